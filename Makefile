@@ -1,0 +1,53 @@
+# Everything that the project needs, its own files install: a virtual environment in .venv, from locked requirements.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MINUTES ?= 10
+export PYTHONWARNINGS ?= default
+
+.PHONY: help demo test lint test-cluster soak bench lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/demo.stamp ## Show the main job live, in under a minute (KEEP=1 leaves it up to look around)
+	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
+
+test: lint ## Static checks, then every test that needs only Python; prints the coverage
+	$(BIN)/pytest --cov --cov-report=term --ignore=tests/cluster --server=memory
+
+lint: $(VENV)/dev.stamp ## ruff, mypy strict, import contracts
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-timing
+
+test-cluster: $(VENV)/dev.stamp ## The controller and the contract suite on a real control plane (built once, or KUBEBUILDER_ASSETS)
+	$(BIN)/python -m tests.cluster.assets
+	$(BIN)/pytest tests/cluster tests/contract --server=real
+
+soak: $(VENV)/dev.stamp ## 300 namespaces in five regions with tokens of two minutes, for MINUTES (10)
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
+
+lock: ## Write requirements/*.txt anew from requirements/*.in
+	$(PYTHON) -m venv $(VENV)-tools
+	$(VENV)-tools/bin/pip install --quiet --require-hashes -r requirements/tools.txt
+	for set in run demo dev tools; do \
+	  $(VENV)-tools/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
+	    --no-emit-index-url --custom-compile-command "make lock" requirements/$$set.in -o requirements/$$set.txt || exit 1; \
+	done
+
+clean: ## Take away what the other targets made here
+	rm -rf $(VENV) $(VENV)-tools build .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/demo.stamp: requirements/demo.txt pyproject.toml
+	@echo "preparing the environment in $(VENV) (once)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say PYTHON=…")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/demo.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/demo.stamp requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,78 @@
+"""What AWS's error codes mean, and who has to grant what to whom."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from controller.core.identity import TokenScope
+from controller.core.reasons import Failure, Reason
+
+_THROTTLED = (
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestLimitExceeded",
+    "TooManyRequestsException",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "429",
+)
+_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "IDPRejectedClaim")
+_EXPIRED = (
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "UnrecognizedClientException",
+    "InvalidClientTokenId",
+    "InvalidIdentityToken",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+)
+_REASONS: Mapping[str, Reason] = MappingProxyType(
+    dict.fromkeys(_THROTTLED, Reason.THROTTLED)
+    | dict.fromkeys(_DENIED, Reason.ACCESS_DENIED)
+    | dict.fromkeys(_EXPIRED, Reason.CREDENTIALS_INVALID)
+    | {"RegionDisabledException": Reason.REGION_INVALID}
+)
+
+_LONGEST = 400
+
+
+def is_stale_credential(code: str) -> bool:
+    """Whether the credentials may only be old, so that new ones are worth one more try; botocore makes none."""
+    return code in _EXPIRED
+
+
+def explain(scope: TokenScope, principal: str, operation: str, code: str, said: str) -> Failure:
+    """Say what AWS refused, for whom, and what to grant; `said` is AWS's own message."""
+    reason = _REASONS.get(code, Reason.SERVICE_ERROR)
+    service = "STS" if operation.startswith("Assume") else ("ECR Public" if scope.public else "ECR")
+    what = f"{service} refused {operation} for {principal} in {scope.region} ({code})"
+    return Failure(reason=reason, message=f"{what}: {_advice(scope, operation, reason)} [{said[:_LONGEST]}]")
+
+
+def _advice(scope: TokenScope, operation: str, reason: Reason) -> str:
+    match reason:
+        case Reason.ACCESS_DENIED if operation == "AssumeRoleWithWebIdentity":
+            return (
+                "the role's trust policy has to allow sts:AssumeRoleWithWebIdentity to the controller's ServiceAccount, "
+                "with its issuer, its subject system:serviceaccount:NAMESPACE:NAME, audience sts.amazonaws.com"
+            )
+        case Reason.ACCESS_DENIED:
+            return f'allow {_actions(scope)} on "*" to that role'
+        case Reason.CREDENTIALS_INVALID:
+            return (
+                "its credentials are expired or not known there; check the projected token, the trust policy's issuer, "
+                "whether the region is enabled for the account, and the node's clock"
+            )
+        case Reason.REGION_INVALID:
+            return "enable the region for the account, or take its registries out"
+        case Reason.THROTTLED:
+            return "too many requests of this account; it is tried again"
+    return "it is tried again"
+
+
+def _actions(scope: TokenScope) -> str:
+    if scope.public:
+        return "ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken"
+    return "ecr:GetAuthorizationToken"

@@ -1,0 +1,107 @@
+"""What goes into a pull Secret: for each scope the token that is there or the one that was got, whichever is better."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from controller.core.annotations import DesiredState
+from controller.core.credential import Password, Token
+from controller.core.identity import TokenScope
+from controller.core.observed_secret import ObservedSecret
+from controller.core.pull_secret import Published, PullSecret
+from controller.core.registry_host import RegistryHost
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """For each scope of a desired state, where its entry comes from."""
+
+    fresh: Mapping[TokenScope, Token]
+    kept: frozenset[TokenScope]
+    """These entries stay as they are, so the Secret must be read before it can be written."""
+    complete: bool
+    """Every token that was asked for was had, so a `refresh` request is answered."""
+
+
+def scopes(desired: DesiredState) -> frozenset[TokenScope]:
+    """List the scopes that a desired state takes a token of."""
+    return frozenset(TokenScope.of(host, desired.identity) for host in desired.registries)
+
+
+def choose(
+    desired: DesiredState,
+    secret: ObservedSecret | None,
+    tokens: Mapping[TokenScope, Token],
+    *,
+    complete: bool,
+) -> Choice:
+    """Never worse: an entry is replaced only by a token that does not expire earlier."""
+    held = secret.published.tokens if secret and secret.published else {}
+    trusted = secret is not None and secret.intact
+    kept = {
+        scope
+        for scope in scopes(desired) & held.keys()
+        if scope not in tokens or (trusted and tokens[scope].expires_at < held[scope].expires_at)
+    }
+    wanted = scopes(desired) - kept
+    fresh = {scope: token for scope, token in tokens.items() if scope in wanted}
+    return Choice(fresh=fresh, kept=frozenset(kept), complete=complete)
+
+
+def compose(
+    desired: DesiredState,
+    secret: ObservedSecret | None,
+    choice: Choice,
+    auths: Mapping[RegistryHost, Password],
+) -> PullSecret | None:
+    """Put the content together; `auths` is what the Secret holds, read only if something is kept.
+
+    None means that there is nothing to write: no entry at all, nothing that differs, or a registry that is still wanted
+    would be lost.
+    """
+    held = secret.published if secret else None
+    passwords = {scope: token.auth for scope, token in choice.fresh.items()}
+    for host, auth in auths.items():
+        scope = TokenScope.of(host, desired.identity)
+        if scope in choice.kept:
+            passwords.setdefault(scope, auth)
+    entries = _entries(desired, passwords)
+    if not entries or _loses(entries, desired, secret):
+        return None
+    published = _published(desired, held, choice, entries)
+    if secret is not None and secret.intact and published == held:
+        return None
+    return PullSecret(published=published, auths=entries)
+
+
+def differs(desired: DesiredState, secret: ObservedSecret | None, choice: Choice) -> bool:
+    """Whether writing would change anything, told before the Secret is read."""
+    held = secret.published if secret else None
+    if secret is None or held is None or not secret.intact:
+        return bool(choice.fresh)
+    reachable = choice.kept | choice.fresh.keys()
+    hosts = [host for host in desired.registries if TokenScope.of(host, desired.identity) in reachable]
+    return _published(desired, held, choice, hosts) != held
+
+
+def _entries(desired: DesiredState, passwords: Mapping[TokenScope, Password]) -> dict[RegistryHost, Password]:
+    scoped = {host: TokenScope.of(host, desired.identity) for host in desired.registries}
+    return {host: passwords[scope] for host, scope in scoped.items() if scope in passwords}
+
+
+def _loses(entries: Mapping[RegistryHost, Password], desired: DesiredState, secret: ObservedSecret | None) -> bool:
+    if secret is None or secret.published is None or not secret.intact:
+        return False
+    return bool(set(secret.published.registries) & set(desired.registries) - entries.keys())
+
+
+def _published(
+    desired: DesiredState, held: Published | None, choice: Choice, hosts: Iterable[RegistryHost]
+) -> Published:
+    hosts = tuple(sorted(hosts))
+    before = held.tokens if held else {}
+    tokens = {
+        scope: choice.fresh[scope].times if scope in choice.fresh else before[scope]
+        for scope in {TokenScope.of(host, desired.identity) for host in hosts}
+    }
+    refresh = desired.refresh if choice.complete else (held.refresh if held else None)
+    return Published(registries=hosts, identity=desired.identity, tokens=tokens, refresh=refresh)

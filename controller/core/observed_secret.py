@@ -1,0 +1,62 @@
+"""The Secret of our name as it was last seen, by its metadata alone."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from controller.core.pull_secret import DATA_KEY, LABELS, MANAGED_BY, MANAGER, Published, read_published
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ObservedSecret:
+    """A Secret of our name in some namespace, ours or not."""
+
+    uid: str
+    resource_version: int
+    managed: bool
+    """It carries our label: this, and nothing else, makes it ours."""
+    intact: bool = True
+    """Every field that we write still belongs to our field manager, so nobody has changed one since."""
+    published: Published | None = None
+    """None where it is not ours or where its annotations cannot be read."""
+
+
+def observe(metadata: Mapping[str, Any]) -> ObservedSecret:
+    """Translate a Secret's metadata as the API server gives it."""
+    annotations = metadata.get("annotations") or {}
+    managed = (metadata.get("labels") or {}).get(MANAGED_BY) == MANAGER
+    published = read_published(annotations) if managed else None
+    return ObservedSecret(
+        uid=metadata["uid"],
+        resource_version=int(metadata["resourceVersion"]),
+        managed=managed,
+        intact=published is not None and _owned(metadata.get("managedFields") or (), published),
+        published=published,
+    )
+
+
+def _owned(managed_fields: Iterable[Mapping[str, Any]], published: Published) -> bool:
+    """Whether the API server's own bookkeeping still gives us each field that we applied.
+
+    Whoever changes a field takes it over from us there, so this sees an edit of the data without reading the data,
+    and sees it after a restart as well.
+    """
+    ours = next(
+        (
+            entry.get("fieldsV1") or {}
+            for entry in managed_fields
+            if entry.get("manager") == MANAGER and entry.get("operation") == "Apply"
+        ),
+        {},
+    )
+    metadata = ours.get("f:metadata") or {}
+    return (
+        f"f:{DATA_KEY}" in (ours.get("f:data") or {})
+        and "f:type" in ours
+        and _fields(LABELS) <= set(metadata.get("f:labels") or ())
+        and _fields(published.annotations()) <= set(metadata.get("f:annotations") or ())
+    )
+
+
+def _fields(keys: Iterable[str]) -> set[str]:
+    return {f"f:{key}" for key in keys}

@@ -1,0 +1,114 @@
+"""The pull Secret: what is written into it, and what its metadata tells of it afterwards."""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from controller.core import registry_host
+from controller.core.credential import Password, TokenTimes, is_authorization
+from controller.core.identity import Identity, TokenScope
+from controller.core.namespace import PREFIX
+from controller.core.registry_host import RegistryHost
+
+SECRET_TYPE = "kubernetes.io/dockerconfigjson"  # noqa: S105 -- the type's name
+DATA_KEY = ".dockerconfigjson"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGER = "pullkeeper"
+LABELS = {MANAGED_BY: MANAGER}
+
+ISSUED_AT = f"{PREFIX}issued-at"
+EXPIRES_AT = f"{PREFIX}expires-at"
+REGISTRIES = f"{PREFIX}registries"
+IDENTITY = f"{PREFIX}identity"
+TOKENS = f"{PREFIX}tokens"
+REFRESH = f"{PREFIX}refresh"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Published:
+    """What a pull Secret holds, by its own annotations; the passwords are not among them."""
+
+    registries: tuple[RegistryHost, ...]
+    identity: Identity
+    tokens: Mapping[TokenScope, TokenTimes]
+    refresh: str | None = None
+    """The `refresh` request that this content has answered."""
+
+    @property
+    def expires_at(self) -> datetime:
+        """Tell when the first of its tokens dies."""
+        return min(times.expires_at for times in self.tokens.values())
+
+    def annotations(self) -> dict[str, str]:
+        """Write it down as annotations: all that a restart must know."""
+        earliest = min(self.tokens.values(), key=lambda times: times.expires_at)
+        found = {
+            ISSUED_AT: _text(earliest.issued_at),
+            EXPIRES_AT: _text(earliest.expires_at),
+            REGISTRIES: ",".join(host.name for host in self.registries),
+            IDENTITY: self.identity.name,
+            TOKENS: json.dumps({scope.label: _times(times) for scope, times in sorted(self.tokens.items())}),
+        }
+        return found if self.refresh is None else found | {REFRESH: self.refresh}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PullSecret:
+    """A pull Secret's whole content, ready to be written."""
+
+    published: Published
+    auths: Mapping[RegistryHost, Password]
+
+    def data(self) -> dict[str, str]:
+        """Encode the Secret's data; the kubelet's file holds `auth` alone, which overrides user and password anyway.
+
+        Raises ValueError for an entry that the kubelet could not read: one such fails every pull of a pod.
+        """
+        for host, auth in self.auths.items():
+            if not is_authorization(auth.reveal()):
+                raise ValueError(f"the entry of {host} is not base64 of AWS:<password>")
+        auths = {host.name: {"auth": auth.reveal()} for host, auth in sorted(self.auths.items())}
+        return {DATA_KEY: base64.b64encode(json.dumps({"auths": auths}).encode()).decode()}
+
+
+def read_auths(data: Mapping[str, str]) -> dict[RegistryHost, Password]:
+    """Read the entries back from a Secret's data; what cannot be read is left out."""
+    try:
+        auths = json.loads(base64.b64decode(data[DATA_KEY]))["auths"]
+        found = {host: entry["auth"] for host, entry in auths.items() if is_authorization(entry.get("auth", ""))}
+        return {registry_host.parse(host): Password(auth) for host, auth in found.items()}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+
+
+def read_published(annotations: Mapping[str, str]) -> Published | None:
+    """Read back what `Published.annotations` wrote; None where somebody has made it unreadable."""
+    try:
+        identity = Identity(name=annotations[IDENTITY])
+        tokens = {
+            TokenScope.from_label(label, identity): _read_times(times)
+            for label, times in json.loads(annotations[TOKENS]).items()
+        }
+        registries = tuple(registry_host.parse(name) for name in annotations[REGISTRIES].split(","))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    if {TokenScope.of(host, identity) for host in registries} != set(tokens):
+        return None
+    return Published(registries=registries, identity=identity, tokens=tokens, refresh=annotations.get(REFRESH))
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _times(times: TokenTimes) -> dict[str, str]:
+    return {"issued-at": _text(times.issued_at), "expires-at": _text(times.expires_at)}
+
+
+def _read_times(times: Mapping[str, str]) -> TokenTimes:
+    issued_at, expires_at = (datetime.fromisoformat(times[key]) for key in ("issued-at", "expires-at"))
+    if issued_at.utcoffset() is None or expires_at.utcoffset() is None:
+        raise ValueError("a time without its offset from UTC")
+    return TokenTimes(issued_at=issued_at, expires_at=expires_at)

@@ -1,0 +1,84 @@
+"""Why something could not be done: a closed set of reasons, and what each means for the next try."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Every reason that is ever reported; metrics and Events use these names."""
+
+    ACCESS_DENIED = "AccessDenied"
+    THROTTLED = "Throttled"
+    CREDENTIALS_MISSING = "CredentialsMissing"
+    CREDENTIALS_INVALID = "CredentialsInvalid"
+    NODE_ROLE_REFUSED = "NodeRoleRefused"
+    REGION_INVALID = "RegionInvalid"
+    NETWORK_UNREACHABLE = "NetworkUnreachable"
+    SERVICE_ERROR = "ServiceError"
+    MALFORMED_ANSWER = "MalformedAnswer"
+    TOKEN_EXPIRED = "TokenExpired"  # noqa: S105 -- the name of a reason
+    INVALID_ANNOTATION = "InvalidAnnotation"
+    SECRET_CONFLICT = "SecretConflict"  # noqa: S105 -- the name of a reason
+    KUBERNETES_DENIED = "KubernetesDenied"
+    KUBERNETES_UNAVAILABLE = "KubernetesUnavailable"
+
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether it stays until somebody grants or mends something, so that trying often is of no use."""
+        return self in _NEEDS_SOMEBODY
+
+
+_NEEDS_SOMEBODY = frozenset(
+    {
+        Reason.ACCESS_DENIED,
+        Reason.CREDENTIALS_INVALID,
+        Reason.NODE_ROLE_REFUSED,
+        Reason.REGION_INVALID,
+        Reason.INVALID_ANNOTATION,
+        Reason.SECRET_CONFLICT,
+        Reason.KUBERNETES_DENIED,
+    }
+)
+
+TOKEN_REASONS = frozenset(
+    {
+        Reason.ACCESS_DENIED,
+        Reason.THROTTLED,
+        Reason.CREDENTIALS_MISSING,
+        Reason.CREDENTIALS_INVALID,
+        Reason.NODE_ROLE_REFUSED,
+        Reason.REGION_INVALID,
+        Reason.NETWORK_UNREACHABLE,
+        Reason.SERVICE_ERROR,
+        Reason.MALFORMED_ANSWER,
+        Reason.TOKEN_EXPIRED,
+    }
+)
+"""The reasons for which a token cannot be had."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """What went wrong, in words for the one who can mend it; never a token."""
+
+    reason: Reason
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.reason})"
+
+
+class FailureError(Exception):
+    """Something outside could not be done."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        super().__init__(str(failure))
+
+
+class StaleObservationError(Exception):
+    """The object is not as it was observed: nothing was written, and it is to be looked at again."""
+
+
+class NamespaceGoneError(Exception):
+    """The namespace is being deleted, or is gone: nothing was written, and nothing is to be."""

@@ -1,0 +1,64 @@
+"""The host of an ECR registry, from text to a typed value, and nothing but such a host."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+PUBLIC_HOSTS = frozenset({"public.ecr.aws", "ecr-public.aws.com"})
+PUBLIC_REGION = "us-east-1"
+"""The one region that issues tokens for ECR Public."""
+
+# The hosts that both of AWS's own credential helpers accept, in every partition, FIPS and dual-stack included.
+_HOST = re.compile(
+    r"(?P<account>[0-9]{12})\.dkr[.-]ecr(?P<fips>-fips)?\.(?P<region>[a-zA-Z0-9][a-zA-Z0-9_-]*)\."
+    r"(?P<suffix>amazonaws\.(?:com(?:\.cn)?|eu)|on\.(?:aws|amazonwebservices\.com\.cn)"
+    r"|sc2s\.sgov\.gov|c2s\.ic\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)"
+)
+FORM = '"ACCOUNT.dkr.ecr.REGION.amazonaws.com" (or its form in another partition) or "public.ecr.aws"'
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class RegistryHost:
+    """A registry host as it stands in image names and in the pull Secret."""
+
+    name: str
+    region: str
+    account: str = ""
+    fips: bool = False
+    dual_stack: bool = False
+    public: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def parse(text: str) -> RegistryHost:
+    """Read a registry host, matched whole; raises ValueError that says how to write it."""
+    if text in PUBLIC_HOSTS:
+        return RegistryHost(name=text, region=PUBLIC_REGION, public=True)
+    if match := _HOST.fullmatch(text):
+        return RegistryHost(
+            name=text,
+            region=match["region"],
+            account=match["account"],
+            fips=match["fips"] is not None,
+            dual_stack=match["suffix"].startswith("on."),
+        )
+    raise ValueError(_advice(text))
+
+
+def _advice(text: str) -> str:
+    plain = _stripped(text)
+    if plain != text and (plain in PUBLIC_HOSTS or _HOST.fullmatch(plain)):
+        return f'only the host, in lower case: "{plain}"'
+    return FORM
+
+
+def _stripped(text: str) -> str:
+    """Take off what people paste around a host: scheme, path, port, trailing dot, spaces, capitals."""
+    text = text.strip().lower()
+    try:
+        host = urlsplit(text if "//" in text else f"//{text}").hostname or ""
+    except ValueError:
+        return text
+    return host.rstrip(".")

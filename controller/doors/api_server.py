@@ -1,0 +1,178 @@
+"""The connection to the Kubernetes API server: login, one request, one stream of lines."""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.client.rest import RESTClientObject
+from kubernetes.aio.config import ConfigException, load_kube_config
+from kubernetes.aio.config.incluster_config import InClusterConfigLoader
+
+from controller.core.api import Access, Answer
+from controller.core.reasons import Failure, FailureError, Reason
+
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+SERVICE_ACCOUNT_VARIABLE = "PULLKEEPER_SERVICE_ACCOUNT_DIR"
+"""Where the pod's token and CA are mounted, if not at the usual place."""
+
+_LIMIT = aiohttp.ClientTimeout(total=10, connect=3)
+
+Observe = Callable[[str, str, int, float], None]
+"""Counts a request: verb, resource, status code (0: no answer), seconds."""
+
+
+class ApiServer:
+    """A login that keeps itself fresh, and raw requests on it."""
+
+    def __init__(self, configuration: Configuration, *, observe: Observe) -> None:
+        self._configuration = configuration
+        self._client = RESTClientObject(configuration)
+        self._observe = observe
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._client.close()
+
+    async def access(self) -> Access:
+        """Tell how to reach the API server, with the token as it is on disk now."""
+        conf = self._configuration
+        header = await conf.get_api_key_with_prefix("BearerToken") or ""
+        return Access(
+            server=conf.host,
+            ca_path=conf.ssl_ca_cert or None,
+            token=header.partition(" ")[2] or None,
+            certificate_path=conf.cert_file or None,
+            key_path=conf.key_file or None,
+            insecure=not conf.verify_ssl,
+        )
+
+    async def request(
+        self,
+        verb: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+    ) -> Answer:
+        """Make one request; raises FailureError when there is no answer."""
+        headers = {"Content-Type": content_type, "Accept": accept}
+        async with self._sent(verb, _with_query(path, query), headers, body=body, limit=_LIMIT) as response:
+            text = await response.read()
+            try:
+                return Answer(status=response.status, body=json.loads(text))
+            except ValueError:
+                return Answer(status=response.status, body={})
+
+    @asynccontextmanager
+    async def lines(
+        self, path: str, *, query: Mapping[str, str], accept: str, silence: float
+    ) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
+        """Open a watch and give its events; it raises FailureError when it is silent for that many seconds."""
+        limit = aiohttp.ClientTimeout(total=None, connect=3, sock_read=silence)
+        async with self._sent(
+            "watch", _with_query(path, query), {"Accept": accept}, body=None, limit=limit
+        ) as response:
+            yield _events(response)
+
+    @asynccontextmanager
+    async def _sent(
+        self, verb: str, target: str, headers: dict[str, str], *, body: object, limit: aiohttp.ClientTimeout
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        started, status = time.monotonic(), 0
+        try:
+            if token := await self._configuration.get_api_key_with_prefix("BearerToken"):
+                headers["Authorization"] = token
+            url = f"{self._configuration.host}{target}"
+            answer = await self._client.request(  # type: ignore[no-untyped-call] # the library has no types there
+                _METHODS[verb], url, headers=headers, body=body, _request_timeout=limit
+            )
+            response: aiohttp.ClientResponse = answer.response
+            status = response.status
+            async with response:
+                yield response
+        except (aiohttp.ClientError, OSError, ValueError, ConfigException) as error:
+            raise FailureError(_unavailable(self._configuration.host, error)) from None
+        finally:
+            self._observe(verb, _resource(target), status, time.monotonic() - started)
+
+
+_METHODS = {
+    "get": "GET",
+    "list": "GET",
+    "watch": "GET",
+    "create": "POST",
+    "patch": "PATCH",
+    "delete": "DELETE",
+}
+
+
+async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Mapping[str, Any]]:
+    if not Answer(status=response.status, body={}).ok:
+        yield {"type": "ERROR", "object": {"code": response.status}}
+        return
+    async for line in response.content:
+        if not line.endswith(b"\n"):
+            return  # the connection broke within a line; the watch goes on from the last whole one
+        yield json.loads(line)
+
+
+def _with_query(path: str, query: Mapping[str, str] | None) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def _resource(target: str) -> str:
+    """Name the resource of a request for the metrics: .../namespaces/NAME/secrets/NAME is secrets."""
+    parts = target.partition("?")[0].strip("/").split("/")
+    after_group = parts[2:] if parts[0] == "api" else parts[3:]
+    namespaced = len(after_group) > 2 and after_group[0] == "namespaces"  # noqa: PLR2004 -- namespaces, NAME, resource
+    return after_group[2] if namespaced else after_group[0]
+
+
+def _unavailable(host: str, error: Exception) -> Failure:
+    what = type(error).__name__ if not isinstance(error, ConfigException) else str(error)
+    return Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=f"the API server at {host} cannot be reached: {what}")
+
+
+async def connect(*, kubeconfig: str | None, observe: Observe) -> ApiServer:
+    """Log in: with the given kubeconfig, else as the pod that this is, else with the user's kubeconfig.
+
+    Raises FailureError with what is missing.
+    """
+    configuration = Configuration()
+    try:
+        if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+            _log_in_as_pod(configuration)
+        else:
+            await load_kube_config(  # type: ignore[no-untyped-call] # the library has no types there
+                config_file=kubeconfig, client_configuration=configuration
+            )
+    except (ConfigException, OSError) as error:
+        message = f"no way to log in to a Kubernetes API server: {error}; give --kubeconfig, or run in a pod"
+        raise FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=message)) from None
+    return ApiServer(configuration, observe=observe)
+
+
+def _log_in_as_pod(configuration: Configuration) -> None:
+    folder = Path(os.environ.get(SERVICE_ACCOUNT_VARIABLE, SERVICE_ACCOUNT))
+    token_file = folder / "token"
+    loader = InClusterConfigLoader(  # type: ignore[no-untyped-call] # the library has no types there
+        token_filename=str(token_file), cert_filename=str(folder / "ca.crt"), try_refresh_token=False
+    )
+    loader.load_and_set(configuration)  # type: ignore[no-untyped-call] # the library has no types there
+
+    async def read_again(configuration: Configuration) -> None:
+        # The kubelet replaces the file long before the token in it dies, so the file is the truth at each request.
+        token = await asyncio.to_thread(token_file.read_text)
+        configuration.api_key["BearerToken"] = f"Bearer {token.strip()}"
+
+    configuration.refresh_api_key_hook = read_again  # type: ignore[assignment] # declared as None, meant to be set

@@ -1,0 +1,47 @@
+"""One port for health and metrics: /healthz, /readyz, /metrics."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+Probe = Callable[[], str | None]
+"""Tells what is not well, or None."""
+
+
+async def serve(
+    *,
+    host: str,
+    port: int,
+    healthy: Probe,
+    ready: Probe,
+    metrics: Callable[[], bytes],
+    content_type: str,
+    bound: Callable[[int], None],
+) -> None:
+    """Serve until cancelled; tells the port that it is bound to. Raises OSError when it cannot be bound."""
+    app = web.Application()
+    app.router.add_get("/healthz", _probe(healthy))
+    app.router.add_get("/readyz", _probe(ready))
+
+    async def show(_: web.Request) -> web.Response:
+        return web.Response(body=metrics(), headers={"Content-Type": content_type})
+
+    app.router.add_get("/metrics", show)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        bound(runner.addresses[0][1])
+        await asyncio.Event().wait()
+    finally:
+        await runner.cleanup()
+
+
+def _probe(probe: Probe) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(_: web.Request) -> web.Response:
+        trouble = probe()
+        return web.Response(text=f"{trouble or 'ok'}\n", status=503 if trouble else 200)
+
+    return answer

@@ -1,0 +1,90 @@
+"""Kopf's door: it watches the Namespaces, and each event is handed on as it comes."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Protocol
+
+import kopf
+
+from controller.core.api import Access
+from controller.core.namespace import NamespaceView
+
+logger = logging.getLogger(__name__)
+
+
+class _Patience:
+    """Pauses (seconds) between tries of a watch: kopf gives one up when they run out, so these never do."""
+
+    def __iter__(self) -> Iterator[float]:
+        yield from (0.2, 0.5, 1.0)
+        while True:
+            yield 2.0
+
+
+class Sink(Protocol):
+    """Whoever takes note of Namespaces."""
+
+    def see(self, view: NamespaceView) -> None:
+        """One is there, or has changed."""
+
+    def lose(self, name: str) -> None:
+        """One is gone."""
+
+
+def registry(
+    sink: Sink, view: Callable[[Any], NamespaceView], access: Callable[[], Awaitable[Access]]
+) -> kopf.OperatorRegistry:
+    """Make the registry of our handlers: explicit, because kopf's own is global and filled at import."""
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers)
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        return _connection(await access())
+
+    # Not filtered by annotation: kopf filters by the present body, so an opt-out would never arrive.
+    @kopf.on.event("", "v1", "namespaces", registry=handlers)
+    async def namespace(type: str | None, meta: kopf.Meta, **_: Any) -> None:  # noqa: A002 -- kopf's own name
+        if type == "DELETED":
+            sink.lose(str(meta["name"]))
+        else:
+            sink.see(view(meta))
+
+    return handlers
+
+
+async def operate(handlers: kopf.OperatorRegistry, *, ready: asyncio.Event, stop: asyncio.Event) -> None:
+    """Watch until told to stop."""
+    await kopf.operator(
+        registry=handlers,
+        settings=_settings(),
+        clusterwide=True,
+        standalone=True,
+        ready_flag=ready,
+        stop_flag=stop,
+    )
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.watching.chunk_size = 500
+    settings.watching.connect_timeout = 3
+    settings.networking.request_timeout = 30
+    settings.networking.trust_env = True
+    settings.networking.error_backoffs = _Patience()
+    settings.queueing.exit_timeout = 0.5
+    return settings
+
+
+def _connection(access: Access) -> kopf.ConnectionInfo:
+    return kopf.ConnectionInfo(
+        server=access.server,
+        ca_path=access.ca_path,
+        scheme="Bearer" if access.token else None,
+        token=access.token,
+        certificate_path=access.certificate_path,
+        private_key_path=access.key_path,
+        insecure=access.insecure,
+    )

@@ -1,0 +1,77 @@
+"""The Namespaces as they were last seen, from the watch and from the audit, whichever is newer."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime, timedelta
+
+from controller.core.namespace import NamespaceView
+from controller.core.reasons import FailureError
+from controller.core.schedule import retry_delay
+
+logger = logging.getLogger(__name__)
+
+Listing = Callable[[], Awaitable[tuple[Iterable[NamespaceView], int]]]
+"""Lists all Namespaces and tells the version of the listing; raises FailureError."""
+
+
+class Inventory:
+    """Remembers what the Namespaces ask for, and wakes whoever is to look at one that has changed."""
+
+    def __init__(self, *, wake: Callable[[str], None], clock: Callable[[], datetime]) -> None:
+        self._wake = wake
+        self._clock = clock
+        self._views: dict[str, NamespaceView] = {}
+        self._asking_since: dict[str, datetime] = {}
+        self.synced = asyncio.Event()
+
+    def get(self, name: str) -> NamespaceView | None:
+        """Give the namespace as it was last seen."""
+        return self._views.get(name)
+
+    def asking_since(self, name: str) -> datetime | None:
+        """Tell when the namespace was first seen to ask for anything."""
+        return self._asking_since.get(name)
+
+    def see(self, view: NamespaceView) -> None:
+        """Take note of a Namespace; one that is older than what is known changes nothing."""
+        known = self._views.get(view.name)
+        if known is not None and known.resource_version >= view.resource_version:
+            return
+        self._views[view.name] = view
+        if not view.asks:
+            self._asking_since.pop(view.name, None)
+        else:
+            self._asking_since.setdefault(view.name, self._clock())
+        if known is None or (known.annotations, known.terminating) != (view.annotations, view.terminating):
+            self._wake(view.name)
+
+    def lose(self, name: str) -> None:
+        """Take note that a Namespace is gone."""
+        if self._views.pop(name, None) is not None:
+            self._asking_since.pop(name, None)
+            self._wake(name)
+
+    def replace(self, views: Iterable[NamespaceView], resource_version: int) -> None:
+        """Take over a whole listing: what is not in it and not younger than it is gone."""
+        listed = {view.name: view for view in views}
+        for name, known in list(self._views.items()):
+            if name not in listed and known.resource_version <= resource_version:
+                self.lose(name)
+        for view in listed.values():
+            self.see(view)
+        self.synced.set()
+
+    async def audit(self, listing: Listing, *, every: timedelta, chance: random.Random) -> None:
+        """List all Namespaces now and again and again, until cancelled: what a watch missed is found then."""
+        failures = 0
+        while True:
+            try:
+                self.replace(*await listing())
+                failures, pause = 0, every
+            except FailureError as error:
+                failures += 1
+                pause = retry_delay(failures, chance.random())
+                logger.warning("listing Namespaces: %s; next try in %.1f s", error, pause.total_seconds())
+            await asyncio.sleep(pause.total_seconds())

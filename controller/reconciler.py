@@ -1,0 +1,229 @@
+"""Observe, plan, act, for one namespace."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from controller.core import content
+from controller.core.annotations import DesiredState, desired_state
+from controller.core.content import Choice
+from controller.core.credential import Password
+from controller.core.identity import TokenScope
+from controller.core.namespace import NamespaceView
+from controller.core.observed_secret import ObservedSecret
+from controller.core.plan import Blocked, Cause, Remove, Rest, Step, Write, kept_state, plan
+from controller.core.problem import InvalidInputError
+from controller.core.pull_secret import PullSecret
+from controller.core.reasons import Failure, FailureError, NamespaceGoneError, Reason, StaleObservationError
+from controller.core.registry_host import RegistryHost
+from controller.core.schedule import LONGEST_RETRY, Lane, Rotation
+from controller.report import Report
+from controller.tokens import Answer
+
+_SOON = timedelta(seconds=1)
+"""When to look again at what has changed under our hands, if no watch event comes first."""
+
+
+class Namespaces(Protocol):
+    """The Namespaces as they were last seen."""
+
+    def get(self, name: str) -> NamespaceView | None:
+        """Give the one of this name."""
+        ...
+
+    def asking_since(self, name: str) -> datetime | None:
+        """Tell when it was first seen to ask for a Secret."""
+        ...
+
+
+class Secrets(Protocol):
+    """The Secrets of our name as they were last seen."""
+
+    def get(self, namespace: str) -> ObservedSecret | None:
+        """Give the one of this namespace."""
+        ...
+
+    def written(self, namespace: str, secret: ObservedSecret | None) -> None:
+        """Take note of our own write before the watch brings it."""
+        ...
+
+
+class Cluster(Protocol):
+    """The writes. Each raises FailureError, StaleObservationError or NamespaceGoneError, having written nothing."""
+
+    async def apply(self, namespace: str, content: PullSecret, secret: ObservedSecret | None) -> ObservedSecret:
+        """Write the pull Secret: anew, or in the place of just the one that was observed."""
+        ...
+
+    async def delete(self, namespace: str, secret: ObservedSecret) -> None:
+        """Delete just the Secret that was observed."""
+        ...
+
+    async def read_auths(self, namespace: str) -> Mapping[RegistryHost, Password]:
+        """Read the entries of the pull Secret."""
+        ...
+
+
+class TokenShelf(Protocol):
+    """Whoever hands out tokens."""
+
+    async def get(self, scope: TokenScope, *, since: datetime | None = None) -> Answer:
+        """Give the best token that can be had."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Refresh:
+    """A request for a fresh token, and when it was first seen."""
+
+    value: str
+    seen_at: datetime
+
+
+class Reconciler:
+    """Brings the pull Secret of one namespace at a time to what the namespace asks for."""
+
+    def __init__(
+        self,
+        *,
+        namespaces: Namespaces,
+        secrets: Secrets,
+        cluster: Cluster,
+        tokens: TokenShelf,
+        report: Report,
+        defaults: tuple[RegistryHost, ...],
+        rotation: Rotation,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._namespaces = namespaces
+        self._secrets = secrets
+        self._cluster = cluster
+        self._tokens = tokens
+        self._report = report
+        self._defaults = defaults
+        self._rotation = rotation
+        self._clock = clock
+        self._refreshes: dict[str, _Refresh] = {}
+
+    def lane(self, name: str) -> Lane:
+        """Tell the lane of a namespace: the first one while it asks for a Secret and has none."""
+        view = self._namespaces.get(name)
+        waits = view is not None and view.asks and self._secrets.get(name) is None
+        return Lane.FIRST if waits else Lane.ROTATION
+
+    async def reconcile(self, name: str) -> datetime | None:
+        """Take the one next step for a namespace; tells when to look again, None being only when something happens.
+
+        Raises FailureError when the API server could not be used, to be called again after a while.
+        """
+        view, secret = self._namespaces.get(name), self._secrets.get(name)
+        desired, invalid = self._wish(view, secret)
+        step = self._plan(view, desired, secret) if desired or not invalid else Rest()
+        try:
+            match step:
+                case Write():
+                    return await self._write(name, step, invalid)
+                case Remove():
+                    await self._remove(name, step.secret)
+                case Blocked():
+                    self._report.stands(name, secret, (_foreign(name),))
+                case Rest() if view is None or (desired is None and not invalid):
+                    self._forget(name)
+                case Rest():
+                    self._report.stands(name, secret, invalid)
+        except StaleObservationError:
+            return self._clock() + _SOON
+        except NamespaceGoneError:
+            return self._clock() + LONGEST_RETRY
+        return step.until if isinstance(step, Rest) else None
+
+    def _plan(self, view: NamespaceView | None, desired: DesiredState | None, secret: ObservedSecret | None) -> Step:
+        now = self._clock()
+        return plan(namespace=view, desired=desired, secret=secret, now=now, rotation=self._rotation)
+
+    def _wish(
+        self, view: NamespaceView | None, secret: ObservedSecret | None
+    ) -> tuple[DesiredState | None, tuple[Failure, ...]]:
+        """Read the annotations; invalid ones leave a Secret that is there going on with what it has."""
+        if view is None:
+            return None, ()
+        try:
+            return desired_state(view.annotations, self._defaults), ()
+        except InvalidInputError as error:
+            message = f"namespace/{view.name}: " + "; ".join(map(str, error.problems))
+            invalid = Failure(reason=Reason.INVALID_ANNOTATION, message=message)
+            return kept_state(secret), (invalid,)
+
+    async def _write(self, name: str, step: Write, invalid: tuple[Failure, ...]) -> datetime:
+        answers = await self._ask(name, step)
+        failures = tuple(answer.failure for answer in answers.values() if answer.failure)
+        choice = content.choose(
+            step.desired,
+            step.secret,
+            {scope: answer.token for scope, answer in answers.items() if answer.token},
+            complete=not failures,
+        )
+        try:
+            secret = await self._apply(name, step, choice) or step.secret
+        except FailureError as error:
+            self._report.stands(name, step.secret, (*invalid, *failures, error.failure))
+            raise
+        self._report.stands(name, secret, (*invalid, *failures))
+        return self._again(name, secret, answers)
+
+    async def _ask(self, name: str, step: Write) -> dict[TokenScope, Answer]:
+        since = self._refresh_seen_at(name, step) if step.cause is Cause.REFRESHED else None
+        wanted = sorted(content.scopes(step.desired))
+        answers = await asyncio.gather(*(self._tokens.get(scope, since=since) for scope in wanted))
+        return dict(zip(wanted, answers, strict=True))
+
+    def _refresh_seen_at(self, name: str, step: Write) -> datetime:
+        value = step.desired.refresh or ""
+        seen = self._refreshes.get(name)
+        if seen is None or seen.value != value:
+            seen = self._refreshes[name] = _Refresh(value=value, seen_at=self._clock())
+        return seen.seen_at
+
+    async def _apply(self, name: str, step: Write, choice: Choice) -> ObservedSecret | None:
+        if not content.differs(step.desired, step.secret, choice):
+            return None
+        held = await self._cluster.read_auths(name) if choice.kept else {}
+        composed = content.compose(step.desired, step.secret, choice, held)
+        if composed is None:
+            return None
+        with self._report.writing(step.cause):
+            written = await self._cluster.apply(name, composed, step.secret)
+        self._secrets.written(name, written)
+        waited = self._namespaces.asking_since(name) if step.cause is Cause.CREATED else None
+        self._report.wrote(name, step.cause, written, self._clock() - waited if waited else None)
+        return written
+
+    async def _remove(self, name: str, secret: ObservedSecret) -> None:
+        with self._report.writing("delete"):
+            await self._cluster.delete(name, secret)
+        self._secrets.written(name, None)
+        self._report.removed(name, secret)
+        self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        self._refreshes.pop(name, None)
+        self._report.forget(name)
+
+    def _again(self, name: str, secret: ObservedSecret | None, answers: Mapping[TokenScope, Answer]) -> datetime:
+        """Tell when to look again: at the next turn of a token, or when one that failed may be asked for again."""
+        now = self._clock()
+        held = secret.published.tokens.values() if secret and secret.published else ()
+        turns = [self._rotation.due_in(name, times) for times in held]
+        retries = [answer.retry_at for answer in answers.values() if answer.retry_at]
+        coming = [moment for moment in (*turns, *retries) if moment > now]
+        return min(coming, default=now + LONGEST_RETRY)
+
+
+def _foreign(name: str) -> Failure:
+    message = (
+        f"namespace/{name}: a Secret of the pull Secret's name is there and is not Pullkeeper's, so it is left alone: "
+        "delete or rename it, or hand it over with the label app.kubernetes.io/managed-by=pullkeeper"
+    )
+    return Failure(reason=Reason.SECRET_CONFLICT, message=message)

@@ -1,0 +1,136 @@
+"""Which token for whom: shared by all that may use it, fetched once at a time, replaced when it is due."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from controller.core.credential import Token
+from controller.core.identity import TokenScope
+from controller.core.reasons import Failure, FailureError, Reason
+from controller.core.schedule import Rotation, retry_delay
+
+
+class TokenSource(Protocol):
+    """Whoever issues tokens: AWS, or what plays it."""
+
+    async def fetch(self, scope: TokenScope) -> Token:
+        """Fetch a new token; raises FailureError."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """The best token that can be had now, and what went wrong if a younger one should have been there."""
+
+    token: Token | None = None
+    failure: Failure | None = None
+    retry_at: datetime | None = None
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(kw_only=True, slots=True)
+class _Shelf:
+    """What is known of one scope."""
+
+    token: Token | None = None
+    failure: Failure | None = None
+    failures: int = 0
+    asked_at: datetime = _NEVER
+    """When the last call was made."""
+    retry_at: datetime = _NEVER
+    flight: asyncio.Task[None] | None = None
+
+
+class Tokens:
+    """All tokens of the process."""
+
+    def __init__(
+        self,
+        source: TokenSource,
+        *,
+        rotation: Rotation,
+        clock: Callable[[], datetime],
+        chance: random.Random,
+    ) -> None:
+        self._source = source
+        self._rotation = rotation
+        self._clock = clock
+        self._chance = chance
+        self._shelves: dict[TokenScope, _Shelf] = {}
+
+    async def get(self, scope: TokenScope, *, since: datetime | None = None) -> Answer:
+        """Give a token that is not due yet; with `since`, one that was fetched after that moment.
+
+        Callers that ask at the same time share one call; after a failure none is made before `retry_at`, whoever asks,
+        unless `since` is younger than the failure.
+        """
+        shelf = self._shelves.setdefault(scope, _Shelf())
+        while not self._serves(shelf, since) and not self._hopeless(shelf, since):
+            # The call is shared: whoever stops waiting must not end it for the others.
+            await asyncio.shield(shelf.flight or self._take_off(scope, shelf))
+            if since is None or shelf.asked_at >= since:
+                break
+        return self._answer(shelf, since)
+
+    def _take_off(self, scope: TokenScope, shelf: _Shelf) -> asyncio.Task[None]:
+        shelf.asked_at = self._clock()
+        shelf.flight = asyncio.create_task(self._fetch(scope, shelf))
+        return shelf.flight
+
+    def _serves(self, shelf: _Shelf, since: datetime | None) -> bool:
+        token = shelf.token
+        if token is None or self._clock() >= self._rotation.due(token):
+            return False
+        return since is None or (shelf.failure is None and shelf.asked_at >= since)
+
+    def _hopeless(self, shelf: _Shelf, since: datetime | None) -> bool:
+        if shelf.flight is not None or shelf.failure is None or self._clock() >= shelf.retry_at:
+            return False
+        return since is None or shelf.asked_at >= since
+
+    async def _fetch(self, scope: TokenScope, shelf: _Shelf) -> None:
+        try:
+            token = await self._source.fetch(scope)
+        except FailureError as error:
+            self._remember(shelf, error.failure)
+        else:
+            self._put(scope, shelf, token)
+        finally:
+            shelf.flight = None
+
+    def _put(self, scope: TokenScope, shelf: _Shelf, token: Token) -> None:
+        if token.expires_at <= self._clock():
+            self._remember(shelf, _expired(scope, token))
+        else:
+            shelf.token, shelf.failure, shelf.failures = token, None, 0
+
+    def _remember(self, shelf: _Shelf, failure: Failure) -> None:
+        now = self._clock()
+        left = shelf.token.expires_at - now if shelf.token else None
+        shelf.failures += 1
+        shelf.failure = failure
+        shelf.retry_at = now + retry_delay(
+            shelf.failures,
+            self._chance.random(),
+            denied=failure.reason.needs_somebody,
+            left=left if left and left > timedelta() else None,
+        )
+
+    def _answer(self, shelf: _Shelf, since: datetime | None) -> Answer:
+        token = shelf.token if shelf.token and shelf.token.expires_at > self._clock() else None
+        if shelf.failure is None or self._serves(shelf, since):
+            return Answer(token=token)
+        return Answer(token=token, failure=shelf.failure, retry_at=shelf.retry_at)
+
+
+def _expired(scope: TokenScope, token: Token) -> Failure:
+    message = (
+        f"ECR in {scope.region} answered {scope.identity} with a token that expired at {token.expires_at:%FT%TZ}: "
+        "check the clock of this node, and what stands between it and AWS"
+    )
+    return Failure(reason=Reason.TOKEN_EXPIRED, message=message)
