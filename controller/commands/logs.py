@@ -7,7 +7,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 _NOISY = {
     "kopf": logging.WARNING,
-    "botocore": logging.WARNING,
+    "botocore": logging.ERROR,
     "boto3": logging.WARNING,
     "urllib3": logging.WARNING,
 }

@@ -15,12 +15,14 @@ from botocore.credentials import InstanceMetadataProvider
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionError as NoConnectionError,
     HTTPClientError,
     InvalidRegionError,
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
+)
+from botocore.exceptions import (
+    ConnectionError as NoConnectionError,
 )
 
 from controller.core.aws_errors import explain, is_stale_credential

@@ -79,7 +79,7 @@ class Cluster:
             answer = await self._connection.request("list", "/api/v1/namespaces", query=query, accept=METADATA_LIST)
             if not answer.ok:
                 raise FailureError(_failure(answer, "list namespaces"))
-            views.extend(namespace_view(item["metadata"]) for item in answer.body["items"])
+            views.extend(namespace_view(item["metadata"]) for item in answer.body["items"] or ())
             listing = answer.body["metadata"]
             if not listing.get("continue"):
                 return views, int(listing["resourceVersion"])

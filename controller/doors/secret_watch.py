@@ -97,7 +97,7 @@ class SecretWatch:
                 continue
             if not answer.ok:
                 raise FailureError(_refused(answer.status))
-            listed.update(_namespaced(item["metadata"]) for item in answer.body["items"])
+            listed.update(_namespaced(item["metadata"]) for item in answer.body["items"] or ())
             page = answer.body["metadata"]
             if not page.get("continue"):
                 self._replace(listed, int(page["resourceVersion"]))

@@ -1,0 +1,209 @@
+"""One installation of the controller on an API server: its ServiceAccount, its least rights, its IAM role, its process."""
+
+import json
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import yaml
+
+from tests.contract.access import may, token_of
+from tests.contract.rest import Rest
+from tests.fakes.aws import ACCOUNT, AwsFake
+from tests.operator.process import ControllerProcess
+from tests.operator.recorder import SecretRecorder
+from tests.operator.waiting import until
+
+ENABLED = {"pullkeeper.dev/enabled": "true"}
+ACCOUNT_NAME = "pullkeeper"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/pullkeeper"
+IRELAND = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+VIRGINIA = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+_GROUP = "rbac.authorization.k8s.io"
+
+
+class Server(Protocol):
+    """The API server that it is installed on, in memory or real."""
+
+    url: str
+    ca_file: str
+    admin_token: str
+
+
+@dataclass(kw_only=True)
+class Installation:
+    """What a test holds in its hands."""
+
+    server: Server
+    api: Rest
+    aws: AwsFake
+    folder: Path
+    secret_name: str
+    namespace: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    processes: list[ControllerProcess] = field(default_factory=list)
+    namespaces: list[str] = field(default_factory=list)
+
+    @property
+    def user(self) -> Rest:
+        """The API as the controller's own ServiceAccount may use it."""
+        return self.api.using((self.folder / "token").read_text())
+
+    async def renew_token(self, seconds: int = 3600) -> None:
+        """Write a new ServiceAccount token where the pod's would be mounted."""
+        token = await token_of(self.api, self.namespace, ACCOUNT_NAME, expirationSeconds=seconds)
+        (self.folder / "token").write_text(token)
+
+    async def renew_web_identity(self) -> None:
+        """Write a new projected token for AWS."""
+        token = await token_of(self.api, self.namespace, ACCOUNT_NAME, audiences=["sts.amazonaws.com"])
+        (self.folder / "aws-token").write_text(token)
+
+    def irsa(self) -> dict[str, str]:
+        """Give the environment that EKS' webhook would put into the pod."""
+        return self.aws.environment(web_identity_token_file=str(self.folder / "aws-token"), role_arn=ROLE)
+
+    async def start(
+        self, *, ready: bool = True, environment: Mapping[str, str] | None = None, **settings: Any
+    ) -> ControllerProcess:
+        """Start `pullkeeper run` as the pod would be; wait until it is ready."""
+        defaults = {"secretName": self.secret_name, "registries": [IRELAND], "logLevel": "debug", "port": 0}
+        config = self.folder / f"config-{len(self.processes)}.yaml"
+        config.write_text(yaml.safe_dump({**defaults, "host": "127.0.0.1", **self.settings, **settings}))
+        where = urlsplit(self.server.url)
+        process = ControllerProcess(
+            config=config,
+            log=self.folder / f"controller-{len(self.processes)}.log",
+            environment={
+                "KUBERNETES_SERVICE_HOST": str(where.hostname),
+                "KUBERNETES_SERVICE_PORT": str(where.port),
+                "PULLKEEPER_SERVICE_ACCOUNT_DIR": str(self.folder),
+                **(self.irsa() if environment is None else environment),
+                **self.environment,
+            },
+        )
+        self.processes.append(process)
+        if ready:
+            await process.until_ready()
+        return process
+
+    async def create_namespace(self, prefix: str = "team", **annotations: str) -> str:
+        """Create a namespace; annotations by their key, `_` for `-`, without the prefix."""
+        name = f"{prefix}-{secrets.token_hex(4)}"
+        self.namespaces.append(name)
+        metadata = {"name": name, "annotations": written(annotations)}
+        (await self.api.post("/api/v1/namespaces", {"metadata": metadata})).ok()
+        return name
+
+    async def annotate(self, namespace: str, **annotations: str | None) -> None:
+        """Set annotations of a namespace; None takes one away."""
+        body = {"metadata": {"annotations": written(annotations)}}
+        (await self.api.merge(f"/api/v1/namespaces/{namespace}", body)).ok()
+
+    def path(self, namespace: str) -> str:
+        """Return the path of the pull Secret in a namespace."""
+        return f"/api/v1/namespaces/{namespace}/secrets/{self.secret_name}"
+
+    async def secret(self, namespace: str) -> dict[str, Any] | None:
+        """Read the pull Secret, if there is one."""
+        answer = await self.api.get(self.path(namespace))
+        return answer.body if answer.status == 200 else None
+
+    async def events(self, namespace: str) -> list[dict[str, Any]]:
+        """Read the Events of a namespace that the controller has posted."""
+        found = (await self.api.get(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")).ok()["items"]
+        return [event for event in found if event.get("reportingController") == "pullkeeper.dev/controller"]
+
+    async def event(self, namespace: str, reason: str) -> dict[str, Any]:
+        """Wait for an Event of this reason."""
+
+        async def look() -> dict[str, Any] | None:
+            return next((event for event in await self.events(namespace) if event["reason"] == reason), None)
+
+        return await until(look, f"an Event {reason} in {namespace}")
+
+    @asynccontextmanager
+    async def recording(self) -> AsyncIterator[SecretRecorder]:
+        """Record every version of every Secret of our name."""
+        async with SecretRecorder.open(self.api, self.secret_name) as recorder:
+            yield recorder
+
+    async def leave(self) -> None:
+        """Stop the processes, and leave nothing that another test's controller would take up."""
+        for process in self.processes:
+            await process.stop()
+        for name in self.namespaces:
+            answer = await self.api.get(f"/api/v1/namespaces/{name}")
+            if answer.status == 200:
+                await self.annotate(name, **dict.fromkeys(_ours(answer.body)))
+
+
+def written(annotations: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Turn keyword arguments into our annotations."""
+    return {f"pullkeeper.dev/{key.replace('_', '-')}": value for key, value in annotations.items()}
+
+
+def auths(secret: Mapping[str, Any]) -> dict[str, str]:
+    """Decode what a pull Secret holds: the auth of each host."""
+    import base64
+
+    content = json.loads(base64.b64decode(secret["data"][".dockerconfigjson"]))
+    return {host: entry["auth"] for host, entry in content["auths"].items()}
+
+
+def _ours(namespace: Mapping[str, Any]) -> list[str]:
+    keys = namespace["metadata"].get("annotations") or {}
+    return [key.removeprefix("pullkeeper.dev/") for key in keys if key.startswith("pullkeeper.dev/")]
+
+
+def rules(secret_name: str) -> list[dict[str, Any]]:
+    """Give the least rights that the design grants."""
+    verbs = ["get", "list", "watch", "create", "patch", "delete"]
+    return [
+        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list", "watch"]},
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [secret_name], "verbs": verbs},
+        {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
+    ]
+
+
+async def install(server: Server, api: Rest, aws: AwsFake, folder: Path) -> Installation:
+    """Arrange everything but the process: namespace, ServiceAccount, rights, tokens, the IAM side."""
+    suffix = secrets.token_hex(4)
+    namespace, secret_name = f"pullkeeper-{suffix}", f"ecr-pull-{suffix}"
+    (await api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})).ok()
+    account = {"metadata": {"name": ACCOUNT_NAME}}
+    (await api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", account)).ok()
+    role = {"metadata": {"name": namespace}, "rules": rules(secret_name)}
+    (await api.post(f"/apis/{_GROUP}/v1/clusterroles", role)).ok()
+    binding = {
+        "metadata": {"name": namespace},
+        "roleRef": {"apiGroup": _GROUP, "kind": "ClusterRole", "name": namespace},
+        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT_NAME, "namespace": namespace}],
+    }
+    (await api.post(f"/apis/{_GROUP}/v1/clusterrolebindings", binding)).ok()
+    installation = Installation(
+        server=server, api=api, aws=aws, folder=folder, secret_name=secret_name, namespace=namespace
+    )
+    (folder / "ca.crt").write_bytes(Path(server.ca_file).read_bytes())
+    await installation.renew_token()
+    await installation.renew_web_identity()
+    await _trust(installation)
+    last = {"verb": "create", "group": "events.k8s.io", "resource": "events", "namespace": namespace}
+    await until(lambda: may(installation.user, **last), "the controller's rights")
+    return installation
+
+
+async def _trust(installation: Installation) -> None:
+    """Let the AWS fake trust this API server's ServiceAccounts, as an OIDC provider in IAM would."""
+    api, aws = installation.api, installation.aws
+    issuer = (await api.get("/.well-known/openid-configuration")).ok()["issuer"]
+    keys = (await api.get("/openid/v1/jwks", accept="application/jwk-set+json")).ok()
+    aws.trust_issuer(issuer, keys)
+    aws.allow_role(
+        ROLE, trusts_subjects=f"system:serviceaccount:{installation.namespace}:{ACCOUNT_NAME}", issuer=issuer
+    )

@@ -1,0 +1,27 @@
+"""The token is only in the Secret: a search of everything else that the controller has written."""
+
+import json
+from collections.abc import Iterable
+
+from tests.fakes.aws import TOKEN_MARKER
+from tests.operator.installation import Installation
+
+
+async def search(installation: Installation) -> None:
+    """Fail where any secret that the AWS fake ever gave away stands in a log, a metric, an Event or another object."""
+    places = dict(_logs(installation))
+    places["Events"] = json.dumps((await installation.api.get("/apis/events.k8s.io/v1/events")).ok())
+    for namespace in installation.namespaces:
+        path = installation.path(namespace)
+        if secret := await installation.secret(namespace):
+            places[f"{path} (all but its data)"] = json.dumps({**secret, "data": None})
+    namespaces = (await installation.api.get("/api/v1/namespaces")).ok()
+    places["Namespaces"] = json.dumps(namespaces)
+    for place, text in places.items():
+        found = [secret for secret in {TOKEN_MARKER, *installation.aws.secrets} if secret in text]
+        assert not found, f"{len(found)} secret texts stand in {place}"
+
+
+def _logs(installation: Installation) -> Iterable[tuple[str, str]]:
+    for process in installation.processes:
+        yield f"the log {process.log.name}", process.text()

@@ -1,0 +1,23 @@
+"""Waiting for a condition."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+PATIENCE = 20.0
+"""Seconds until what must come counts as lost; far longer than any promise, so that it judges nothing but loss."""
+_PAUSE = 0.02
+
+_T = TypeVar("_T")
+
+
+async def until(look: Callable[[], Awaitable[_T | None]], what: str, patience: float = PATIENCE) -> _T:
+    """Ask again and again until the answer is true, and give it; fails with what was waited for."""
+    try:
+        async with asyncio.timeout(patience):
+            # Nobody else tells when it is so.
+            while not (found := await look()):
+                await asyncio.sleep(_PAUSE)
+            return found
+    except TimeoutError:
+        raise AssertionError(f"waited {patience} s in vain for {what}") from None
