@@ -84,7 +84,7 @@ class Tokens:
 
     def _serves(self, shelf: _Shelf, since: datetime | None) -> bool:
         token = shelf.token
-        if token is None or self._clock() >= self._rotation.due(token):
+        if token is None or self._clock() >= self._rotation.serves_until(token):
             return False
         return since is None or (shelf.failure is None and shelf.asked_at >= since)
 

@@ -55,7 +55,7 @@ def _advice(scope: TokenScope, operation: str, reason: Reason) -> str:
     match reason:
         case Reason.ACCESS_DENIED if operation == "AssumeRoleWithWebIdentity":
             return (
-                "the role's trust policy has to allow sts:AssumeRoleWithWebIdentity to the controller's ServiceAccount, "
+                "the role's trust policy must allow sts:AssumeRoleWithWebIdentity to the controller's ServiceAccount, "
                 "with its issuer, its subject system:serviceaccount:NAMESPACE:NAME, audience sts.amazonaws.com"
             )
         case Reason.ACCESS_DENIED:

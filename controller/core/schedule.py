@@ -10,6 +10,9 @@ from controller.core.credential import TokenTimes
 _SPREAD_SHARE = 4
 """Spreading takes at most this part (a quarter) of what is left of a token's life when it becomes due."""
 
+_EARLY_SHARE = 20
+"""A token is given out until this part (a twentieth) of the time to its rotation is left."""
+
 FIRST_RETRY = timedelta(seconds=1)
 LONGEST_RETRY = timedelta(minutes=1)
 DENIED_RETRY = timedelta(minutes=5)
@@ -37,6 +40,14 @@ class Rotation:
         """Tell from when on a token is to be replaced."""
         life = times.expires_at - times.issued_at
         return times.issued_at + min(life * self.fraction, self.max_age)
+
+    def serves_until(self, times: TokenTimes) -> datetime:
+        """Tell until when a token is given out: to shortly before it is due.
+
+        So a Secret of several regions, whose tokens were fetched one after the other, gets all of them in one write.
+        """
+        due = self.due(times)
+        return due - (due - times.issued_at) / _EARLY_SHARE
 
     def due_in(self, namespace: str, times: TokenTimes) -> datetime:
         """Tell when this namespace's turn is: due, moved within the window by a hash of its name.

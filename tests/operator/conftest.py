@@ -1,6 +1,7 @@
 """The operator tier: the real process against HTTP fakes, or against a real API server with --server=real."""
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,9 @@ async def installation(server: Server, api: Rest, aws: AwsFake, tmp_path: Path) 
     yield installation
     await installation.leave()
     await search(installation)
+
+
+@pytest.fixture
+def short_lived(aws: AwsFake) -> None:
+    """Let every token live for 20 seconds."""
+    aws.lifetime = timedelta(seconds=20)

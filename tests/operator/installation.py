@@ -1,7 +1,9 @@
-"""One installation of the controller on an API server: its ServiceAccount, its least rights, its IAM role, its process."""
+"""One installation of the controller: its ServiceAccount, its least rights, its IAM role, its processes."""
 
+import base64
 import json
 import secrets
+import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -150,8 +152,6 @@ def written(annotations: Mapping[str, str | None]) -> dict[str, str | None]:
 
 def auths(secret: Mapping[str, Any]) -> dict[str, str]:
     """Decode what a pull Secret holds: the auth of each host."""
-    import base64
-
     content = json.loads(base64.b64decode(secret["data"][".dockerconfigjson"]))
     return {host: entry["auth"] for host, entry in content["auths"].items()}
 
@@ -189,7 +189,7 @@ async def install(server: Server, api: Rest, aws: AwsFake, folder: Path) -> Inst
     installation = Installation(
         server=server, api=api, aws=aws, folder=folder, secret_name=secret_name, namespace=namespace
     )
-    (folder / "ca.crt").write_bytes(Path(server.ca_file).read_bytes())
+    shutil.copy(server.ca_file, folder / "ca.crt")
     await installation.renew_token()
     await installation.renew_web_identity()
     await _trust(installation)

@@ -15,8 +15,8 @@ async def until(look: Callable[[], Awaitable[_T | None]], what: str, patience: f
     """Ask again and again until the answer is true, and give it; fails with what was waited for."""
     try:
         async with asyncio.timeout(patience):
-            # Nobody else tells when it is so.
-            while not (found := await look()):
+            # A process, an HTTP port or a list of Events tells nobody when it has changed; asking is all there is.
+            while not (found := await look()):  # noqa: ASYNC110 -- see above
                 await asyncio.sleep(_PAUSE)
             return found
     except TimeoutError:
