@@ -22,12 +22,13 @@ def main() -> int:
     except InvalidInputError as error:
         _complain("the settings are wrong:", *(f"  {problem}" for problem in error.problems))
         return _WRONG_SETTINGS
+    status = 0
     try:
         asyncio.run(run.run(settings, kubeconfig=options.kubeconfig))
     except* (FailureError, OSError) as group:
         _complain(*(str(error) for error in _leaves(group)))
-        sys.exit(_CANNOT_START)
-    return 0
+        status = _CANNOT_START
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

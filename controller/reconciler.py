@@ -26,6 +26,10 @@ _SOON = timedelta(seconds=1)
 """When to look again at what has changed under our hands, if no watch event comes first."""
 
 
+_LOOKS = 10
+"""So many looks are taken in what is left of the life of a token that could not be replaced."""
+
+
 class Namespaces(Protocol):
     """The Namespaces as they were last seen."""
 
@@ -76,10 +80,10 @@ class TokenShelf(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Refresh:
-    """A request for a fresh token, and when it was first seen."""
+    """A value of the `refresh` annotation, and when it was first seen to ask for more than the first token."""
 
-    value: str
-    seen_at: datetime
+    value: str | None
+    seen_at: datetime | None
 
 
 class Reconciler:
@@ -174,16 +178,24 @@ class Reconciler:
         return self._again(name, secret, answers)
 
     async def _ask(self, name: str, step: Write) -> dict[TokenScope, Answer]:
-        since = self._refresh_seen_at(name, step) if step.cause is Cause.REFRESHED else None
+        since = self._fresh_since(name, step)
         wanted = sorted(content.scopes(step.desired))
         answers = await asyncio.gather(*(self._tokens.get(scope, since=since) for scope in wanted))
         return dict(zip(wanted, answers, strict=True))
 
-    def _refresh_seen_at(self, name: str, step: Write) -> datetime:
-        value = step.desired.refresh or ""
+    def _fresh_since(self, name: str, step: Write) -> datetime | None:
+        """Tell since when a fresh token is asked for: from when the new value of `refresh` was first seen.
+
+        The value that a first Secret is born with asks for nothing more than a token; one that comes while there is
+        none yet does, so that whoever has mended something need not wait for the next try.
+        """
+        value, held = step.desired.refresh, step.secret.published if step.secret else None
+        if held is not None and held.refresh == value:
+            return None
         seen = self._refreshes.get(name)
         if seen is None or seen.value != value:
-            seen = self._refreshes[name] = _Refresh(value=value, seen_at=self._clock())
+            asks = value is not None and (seen is not None or held is not None)
+            seen = self._refreshes[name] = _Refresh(value=value, seen_at=self._clock() if asks else None)
         return seen.seen_at
 
     async def _apply(self, name: str, step: Write, choice: Choice) -> ObservedSecret | None:
@@ -218,6 +230,10 @@ class Reconciler:
         turns = [self._rotation.due_in(name, times) for times in held]
         retries = [answer.retry_at for answer in answers.values() if answer.retry_at]
         coming = [moment for moment in (*turns, *retries) if moment > now]
+        if held and not retries and min(turns) <= now:
+            # What AWS gave is no better than what is there: the less life is left, the sooner it is looked at again.
+            left = min(times.expires_at for times in held) - now
+            coming.append(now + max(left / _LOOKS, _SOON))
         return min(coming, default=now + LONGEST_RETRY)
 
 

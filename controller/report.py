@@ -41,8 +41,17 @@ _SAID = {
 class Events(Protocol):
     """Whoever posts Events; it never fails and never waits."""
 
-    def post(self, namespace: str, reason: str, note: str, *, warning: bool, secret: ObservedSecret | None) -> None:
-        """Post an Event in the namespace, regarding its pull Secret."""
+    def post(
+        self,
+        namespace: str,
+        reason: str,
+        note: str,
+        *,
+        warning: bool,
+        secret: ObservedSecret | None,
+        detail: str = "",
+    ) -> None:
+        """Post an Event in the namespace, regarding its pull Secret; the detail makes no other Event of it."""
 
 
 class Meters(Protocol):
@@ -113,7 +122,7 @@ class Report:
             if failure not in told:
                 logger.warning("namespace/%s: %s", name, failure)
             if reason := _event_reason(failure):
-                self._events.post(name, reason, failure.message, warning=True, secret=secret)
+                self._events.post(name, reason, failure.message, warning=True, secret=secret, detail=failure.aside)
         if told and not failures:
             logger.info("namespace/%s: all is well again", name)
         if failures:

@@ -130,7 +130,8 @@ class Tokens:
 
 def _expired(scope: TokenScope, token: Token) -> Failure:
     message = (
-        f"ECR in {scope.region} answered {scope.identity} with a token that expired at {token.expires_at:%FT%TZ}: "
+        f"ECR in {scope.region} answered {scope.identity} with a token that has expired: "
         "check the clock of this node, and what stands between it and AWS"
     )
-    return Failure(reason=Reason.TOKEN_EXPIRED, message=message)
+    detail = f"expired at {token.expires_at:%FT%TZ}"
+    return Failure(reason=Reason.TOKEN_EXPIRED, message=message, detail=detail)

@@ -41,6 +41,7 @@ class _Ticket:
     at: datetime
     number: int
     name: str
+    lane: Lane
 
 
 class Worker:
@@ -63,7 +64,7 @@ class Worker:
         self._gauges = gauges
         self._concurrency = concurrency
         self._tickets: dict[Lane, list[_Ticket]] = {lane: [] for lane in Lane}
-        self._valid: dict[str, int] = {}
+        self._valid: dict[str, _Ticket] = {}
         self._numbers = 0
         self._running: dict[str, Lane] = {}
         self._again: set[str] = set()
@@ -75,7 +76,7 @@ class Worker:
         """Look at this namespace now (or once more, when it is being looked at)."""
         if name in self._running:
             self._again.add(name)
-        else:
+        elif not self._waits(name):
             self._book(name, self._clock())
 
     def depth(self, lane: Lane) -> int:
@@ -101,15 +102,20 @@ class Worker:
 
     def _book(self, name: str, at: datetime) -> None:
         self._numbers += 1
-        self._valid[name] = self._numbers
-        tickets = self._tickets[self._lane(name)]
-        heapq.heappush(tickets, _Ticket(at, self._numbers, name))
+        self._valid[name] = ticket = _Ticket(at, self._numbers, name, self._lane(name))
+        tickets = self._tickets[ticket.lane]
+        heapq.heappush(tickets, ticket)
         if len(tickets) > 2 * len(self._valid) + _SLACK:
             tickets[:] = sorted(filter(self._holds, tickets))
         self._changed.set()
 
+    def _waits(self, name: str) -> bool:
+        """Whether it is due already, in its lane: a new ticket would put it at the end of the queue."""
+        ticket = self._valid.get(name)
+        return ticket is not None and ticket.at <= self._clock() and ticket.lane is self._lane(name)
+
     def _holds(self, ticket: _Ticket) -> bool:
-        return self._valid.get(ticket.name) == ticket.number
+        return self._valid.get(ticket.name) is ticket
 
     def _take(self) -> list[tuple[str, Lane]]:
         """Take what is due, as far as there are slots; rotations leave one free for a first Secret."""

@@ -48,7 +48,9 @@ def explain(scope: TokenScope, principal: str, operation: str, code: str, said: 
     reason = _REASONS.get(code, Reason.SERVICE_ERROR)
     service = "STS" if operation.startswith("Assume") else ("ECR Public" if scope.public else "ECR")
     what = f"{service} refused {operation} for {principal} in {scope.region} ({code})"
-    return Failure(reason=reason, message=f"{what}: {_advice(scope, operation, reason)} [{said[:_LONGEST]}]")
+    # Only its first line: where a signature is refused, AWS quotes the whole request after it, session token included.
+    detail = said.partition("\n")[0][:_LONGEST]
+    return Failure(reason=reason, message=f"{what}: {_advice(scope, operation, reason)}", detail=detail)
 
 
 def _advice(scope: TokenScope, operation: str, reason: Reason) -> str:

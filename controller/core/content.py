@@ -58,6 +58,8 @@ def compose(
     None means that there is nothing to write: no entry at all, nothing that differs, or a registry that is still wanted
     would be lost.
     """
+    if not differs(desired, secret, choice):
+        return None
     held = secret.published if secret else None
     passwords = {scope: token.auth for scope, token in choice.fresh.items()}
     for host, auth in auths.items():
@@ -67,10 +69,7 @@ def compose(
     entries = _entries(desired, passwords)
     if not entries or _loses(entries, desired, secret):
         return None
-    published = _published(desired, held, choice, entries)
-    if secret is not None and secret.intact and published == held:
-        return None
-    return PullSecret(published=published, auths=entries)
+    return PullSecret(published=_published(desired, held, choice, entries), auths=entries)
 
 
 def differs(desired: DesiredState, secret: ObservedSecret | None, choice: Choice) -> bool:

@@ -25,6 +25,9 @@ IDENTITY = f"{PREFIX}identity"
 TOKENS = f"{PREFIX}tokens"
 REFRESH = f"{PREFIX}refresh"
 
+_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+"""What reading can raise when somebody else has had a hand in the text: it may hold anything at all."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Published:
@@ -76,11 +79,21 @@ class PullSecret:
 def read_auths(data: Mapping[str, str]) -> dict[RegistryHost, Password]:
     """Read the entries back from a Secret's data; what cannot be read is left out."""
     try:
-        auths = json.loads(base64.b64decode(data[DATA_KEY]))["auths"]
-        found = {host: entry["auth"] for host, entry in auths.items() if is_authorization(entry.get("auth", ""))}
-        return {registry_host.parse(host): Password(auth) for host, auth in found.items()}
-    except (KeyError, TypeError, ValueError, AttributeError):
+        entries = json.loads(base64.b64decode(data[DATA_KEY]))["auths"].items()
+    except _UNREADABLE:
         return {}
+    found = (_read_entry(host, entry) for host, entry in entries)
+    return dict(filter(None, found))
+
+
+def _read_entry(host: str, entry: object) -> tuple[RegistryHost, Password] | None:
+    auth = entry.get("auth") if isinstance(entry, dict) else None
+    if not isinstance(auth, str) or not is_authorization(auth):
+        return None
+    try:
+        return registry_host.parse(host), Password(auth)
+    except ValueError:
+        return None
 
 
 def read_published(annotations: Mapping[str, str]) -> Published | None:
@@ -92,7 +105,7 @@ def read_published(annotations: Mapping[str, str]) -> Published | None:
             for label, times in json.loads(annotations[TOKENS]).items()
         }
         registries = tuple(registry_host.parse(name) for name in annotations[REGISTRIES].split(","))
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except _UNREADABLE:
         return None
     if {TokenScope.of(host, identity) for host in registries} != set(tokens):
         return None
@@ -108,7 +121,11 @@ def _times(times: TokenTimes) -> dict[str, str]:
 
 
 def _read_times(times: Mapping[str, str]) -> TokenTimes:
-    issued_at, expires_at = (datetime.fromisoformat(times[key]) for key in ("issued-at", "expires-at"))
-    if issued_at.utcoffset() is None or expires_at.utcoffset() is None:
+    return TokenTimes(issued_at=_read_time(times["issued-at"]), expires_at=_read_time(times["expires-at"]))
+
+
+def _read_time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.utcoffset() is None:
         raise ValueError("a time without its offset from UTC")
-    return TokenTimes(issued_at=issued_at, expires_at=expires_at)
+    return moment.astimezone(UTC)

@@ -1,6 +1,6 @@
 """Why something could not be done: a closed set of reasons, and what each means for the next try."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -63,9 +63,16 @@ class Failure:
 
     reason: Reason
     message: str
+    detail: str = field(default="", compare=False)
+    """What varies from one time to the next (AWS's own words, a moment): it makes no other failure of it."""
 
     def __str__(self) -> str:
-        return f"{self.message} ({self.reason})"
+        return f"{self.message}{self.aside} ({self.reason})"
+
+    @property
+    def aside(self) -> str:
+        """Show the detail, to be put behind the message."""
+        return f" [{self.detail}]" if self.detail else ""
 
 
 class FailureError(Exception):

@@ -13,7 +13,9 @@ from controller.core.schedule import Rotation
 
 VARIABLE_PREFIX = "PULLKEEPER_"
 
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_LONGEST_NAME = 253
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 _DURATION_FORM = 'a duration such as "90s", "10m" or "1h30m"'
 
@@ -38,9 +40,9 @@ class Settings:
     """So many namespaces are worked on at the same time."""
     allow_node_role: bool = False
     """Whether the node's own role will do as the controller's identity."""
-    port: int = 8080
+    http_port: int = 8080
     """Port of /healthz, /readyz and /metrics; 0 takes a free one."""
-    host: str = ""
+    http_host: str = ""
     """Address to bind that port to; empty is every one of the pod's."""
     log_format: str = "json"
     """`json` for machines, `text` for people."""
@@ -79,7 +81,7 @@ def read(document: object, environment: Mapping[str, str]) -> Settings:
             continue
         try:
             values[_snake(key)] = kind.parse(found)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             expected = str(error) if isinstance(error, _TellingError) else kind.form
             problems.append(Problem(where=where, found=quoted(found), expected=expected))
     if problems:
@@ -100,7 +102,7 @@ def _snake(key: str) -> str:
 
 
 def _name(value: object) -> str:
-    if isinstance(value, str) and _NAME.fullmatch(value):
+    if isinstance(value, str) and len(value) <= _LONGEST_NAME and _NAME.fullmatch(value):
         return value
     raise ValueError
 
@@ -188,8 +190,8 @@ _KINDS: Mapping[str, _Kind] = {
     "auditInterval": _lasting(_SECOND, _DAY, "from 1s to 24h"),
     "concurrency": _Kind("a whole number from 2 to 256", _whole(2, 256)),
     "allowNodeRole": _Kind("true or false", _flag),
-    "port": _Kind("a port number from 0 to 65535", _whole(0, 65535)),
-    "host": _Kind("an address to bind to", _text),
+    "httpPort": _Kind("a port number from 0 to 65535", _whole(0, 65535)),
+    "httpHost": _Kind("an address to bind to", _text),
     "logFormat": _one_of("json", "text"),
     "logLevel": _one_of("debug", "info", "warning", "error"),
 }

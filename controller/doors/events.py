@@ -49,6 +49,15 @@ class _Series:
     count: int = 1
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Posting:
+    kind: _Kind
+    verb: str
+    path: str
+    body: dict[str, Any]
+    content_type: str
+
+
 class Events:
     """Posts Events regarding the pull Secret of a namespace."""
 
@@ -60,11 +69,23 @@ class Events:
         self._instance = instance
         self._clock = clock
         self._series: dict[_Kind, _Series] = {}
-        self._queue: asyncio.Queue[tuple[str, str, dict[str, Any], str]] = asyncio.Queue(_QUEUE)
+        self._queue: asyncio.Queue[_Posting] = asyncio.Queue(_QUEUE)
 
-    def post(self, namespace: str, reason: str, note: str, *, warning: bool, secret: ObservedSecret | None) -> None:
-        """Queue an Event; when too many wait, it is dropped: the log and the metrics say the same."""
-        kind = _Kind(namespace, reason, note[:_LONGEST_NOTE])
+    def post(
+        self,
+        namespace: str,
+        reason: str,
+        note: str,
+        *,
+        warning: bool,
+        secret: ObservedSecret | None,
+        detail: str = "",
+    ) -> None:
+        """Queue an Event; when too many wait, it is dropped: the log and the metrics say the same.
+
+        The same note is the same Event, whatever the `detail` that is shown behind it.
+        """
+        kind = _Kind(namespace, reason, note)
         now = self._clock()
         series = self._series.get(kind)
         if series and now - series.first_at < _FORGET_AFTER:
@@ -75,20 +96,28 @@ class Events:
             self._series.pop(next(iter(self._series)))
         self._series[kind] = _Series(name=name, first_at=now, told_at=now)
         path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
-        self._put("create", path, self._event(name, kind, now, warning=warning, secret=secret), "application/json")
+        body = self._event(name, kind, now, detail=detail, warning=warning, secret=secret)
+        self._put(_Posting(kind=kind, verb="create", path=path, body=body, content_type="application/json"))
 
     async def run(self) -> None:
         """Send what is queued, until cancelled."""
         while True:
-            verb, path, body, content_type = await self._queue.get()
+            posting = await self._queue.get()
             try:
-                answer = await self._connection.request(verb, path, body=body, content_type=content_type)
+                answer = await self._connection.request(
+                    posting.verb, posting.path, body=posting.body, content_type=posting.content_type
+                )
                 if not answer.ok:
-                    logger.debug("an Event was not taken: status %d", answer.status)
+                    self._lost(posting, f"status {answer.status}")
             except FailureError as error:
-                logger.debug("an Event was not sent: %s", error)
+                self._lost(posting, str(error))
             finally:
                 self._queue.task_done()
+
+    def _lost(self, posting: _Posting, why: str) -> None:
+        """Forget the Event, so that the next of its kind is made anew and not counted on one that is not there."""
+        logger.debug("an Event was not taken: %s", why)
+        self._series.pop(posting.kind, None)
 
     async def drained(self) -> None:
         """Wait until everything that was queued is sent."""
@@ -101,16 +130,17 @@ class Events:
         series.told_at = now
         path = f"/apis/events.k8s.io/v1/namespaces/{kind.namespace}/events/{series.name}"
         body = {"series": {"count": series.count, "lastObservedTime": _micro(now)}}
-        self._put("patch", path, body, "application/merge-patch+json")
+        content_type = "application/merge-patch+json"
+        self._put(_Posting(kind=kind, verb="patch", path=path, body=body, content_type=content_type))
 
-    def _put(self, verb: str, path: str, body: dict[str, Any], content_type: str) -> None:
+    def _put(self, posting: _Posting) -> None:
         try:
-            self._queue.put_nowait((verb, path, body, content_type))
+            self._queue.put_nowait(posting)
         except asyncio.QueueFull:
-            logger.debug("an Event was dropped: %d wait already", _QUEUE)
+            self._lost(posting, f"{_QUEUE} wait already")
 
     def _event(
-        self, name: str, kind: _Kind, now: datetime, *, warning: bool, secret: ObservedSecret | None
+        self, name: str, kind: _Kind, now: datetime, *, detail: str, warning: bool, secret: ObservedSecret | None
     ) -> dict[str, Any]:
         regarding = {
             "apiVersion": "v1",
@@ -127,7 +157,7 @@ class Events:
             "reportingInstance": self._instance,
             "action": "Keep",
             "reason": kind.reason,
-            "note": kind.note,
+            "note": _cut(f"{kind.note}{detail}"),
             "type": "Warning" if warning else "Normal",
             "regarding": _with_uid(regarding, secret),
         }
@@ -135,6 +165,11 @@ class Events:
 
 def _with_uid(regarding: Mapping[str, str], secret: ObservedSecret | None) -> dict[str, str]:
     return {**regarding, "uid": secret.uid} if secret else {**regarding}
+
+
+def _cut(note: str) -> str:
+    """Cut to what the API server takes, which counts bytes."""
+    return note.encode()[:_LONGEST_NOTE].decode(errors="ignore")
 
 
 def _micro(moment: datetime) -> str:

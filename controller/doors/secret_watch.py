@@ -59,6 +59,8 @@ class SecretWatch:
         self._relist_after = relist_after
         self._chance = chance
         self._known: dict[str, ObservedSecret] = {}
+        self._told = 0
+        """Up to this version the API server has told everything, our own writes included."""
         self.synced = asyncio.Event()
 
     def get(self, namespace: str) -> ObservedSecret | None:
@@ -66,20 +68,22 @@ class SecretWatch:
         return self._known.get(namespace)
 
     def written(self, namespace: str, secret: ObservedSecret | None) -> None:
-        """Take note of our own write: the watch will bring the same, and nobody is woken for it."""
-        if secret is not None:
-            self._known[namespace] = secret
-        else:
+        """Take note of our own write: the watch will bring the same, and nobody is woken for it.
+
+        A write that the watch has overtaken is no news: what came after it may be somebody else's.
+        """
+        if secret is None:
             self._known.pop(namespace, None)
+        elif secret.resource_version > self._told:
+            self._known[namespace] = secret
 
     async def run(self) -> None:
         """List and watch until cancelled; lists anew after `relist_after`, so nothing stays missed for longer."""
         failures = 0
         while True:
             try:
-                version = await self._list()
+                await self._watch(await self._list())
                 failures = 0
-                await self._watch(version)
             except FailureError as error:
                 failures = min(failures + 1, _MOST_ATTEMPTS)
                 delay = retry_delay(failures, self._chance.random())
@@ -111,6 +115,7 @@ class SecretWatch:
                 self._lose(namespace)
         for namespace, secret in listed.items():
             self._see(namespace, secret)
+        self._told = max(self._told, version)
         self.synced.set()
 
     def _see(self, namespace: str, secret: ObservedSecret) -> None:
@@ -147,8 +152,8 @@ class SecretWatch:
             async for event in events:
                 if event["type"] == "ERROR":
                     return self._broken(event["object"].get("code", 0))
-                version = int(event["object"]["metadata"]["resourceVersion"])
                 self._take(event["type"], event["object"]["metadata"])
+                self._told = version = int(event["object"]["metadata"]["resourceVersion"])
         return version
 
     def _broken(self, status: int) -> int:

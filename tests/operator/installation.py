@@ -25,6 +25,8 @@ ACCOUNT_NAME = "pullkeeper"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/pullkeeper"
 IRELAND = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 VIRGINIA = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+SHORT: Mapping[str, Any] = {"refreshWindow": "0s", "refreshFraction": 0.25}
+"""With tokens of 20 s: a rotation every 5 s."""
 _GROUP = "rbac.authorization.k8s.io"
 
 
@@ -46,8 +48,6 @@ class Installation:
     folder: Path
     secret_name: str
     namespace: str
-    settings: dict[str, Any] = field(default_factory=dict)
-    environment: dict[str, str] = field(default_factory=dict)
     processes: list[ControllerProcess] = field(default_factory=list)
     namespaces: list[str] = field(default_factory=list)
 
@@ -71,12 +71,16 @@ class Installation:
         return self.aws.environment(web_identity_token_file=str(self.folder / "aws-token"), role_arn=ROLE)
 
     async def start(
-        self, *, ready: bool = True, environment: Mapping[str, str] | None = None, **settings: Any
+        self,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        ready: bool = True,
+        environment: Mapping[str, str] | None = None,
     ) -> ControllerProcess:
         """Start `pullkeeper run` as the pod would be; wait until it is ready."""
-        defaults = {"secretName": self.secret_name, "registries": [IRELAND], "logLevel": "debug", "port": 0}
+        defaults = {"secretName": self.secret_name, "registries": [IRELAND], "logLevel": "debug", "httpPort": 0}
         config = self.folder / f"config-{len(self.processes)}.yaml"
-        config.write_text(yaml.safe_dump({**defaults, "host": "127.0.0.1", **self.settings, **settings}))
+        config.write_text(yaml.safe_dump({**defaults, "httpHost": "127.0.0.1", **(settings or {})}))
         where = urlsplit(self.server.url)
         process = ControllerProcess(
             config=config,
@@ -86,7 +90,6 @@ class Installation:
                 "KUBERNETES_SERVICE_PORT": str(where.port),
                 "PULLKEEPER_SERVICE_ACCOUNT_DIR": str(self.folder),
                 **(self.irsa() if environment is None else environment),
-                **self.environment,
             },
         )
         self.processes.append(process)

@@ -51,6 +51,15 @@ class ControllerProcess:
         except aiohttp.ClientError:
             return 0, ""
 
+    async def first_answer(self, path: str) -> tuple[int, str]:
+        """Wait until it answers anything at all on this path."""
+
+        async def look() -> tuple[int, str] | None:
+            answer = await self.probe(path)
+            return answer if answer[0] else None
+
+        return await until(look, f"an answer on {path}")
+
     async def metric(self, name: str, **labels: str) -> float:
         """Read one sample, or the sum of those that fit; 0 where there is none."""
         _, text = await self.probe("/metrics")

@@ -1,13 +1,13 @@
 """Rotation: in time, in place, with few calls."""
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
-from tests.operator.installation import IRELAND, VIRGINIA, Installation
-from tests.operator.recorder import SecretRecorder, Version
+import pytest
 
-SHORT = {"refreshWindow": "0s", "refreshFraction": 0.25}
-"""With tokens of 20 s: a rotation every 5 s."""
+from tests.operator.installation import IRELAND, SHORT, VIRGINIA, Installation
+from tests.operator.recorder import SecretRecorder, Version
 
 
 async def _opt_in(installation: Installation, recorder: SecretRecorder, count: int, **annotations: str) -> list[str]:
@@ -20,21 +20,23 @@ def _rotated(first: Version) -> Any:
     return lambda version: version.expires_at > first.expires_at
 
 
-async def test_invariant_01_never_stale(installation: Installation, short_lived: None) -> None:
+@pytest.mark.usefixtures("short_lived")
+async def test_invariant_01_never_stale(installation: Installation) -> None:
     """At no moment of several lives does a Secret hold a token that is expired."""
-    await installation.start(**SHORT)
+    await installation.start(SHORT)
     async with installation.recording() as recorder:
         teams = await _opt_in(installation, recorder, 3)
         for team in teams:
             third = (await recorder.wait(team, lambda version: len(recorder.of(version.namespace)) >= 3)).seen_at
             versions = recorder.of(team)
-            for held, follower in zip(versions, versions[1:], strict=False):
+            for held, follower in pairwise(versions):
                 assert follower.seen_at < held.expires_at, f"{team} held an expired token before {third}"
 
 
-async def test_invariant_04_in_place(installation: Installation, short_lived: None) -> None:
+@pytest.mark.usefixtures("short_lived")
+async def test_invariant_04_in_place(installation: Installation) -> None:
     """A rotation keeps the Secret's UID, and no version ever says DELETED."""
-    await installation.start(**SHORT)
+    await installation.start(SHORT)
     async with installation.recording() as recorder:
         (team,) = await _opt_in(installation, recorder, 1)
         first = recorder.of(team)[0]
@@ -43,9 +45,10 @@ async def test_invariant_04_in_place(installation: Installation, short_lived: No
         assert {version.kind for version in recorder.of(team)} == {"ADDED", "MODIFIED"}
 
 
-async def test_invariant_08_few_calls(installation: Installation, short_lived: None) -> None:
+@pytest.mark.usefixtures("short_lived")
+async def test_invariant_08_few_calls(installation: Installation) -> None:
     """A rotation of many namespaces is one token a region, and one write and no read a Secret."""
-    process = await installation.start(**SHORT)
+    process = await installation.start(SHORT)
     async with installation.recording() as recorder:
         teams = await _opt_in(installation, recorder, 20, registries=f"{IRELAND},{VIRGINIA}")
         assert installation.aws.count("GetAuthorizationToken") == 2

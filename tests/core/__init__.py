@@ -1,0 +1,1 @@
+"""The core tier: the pure modules, by table and by property."""

@@ -1,0 +1,178 @@
+"""Each setting, right and wrong."""
+
+from dataclasses import fields
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import yaml
+
+from controller.core.problem import InvalidInputError, Problem
+from controller.core.registry_host import FORM
+from controller.core.schedule import Rotation
+from controller.core.settings import Settings, read
+from tests.core.examples import EU, PUBLIC
+
+DURATION = 'a duration such as "90s", "10m" or "1h30m"'
+FORMS = {
+    "secretName": "a Secret's name: lower case letters, digits, '-' and '.', at most 253",
+    "registries": f"a list of registry hosts: {FORM}",
+    "refreshFraction": "a number from 0.1 to 0.9",
+    "refreshWindow": f"{DURATION}, at most 2h",
+    "maxAge": f"{DURATION}, from 10s to 12h",
+    "auditInterval": f"{DURATION}, from 1s to 24h",
+    "concurrency": "a whole number from 2 to 256",
+    "allowNodeRole": "true or false",
+    "httpPort": "a port number from 0 to 65535",
+    "httpHost": "an address to bind to",
+    "logFormat": "one of json, text",
+    "logLevel": "one of debug, info, warning, error",
+}
+FIELDS = {
+    "secretName": "secret_name",
+    "refreshFraction": "refresh_fraction",
+    "refreshWindow": "refresh_window",
+    "maxAge": "max_age",
+    "auditInterval": "audit_interval",
+    "allowNodeRole": "allow_node_role",
+    "httpPort": "http_port",
+    "httpHost": "http_host",
+    "logFormat": "log_format",
+    "logLevel": "log_level",
+}
+
+RIGHT: list[tuple[str, Any, Any]] = [
+    ("secretName", "a", "a"),
+    ("secretName", "ecr.pull-secret.1", "ecr.pull-secret.1"),
+    ("secretName", "a" * 253, "a" * 253),
+    ("registries", [], ()),
+    ("registries", [str(PUBLIC), str(EU), str(EU)], tuple(sorted((EU, PUBLIC)))),
+    ("registries", f"{EU},{PUBLIC}", tuple(sorted((EU, PUBLIC)))),
+    ("refreshFraction", 0.1, 0.1),
+    ("refreshFraction", "0.9", 0.9),
+    ("refreshWindow", "0s", timedelta()),
+    ("refreshWindow", "2h", timedelta(hours=2)),
+    ("maxAge", "10s", timedelta(seconds=10)),
+    ("maxAge", "11h59m60s", timedelta(hours=12)),
+    ("auditInterval", "1s", timedelta(seconds=1)),
+    ("auditInterval", "24h", timedelta(days=1)),
+    ("concurrency", 2, 2),
+    ("concurrency", "256", 256),
+    ("concurrency", 16.0, 16),
+    ("allowNodeRole", True, True),
+    ("allowNodeRole", "false", False),
+    ("httpPort", 0, 0),
+    ("httpPort", 65535, 65535),
+    ("httpHost", "", ""),
+    ("httpHost", "127.0.0.1", "127.0.0.1"),
+    ("logFormat", "text", "text"),
+    ("logLevel", "debug", "debug"),
+]
+WRONG: list[tuple[str, Any]] = [
+    *(("secretName", value) for value in ("", "A", "-a", "a-", ".a", "a.", "a_b", "a\n", "a" * 254, 7, True, ["a"])),
+    *(("secretName", value) for value in ("a..b", "a.-b", "a-.b")),
+    *(("registries", value) for value in (7, True, {"a": "b"}, [7], [None], [["a"]])),
+    *(("refreshFraction", value) for value in (0, 0.0999, 0.91, 1, True, "", "half", "nan", "inf", None, [0.5])),
+    *(("refreshWindow", value) for value in ("", "2h1s", "-1s", "10", 10, "10 m", "1m1h", "1.5h", "10M", "1h\n", True)),
+    *(("refreshWindow", value) for value in ("٣s", "99999999999999h", "9" * 400 + "s")),
+    *(("maxAge", value) for value in ("9s", "12h1s", "0s", 3600, ["1h"])),
+    *(("auditInterval", value) for value in ("0s", "24h1s", 600, False)),
+    *(("concurrency", value) for value in (1, 257, 16.5, "many", "", True, [16], "16 17")),
+    *(("allowNodeRole", value) for value in (1, 0, "yes", "True", "", [], "on")),
+    *(("httpPort", value) for value in (-1, 65536, 80.5, "http", "", True, False, 10**400, float("inf"))),
+    *(("httpHost", value) for value in (7, True, [])),
+    *(("logFormat", value) for value in ("JSON", "", 7, True, ["json"])),
+    *(("logLevel", value) for value in ("INFO", "trace", False, 10)),
+]
+
+
+def problems(document: object, environment: dict[str, str] | None = None) -> tuple[Problem, ...]:
+    with pytest.raises(InvalidInputError) as raised:
+        read(document, environment or {})
+    return raised.value.problems
+
+
+@pytest.mark.parametrize(("key", "value", "expected"), RIGHT)
+def test_a_right_value_is_taken(key: str, value: object, expected: object) -> None:
+    """Each key takes its values, the limits included, and nothing else is touched."""
+    assert read({key: value}, {}) == Settings(**{FIELDS.get(key, key): expected})
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, value in WRONG if value is not None])
+def test_a_wrong_value_is_one_problem(key: str, value: object) -> None:
+    """A value that will not do is named with its key and the form that would."""
+    (problem,) = problems({key: value})
+    assert (problem.where, problem.expected) == (key, FORMS[key])
+
+
+def test_a_wrong_registry_is_named_by_itself() -> None:
+    """In a list the problem says which one, and what each wrong one should be."""
+    (problem,) = problems({"registries": [str(EU), "docker.io", f"https://{EU}"]})
+    assert problem.where == "registries"
+    assert f'for "docker.io": {FORM}' in problem.expected
+    assert f'for "https://{EU}": only the host, in lower case: "{EU}"' in problem.expected
+
+
+@pytest.mark.parametrize("key", FORMS)
+def test_an_empty_value_is_the_default(key: str) -> None:
+    """A key without a value in the file is as if it were not there."""
+    assert read({key: None}, {}) == Settings()
+
+
+def test_every_setting_has_its_table() -> None:
+    """A new setting has to come with its right and wrong values."""
+    assert {FIELDS.get(key, key) for key in FORMS} == {field.name for field in fields(Settings)}
+    assert {key for key, *_ in RIGHT} == {key for key, _ in WRONG} == set(FORMS)
+
+
+@pytest.mark.parametrize("document", [None, {}])
+def test_an_empty_file_gives_the_defaults(document: object) -> None:
+    """Everything has a default that works."""
+    assert read(document, {}) == Settings()
+
+
+@pytest.mark.parametrize("document", [[], "secretName: x", 7, True, ["secretName"]])
+def test_what_is_no_mapping_is_one_problem(document: object) -> None:
+    """A file that is not keys and values is said to be none."""
+    (problem,) = problems(document)
+    assert problem.where == "the settings"
+    assert problem.expected == "a mapping of keys to values"
+
+
+@pytest.mark.parametrize("key", ["secretname", "secret_name", "", 7, None, True])
+def test_an_unknown_key_is_a_problem(key: object) -> None:
+    """A misspelt key does not pass in silence: the right ones are listed."""
+    (problem,) = problems({key: "x"})
+    assert (problem.where, problem.found) == (str(key), "an unknown key")
+    assert problem.expected == f"one of {', '.join(FORMS)}"
+
+
+def test_all_problems_come_in_one_error() -> None:
+    """Whoever made several mistakes reads of all of them at once, those of the environment too."""
+    found = problems({"nope": 1, "httpPort": -1, "maxAge": "x"}, {"PULLKEEPER_LOG_LEVEL": "loud"})
+    assert {each.where for each in found} == {"nope", "httpPort", "maxAge", "PULLKEEPER_LOG_LEVEL"}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("secretName: on", "True"),
+        ("logLevel: off", "False"),
+        ("maxAge: 1:30", "90"),
+        ("refreshWindow: 600", "600"),
+        ("httpPort: yes", "True"),
+        ("concurrency: 0o20", '"0o20"'),
+        ("httpHost: 1.5", "1.5"),
+        ("logFormat: [json]", "['json']"),
+    ],
+)
+def test_what_yaml_makes_of_a_bare_word_is_shown(text: str, shown: str) -> None:
+    """YAML turns some words into something else: then the reader sees what it has become."""
+    (problem,) = problems(yaml.safe_load(text))
+    assert problem.found == shown
+
+
+def test_the_refresh_rule_is_made_of_the_settings() -> None:
+    """Fraction, window and highest age go into the rule."""
+    settings = read({"refreshFraction": 0.3, "refreshWindow": "1m", "maxAge": "1h"}, {})
+    assert settings.rotation == Rotation(fraction=0.3, window=timedelta(minutes=1), max_age=timedelta(hours=1))

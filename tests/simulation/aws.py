@@ -1,0 +1,59 @@
+"""AWS as the simulation has it: slow, sometimes down, and every token it ever gave is on record."""
+
+import asyncio
+import base64
+import random
+from datetime import datetime
+
+from controller.core.credential import Password, Token
+from controller.core.identity import TokenScope
+from controller.core.reasons import Failure, FailureError, Reason
+from tests.simulation.record import AwsCall, Issued, Record
+from tests.simulation.virtual_time import HOUR, MINUTE, clock, moment, now, seconds
+from tests.simulation.weather import Weather
+
+MARK = "a-simulated-password"
+"""Every password begins so; `needles` says how to find one in any text."""
+LIFE = 12 * HOUR
+
+
+def needles() -> tuple[str, str]:
+    """Give what every token shows, plain and encoded, so that one in a wrong place is found."""
+    encoded = base64.b64encode(f"AWS:{MARK}".encode()).decode()
+    return MARK, encoded[:24]
+
+
+class Aws:
+    """Issues tokens; answers as the weather is at the moment when a request arrives."""
+
+    def __init__(self, record: Record, weather: Weather, chance: random.Random) -> None:
+        self._record = record
+        self._weather = weather
+        self._chance = chance
+
+    async def fetch(self, scope: TokenScope) -> Token:
+        """Give a new token; raises FailureError."""
+        asked_at = clock()
+        await asyncio.sleep(self._chance.uniform(0.05, 0.6))
+        reason = self._weather.aws_reason(scope.region, now())
+        dead = reason == Reason.TOKEN_EXPIRED
+        self._record.aws_calls.append(AwsCall(at=now(), scope=scope.label, reason=reason))
+        if reason and not dead:
+            await asyncio.sleep(9.0 if reason == Reason.NETWORK_UNREACHABLE else 0.1)
+            message = f"the simulated AWS refuses {scope.label}"
+            raise FailureError(Failure(reason=Reason(reason), message=message))
+        return self._issue(scope.label, asked_at, self._life() if not dead else -MINUTE)
+
+    def _life(self) -> float:
+        short = self._chance.random() < self._weather.at(now()).short_life
+        return self._chance.uniform(20 * MINUTE, 11 * HOUR) if short else LIFE
+
+    def _issue(self, scope: str, asked_at: datetime, life: float) -> Token:
+        number = len(self._record.issued)
+        auth = base64.b64encode(f"AWS:{MARK}-{number:08d}".encode()).decode()
+        issued_at = asked_at.replace(microsecond=asked_at.microsecond // 1000 * 1000)
+        expires_at = moment(seconds(issued_at) + round(life, 3))
+        self._record.issued[auth] = Issued(
+            at=now(), scope=scope, issued_at=seconds(issued_at), expires_at=seconds(expires_at)
+        )
+        return Token(auth=Password(auth), issued_at=issued_at, expires_at=expires_at)
