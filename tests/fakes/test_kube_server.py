@@ -100,9 +100,10 @@ async def test_a_token_is_bound_to_the_account_it_was_made_for() -> None:
     """An account of the same name made anew does not revive it."""
     async with serve() as server:
         token = server.service_account_token("default", "default")
+        made_anew = asyncio.Event()
+        server.state.listeners.append(lambda _, change: made_anew.set() if change.type == "ADDED" else None)
         server.state.delete("serviceaccounts", "default", "default")
-        while server.state.get("serviceaccounts", "default", "default") is None:
-            await asyncio.sleep(0)
+        await asyncio.wait_for(made_anew.wait(), 5)
         assert await status(server, "/version", token) == HTTPStatus.UNAUTHORIZED
 
 

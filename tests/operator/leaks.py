@@ -10,6 +10,8 @@ from tests.operator.installation import Installation
 async def search(installation: Installation) -> None:
     """Fail where any secret that the AWS fake ever gave away stands in a log, a metric, an Event or another object."""
     places = dict(_logs(installation))
+    for process in installation.processes:
+        places[f"the metrics of {process.log.name}"] = process.last_metrics or (await process.probe("/metrics"))[1]
     places["Events"] = json.dumps((await installation.api.get("/apis/events.k8s.io/v1/events")).ok())
     for namespace in installation.namespaces:
         path = installation.path(namespace)

@@ -24,6 +24,8 @@ class ControllerProcess:
 
     def __init__(self, *, config: Path, log: Path, environment: Mapping[str, str]) -> None:
         self.log = log
+        self.last_metrics = ""
+        """The metrics as they stood when it was told to stop."""
         inherited = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
         command = [sys.executable, "-m", "controller", "run", "--config", str(config)]
         with log.open("wb") as out:
@@ -84,6 +86,7 @@ class ControllerProcess:
     async def stop(self) -> int:
         """Send SIGTERM and wait; gives the exit status."""
         if self.popen.poll() is None:
+            self.last_metrics = (await self.probe("/metrics"))[1]
             self.popen.send_signal(signal.SIGTERM)
         return await self.ended()
 

@@ -9,7 +9,7 @@ from tests.fakes.kube.managed_fields import Manager
 from tests.fakes.kube.objects import Key, Object, metadata
 from tests.fakes.kube.request_info import RequestRecord
 from tests.fakes.kube.resources import Resource
-from tests.fakes.kube.schema import DecodeError, json_type, unknown_in_apply
+from tests.fakes.kube.schema import DecodeError, json_type, misfits
 from tests.fakes.kube.status import ApiError, FieldError, bad_request
 from tests.fakes.kube.tokens import User
 from tests.fakes.kube.versions import Version, dumps
@@ -84,8 +84,10 @@ class Call:
         except ValueError as error:
             raise bad_request(f"error decoding patch: {error}") from None
 
-    def finish_patched(self, patched: Object) -> Object:
+    def finish_patched(self, patched: Any) -> Object:
         """Decode the outcome of a patch; what does not decode is the patch's fault (422)."""
+        if not isinstance(patched, dict):
+            raise _bad_patch(patched, "couldn't get version/kind; json parse error")
         if patched.get("kind", self.resource.kind) != self.resource.kind:
             why = f"converting (v1.{patched['kind']}) to (core.{self.resource.kind}): unknown conversion"
             raise _bad_patch(patched, why)
@@ -98,19 +100,19 @@ class Call:
     def apply_configuration(self) -> Object:
         """Read and check an apply configuration."""
         config = self._apply_document()
-        kind, version = config.get("kind", ""), config.get("apiVersion", "")
+        kind, version = (str(config.get(field, "")) for field in ("kind", "apiVersion"))
         if (kind, version) != (self.resource.kind, self.resource.api_version):
             group, _, short = version.rpartition("/")
             raise bad_request(f"invalid object type: {group}/{short}, Kind={kind}")
-        meta = metadata(config)
-        if meta.get("managedFields"):
-            raise bad_request("metadata.managedFields must be nil")
-        if meta.get("name", self.record.name) != self.record.name:
-            raise name_mismatch(meta["name"], self.record.name)
-        problem = next(unknown_in_apply(self.resource.schema, config), None)
+        problem = next(misfits(self.resource.schema, config), None)
         if problem:
+            meta = config["metadata"] if isinstance(config.get("metadata"), dict) else {}
             where = f"{meta.get('namespace', '')}/{meta.get('name', '')}; {group_kind(version, kind)}"
             raise ApiError(500, "", f"failed to create typed patch object ({where}): {problem}")
+        if metadata(config).get("managedFields"):
+            raise bad_request("metadata.managedFields must be nil")
+        if metadata(config).get("name", self.record.name) != self.record.name:
+            raise name_mismatch(metadata(config)["name"], self.record.name)
         return config
 
     def _apply_document(self) -> Object:
@@ -166,7 +168,7 @@ def name_mismatch(sent: str, path: str) -> ApiError:
     return bad_request(f"the name of the object ({sent}) does not match the name on the URL ({path})")
 
 
-def _bad_patch(patched: Object, why: str) -> ApiError:
+def _bad_patch(patched: Any, why: str) -> ApiError:
     error = status.invalid_value("patch", status.quoted(dumps(patched).decode()), why)
     failure = status.invalid("", "", "", [error])
     assert failure.details is not None

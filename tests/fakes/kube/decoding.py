@@ -85,6 +85,8 @@ def _parse(kind: str, raw: bytes, content_type: str) -> Object:
     except ValueError as error:
         problem = f"couldn't get version/kind; json parse error: {error}"
         raise bad_request(f"the object provided is unrecognized (must be of type {kind}): {problem}") from None
+    if sent is None:
+        return {}
     if not isinstance(sent, dict):
         raise bad_request(f"the object provided is unrecognized (must be of type {kind}): not an object")
     return sent

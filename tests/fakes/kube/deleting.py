@@ -27,13 +27,14 @@ class Deleter:
 
     def delete(self, call: Call) -> Version | Object:
         """Delete one object: a Status when it is gone, the object while finalizers keep it."""
+        call.check_options("DeleteOptions")
+        preconditions = _preconditions(call)
         live = self._store.version(call.resource.storage, call.key)
         if call.resource.kind == "Namespace" and call.key.name in PROTECTED:
             raise status.forbidden("", "namespaces", call.key.name, "this namespace may not be deleted")
         if live is None:
             raise call.not_found()
-        call.check_options("DeleteOptions")
-        self._check_preconditions(call, live, _preconditions(call))
+        self._check_preconditions(call, live, preconditions)
         if call.resource.kind == "Namespace":
             return self._terminate(call, live)
         if call.dry_run:
@@ -82,7 +83,9 @@ def _preconditions(call: Call) -> Mapping[str, str]:
         options = decoding.parse_body(call.body, call.media_type)
     except ValueError as error:
         raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
-    preconditions: Mapping[str, Any] = options.get("preconditions") or {}
+    if not isinstance(options, dict | None):
+        raise bad_request(f"couldn't get version/kind; json parse error: json: cannot unmarshal {json_type(options)}")
+    preconditions: Mapping[str, Any] = (options or {}).get("preconditions") or {}
     for field, value in preconditions.items():
         if not isinstance(value, str):
             where = f"Preconditions.preconditions.{field} of type {'types.UID' if field == 'uid' else 'string'}"

@@ -54,7 +54,7 @@ def decode(obj: Object) -> Managed:
             fieldset.decode(entry.get("fieldsV1", {})), entry.get("time", "")
         )
         for entry in metadata(obj).get("managedFields", ())
-        if entry.get("manager")
+        if all(entry.get(field) for field in ("manager", "operation", "apiVersion"))
     }
 
 

@@ -22,7 +22,7 @@ def rejected() -> ApiError:
 
 def json_patch(live: Object, operations: Any) -> Object:
     """Apply an RFC 6902 patch."""
-    if not isinstance(operations, list):
+    if not isinstance(operations, list) or not all(isinstance(operation, dict) for operation in operations):
         raise bad_request(
             "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"
         )
@@ -83,7 +83,7 @@ def _strategic_field(name: str, live: Any, value: Any) -> Any:
     if isinstance(value, list) and isinstance(live, list):
         if name in PRIMITIVE_SETS:
             return value + [item for item in live if item not in value]
-        if name in MERGE_KEYS:
+        if name in MERGE_KEYS and all(isinstance(item, dict) for item in value):
             return _merge_by_key(MERGE_KEYS[name], live, value)
     return strategic_merge_patch(live, value)
 

@@ -8,6 +8,7 @@ from tests.fakes.kube import decoding, status
 from tests.fakes.kube.objects import Object, metadata, rfc3339
 from tests.fakes.kube.rbac import Access, Rbac
 from tests.fakes.kube.request_info import RequestRecord
+from tests.fakes.kube.schema import json_type
 from tests.fakes.kube.status import ApiError, bad_request
 from tests.fakes.kube.store import Store
 from tests.fakes.kube.tokens import ISSUER, Tokens, User
@@ -22,7 +23,9 @@ def read_body(body: bytes, content_type: str) -> Object:
         sent = decoding.parse_body(body, content_type.partition(";")[0].strip())
     except ValueError as error:
         raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
-    return sent if isinstance(sent, dict) else {}
+    if not isinstance(sent, dict | None):
+        raise bad_request(f"couldn't get version/kind; json parse error: json: cannot unmarshal {json_type(sent)}")
+    return sent or {}
 
 
 class Reviews:

@@ -107,11 +107,18 @@ class Decoder:
             case Map(value=leaf):
                 self._expect(dict, value, path, f"map[string]{GO_TYPES[leaf.type]}")
                 return {key: self.map_value(leaf, item, path) for key, item in value.items()}
-            case SetList() | KeyedList():
-                self._expect(list, value, path, "[]string")
-                return value
+            case SetList():
+                return self._list(value, path, str, "string")
+            case KeyedList():
+                return self._list(value, path, dict, "struct")
             case Leaf():
                 return self.leaf(node, value, path)
+
+    def _list(self, value: Any, path: str, kind: type, go_type: str) -> list[Any]:
+        self._expect(list, value, path, f"[]{go_type}")
+        for item in value:
+            self._expect(kind, item, path, go_type)
+        return list(value)
 
     def map_value(self, node: Leaf, value: Any, path: str) -> Any:
         """Decode a map's entry, where null is the empty string and not absence."""
@@ -124,6 +131,8 @@ class Decoder:
             return value
         if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
             raise self._mismatch(value, path, GO_TYPES.get(node.type, "time"))
+        if node.type == "managed fields":
+            return self._list(value, path, dict, "v1.ManagedFieldsEntry")
         return CONVERSIONS[node.type](value) if node.type in CONVERSIONS else value
 
     def _expect(self, kind: type, value: Any, path: str, go_type: str) -> None:
@@ -171,18 +180,38 @@ def parse_time(value: str, kind: str) -> datetime:
         raise DecodeError(f'parsing time "{value}" as "{FORMATS[kind]}": cannot parse {rest}') from None
 
 
-def unknown_in_apply(node: Node, value: Any, path: str = "") -> Iterator[str]:
-    """Find what a typed patch object would be refused for."""
-    if isinstance(node, Struct) and isinstance(value, dict):
-        for name, child in value.items():
-            if name not in node.fields:
-                yield f"{path}.{name}: field not declared in schema"
-            else:
-                yield from unknown_in_apply(node.fields[name], child, f"{path}.{name}")
-    elif isinstance(node, Map) and isinstance(value, dict):
-        for name, child in value.items():
-            if isinstance(child, int | float | list | dict):
-                yield f"{path}.{name}: expected string, got &value.valueUnstructured{{Value:{child}}}"
+APPLY_TYPES = {"string": "string", "string pointer": "string", "bytes": "string", "bool": "boolean", "int": "numeric"}
+
+
+def misfits(node: Node, value: Any, path: str = "") -> Iterator[str]:
+    """Find what an apply configuration would be refused for: unknown fields, values of a wrong type."""
+    match node, value:
+        case Struct(fields=fields), dict():
+            for name, child in value.items():
+                if name not in fields:
+                    yield f"{path}.{name}: field not declared in schema"
+                else:
+                    yield from misfits(fields[name], child, f"{path}.{name}")
+        case Map(value=leaf), dict():
+            for name, child in value.items():
+                yield from misfits(leaf, child, f"{path}.{name}")
+        case SetList(), list():
+            for child in value:
+                yield from misfits(Leaf("string"), child, f"{path}[={child}]")
+        case KeyedList(item=item), list():
+            for index, child in enumerate(value):
+                yield from misfits(item, child, f"{path}[{index}]")
+        case _:
+            yield from _wrong_type(node, value, path)
+
+
+def _wrong_type(node: Node, value: Any, path: str) -> Iterator[str]:
+    expected: type | tuple[type, ...] | None = list if isinstance(node, SetList | KeyedList) else dict
+    name = "list" if isinstance(node, SetList | KeyedList) else "map"
+    if isinstance(node, Leaf):
+        expected, name = PYTHON_TYPES.get(node.type), APPLY_TYPES.get(node.type, "map")
+    if expected is not None and value is not None and not isinstance(value, expected):
+        yield f"{path}: expected {name}, got &value.valueUnstructured{{Value:{value}}}"
 
 
 CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {

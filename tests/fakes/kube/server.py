@@ -7,7 +7,8 @@ import ssl
 import tempfile
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -155,35 +156,34 @@ def _disconnect_all(runner: web.AppRunner) -> None:
 def serve_in_thread(
     *, port: int = 0, rbac: bool = True, clock: Clock = utcnow, history_limit: int = 2000
 ) -> Iterator[ApiServer]:
-    """Run a server in a thread with a loop of its own."""
-    started, stop = threading.Event(), asyncio.Event()
-    outcome: list[ApiServer | BaseException] = []
-    loop = asyncio.new_event_loop()
+    """Run a server in a thread with a loop of its own. What keeps it from starting is raised here."""
+    loop, stop, ready = asyncio.new_event_loop(), asyncio.Event(), Future[ApiServer]()
 
     async def run() -> None:
-        try:
-            async with serve(port=port, rbac=rbac, clock=clock, history_limit=history_limit) as server:
-                outcome.append(server)
-                started.set()
-                await stop.wait()
-        except BaseException as error:
-            outcome.append(error)
-            started.set()
-            raise
+        async with serve(port=port, rbac=rbac, clock=clock, history_limit=history_limit) as server:
+            ready.set_result(server)
+            await stop.wait()
 
-    thread = threading.Thread(target=_run_loop, args=(loop, run), name="fake-kube", daemon=True)
+    thread = threading.Thread(target=_run_loop, args=(loop, run, ready), name="fake-kube", daemon=True)
     thread.start()
-    started.wait()
-    if isinstance(outcome[0], BaseException):
-        raise outcome[0]
     try:
-        yield outcome[0]
+        yield ready.result()
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        with contextlib.suppress(RuntimeError):  # the loop is closed if it never started
+            loop.call_soon_threadsafe(stop.set)
         thread.join()
 
 
-def _run_loop(loop: asyncio.AbstractEventLoop, run: Any) -> None:
+def _run_loop(
+    loop: asyncio.AbstractEventLoop, run: Callable[[], Coroutine[Any, Any, None]], ready: Future[ApiServer]
+) -> None:
+    """Run to the end; an error before the server is ready belongs to whoever waits for it."""
     with contextlib.closing(loop):
-        loop.run_until_complete(run())
-        loop.run_until_complete(loop.shutdown_asyncgens())
+        try:
+            loop.run_until_complete(run())
+        except Exception as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+        finally:
+            loop.run_until_complete(loop.shutdown_asyncgens())
