@@ -167,7 +167,7 @@ class Reconciler:
             step.desired,
             step.secret,
             {scope: answer.token for scope, answer in answers.items() if answer.token},
-            complete=not failures,
+            complete=not any(answer.retry_at for answer in answers.values()),
         )
         try:
             secret = await self._apply(name, step, choice) or step.secret
@@ -228,8 +228,9 @@ class Reconciler:
         now = self._clock()
         held = secret.published.tokens.values() if secret and secret.published else ()
         turns = [self._rotation.due_in(name, times) for times in held]
-        retries = [answer.retry_at for answer in answers.values() if answer.retry_at]
-        coming = [moment for moment in (*turns, *retries) if moment > now]
+        # One that may be asked for again since a while, because another region kept us waiting, is asked for at once.
+        retries = [max(answer.retry_at, now) for answer in answers.values() if answer.retry_at]
+        coming = [*(moment for moment in turns if moment > now), *retries]
         if held and not retries and min(turns) <= now:
             # What AWS gave is no better than what is there: the less life is left, the sooner it is looked at again.
             left = min(times.expires_at for times in held) - now

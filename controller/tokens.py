@@ -30,6 +30,10 @@ class Answer:
     retry_at: datetime | None = None
 
 
+_PATIENCE = timedelta(seconds=2)
+"""A call that takes longer holds nobody up: the registries of other regions are written meanwhile."""
+_UNHURRIED = 2
+"""Who was not waited for comes back after up to 2**2 seconds, each at a moment of its own."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -67,15 +71,25 @@ class Tokens:
         """Give a token that is not due yet; with `since`, one that was fetched after that moment.
 
         Callers that ask at the same time share one call; after a failure none is made before `retry_at`, whoever asks,
-        unless `since` is younger than the failure.
+        unless `since` is younger than the failure. A call that takes long is not waited for: `retry_at` then says when
+        to ask again, with no failure yet.
         """
         shelf = self._shelves.setdefault(scope, _Shelf())
         while not self._serves(shelf, since) and not self._hopeless(shelf, since):
-            # The call is shared: whoever stops waiting must not end it for the others.
-            await asyncio.shield(shelf.flight or self._take_off(scope, shelf))
+            flight = shelf.flight or self._take_off(scope, shelf)
+            patience = shelf.asked_at + _PATIENCE - self._clock()
+            # The call is shared: whoever stops waiting does not end it for the others.
+            await asyncio.wait([flight], timeout=max(patience.total_seconds(), 0))
+            if not flight.done():
+                return self._still_waiting(shelf)
+            flight.result()
             if since is None or shelf.asked_at >= since:
                 break
         return self._answer(shelf, since)
+
+    def _still_waiting(self, shelf: _Shelf) -> Answer:
+        again = self._clock() + retry_delay(_UNHURRIED, self._chance.random())
+        return Answer(token=self._alive(shelf), failure=shelf.failure, retry_at=again)
 
     def _take_off(self, scope: TokenScope, shelf: _Shelf) -> asyncio.Task[None]:
         shelf.asked_at = self._clock()
@@ -122,10 +136,13 @@ class Tokens:
         )
 
     def _answer(self, shelf: _Shelf, since: datetime | None) -> Answer:
-        token = shelf.token if shelf.token and shelf.token.expires_at > self._clock() else None
+        token = self._alive(shelf)
         if shelf.failure is None or self._serves(shelf, since):
             return Answer(token=token)
         return Answer(token=token, failure=shelf.failure, retry_at=shelf.retry_at)
+
+    def _alive(self, shelf: _Shelf) -> Token | None:
+        return shelf.token if shelf.token and shelf.token.expires_at > self._clock() else None
 
 
 def _expired(scope: TokenScope, token: Token) -> Failure:

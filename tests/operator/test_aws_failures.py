@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.aws import ACCOUNT, AwsFake, Garbage
-from tests.operator.installation import ROLE, SHORT, Installation
+from tests.operator.installation import IRELAND, ROLE, SHORT, VIRGINIA, Installation, auths
 from tests.operator.waiting import until
 
 TOKEN = "GetAuthorizationToken"
@@ -91,6 +91,18 @@ async def test_hanging_aws_holds_nobody_else_up(installation: Installation) -> N
         await recorder.wait(served, lambda version: version.kind == "ADDED")
         fault.clear()
         await recorder.wait(stuck, lambda version: version.kind == "ADDED", patience=60)
+
+
+async def test_region_that_hangs_holds_back_no_other_registry_of_its_namespace(installation: Installation) -> None:
+    """A namespace with two regions has the Secret of the one that answers while the other one hangs."""
+    await installation.start()
+    fault = installation.aws.hang(region="us-east-1", operation=TOKEN)
+    async with installation.recording() as recorder:
+        team = await installation.create_namespace(enabled="true", registries=f"{IRELAND},{VIRGINIA}")
+        first = await recorder.wait(team, lambda version: version.kind == "ADDED")
+        assert list(auths(first.secret)) == [IRELAND]
+        fault.clear()
+        await recorder.wait(team, lambda version: len(auths(version.secret)) == 2, patience=60)
 
 
 @pytest.mark.usefixtures("short_lived")
