@@ -16,14 +16,14 @@ from controller.core.observed_secret import ObservedSecret
 from controller.core.plan import Blocked, Cause, Remove, Rest, Step, Write, kept_state, plan
 from controller.core.problem import InvalidInputError
 from controller.core.pull_secret import PullSecret
-from controller.core.reasons import Failure, FailureError, NamespaceGoneError, Reason, StaleObservationError
+from controller.core.reasons import Failure, FailureError, NamespaceGoneError, Reason
 from controller.core.registry_host import RegistryHost
 from controller.core.schedule import LONGEST_RETRY, Lane, Rotation
 from controller.report import Report
 from controller.tokens import Answer
 
 _SOON = timedelta(seconds=1)
-"""When to look again at what has changed under our hands, if no watch event comes first."""
+"""The shortest pause between two looks at a token that could not be replaced."""
 
 
 _LOOKS = 10
@@ -120,7 +120,8 @@ class Reconciler:
     async def reconcile(self, name: str) -> datetime | None:
         """Take the one next step for a namespace; tells when to look again, None being only when something happens.
 
-        Raises FailureError when the API server could not be used, to be called again after a while.
+        Raises FailureError when the API server could not be used, and StaleObservationError when something has changed
+        under our hands, to be called again after a while.
         """
         view, secret = self._namespaces.get(name), self._secrets.get(name)
         desired, invalid = self._wish(view, secret)
@@ -137,8 +138,6 @@ class Reconciler:
                     self._forget(name)
                 case Rest():
                     self._report.stands(name, secret, invalid)
-        except StaleObservationError:
-            return self._clock() + _SOON
         except NamespaceGoneError:
             return self._clock() + LONGEST_RETRY
         return step.until if isinstance(step, Rest) else None

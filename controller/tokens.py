@@ -33,7 +33,7 @@ class Answer:
 _PATIENCE = timedelta(seconds=2)
 """A call that takes longer holds nobody up: the registries of other regions are written meanwhile."""
 _UNHURRIED = 2
-"""Who was not waited for comes back after up to 2**2 seconds, each at a moment of its own."""
+"""Who was not waited for comes back after up to 2**2 seconds, each at a moment of its own; in an outage, less often."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -44,8 +44,10 @@ class _Shelf:
     token: Token | None = None
     failure: Failure | None = None
     failures: int = 0
+    began_at: datetime = _NEVER
+    """When the last call was begun."""
     asked_at: datetime = _NEVER
-    """When the last call was made."""
+    """When the last call that has ended was begun: whatever it brought is as fresh as that."""
     retry_at: datetime = _NEVER
     flight: asyncio.Task[None] | None = None
 
@@ -77,7 +79,7 @@ class Tokens:
         shelf = self._shelves.setdefault(scope, _Shelf())
         while not self._serves(shelf, since) and not self._hopeless(shelf, since):
             flight = shelf.flight or self._take_off(scope, shelf)
-            patience = shelf.asked_at + _PATIENCE - self._clock()
+            patience = shelf.began_at + _PATIENCE - self._clock()
             # The call is shared: whoever stops waiting does not end it for the others.
             await asyncio.wait([flight], timeout=max(patience.total_seconds(), 0))
             if not flight.done():
@@ -88,11 +90,11 @@ class Tokens:
         return self._answer(shelf, since)
 
     def _still_waiting(self, shelf: _Shelf) -> Answer:
-        again = self._clock() + retry_delay(_UNHURRIED, self._chance.random())
+        again = self._clock() + retry_delay(max(_UNHURRIED, shelf.failures), self._chance.random())
         return Answer(token=self._alive(shelf), failure=shelf.failure, retry_at=again)
 
     def _take_off(self, scope: TokenScope, shelf: _Shelf) -> asyncio.Task[None]:
-        shelf.asked_at = self._clock()
+        shelf.began_at = self._clock()
         shelf.flight = asyncio.create_task(self._fetch(scope, shelf))
         return shelf.flight
 
@@ -115,7 +117,7 @@ class Tokens:
         else:
             self._put(scope, shelf, token)
         finally:
-            shelf.flight = None
+            shelf.flight, shelf.asked_at = None, shelf.began_at
 
     def _put(self, scope: TokenScope, shelf: _Shelf, token: Token) -> None:
         if token.expires_at <= self._clock():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from controller.core.reasons import FailureError
+from controller.core.reasons import FailureError, StaleObservationError
 from controller.core.schedule import Lane, retry_delay
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,8 @@ class Gauges(Protocol):
 
 
 Reconcile = Callable[[str], Awaitable[datetime | None]]
-"""Looks at one namespace and tells when to look again; raises FailureError to be called again after a backoff."""
+"""Looks at one namespace and tells when to look again; raises FailureError or StaleObservationError to be called
+again after a backoff."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -162,6 +163,9 @@ class Worker:
         except FailureError as error:
             again = self._back_off(name, denied=error.failure.reason.needs_somebody)
             logger.warning("namespace/%s: %s; next try at %s", name, error, _short(again))
+        except StaleObservationError:
+            # The watch will tell what has changed, and wake us; should it not, we look again, ever less often.
+            again = self._back_off(name, denied=False)
         except Exception as error:  # noqa: BLE001 -- one namespace's surprise must not stop the others
             again = self._back_off(name, denied=False)
             # Without the text of the exception: nobody can say what a foreign library puts there.

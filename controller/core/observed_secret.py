@@ -4,7 +4,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from controller.core.pull_secret import DATA_KEY, LABELS, MANAGED_BY, MANAGER, Published, read_published
+from controller.core.pull_secret import (
+    DATA_KEY,
+    LABELS,
+    MANAGED_BY,
+    MANAGER,
+    Published,
+    Purpose,
+    read_published,
+    read_purpose,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,6 +28,8 @@ class ObservedSecret:
     """Every field that we write still belongs to our field manager, so nobody has changed one since."""
     published: Published | None = None
     """None where it is not ours or where its annotations cannot be read."""
+    purpose: Purpose | None = None
+    """What it is for, as far as that can still be read."""
 
 
 def observe(metadata: Mapping[str, Any]) -> ObservedSecret:
@@ -32,6 +43,7 @@ def observe(metadata: Mapping[str, Any]) -> ObservedSecret:
         managed=managed,
         intact=published is not None and _owned(metadata.get("managedFields") or (), published),
         published=published,
+        purpose=read_purpose(annotations) if managed else None,
     )
 
 

@@ -73,10 +73,10 @@ def plan(
 
 def kept_state(secret: ObservedSecret | None) -> DesiredState | None:
     """What an existing pull Secret goes on as while its namespace's annotations are invalid."""
-    if secret is None or secret.published is None:
+    if secret is None or secret.purpose is None:
         return None
-    held = secret.published
-    return DesiredState(registries=held.registries, identity=held.identity, refresh=held.refresh)
+    refresh = secret.published.refresh if secret.published else None
+    return DesiredState(registries=secret.purpose.registries, identity=secret.purpose.identity, refresh=refresh)
 
 
 def _keep_up(namespace: str, desired: DesiredState, secret: ObservedSecret, now: datetime, rotation: Rotation) -> Step:

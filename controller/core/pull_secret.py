@@ -58,6 +58,14 @@ class Published:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Purpose:
+    """Which registries a pull Secret is for, as whom."""
+
+    registries: tuple[RegistryHost, ...]
+    identity: Identity
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PullSecret:
     """A pull Secret's whole content, ready to be written."""
 
@@ -96,15 +104,26 @@ def _read_entry(host: str, entry: object) -> tuple[RegistryHost, Password] | Non
         return None
 
 
+def read_purpose(annotations: Mapping[str, str]) -> Purpose | None:
+    """Read back what the Secret is for; None where somebody has made it unreadable."""
+    try:
+        registries = tuple(registry_host.parse(name) for name in annotations[REGISTRIES].split(","))
+        return Purpose(registries=registries, identity=Identity(name=annotations[IDENTITY]))
+    except _UNREADABLE:
+        return None
+
+
 def read_published(annotations: Mapping[str, str]) -> Published | None:
     """Read back what `Published.annotations` wrote; None where somebody has made it unreadable."""
+    purpose = read_purpose(annotations)
+    if purpose is None:
+        return None
+    identity, registries = purpose.identity, purpose.registries
     try:
-        identity = Identity(name=annotations[IDENTITY])
         tokens = {
             TokenScope.from_label(label, identity): _read_times(times)
             for label, times in json.loads(annotations[TOKENS]).items()
         }
-        registries = tuple(registry_host.parse(name) for name in annotations[REGISTRIES].split(","))
     except _UNREADABLE:
         return None
     if {TokenScope.of(host, identity) for host in registries} != set(tokens):

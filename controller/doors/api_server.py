@@ -71,7 +71,9 @@ class ApiServer:
             try:
                 return Answer(status=response.status, body=json.loads(text))
             except ValueError:
-                return Answer(status=response.status, body={})
+                if (answer := Answer(status=response.status, body={})).ok:
+                    raise  # a success without its object is none
+                return answer
 
     @asynccontextmanager
     async def lines(

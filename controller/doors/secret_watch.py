@@ -21,6 +21,8 @@ _SILENCE = 90.0
 """Seconds without a line after which a watch is given up: the API server sends a bookmark about every minute."""
 _SHORT = 1.0
 """A watch that ends within so many seconds is not opened again at once."""
+_LASTING = 60.0
+"""A watch that breaks after so many seconds has worked: it is opened again without growing patience."""
 _MOST_ATTEMPTS = 5
 """Backoff stops growing here: what is missed while the watch is down is repaired late."""
 
@@ -81,11 +83,13 @@ class SecretWatch:
         """List and watch until cancelled; lists anew after `relist_after`, so nothing stays missed for longer."""
         failures = 0
         while True:
+            began = asyncio.get_running_loop().time()
             try:
                 await self._watch(await self._list())
                 failures = 0
             except FailureError as error:
-                failures = min(failures + 1, _MOST_ATTEMPTS)
+                lasted = asyncio.get_running_loop().time() - began
+                failures = 1 if lasted > _LASTING else min(failures + 1, _MOST_ATTEMPTS)
                 delay = retry_delay(failures, self._chance.random())
                 logger.warning("watching Secrets: %s; next try in %.1f s", error, delay.total_seconds())
                 await asyncio.sleep(delay.total_seconds())
