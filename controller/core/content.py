@@ -2,13 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from controller.core.annotations import DesiredState
-from controller.core.credential import Password, Token
+from controller.core.credential import Password, Token, TokenTimes
 from controller.core.identity import TokenScope
 from controller.core.observed_secret import ObservedSecret
 from controller.core.pull_secret import Published, PullSecret
 from controller.core.registry_host import RegistryHost
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UNKNOWN = TokenTimes(issued_at=_EPOCH, expires_at=_EPOCH)
+"""The times of an entry that nobody knows the age of: it is due at once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,9 +42,11 @@ def choose(
     """Never worse: an entry is replaced only by a token that does not expire earlier."""
     held = secret.published.tokens if secret and secret.published else {}
     trusted = secret is not None and secret.intact
+    # Where nobody can read any more what is held, there may be something all the same.
+    perhaps = held.keys() if secret is None or secret.published else scopes(desired)
     kept = {
         scope
-        for scope in scopes(desired) & held.keys()
+        for scope in scopes(desired) & perhaps
         if scope not in tokens or (trusted and tokens[scope].expires_at < held[scope].expires_at)
     }
     wanted = scopes(desired) - kept
@@ -99,7 +106,7 @@ def _published(
     hosts = tuple(sorted(hosts))
     before = held.tokens if held else {}
     tokens = {
-        scope: choice.fresh[scope].times if scope in choice.fresh else before[scope]
+        scope: choice.fresh[scope].times if scope in choice.fresh else before.get(scope, _UNKNOWN)
         for scope in {TokenScope.of(host, desired.identity) for host in hosts}
     }
     refresh = desired.refresh if choice.complete else (held.refresh if held else None)

@@ -15,8 +15,10 @@ from botocore.credentials import InstanceMetadataProvider
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    CredentialRetrievalError,
     HTTPClientError,
     InvalidRegionError,
+    MetadataRetrievalError,
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
@@ -166,10 +168,15 @@ _NO_CREDENTIALS = (
     "or mount credentials"
 )
 _NO_ANSWER = "it does not answer: check DNS, egress (NetworkPolicy, proxy, VPC endpoint) and the region's name"
+_NOT_GIVEN = (
+    "the source of its credentials gave none: check the Pod Identity association and its agent, "
+    "or the credential_process of the profile"
+)
 _NO_FILE = "a file with credentials cannot be read: check that the ServiceAccount's projected token is mounted"
 
 _LIBRARY_ERRORS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Reason, str], ...] = (
     ((NoCredentialsError, PartialCredentialsError, ProfileNotFound), Reason.CREDENTIALS_MISSING, _NO_CREDENTIALS),
+    ((CredentialRetrievalError, MetadataRetrievalError), Reason.CREDENTIALS_MISSING, _NOT_GIVEN),
     (InvalidRegionError, Reason.REGION_INVALID, "there is no such region"),
     ((HTTPClientError, NoConnectionError), Reason.NETWORK_UNREACHABLE, _NO_ANSWER),
     (OSError, Reason.CREDENTIALS_MISSING, _NO_FILE),

@@ -174,10 +174,10 @@ def rules(secret_name: str) -> list[dict[str, Any]]:
     ]
 
 
-async def install(server: Server, api: Rest, aws: AwsFake, folder: Path) -> Installation:
+async def install(server: Server, api: Rest, aws: AwsFake, folder: Path, *, secret_name: str = "") -> Installation:
     """Arrange everything but the process: namespace, ServiceAccount, rights, tokens, the IAM side."""
     suffix = secrets.token_hex(4)
-    namespace, secret_name = f"pullkeeper-{suffix}", f"ecr-pull-{suffix}"
+    namespace, secret_name = f"pullkeeper-{suffix}", secret_name or f"ecr-pull-{suffix}"
     (await api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})).ok()
     account = {"metadata": {"name": ACCOUNT_NAME}}
     (await api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", account)).ok()
