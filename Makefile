@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MINUTES ?= 10
+WORKERS ?= 2
 export PYTHONWARNINGS ?= default
 
-.PHONY: help demo test lint test-cluster soak bench lock clean
+.PHONY: help demo test coverage lint test-cluster soak bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,18 +14,22 @@ help: ## List the targets
 demo: $(VENV)/demo.stamp ## Show the main job live, in under a minute (KEEP=1 leaves it up to look around)
 	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
 
-test: lint ## Static checks, then every test that needs only Python; prints the coverage
-	$(BIN)/pytest --cov --cov-report=term --ignore=tests/cluster --server=memory
+test: lint ## Static checks, then every test that needs only Python; the core has to be covered to its last branch
+	$(BIN)/pytest -q --cov=controller.core --cov-branch --cov-report= --cov-fail-under=100 tests/core
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/cluster --ignore=tests/core --server=memory
+
+coverage: $(VENV)/dev.stamp ## Lines and branches that the same tests reach, in the controller's own process too
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/cluster --server=memory --cov --cov-report=term
 
 lint: $(VENV)/dev.stamp ## ruff, mypy strict, import contracts
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-timing
+	$(BIN)/lint-imports --no-logo
 
 test-cluster: $(VENV)/dev.stamp ## The controller and the contract suite on a real control plane (built once, or KUBEBUILDER_ASSETS)
 	$(BIN)/python -m tests.cluster.assets
-	$(BIN)/pytest tests/cluster tests/contract --server=real
+	$(BIN)/pytest -q tests/cluster tests/contract tests/operator --ignore=tests/operator/test_demo.py --server=real
 
 soak: $(VENV)/dev.stamp ## 300 namespaces in five regions with tokens of two minutes, for MINUTES (10)
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)

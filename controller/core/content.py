@@ -43,7 +43,8 @@ def choose(
     held = secret.published.tokens if secret and secret.published else {}
     trusted = secret is not None and secret.intact
     # Where nobody can read any more what is held, there may be something all the same.
-    perhaps = held.keys() if secret is None or secret.published else scopes(desired)
+    unreadable = secret is not None and secret.managed and secret.published is None
+    perhaps = scopes(desired) if unreadable else held.keys()
     kept = {
         scope
         for scope in scopes(desired) & perhaps

@@ -9,7 +9,7 @@ from controller.core import registry_host
 from controller.core.credential import Password, Token, TokenTimes
 from controller.core.identity import CONTROLLER, TokenScope
 from controller.core.observed_secret import ObservedSecret
-from controller.core.pull_secret import Published
+from controller.core.pull_secret import Published, Purpose
 from controller.core.registry_host import RegistryHost
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -46,8 +46,11 @@ def published(
     return Published(registries=tuple(sorted(hosts)), identity=CONTROLLER, tokens=held, refresh=refresh)
 
 
-def managed(held: Published | None, *, intact: bool = True) -> ObservedSecret:
-    return ObservedSecret(uid="uid-1", resource_version=7, managed=True, intact=intact, published=held)
+def managed(held: Published | None, *, intact: bool = True, purpose: Purpose | None = None) -> ObservedSecret:
+    """Make a Secret of ours; what it is for is what it holds, where that can be read."""
+    if held is not None:
+        purpose = Purpose(registries=held.registries, identity=held.identity)
+    return ObservedSecret(uid="uid-1", resource_version=7, managed=True, intact=intact, published=held, purpose=purpose)
 
 
 FOREIGN = ObservedSecret(uid="uid-2", resource_version=7, managed=False, intact=False)

@@ -22,18 +22,18 @@ HUSH = "hush-hush"
 
 
 def raised_with(value: object) -> str:
-    try:
+    with pytest.raises(RuntimeError) as raised:
         raise RuntimeError("went wrong with", value)
-    except RuntimeError as error:
-        frames = traceback.TracebackException.from_exception(error, capture_locals=True)
-        return "".join(frames.format())
+    return "".join(traceback.TracebackException.from_exception(raised.value, capture_locals=True).format())
 
 
 def logged(value: object) -> str:
     out = io.StringIO()
-    logger = logging.Logger("test")
-    logger.addHandler(logging.StreamHandler(out))
+    logger = logging.getLogger("tests.core.credential")
+    handler = logging.StreamHandler(out)
+    logger.addHandler(handler)
     logger.warning("%s %r", value, value)
+    logger.removeHandler(handler)
     return out.getvalue()
 
 
@@ -49,7 +49,7 @@ def test_no_text_shows_it(show: Callable[[object], str], value: object) -> None:
 
 @pytest.mark.parametrize(
     "carry_off",
-    [copy.copy, copy.deepcopy, json.dumps, lambda value: dataclasses.asdict(token(password=HUSH))]
+    [copy.copy, copy.deepcopy, json.dumps, lambda _: dataclasses.asdict(token(password=HUSH))]
     + [lambda value, protocol=protocol: pickle.dumps(value, protocol) for protocol in range(6)],
 )
 def test_it_is_not_copied_out(carry_off: Callable[[Any], Any]) -> None:

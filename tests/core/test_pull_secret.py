@@ -51,9 +51,8 @@ def test_the_same_entries_make_the_same_data() -> None:
 )
 def test_an_entry_that_the_kubelet_cannot_read_is_never_written(text: str) -> None:
     """One such entry fails every pull of a pod, so nothing is written; the error says the host and no content."""
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(ValueError, match=r"^the entry of public\.ecr\.aws is not base64 of AWS:<password>$"):
         secret({EU: auth(), PUBLIC: Password(text)}).data()
-    assert str(raised.value) == "the entry of public.ecr.aws is not base64 of AWS:<password>"
 
 
 def test_neither_the_secret_nor_its_repr_shows_a_password() -> None:

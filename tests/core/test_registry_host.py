@@ -84,9 +84,8 @@ def test_the_public_registry_takes_its_token_from_one_region(text: str) -> None:
 )
 def test_a_lookalike_is_refused_and_the_form_is_shown(text: str) -> None:
     """What only looks like a registry host is refused, and its author reads what one looks like."""
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(ValueError, match=f"^{re.escape(FORM)}$"):
         parse(text)
-    assert str(raised.value) == FORM
 
 
 @pytest.mark.parametrize("host", [STANDARD, "public.ecr.aws"])
@@ -108,9 +107,8 @@ def test_a_lookalike_is_refused_and_the_form_is_shown(text: str) -> None:
 )
 def test_a_host_with_something_around_it_is_refused_and_shown_bare(host: str, dressed: str) -> None:
     """Who pastes a URL or an image's name reads the host that is in it."""
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(ValueError, match=f'^only the host, in lower case: "{re.escape(host)}"$'):
         parse(dressed.format(host))
-    assert str(raised.value) == f'only the host, in lower case: "{host}"'
 
 
 @pytest.mark.parametrize("text", [STANDARD.replace("dkr", "DKR"), "PUBLIC.ecr.aws", "Public.ECR.aws/nginx"])
@@ -122,10 +120,9 @@ def test_capitals_are_refused_and_shown_in_lower_case(text: str) -> None:
 
 
 HOST_TEXTS = st.from_regex(ORACLE, fullmatch=True)
-PARTS = st.sampled_from(
-    ["123456789012", "12345678901", ".dkr.", ".dkr-", "ecr", "-fips", ".", "eu-west-1", "a_B", "-", "on.aws", "c2s"]
-    + ["amazonaws.com", ".cn", "amazonaws.eu", "csp.hci.ic.gov", "\n", " ", "٣", "sc2s.sgov.gov", "cloud.adc-e.uk"]
-)
+SUFFIXES = ("amazonaws.com", "amazonaws.eu", "on.aws", ".cn", "c2s.ic.gov", "sc2s.sgov.gov", "csp.hci.ic.gov")
+OTHERS = ("123456789012", "12345678901", ".dkr.", ".dkr-", "ecr", "-fips", ".", "-", "eu-west-1", "a_B", "\n", " ", "٣")
+PARTS = st.sampled_from(SUFFIXES + OTHERS)
 
 
 @given(HOST_TEXTS | st.lists(PARTS, max_size=9).map("".join) | st.text(max_size=80))

@@ -52,7 +52,12 @@ class ApiServer:
         return answer.result()
 
     def lines(
-        self, path: str, *, query: _Query, accept: str, silence: float  # noqa: ARG002 -- the doors' signature
+        self,
+        path: str,  # noqa: ARG002 -- the doors' signature
+        *,
+        query: _Query,
+        accept: str,  # noqa: ARG002 -- the doors' signature
+        silence: float,  # noqa: ARG002 -- the doors' signature
     ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
         """Open a watch of the Secrets."""
         return self.streams.open(int(query["resourceVersion"]), float(query["timeoutSeconds"]))

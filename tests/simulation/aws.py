@@ -14,7 +14,8 @@ from tests.simulation.weather import Weather
 
 MARK = "a-simulated-password"
 """Every password begins so; `needles` says how to find one in any text."""
-LIFE = 12 * HOUR
+_LIVES = {Reason.TOKEN_EXPIRED.value: (-MINUTE, -1.0), "ShortLife": (20 * MINUTE, 11 * HOUR)}
+"""Reasons for which a token is given, but one that lives only so many seconds, from and to."""
 
 
 def needles() -> tuple[str, str]:
@@ -36,17 +37,17 @@ class Aws:
         asked_at = clock()
         await asyncio.sleep(self._chance.uniform(0.05, 0.6))
         reason = self._weather.aws_reason(scope.region, now())
-        dead = reason == Reason.TOKEN_EXPIRED
         self._record.aws_calls.append(AwsCall(at=now(), scope=scope.label, reason=reason))
-        if reason and not dead:
+        if reason in _LIVES:
+            return self._issue(scope.label, asked_at, self._chance.uniform(*_LIVES[reason]))
+        if reason:
             await asyncio.sleep(9.0 if reason == Reason.NETWORK_UNREACHABLE else 0.1)
-            message = f"the simulated AWS refuses {scope.label}"
-            raise FailureError(Failure(reason=Reason(reason), message=message))
-        return self._issue(scope.label, asked_at, self._life() if not dead else -MINUTE)
+            raise FailureError(self._refusal(scope, Reason(reason)))
+        return self._issue(scope.label, asked_at, self._weather.life)
 
-    def _life(self) -> float:
-        short = self._chance.random() < self._weather.at(now()).short_life
-        return self._chance.uniform(20 * MINUTE, 11 * HOUR) if short else LIFE
+    def _refusal(self, scope: TokenScope, reason: Reason) -> Failure:
+        aside = f"request {self._chance.getrandbits(32):08x}"
+        return Failure(reason=reason, message=f"the simulated AWS refuses {scope.label}", detail=aside)
 
     def _issue(self, scope: str, asked_at: datetime, life: float) -> Token:
         number = len(self._record.issued)

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tests.simulation.check_tokens import longest_gap, wanted_lately
+from controller.core.namespace import PREFIX
+from tests.simulation.check_tokens import longest_gap, unmissable, wanted_lately
 from tests.simulation.record import CONTROLLER, NamespaceVersion, Record, SecretVersion, Wish
 from tests.simulation.store import SECRET_NAME
-from tests.simulation.virtual_time import MINUTE
 
 _READING = {"get", "list"}
 
@@ -54,8 +54,9 @@ def bad_input_creates_nothing(record: Record) -> Iterator[str]:
     """Find each Secret that came to be while the annotations had been wrong for longer than anybody can miss."""
     for before, after in record.changes():
         wrong_since = _since(record, after.namespace, after.at, Wish.INVALID)
-        missed = record.audit + 2 * MINUTE
-        if before is None and after.writer == CONTROLLER and wrong_since is not None and after.at - wrong_since > missed:
+        if wrong_since is None or wrong_since > unmissable(record, after.at):
+            continue
+        if before is None and after.writer == CONTROLLER:
             yield f"{after.namespace} at {after.at:.0f}: created on bad input"
 
 
@@ -81,8 +82,11 @@ class End(NamedTuple):
 
 
 def ends(record: Record) -> dict[str, End]:
-    """Tell how everything ended up, in terms that do not depend on the way there."""
-    names = {name for name, versions in record.namespaces.items() if versions[-1].wish is not Wish.GONE}
+    """Tell how everything ended up, in terms that do not depend on the way there.
+
+    Left out is who is gone, and whose annotations are wrong: their Secret stays as it was at that moment.
+    """
+    names = {name for name, versions in record.namespaces.items() if versions[-1].wish in (Wish.IN, Wish.OUT)}
     return {name: _end(record.secret_at(name, record.end)) for name in sorted(names)}
 
 
@@ -99,11 +103,11 @@ def converged(record: Record) -> Iterator[str]:
 
 
 def _wanted(namespace: NamespaceVersion, end: End) -> End:
-    if end.whose == "a stranger's" or namespace.wish in (Wish.INVALID, Wish.ENDING):
+    if end.whose == "a stranger's":
         return end
     if namespace.wish is Wish.OUT:
         return End("nobody's", (), None)
-    return End("ours", namespace.hosts, namespace.annotations.get("pullkeeper.dev/refresh"))
+    return End("ours", namespace.hosts, namespace.annotations.get(f"{PREFIX}refresh"))
 
 
 def _end(secret: SecretVersion | None) -> End:
@@ -111,7 +115,7 @@ def _end(secret: SecretVersion | None) -> End:
         return End("nobody's", (), None)
     if not secret.managed:
         return End("a stranger's", tuple(secret.auths), None)
-    return End("ours", tuple(sorted(secret.auths)), secret.annotations.get("pullkeeper.dev/refresh"))
+    return End("ours", tuple(sorted(secret.auths)), secret.annotations.get(f"{PREFIX}refresh"))
 
 
 def _alive(record: Record, secret: SecretVersion) -> bool:

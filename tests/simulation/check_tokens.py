@@ -9,6 +9,8 @@ from tests.simulation.virtual_time import MINUTE
 
 _ROUNDING = 0.01
 """Times in a Secret are told in milliseconds."""
+_EARLY = 0.95
+"""From this part of the time to its rotation on, a token is not given out any more."""
 _IS_WANTED = {Wish.IN, Wish.INVALID}
 
 
@@ -26,22 +28,29 @@ def never_stale(record: Record, rotation: Rotation | None = None) -> Iterator[st
             for host, token in _tokens(record, secret):
                 grace = _grace(record, token, rotation)
                 if secret.managed and not secret.gone and until > token.expires_at:
-                    gap = longest_gap(token.half, until, [*away, *_silent(record, token.region)])
+                    gap = longest_gap(
+                        token.half, until, [*away, *_silent(record, token.region), *_unwanted(record, name, host)]
+                    )
                     if gap > grace:
                         yield f"{name}: {host} stale from {token.expires_at:.0f} to {until:.0f}, {gap:.0f} s were free"
 
 
 def never_worse(record: Record) -> Iterator[str]:
-    """Find each write that put in an earlier death, or took out a registry that was still wanted."""
+    """Find each write that put in an earlier death, or took out a registry that was still wanted.
+
+    A dead entry may go. And what a Secret says of its tokens' times is believed only while nobody has changed it.
+    """
     for before, after in record.changes():
         if before is None or after.gone or after.writer != CONTROLLER:
             continue
         for host, old in _tokens(record, before):
             new = record.issued.get(after.auths.get(host, ""))
-            if new is None and host in wanted_lately(record, after.namespace, after.at):
+            is_lost = new is None and old.expires_at > after.at
+            if is_lost and host in wanted_lately(record, after.namespace, after.at):
                 yield f"{after.namespace} at {after.at:.0f}: {host} was dropped"
-            if new is not None and new.expires_at < old.expires_at - _ROUNDING:
-                yield f"{after.namespace} at {after.at:.0f}: {host} dies {old.expires_at - new.expires_at:.0f} s earlier"
+            if new and _is_intact(before) and new.expires_at < old.expires_at - _ROUNDING:
+                earlier = old.expires_at - new.expires_at
+                yield f"{after.namespace} at {after.at:.0f}: {host} dies {earlier:.0f} s earlier"
 
 
 def token_is_only_in_the_secret(record: Record) -> Iterator[str]:
@@ -65,15 +74,35 @@ def one_call_serves_all(record: Record, rotation: Rotation | None = None) -> Ite
         last[token.scope] = token
 
 
+def each_write_replaces_what_is_due(record: Record, rotation: Rotation | None = None) -> Iterator[str]:
+    """Find each rotation that replaced no token that was due."""
+    rotation = rotation or Rotation()
+    for before, after in record.changes():
+        if before is None or after.writer != CONTROLLER:
+            continue
+        replaced = [old for host, old in _tokens(record, before) if after.auths.get(host) != before.auths[host]]
+        if not any(after.at >= _due(token, rotation) for token in replaced):
+            yield f"{after.namespace} at {after.at:.0f}: nothing was due"
+
+
 def wanted_lately(record: Record, name: str, at: float) -> set[str]:
-    """List the hosts that a namespace has wanted all the time for as long as the controller may have missed a change."""
-    since = at - record.audit - 2 * MINUTE
+    """List the hosts that a namespace has wanted for longer than the controller can have missed a change."""
+    since = unmissable(record, at)
     lately = [version for version in record.namespaces[name] if since <= version.at <= at]
     past = record.namespace_at(name, since)
     versions = [*([past] if past else []), *lately]
     if not past or any(version.wish is not Wish.IN for version in versions):
         return set()
     return set.intersection(*(set(version.hosts) for version in versions))
+
+
+def unmissable(record: Record, at: float) -> float:
+    """Tell up to when the controller must know everything at a time: an audit has come round since."""
+    since = at - record.audit - 2 * MINUTE
+    for span in sorted((*record.kube_down, *record.absent), key=lambda span: -span.end):
+        if since < span.end <= at + MINUTE:
+            since -= span.end - span.start
+    return since
 
 
 def longest_gap(start: float, end: float, blocked: Iterable[Span]) -> float:
@@ -87,6 +116,10 @@ def longest_gap(start: float, end: float, blocked: Iterable[Span]) -> float:
     return max(longest, end - free_from)
 
 
+def _is_intact(secret: SecretVersion) -> bool:
+    return secret.owned >= {"data", *secret.annotations}
+
+
 def _grace(record: Record, token: Issued, rotation: Rotation) -> float:
     turn = min(rotation.window.total_seconds(), (token.expires_at - token.half) / 4)
     pauses = (DENIED_RETRY + LONGEST_RETRY).total_seconds()
@@ -95,7 +128,7 @@ def _grace(record: Record, token: Issued, rotation: Rotation) -> float:
 
 def _due(token: Issued, rotation: Rotation) -> float:
     life = token.expires_at - token.issued_at
-    return token.issued_at + min(rotation.fraction * life, rotation.max_age.total_seconds()) - _ROUNDING
+    return token.issued_at + min(rotation.fraction * life, rotation.max_age.total_seconds()) * _EARLY - _ROUNDING
 
 
 def _restarted(record: Record, since: float, until: float) -> bool:
@@ -120,12 +153,16 @@ def _silent(record: Record, region: str) -> Iterator[Span]:
 
 
 def _unwritable(record: Record, name: str) -> Iterator[Span]:
-    """Give the times when the Secret could not be written, or nobody asked for it."""
+    """Give the times when the Secret could not be written."""
     for secret, until in _lives_of(record, name):
         if secret.gone or secret.immutable or not secret.managed:
             yield Span(start=secret.at, end=until)
+
+
+def _unwanted(record: Record, name: str, host: str) -> Iterator[Span]:
+    """Give the times when nobody asked for this host."""
     versions = record.namespaces[name]
     ends = [*(version.at for version in versions[1:]), record.end]
     for version, until in zip(versions, ends, strict=True):
-        if version.wish not in _IS_WANTED:
+        if version.wish not in _IS_WANTED or (version.wish is Wish.IN and host not in version.hosts):
             yield Span(start=version.at, end=until)

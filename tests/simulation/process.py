@@ -20,7 +20,7 @@ from controller.worker import Worker
 from tests.simulation.api_server import ApiServer
 from tests.simulation.aws import Aws
 from tests.simulation.store import SECRET_NAME
-from tests.simulation.virtual_time import clock
+from tests.simulation.virtual_time import clock, now
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,13 +46,14 @@ class Figures:
 
     states: dict[str, str] = field(default_factory=dict)
     writes: list[tuple[str, str]] = field(default_factory=list)
-    waits: list[timedelta] = field(default_factory=list)
+    looks: list[float] = field(default_factory=list)
+    """When the controller looked at any one namespace."""
 
     def secret_write(self, operation: str, result: str) -> None:
         """Count a write of a Secret."""
         self.writes.append((operation, result))
 
-    def stands(self, namespace: str, state: str | None, expires_at: datetime | None) -> None:  # noqa: ARG002
+    def stands(self, namespace: str, state: str | None, expires_at: datetime | None) -> None:  # noqa: ARG002 -- Meters' signature
         """Note how a namespace stands."""
         if state is None:
             self.states.pop(namespace, None)
@@ -61,13 +62,13 @@ class Figures:
 
     def first_secret(self, wait: timedelta) -> None:
         """Note how long a first Secret took."""
-        self.waits.append(wait)
 
     def heartbeat(self, now: datetime) -> None:
         """Take the worker's heartbeat."""
 
-    def reconciled(self, result: str, seconds: float) -> None:
+    def reconciled(self, result: str, seconds: float) -> None:  # noqa: ARG002 -- Gauges' signature
         """Count a look at one namespace."""
+        self.looks.append(now())
 
 
 class Process:

@@ -145,12 +145,12 @@ class Record:
 
     def namespace_at(self, name: str, at: float) -> NamespaceVersion | None:
         """Tell how a namespace truly was at a time."""
-        past = [version for version in self.namespaces[name] if version.at <= at]
+        past = [version for version in self.namespaces.get(name, ()) if version.at <= at]
         return past[-1] if past else None
 
     def secret_at(self, name: str, at: float) -> SecretVersion | None:
         """Tell which Secret was truly there at a time."""
-        past = [version for version in self.secrets[name] if version.at <= at]
+        past = [version for version in self.secrets.get(name, ()) if version.at <= at]
         return past[-1] if past and not past[-1].gone else None
 
     def asked(self, verb: str) -> list[Request]:

@@ -9,7 +9,11 @@ from tests.simulation.virtual_time import DAY, HOUR, MINUTE
 
 REGIONS = ("eu-west-1", "eu-central-1", "us-east-1", "us-west-2", "ap-southeast-2")
 HOSTS = (
-    *(f"{account}.dkr.ecr.{region}.amazonaws.com" for account in ("111111111111", "222222222222") for region in REGIONS),
+    *(
+        f"{account}.dkr.ecr.{region}.amazonaws.com"
+        for account in ("111111111111", "222222222222")
+        for region in REGIONS
+    ),
     "public.ecr.aws",
 )
 

@@ -111,9 +111,10 @@ class SecretStreams:
 
 
 class NamespaceFeed:
-    """What kopf hands on of the Namespaces: not what was deleted while it could not watch."""
+    """What kopf hands on of the Namespaces: after a time without the API server just how they are then."""
 
     def __init__(self, store: Store, weather: Weather, chance: random.Random) -> None:
+        self._store = store
         self._weather = weather
         self._chance = chance
         self._feed = Feed(weather, chance)
@@ -127,7 +128,7 @@ class NamespaceFeed:
     def _deliver(self, change: Change) -> None:
         back_at = self._weather.kube_back_at(now())
         if back_at is not None:
-            if change.kind != "DELETED":
+            if change.view is self._store.namespaces.get(change.namespace):
                 asyncio.get_running_loop().call_at(back_at + self._chance.uniform(0, 2), self._deliver, change)
         elif self.sink is not None and change.kind == "DELETED":
             self.sink.lose(change.namespace)

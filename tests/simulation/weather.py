@@ -15,8 +15,9 @@ REASONS = (
     "CredentialsMissing",
     "ServiceError",
     "TokenExpired",
+    "ShortLife",
 )
-"""Why AWS gives no token; the last: it gives one that is dead on arrival."""
+"""Why AWS gives no token; the last two: it gives one that is dead on arrival, or that lives for a short while only."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,12 +30,11 @@ class Chances:
     event_late: float = 0.0
     """It comes up to two minutes late, after younger ones."""
     event_twice: float = 0.0
-    short_life: float = 0.0
-    """A token lives between 20 minutes and 11 hours instead of 12 hours."""
 
 
 FAIR = Chances()
-STORMY = Chances(answer_lost=0.02, event_lost=0.05, event_late=0.05, event_twice=0.1, short_life=0.1)
+STORMY = Chances(answer_lost=0.02, event_lost=0.05, event_late=0.05, event_twice=0.1)
+WILD = Chances(answer_lost=0.2, event_lost=0.3, event_late=0.3, event_twice=0.3)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -44,6 +44,8 @@ class Weather:
     chances: Chances = FAIR
     until: float = float("inf")
     """From then on (seconds) all is well."""
+    life: float = 12 * HOUR
+    """Seconds that a token lives."""
     latency: float = 0.03
     """Seconds that one request to the API server takes in the mean."""
     aws: list[Span] = field(default_factory=list)
@@ -70,12 +72,12 @@ def storm(chance: random.Random, *, until: float, regions: tuple[str, ...]) -> W
     """Draw the faults of a run: outages of AWS by region, of the API server, and small mishaps all the time."""
     weather = Weather(chances=STORMY, until=until)
     for region in ("", *regions):
-        for start in _moments(chance, until, every=3 * DAY):
+        for start in _moments(chance, until, every=5 * DAY):
             length = chance.choice((2.0, 30.0, 5 * MINUTE, HOUR, 3 * HOUR, 9 * HOUR))
             weather.aws.append(
                 Span(start=start, end=min(start + length, until), reason=chance.choice(REASONS), region=region)
             )
-    for start in _moments(chance, until, every=2 * DAY):
+    for start in _moments(chance, until, every=4 * DAY):
         length = chance.choice((0.5, 10.0, MINUTE, 20 * MINUTE, 2 * HOUR))
         weather.kube.append(Span(start=start, end=min(start + length, until), reason="unreachable"))
     return weather

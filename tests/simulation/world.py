@@ -47,8 +47,7 @@ class Run:
 def simulate(run: Run) -> Record:
     """Run it, and give the record."""
     world = World(run)
-    with _listening(world.record):
-        virtual_time.run(world.live())
+    world.finish()
     return world.record
 
 
@@ -68,7 +67,16 @@ class World:
         self._controllers = _chance(run.seed, "controller")
         self._alive: asyncio.Task[None] | None = None
 
-    async def live(self) -> None:
+    def finish(self) -> None:
+        """Run it to its end."""
+        with _listening(self.record):
+            virtual_time.run(self._live())
+
+    def looks(self) -> list[float]:
+        """Tell when the controller, as it was last started, looked at any one namespace."""
+        return self.process.figures.looks if self.process else []
+
+    async def _live(self) -> None:
         """Let everything happen, in its order."""
         for span in self._run.weather.kube:
             asyncio.get_running_loop().call_at(span.start, self.server.streams.break_off)

@@ -1,0 +1,71 @@
+"""The door to AWS in front of the fake, quick enough for tests; whatever leaks is found at the end."""
+
+import os
+import traceback
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import pytest
+from botocore.config import Config
+
+from controller.core.identity import TokenScope
+from controller.core.reasons import Failure, FailureError
+from controller.doors import aws
+from controller.doors.aws import Ecr
+from tests.fakes.aws import AwsFake
+
+
+def quick(attempts: int = 1) -> Config:
+    return Config(connect_timeout=0.5, read_timeout=0.5, retries={"mode": "standard", "total_max_attempts": attempts})
+
+
+class Counts:
+    """Writes down what the door counts."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[TokenScope, str | None]] = []
+        self.tokens: list[tuple[TokenScope, datetime]] = []
+
+    def token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:
+        assert seconds >= 0
+        self.requests.append((scope, reason))
+
+    def token(self, scope: TokenScope, now: datetime, expires_at: datetime) -> None:
+        assert now <= datetime.now(UTC)
+        self.tokens.append((scope, expires_at))
+
+
+class House:
+    """A process whose environment points to the fake."""
+
+    def __init__(self, fake: AwsFake, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.fake = fake
+        self.counts = Counts()
+        self._shown: list[str] = []
+        self._monkeypatch = monkeypatch
+        monkeypatch.setattr(aws, "_QUICK", quick())
+        monkeypatch.setattr(aws, "_PAUSE", 0.0)
+
+    def door(self, environment: Mapping[str, str] | None = None, *, allow_node_role: bool = False) -> Ecr:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            self._monkeypatch.delenv(name)
+        for name, value in (self.fake.environment() if environment is None else environment).items():
+            self._monkeypatch.setenv(name, value)
+        return Ecr(
+            environment=os.environ,
+            allow_node_role=allow_node_role,
+            clock=lambda: datetime.now(UTC),
+            meters=self.counts,
+        )
+
+    async def refused(self, door: Ecr, scope: TokenScope) -> Failure:
+        with pytest.raises(FailureError) as raised:
+            await door.fetch(scope)
+        self._shown.append("".join(traceback.format_exception(raised.value)))
+        self._shown.append(repr(raised.value.failure))
+        return raised.value.failure
+
+    def search(self, log: str) -> None:
+        """Fail if a secret that the fake has handed out was said anywhere."""
+        said = log + "".join(self._shown)
+        assert not [secret for secret in self.fake.secrets if secret in said]

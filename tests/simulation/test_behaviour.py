@@ -1,0 +1,160 @@
+"""What the design says of rotation, failures and size, beside the invariants."""
+
+from collections import Counter
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from tests.simulation import check_tokens
+from tests.simulation.process import Wiring
+from tests.simulation.record import CONTROLLER, Record, Span
+from tests.simulation.scenarios import FRANKFURT, IRELAND, opted_in, quiet, team
+from tests.simulation.script import Act, asking, doing, erring, leaving
+from tests.simulation.virtual_time import DAY, HOUR, MINUTE
+from tests.simulation.weather import Weather
+from tests.simulation.world import Restart, Run, World, simulate
+
+EUROPE = "eu-west-1"
+LOOKS_A_MINUTE = 4
+"""So often at most is a namespace looked at while nothing can be done for it; each look costs about a millisecond."""
+
+
+def test_a_big_rotation_is_spread_over_its_window_and_ends_before_expiry() -> None:
+    """2,000 namespaces are rotated in ten minutes evenly, by one call."""
+    record = simulate(quiet(opted_in(2000, apart=0.001), 7 * HOUR))
+    rotations = [secret.at for secret, _ in record.lives() if secret.at > HOUR]
+    minutes = Counter(int((at - 6 * HOUR) // MINUTE) for at in rotations)
+    assert len(rotations) == 2000
+    assert set(minutes) <= set(range(11))
+    assert max(minutes.values()) < 2 * 2000 / 10
+    assert len(record.aws_calls) == 2
+
+
+def test_a_turn_in_the_window_is_the_same_each_time() -> None:
+    """A namespace keeps its place in the rotation, so that nobody waits for longer than a rotation takes."""
+    record = simulate(quiet(opted_in(50), 2 * DAY))
+    for secrets in record.secrets.values():
+        gaps = [later.at - earlier.at for earlier, later in pairwise(secrets[1:])]
+        assert max(gaps) - min(gaps) < 2 * MINUTE
+
+
+def test_with_little_life_left_the_queue_is_worked_at_full_speed() -> None:
+    """1,000 Secrets that are found all but expired are renewed as fast as the API server takes them."""
+    restart = Restart(at=HOUR, gap=11 * HOUR - 5 * MINUTE)
+    record = simulate(Run(seed=1, end=12 * HOUR, acts=opted_in(1000, apart=0.001), restarts=[restart]))
+    renewed = sorted(secret.at for secret, _ in record.lives() if secret.at > HOUR)
+    assert len(renewed) == 1000
+    assert renewed[-1] - renewed[0] < 10
+    assert renewed[-1] < 12 * HOUR - 4 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("reason", "most"),
+    [("NetworkUnreachable", 400), ("Throttled", 500), ("AccessDenied", 45), ("CredentialsInvalid", 45)],
+)
+def test_an_outage_of_three_hours_costs_few_calls_and_few_events(reason: str, most: int) -> None:
+    """However many namespaces wait, AWS is asked at the pace of one; a denial at the pace of people."""
+    outage = Span(start=5 * HOUR, end=8 * HOUR + HOUR / 2, reason=reason, region=EUROPE)
+    wiring = Wiring(audit_interval=timedelta(hours=6))
+    world = World(Run(seed=1, end=10 * HOUR, acts=opted_in(100), weather=Weather(aws=[outage]), wiring=wiring))
+    world.finish()
+    record = world.record
+    assert 3 < len(_during(record, outage)) < most
+    assert len(record.events(team(0))) <= 8
+    assert len(world.looks()) < 100 * 3 * 60 * LOOKS_A_MINUTE
+    _all_were_renewed_soon_after(record, outage)
+
+
+def test_one_region_without_an_answer_holds_no_other_back() -> None:
+    """Of a Secret with two regions, the one that answers is rotated, and the other's entry stays as it is."""
+    outage = Span(start=HOUR, end=20 * HOUR, reason="ServiceError", region=EUROPE)
+    run = Run(seed=1, end=DAY, acts=opted_in(3, IRELAND, FRANKFURT), weather=Weather(aws=[outage]))
+    record = simulate(run)
+    late = record.secret_at(team(1), 19 * HOUR)
+    assert late is not None
+    assert record.issued[late.auths[FRANKFURT]].expires_at > 19 * HOUR
+    assert record.issued[late.auths[IRELAND]].issued_at < HOUR
+    assert set(late.auths) == {IRELAND, FRANKFURT}
+
+
+def test_a_garbled_secret_keeps_the_entry_of_a_region_without_an_answer() -> None:
+    """Where a Secret's own notes are unreadable, its repair takes out no entry for which there is no other token."""
+    outage = Span(start=HOUR, end=4 * HOUR, reason="AccessDenied", region=EUROPE)
+    acts = [*opted_in(1, IRELAND, FRANKFURT), doing(2 * HOUR, "garble-annotations", team(0))]
+    run = Run(seed=1, end=6 * HOUR, acts=acts, weather=Weather(aws=[outage]), restarts=[Restart(at=1.5 * HOUR)])
+    record = simulate(run)
+    assert [secret.at for secret, _ in record.lives() if IRELAND not in secret.auths] == []
+    repaired, healed = record.secret_at(team(0), 2 * HOUR + 5), record.secret_at(team(0), 5 * HOUR)
+    assert repaired is not None
+    assert repaired.writer == CONTROLLER
+    assert healed is not None
+    assert record.issued[healed.auths[IRELAND]].issued_at > outage.end
+
+
+def test_a_garbled_secret_goes_on_rotating_under_bad_input() -> None:
+    """Wrong annotations on the Namespace and unreadable ones on its Secret together do not let it die."""
+    wrong = {"enabled": "yes"}
+    acts = [*opted_in(1), erring(HOUR, team(0), wrong), doing(2 * HOUR, "garble-annotations", team(0))]
+    record = simulate(quiet(acts, 2 * DAY))
+    assert list(check_tokens.never_stale(record)) == []
+    assert len(record.secrets[team(0)]) > 7
+
+
+def test_an_unreachable_api_server_is_not_hammered() -> None:
+    """In an hour without the API server each waiting namespace tries at most at the pace of the longest pause."""
+    outage = Span(start=5.5 * HOUR, end=6.5 * HOUR)
+    record = simulate(Run(seed=1, end=7 * HOUR, acts=opted_in(100), weather=Weather(kube=[outage])))
+    tries = [request for request in record.asked("patch") if outage.start < request.at < outage.end]
+    assert len(tries) < 100 * 120
+    assert all(secrets[-1].at > outage.start for secrets in record.secrets.values())
+
+
+def test_what_is_remembered_stays_small() -> None:
+    """After 2,000 namespaces came and went, nothing is left of them in the controller's memory."""
+    acts: list[Act] = []
+    for number in range(2000):
+        name, at = f"job-{number}", number * 5.0
+        acts += [asking(at, name, IRELAND), doing(at + MINUTE, "end", name)]
+    acts += [leaving(3 * HOUR, team(0)), *opted_in(5)]
+    sizes = simulate_and_measure(Run(seed=1, end=4 * HOUR, acts=sorted(acts, key=lambda act: act.at)))
+    assert {part: size for part, size in sizes.items() if size > 80} == {}
+
+
+def simulate_and_measure(run: Run) -> dict[str, int]:
+    """Run it, and tell how much each part of the controller holds on to at the end."""
+    world = World(run)
+    world.finish()
+    process = world.process
+    assert process is not None
+    parts = {
+        "inventory": process.inventory,
+        "secrets": process.secrets,
+        "tokens": process.tokens,
+        "report": process.report,
+        "reconciler": process.reconciler,
+        "worker": process.worker,
+        "figures": process.figures.states,
+    }
+    return {f"{name}.{field}": size for name, part in parts.items() for field, size in _sizes(part)}
+
+
+def _sizes(part: object) -> list[tuple[str, int]]:
+    fields = {"": part} if isinstance(part, dict) else vars(part)
+    return [(name, _size(value)) for name, value in fields.items() if isinstance(value, dict | set | list)]
+
+
+def _size(value: dict[object, object] | set[object] | list[object]) -> int:
+    inner = [each for each in value.values() if isinstance(each, list)] if isinstance(value, dict) else []
+    return max(len(value), sum(map(len, inner)))
+
+
+def _during(record: Record, span: Span) -> list[float]:
+    return [call.at for call in record.aws_calls if span.start < call.at < span.end]
+
+
+def _all_were_renewed_soon_after(record: Record, outage: Span) -> None:
+    for name in record.secrets:
+        secret = record.secret_at(name, outage.end + 6 * MINUTE)
+        assert secret is not None
+        assert secret.at > outage.end
