@@ -66,7 +66,7 @@ def _end_in_order() -> None:
     """Let SIGTERM and a closed terminal end it as Ctrl-C does: the controller's process must not stay behind."""
     task = asyncio.current_task()
     if task is not None:
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
