@@ -18,13 +18,13 @@ def main() -> int:
     """Run the command that is asked for; the exit status is 0 when it did what it should."""
     options = _parser().parse_args()
     try:
-        settings = run.settings_from(options.config)
+        config = run.config_from(options.config)
     except InvalidInputError as error:
         _complain("the settings are wrong:", *(f"  {problem}" for problem in error.problems))
         return _WRONG_SETTINGS
     status = 0
     try:
-        asyncio.run(run.run(settings, kubeconfig=options.kubeconfig))
+        asyncio.run(run.run(config, kubeconfig=options.kubeconfig))
     except* (FailureError, OSError) as group:
         _complain(*(str(error) for error in _leaves(group)))
         status = _CANNOT_START

@@ -19,8 +19,15 @@ Listing = Callable[[], Awaitable[tuple[Iterable[NamespaceView], int]]]
 class Inventory:
     """Remembers what the Namespaces ask for, and wakes whoever is to look at one that has changed."""
 
-    def __init__(self, *, wake: Callable[[str], None], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        wake: Callable[[str], None],
+        clock: Callable[[], datetime],
+        asks: Callable[[NamespaceView], bool] = lambda view: view.asks,
+    ) -> None:
         self._wake = wake
+        self._asks = asks
         self._clock = clock
         self._views: dict[str, NamespaceView] = {}
         self._asking_since: dict[str, datetime] = {}
@@ -34,17 +41,22 @@ class Inventory:
         """Tell when the namespace was first seen to ask for anything."""
         return self._asking_since.get(name)
 
+    def wake_all(self) -> None:
+        """Have every namespace looked at: what it may have has changed."""
+        for name in self._views:
+            self._wake(name)
+
     def see(self, view: NamespaceView) -> None:
         """Take note of a Namespace; one that is older than what is known changes nothing."""
         known = self._views.get(view.name)
         if known is not None and known.resource_version >= view.resource_version:
             return
         self._views[view.name] = view
-        if not view.asks:
+        if not self._asks(view):
             self._asking_since.pop(view.name, None)
         else:
             self._asking_since.setdefault(view.name, self._clock())
-        if known is None or (known.annotations, known.terminating) != (view.annotations, view.terminating):
+        if known is None or known.content != view.content:
             self._wake(view.name)
 
     def lose(self, name: str) -> None:

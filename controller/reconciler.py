@@ -14,6 +14,7 @@ from controller.core.identity import TokenScope
 from controller.core.namespace import NamespaceView
 from controller.core.observed_secret import ObservedSecret
 from controller.core.plan import Blocked, Cause, Remove, Rest, Step, Write, kept_state, plan
+from controller.core.policy import Policy
 from controller.core.problem import InvalidInputError
 from controller.core.pull_secret import PullSecret
 from controller.core.reasons import Failure, FailureError, NamespaceGoneError, Reason
@@ -97,7 +98,7 @@ class Reconciler:
         cluster: Cluster,
         tokens: TokenShelf,
         report: Report,
-        defaults: tuple[RegistryHost, ...],
+        policy: Callable[[], Policy],
         rotation: Rotation,
         clock: Callable[[], datetime],
     ) -> None:
@@ -106,7 +107,7 @@ class Reconciler:
         self._cluster = cluster
         self._tokens = tokens
         self._report = report
-        self._defaults = defaults
+        self._policy = policy
         self._rotation = rotation
         self._clock = clock
         self._refreshes: dict[str, _Refresh] = {}
@@ -114,7 +115,7 @@ class Reconciler:
     def lane(self, name: str) -> Lane:
         """Tell the lane of a namespace: the first one while it asks for a Secret and has none."""
         view = self._namespaces.get(name)
-        waits = view is not None and view.asks and self._secrets.get(name) is None
+        waits = view is not None and self._secrets.get(name) is None and (view.asks or self._policy().opts_in(view))
         return Lane.FIRST if waits else Lane.ROTATION
 
     async def reconcile(self, name: str) -> datetime | None:
@@ -152,12 +153,15 @@ class Reconciler:
         """Read the annotations; invalid ones leave a Secret that is there going on with what it has."""
         if view is None:
             return None, ()
+        policy = self._policy()
         try:
-            return desired_state(view.annotations, self._defaults), ()
+            return desired_state(view, policy), ()
         except InvalidInputError as error:
             message = f"namespace/{view.name}: " + "; ".join(map(str, error.problems))
             invalid = Failure(reason=Reason.INVALID_ANNOTATION, message=message)
-            return kept_state(secret), (invalid,)
+        except FailureError as error:
+            invalid = error.failure
+        return kept_state(view, secret, policy), (invalid,)
 
     async def _write(self, name: str, step: Write, invalid: tuple[Failure, ...]) -> datetime:
         answers = await self._ask(name, step)

@@ -27,6 +27,7 @@ class State(StrEnum):
 _EVENT_REASONS = {
     Reason.INVALID_ANNOTATION: "InvalidAnnotation",
     Reason.ACCESS_DENIED: "AccessDenied",
+    Reason.ROLE_NOT_ALLOWED: "RoleNotAllowed",
     Reason.SECRET_CONFLICT: "SecretConflict",
 }
 _SAID = {
@@ -138,7 +139,7 @@ def _event_reason(failure: Failure) -> str | None:
 
 def _state(ours: ObservedSecret | None, failures: tuple[Failure, ...]) -> State:
     reasons = {failure.reason for failure in failures}
-    if Reason.INVALID_ANNOTATION in reasons:
+    if reasons & {Reason.INVALID_ANNOTATION, Reason.ROLE_NOT_ALLOWED}:
         return State.MISCONFIGURED
     if Reason.SECRET_CONFLICT in reasons:
         return State.CONFLICT

@@ -32,6 +32,7 @@ class Answer:
 
 _PATIENCE = timedelta(seconds=2)
 """A call that takes longer holds nobody up: the registries of other regions are written meanwhile."""
+_SLACK = 64
 _UNHURRIED = 2
 """Who was not waited for comes back after up to 2**2 seconds, each at a moment of its own; in an outage, less often."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -68,6 +69,8 @@ class Tokens:
         self._clock = clock
         self._chance = chance
         self._shelves: dict[TokenScope, _Shelf] = {}
+        self._swept = 0
+        """So many were left by the last sweep; the next one comes when there are twice as many."""
 
     async def get(self, scope: TokenScope, *, since: datetime | None = None) -> Answer:
         """Give a token that is not due yet; with `since`, one that was fetched after that moment.
@@ -76,6 +79,8 @@ class Tokens:
         unless `since` is younger than the failure. A call that takes long is not waited for: `retry_at` then says when
         to ask again, with no failure yet.
         """
+        if scope not in self._shelves:
+            self._sweep()
         shelf = self._shelves.setdefault(scope, _Shelf())
         while not self._serves(shelf, since) and not self._hopeless(shelf, since):
             flight = shelf.flight or self._take_off(scope, shelf)
@@ -92,6 +97,16 @@ class Tokens:
     def _still_waiting(self, shelf: _Shelf) -> Answer:
         again = self._clock() + retry_delay(max(_UNHURRIED, shelf.failures), self._chance.random())
         return Answer(token=self._alive(shelf), failure=shelf.failure, retry_at=again)
+
+    def _sweep(self) -> None:
+        """Forget scopes that nobody has asked for since their token died: identities come and go."""
+        if len(self._shelves) < 2 * self._swept + _SLACK:
+            return
+        now = self._clock()
+        for scope, shelf in list(self._shelves.items()):
+            if shelf.flight is None and self._alive(shelf) is None and now >= shelf.retry_at:
+                del self._shelves[scope]
+        self._swept = len(self._shelves)
 
     def _take_off(self, scope: TokenScope, shelf: _Shelf) -> asyncio.Task[None]:
         shelf.began_at = self._clock()

@@ -8,7 +8,9 @@ import signal
 import socket
 from collections.abc import Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ import yaml
 
 from controller import handlers
 from controller.commands import logs
+from controller.commands.reload import PolicyFile
+from controller.core.namespace import NamespaceView
 from controller.core.problem import InvalidInputError, Problem
 from controller.core.settings import Settings, read
 from controller.doors import http
@@ -25,6 +29,7 @@ from controller.doors.cluster import Cluster, namespace_view
 from controller.doors.events import Events
 from controller.doors.metrics import CONTENT_TYPE, Metrics
 from controller.doors.secret_watch import SecretWatch
+from controller.doors.service_accounts import ServiceAccounts
 from controller.inventory import Inventory
 from controller.reconciler import Reconciler
 from controller.report import Report
@@ -40,23 +45,45 @@ _LAST_WORDS_SECONDS = 0.5
 _KOPF_SECONDS = 1.0
 
 
-def settings_from(path: Path | None) -> Settings:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    """The settings, and the file that they came from as it was then."""
+
+    settings: Settings
+    path: Path | None = None
+    content: bytes = b""
+
+
+def config_from(path: Path | None) -> Config:
     """Read the settings file and the environment; raises InvalidInputError with every problem."""
     try:
-        document = yaml.safe_load(path.read_text()) if path else None
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        problem = Problem(where=f"--config {path}", found=" ".join(str(error).split()), expected="a YAML file")
-        raise InvalidInputError([problem]) from None
+        content = path.read_bytes() if path else b""
+    except OSError as error:
+        raise _no_yaml(path, error) from None
+    return Config(settings=_parse(path, content), path=path, content=content)
+
+
+def _parse(path: Path | None, content: bytes) -> Settings:
+    try:
+        document = yaml.safe_load(content)
+    except (ValueError, yaml.YAMLError) as error:
+        raise _no_yaml(path, error) from None
     return read(document, os.environ)
 
 
-async def run(settings: Settings, *, kubeconfig: str | None) -> None:
+def _no_yaml(path: Path | None, error: Exception) -> InvalidInputError:
+    problem = Problem(where=f"--config {path}", found=" ".join(str(error).split()), expected="a YAML file")
+    return InvalidInputError([problem])
+
+
+async def run(config: Config, *, kubeconfig: str | None) -> None:
     """Run the controller until SIGTERM or SIGINT; raises FailureError or OSError where it cannot start."""
+    settings = config.settings
     logs.set_up(form=settings.log_format, level=settings.log_level)
     metrics = Metrics()
     connection = await connect(kubeconfig=kubeconfig, observe=metrics.kube_request)
     try:
-        await _Controller(settings, connection, metrics).run()
+        await _Controller(config, connection, metrics).run()
     finally:
         await connection.close()
     logger.info("stopped")
@@ -69,8 +96,8 @@ def _now() -> datetime:
 class _Controller:
     """Everything that runs, wired together."""
 
-    def __init__(self, settings: Settings, connection: ApiServer, metrics: Metrics) -> None:
-        self._settings = settings
+    def __init__(self, config: Config, connection: ApiServer, metrics: Metrics) -> None:
+        self._settings = settings = config.settings
         self._connection = connection
         self._metrics = metrics
         self._chance = chance = random.Random()  # noqa: S311 -- jitter, not a secret
@@ -79,7 +106,15 @@ class _Controller:
         name = settings.secret_name
         self._cluster = Cluster(connection, secret_name=name)
         self._events = Events(connection, secret_name=name, instance=socket.gethostname(), clock=_now)
-        self._inventory = Inventory(wake=self._wake, clock=_now)
+        self._inventory = Inventory(wake=self._wake, clock=_now, asks=self._asks)
+        self._policy_file = PolicyFile(
+            config.path,
+            config.content,
+            settings,
+            read=partial(_parse, config.path),
+            changed=self._inventory.wake_all,
+            meter=metrics.settings_valid,
+        )
         self._secrets = SecretWatch(
             connection,
             secret_name=name,
@@ -87,14 +122,20 @@ class _Controller:
             relist_after=settings.audit_interval,
             chance=chance,
         )
-        ecr = Ecr(environment=os.environ, allow_node_role=settings.allow_node_role, clock=_now, meters=metrics)
+        self._ecr = Ecr(
+            environment=os.environ,
+            allow_node_role=settings.allow_node_role,
+            clock=_now,
+            meters=metrics,
+            web_identity=ServiceAccounts(connection).web_identity,
+        )
         reconciler = Reconciler(
             namespaces=self._inventory,
             secrets=self._secrets,
             cluster=self._cluster,
-            tokens=Tokens(ecr, rotation=settings.rotation, clock=_now, chance=chance),
+            tokens=Tokens(self._ecr, rotation=settings.rotation, clock=_now, chance=chance),
             report=Report(self._events, metrics),
-            defaults=settings.registries,
+            policy=self._policy_file.policy,
             rotation=settings.rotation,
             clock=_now,
         )
@@ -116,19 +157,27 @@ class _Controller:
             tasks = [group.create_task(work) for work in (self._serve(), self._events.run(), self._secrets.run())]
             await self._until(self._secrets.synced)
             worker = group.create_task(self._worker.run())
-            kopf_stop = asyncio.Event()
+            kopf_stop, kopf = asyncio.Event(), None
             if not self._stop.is_set():
-                tasks += [group.create_task(work) for work in (self._audit(), self._watch(kopf_stop))]
+                works = (self._audit(), self._policy_file.watch(), self._ecr.introduce())
+                tasks += [group.create_task(work) for work in works]
+                kopf = group.create_task(self._watch(kopf_stop))
             await self._stop.wait()
-            logger.info("stopping: what is under way is finished, nothing more is begun")
-            self._worker.stop()
-            await asyncio.wait([worker], timeout=_FINISH_SECONDS)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._events.drained(), _LAST_WORDS_SECONDS)
-            kopf_stop.set()
-            await asyncio.wait(tasks, timeout=_KOPF_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            for task in (worker, *tasks):
+            await self._finish(worker, kopf, kopf_stop)
+            for task in filter(None, (worker, kopf, *tasks)):
                 task.cancel()
+
+    async def _finish(
+        self, worker: asyncio.Task[None], kopf: asyncio.Task[None] | None, kopf_stop: asyncio.Event
+    ) -> None:
+        logger.info("stopping: what is under way is finished, nothing more is begun")
+        self._worker.stop()
+        await asyncio.wait([worker], timeout=_FINISH_SECONDS)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._events.drained(), _LAST_WORDS_SECONDS)
+        kopf_stop.set()
+        if kopf is not None:
+            await asyncio.wait([kopf], timeout=_KOPF_SECONDS)
 
     def heartbeat(self, now: datetime) -> None:
         """Take the worker's heartbeat, for /healthz and for the metrics."""
@@ -138,6 +187,9 @@ class _Controller:
     def reconciled(self, result: str, seconds: float) -> None:
         """Count a look at one namespace."""
         self._metrics.reconciled(result, seconds)
+
+    def _asks(self, view: NamespaceView) -> bool:
+        return view.asks or self._policy_file.policy().opts_in(view)
 
     def _wake(self, name: str) -> None:
         self._worker.wake(name)

@@ -4,19 +4,20 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from controller.core import registry_host
-from controller.core.identity import CONTROLLER, Identity
-from controller.core.namespace import PREFIX
+from controller.core import registry_host, role_arn
+from controller.core.identity import CONTROLLER, NAME, Identity
+from controller.core.namespace import PREFIX, NamespaceView
+from controller.core.policy import Policy
 from controller.core.problem import InvalidInputError, Problem, quoted
+from controller.core.pull_secret import MOST_REGISTRIES
 from controller.core.registry_host import RegistryHost
 
 ENABLED = "enabled"
 REGISTRIES = "registries"
 REFRESH = "refresh"
-KNOWN = (ENABLED, REGISTRIES, REFRESH)
-
-MOST_REGISTRIES = 200
-"""An entry takes about 3 KiB and a Secret holds 1 MiB."""
+ROLE_ARN = "role-arn"
+SERVICE_ACCOUNT = "identity-service-account"
+KNOWN = (ENABLED, REGISTRIES, ROLE_ARN, SERVICE_ACCOUNT, REFRESH)
 
 _SEPARATORS = re.compile(r"[,\n]")
 
@@ -31,20 +32,53 @@ class DesiredState:
     """The value of the `refresh` annotation: each new one asks for a fresh token."""
 
 
-def desired_state(annotations: Mapping[str, str], defaults: Sequence[RegistryHost]) -> DesiredState | None:
-    """Read our annotations (keys without prefix); None is opted out.
+def desired_state(view: NamespaceView, policy: Policy) -> DesiredState | None:
+    """Read what a namespace asks for, within what the installation allows; None is opted out.
 
-    `enabled: "false"` is obeyed whatever else is written. Raises InvalidInputError with every problem.
+    `enabled: "false"` is obeyed whatever else is written. Raises InvalidInputError with every problem, or FailureError
+    (RoleNotAllowed).
     """
+    annotations = view.annotations
     if annotations.get(ENABLED) == "false":
         return None
     problems = [*_unknown_keys(annotations), *_wrong_enabled(annotations)]
-    if ENABLED not in annotations and not problems:
+    if ENABLED not in annotations and not problems and not policy.opts_in(view):
         return None
-    registries, wrong = _registries(annotations, defaults)
-    if problems or wrong:
-        raise InvalidInputError([*problems, *wrong])
-    return DesiredState(registries=registries, refresh=annotations.get(REFRESH))
+    registries, wrong = _registries(annotations, policy.registries)
+    problems += [*wrong, *_wrong_identity(annotations, registries)]
+    if problems:
+        raise InvalidInputError(problems)
+    identity = policy.identity(
+        view, registries, role=annotations.get(ROLE_ARN, ""), account=annotations.get(SERVICE_ACCOUNT, "")
+    )
+    return DesiredState(registries=registries, identity=identity, refresh=annotations.get(REFRESH))
+
+
+def _wrong_identity(annotations: Mapping[str, str], registries: Sequence[RegistryHost]) -> list[Problem]:
+    if ROLE_ARN in annotations and SERVICE_ACCOUNT in annotations:
+        found, expected = f"{PREFIX}{SERVICE_ACCOUNT} beside it", "one of the two"
+        return [Problem(where=PREFIX + ROLE_ARN, found=found, expected=expected)]
+    if (account := annotations.get(SERVICE_ACCOUNT)) is not None and not NAME.fullmatch(account):
+        expected = "the name of a ServiceAccount of this namespace"
+        return [Problem(where=PREFIX + SERVICE_ACCOUNT, found=quoted(account), expected=expected)]
+    return _wrong_role(annotations[ROLE_ARN], registries) if ROLE_ARN in annotations else []
+
+
+def _wrong_role(text: str, registries: Sequence[RegistryHost]) -> list[Problem]:
+    where = PREFIX + ROLE_ARN
+    try:
+        role = role_arn.parse(text)
+    except ValueError as error:
+        return [Problem(where=where, found=quoted(text), expected=str(error))]
+    return [
+        Problem(
+            where=where,
+            found=f"a role of the partition {role.partition}",
+            expected=f"one of {host.partition}, which {host} is in: credentials of one are worth nothing in another",
+        )
+        for host in registries
+        if host.partition != role.partition
+    ]
 
 
 def parse_registries(value: str, where: str) -> tuple[tuple[RegistryHost, ...], list[Problem]]:

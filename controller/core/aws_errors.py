@@ -53,25 +53,30 @@ def explain(scope: TokenScope, principal: str, operation: str, code: str, said: 
     return Failure(reason=reason, message=f"{what}: {_advice(scope, operation, reason)}", detail=detail)
 
 
+_TRUST = {
+    "AssumeRoleWithWebIdentity": (
+        "the role's trust policy must allow sts:AssumeRoleWithWebIdentity to the ServiceAccount, "
+        "with its issuer, subject system:serviceaccount:NAMESPACE:NAME and audience sts.amazonaws.com"
+    ),
+    "AssumeRole": (
+        "the role's trust policy must allow sts:AssumeRole to that principal (with the ExternalId, if it asks for one, "
+        "and sts:TagSession and sts:SetSourceIdentity where they are sent), and so must its own policy"
+    ),
+}
+_ADVICE = {
+    Reason.CREDENTIALS_INVALID: (
+        "its credentials are expired or not known there; check the projected token, the trust policy's issuer, "
+        "whether the region is enabled for the account, and the node's clock"
+    ),
+    Reason.REGION_INVALID: "enable the region for the account, or take its registries out",
+    Reason.THROTTLED: "too many requests of this account; it is tried again",
+}
+
+
 def _advice(scope: TokenScope, operation: str, reason: Reason) -> str:
-    match reason:
-        case Reason.ACCESS_DENIED if operation == "AssumeRoleWithWebIdentity":
-            return (
-                "the role's trust policy must allow sts:AssumeRoleWithWebIdentity to the controller's ServiceAccount, "
-                "with its issuer, its subject system:serviceaccount:NAMESPACE:NAME, audience sts.amazonaws.com"
-            )
-        case Reason.ACCESS_DENIED:
-            return f'allow {_actions(scope)} on "*" to that role'
-        case Reason.CREDENTIALS_INVALID:
-            return (
-                "its credentials are expired or not known there; check the projected token, the trust policy's issuer, "
-                "whether the region is enabled for the account, and the node's clock"
-            )
-        case Reason.REGION_INVALID:
-            return "enable the region for the account, or take its registries out"
-        case Reason.THROTTLED:
-            return "too many requests of this account; it is tried again"
-    return "it is tried again"
+    if reason is Reason.ACCESS_DENIED:
+        return _TRUST.get(operation, f'allow {_actions(scope)} on "*" to that role')
+    return _ADVICE.get(reason, "it is tried again")
 
 
 def _actions(scope: TokenScope) -> str:

@@ -1,7 +1,7 @@
 """What goes into a pull Secret: for each scope the token that is there or the one that was got, whichever is better."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from controller.core.annotations import DesiredState
@@ -28,8 +28,13 @@ class Choice:
 
 
 def scopes(desired: DesiredState) -> frozenset[TokenScope]:
-    """List the scopes that a desired state takes a token of."""
-    return frozenset(TokenScope.of(host, desired.identity) for host in desired.registries)
+    """List the scopes that a desired state takes a token of; one FIPS host asks the FIPS endpoint for all."""
+    found: dict[TokenScope, TokenScope] = {}
+    for host in desired.registries:
+        scope = TokenScope.of(host, desired.identity)
+        before = found.get(scope, scope)
+        found[scope] = replace(before, fips=before.fips or host.fips, dual_stack=before.dual_stack or host.dual_stack)
+    return frozenset(found.values())
 
 
 def choose(

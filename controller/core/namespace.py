@@ -14,7 +14,13 @@ class NamespaceView:
     resource_version: int
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Ours alone, by their key without the prefix."""
+    labels: Mapping[str, str] = field(default_factory=dict)
     terminating: bool = False
+
+    @property
+    def content(self) -> tuple[Mapping[str, str], Mapping[str, str], bool]:
+        """Everything of it that matters to what it should have."""
+        return self.annotations, self.labels, self.terminating
 
     @property
     def asks(self) -> bool:

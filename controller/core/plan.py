@@ -7,6 +7,7 @@ from enum import StrEnum
 from controller.core.annotations import DesiredState
 from controller.core.namespace import NamespaceView
 from controller.core.observed_secret import ObservedSecret
+from controller.core.policy import Policy
 from controller.core.schedule import Rotation
 
 
@@ -71,12 +72,16 @@ def plan(
     return _keep_up(namespace.name, desired, secret, now, rotation)
 
 
-def kept_state(secret: ObservedSecret | None) -> DesiredState | None:
+def kept_state(view: NamespaceView, secret: ObservedSecret | None, policy: Policy) -> DesiredState | None:
     """What an existing pull Secret goes on as while its namespace's annotations are invalid."""
     if secret is None or secret.purpose is None:
         return None
+    held = secret.purpose
+    identity = policy.still(view, held.identity, held.registries)
+    if identity is None:
+        return None
     refresh = secret.published.refresh if secret.published else None
-    return DesiredState(registries=secret.purpose.registries, identity=secret.purpose.identity, refresh=refresh)
+    return DesiredState(registries=held.registries, identity=identity, refresh=refresh)
 
 
 def _keep_up(namespace: str, desired: DesiredState, secret: ObservedSecret, now: datetime, rotation: Rotation) -> Step:

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from controller.core import registry_host
+from controller.core import identity, registry_host
 from controller.core.credential import Password, TokenTimes, is_authorization
 from controller.core.identity import Identity, TokenScope
 from controller.core.namespace import PREFIX
 from controller.core.registry_host import RegistryHost
 
+MOST_REGISTRIES = 200
+"""An entry takes about 3 KiB and a Secret holds 1 MiB."""
 SECRET_TYPE = "kubernetes.io/dockerconfigjson"  # noqa: S105 -- the type's name
 DATA_KEY = ".dockerconfigjson"
 MANAGED_BY = "app.kubernetes.io/managed-by"
@@ -107,8 +109,8 @@ def _read_entry(host: str, entry: object) -> tuple[RegistryHost, Password] | Non
 def read_purpose(annotations: Mapping[str, str]) -> Purpose | None:
     """Read back what the Secret is for; None where somebody has made it unreadable."""
     try:
-        registries = tuple(registry_host.parse(name) for name in annotations[REGISTRIES].split(","))
-        return Purpose(registries=registries, identity=Identity(name=annotations[IDENTITY]))
+        registries = tuple(registry_host.parse(name) for name in annotations[REGISTRIES].split(",", MOST_REGISTRIES))
+        return Purpose(registries=registries, identity=identity.parse(annotations[IDENTITY]))
     except _UNREADABLE:
         return None
 
@@ -118,17 +120,18 @@ def read_published(annotations: Mapping[str, str]) -> Published | None:
     purpose = read_purpose(annotations)
     if purpose is None:
         return None
-    identity, registries = purpose.identity, purpose.registries
     try:
         tokens = {
-            TokenScope.from_label(label, identity): _read_times(times)
+            TokenScope.from_label(label, purpose.identity): _read_times(times)
             for label, times in json.loads(annotations[TOKENS]).items()
         }
     except _UNREADABLE:
         return None
-    if {TokenScope.of(host, identity) for host in registries} != set(tokens):
+    if {TokenScope.of(host, purpose.identity) for host in purpose.registries} != set(tokens):
         return None
-    return Published(registries=registries, identity=identity, tokens=tokens, refresh=annotations.get(REFRESH))
+    return Published(
+        registries=purpose.registries, identity=purpose.identity, tokens=tokens, refresh=annotations.get(REFRESH)
+    )
 
 
 def _text(moment: datetime) -> str:

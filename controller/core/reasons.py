@@ -17,6 +17,8 @@ class Reason(StrEnum):
     SERVICE_ERROR = "ServiceError"
     MALFORMED_ANSWER = "MalformedAnswer"
     TOKEN_EXPIRED = "TokenExpired"  # noqa: S105 -- the name of a reason
+    ROLE_NOT_ALLOWED = "RoleNotAllowed"
+    SERVICE_ACCOUNT_UNUSABLE = "ServiceAccountUnusable"
     INVALID_ANNOTATION = "InvalidAnnotation"
     SECRET_CONFLICT = "SecretConflict"  # noqa: S105 -- the name of a reason
     KUBERNETES_DENIED = "KubernetesDenied"
@@ -34,6 +36,8 @@ _NEEDS_SOMEBODY = frozenset(
         Reason.CREDENTIALS_INVALID,
         Reason.NODE_ROLE_REFUSED,
         Reason.REGION_INVALID,
+        Reason.ROLE_NOT_ALLOWED,
+        Reason.SERVICE_ACCOUNT_UNUSABLE,
         Reason.INVALID_ANNOTATION,
         Reason.SECRET_CONFLICT,
         Reason.KUBERNETES_DENIED,
@@ -52,6 +56,7 @@ TOKEN_REASONS = frozenset(
         Reason.SERVICE_ERROR,
         Reason.MALFORMED_ANSWER,
         Reason.TOKEN_EXPIRED,
+        Reason.SERVICE_ACCOUNT_UNUSABLE,
     }
 )
 """The reasons for which a token cannot be had."""

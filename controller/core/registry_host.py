@@ -14,6 +14,15 @@ _HOST = re.compile(
     r"(?P<suffix>amazonaws\.(?:com(?:\.cn)?|eu)|on\.(?:aws|amazonwebservices\.com\.cn)"
     r"|sc2s\.sgov\.gov|c2s\.ic\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)"
 )
+_PARTITIONS = {
+    ".amazonaws.com.cn": "aws-cn",
+    ".amazonwebservices.com.cn": "aws-cn",
+    ".amazonaws.eu": "aws-eusc",
+    ".c2s.ic.gov": "aws-iso",
+    ".sc2s.sgov.gov": "aws-iso-b",
+    ".cloud.adc-e.uk": "aws-iso-e",
+    ".csp.hci.ic.gov": "aws-iso-f",
+}
 FORM = '"ACCOUNT.dkr.ecr.REGION.amazonaws.com" (or its form in another partition) or "public.ecr.aws"'
 
 
@@ -30,6 +39,14 @@ class RegistryHost:
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def partition(self) -> str:
+        """Tell the AWS partition that the host is in: credentials of one are worth nothing in another."""
+        for suffix, partition in _PARTITIONS.items():
+            if self.name.endswith(suffix):
+                return partition
+        return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
 
 
 def parse(text: str) -> RegistryHost:

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from controller.core.annotations import parse_registries
+from controller.core.policy import ANYBODY, NO_NAMESPACE, NOBODY, Grant, Matcher, Policy, RoleGrant
+from controller.core.policy_settings import Reader
 from controller.core.problem import InvalidInputError, Problem, quoted
 from controller.core.registry_host import FORM, RegistryHost
 from controller.core.schedule import Rotation
@@ -16,6 +18,8 @@ VARIABLE_PREFIX = "PULLKEEPER_"
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LONGEST_NAME = 253
+_CLUSTER_NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
+_POLICY_KEYS = ("roles", "controllerIdentity", "serviceAccountIdentity", "optIn")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 _DURATION_FORM = 'a duration such as "90s", "10m" or "1h30m"'
 
@@ -28,6 +32,18 @@ class Settings:
     """Name of the pull Secret, the same in every namespace."""
     registries: tuple[RegistryHost, ...] = ()
     """Registry hosts of a namespace that names none itself."""
+    cluster_name: str = "kubernetes"
+    """Names the cluster in the sessions of assumed roles, for CloudTrail."""
+    roles: tuple[RoleGrant, ...] = ()
+    """Which roles which namespaces may use; none by default."""
+    controller_identity: Grant = ANYBODY
+    """Which namespaces may use the controller's own identity; all by default."""
+    service_accounts: Grant = NOBODY
+    """Which namespaces may fetch as a ServiceAccount of theirs; none by default, for it needs rights of its own."""
+    opt_in: Matcher = NO_NAMESPACE
+    """Namespaces that the installation opts in."""
+    opt_in_exclude: Matcher = NO_NAMESPACE
+    """Namespaces that it does not, although `opt_in` fits."""
     refresh_fraction: float = 0.5
     """A token is due after this part of its life."""
     refresh_window: timedelta = timedelta(minutes=10)
@@ -48,6 +64,19 @@ class Settings:
     """`json` for machines, `text` for people."""
     log_level: str = "info"
     """`debug`, `info`, `warning` or `error`."""
+
+    @property
+    def policy(self) -> Policy:
+        """Give what may change without a restart."""
+        return Policy(
+            registries=self.registries,
+            cluster_name=self.cluster_name,
+            roles=self.roles,
+            controller_identity=self.controller_identity,
+            service_accounts=self.service_accounts,
+            opt_in=self.opt_in,
+            opt_in_exclude=self.opt_in_exclude,
+        )
 
     @property
     def rotation(self) -> Rotation:
@@ -72,7 +101,7 @@ def read(document: object, environment: Mapping[str, str]) -> Settings:
         problem = Problem(where="the settings", found=quoted(document), expected="a mapping of keys to values")
         raise InvalidInputError([problem])
     given = dict(document or {})
-    problems = [_unknown(key) for key in given if key not in _KINDS]
+    problems = [_unknown(key) for key in given if key not in {*_KINDS, *_POLICY_KEYS}]
     values: dict[str, Any] = {}
     for key, kind in _KINDS.items():
         variable = VARIABLE_PREFIX + _snake(key).upper()
@@ -84,9 +113,26 @@ def read(document: object, environment: Mapping[str, str]) -> Settings:
         except (ValueError, TypeError, OverflowError) as error:
             expected = str(error) if isinstance(error, _TellingError) else kind.form
             problems.append(Problem(where=where, found=quoted(found), expected=expected))
-    if problems:
-        raise InvalidInputError(problems)
+    reader = Reader()
+    values |= _policy(given, reader)
+    if problems or reader.problems:
+        raise InvalidInputError([*problems, *reader.problems])
     return Settings(**values)
+
+
+def _policy(given: Mapping[Any, Any], reader: Reader) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if given.get("roles") is not None:
+        found["roles"] = reader.roles(given["roles"])
+    if given.get("controllerIdentity") is not None:
+        found["controller_identity"] = reader.grant(given["controllerIdentity"], "controllerIdentity", to_all=True)
+    if given.get("serviceAccountIdentity") is not None:
+        found["service_accounts"] = reader.grant(
+            given["serviceAccountIdentity"], "serviceAccountIdentity", to_all=False
+        )
+    if given.get("optIn") is not None:
+        found["opt_in"], found["opt_in_exclude"] = reader.opt_in(given["optIn"])
+    return found
 
 
 class _TellingError(ValueError):
@@ -94,7 +140,7 @@ class _TellingError(ValueError):
 
 
 def _unknown(key: object) -> Problem:
-    return Problem(where=str(key), found="an unknown key", expected=f"one of {', '.join(_KINDS)}")
+    return Problem(where=str(key), found="an unknown key", expected=f"one of {', '.join((*_KINDS, *_POLICY_KEYS))}")
 
 
 def _snake(key: str) -> str:
@@ -103,6 +149,12 @@ def _snake(key: str) -> str:
 
 def _name(value: object) -> str:
     if isinstance(value, str) and len(value) <= _LONGEST_NAME and _NAME.fullmatch(value):
+        return value
+    raise ValueError
+
+
+def _cluster_name(value: object) -> str:
+    if isinstance(value, str) and _CLUSTER_NAME.fullmatch(value):
         return value
     raise ValueError
 
@@ -184,6 +236,7 @@ _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
 _KINDS: Mapping[str, _Kind] = {
     "secretName": _Kind("a Secret's name: lower case letters, digits, '-' and '.', at most 253", _name),
     "registries": _Kind(f"a list of registry hosts: {FORM}", _registries),
+    "clusterName": _Kind("a name of letters, digits and ._-, at most 40", _cluster_name),
     "refreshFraction": _Kind("a number from 0.1 to 0.9", _number(0.1, 0.9)),
     "refreshWindow": _lasting(timedelta(), timedelta(hours=2), "at most 2h"),
     "maxAge": _lasting(10 * _SECOND, timedelta(hours=12), "from 10s to 12h"),

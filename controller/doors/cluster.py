@@ -141,6 +141,7 @@ def namespace_view(metadata: Mapping[str, Any]) -> NamespaceView:
         name=metadata["name"],
         resource_version=int(metadata["resourceVersion"]),
         annotations=own_annotations(metadata.get("annotations") or {}),
+        labels=dict(metadata.get("labels") or {}),
         terminating=bool(metadata.get("deletionTimestamp")),
     )
 

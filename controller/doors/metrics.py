@@ -130,6 +130,9 @@ class Metrics:
             ["verb", "resource", "code"],
             registry=registry,
         )
+        self._settings_valid = Gauge(
+            "pullkeeper_settings_valid", "1 while the settings file can be taken over as it is.", registry=registry
+        )
         self._heartbeat = Gauge(
             "pullkeeper_heartbeat_timestamp_seconds", "When the worker last came round.", registry=registry
         )
@@ -184,6 +187,10 @@ class Metrics:
         """Count a look at one namespace."""
         self._reconciled.labels(result).inc()
         self._reconcile_seconds.observe(seconds)
+
+    def settings_valid(self, valid: bool) -> None:  # noqa: FBT001 -- the gauge's value
+        """Note whether the settings file can be read as it is now."""
+        self._settings_valid.set(valid)
 
     def heartbeat(self, now: datetime) -> None:
         """Note that the worker has come round."""

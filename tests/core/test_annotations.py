@@ -7,16 +7,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.core.annotations import MOST_REGISTRIES, DesiredState, desired_state
+from controller.core.annotations import DesiredState
+from controller.core.annotations import desired_state as read_desired_state
 from controller.core.identity import CONTROLLER
 from controller.core.namespace import NamespaceView, own_annotations
+from controller.core.policy import Policy
 from controller.core.problem import InvalidInputError, Problem
+from controller.core.pull_secret import MOST_REGISTRIES
 from controller.core.registry_host import FORM, RegistryHost
 from tests.core.examples import EU, HOSTS, PUBLIC, US
 
 DEFAULTS = (EU,)
-KNOWN = "one of pullkeeper.dev/enabled, pullkeeper.dev/registries, pullkeeper.dev/refresh"
+KNOWN = "one of " + ", ".join(
+    f"pullkeeper.dev/{key}" for key in ("enabled", "registries", "role-arn", "identity-service-account", "refresh")
+)
 ON = {"enabled": "true"}
+
+
+def desired_state(annotations: Mapping[str, str], defaults: tuple[RegistryHost, ...]) -> DesiredState | None:
+    view = NamespaceView(name="team", resource_version=1, annotations=annotations)
+    return read_desired_state(view, Policy(registries=defaults))
 
 
 def problem(key: str, found: str, expected: str) -> Problem:

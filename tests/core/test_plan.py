@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.core.annotations import DesiredState
-from controller.core.identity import Identity
+from controller.core.identity import CONTROLLER, Identity
 from controller.core.namespace import NamespaceView
 from controller.core.observed_secret import ObservedSecret
 from controller.core.plan import Blocked, Cause, Remove, Rest, Step, Write, kept_state, plan
+from controller.core.policy import Policy
 from controller.core.pull_secret import Published, Purpose
 from controller.core.schedule import Rotation
 from tests.core.examples import EU, FOREIGN, HOUR, NOW, PUBLIC, US, managed, moments, publications, published
@@ -141,20 +142,22 @@ def test_the_order_of_registries_changes_nothing() -> None:
 
 def test_a_secret_goes_on_as_what_it_holds() -> None:
     """While the annotations are invalid, what is there is kept up as it is, the answered request too."""
-    assert kept_state(managed(published(EU, US, refresh="1"))) == DesiredState(registries=(EU, US), refresh="1")
+    assert kept_state(HERE, managed(published(EU, US, refresh="1")), Policy()) == DesiredState(
+        registries=(EU, US), refresh="1"
+    )
 
 
 def test_a_secret_with_unreadable_tokens_goes_on_for_what_it_is_for() -> None:
     """Registries and identity are enough to fetch anew; no request counts as answered."""
-    purpose = Purpose(registries=(EU, US), identity=Identity(name="x"))
-    expected = DesiredState(registries=(EU, US), identity=Identity(name="x"))
-    assert kept_state(managed(None, intact=False, purpose=purpose)) == expected
+    purpose = Purpose(registries=(EU, US), identity=CONTROLLER)
+    expected = DesiredState(registries=(EU, US), identity=CONTROLLER)
+    assert kept_state(HERE, managed(None, intact=False, purpose=purpose), Policy()) == expected
 
 
 @pytest.mark.parametrize("secret", [None, FOREIGN, UNREADABLE])
 def test_nothing_goes_on_where_nothing_can_be_read(secret: ObservedSecret | None) -> None:
     """Without readable annotations of ours there is nothing to go on with."""
-    assert kept_state(secret) is None
+    assert kept_state(HERE, secret, Policy()) is None
 
 
 wishes = st.none() | publications().map(lambda held: DesiredState(registries=held.registries, refresh=held.refresh))

@@ -16,12 +16,15 @@ WAITS_FOR_SOMEBODY = {
     Reason.SERVICE_ERROR: False,
     Reason.MALFORMED_ANSWER: False,
     Reason.TOKEN_EXPIRED: False,
+    Reason.ROLE_NOT_ALLOWED: True,
+    Reason.SERVICE_ACCOUNT_UNUSABLE: True,
     Reason.INVALID_ANNOTATION: True,
     Reason.SECRET_CONFLICT: True,
     Reason.KUBERNETES_DENIED: True,
     Reason.KUBERNETES_UNAVAILABLE: False,
 }
 NOT_OF_A_TOKEN = {
+    Reason.ROLE_NOT_ALLOWED,
     Reason.INVALID_ANNOTATION,
     Reason.SECRET_CONFLICT,
     Reason.KUBERNETES_DENIED,

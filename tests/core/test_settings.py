@@ -17,6 +17,7 @@ DURATION = 'a duration such as "90s", "10m" or "1h30m"'
 FORMS = {
     "secretName": "a Secret's name: lower case letters, digits, '-' and '.', at most 253",
     "registries": f"a list of registry hosts: {FORM}",
+    "clusterName": "a name of letters, digits and ._-, at most 40",
     "refreshFraction": "a number from 0.1 to 0.9",
     "refreshWindow": f"{DURATION}, at most 2h",
     "maxAge": f"{DURATION}, from 10s to 12h",
@@ -28,7 +29,11 @@ FORMS = {
     "logFormat": "one of json, text",
     "logLevel": "one of debug, info, warning, error",
 }
+POLICY_KEYS = ("roles", "controllerIdentity", "serviceAccountIdentity", "optIn")
+"""Their tables are in test_policy_settings.py."""
+OF_THE_POLICY = {"roles", "controller_identity", "service_accounts", "opt_in", "opt_in_exclude"}
 FIELDS = {
+    "clusterName": "cluster_name",
     "secretName": "secret_name",
     "refreshFraction": "refresh_fraction",
     "refreshWindow": "refresh_window",
@@ -46,6 +51,7 @@ RIGHT: list[tuple[str, Any, Any]] = [
     ("secretName", "ecr.pull-secret.1", "ecr.pull-secret.1"),
     ("secretName", "a" * 253, "a" * 253),
     ("registries", [], ()),
+    ("clusterName", "prod-1.eu_west", "prod-1.eu_west"),
     ("registries", [str(PUBLIC), str(EU), str(EU)], tuple(sorted((EU, PUBLIC)))),
     ("registries", f"{EU},{PUBLIC}", tuple(sorted((EU, PUBLIC)))),
     ("refreshFraction", 0.1, 0.1),
@@ -71,6 +77,7 @@ RIGHT: list[tuple[str, Any, Any]] = [
 WRONG: dict[str, list[Any]] = {
     "secretName": ["", "A", "-a", "a-", ".a", "a.", "a_b", "a\n", "a" * 254, 7, True, ["a"], "a..b", "a.-b", "a-.b"],
     "registries": [7, True, {"a": "b"}, [7], [None], [["a"]]],
+    "clusterName": ["", "a b", "a/b", "a" * 41, "a\n", 7, True],
     "refreshFraction": [0, 0.0999, 0.91, 1, True, "", "half", "nan", "inf", [0.5]],
     "refreshWindow": ["", "2h1s", "-1s", "10", 10, "10 m", "1m1h", "1.5h", "10M", "1h\n", True, "٣s", "9" * 40 + "h"],
     "maxAge": ["9s", "12h1s", "0s", 3600, ["1h"], "9" * 400 + "s"],
@@ -119,7 +126,7 @@ def test_an_empty_value_is_the_default(key: str) -> None:
 
 def test_every_setting_has_its_table() -> None:
     """A new setting has to come with its right and wrong values."""
-    assert {FIELDS.get(key, key) for key in FORMS} == {field.name for field in fields(Settings)}
+    assert {FIELDS.get(key, key) for key in FORMS} == {field.name for field in fields(Settings)} - OF_THE_POLICY
     assert {key for key, *_ in RIGHT} == set(WRONG) == set(FORMS)
 
 
@@ -142,7 +149,7 @@ def test_an_unknown_key_is_a_problem(key: object) -> None:
     """A misspelt key does not pass in silence: the right ones are listed."""
     (problem,) = problems({key: "x"})
     assert (problem.where, problem.found) == (str(key), "an unknown key")
-    assert problem.expected == f"one of {', '.join(FORMS)}"
+    assert problem.expected == f"one of {', '.join((*FORMS, *POLICY_KEYS))}"
 
 
 def test_all_problems_come_in_one_error() -> None:

@@ -97,6 +97,26 @@ class Installation:
             await process.until_ready()
         return process
 
+    async def allow_service_accounts(self, *names: str) -> None:
+        """Grant what `identity-service-account` needs, bounded by the ServiceAccounts' names."""
+        role = f"{self.namespace}-accounts"
+        accounts = [
+            {"apiGroups": [""], "resources": ["serviceaccounts"], "resourceNames": list(names), "verbs": ["get"]},
+            {
+                "apiGroups": [""],
+                "resources": ["serviceaccounts/token"],
+                "resourceNames": list(names),
+                "verbs": ["create"],
+            },
+        ]
+        body = {"metadata": {"name": role}, "rules": accounts}
+        if (await self.api.get(f"/apis/{_GROUP}/v1/clusterroles/{role}")).status == 200:
+            return
+        (await self.api.post(f"/apis/{_GROUP}/v1/clusterroles", body)).ok()
+        (await self.api.post(f"/apis/{_GROUP}/v1/clusterrolebindings", _binding(role, self.namespace))).ok()
+        last = {"verb": "create", "resource": "serviceaccounts", "subresource": "token", "name": names[0]}
+        await until(lambda: may(self.user, namespace="default", **last), "the rights to ServiceAccounts")
+
     async def create_namespace(self, prefix: str = "team", **annotations: str) -> str:
         """Create a namespace; annotations by their key, `_` for `-`, without the prefix."""
         name = f"{prefix}-{secrets.token_hex(4)}"
@@ -104,6 +124,10 @@ class Installation:
         metadata = {"name": name, "annotations": written(annotations)}
         (await self.api.post("/api/v1/namespaces", {"metadata": metadata})).ok()
         return name
+
+    async def label(self, namespace: str, **labels: str) -> None:
+        """Set labels of a namespace."""
+        (await self.api.merge(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": labels}})).ok()
 
     async def annotate(self, namespace: str, **annotations: str | None) -> None:
         """Set annotations of a namespace; None takes one away."""
@@ -183,12 +207,7 @@ async def install(server: Server, api: Rest, aws: AwsFake, folder: Path, *, secr
     (await api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", account)).ok()
     role = {"metadata": {"name": namespace}, "rules": rules(secret_name)}
     (await api.post(f"/apis/{_GROUP}/v1/clusterroles", role)).ok()
-    binding = {
-        "metadata": {"name": namespace},
-        "roleRef": {"apiGroup": _GROUP, "kind": "ClusterRole", "name": namespace},
-        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT_NAME, "namespace": namespace}],
-    }
-    (await api.post(f"/apis/{_GROUP}/v1/clusterrolebindings", binding)).ok()
+    (await api.post(f"/apis/{_GROUP}/v1/clusterrolebindings", _binding(namespace, namespace))).ok()
     installation = Installation(
         server=server, api=api, aws=aws, folder=folder, secret_name=secret_name, namespace=namespace
     )
@@ -199,6 +218,14 @@ async def install(server: Server, api: Rest, aws: AwsFake, folder: Path, *, secr
     last = {"verb": "create", "group": "events.k8s.io", "resource": "events", "namespace": namespace}
     await until(lambda: may(installation.user, **last), "the controller's rights")
     return installation
+
+
+def _binding(role: str, namespace: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": role},
+        "roleRef": {"apiGroup": _GROUP, "kind": "ClusterRole", "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT_NAME, "namespace": namespace}],
+    }
 
 
 async def _trust(installation: Installation) -> None:

@@ -23,6 +23,7 @@ class ControllerProcess:
     """A running `pullkeeper run`; its log goes to a file."""
 
     def __init__(self, *, config: Path, log: Path, environment: Mapping[str, str]) -> None:
+        self.config = config
         self.log = log
         self.last_metrics = ""
         """The metrics as they stood when it was told to stop."""

@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 import pytest
 from botocore.config import Config
 
-from controller.core.identity import TokenScope
+from controller.core.identity import Identity, TokenScope
 from controller.core.reasons import Failure, FailureError
-from controller.doors import aws
-from controller.doors.aws import Ecr
+from controller.doors.aws import Ecr, ecr, sessions
 from tests.fakes.aws import AwsFake
 
 
@@ -35,6 +34,11 @@ class Counts:
         self.tokens.append((scope, expires_at))
 
 
+async def no_web_identity(identity: Identity) -> tuple[str, str]:
+    """Nobody here asks for a ServiceAccount's token."""
+    raise AssertionError(identity)
+
+
 class House:
     """A process whose environment points to the fake."""
 
@@ -43,8 +47,11 @@ class House:
         self.counts = Counts()
         self._shown: list[str] = []
         self._monkeypatch = monkeypatch
-        monkeypatch.setattr(aws, "_QUICK", quick())
-        monkeypatch.setattr(aws, "_PAUSE", 0.0)
+        monkeypatch.setattr(sessions, "QUICK", quick())
+        monkeypatch.setattr(ecr, "QUICK", quick())
+        monkeypatch.setattr(ecr, "_PAUSE", 0.0)
+        # Who the caller is would be asked beside the calls that are counted here.
+        monkeypatch.setattr(Ecr, "_introduce_caller", lambda *_: None)
 
     def door(self, environment: Mapping[str, str] | None = None, *, allow_node_role: bool = False) -> Ecr:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -56,6 +63,7 @@ class House:
             allow_node_role=allow_node_role,
             clock=lambda: datetime.now(UTC),
             meters=self.counts,
+            web_identity=no_web_identity,
         )
 
     async def refused(self, door: Ecr, scope: TokenScope) -> Failure:

@@ -86,7 +86,7 @@ async def test_the_session_lives_in_the_home_region(
 
     environment = {name: value for name, value in fake.environment().items() if not name.endswith("REGION")}
     door = house.door(environment | home)
-    monkeypatch.setattr("controller.doors.aws.boto3", SimpleNamespace(Session=session))
+    monkeypatch.setattr("controller.doors.aws.sessions.boto3", SimpleNamespace(Session=session))
     await door.fetch(scope(US))
     assert regions == [expected]
     assert fake.calls[-1].region == "us-west-2"

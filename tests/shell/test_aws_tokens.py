@@ -10,7 +10,7 @@ import pytest
 
 from controller.core.reasons import Reason
 from controller.core.registry_host import RegistryHost, parse
-from controller.doors import aws
+from controller.doors.aws import ecr, sessions
 from tests.core.examples import EU, PUBLIC, US, scope
 from tests.fakes.aws import AwsFake, Garbage, serve_in_thread
 from tests.shell.aws_house import House, quick
@@ -133,7 +133,8 @@ async def test_what_is_transient_is_tried_again_by_botocore(
     house: House, fake: AwsFake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A single 500 is not seen from outside."""
-    monkeypatch.setattr(aws, "_QUICK", quick(attempts=2))
+    monkeypatch.setattr(sessions, "QUICK", quick(attempts=2))
+    monkeypatch.setattr(ecr, "QUICK", quick(attempts=2))
     fake.fail(times=1)
     await house.door().fetch(scope(EU))
     assert [call.outcome for call in fake.calls] == ["ServerException", "ok"]
@@ -147,7 +148,7 @@ async def test_calls_to_one_region_keep_their_distance(
     for host in (EU, US):  # a client is made at the first call, which takes longer than the pause
         await door.fetch(scope(host))
     fake.forget_calls()
-    monkeypatch.setattr(aws, "_PAUSE", 0.1)
+    monkeypatch.setattr(ecr, "_PAUSE", 0.1)
     started = time.monotonic()
     others = [asyncio.create_task(door.fetch(scope(EU))) for _ in range(5)]
     await door.fetch(scope(US))
@@ -176,7 +177,7 @@ async def test_a_surprise_becomes_a_reason_and_shows_no_content(house: House, mo
     def surprise(*_: object) -> None:
         raise RuntimeError("hush-hush")
 
-    monkeypatch.setattr(aws, "_token", surprise)
+    monkeypatch.setattr(ecr, "_token", surprise)
     failure = await house.refused(house.door(), scope(EU))
     assert failure.reason is Reason.MALFORMED_ANSWER
     assert "RuntimeError" in failure.message

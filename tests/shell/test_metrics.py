@@ -15,6 +15,7 @@ from controller.report import State
 from tests.core.examples import EU, HOUR, NOW, PUBLIC, scope
 
 OURS = {
+    "pullkeeper_settings_valid": ("gauge", set()),
     "pullkeeper_build_info": ("gauge", {"version", "python_version"}),
     "pullkeeper_token_requests": ("counter", {"identity", "region", "result"}),
     "pullkeeper_token_request_errors": ("counter", {"identity", "region", "reason"}),

@@ -9,6 +9,7 @@ from controller.core.credential import Password
 from controller.core.identity import TokenScope
 from controller.core.namespace import NamespaceView
 from controller.core.observed_secret import ObservedSecret
+from controller.core.policy import Policy
 from controller.core.pull_secret import Published, PullSecret
 from controller.core.registry_host import RegistryHost
 from controller.core.schedule import Rotation
@@ -37,7 +38,7 @@ class Cell:
             cluster=_Cluster(self),
             tokens=_Shelf(self),
             report=Report(Ledger(), Ledger()),
-            defaults=(),
+            policy=Policy,
             rotation=Rotation(),
             clock=lambda: LATER,
         )

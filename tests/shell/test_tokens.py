@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from controller.core.credential import Token
+from controller.core.identity import Identity, TokenScope
 from controller.core.schedule import Rotation
 from controller.tokens import Tokens
-from tests.core.examples import EU, US, scope
+from tests.core.examples import EU, HOUR, US, scope
 from tests.shell.draws import Draw
 from tests.shell.mint import Source, until, young
 from tests.shell.virtual_time import now, settle
@@ -123,3 +124,14 @@ async def test_a_surprise_reaches_who_asked_and_blocks_nobody_after(source: Sour
         await tokens.get(scope(EU))
     source.outcome = young
     assert (await tokens.get(scope(EU))).token is not None
+
+
+async def test_scopes_that_nobody_asks_for_any_more_are_forgotten(source: Source, tokens: Tokens) -> None:
+    """Thousands of identities that come and go leave nothing behind, but what is alive stays."""
+    source.outcome = lambda: young(HOUR)
+    for round_ in range(20):
+        for number in range(200):
+            identity = Identity(name=f"arn:aws:iam::123456789012:role/{round_}-{number}")
+            await tokens.get(TokenScope(identity=identity, region="eu-west-1"))
+        await asyncio.sleep(2 * HOUR.total_seconds())
+    assert len(tokens._shelves) < 1000  # noqa: SLF001 -- what is kept is the rule

@@ -10,10 +10,12 @@ from controller.core import content
 from controller.core.annotations import DesiredState
 from controller.core.content import Choice
 from controller.core.identity import TokenScope
+from controller.core.namespace import NamespaceView
 from controller.core.observed_secret import ObservedSecret
+from controller.core.policy import Policy
 from controller.core.problem import InvalidInputError
 from controller.core.pull_secret import PullSecret
-from controller.core.registry_host import RegistryHost, parse
+from controller.core.registry_host import parse
 from controller.core.schedule import Lane
 from controller.doors.cluster import Cluster
 from controller.doors.secret_watch import SecretWatch
@@ -131,13 +133,13 @@ def takes_any_token(
 
 
 def guesses_on_bad_input(
-    real: Callable[[Mapping[str, str], tuple[RegistryHost, ...]], DesiredState | None],
-) -> Callable[[Mapping[str, str], tuple[RegistryHost, ...]], DesiredState | None]:
+    real: Callable[[NamespaceView, Policy], DesiredState | None],
+) -> Callable[[NamespaceView, Policy], DesiredState | None]:
     """Read annotations, but make something up where they are wrong."""
 
-    def read(annotations: Mapping[str, str], defaults: tuple[RegistryHost, ...]) -> DesiredState | None:
+    def read(view: NamespaceView, policy: Policy) -> DesiredState | None:
         try:
-            return real(annotations, defaults)
+            return real(view, policy)
         except InvalidInputError:
             return DesiredState(registries=(parse(IRELAND),))
 

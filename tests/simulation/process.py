@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from controller.core.policy import Policy
 from controller.core.registry_host import RegistryHost
 from controller.core.schedule import Rotation
 from controller.doors.cluster import Cluster
@@ -92,7 +93,7 @@ class Process:
             cluster=self._cluster,
             tokens=self.tokens,
             report=self.report,
-            defaults=wiring.defaults,
+            policy=lambda: Policy(registries=wiring.defaults),
             rotation=wiring.rotation,
             clock=clock,
         )

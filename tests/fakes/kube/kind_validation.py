@@ -178,7 +178,7 @@ def _new_style_event(resource: Resource, obj: Object) -> Iterator[FieldError]:
     else:
         yield from _reporter(resource, obj.get("reportingComponent", ""))
         yield from (error for field in ("reportingInstance", "action", "reason") for error in _short(obj, field))
-        if len(obj.get("message", "")) > 1024:
+        if len(obj.get("message", "").encode()) > 1024:
             yield invalid_value("message", '""', "can have at most 1024 characters")
         yield from _series(obj)
     if resource.group and obj.get("type") not in ("Normal", "Warning"):
