@@ -34,6 +34,9 @@ test-cluster: $(VENV)/dev.stamp ## The controller and the contract suite on a re
 soak: $(VENV)/dev.stamp ## 300 namespaces in five regions with tokens of two minutes, for MINUTES (10)
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
+bench: $(VENV)/dev.stamp ## 2,000 namespaces over 50 identities: calls, writes, memory, waiting times (QUICK=1: a tenth)
+	$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
+
 lock: ## Write requirements/*.txt anew from requirements/*.in
 	$(PYTHON) -m venv $(VENV)-tools
 	$(VENV)-tools/bin/pip install --quiet --require-hashes -r requirements/tools.txt

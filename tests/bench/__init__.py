@@ -1,0 +1,1 @@
+"""What the controller costs at scale: `python -m tests.bench`, or `make bench`."""
