@@ -1,8 +1,19 @@
 """The least rights, and the namespaces that are never written."""
 
+from pathlib import Path
+
+import yaml
+
 from tests.contract.objects import foreign_secret
-from tests.operator.installation import Installation
+from tests.operator.installation import Installation, rules
 from tests.operator.waiting import until
+
+
+def test_documented_rights_are_those_that_are_tested() -> None:
+    """What docs/rbac.yaml grants is what every test here runs under."""
+    documents = yaml.safe_load_all(Path("docs/rbac.yaml").read_text())
+    (role,) = [document for document in documents if document["kind"] == "ClusterRole"]
+    assert role["rules"] == rules("ecr-pull-secret")
 
 
 async def test_invariant_06_least_privilege(installation: Installation) -> None:
