@@ -40,7 +40,7 @@ _NEEDS_SOMEBODY = frozenset(
         Reason.SERVICE_ACCOUNT_UNUSABLE,
         Reason.INVALID_ANNOTATION,
         Reason.SECRET_CONFLICT,
-        Reason.KUBERNETES_DENIED,
+        # Not KUBERNETES_DENIED: an API server that is just starting refuses for a moment what it will grant.
     }
 )
 

@@ -30,14 +30,14 @@ class Probe:
     def found(self, path: str) -> bool:
         """Tell whether a GET of the path answers 200; no answer at all is no."""
         try:
-            with self._open(urllib.request.Request(self._url + path, headers=self._headers)) as response:  # noqa: S310
+            with self._open(urllib.request.Request(self._url + path, headers=self._headers)) as response:  # noqa: S310 -- an address of this machine
                 return bool(response.status == HTTPStatus.OK)
         except OSError:  # refused, reset, timed out, or an HTTP error status
             return False
 
     def post(self, path: str, body: object) -> dict[str, Any]:
         """POST a JSON body and return the JSON answer; raises OSError."""
-        request = urllib.request.Request(  # noqa: S310
+        request = urllib.request.Request(  # noqa: S310 -- an address of this machine
             self._url + path, data=json.dumps(body).encode(), headers=self._headers
         )
         with self._open(request) as response:

@@ -36,7 +36,7 @@ async def grant(api: Rest, user: Rest, namespace: str, account: str, rule: Mappi
     (await api.post(f"{path}/clusterrolebindings", binding)).ok()
     async with asyncio.timeout(PROPAGATION_TIMEOUT):
         # The authorizer tells nobody when it has caught up; asking is all there is.
-        while not await may(user, **_first_attributes(rule)):  # noqa: ASYNC110
+        while not await may(user, **_first_attributes(rule)):  # noqa: ASYNC110 -- see above
             await asyncio.sleep(POLL_INTERVAL)
 
 

@@ -79,6 +79,6 @@ async def test_annotations_are_patched_like_any(api: Rest, namespace: str) -> No
     query = {"fieldSelector": f"metadata.name={namespace}"}
     async with api.watch("/api/v1/namespaces", **query) as events:
         await events.next()
-        (await api.merge(path, {"metadata": {"annotations": {"pullkeeper.dev/enabled": "true"}}})).ok()
+        (await api.merge(path, {"metadata": {"annotations": {"example.com/enabled": "true"}}})).ok()
         changed = await events.next()
-    assert changed["object"]["metadata"]["annotations"] == {"pullkeeper.dev/enabled": "true"}
+    assert changed["object"]["metadata"]["annotations"] == {"example.com/enabled": "true"}

@@ -45,7 +45,7 @@ def fake() -> Iterator[AwsFake]:
 def http(url: str, method: str = "GET", body: object = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, method=method)  # noqa: S310 -- http, and ours
-    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 -- an address of this machine
         return json.load(answer)
 
 

@@ -154,7 +154,7 @@ def test_what_the_fake_does_not_know_is_an_unknown_operation(fake: AwsFake) -> N
 
 
 @pytest.mark.parametrize("by_path", [False, True])
-def test_a_registry_accepts_a_token_of_its_region_until_it_is_revoked(fake: AwsFake, by_path: bool) -> None:  # noqa: FBT001
+def test_a_registry_accepts_a_token_of_its_region_until_it_is_revoked(fake: AwsFake, by_path: bool) -> None:  # noqa: FBT001 -- a parameter of the table
     with clients(fake) as aws:
         token = aws.ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
     elsewhere = HOST.replace("eu-west-1", "us-west-2")

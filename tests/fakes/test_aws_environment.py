@@ -81,7 +81,7 @@ def test_pod_identity_checks_the_token(
     fake: AwsFake,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-    fixed: bool,  # noqa: FBT001
+    fixed: bool,  # noqa: FBT001 -- a parameter of the table
 ) -> None:
     token = "a-fixed-token" if fixed else issuer().token(SUBJECT, audience="pods.eks.amazonaws.com")
     fake.associate(ROLE, token=token if fixed else None, subject=None if fixed else SUBJECT)

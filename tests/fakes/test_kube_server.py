@@ -117,11 +117,11 @@ def test_in_a_thread() -> None:
     """The server runs beside synchronous code, which may read and write its state."""
     with serve_in_thread() as server:
         server.state.create(secret(a="1"))
-        request = urllib.request.Request(  # noqa: S310  the URL is https
+        request = urllib.request.Request(  # noqa: S310 -- the URL is https
             f"{server.url}/api/v1/secrets", headers={"Authorization": f"Bearer {server.admin_token}"}
         )
         tls = ssl.create_default_context(cafile=server.ca_file)
-        with urllib.request.urlopen(request, context=tls) as response:  # noqa: S310  the URL is https
+        with urllib.request.urlopen(request, context=tls) as response:  # noqa: S310 -- the URL is https
             assert b'"a":"MQ=="' in response.read()
         record = server.requests[-1]
         assert (record.user, record.verb, record.resource, record.code) == ("admin", "list", "secrets", 200)

@@ -15,7 +15,11 @@ from tests.shell.virtual_time import now, settle
 
 @pytest.mark.parametrize(
     ("reason", "times"),
-    [(Reason.KUBERNETES_UNAVAILABLE, [0, 1, 3, 7, 15]), (Reason.KUBERNETES_DENIED, [0, 28.5, 85.5, 199.5, 427.5])],
+    [
+        (Reason.KUBERNETES_UNAVAILABLE, [0, 1, 3, 7, 15]),
+        (Reason.KUBERNETES_DENIED, [0, 1, 3, 7, 15]),
+        (Reason.SECRET_CONFLICT, [0, 28.5, 85.5, 199.5, 427.5]),
+    ],
 )
 async def test_a_failure_backs_off(reason: Reason, times: list[float]) -> None:
     """Each try waits longer than the one before, at people's pace where somebody has to grant something."""
@@ -76,13 +80,13 @@ async def test_one_namespaces_surprise_stops_nobody(caplog: pytest.LogCaptureFix
 async def test_a_failure_is_logged_with_its_words_and_the_next_try(caplog: pytest.LogCaptureFixture) -> None:
     """Who reads the log knows what to grant and when it is tried again."""
     house = House()
-    house.behaviour["a"] = failing(Reason.KUBERNETES_DENIED)
+    house.behaviour["a"] = failing(Reason.SECRET_CONFLICT)
     async with working(house) as worker:
         worker.wake("a")
         await settle()
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert record.getMessage() == "namespace/a: no (KubernetesDenied); next try at 12:00:28Z"
+    assert record.getMessage() == "namespace/a: no (SecretConflict); next try at 12:00:28Z"
 
 
 async def test_stopping_finishes_what_is_under_way_and_begins_nothing() -> None:

@@ -25,7 +25,7 @@ MAX_BODY = 3 * 1024 * 1024
 MAX_RECORDS = 100_000
 
 
-class Disconnect(Exception):  # noqa: N818  it is an outcome that a fault asked for, not an error
+class Disconnect(Exception):  # noqa: N818 -- it is an outcome that a fault asked for, not an error
     """Break the connection instead of answering."""
 
 

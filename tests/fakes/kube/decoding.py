@@ -48,7 +48,7 @@ def parse_yaml(raw: bytes) -> Any:
         return json.loads(raw)
     except ValueError:
         try:
-            return yaml.load(raw, Loader=PlainLoader)  # noqa: S506  it is a SafeLoader
+            return yaml.load(raw, Loader=PlainLoader)  # noqa: S506 -- it is a SafeLoader
         except yaml.YAMLError as error:
             problem = getattr(error, "problem", None) or str(error)
             raise ValueError(f"error converting YAML to JSON: yaml: {problem}") from None

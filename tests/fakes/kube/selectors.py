@@ -102,7 +102,7 @@ def selected_name(text: str) -> str:
     """Find the one object name that a field selector requires, as authorization does; empty if none."""
     try:
         terms = parse_fields(text)
-    except Exception:  # noqa: BLE001  a selector that cannot be read names nothing; listing will refuse it
+    except Exception:  # noqa: BLE001 -- a selector that cannot be read names nothing; listing will refuse it
         return ""
     return next((next(iter(t.values or ())) for t in terms if t.key == "metadata.name" and not t.negated), "")
 
