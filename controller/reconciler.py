@@ -115,7 +115,7 @@ class Reconciler:
     def lane(self, name: str) -> Lane:
         """Tell the lane of a namespace: the first one while it asks for a Secret and has none."""
         view = self._namespaces.get(name)
-        waits = view is not None and self._secrets.get(name) is None and (view.asks or self._policy().opts_in(view))
+        waits = view is not None and self._secrets.get(name) is None and self._policy().concerns(view)
         return Lane.FIRST if waits else Lane.ROTATION
 
     async def reconcile(self, name: str) -> datetime | None:

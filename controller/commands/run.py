@@ -189,7 +189,7 @@ class _Controller:
         self._metrics.reconciled(result, seconds)
 
     def _asks(self, view: NamespaceView) -> bool:
-        return view.asks or self._policy_file.policy().opts_in(view)
+        return self._policy_file.policy().concerns(view)
 
     def _wake(self, name: str) -> None:
         self._worker.wake(name)

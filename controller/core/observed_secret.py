@@ -43,7 +43,7 @@ def observe(metadata: Mapping[str, Any]) -> ObservedSecret:
         managed=managed,
         intact=published is not None and _owned(metadata.get("managedFields") or (), published),
         published=published,
-        purpose=read_purpose(annotations) if managed else None,
+        purpose=published.purpose if published else (read_purpose(annotations) if managed else None),
     )
 
 

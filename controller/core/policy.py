@@ -79,6 +79,10 @@ class Policy:
         """Whether the installation opts a namespace in that says nothing itself."""
         return self.opt_in.fits(view) and not self.opt_in_exclude.fits(view)
 
+    def concerns(self, view: NamespaceView) -> bool:
+        """Whether anything is asked for a namespace, by itself or by the installation."""
+        return view.asks or self.opts_in(view)
+
     def identity(
         self, view: NamespaceView, registries: Sequence[RegistryHost], *, role: str = "", account: str = ""
     ) -> Identity:

@@ -42,6 +42,11 @@ class Published:
     """The `refresh` request that this content has answered."""
 
     @property
+    def purpose(self) -> "Purpose":
+        """Tell what the Secret is for."""
+        return Purpose(registries=self.registries, identity=self.identity)
+
+    @property
     def expires_at(self) -> datetime:
         """Tell when the first of its tokens dies."""
         return min(times.expires_at for times in self.tokens.values())

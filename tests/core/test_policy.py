@@ -204,3 +204,11 @@ def test_session_names_of_different_namespaces_differ(cluster: str, pair: list[s
     same = (prefix + pair[0])[:63] == (prefix + pair[1])[:63]
     assert (sessions[0] == sessions[1]) is same
     assert len({session.name for session in sessions if session}) == (1 if same else 2)
+
+
+def test_namespace_concerns_us_by_its_own_word_or_by_the_installations() -> None:
+    """One that says nothing and is not opted in is none of our business."""
+    policy = Policy(opt_in=Matcher(names=("app-*",)))
+    silent, meant = (NamespaceView(name=name, resource_version=1) for name in ("team", "app-1"))
+    asking = NamespaceView(name="team", resource_version=1, annotations={"enabled": "true"})
+    assert [policy.concerns(view) for view in (silent, meant, asking)] == [False, True, True]

@@ -115,7 +115,7 @@ class KeepsWhatIsOptedOut(Reconciler):
 class TrustsTheWatch(Inventory):
     """Lists once, and believes that no event is ever lost."""
 
-    async def audit(self, listing: Callable[[], Awaitable[Any]], *, every: timedelta, **_: Any) -> None:  # noqa: ARG002
+    async def audit(self, listing: Callable[[], Awaitable[Any]], *, every: timedelta, **_: Any) -> None:  # noqa: ARG002 -- the real one's argument
         """List once."""
         self.replace(*await listing())
 
