@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 MINUTES ?= 10
 WORKERS ?= 2
 export PYTHONWARNINGS ?= default
+# pip's own deprecations are nobody's concern here.
+PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check
 
 .PHONY: help demo test coverage lint test-cluster soak bench lock clean
 
@@ -40,9 +42,9 @@ bench: $(VENV)/dev.stamp ## 2,000 namespaces over 50 identities: calls, writes, 
 lock: ## Write requirements/*.txt anew from requirements/*.in
 	$(PYTHON) -m venv $(VENV)-tools
 	$(VENV)-tools/bin/pip install --quiet --require-hashes -r requirements/tools.txt
-	for set in run demo dev tools; do \
-	  $(VENV)-tools/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
-	    --no-emit-index-url --custom-compile-command "make lock" requirements/$$set.in -o requirements/$$set.txt || exit 1; \
+	for set in run demo dev delivery tools; do \
+	  $(VENV)-tools/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --no-strip-extras \
+	    --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" requirements/$$set.in -o requirements/$$set.txt || exit 1; \
 	done
 
 clean: ## Take away what the other targets made here
@@ -52,10 +54,14 @@ $(VENV)/demo.stamp: requirements/demo.txt pyproject.toml
 	@echo "preparing the environment in $(VENV) (once)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say PYTHON=…")'
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/demo.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(PIP) --require-hashes -r requirements/demo.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/demo.stamp requirements/dev.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/delivery.stamp: $(VENV)/dev.stamp requirements/delivery.txt
+	@$(PIP) --require-hashes -r requirements/delivery.txt
 	@touch $@

@@ -80,7 +80,7 @@ async def run(config: Config, *, kubeconfig: str | None) -> None:
     """Run the controller until SIGTERM or SIGINT; raises FailureError or OSError where it cannot start."""
     settings = config.settings
     logs.set_up(form=settings.log_format, level=settings.log_level)
-    metrics = Metrics()
+    metrics = Metrics(per_namespace=settings.namespace_metrics)
     connection = await connect(kubeconfig=kubeconfig, observe=metrics.kube_request)
     try:
         await _Controller(config, connection, metrics).run()

@@ -1,12 +1,13 @@
 """The installation's settings: from a document and the environment into one frozen value, or every problem at once."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from controller.core.annotations import parse_registries
+from controller.core import forms
+from controller.core.forms import Form
 from controller.core.policy import ANYBODY, NO_NAMESPACE, NOBODY, Grant, Matcher, Policy, RoleGrant
 from controller.core.policy_settings import Reader
 from controller.core.problem import InvalidInputError, Problem, quoted
@@ -15,13 +16,7 @@ from controller.core.schedule import Rotation
 
 VARIABLE_PREFIX = "PULLKEEPER_"
 
-_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
-_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_LONGEST_NAME = 253
-_CLUSTER_NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
 _POLICY_KEYS = ("roles", "controllerIdentity", "serviceAccountIdentity", "optIn")
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
-_DURATION_FORM = 'a duration such as "90s", "10m" or "1h30m"'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +51,16 @@ class Settings:
     """So many namespaces are worked on at the same time."""
     allow_node_role: bool = False
     """Whether the node's own role will do as the controller's identity."""
+    watch_namespaces: tuple[str, ...] = ()
+    """The only namespaces that are looked at; none named means all of the cluster."""
+    leader_election: bool = False
+    """Whether several replicas agree by a Lease on the one that acts."""
+    lease_name: str = "pullkeeper"
+    lease_namespace: str = "pullkeeper-system"
+    lease_duration: timedelta = timedelta(seconds=15)
+    """A leader that is gone without a word is replaced within this time."""
+    namespace_metrics: bool = True
+    """Whether there is a series for each namespace: when its Secret expires."""
     http_port: int = 8080
     """Port of /healthz, /readyz and /metrics; 0 takes a free one."""
     http_host: str = ""
@@ -84,14 +89,6 @@ class Settings:
         return Rotation(fraction=self.refresh_fraction, window=self.refresh_window, max_age=self.max_age)
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """How one setting is read: `parse` raises ValueError, and `form` says what it takes."""
-
-    form: str
-    parse: Callable[[Any], Any]
-
-
 def read(document: object, environment: Mapping[str, str]) -> Settings:
     """Read the settings file's document (None: an empty file); variables `PULLKEEPER_…` go before it.
 
@@ -111,7 +108,7 @@ def read(document: object, environment: Mapping[str, str]) -> Settings:
         try:
             values[_snake(key)] = kind.parse(found)
         except (ValueError, TypeError, OverflowError) as error:
-            expected = str(error) if isinstance(error, _TellingError) else kind.form
+            expected = str(error) if isinstance(error, forms.TellingError) else kind.text
             problems.append(Problem(where=where, found=quoted(found), expected=expected))
     reader = Reader()
     values |= _policy(given, reader)
@@ -135,10 +132,6 @@ def _policy(given: Mapping[Any, Any], reader: Reader) -> dict[str, Any]:
     return found
 
 
-class _TellingError(ValueError):
-    """An error whose text says more of what is expected than the setting's form does."""
-
-
 def _unknown(key: object) -> Problem:
     return Problem(where=str(key), found="an unknown key", expected=f"one of {', '.join((*_KINDS, *_POLICY_KEYS))}")
 
@@ -147,104 +140,28 @@ def _snake(key: str) -> str:
     return re.sub(r"([A-Z])", r"_\1", key).lower()
 
 
-def _name(value: object) -> str:
-    if isinstance(value, str) and len(value) <= _LONGEST_NAME and _NAME.fullmatch(value):
-        return value
-    raise ValueError
-
-
-def _cluster_name(value: object) -> str:
-    if isinstance(value, str) and _CLUSTER_NAME.fullmatch(value):
-        return value
-    raise ValueError
-
-
-def _registries(value: object) -> tuple[RegistryHost, ...]:
-    text = "\n".join(value) if isinstance(value, list) else value
-    if not isinstance(text, str):
-        raise TypeError
-    hosts, problems = parse_registries(text, "")
-    if problems:
-        raise _TellingError("; ".join(f"for {problem.found}: {problem.expected}" for problem in problems))
-    return hosts
-
-
-def _number(low: float, high: float) -> Callable[[object], float]:
-    def parse(value: object) -> float:
-        number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else -1
-        if low <= number <= high:
-            return number
-        raise ValueError
-
-    return parse
-
-
-def _whole(low: int, high: int) -> Callable[[object], int]:
-    within = _number(low, high)
-
-    def parse(value: object) -> int:
-        number = within(value)
-        if number == int(number):
-            return int(number)
-        raise ValueError
-
-    return parse
-
-
-def _duration(low: timedelta, high: timedelta) -> Callable[[object], timedelta]:
-    def parse(value: object) -> timedelta:
-        match = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
-        if match is None:
-            raise ValueError
-        hours, minutes, seconds = (int(part or 0) for part in match.groups())
-        length = timedelta(hours=hours, minutes=minutes, seconds=seconds)
-        if low <= length <= high:
-            return length
-        raise ValueError
-
-    return parse
-
-
-def _flag(value: object) -> bool:
-    known = {True: True, False: False, "true": True, "false": False}
-    if isinstance(value, bool | str) and value in known:
-        return known[value]
-    raise ValueError
-
-
-def _one_of(*words: str) -> _Kind:
-    def parse(value: object) -> str:
-        if isinstance(value, str) and value in words:
-            return value
-        raise ValueError
-
-    return _Kind("one of " + ", ".join(words), parse)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    raise TypeError
-
-
-def _lasting(low: timedelta, high: timedelta, words: str) -> _Kind:
-    return _Kind(f"{_DURATION_FORM}, {words}", _duration(low, high))
-
-
 _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
 
-_KINDS: Mapping[str, _Kind] = {
-    "secretName": _Kind("a Secret's name: lower case letters, digits, '-' and '.', at most 253", _name),
-    "registries": _Kind(f"a list of registry hosts: {FORM}", _registries),
-    "clusterName": _Kind("a name of letters, digits and ._-, at most 40", _cluster_name),
-    "refreshFraction": _Kind("a number from 0.1 to 0.9", _number(0.1, 0.9)),
-    "refreshWindow": _lasting(timedelta(), timedelta(hours=2), "at most 2h"),
-    "maxAge": _lasting(10 * _SECOND, timedelta(hours=12), "from 10s to 12h"),
-    "auditInterval": _lasting(_SECOND, _DAY, "from 1s to 24h"),
-    "concurrency": _Kind("a whole number from 2 to 256", _whole(2, 256)),
-    "allowNodeRole": _Kind("true or false", _flag),
-    "httpPort": _Kind("a port number from 0 to 65535", _whole(0, 65535)),
-    "httpHost": _Kind("an address to bind to", _text),
-    "logFormat": _one_of("json", "text"),
-    "logLevel": _one_of("debug", "info", "warning", "error"),
+_NAME_FORM = "lower case letters, digits, '-' and '.', at most 253"
+
+_KINDS: Mapping[str, Form] = {
+    "secretName": Form(f"a Secret's name: {_NAME_FORM}", forms.name),
+    "registries": Form(f"a list of registry hosts: {FORM}", forms.registries),
+    "clusterName": Form("a name of letters, digits and ._-, at most 40", forms.cluster_name),
+    "watchNamespaces": Form(f"a list of Namespaces' names: {_NAME_FORM}", forms.names),
+    "refreshFraction": Form("a number from 0.1 to 0.9", forms.number(0.1, 0.9)),
+    "refreshWindow": forms.lasting(timedelta(), timedelta(hours=2), "at most 2h"),
+    "maxAge": forms.lasting(10 * _SECOND, timedelta(hours=12), "from 10s to 12h"),
+    "auditInterval": forms.lasting(_SECOND, _DAY, "from 1s to 24h"),
+    "concurrency": Form("a whole number from 2 to 256", forms.whole(2, 256)),
+    "allowNodeRole": Form("true or false", forms.flag),
+    "leaderElection": Form("true or false", forms.flag),
+    "leaseName": Form(f"a Lease's name: {_NAME_FORM}", forms.name),
+    "leaseNamespace": Form(f"a Namespace's name: {_NAME_FORM}", forms.name),
+    "leaseDuration": forms.lasting(3 * _SECOND, 300 * _SECOND, "from 3s to 5m"),
+    "namespaceMetrics": Form("true or false", forms.flag),
+    "httpPort": Form("a port number from 0 to 65535", forms.whole(0, 65535)),
+    "httpHost": Form("an address to bind to", forms.text),
+    "logFormat": forms.one_of("json", "text"),
+    "logLevel": forms.one_of("debug", "info", "warning", "error"),
 }
