@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from controller.commands import run
+from controller.commands.config import config_from
 from controller.core.problem import InvalidInputError
 from controller.core.reasons import FailureError
 
@@ -18,7 +19,7 @@ def main() -> int:
     """Run the command that is asked for; the exit status is 0 when it did what it should."""
     options = _parser().parse_args()
     try:
-        config = run.config_from(options.config)
+        config = config_from(options.config)
     except InvalidInputError as error:
         _complain("the settings are wrong:", *(f"  {problem}" for problem in error.problems))
         return _WRONG_SETTINGS

@@ -87,3 +87,34 @@ class Inventory:
                 pause = retry_delay(failures, chance.random())
                 logger.warning("listing Namespaces: %s; next try in %.1f s", error, pause.total_seconds())
             await asyncio.sleep(pause.total_seconds())
+
+
+class OneNamespace:
+    """Tells the inventory of one Namespace, which has a watch of its own."""
+
+    def __init__(self, inventory: Inventory, name: str) -> None:
+        self._inventory = inventory
+        self.name = name
+        self.synced = asyncio.Event()
+
+    def replace(self, found: list[NamespaceView], version: int) -> None:  # noqa: ARG002 -- a Namespace has its own
+        """Take over how it is."""
+        for view in found:
+            self._inventory.see(view)
+        self.synced.set()
+
+    def see(self, view: NamespaceView) -> None:
+        """Take note of a change."""
+        self._inventory.see(view)
+
+    def lose(self, view: NamespaceView) -> None:
+        """Take note that it is gone."""
+        self._inventory.lose(view.name)
+
+    def reached(self, version: int) -> None:
+        """Nothing of ours depends on it: Namespaces are never written."""
+
+    def refused(self) -> None:
+        """It is not there, or not to be seen: that holds nobody else up."""
+        self._inventory.lose(self.name)
+        self.synced.set()

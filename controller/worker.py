@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from controller.core.reasons import FailureError, StaleObservationError
+from controller.core.reasons import FailureError, NotLeadingError, StaleObservationError
 from controller.core.schedule import Lane, retry_delay
 
 logger = logging.getLogger(__name__)
@@ -163,7 +163,7 @@ class Worker:
         except FailureError as error:
             again = self._back_off(name, denied=error.failure.reason.needs_somebody)
             logger.warning("namespace/%s: %s; next try at %s", name, error, _short(again))
-        except StaleObservationError:
+        except (StaleObservationError, NotLeadingError):
             # The watch will tell what has changed, and wake us; should it not, we look again, ever less often.
             again = self._back_off(name, denied=False)
         except Exception as error:  # noqa: BLE001 -- one namespace's surprise must not stop the others

@@ -1,79 +1,30 @@
-"""`pullkeeper run`: the composition root. It reads the environment, wires everything, and runs it in one TaskGroup."""
+"""`pullkeeper run`: the life of the controller, from its start to its orderly end, in one TaskGroup."""
 
 import asyncio
 import logging
-import os
-import random
 import signal
-import socket
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import partial
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import Any
-
-import yaml
 
 from controller import handlers
 from controller.commands import logs
-from controller.commands.reload import PolicyFile
-from controller.core.namespace import NamespaceView
-from controller.core.problem import InvalidInputError, Problem
-from controller.core.settings import Settings, read
+from controller.commands.config import Config
+from controller.commands.wiring import Parts, now
 from controller.doors import http
 from controller.doors.api_server import ApiServer, connect
-from controller.doors.aws import Ecr
-from controller.doors.cluster import Cluster, namespace_view
-from controller.doors.events import Events
+from controller.doors.cluster import namespace_view
 from controller.doors.metrics import CONTENT_TYPE, Metrics
-from controller.doors.secret_watch import SecretWatch
-from controller.doors.service_accounts import ServiceAccounts
-from controller.inventory import Inventory
-from controller.reconciler import Reconciler
-from controller.report import Report
-from controller.tokens import Tokens
-from controller.worker import HEARTBEAT, Worker
+from controller.worker import HEARTBEAT
 
 logger = logging.getLogger(__name__)
 
 _STUCK_AFTER = 12 * HEARTBEAT
-_FINISH_SECONDS = 2.0
-"""Time for what is under way when the process is told to stop; the whole end takes less than five seconds."""
+_FINISH_SECONDS = 1.0
+"""Time for what is under way when the process is told to stop: then another replica may take over."""
 _LAST_WORDS_SECONDS = 0.5
 _KOPF_SECONDS = 1.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Config:
-    """The settings, and the file that they came from as it was then."""
-
-    settings: Settings
-    path: Path | None = None
-    content: bytes = b""
-
-
-def config_from(path: Path | None) -> Config:
-    """Read the settings file and the environment; raises InvalidInputError with every problem."""
-    try:
-        content = path.read_bytes() if path else b""
-    except OSError as error:
-        raise _no_yaml(path, error) from None
-    return Config(settings=_parse(path, content), path=path, content=content)
-
-
-def _parse(path: Path | None, content: bytes) -> Settings:
-    try:
-        document = yaml.safe_load(content)
-    except (ValueError, yaml.YAMLError) as error:
-        raise _no_yaml(path, error) from None
-    return read(document, os.environ)
-
-
-def _no_yaml(path: Path | None, error: Exception) -> InvalidInputError:
-    problem = Problem(where=f"--config {path}", found=" ".join(str(error).split()), expected="a YAML file")
-    return InvalidInputError([problem])
 
 
 async def run(config: Config, *, kubeconfig: str | None) -> None:
@@ -89,110 +40,85 @@ async def run(config: Config, *, kubeconfig: str | None) -> None:
     logger.info("stopped")
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class _Controller:
-    """Everything that runs, wired together."""
+    """The parts at work."""
 
     def __init__(self, config: Config, connection: ApiServer, metrics: Metrics) -> None:
-        self._settings = settings = config.settings
+        self._settings = config.settings
         self._connection = connection
         self._metrics = metrics
-        self._chance = chance = random.Random()  # noqa: S311 -- jitter, not a secret
         self._stop = asyncio.Event()
         self._beat: datetime | None = None
-        name = settings.secret_name
-        self._cluster = Cluster(connection, secret_name=name)
-        self._events = Events(connection, secret_name=name, instance=socket.gethostname(), clock=_now)
-        self._inventory = Inventory(wake=self._wake, clock=_now, asks=self._asks)
-        self._policy_file = PolicyFile(
-            config.path,
-            config.content,
-            settings,
-            read=partial(_parse, config.path),
-            changed=self._inventory.wake_all,
-            meter=metrics.settings_valid,
-        )
-        self._secrets = SecretWatch(
-            connection,
-            secret_name=name,
-            wake=self._wake,
-            relist_after=settings.audit_interval,
-            chance=chance,
-        )
-        self._ecr = Ecr(
-            environment=os.environ,
-            allow_node_role=settings.allow_node_role,
-            clock=_now,
-            meters=metrics,
-            web_identity=ServiceAccounts(connection).web_identity,
-        )
-        reconciler = Reconciler(
-            namespaces=self._inventory,
-            secrets=self._secrets,
-            cluster=self._cluster,
-            tokens=Tokens(self._ecr, rotation=settings.rotation, clock=_now, chance=chance),
-            report=Report(self._events, metrics),
-            policy=self._policy_file.policy,
-            rotation=settings.rotation,
-            clock=_now,
-        )
-        self._worker = Worker(
-            reconciler.reconcile,
-            lane=reconciler.lane,
-            clock=_now,
-            chance=chance,
-            gauges=self,
-            concurrency=settings.concurrency,
-        )
-        metrics.watch_depth(self._worker.depth)
+        self._parts = Parts(config, connection, metrics, gauges=self, beat=lambda: self.heartbeat(now()))
 
     async def run(self) -> None:
         """Run until a signal; a task that dies takes the process down, for Kubernetes to start it anew."""
         asyncio.get_running_loop().set_exception_handler(self._complain)
         self._listen_to_signals()
+        parts = self._parts
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work) for work in (self._serve(), self._events.run(), self._secrets.run())]
-            await self._until(self._secrets.synced)
-            worker = group.create_task(self._worker.run())
+            runs = (self._serve(), parts.events.run(), *(watch.run() for watch in parts.watches))
+            tasks = [group.create_task(work) for work in runs]
+            await self._until(*parts.secrets_synced)
+            leading = group.create_task(parts.leadership.run())
+            acting = group.create_task(self._act())
             kopf_stop, kopf = asyncio.Event(), None
             if not self._stop.is_set():
-                works = (self._audit(), self._policy_file.watch(), self._ecr.introduce())
-                tasks += [group.create_task(work) for work in works]
-                kopf = group.create_task(self._watch(kopf_stop))
+                tasks += [group.create_task(work) for work in (parts.policy_file.watch(), parts.ecr.introduce())]
+                if not self._settings.watch_namespaces:
+                    tasks.append(group.create_task(parts.audit()))
+                    kopf = group.create_task(self._watch(kopf_stop))
             await self._stop.wait()
-            await self._finish(worker, kopf, kopf_stop)
-            for task in filter(None, (worker, kopf, *tasks)):
+            await self._finish(acting, leading)
+            await self._end_kopf(kopf, kopf_stop)
+            for task in filter(None, (acting, leading, kopf, *tasks)):
                 task.cancel()
 
-    async def _finish(
-        self, worker: asyncio.Task[None], kopf: asyncio.Task[None] | None, kopf_stop: asyncio.Event
-    ) -> None:
+    async def _act(self) -> None:
+        """Work while this replica leads; everything is looked at whenever it has come to lead."""
+        leadership, worker = self._parts.leadership, self._parts.worker
+        while await self._comes(leadership.gained()):
+            self._metrics.leader(leads=True)
+            self._parts.inventory.wake_all()
+            work, lost = asyncio.create_task(worker.run()), asyncio.create_task(leadership.lost())
+            try:
+                await asyncio.wait([work, lost], return_when=asyncio.FIRST_COMPLETED)
+                if work.done():
+                    await work
+                    return
+            finally:
+                # What is cut off here can write nothing more, and whatever it has sent says what it was to replace.
+                for task in (work, lost):
+                    task.cancel()
+                await asyncio.wait([work, lost])
+            self._metrics.leader(leads=False)
+            self._metrics.forget_namespaces()
+
+    async def _finish(self, acting: asyncio.Task[None], leading: asyncio.Task[None]) -> None:
         logger.info("stopping: what is under way is finished, nothing more is begun")
-        self._worker.stop()
-        await asyncio.wait([worker], timeout=_FINISH_SECONDS)
+        self._parts.worker.stop()
+        await asyncio.wait([acting], timeout=_FINISH_SECONDS)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._events.drained(), _LAST_WORDS_SECONDS)
-        kopf_stop.set()
+            await asyncio.wait_for(self._parts.events.drained(), _LAST_WORDS_SECONDS)
+        acting.cancel()
+        leading.cancel()
+        await asyncio.wait([acting, leading])
+        await self._parts.leadership.release()
+
+    @staticmethod
+    async def _end_kopf(kopf: asyncio.Task[None] | None, stop: asyncio.Event) -> None:
+        stop.set()
         if kopf is not None:
             await asyncio.wait([kopf], timeout=_KOPF_SECONDS)
 
     def heartbeat(self, now: datetime) -> None:
-        """Take the worker's heartbeat, for /healthz and for the metrics."""
+        """Take a heartbeat, for /healthz and for the metrics: the worker's, or where it stands by the leadership's."""
         self._beat = now
         self._metrics.heartbeat(now)
 
     def reconciled(self, result: str, seconds: float) -> None:
         """Count a look at one namespace."""
         self._metrics.reconciled(result, seconds)
-
-    def _asks(self, view: NamespaceView) -> bool:
-        return self._policy_file.policy().concerns(view)
-
-    def _wake(self, name: str) -> None:
-        self._worker.wake(name)
 
     @staticmethod
     def _complain(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -204,18 +130,22 @@ class _Controller:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
 
-    async def _until(self, event: asyncio.Event) -> None:
-        waits = [asyncio.create_task(each.wait()) for each in (event, self._stop)]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
+    async def _comes(self, awaited: Coroutine[None, None, None]) -> bool:
+        """Wait for something or for the end; tells whether it came before the end."""
+        waits = [asyncio.create_task(each) for each in (awaited, self._stop.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return not self._stop.is_set()
 
-    def _audit(self) -> Coroutine[None, None, None]:
-        every = self._settings.audit_interval
-        return self._inventory.audit(self._cluster.list_namespaces, every=every, chance=self._chance)
+    async def _until(self, *events: asyncio.Event) -> None:
+        for event in events:
+            await self._comes(_set(event))
 
     async def _watch(self, stop: asyncio.Event) -> None:
-        registry = handlers.registry(self._inventory, namespace_view, self._connection.access)
+        registry = handlers.registry(self._parts.inventory, namespace_view, self._connection.access)
         ready = asyncio.Event()
         operator = asyncio.create_task(handlers.operate(registry, ready=ready, stop=stop))
         try:
@@ -239,10 +169,14 @@ class _Controller:
         )
 
     def _trouble(self) -> str | None:
-        age = _now() - self._beat if self._beat else timedelta()
+        age = now() - self._beat if self._beat else timedelta()
         return f"the worker has not come round for {age.total_seconds():.0f} s" if age > _STUCK_AFTER else None
 
     def _missing(self) -> str | None:
-        synced = {"Secrets": self._secrets.synced, "Namespaces": self._inventory.synced}
-        waiting = [kind for kind, event in synced.items() if not event.is_set()]
+        synced = {"Secrets": self._parts.secrets_synced, "Namespaces": self._parts.namespaces_synced}
+        waiting = [kind for kind, events in synced.items() if not all(event.is_set() for event in events)]
         return f"still listing {' and '.join(waiting)}" if waiting else None
+
+
+async def _set(event: asyncio.Event) -> None:
+    await event.wait()

@@ -8,6 +8,9 @@ METADATA = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 """Media types that ask for an object's metadata alone, so that no token comes over the wire."""
 
+NO_VERSION = "1"
+"""A resourceVersion that no object has: an apply that names it creates, or does nothing."""
+
 FORBIDDEN = 403
 NOT_FOUND = 404
 CONFLICT = 409

@@ -94,3 +94,7 @@ class StaleObservationError(Exception):
 
 class NamespaceGoneError(Exception):
     """The namespace is being deleted, or is gone: nothing was written, and nothing is to be."""
+
+
+class NotLeadingError(Exception):
+    """This replica does not lead any more: nothing was written, and nothing is to be."""

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -17,7 +19,7 @@ from kubernetes.aio.config import ConfigException, load_kube_config
 from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 
 from controller.core.api import Access, Answer
-from controller.core.reasons import Failure, FailureError, Reason
+from controller.core.reasons import Failure, FailureError, NotLeadingError, Reason
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 SERVICE_ACCOUNT_VARIABLE = "PULLKEEPER_SERVICE_ACCOUNT_DIR"
@@ -29,13 +31,35 @@ Observe = Callable[[str, str, int, float], None]
 """Counts a request: verb, resource, status code (0: no answer), seconds."""
 
 
+def instance() -> str:
+    """Name this replica: in a pod its name."""
+    return os.environ.get("HOSTNAME") or socket.gethostname()
+
+
 class ApiServer:
     """A login that keeps itself fresh, and raw requests on it."""
 
-    def __init__(self, configuration: Configuration, *, observe: Observe) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        observe: Observe,
+        client: RESTClientObject | None = None,
+        may_write: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._configuration = configuration
-        self._client = RESTClientObject(configuration)
+        self._client = client or RESTClientObject(configuration)
         self._observe = observe
+        self._may_write = may_write
+        self._user_agent = f"pullkeeper/{version('pullkeeper')} ({instance()})"
+        """Tells in the API server's audit log which replica it was."""
+
+    def guarded(self, may_write: Callable[[], bool]) -> "ApiServer":
+        """Give the same connection for whoever writes only while this replica leads; raises NotLeadingError then.
+
+        It is asked as late as can be, when nothing is waited for any more before the request goes out.
+        """
+        return ApiServer(self._configuration, observe=self._observe, client=self._client, may_write=may_write)
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -90,11 +114,15 @@ class ApiServer:
     async def _sent(
         self, verb: str, target: str, headers: dict[str, str], *, body: object, limit: aiohttp.ClientTimeout
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        started, status = time.monotonic(), 0
+        started, status = None, 0
         try:
+            headers["User-Agent"] = self._user_agent
             if token := await self._configuration.get_api_key_with_prefix("BearerToken"):
                 headers["Authorization"] = token
+            if verb in _WRITES and not self._may_write():
+                raise NotLeadingError(target)
             url = f"{self._configuration.host}{target}"
+            started = time.monotonic()
             answer = await self._client.request(  # type: ignore[no-untyped-call] # the library has no types there
                 _METHODS[verb], url, headers=headers, body=body, _request_timeout=limit
             )
@@ -105,7 +133,8 @@ class ApiServer:
         except (aiohttp.ClientError, OSError, ValueError, ConfigException) as error:
             raise FailureError(_unavailable(self._configuration.host, error)) from None
         finally:
-            self._observe(verb, _resource(target), status, time.monotonic() - started)
+            if started is not None:
+                self._observe(verb, _resource(target), status, time.monotonic() - started)
 
 
 _METHODS = {
@@ -116,6 +145,8 @@ _METHODS = {
     "patch": "PATCH",
     "delete": "DELETE",
 }
+
+_WRITES = frozenset({"create", "patch", "delete"})
 
 
 async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Mapping[str, Any]]:
@@ -150,7 +181,8 @@ async def connect(*, kubeconfig: str | None, observe: Observe) -> ApiServer:
 
     Raises FailureError with what is missing.
     """
-    configuration = Configuration()
+    # No limit: watches hold connections for good, and whoever makes requests has a bound of its own.
+    configuration = Configuration(connection_pool_maxsize=0)
     try:
         if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
             _log_in_as_pod(configuration)

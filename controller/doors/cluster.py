@@ -3,7 +3,16 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from controller.core.api import CONFLICT, FORBIDDEN, METADATA, METADATA_LIST, NOT_FOUND, UNPROCESSABLE, Answer
+from controller.core.api import (
+    CONFLICT,
+    FORBIDDEN,
+    METADATA,
+    METADATA_LIST,
+    NO_VERSION,
+    NOT_FOUND,
+    UNPROCESSABLE,
+    Answer,
+)
 from controller.core.credential import Password
 from controller.core.namespace import NamespaceView, own_annotations
 from controller.core.observed_secret import ObservedSecret, observe
@@ -41,8 +50,9 @@ class Cluster:
     async def apply(self, namespace: str, content: PullSecret, secret: ObservedSecret | None) -> ObservedSecret:
         """Write the pull Secret, without reading it first, and only where it cannot hit a stranger's.
 
-        A first one is applied without force, so any other manager's Secret of that name is a conflict; a later one
-        names the uid and the resourceVersion that were observed, so it changes just that Secret in just that state.
+        A first one names a version that no object has and is applied without force, so it creates or does nothing; a
+        later one names the uid and the resourceVersion that were observed, so it changes just that Secret in just that
+        state. Neither can undo what another replica has written meanwhile.
         """
         answer = await self._connection.request(
             "patch",
@@ -89,7 +99,9 @@ class Cluster:
         return f"/api/v1/namespaces/{namespace}/secrets/{self._secret_name}"
 
     def _body(self, namespace: str, content: PullSecret, secret: ObservedSecret | None) -> dict[str, Any]:
-        observed = {"uid": secret.uid, "resourceVersion": str(secret.resource_version)} if secret else {}
+        observed = {"resourceVersion": NO_VERSION}
+        if secret is not None:
+            observed = {"uid": secret.uid, "resourceVersion": str(secret.resource_version)}
         metadata = {
             "name": self._secret_name,
             "namespace": namespace,
@@ -118,7 +130,7 @@ class Cluster:
     def _conflict(self, where: str, answer: Answer) -> Exception:
         # Only the names of the fields: an API server's message may quote what is in them.
         fields = set(_causes(answer, "field"))
-        if "metadata.uid" in fields:
+        if not fields or "metadata.uid" in fields:
             return StaleObservationError(where)
         why = next((text for field, text in _OBSTACLES.items() if field in fields), "it belongs to somebody else")
         message = (

@@ -11,7 +11,7 @@ from uuid import uuid4
 from controller.core.api import Answer
 from controller.core.observed_secret import ObservedSecret
 from controller.core.pull_secret import MANAGER
-from controller.core.reasons import FailureError
+from controller.core.reasons import FailureError, NotLeadingError
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class Events:
                 )
                 if not answer.ok:
                     self._lost(posting, f"status {answer.status}")
-            except FailureError as error:
+            except (FailureError, NotLeadingError) as error:
                 self._lost(posting, str(error))
             finally:
                 self._queue.task_done()

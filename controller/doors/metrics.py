@@ -133,6 +133,7 @@ class Metrics:
         self._settings_valid = Gauge(
             "pullkeeper_settings_valid", "1 while the settings file can be taken over as it is.", registry=registry
         )
+        self._leader = Gauge("pullkeeper_leader", "1 while this replica acts, 0 while it stands by.", registry=registry)
         self._heartbeat = Gauge(
             "pullkeeper_heartbeat_timestamp_seconds", "When the worker last came round.", registry=registry
         )
@@ -195,6 +196,15 @@ class Metrics:
     def heartbeat(self, now: datetime) -> None:
         """Note that the worker has come round."""
         self._heartbeat.set(now.timestamp())
+
+    def leader(self, *, leads: bool) -> None:
+        """Note whether this replica acts."""
+        self._leader.set(leads)
+
+    def forget_namespaces(self) -> None:
+        """Drop what was noted of namespaces: another replica tells of them now."""
+        for namespace in list(self._states):
+            self.stands(namespace, None, None)
 
     def _expiry(self, namespace: str, expires_at: datetime | None) -> None:
         if expires_at is not None:

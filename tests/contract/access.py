@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.contract.rest import Rest
@@ -37,6 +37,24 @@ async def grant(api: Rest, user: Rest, namespace: str, account: str, rule: Mappi
     async with asyncio.timeout(PROPAGATION_TIMEOUT):
         # The authorizer tells nobody when it has caught up; asking is all there is.
         while not await may(user, **_first_attributes(rule)):  # noqa: ASYNC110 -- see above
+            await asyncio.sleep(POLL_INTERVAL)
+
+
+async def grant_within(api: Rest, user: Rest, namespace: str, account: str, rules: Sequence[Mapping[str, Any]]) -> None:
+    """Give the ServiceAccount a Role in its namespace, and wait until the authorizer knows."""
+    role = f"contract-{secrets.token_hex(4)}"
+    group = "rbac.authorization.k8s.io"
+    path = f"/apis/{group}/v1/namespaces/{namespace}"
+    (await api.post(f"{path}/roles", {"metadata": {"name": role}, "rules": list(rules)})).ok()
+    binding = {
+        "metadata": {"name": role},
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+    }
+    (await api.post(f"{path}/rolebindings", binding)).ok()
+    async with asyncio.timeout(PROPAGATION_TIMEOUT):
+        # The authorizer tells nobody when it has caught up; asking is all there is.
+        while not await may(user, namespace=namespace, **_first_attributes(rules[-1])):  # noqa: ASYNC110 -- see above
             await asyncio.sleep(POLL_INTERVAL)
 
 

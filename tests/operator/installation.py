@@ -76,6 +76,7 @@ class Installation:
         *,
         ready: bool = True,
         environment: Mapping[str, str] | None = None,
+        instance: str = "",
     ) -> ControllerProcess:
         """Start `pullkeeper run` as the pod would be; wait until it is ready."""
         defaults = {"secretName": self.secret_name, "registries": [IRELAND], "logLevel": "debug", "httpPort": 0}
@@ -89,6 +90,7 @@ class Installation:
                 "KUBERNETES_SERVICE_HOST": str(where.hostname),
                 "KUBERNETES_SERVICE_PORT": str(where.port),
                 "PULLKEEPER_SERVICE_ACCOUNT_DIR": str(self.folder),
+                "HOSTNAME": instance or f"replica-{len(self.processes)}",
                 **(self.irsa() if environment is None else environment),
             },
         )

@@ -9,7 +9,8 @@ from typing import Any
 
 from controller.core.api import Answer
 from controller.core.observed_secret import ObservedSecret, observe
-from controller.doors.secret_watch import SecretWatch
+from controller.doors.watch import Watch, secrets_named
+from controller.pull_secrets import Placed, PullSecrets
 from tests.shell.draws import Draw
 from tests.shell.messages import Switchboard, ok
 from tests.shell.virtual_time import settle
@@ -58,16 +59,18 @@ class Desk:
         self.streams: list[Sequence[Event | Exception]] = []
         self.woken: list[str] = []
         self._said: asyncio.Queue[Event | Exception] = asyncio.Queue()
-        self.watch = SecretWatch(
+        self.secrets = PullSecrets(wake=self.woken.append)
+        self.watch = Watch[Placed](
             self.line,
-            secret_name="ecr-pull-secret",
-            wake=self.woken.append,
+            secrets_named("ecr-pull-secret"),
+            read=lambda metadata: (metadata["namespace"], observe(metadata)),
+            sink=self.secrets,
             relist_after=INTERVAL,
             chance=Chance(),
         )
 
     def version(self, namespace: str) -> int | None:
-        found = self.watch.get(namespace)
+        found = self.secrets.get(namespace)
         return found.resource_version if found else None
 
     def observed(self, namespace: str, version: int) -> ObservedSecret:

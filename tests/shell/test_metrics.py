@@ -15,6 +15,7 @@ from controller.report import State
 from tests.core.examples import EU, HOUR, NOW, PUBLIC, scope
 
 OURS = {
+    "pullkeeper_leader": ("gauge", set()),
     "pullkeeper_settings_valid": ("gauge", set()),
     "pullkeeper_build_info": ("gauge", {"version", "python_version"}),
     "pullkeeper_token_requests": ("counter", {"identity", "region", "result"}),
@@ -64,6 +65,7 @@ def used(metrics: Metrics) -> Metrics:
     metrics.first_secret(timedelta(seconds=1))
     metrics.reconciled("success", 0.1)
     metrics.heartbeat(NOW)
+    metrics.leader(leads=True)
     return metrics
 
 
@@ -189,3 +191,13 @@ def test_without_an_installed_package_the_version_is_unknown(monkeypatch: pytest
 
     monkeypatch.setattr("controller.doors.metrics.version", absent)
     assert b'version="unknown"' in Metrics().render()
+
+
+def test_a_replica_that_leads_no_more_tells_of_no_namespace(metrics: Metrics) -> None:
+    """Its figures would grow old; the one that leads now has them."""
+    metrics.stands("team-a", "ready", NOW)
+    metrics.stands("team-b", "pending", None)
+    metrics.forget_namespaces()
+    assert sample(metrics, "pullkeeper_namespaces", state="ready") == 0
+    assert sample(metrics, "pullkeeper_namespaces", state="pending") == 0
+    assert sample(metrics, "pullkeeper_secret_expiry_timestamp_seconds", target_namespace="team-a") is None

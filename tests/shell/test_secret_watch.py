@@ -23,7 +23,7 @@ async def test_everything_is_listed_by_name_and_by_metadata_alone(desk: Desk) ->
     assert request.accept.startswith("application/json;as=PartialObjectMetadataList")
     assert desk.woken == ["a"]
     assert desk.version("a") == 3
-    assert desk.watch.synced.is_set()
+    assert desk.secrets.synced.is_set()
 
 
 async def test_a_long_listing_comes_in_chunks(desk: Desk) -> None:
@@ -49,7 +49,7 @@ async def test_an_empty_list_may_be_null(desk: Desk) -> None:
     desk.line.answers = [listing(items=None)]
     async with desk.running():
         await settle()
-        assert desk.watch.synced.is_set()
+        assert desk.secrets.synced.is_set()
     assert desk.woken == []
 
 
@@ -79,7 +79,7 @@ async def test_what_a_watch_brings_wakes(desk: Desk) -> None:
     async with desk.running():
         await settle()
     assert desk.woken == ["a", "a", "a"]
-    assert desk.watch.get("a") is None
+    assert desk.secrets.get("a") is None
 
 
 @pytest.mark.parametrize("kind", ["ADDED", "MODIFIED", "DELETED"])
@@ -106,7 +106,7 @@ async def test_our_own_write_wakes_nobody(desk: Desk) -> None:
     """It is known before the watch brings it, and when it brings it, it is nothing new."""
     async with desk.running():
         await settle()
-        desk.watch.written("a", desk.observed("a", 11))
+        desk.secrets.written("a", desk.observed("a", 11))
         await desk.say(event("ADDED", secret("a", 11)))
         assert desk.woken == []
         await desk.say(event("MODIFIED", secret("a", 12)))
@@ -118,10 +118,10 @@ async def test_our_own_deletion_wakes_nobody(desk: Desk) -> None:
     desk.line.answers = [listing(secret("a", 3))]
     async with desk.running():
         await settle()
-        desk.watch.written("a", None)
+        desk.secrets.written("a", None)
         await desk.say(event("DELETED", secret("a", 11)))
     assert desk.woken == ["a"]
-    assert desk.watch.get("a") is None
+    assert desk.secrets.get("a") is None
 
 
 @pytest.mark.parametrize(("kind", "known"), [("MODIFIED", 12), ("DELETED", None)])
@@ -130,7 +130,7 @@ async def test_a_write_that_the_watch_has_overtaken_is_no_news(desk: Desk, kind:
     async with desk.running():
         await settle()
         await desk.say(event("ADDED", secret("a", 11)), event(kind, secret("a", 12)))
-        desk.watch.written("a", desk.observed("a", 11))
+        desk.secrets.written("a", desk.observed("a", 11))
     assert desk.version("a") == known
 
 
@@ -149,7 +149,7 @@ async def test_a_strangers_secret_is_known_as_such(desk: Desk) -> None:
     desk.line.answers = [listing(secret("a", 3))]
     async with desk.running():
         await settle()
-    found = desk.watch.get("a")
+    found = desk.secrets.get("a")
     assert found is not None
     assert not found.managed
 
@@ -161,7 +161,7 @@ async def test_a_broken_listing_takes_nothing_away(desk: Desk) -> None:
     async with desk.running(seconds=5):
         pass
     assert desk.version("a") == 3
-    assert desk.watch.get("b") is None
+    assert desk.secrets.get("b") is None
 
 
 async def test_one_refusal_is_told_with_what_to_grant(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
@@ -170,4 +170,4 @@ async def test_one_refusal_is_told_with_what_to_grant(desk: Desk, caplog: pytest
     async with desk.running():
         await settle()
     assert "grant get, list and watch (KubernetesDenied)" in caplog.text
-    assert not desk.watch.synced.is_set()
+    assert not desk.secrets.synced.is_set()

@@ -22,7 +22,7 @@ async def test_history_that_is_gone_is_listed_anew(desk: Desk) -> None:
         assert len(desk.line.asked) == 2
         assert desk.line.watches[-1].query["resourceVersion"] == "20"
     assert desk.woken == ["a", "b", "a", "b"]
-    assert desk.watch.get("a") is None
+    assert desk.secrets.get("a") is None
     assert desk.version("b") == 20
 
 
@@ -47,9 +47,9 @@ async def test_a_listing_that_fails_is_tried_later_each_time(desk: Desk, answer:
     desk.line.answers = [answer] * 6 + [listing(secret("a", 3))]
     async with desk.running(seconds=1 + 2 + 4 + 8 + 16 + 0.5):
         assert len(desk.line.asked) == 6
-        assert not desk.watch.synced.is_set()
+        assert not desk.secrets.synced.is_set()
         await asyncio.sleep(17)
-        assert desk.watch.synced.is_set()
+        assert desk.secrets.synced.is_set()
     assert desk.woken == ["a"]
 
 
@@ -89,7 +89,7 @@ async def test_a_missed_deletion_is_found_by_the_next_listing(desk: Desk) -> Non
     async with desk.running(seconds=599):
         assert desk.version("a") == 3
         await asyncio.sleep(2)
-        assert desk.watch.get("a") is None
+        assert desk.secrets.get("a") is None
     assert desk.woken == ["a", "a"]
 
 
@@ -97,8 +97,8 @@ async def test_a_listing_does_not_take_away_what_is_younger(desk: Desk) -> None:
     """Our own write may have come after the listing was made."""
     desk.line.answers = [listing(secret("a", 3)), listing(version=20), listing(version=40)]
     async with desk.running(seconds=1):
-        desk.watch.written("a", desk.observed("a", 30))
+        desk.secrets.written("a", desk.observed("a", 30))
         await asyncio.sleep(600)
         assert desk.version("a") == 30
         await asyncio.sleep(600)
-        assert desk.watch.get("a") is None
+        assert desk.secrets.get("a") is None

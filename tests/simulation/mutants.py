@@ -18,8 +18,8 @@ from controller.core.pull_secret import PullSecret
 from controller.core.registry_host import parse
 from controller.core.schedule import Lane
 from controller.doors.cluster import Cluster
-from controller.doors.secret_watch import SecretWatch
 from controller.inventory import Inventory
+from controller.pull_secrets import PullSecrets
 from controller.reconciler import Reconciler
 from controller.tokens import Answer, Tokens
 from tests.simulation.scenarios import IRELAND
@@ -80,7 +80,7 @@ class DeletesBlindly(Cluster):
         await self._connection.request("delete", self._path(namespace), body={})
 
 
-class TakesEverySecretForOurs(SecretWatch):
+class TakesEverySecretForOurs(PullSecrets):
     """Sees our label on everything."""
 
     def get(self, namespace: str) -> ObservedSecret | None:

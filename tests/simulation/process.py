@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from controller.core.observed_secret import observe
 from controller.core.policy import Policy
 from controller.core.registry_host import RegistryHost
 from controller.core.schedule import Rotation
 from controller.doors.cluster import Cluster
 from controller.doors.events import Events
-from controller.doors.secret_watch import SecretWatch
+from controller.doors.watch import Watch, secrets_named
 from controller.inventory import Inventory
+from controller.pull_secrets import Placed, PullSecrets
 from controller.reconciler import Reconciler
 from controller.report import Report
 from controller.tokens import Tokens
@@ -37,7 +39,7 @@ class Wiring:
     reconciler: type[Reconciler] = Reconciler
     worker: type[Worker] = Worker
     inventory: type[Inventory] = Inventory
-    secrets: type[SecretWatch] = SecretWatch
+    secrets: type[PullSecrets] = PullSecrets
     report: type[Report] = Report
 
 
@@ -82,8 +84,14 @@ class Process:
         self._cluster = wiring.cluster(server, secret_name=SECRET_NAME)
         self._events = Events(server, secret_name=SECRET_NAME, instance="simulation", clock=clock)
         self.inventory = wiring.inventory(wake=self._wake, clock=clock)
-        self.secrets = wiring.secrets(
-            server, secret_name=SECRET_NAME, wake=self._wake, relist_after=wiring.audit_interval, chance=chance
+        self.secrets = wiring.secrets(wake=self._wake)
+        self._secret_watch = Watch[Placed](
+            server,
+            secrets_named(SECRET_NAME),
+            read=lambda metadata: (metadata["namespace"], observe(metadata)),
+            sink=self.secrets,
+            relist_after=wiring.audit_interval,
+            chance=chance,
         )
         self.tokens = wiring.tokens(aws, rotation=wiring.rotation, clock=clock, chance=chance)
         self.report = wiring.report(self._events, self.figures)
@@ -110,7 +118,7 @@ class Process:
         """Run until killed; `watch` starts to hand on the Namespaces."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._events.run())
-            group.create_task(self.secrets.run())
+            group.create_task(self._secret_watch.run())
             await self.secrets.synced.wait()
             group.create_task(self.worker.run())
             every = self._wiring.audit_interval

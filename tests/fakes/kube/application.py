@@ -73,6 +73,7 @@ class Application:
     def _record(self, request: web.Request) -> RequestRecord:
         record = read_request(request.method, request.path, request.query)
         record.content_type = request.headers.get("Content-Type", "")
+        record.at = time.time()
         record.user_agent = request.headers.get("User-Agent", "")
         return record
 

@@ -28,6 +28,8 @@ class RequestRecord:
     content_type: str = ""
     user_agent: str = ""
     code: int = 0
+    at: float = 0.0
+    """When it arrived, in seconds of the wall clock."""
     seconds: float = 0.0
 
     @property

@@ -43,6 +43,12 @@ class Watch:
         self.wake.set()
 
 
+def _named(record: RequestRecord) -> dict[str, str]:
+    """Give the query of a watch; the old path, /watch/.../NAME, selects by its name as a field selector does."""
+    by_path = record.path.rstrip("/").endswith(f"/{record.resource}/{record.name}") and bool(record.name)
+    return record.query | ({"fieldSelector": f"metadata.name={record.name}"} if by_path else {})
+
+
 class Watches:
     """All open watches; starts, feeds and ends them."""
 
@@ -71,7 +77,7 @@ class Watches:
 
     def start(self, call: Call, renderer: Renderer) -> tuple[Watch, list[bytes]]:
         """Open a watch; give it with the lines to begin with."""
-        query = call.record.query
+        query = _named(call.record)
         check_options(query, watch=True)
         seconds = read_number(query.get("timeoutSeconds", "0")) or DEFAULT_TIMEOUT
         watch = Watch(

@@ -1,0 +1,209 @@
+"""Objects of one kind by their metadata alone: listed in chunks, then watched, for as long as the process lives."""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Generic, Protocol, TypeVar
+
+from controller.core.api import FORBIDDEN, GONE, METADATA, METADATA_LIST, NOT_FOUND, Answer
+from controller.core.reasons import Failure, FailureError, Reason
+from controller.core.schedule import retry_delay
+
+logger = logging.getLogger(__name__)
+
+_PAGE = 500
+_SILENCE = 90.0
+"""Seconds without a line after which a watch is given up: the API server sends a bookmark about every minute."""
+_SHORT = 1.0
+"""A watch that ends within so many seconds is not opened again at once."""
+_LASTING = 60.0
+"""A watch that breaks after so many seconds has worked: it is opened again without growing patience."""
+_MOST_ATTEMPTS = 5
+"""Backoff stops growing here: what is missed while the watch is down is repaired late."""
+
+_T = TypeVar("_T")
+
+
+class Connection(Protocol):
+    """Whoever carries requests and streams to and from the API server; raises FailureError."""
+
+    async def request(
+        self, verb: str, path: str, *, query: Mapping[str, str] | None = None, accept: str = ...
+    ) -> Answer:
+        """Make one request."""
+        ...
+
+    def lines(
+        self, path: str, *, query: Mapping[str, str], accept: str, silence: float
+    ) -> AbstractAsyncContextManager[AsyncIterator[Mapping[str, Any]]]:
+        """Open a watch and give its events."""
+        ...
+
+
+class Sink(Protocol[_T]):
+    """Whoever takes note of what is there."""
+
+    def replace(self, found: list[_T], version: int) -> None:
+        """This is all there is, at this version of the whole."""
+
+    def see(self, item: _T) -> None:
+        """One is there, or has changed."""
+
+    def lose(self, item: _T) -> None:
+        """One is gone; this is how it was last."""
+
+    def reached(self, version: int) -> None:
+        """Everything up to this version has been told."""
+
+    def refused(self) -> None:
+        """Nothing can be known for now: there is no right to look, or no such place."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """What is watched: a collection, or one object by its name."""
+
+    what: str
+    """Its name in messages."""
+    path: str
+    watch_path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    single: bool = False
+
+
+def secrets_named(name: str, namespace: str = "") -> Source:
+    """Watch the Secrets of one name, everywhere or in one namespace: the selector is what RBAC can bound."""
+    path = f"/api/v1/namespaces/{namespace}/secrets" if namespace else "/api/v1/secrets"
+    where = f" in {namespace}" if namespace else ""
+    selector = {"fieldSelector": f"metadata.name={name}"}
+    return Source(what=f"Secrets of our name{where}", path=path, watch_path=path, query=selector)
+
+
+def namespace_named(name: str) -> Source:
+    """Watch one Namespace with no rights but in it: only these two paths count as within it."""
+    path = f"/api/v1/namespaces/{name}"
+    return Source(what=f"Namespace {name}", path=path, watch_path=f"/api/v1/watch/namespaces/{name}", single=True)
+
+
+class Watch(Generic[_T]):
+    """Keeps a sink informed of one source; lists anew every so often, so nothing stays missed for longer."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        source: Source,
+        *,
+        read: Callable[[Mapping[str, Any]], _T],
+        sink: Sink[_T],
+        relist_after: timedelta,
+        chance: random.Random,
+    ) -> None:
+        self._connection = connection
+        self._source = source
+        self._read = read
+        self._sink = sink
+        self._relist_after = relist_after
+        self._chance = chance
+
+    async def run(self) -> None:
+        """List and watch, until cancelled."""
+        failures = 0
+        while True:
+            began = asyncio.get_running_loop().time()
+            try:
+                await self._watch(await self._list())
+                failures = 0
+            except FailureError as error:
+                lasted = asyncio.get_running_loop().time() - began
+                failures = 1 if lasted > _LASTING else min(failures + 1, _MOST_ATTEMPTS)
+                delay = retry_delay(failures, self._chance.random())
+                logger.warning("watching %s: %s; next try in %.1f s", self._source.what, error, delay.total_seconds())
+                await asyncio.sleep(delay.total_seconds())
+
+    async def _list(self) -> int:
+        found, version = await (self._one() if self._source.single else self._all())
+        self._sink.replace(found, version)
+        return version
+
+    async def _one(self) -> tuple[list[_T], int]:
+        answer = await self._connection.request("get", self._source.path, accept=METADATA)
+        metadata = self._checked(answer)["metadata"]
+        return [self._read(metadata)], int(metadata["resourceVersion"])
+
+    async def _all(self) -> tuple[list[_T], int]:
+        query = {**self._source.query, "limit": str(_PAGE)}
+        found: list[_T] = []
+        while True:
+            answer = await self._connection.request("list", self._source.path, query=query, accept=METADATA_LIST)
+            if answer.status == GONE and "continue" in query:
+                del query["continue"]
+                found.clear()
+                continue
+            body = self._checked(answer)
+            found.extend(self._read(item["metadata"]) for item in body["items"] or ())
+            page = body["metadata"]
+            if not page.get("continue"):
+                return found, int(page["resourceVersion"])
+            query["continue"] = page["continue"]
+
+    async def _watch(self, version: int) -> None:
+        try:
+            async with asyncio.timeout(self._relist_after.total_seconds()):
+                while version:
+                    opened = asyncio.get_running_loop().time()
+                    version = await self._follow(version)
+                    if asyncio.get_running_loop().time() - opened < _SHORT:
+                        await asyncio.sleep(self._chance.random())
+        except TimeoutError:
+            return
+
+    async def _follow(self, version: int) -> int:
+        """Follow one watch to its end; tells the version to go on from, 0 where only a new listing helps."""
+        query = {
+            **self._source.query,
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": str(version),
+            "timeoutSeconds": str(self._chance.randrange(300, 600)),
+        }
+        path = self._source.watch_path
+        async with self._connection.lines(path, query=query, accept=METADATA, silence=_SILENCE) as events:
+            async for event in events:
+                if event["type"] == "ERROR":
+                    return self._broken(event["object"].get("code", 0))
+                metadata = event["object"]["metadata"]
+                version = int(metadata["resourceVersion"])
+                self._take(event["type"], metadata)
+                self._sink.reached(version)
+        return version
+
+    def _broken(self, status: int) -> int:
+        if status == GONE:
+            return 0
+        raise FailureError(self._refusal(status))
+
+    def _take(self, kind: str, metadata: Mapping[str, Any]) -> None:
+        if kind == "DELETED":
+            self._sink.lose(self._read(metadata))
+        elif kind != "BOOKMARK":
+            self._sink.see(self._read(metadata))
+
+    def _checked(self, answer: Answer) -> Mapping[str, Any]:
+        if answer.ok:
+            return answer.body
+        if answer.status in {FORBIDDEN, NOT_FOUND}:
+            self._sink.refused()
+        raise FailureError(self._refusal(answer.status))
+
+    def _refusal(self, status: int) -> Failure:
+        what = self._source.what
+        if status == FORBIDDEN:
+            verbs = "get and watch" if self._source.single else "get, list and watch"
+            message = f"the API server refuses to show {what} (403): grant {verbs}"
+            return Failure(reason=Reason.KUBERNETES_DENIED, message=message)
+        message = f"the API server could not show {what} (status {status})"
+        return Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=message)
