@@ -4,7 +4,7 @@ import base64
 import json
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,6 +119,10 @@ class Installation:
         last = {"verb": "create", "resource": "serviceaccounts", "subresource": "token", "name": names[0]}
         await until(lambda: may(self.user, namespace="default", **last), "the rights to ServiceAccounts")
 
+    async def grant_within(self, namespace: str) -> None:
+        """Grant the least rights in one namespace."""
+        await _grant_within(self.api, namespace, self.namespace, rules_within(namespace, self.secret_name))
+
     async def create_namespace(self, prefix: str = "team", **annotations: str) -> str:
         """Create a namespace; annotations by their key, `_` for `-`, without the prefix."""
         name = f"{prefix}-{secrets.token_hex(4)}"
@@ -207,16 +211,31 @@ def rules(secret_name: str) -> list[dict[str, Any]]:
     ]
 
 
-async def install(server: Server, api: Rest, aws: AwsFake, folder: Path, *, secret_name: str = "") -> Installation:
-    """Arrange everything but the process: namespace, ServiceAccount, rights, tokens, the IAM side."""
+def rules_within(namespace: str, secret_name: str) -> list[dict[str, Any]]:
+    """Give the least rights in one namespace, for an installation that has none across the cluster."""
+    itself = {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": [namespace], "verbs": ["get", "watch"]}
+    return [itself, *(rule for rule in rules(secret_name) if "namespaces" not in rule["resources"])]
+
+
+async def install(
+    server: Server, api: Rest, aws: AwsFake, folder: Path, *, secret_name: str = "", within: Sequence[str] = ()
+) -> Installation:
+    """Arrange everything but the process: namespace, ServiceAccount, rights, tokens, the IAM side.
+
+    With `within` the rights are Roles in just those namespaces, and there is no ClusterRole at all.
+    """
     suffix = secrets.token_hex(4)
     namespace, secret_name = f"pullkeeper-{suffix}", secret_name or f"ecr-pull-{suffix}"
     (await api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})).ok()
     account = {"metadata": {"name": ACCOUNT_NAME}}
     (await api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", account)).ok()
-    role = {"metadata": {"name": namespace}, "rules": rules(secret_name)}
-    (await api.post(f"/apis/{_GROUP}/v1/clusterroles", role)).ok()
-    (await api.post(f"/apis/{_GROUP}/v1/clusterrolebindings", _binding(namespace, namespace))).ok()
+    if within:
+        for name in within:
+            await _grant_within(api, name, namespace, rules_within(name, secret_name))
+    else:
+        role = {"metadata": {"name": namespace}, "rules": rules(secret_name)}
+        (await api.post(f"/apis/{_GROUP}/v1/clusterroles", role)).ok()
+        (await api.post(f"/apis/{_GROUP}/v1/clusterrolebindings", _binding(namespace, namespace))).ok()
     installation = Installation(
         server=server, api=api, aws=aws, folder=folder, secret_name=secret_name, namespace=namespace
     )
@@ -224,9 +243,18 @@ async def install(server: Server, api: Rest, aws: AwsFake, folder: Path, *, secr
     await installation.renew_token()
     await installation.renew_web_identity()
     await _trust(installation)
-    last = {"verb": "create", "group": "events.k8s.io", "resource": "events", "namespace": namespace}
-    await until(lambda: may(installation.user, **last), "the controller's rights")
+    for name in within or [namespace]:
+        last = {"verb": "create", "group": "events.k8s.io", "resource": "events", "namespace": name}
+        await until(lambda last=last: may(installation.user, **last), "the controller's rights")  # type: ignore[misc] # the default binds the loop's value
     return installation
+
+
+async def _grant_within(api: Rest, namespace: str, home: str, granted: list[dict[str, Any]]) -> None:
+    path = f"/apis/{_GROUP}/v1/namespaces/{namespace}"
+    (await api.post(f"{path}/roles", {"metadata": {"name": home}, "rules": granted})).ok()
+    binding = _binding(home, home)
+    binding["roleRef"]["kind"] = "Role"
+    (await api.post(f"{path}/rolebindings", binding)).ok()
 
 
 def _binding(role: str, namespace: str) -> dict[str, Any]:

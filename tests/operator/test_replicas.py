@@ -64,10 +64,10 @@ async def test_one_acts_and_the_other_stands_by(installation: Installation, pair
 async def test_a_leader_that_stops_is_replaced_within_two_seconds(installation: Installation, pair: Replicas) -> None:
     """It gives up the Lease, and the other, whose caches are warm, goes on."""
     told = now()
-    ending = asyncio.create_task(pair.running["one"].stop())
+    pair.running["one"].popen.terminate()
     await installation.create_namespace(enabled="true")
     assert await _first_write(pair, "two", told) <= CLEAN_LIMIT
-    assert await ending == 0
+    assert await pair.running["one"].ended() == 0
     assert (await pair.lease())["leaseTransitions"] == 1
 
 

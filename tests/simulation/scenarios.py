@@ -56,6 +56,12 @@ def stormy(seed: int) -> Record:
 
 
 @cache
+def split(seed: int) -> Record:
+    """Give the record of a stormy season in which two controllers act at once, all along."""
+    return simulate(replace(stormy_season(seed), at_once=2))
+
+
+@cache
 def fair(seed: int) -> Record:
     """Give the record of the same season in fair weather."""
     return simulate(fair_season(seed))

@@ -125,8 +125,7 @@ def simulate_and_measure(run: Run) -> dict[str, int]:
     """Run it, and tell how much each part of the controller holds on to at the end."""
     world = World(run)
     world.finish()
-    process = world.process
-    assert process is not None
+    (process,) = world.processes
     parts = {
         "inventory": process.inventory,
         "secrets": process.secrets,

@@ -118,7 +118,8 @@ class NamespaceFeed:
         self._weather = weather
         self._chance = chance
         self._feed = Feed(weather, chance)
-        self.sink: Sink | None = None
+        self.sinks: list[Sink] = []
+        """The controllers that listen: one, unless a test lets two act at once."""
         store.listeners.append(self._hear)
 
     def _hear(self, change: Change) -> None:
@@ -130,10 +131,12 @@ class NamespaceFeed:
         if back_at is not None:
             if change.view is self._store.namespaces.get(change.namespace):
                 asyncio.get_running_loop().call_at(back_at + self._chance.uniform(0, 2), self._deliver, change)
-        elif self.sink is not None and change.kind == "DELETED":
-            self.sink.lose(change.namespace)
-        elif self.sink is not None and change.view is not None:
-            self.sink.see(namespace_view(namespace_metadata(change.view)))
+            return
+        for sink in self.sinks:
+            if change.kind == "DELETED":
+                sink.lose(change.namespace)
+            elif change.view is not None:
+                sink.see(namespace_view(namespace_metadata(change.view)))
 
 
 def _event(change: Change) -> Event:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from controller.core.namespace import PREFIX
+from controller.handlers import Sink
 from tests.simulation import virtual_time
 from tests.simulation.api_server import ApiServer
 from tests.simulation.aws import Aws
@@ -42,6 +43,8 @@ class Run:
     weather: Weather = field(default_factory=Weather)
     restarts: Sequence[Restart] = ()
     wiring: Wiring = field(default_factory=Wiring)
+    at_once: int = 1
+    """So many controllers act at the same time, as if leader election had failed."""
 
 
 def simulate(run: Run) -> Record:
@@ -62,10 +65,10 @@ class World:
         self.store = Store(self.record)
         self.server = ApiServer(self.store, weather, _chance(run.seed, "server"))
         self.aws = Aws(self.record, weather, _chance(run.seed, "aws"))
-        self.process: Process | None = None
+        self.processes: list[Process] = []
         self._feed = NamespaceFeed(self.store, weather, _chance(run.seed, "feed"))
         self._controllers = _chance(run.seed, "controller")
-        self._alive: asyncio.Task[None] | None = None
+        self._alive: list[asyncio.Task[None]] = []
 
     def finish(self) -> None:
         """Run it to its end."""
@@ -74,7 +77,7 @@ class World:
 
     def looks(self) -> list[float]:
         """Tell when the controller, as it was last started, looked at any one namespace."""
-        return self.process.figures.looks if self.process else []
+        return [look for process in self.processes for look in process.figures.looks]
 
     async def _live(self) -> None:
         """Let everything happen, in its order."""
@@ -93,19 +96,21 @@ class World:
         await self._kill()
 
     def _start(self) -> None:
-        self.process = Process(self.server, self.aws, self._run.wiring, self._controllers)
-        self._alive = asyncio.create_task(self.process.run(self._watch))
+        self.processes = [
+            Process(self.server, self.aws, self._run.wiring, self._controllers) for _ in range(self._run.at_once)
+        ]
+        self._alive = [asyncio.create_task(process.run(self._watch)) for process in self.processes]
 
-    def _watch(self, sink: object) -> None:
-        if self.process and sink is self.process.inventory:
-            self._feed.sink = self.process.inventory
+    def _watch(self, sink: Sink) -> None:
+        if any(sink is process.inventory for process in self.processes):
+            self._feed.sinks.append(sink)
 
     async def _sleep_until(self, at: float) -> None:
         """Sleep, and fail with the controller if it ends on its own."""
-        if self._alive is None:
+        if not self._alive:
             await sleep_until(at)
         elif at > now():
-            done, _ = await asyncio.wait([self._alive], timeout=at - now())
+            done, _ = await asyncio.wait(self._alive, timeout=at - now(), return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
 
@@ -117,10 +122,10 @@ class World:
 
     async def _kill(self) -> None:
         """End every task of the controller where it stands, as a SIGKILL does; what is on its way arrives."""
-        if self.process:
-            self.record.texts.append(self.process.shown())
-            self.record.states = dict(self.process.figures.states)
-        self._feed.sink = None
+        for process in self.processes:
+            self.record.texts.append(process.shown())
+            self.record.states = dict(process.figures.states)
+        self._feed.sinks.clear()
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()

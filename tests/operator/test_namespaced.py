@@ -1,0 +1,100 @@
+"""An installation with Roles in a few namespaces and no right across the cluster."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract import objects
+from tests.contract.conftest import Server
+from tests.contract.rest import Rest
+from tests.fakes.aws import AwsFake
+from tests.operator.installation import Installation, install, written
+from tests.operator.leaks import search
+from tests.operator.process import ControllerProcess
+from tests.operator.waiting import until
+
+
+@pytest.fixture
+async def teams(api: Rest) -> list[str]:
+    """Create the two namespaces that are watched."""
+    return [await objects.create_namespace(api) for _ in range(2)]
+
+
+@pytest.fixture
+async def few(server: Server, api: Rest, aws: AwsFake, tmp_path: Path, teams: list[str]) -> AsyncIterator[Installation]:
+    """Install with rights in those two alone."""
+    installation = await install(server, api, aws, tmp_path, within=teams)
+    installation.namespaces += teams
+    yield installation
+    await installation.leave()
+    await search(installation)
+
+
+async def _started(few: Installation, *namespaces: str) -> ControllerProcess:
+    return await few.start({"watchNamespaces": list(namespaces), "auditInterval": "2s"})
+
+
+async def test_each_namespace_is_served(few: Installation, teams: list[str]) -> None:
+    """Opt-in before and after the start, repair and opt-out work as everywhere, by watches of single namespaces."""
+    await few.annotate(teams[0], enabled="true")
+    await _started(few, *teams)
+    await few.event(teams[0], "PullSecretCreated")
+    await few.annotate(teams[1], enabled="true")
+    await few.event(teams[1], "PullSecretCreated")
+    (await few.api.delete(few.path(teams[1]))).ok()
+
+    async def back() -> bool:
+        return await few.secret(teams[1]) is not None
+
+    await until(back, "the Secret to be back")
+    await few.annotate(teams[0], enabled="false")
+    await few.event(teams[0], "PullSecretDeleted")
+    assert await few.secret(teams[0]) is None
+
+
+async def test_other_namespaces_are_not_looked_at(few: Installation, teams: list[str]) -> None:
+    """One that is opted in and not named stays without, and nothing across the cluster is asked for."""
+    other = await few.create_namespace(enabled="true")
+    process = await _started(few, *teams)
+    await few.annotate(teams[0], enabled="true")
+    await few.event(teams[0], "PullSecretCreated")
+    assert await few.secret(other) is None
+    assert "403" not in process.text()
+
+
+@pytest.mark.parametrize("missing", ["without a Role", "that is not there"])
+async def test_a_namespace_that_cannot_be_seen_holds_nobody_up(
+    few: Installation, teams: list[str], missing: str
+) -> None:
+    """It is said in the log, the process is ready, and the others are served."""
+    unseen = await objects.create_namespace(few.api) if missing == "without a Role" else "not-there"
+    process = await _started(few, teams[0], unseen)
+    await few.annotate(teams[0], enabled="true")
+    await few.event(teams[0], "PullSecretCreated")
+    assert f"watching Namespace {unseen}" in process.text()
+
+
+async def test_a_namespace_that_goes_and_comes_back_is_served_again(few: Installation, teams: list[str]) -> None:
+    """Its watch lives through it; the Roles have to come back with it."""
+    process = await _started(few, teams[0])
+    await few.annotate(teams[0], enabled="true")
+    await few.event(teams[0], "PullSecretCreated")
+    (await few.api.delete(f"/api/v1/namespaces/{teams[0]}")).ok()
+
+    async def gone() -> bool:
+        return await process.metric("pullkeeper_namespaces") == 0
+
+    await until(gone, "the controller to see it go", patience=60)
+    body = {"metadata": {"name": teams[0], "annotations": written({"enabled": "true"})}}
+
+    async def made() -> bool:
+        return (await few.api.post("/api/v1/namespaces", body)).status == 201
+
+    await until(made, "the namespace to be made anew", patience=60)
+    await few.grant_within(teams[0])
+
+    async def served() -> bool:
+        return await few.secret(teams[0]) is not None
+
+    await until(served, "the Secret of the new namespace", patience=60)
