@@ -2,11 +2,11 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{- /* The name of every object; 40 characters leave room for the longest suffix. */ -}}
+{{- /* The name of every object; 50 characters leave room for the longest suffix. */ -}}
 {{- define "pullkeeper.fullname" -}}
 {{- $name := include "pullkeeper.name" . }}
 {{- $both := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
-{{- default $both .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
+{{- default $both .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "pullkeeper.namespace" -}}
@@ -31,7 +31,7 @@ app.kubernetes.io/component: controller
 {{- /* Labels of a pod: without the chart's version, which would restart it for nothing. A list as below. */ -}}
 {{- define "pullkeeper.podLabels" -}}
 {{- $labels := omit (include "pullkeeper.labels" . | fromYaml) "helm.sh/chart" }}
-{{- toYaml (mergeOverwrite (deepCopy (index . 0).Values.podLabels) $labels) }}
+{{- toYaml (mergeOverwrite (deepCopy (default dict (index . 0).Values.podLabels)) $labels) }}
 {{- end }}
 
 {{- /* Labels of an object. A list of the root and, beside the controller itself, the component: "test", "cleanup". */ -}}
@@ -42,14 +42,14 @@ app.kubernetes.io/component: controller
 {{- $_ := set $own "app.kubernetes.io/managed-by" $root.Release.Service }}
 {{- $_ := set $own "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") }}
 {{- if gt (len .) 1 }}{{ $_ := set $own "app.kubernetes.io/component" (index . 1) }}{{ end }}
-{{- toYaml (mergeOverwrite (deepCopy $root.Values.commonLabels) $own) }}
+{{- toYaml (mergeOverwrite (deepCopy (default dict $root.Values.commonLabels)) $own) }}
 {{- end }}
 
 {{- /* The metadata of an object. A dict of root, name, and as needed namespace, component, labels, annotations; "cluster" for one without a namespace. */ -}}
 {{- define "pullkeeper.metadata" -}}
 {{- $root := .root }}
 {{- $labels := include "pullkeeper.labels" (compact (list $root .component)) | fromYaml }}
-{{- $annotations := mergeOverwrite (deepCopy $root.Values.commonAnnotations) (deepCopy (default dict .annotations)) -}}
+{{- $annotations := mergeOverwrite (deepCopy (default dict $root.Values.commonAnnotations)) (deepCopy (default dict .annotations)) -}}
 metadata:
   name: {{ .name }}
   {{- if not .cluster }}

@@ -32,7 +32,7 @@ resources:
 
 {{- /* Environment and mounts of a container that calls AWS. */ -}}
 {{- define "pullkeeper.awsContainer" -}}
-{{- $env := concat (include "pullkeeper.awsEnv" . | fromYamlArray) .Values.extraEnv }}
+{{- $env := concat (include "pullkeeper.awsEnv" . | fromYamlArray) (default list .Values.extraEnv) }}
 {{- with $env }}
 env:
   {{- toYaml . | nindent 2 }}
@@ -100,5 +100,5 @@ volumes:
 {{- end }}
 
 {{- define "pullkeeper.probe" -}}
-{{- toYaml (mergeOverwrite (dict "httpGet" (dict "path" .path "port" "http")) (deepCopy .probe)) }}
+{{- toYaml (mergeOverwrite (dict "httpGet" (dict "path" .path "port" "http")) (deepCopy (default dict .probe))) }}
 {{- end }}
