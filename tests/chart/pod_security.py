@@ -62,17 +62,27 @@ def _ports(spec: Spec) -> Iterator[Spec]:
 def _handlers(spec: Spec) -> Iterator[Spec]:
     for each in containers(spec):
         probes = [each.get(f"{kind}Probe", {}) for kind in ("startup", "liveness", "readiness")]
-        yield from (handler for part in (*probes, *each.get("lifecycle", {}).values()) for handler in part.values() if isinstance(handler, dict))
+        yield from (
+            handler
+            for part in (*probes, *each.get("lifecycle", {}).values())
+            for handler in part.values()
+            if isinstance(handler, dict)
+        )
 
 
 def _seccomp(spec: Spec) -> bool:
-    kinds = [(profile or {}).get("type") if isinstance(profile, dict | None) else None for profile in _effective(spec, "seccompProfile")]
+    kinds = [
+        (profile or {}).get("type") if isinstance(profile, dict | None) else None
+        for profile in _effective(spec, "seccompProfile")
+    ]
     return all(kind in ("RuntimeDefault", "Localhost") for kind in kinds)
 
 
 def _selinux(spec: Spec) -> bool:
     options = [context.get("seLinuxOptions", {}) for context in _contexts(spec)]
-    return all(not ({"user", "role"} & each.keys()) and each.get("type", "container_t") in _SELINUX_TYPES for each in options)
+    return all(
+        not ({"user", "role"} & each.keys()) and each.get("type", "container_t") in _SELINUX_TYPES for each in options
+    )
 
 
 def _apparmor(spec: Spec) -> bool:
@@ -81,21 +91,27 @@ def _apparmor(spec: Spec) -> bool:
 
 
 CONTROLS: Mapping[str, Callable[[Spec], bool]] = {
-    "HostProcess": lambda spec: not any(context.get("windowsOptions", {}).get("hostProcess") for context in _contexts(spec)),
+    "HostProcess": lambda spec: (
+        not any(context.get("windowsOptions", {}).get("hostProcess") for context in _contexts(spec))
+    ),
     "Host Namespaces": lambda spec: not any(spec.get(key) for key in ("hostNetwork", "hostPID", "hostIPC")),
     "Privileged Containers": lambda spec: not any(_context(each).get("privileged") for each in containers(spec)),
     "Host Ports": lambda spec: not any(port.get("hostPort") for port in _ports(spec)),
     "Host Probes / Lifecycle Hooks": lambda spec: not any(handler.get("host") for handler in _handlers(spec)),
     "AppArmor": _apparmor,
     "SELinux": _selinux,
-    "/proc Mount Type": lambda spec: all(_context(each).get("procMount", "Default") == "Default" for each in containers(spec)),
+    "/proc Mount Type": lambda spec: all(
+        _context(each).get("procMount", "Default") == "Default" for each in containers(spec)
+    ),
     "Sysctls": lambda spec: all(each["name"] in _SYSCTLS for each in _context(spec).get("sysctls", [])),
     "Volume Types": lambda spec: all(volume.keys() - {"name"} <= _VOLUMES for volume in spec.get("volumes", [])),
-    "Privilege Escalation": lambda spec: all(_context(each).get("allowPrivilegeEscalation") is False for each in containers(spec)),
+    "Privilege Escalation": lambda spec: all(
+        _context(each).get("allowPrivilegeEscalation") is False for each in containers(spec)
+    ),
     "Running as Non-root": lambda spec: all(value is True for value in _effective(spec, "runAsNonRoot")),
     "Running as Non-root user": lambda spec: all(context.get("runAsUser") != 0 for context in _contexts(spec)),
     "Seccomp": _seccomp,
     "Capabilities dropped": lambda spec: all("ALL" in dropped for dropped in _capabilities(spec, "drop")),
     "Capabilities added": lambda spec: all(set(added) <= {"NET_BIND_SERVICE"} for added in _capabilities(spec, "add")),
 }
-"""The controls of *restricted*, by the names that the documentation gives them; what is stricter there than in *baseline* stands in its place."""
+"""The controls by their names in the documentation; what *restricted* says of one goes before *baseline*."""

@@ -49,7 +49,9 @@ IN_TWO = _own("a") | _own("b") | _work("a") | _work("b")
     [
         pytest.param({}, CLUSTER | LEASE, id="by default"),
         pytest.param(ALONE, CLUSTER, id="without a Lease"),
-        pytest.param({"settings": {"secretName": "other"}}, NAMESPACES | _work(ALL, "other") | LEASE, id="other Secret"),
+        pytest.param(
+            {"settings": {"secretName": "other"}}, NAMESPACES | _work(ALL, "other") | LEASE, id="other Secret"
+        ),
         pytest.param(
             {"rbac": {"attachToServiceAccounts": True}}, CLUSTER | LEASE | ATTACH, id="attaching to ServiceAccounts"
         ),
@@ -77,14 +79,18 @@ IN_TWO = _own("a") | _own("b") | _work("a") | _work("b")
             id="two namespaces, attaching",
         ),
         pytest.param(
-            {"settings": TWO | IDENTITY}, IN_TWO | LEASE | _identity("a") | _identity("b"), id="two namespaces, identity"
+            {"settings": TWO | IDENTITY},
+            IN_TWO | LEASE | _identity("a") | _identity("b"),
+            id="two namespaces, identity",
         ),
         pytest.param(
             {"settings": TWO | IDENTITY, "rbac": {"serviceAccountIdentity": {"names": ["p"], "namespaces": ["b"]}}},
             IN_TWO | LEASE | _identity("b", "p"),
             id="two namespaces, identity in one",
         ),
-        pytest.param({"settings": {"watchNamespaces": [NAMESPACE]}}, _own(NAMESPACE) | _work(NAMESPACE) | LEASE, id="its own"),
+        pytest.param(
+            {"settings": {"watchNamespaces": [NAMESPACE]}}, _own(NAMESPACE) | _work(NAMESPACE) | LEASE, id="its own"
+        ),
         pytest.param({"rbac": {"create": False}}, set(), id="given by somebody else"),
     ],
 )
@@ -114,7 +120,9 @@ def test_the_namespaced_mode_has_nothing_cluster_wide(helms: Helms, more: Mappin
 
 def test_no_right_is_a_wildcard(helms: Helms) -> None:
     """Nothing is granted by `*`."""
-    for rendering in (helms.render(with_role(settings=settings, cleanup={"onUninstall": True})) for settings in ({}, TWO)):
+    for rendering in (
+        helms.render(with_role(settings=settings, cleanup={"onUninstall": True})) for settings in ({}, TWO)
+    ):
         for role in (*rendering.all("ClusterRole"), *rendering.all("Role")):
             assert "*" not in str(role["rules"])
 

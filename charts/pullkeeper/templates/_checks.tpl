@@ -121,8 +121,8 @@ public\.ecr\.aws|ecr-public\.aws\.com|
 {{- end }}
 {{- end }}
 {{- include "pullkeeper.nameProblem" (dict "where" "settings.secretName" "found" $settings.secretName "what" "Secret") }}
-{{- with $settings.clusterName }}
-{{- include "pullkeeper.formProblem" (dict "where" "settings.clusterName" "found" . "form" "[A-Za-z0-9._-]{1,40}" "expected" "a name of letters, digits and ._-, at most 40") }}
+{{- if kindIs "string" $settings.clusterName }}
+{{- include "pullkeeper.formProblem" (dict "where" "settings.clusterName" "found" $settings.clusterName "form" "[A-Za-z0-9._-]{1,40}" "expected" "a name of letters, digits and ._-, at most 40") }}
 {{- end }}
 {{- range $index, $host := $settings.registries }}
 {{- include "pullkeeper.hostProblem" (dict "where" (printf "settings.registries[%d]" $index) "found" $host) }}
@@ -132,8 +132,9 @@ public\.ecr\.aws|ecr-public\.aws\.com|
 {{- end }}
 {{- $bounds := dict "refreshWindow" (list 0 7200 "at most 2h") "maxAge" (list 10 43200 "from 10s to 12h") "auditInterval" (list 1 86400 "from 1s to 24h") "leaseDuration" (list 3 300 "from 3s to 5m") }}
 {{- range $key, $bound := $bounds }}
-{{- with get $settings $key }}
-{{- include "pullkeeper.durationProblem" (dict "where" (print "settings." $key) "found" . "low" (index $bound 0) "high" (index $bound 1) "words" (index $bound 2)) }}
+{{- $duration := get $settings $key }}
+{{- if and (hasKey $settings $key) (kindIs "string" $duration) }}
+{{- include "pullkeeper.durationProblem" (dict "where" (print "settings." $key) "found" $duration "low" (index $bound 0) "high" (index $bound 1) "words" (index $bound 2)) }}
 {{- end }}
 {{- end }}
 {{- range $index, $grant := $settings.roles }}
@@ -172,7 +173,7 @@ public\.ecr\.aws|ecr-public\.aws\.com|
 {{- range $unit, $length := dict "h" 3600 "m" 60 "s" 1 }}
 {{- $seconds = add $seconds (mul $length (regexFind (printf "[0-9]+%s" $unit) $.found | trimSuffix $unit | int)) }}
 {{- end }}
-{{- if not (and (regexMatch "^(?:[0-9]{1,6}h)?(?:[0-9]{1,6}m)?(?:[0-9]{1,6}s)?$" .found) (ge $seconds .low) (le $seconds .high)) }}
+{{- if not (and .found (regexMatch "^(?:[0-9]{1,6}h)?(?:[0-9]{1,6}m)?(?:[0-9]{1,6}s)?$" .found) (ge $seconds .low) (le $seconds .high)) }}
 {{- include "pullkeeper.problem" (merge (dict "expected" (print "a duration such as \"90s\", \"10m\" or \"1h30m\", " .words)) .) }}
 {{- end }}
 {{- end }}
