@@ -1,0 +1,226 @@
+{{- /*
+What values.schema.json cannot say in a line that one understands: forms, and values that do not go together. Each check prints one line for
+a problem, and nothing otherwise; validate.yaml shows them all at once. The forms are those of controller/core.
+*/ -}}
+{{- define "pullkeeper.problems" -}}
+{{ include "pullkeeper.replicaProblems" . }}
+{{ include "pullkeeper.nameProblems" . }}
+{{ include "pullkeeper.imageProblems" . }}
+{{ include "pullkeeper.awsProblems" . }}
+{{ include "pullkeeper.settingsProblems" . }}
+{{ include "pullkeeper.rightsProblems" . }}
+{{ include "pullkeeper.podProblems" . }}
+{{ include "pullkeeper.monitorProblems" . }}
+{{- end }}
+
+{{- /* A problem: a dict of where, found, expected. */ -}}
+{{- define "pullkeeper.problem" }}
+{{ .where }}: found {{ if or (kindIs "invalid" .found) (eq (toString .found) "") }}nothing{{ else if kindIs "string" .found }}{{ quote .found }}{{ else }}{{ .found }}{{ end }}, expected {{ .expected }}
+{{- end }}
+
+{{- /* A text that has to have a form, matched whole: a dict of where, found, form, expected, and perhaps longest. */ -}}
+{{- define "pullkeeper.formProblem" }}
+{{- if or (not (regexMatch (printf "^(?:%s)$" .form) .found)) (gt (len .found) (int (default 2048 .longest))) }}
+{{- include "pullkeeper.problem" . }}
+{{- end }}
+{{- end }}
+
+{{- define "pullkeeper.labelForm" }}[a-z0-9](?:[-a-z0-9]*[a-z0-9])?{{ end }}
+{{- define "pullkeeper.roleForm" }}arn:aws(?:-[a-z]+)*:iam::[0-9]{12}:role/(?:[!-~]{1,510}/)?[A-Za-z0-9+=,.@_-]{1,64}{{ end }}
+{{- define "pullkeeper.hostForm" -}}
+public\.ecr\.aws|ecr-public\.aws\.com|
+{{- `[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.[a-zA-Z0-9][a-zA-Z0-9_-]*\.(?:amazonaws\.(?:com(?:\.cn)?|eu)|on\.(?:aws|amazonwebservices\.com\.cn)` -}}
+|sc2s\.sgov\.gov|c2s\.ic\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)
+{{- end }}
+
+{{- /* The name of a Namespace, or of what is named like one: a dict of where, found, what. */ -}}
+{{- define "pullkeeper.labelProblem" }}
+{{- $expected := printf "a %s's name: lower case letters, digits and '-', at most 63" .what }}
+{{- include "pullkeeper.formProblem" (dict "where" .where "found" .found "form" (include "pullkeeper.labelForm" .) "longest" 63 "expected" $expected) }}
+{{- end }}
+
+{{- /* The name of a Secret or ServiceAccount: a dict of where, found, what. */ -}}
+{{- define "pullkeeper.nameProblem" }}
+{{- $label := include "pullkeeper.labelForm" . }}
+{{- $expected := printf "a %s's name: lower case letters, digits, '-' and '.', at most 253" .what }}
+{{- include "pullkeeper.formProblem" (dict "where" .where "found" .found "form" (printf "%s(?:\\.%s)*" $label $label) "longest" 253 "expected" $expected) }}
+{{- end }}
+
+{{- define "pullkeeper.replicaProblems" }}
+{{- if not .Values.leaderElection }}
+{{- if gt (int .Values.replicas) 1 }}
+{{- include "pullkeeper.problem" (dict "where" "replicas" "found" .Values.replicas "expected" "1 where leaderElection is false: set leaderElection=true, or replicas=1") }}
+{{- end }}
+{{- if eq (toString (get (default dict .Values.deploymentStrategy) "type")) "RollingUpdate" }}
+{{- include "pullkeeper.problem" (dict "where" "deploymentStrategy.type" "found" "RollingUpdate" "expected" "Recreate where leaderElection is false, for the old and the new controller must not overlap") }}
+{{- end }}
+{{- end }}
+{{- $budget := .Values.podDisruptionBudget }}
+{{- if and $budget.enabled (eq (toString $budget.minAvailable) "") (eq (toString $budget.maxUnavailable) "") }}
+{{- include "pullkeeper.problem" (dict "where" "podDisruptionBudget.maxUnavailable" "expected" "a number or a percentage, here or in minAvailable") }}
+{{- end }}
+{{- end }}
+
+{{- define "pullkeeper.nameProblems" }}
+{{- range $key := list "nameOverride" "fullnameOverride" "namespaceOverride" }}
+{{- with get $.Values $key }}
+{{- include "pullkeeper.labelProblem" (dict "where" $key "found" . "what" (ternary "Namespace" "Service" (eq $key "namespaceOverride"))) }}
+{{- end }}
+{{- end }}
+{{- with .Values.serviceAccount.name }}
+{{- include "pullkeeper.nameProblem" (dict "where" "serviceAccount.name" "found" . "what" "ServiceAccount") }}
+{{- end }}
+{{- if not (or .Values.serviceAccount.create .Values.serviceAccount.name) }}
+{{- include "pullkeeper.problem" (dict "where" "serviceAccount.name" "expected" "the name of the ServiceAccount to use, where serviceAccount.create is false") }}
+{{- end }}
+{{- end }}
+
+{{- define "pullkeeper.imageProblems" }}
+{{- $form := `[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\.[a-z0-9-]+)*(?::[0-9]+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*` }}
+{{- include "pullkeeper.formProblem" (dict "where" "image.repository" "found" .Values.image.repository "form" $form "expected" "HOST/PATH in lower case, without tag and digest, which have values of their own") }}
+{{- with .Values.image.tag }}
+{{- include "pullkeeper.formProblem" (dict "where" "image.tag" "found" . "form" "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}" "expected" "a tag: letters, digits and ._-, at most 128") }}
+{{- end }}
+{{- with .Values.image.digest }}
+{{- include "pullkeeper.formProblem" (dict "where" "image.digest" "found" . "form" "sha256:[0-9a-f]{64}" "expected" "\"sha256:\" and 64 hexadecimal digits") }}
+{{- end }}
+{{- end }}
+
+{{- define "pullkeeper.awsProblems" }}
+{{- $aws := .Values.aws }}
+{{- $role := "\"arn:PARTITION:iam::ACCOUNT:role/NAME\"" }}
+{{- if eq $aws.credentials "irsa" | and (not .Values.serviceAccount.create) }}
+{{- with $aws.roleArn }}
+{{- include "pullkeeper.problem" (dict "where" "aws.roleArn" "found" . "expected" "nothing where serviceAccount.create is false: annotate that ServiceAccount with eks.amazonaws.com/role-arn yourself") }}
+{{- end }}
+{{- else if has $aws.credentials (list "webIdentity" "irsa") }}
+{{- $expected := printf "the controller's IAM role, %s, which aws.credentials=%s needs" $role $aws.credentials }}
+{{- include "pullkeeper.formProblem" (dict "where" "aws.roleArn" "found" $aws.roleArn "form" (include "pullkeeper.roleForm" .) "expected" $expected) }}
+{{- else if $aws.roleArn }}
+{{- include "pullkeeper.problem" (dict "where" "aws.roleArn" "found" $aws.roleArn "expected" (printf "nothing where aws.credentials=%s, for it names the role itself" $aws.credentials)) }}
+{{- end }}
+{{- if eq $aws.credentials "secret" }}
+{{- include "pullkeeper.nameProblem" (dict "where" "aws.existingSecret" "found" $aws.existingSecret "what" "Secret") }}
+{{- else if $aws.existingSecret }}
+{{- include "pullkeeper.problem" (dict "where" "aws.existingSecret" "found" $aws.existingSecret "expected" (printf "nothing where aws.credentials=%s: set aws.credentials=secret to use it" $aws.credentials)) }}
+{{- end }}
+{{- with $aws.region }}
+{{- include "pullkeeper.formProblem" (dict "where" "aws.region" "found" . "form" "[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}" "expected" "a region such as \"eu-west-1\"") }}
+{{- end }}
+{{- if and (eq $aws.credentials "webIdentity") (not $aws.audience) }}
+{{- include "pullkeeper.problem" (dict "where" "aws.audience" "expected" "an audience that the IAM OIDC provider knows, such as \"sts.amazonaws.com\"") }}
+{{- end }}
+{{- end }}
+
+{{- define "pullkeeper.settingsProblems" }}
+{{- $settings := .Values.settings }}
+{{- $derived := dict "leaderElection" "leaderElection, beside settings" "leaseName" "fullnameOverride" "leaseNamespace" "namespaceOverride" "allowNodeRole" "aws.credentials=nodeRole" "httpHost" "nothing: the probes and Prometheus need every address of the pod" }}
+{{- range $key, $instead := $derived }}
+{{- if hasKey $settings $key }}
+{{- include "pullkeeper.problem" (dict "where" (print "settings." $key) "found" (get $settings $key) "expected" (print "nothing, for the chart sets it; use " $instead)) }}
+{{- end }}
+{{- end }}
+{{- include "pullkeeper.nameProblem" (dict "where" "settings.secretName" "found" $settings.secretName "what" "Secret") }}
+{{- if kindIs "string" $settings.clusterName }}
+{{- include "pullkeeper.formProblem" (dict "where" "settings.clusterName" "found" $settings.clusterName "form" "[A-Za-z0-9._-]{1,40}" "expected" "a name of letters, digits and ._-, at most 40") }}
+{{- end }}
+{{- range $index, $host := $settings.registries }}
+{{- include "pullkeeper.hostProblem" (dict "where" (printf "settings.registries[%d]" $index) "found" $host) }}
+{{- end }}
+{{- range $index, $name := $settings.watchNamespaces }}
+{{- include "pullkeeper.labelProblem" (dict "where" (printf "settings.watchNamespaces[%d]" $index) "found" $name "what" "Namespace") }}
+{{- end }}
+{{- $bounds := dict "refreshWindow" (list 0 7200 "at most 2h") "maxAge" (list 10 43200 "from 10s to 12h") "auditInterval" (list 1 86400 "from 1s to 24h") "leaseDuration" (list 3 300 "from 3s to 5m") }}
+{{- range $key, $bound := $bounds }}
+{{- $duration := get $settings $key }}
+{{- if and (hasKey $settings $key) (kindIs "string" $duration) }}
+{{- include "pullkeeper.durationProblem" (dict "where" (print "settings." $key) "found" $duration "low" (index $bound 0) "high" (index $bound 1) "words" (index $bound 2)) }}
+{{- end }}
+{{- end }}
+{{- range $index, $grant := $settings.roles }}
+{{- $where := printf "settings.roles[%d]" $index }}
+{{- include "pullkeeper.grantedRoleProblem" (dict "where" (print $where ".role") "found" (default "" $grant.role)) }}
+{{- include "pullkeeper.matcherProblem" (dict "where" $where "given" $grant) }}
+{{- end }}
+{{- range $key := list "serviceAccountIdentity" "optIn" }}
+{{- with get $settings $key }}
+{{- include "pullkeeper.matcherProblem" (dict "where" (print "settings." $key) "given" .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "pullkeeper.hostProblem" }}
+{{- $form := include "pullkeeper.hostForm" . }}
+{{- $plain := .found | trim | lower | trimPrefix "https://" | trimPrefix "http://" | regexFind "^[^/:]*" }}
+{{- $advice := "\"ACCOUNT.dkr.ecr.REGION.amazonaws.com\" (or its form in another partition) or \"public.ecr.aws\"" }}
+{{- if and (ne $plain .found) (regexMatch (printf "^(?:%s)$" $form) $plain) }}{{ $advice = printf "only the host, in lower case: %q" $plain }}{{ end }}
+{{- include "pullkeeper.formProblem" (dict "where" .where "found" .found "form" $form "expected" $advice) }}
+{{- end }}
+
+{{- define "pullkeeper.grantedRoleProblem" }}
+{{- $form := printf "%s|arn:aws[a-z-]*:iam::[0-9*]{1,12}:role/[!-~]*[*][!-~]*|arn:aws[a-z-]*:iam::[0-9]*[*][0-9*]*:role/[!-~]+" (include "pullkeeper.roleForm" .) }}
+{{- include "pullkeeper.formProblem" (dict "where" .where "found" .found "form" $form "expected" "\"arn:PARTITION:iam::ACCOUNT:role/NAME\", in which * stands for anything") }}
+{{- end }}
+
+{{- define "pullkeeper.matcherProblem" }}
+{{- if not (or (hasKey .given "namespaces") (hasKey .given "namespaceSelector")) }}
+{{- include "pullkeeper.problem" (dict "where" .where "expected" "`namespaces` (name patterns), `namespaceSelector`, or both") }}
+{{- end }}
+{{- end }}
+
+{{- define "pullkeeper.durationProblem" }}
+{{- $seconds := 0 }}
+{{- range $unit, $length := dict "h" 3600 "m" 60 "s" 1 }}
+{{- $seconds = add $seconds (mul $length (regexFind (printf "[0-9]+%s" $unit) $.found | trimSuffix $unit | int)) }}
+{{- end }}
+{{- if not (and .found (regexMatch "^(?:[0-9]{1,6}h)?(?:[0-9]{1,6}m)?(?:[0-9]{1,6}s)?$" .found) (ge $seconds .low) (le $seconds .high)) }}
+{{- include "pullkeeper.problem" (merge (dict "expected" (print "a duration such as \"90s\", \"10m\" or \"1h30m\", " .words)) .) }}
+{{- end }}
+{{- end }}
+
+{{- define "pullkeeper.rightsProblems" }}
+{{- $identity := .Values.rbac.serviceAccountIdentity }}
+{{- range $index, $name := $identity.names }}
+{{- include "pullkeeper.nameProblem" (dict "where" (printf "rbac.serviceAccountIdentity.names[%d]" $index) "found" $name "what" "ServiceAccount") }}
+{{- end }}
+{{- $watched := default list .Values.settings.watchNamespaces }}
+{{- range $index, $name := $identity.namespaces }}
+{{- $where := printf "rbac.serviceAccountIdentity.namespaces[%d]" $index }}
+{{- include "pullkeeper.labelProblem" (dict "where" $where "found" $name "what" "Namespace") }}
+{{- if and $watched (not (has $name $watched)) }}
+{{- include "pullkeeper.problem" (dict "where" $where "found" $name "expected" (print "one of settings.watchNamespaces: " (join ", " $watched))) }}
+{{- end }}
+{{- end }}
+{{- if and .Values.cleanup.onUninstall (not .Values.rbac.create) }}
+{{- include "pullkeeper.problem" (dict "where" "cleanup.onUninstall" "found" true "expected" "false where rbac.create is false, for its Job has rights of its own") }}
+{{- end }}
+{{- end }}
+
+{{- define "pullkeeper.podProblems" }}
+{{- $own := list }}
+{{- range include "pullkeeper.awsEnv" . | fromYamlArray }}{{ $own = append $own .name }}{{ end }}
+{{- range $index, $variable := .Values.extraEnv }}
+{{- $where := printf "extraEnv[%d].name" $index }}
+{{- if hasPrefix "PULLKEEPER_" $variable.name }}
+{{- include "pullkeeper.problem" (dict "where" $where "found" $variable.name "expected" "another variable: settings are set under `settings`, so that rights and probes fit them") }}
+{{- else if has $variable.name $own }}
+{{- include "pullkeeper.problem" (dict "where" $where "found" $variable.name "expected" "another variable, for the chart sets this one from aws.*; or aws.credentials=custom") }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "pullkeeper.monitorProblems" }}
+{{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled }}
+{{- include "pullkeeper.problem" (dict "where" "podMonitor.enabled" "found" true "expected" "false where serviceMonitor.enabled is true, or every series is there twice") }}
+{{- end }}
+{{- if and .Values.serviceMonitor.enabled (not .Values.service.enabled) }}
+{{- include "pullkeeper.problem" (dict "where" "serviceMonitor.enabled" "found" true "expected" "false where service.enabled is false: set podMonitor.enabled=true instead") }}
+{{- end }}
+{{- range $monitor := list "serviceMonitor" "podMonitor" }}
+{{- range $key := list "interval" "scrapeTimeout" }}
+{{- with get (get $.Values $monitor) $key }}
+{{- include "pullkeeper.formProblem" (dict "where" (printf "%s.%s" $monitor $key) "found" . "form" "(?:[0-9]+h)?(?:[0-9]+m)?(?:[0-9]+s)?" "expected" "a duration such as \"30s\" or \"1m\"") }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,64 @@
+{{- define "pullkeeper.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- /* The name of every object; 50 characters leave room for the longest suffix. */ -}}
+{{- define "pullkeeper.fullname" -}}
+{{- $name := include "pullkeeper.name" . }}
+{{- $both := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
+{{- default $both .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "pullkeeper.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride }}
+{{- end }}
+
+{{- define "pullkeeper.serviceAccountName" -}}
+{{- default (ternary (include "pullkeeper.fullname" .) "default" .Values.serviceAccount.create) .Values.serviceAccount.name }}
+{{- end }}
+
+{{- define "pullkeeper.image" -}}
+{{- $version := printf ":%s" (default .Chart.AppVersion .Values.image.tag) }}
+{{- printf "%s%s" .Values.image.repository (ternary $version (printf "@%s" .Values.image.digest) (empty .Values.image.digest)) }}
+{{- end }}
+
+{{- define "pullkeeper.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "pullkeeper.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: controller
+{{- end }}
+
+{{- /* Labels of a pod: without the chart's version, which would restart it for nothing. A list as below. */ -}}
+{{- define "pullkeeper.podLabels" -}}
+{{- $labels := omit (include "pullkeeper.labels" . | fromYaml) "helm.sh/chart" }}
+{{- toYaml (mergeOverwrite (deepCopy (default dict (index . 0).Values.podLabels)) $labels) }}
+{{- end }}
+
+{{- /* Labels of an object. A list of the root and, beside the controller itself, the component: "test", "cleanup". */ -}}
+{{- define "pullkeeper.labels" -}}
+{{- $root := index . 0 }}
+{{- $own := include "pullkeeper.selectorLabels" $root | fromYaml }}
+{{- $_ := set $own "app.kubernetes.io/version" $root.Chart.AppVersion }}
+{{- $_ := set $own "app.kubernetes.io/managed-by" $root.Release.Service }}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") }}
+{{- if gt (len .) 1 }}{{ $_ := set $own "app.kubernetes.io/component" (index . 1) }}{{ end }}
+{{- toYaml (mergeOverwrite (deepCopy (default dict $root.Values.commonLabels)) $own) }}
+{{- end }}
+
+{{- /* The metadata of an object. A dict of root, name, and as needed namespace, component, labels, annotations; "cluster" for one without a namespace. */ -}}
+{{- define "pullkeeper.metadata" -}}
+{{- $root := .root }}
+{{- $labels := include "pullkeeper.labels" (compact (list $root .component)) | fromYaml }}
+{{- $annotations := mergeOverwrite (deepCopy (default dict $root.Values.commonAnnotations)) (deepCopy (default dict .annotations)) -}}
+metadata:
+  name: {{ .name }}
+  {{- if not .cluster }}
+  namespace: {{ default (include "pullkeeper.namespace" $root) .namespace }}
+  {{- end }}
+  labels:
+    {{- toYaml (mergeOverwrite (deepCopy (default dict .labels)) $labels) | nindent 4 }}
+  {{- with $annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}

@@ -1,0 +1,104 @@
+{{- /* What all pods of the chart share, beside their container. */ -}}
+{{- define "pullkeeper.podCommons" -}}
+enableServiceLinks: false
+securityContext:
+  {{- toYaml .Values.podSecurityContext | nindent 2 }}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- /* What all containers of the chart share. */ -}}
+{{- define "pullkeeper.containerCommons" -}}
+image: {{ include "pullkeeper.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+command: [pullkeeper]
+securityContext:
+  {{- toYaml .Values.securityContext | nindent 2 }}
+{{- with .Values.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- /* Environment and mounts of a container that calls AWS. */ -}}
+{{- define "pullkeeper.awsContainer" -}}
+{{- $env := concat (include "pullkeeper.awsEnv" . | fromYamlArray) (default list .Values.extraEnv) }}
+{{- with $env }}
+env:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.extraEnvFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+volumeMounts:
+  - name: settings
+    mountPath: /etc/pullkeeper
+    readOnly: true
+  {{- if eq .Values.aws.credentials "webIdentity" }}
+  - name: aws-token
+    mountPath: /var/run/secrets/pullkeeper.dev/aws
+    readOnly: true
+  {{- end }}
+  {{- with .Values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{- define "pullkeeper.awsEnv" -}}
+{{- with .Values.aws.region }}
+- name: AWS_REGION
+  value: {{ . | quote }}
+{{- end }}
+{{- if eq .Values.aws.credentials "webIdentity" }}
+- name: AWS_ROLE_ARN
+  value: {{ .Values.aws.roleArn | quote }}
+- name: AWS_WEB_IDENTITY_TOKEN_FILE
+  value: /var/run/secrets/pullkeeper.dev/aws/token
+- name: AWS_ROLE_SESSION_NAME
+  value: pullkeeper
+{{- else if eq .Values.aws.credentials "secret" }}
+{{- range $variable := list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" "AWS_SESSION_TOKEN" }}
+- name: {{ $variable }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $.Values.aws.existingSecret | quote }}
+      key: {{ $variable }}
+      optional: {{ eq $variable "AWS_SESSION_TOKEN" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Volumes of a pod whose container calls AWS. The ConfigMap is mounted whole: a subPath would never see a change. */ -}}
+{{- define "pullkeeper.awsVolumes" -}}
+volumes:
+  - name: settings
+    configMap:
+      name: {{ include "pullkeeper.fullname" . }}
+  {{- if eq .Values.aws.credentials "webIdentity" }}
+  - name: aws-token
+    projected:
+      sources:
+        - serviceAccountToken:
+            audience: {{ .Values.aws.audience | quote }}
+            expirationSeconds: 3600
+            path: token
+  {{- end }}
+  {{- with .Values.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{- define "pullkeeper.probe" -}}
+{{- toYaml (mergeOverwrite (dict "httpGet" (dict "path" .path "port" "http")) (deepCopy (default dict .probe))) }}
+{{- end }}

@@ -1,0 +1,17 @@
+"""Both Helms, once for all tests of the chart."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.chart.helm import CI_VALUES, Helms, ci_values
+from tests.chart.tools import find
+
+
+@pytest.fixture(scope="session")
+def helms() -> Iterator[Helms]:
+    """Give both Helms, which begin to render ci/ at once."""
+    both = Helms(find())
+    both.prepare(ci_values(path) for path in CI_VALUES)
+    yield both
+    both.close()

@@ -1,0 +1,184 @@
+"""What holds for every rendering: by both Helms, for every Kubernetes version, under Pod Security restricted."""
+
+import copy
+import functools
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+
+from tests.chart import pod_security
+from tests.chart.helm import CHART, CI_VALUES, Helms, Object, Rendering, ci_values, with_role
+
+VERSIONS = [f"1.{minor}" for minor in range(29, 38)]
+CUSTOM = {"ServiceMonitor": "monitoring.coreos.com/v1", "PodMonitor": "monitoring.coreos.com/v1"}
+"""Kinds that no Kubernetes version knows: their form is asserted by hand."""
+
+
+@pytest.fixture(params=CI_VALUES, ids=lambda path: path.stem)
+def values(request: pytest.FixtureRequest) -> Path:
+    """Give one of the values files in ci/."""
+    path: Path = request.param
+    return path
+
+
+@pytest.fixture
+def rendering(helms: Helms, values: Path) -> Rendering:
+    """Render it, by both Helms alike."""
+    return helms.render(ci_values(values))
+
+
+@pytest.fixture(scope="session")
+def validate() -> Iterator[Callable[[Object, str], None]]:
+    """Give kubernetes-validate, which reads its megabytes of schemas anew for each object unless they are kept."""
+    with pytest.MonkeyPatch.context() as patch:
+        utils = kubernetes_validate.utils
+        patch.setattr(utils, "schema_contents", functools.cache(utils.schema_contents))
+        yield lambda each, version: kubernetes_validate.validate(each, version, strict=True)
+
+
+def pods(rendering: Rendering) -> Iterator[tuple[str, Object]]:
+    """Give the spec of every pod that comes of a rendering, by what it belongs to."""
+    for each in rendering.objects:
+        if each["kind"] == "Pod":
+            yield f"Pod {each['metadata']['name']}", each["spec"]
+        elif "template" in each.get("spec", {}):
+            yield f"{each['kind']} {each['metadata']['name']}", each["spec"]["template"]["spec"]
+
+
+def test_both_helms_lint_it(helms: Helms, values: Path) -> None:
+    """Neither Helm has anything to say against the chart, warnings included."""
+    for name, answer in helms.lint(values).items():
+        assert answer.status == 0, f"{name}: {answer.output}{answer.errors}"
+        assert "0 chart(s) failed" in answer.output
+
+
+def test_every_kubernetes_version_takes_it(rendering: Rendering, validate: Callable[[Object, str], None]) -> None:
+    """From 1.29 to 1.37 every object is valid, and no field is one that the version does not know."""
+    for each in rendering.objects:
+        if each["kind"] in CUSTOM:
+            assert each["apiVersion"] == CUSTOM[each["kind"]]
+        else:
+            for version in VERSIONS:
+                validate(each, version)
+
+
+def test_the_validation_finds_a_typing_error(helms: Helms, validate: Callable[[Object, str], None]) -> None:
+    """A field that is misspelt is found in the oldest and in the newest version."""
+    deployment = copy.deepcopy(dict(helms.render(with_role()).one("Deployment")))
+    deployment["spec"]["template"]["spec"]["enableServiceLink"] = False
+    for version in (VERSIONS[0], VERSIONS[-1]):
+        with pytest.raises(kubernetes_validate.ValidationError, match="enableServiceLink"):
+            validate(deployment, version)
+
+
+def test_every_pod_passes_restricted(rendering: Rendering) -> None:
+    """No pod of the chart violates a control of Pod Security restricted; the controller's is among them."""
+    found = {name: pod_security.violations(spec) for name, spec in pods(rendering)}
+    assert any(name.startswith("Deployment") for name in found)
+    assert [name for name, violated in found.items() if violated] == [], found
+
+
+def test_every_container_has_a_read_only_root(rendering: Rendering) -> None:
+    """Beyond what restricted asks for, nothing can be written to."""
+    for name, spec in pods(rendering):
+        for container in pod_security.containers(spec):
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True, name
+
+
+def test_every_object_can_be_told_apart(rendering: Rendering) -> None:
+    """No two objects of a release share kind, namespace and name, or one would overwrite the other."""
+    names = [(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in rendering.objects]
+    assert len(names) == len(set(names))
+
+
+def test_every_object_bears_the_recommended_labels(rendering: Rendering) -> None:
+    """Whoever finds one of the objects can tell what it belongs to."""
+    for each in rendering.objects:
+        if not each["metadata"]["name"].endswith("-extra"):
+            labels = each["metadata"]["labels"]
+            assert {
+                f"app.kubernetes.io/{key}" for key in ("name", "instance", "version", "managed-by")
+            } <= labels.keys()
+
+
+def test_yamllint_is_content(helms: Helms, tmp_path: Path) -> None:
+    """The chart's own YAML and what both Helms make of it are clean."""
+    for path in CI_VALUES:
+        (tmp_path / path.name).write_text(helms.render(ci_values(path)).text)
+    own = [CHART / "Chart.yaml", CHART / "values.yaml", CHART / "ci"]
+    assert _yamllint("tests/chart/yamllint.yaml", *own) == ""
+    assert _yamllint("tests/chart/yamllint-rendered.yaml", tmp_path) == ""
+
+
+def _yamllint(config: str, *paths: Path) -> str:
+    command = [sys.executable, "-m", "yamllint", "--strict", "-f", "parsable", "-c", config, *map(str, paths)]
+    result = subprocess.run(command, cwd=CHART.parents[1], capture_output=True, text=True, check=False)
+    assert result.returncode in (0, 1, 2), result.stderr
+    return result.stdout + result.stderr
+
+
+def _set(part: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    """Give a change of a pod spec: the path's last key is set to the value."""
+
+    def change(spec: dict[str, Any]) -> None:
+        *path, last = part.split(".")
+        inner: Any = spec
+        for key in path:
+            inner = inner[int(key)] if key.isdigit() else inner.setdefault(key, {})
+        inner[last] = value
+
+    return change
+
+
+MUTANTS: list[tuple[str, str, Any]] = [
+    ("HostProcess", "securityContext.windowsOptions", {"hostProcess": True}),
+    ("HostProcess", "containers.0.securityContext.windowsOptions", {"hostProcess": True}),
+    ("Host Namespaces", "hostNetwork", True),
+    ("Host Namespaces", "hostPID", True),
+    ("Host Namespaces", "hostIPC", True),
+    ("Privileged Containers", "containers.0.securityContext.privileged", True),
+    ("Host Ports", "containers.0.ports", [{"containerPort": 8080, "hostPort": 8080}]),
+    ("Host Probes / Lifecycle Hooks", "containers.0.livenessProbe.httpGet.host", "127.0.0.1"),
+    ("Host Probes / Lifecycle Hooks", "containers.0.lifecycle", {"preStop": {"tcpSocket": {"host": "127.0.0.1"}}}),
+    ("AppArmor", "securityContext.appArmorProfile", {"type": "Unconfined"}),
+    ("SELinux", "securityContext.seLinuxOptions", {"type": "spc_t"}),
+    ("SELinux", "containers.0.securityContext.seLinuxOptions", {"role": "system_r"}),
+    ("/proc Mount Type", "containers.0.securityContext.procMount", "Unmasked"),
+    ("Sysctls", "securityContext.sysctls", [{"name": "kernel.msgmax", "value": "1"}]),
+    ("Volume Types", "volumes", [{"name": "host", "hostPath": {"path": "/"}}]),
+    ("Privilege Escalation", "containers.0.securityContext.allowPrivilegeEscalation", True),
+    ("Privilege Escalation", "containers.0.securityContext", {"capabilities": {"drop": ["ALL"]}}),
+    ("Running as Non-root", "containers.0.securityContext.runAsNonRoot", False),
+    ("Running as Non-root", "securityContext.runAsNonRoot", None),
+    ("Running as Non-root user", "containers.0.securityContext.runAsUser", 0),
+    ("Running as Non-root user", "securityContext.runAsUser", 0),
+    ("Seccomp", "securityContext.seccompProfile", None),
+    ("Seccomp", "containers.0.securityContext.seccompProfile", {"type": "Unconfined"}),
+    ("Capabilities dropped", "containers.0.securityContext.capabilities.drop", ["NET_RAW"]),
+    ("Capabilities added", "containers.0.securityContext.capabilities.add", ["SYS_ADMIN"]),
+]
+
+
+@pytest.mark.parametrize(("control", "part", "value"), MUTANTS)
+def test_each_control_of_restricted_can_fail(helms: Helms, control: str, part: str, value: Any) -> None:
+    """A pod that violates one control is found by just that one."""
+    spec = copy.deepcopy(dict(helms.render(with_role()).pod))
+    _set(part, value)(spec)
+    assert pod_security.violations(spec) == [control]
+
+
+def test_each_control_has_a_mutant() -> None:
+    """There is no control in the table that nobody has seen fail."""
+    assert {control for control, _, _ in MUTANTS} == pod_security.CONTROLS.keys()
+
+
+def test_an_init_container_is_looked_at_too(helms: Helms) -> None:
+    """A violation in a container of another sort counts as well."""
+    spec = copy.deepcopy(dict(helms.render(with_role()).pod))
+    spec["initContainers"] = [{"name": "init", "image": "x"}]
+    assert pod_security.violations(spec) == ["Privilege Escalation", "Capabilities dropped"]

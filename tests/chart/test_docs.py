@@ -1,0 +1,133 @@
+"""What the chart says of itself: the README, its notes, and its versions."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.chart import docs
+from tests.chart.helm import CHART, CI_VALUES, REPOSITORY, ROLE, Helms, ci_values, with_role
+
+OURS = "app.kubernetes.io/managed-by=pullkeeper"
+VALUES = (CHART / "values.yaml").read_text()
+
+
+def test_the_readme_has_the_table_of_the_values() -> None:
+    """The table says what values.yaml says; `make chart-docs` writes it anew."""
+    readme = docs.README.read_text()
+    assert readme == docs.written(readme, VALUES)
+
+
+def test_a_changed_comment_is_found() -> None:
+    """The comparison above fails where a comment or a default has changed."""
+    readme = docs.README.read_text()
+    for changed in (VALUES.replace("replicas: 2", "replicas: 3"), VALUES.replace("# Number of", "# How many")):
+        assert docs.written(readme, changed) != readme
+
+
+def _leaves(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}"
+
+
+def test_every_value_is_documented() -> None:
+    """Each value has a comment of its own, or is part of one that has."""
+    documented = [row.path for row in docs.rows(VALUES)]
+    assert len(documented) == len(set(documented))
+    for leaf in _leaves(yaml.safe_load(VALUES)):
+        assert any(leaf == path or leaf.startswith(f"{path}.") for path in documented), leaf
+
+
+def test_a_lost_table_is_an_error() -> None:
+    """Where the marks are gone the generator says so, instead of writing the table somewhere."""
+    with pytest.raises(ValueError, match="put them around the table"):
+        docs.written("# No table", VALUES)
+
+
+def test_the_chart_has_the_controllers_version() -> None:
+    """`appVersion`, and with it the image's tag, is the version of the package."""
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    package = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    assert chart["appVersion"] == package["project"]["version"]
+    assert chart["kubeVersion"] == ">=1.29.0-0"
+
+
+def test_the_readme_names_every_rule_of_the_role(helms: Helms) -> None:
+    """The README's rights are those of the ClusterRole, rule by rule."""
+    readme = docs.README.read_text()
+    for rule in helms.render(with_role()).one("ClusterRole")["rules"]:
+        assert f"{', '.join(rule['resources'])}" in readme
+        assert ", ".join(rule["verbs"]) in readme
+
+
+def test_docs_grant_what_the_chart_grants(helms: Helms) -> None:
+    """docs/rbac.yaml, for those who run from a checkout, is the chart's ClusterRole without a Lease."""
+    documents = yaml.safe_load_all((REPOSITORY / "docs" / "rbac.yaml").read_text())
+    (role,) = (each for each in documents if each["kind"] == "ClusterRole")
+    assert role["rules"] == helms.render(with_role()).one("ClusterRole")["rules"]
+
+
+NOTES: list[tuple[dict[str, Any], list[str]]] = [
+    (
+        with_role(),
+        [
+            "kubectl annotate namespace team-a pullkeeper.dev/enabled=true \\",
+            "pullkeeper.dev/registries=123456789012.dkr.ecr.eu-west-1.amazonaws.com",
+            "kubectl get secret ecr-pull-secret -n team-a",
+            "kubectl get events -n team-a --field-selector reportingComponent=pullkeeper.dev/controller",
+            "helm test pullkeeper -n pullkeeper-system --logs",
+            "system:serviceaccount:pullkeeper-system:pullkeeper with the audience sts.amazonaws.com.",
+            "cleanup.onUninstall=true before, or afterwards:",
+            f"kubectl delete secrets -A --field-selector metadata.name=ecr-pull-secret -l {OURS}",
+        ],
+    ),
+    (
+        with_role(settings={"registries": ["public.ecr.aws"], "secretName": "pull", "watchNamespaces": ["b", "c"]}),
+        [
+            "Pullkeeper 0.1.0 keeps the Secret pull fresh in every namespace that asks for it, of these: b, c.",
+            "kubectl annotate namespace b pullkeeper.dev/enabled=true",
+            "kubectl get secret pull -n b",
+            f"kubectl delete secrets -n NAMESPACE --field-selector metadata.name=pull -l {OURS}",
+        ],
+    ),
+    (
+        {"aws": {"credentials": "podIdentity"}, "cleanup": {"onUninstall": True}},
+        [
+            "aws eks create-pod-identity-association --cluster-name CLUSTER --namespace pullkeeper-system \\",
+            "--service-account pullkeeper --role-arn ARN",
+            "`helm uninstall` deletes these Secrets as well.",
+        ],
+    ),
+    (
+        {"aws": {"credentials": "irsa", "roleArn": ROLE}, "serviceAccount": {"name": "puller"}},
+        ["system:serviceaccount:pullkeeper-system:puller."],
+    ),
+    (
+        {"aws": {"credentials": "nodeRole"}, "rbac": {"create": False}, "serviceAccount": {"name": "puller"}},
+        [
+            "It uses the role of the node, which every other pod of the node could use as well.",
+            "No Roles were made (rbac.create is false): bind the rights that it needs to the ServiceAccount puller.",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "expected"), NOTES)
+def test_the_notes_say_what_to_do_next(helms: Helms, values: dict[str, Any], expected: list[str]) -> None:
+    """After an installation its own names stand in commands that can be copied."""
+    lines = [line.strip() for line in helms.notes(values).splitlines()]
+    assert [line for line in expected if line not in lines] == []
+
+
+@pytest.mark.parametrize("path", CI_VALUES, ids=lambda path: path.stem)
+def test_no_note_is_left_empty(helms: Helms, path: Any) -> None:
+    """Whatever is installed, no template's hole is seen in the notes, and there are no gaps of several lines."""
+    notes = helms.notes(ci_values(path))
+    assert "<no value>" not in notes
+    assert not re.search(r"\n\s*\n\s*\n", notes.strip())

