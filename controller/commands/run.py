@@ -1,5 +1,6 @@
 """`pullkeeper run`: the composition root. It reads the environment, wires everything, and runs it in one TaskGroup."""
 
+import argparse
 import asyncio
 import logging
 import os
@@ -8,24 +9,19 @@ import signal
 import socket
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from controller import handlers
 from controller.commands import logs
+from controller.commands.config import Config, add_config, config_from, parse
 from controller.commands.reload import PolicyFile
-from controller.core.namespace import NamespaceView
-from controller.core.problem import InvalidInputError, Problem
-from controller.core.settings import Settings, read
+from controller.core.namespace import NamespaceView, namespace_view
 from controller.doors import http
 from controller.doors.api_server import ApiServer, connect
 from controller.doors.aws import Ecr
-from controller.doors.cluster import Cluster, namespace_view
+from controller.doors.cluster import Cluster
 from controller.doors.events import Events
 from controller.doors.metrics import CONTENT_TYPE, Metrics
 from controller.doors.secret_watch import SecretWatch
@@ -45,35 +41,16 @@ _LAST_WORDS_SECONDS = 0.5
 _KOPF_SECONDS = 1.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Config:
-    """The settings, and the file that they came from as it was then."""
-
-    settings: Settings
-    path: Path | None = None
-    content: bytes = b""
+def add_parser(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    add_config(parser)
+    parser.add_argument("--kubeconfig", metavar="FILE", help="log in with this kubeconfig instead of as the pod")
 
 
-def config_from(path: Path | None) -> Config:
-    """Read the settings file and the environment; raises InvalidInputError with every problem."""
-    try:
-        content = path.read_bytes() if path else b""
-    except OSError as error:
-        raise _no_yaml(path, error) from None
-    return Config(settings=_parse(path, content), path=path, content=content)
-
-
-def _parse(path: Path | None, content: bytes) -> Settings:
-    try:
-        document = yaml.safe_load(content)
-    except (ValueError, yaml.YAMLError) as error:
-        raise _no_yaml(path, error) from None
-    return read(document, os.environ)
-
-
-def _no_yaml(path: Path | None, error: Exception) -> InvalidInputError:
-    problem = Problem(where=f"--config {path}", found=" ".join(str(error).split()), expected="a YAML file")
-    return InvalidInputError([problem])
+def main(options: argparse.Namespace) -> int:
+    """Run the controller; 0 when it was told to stop."""
+    asyncio.run(run(config_from(options.config), kubeconfig=options.kubeconfig))
+    return 0
 
 
 async def run(config: Config, *, kubeconfig: str | None) -> None:
@@ -111,7 +88,7 @@ class _Controller:
             config.path,
             config.content,
             settings,
-            read=partial(_parse, config.path),
+            read=partial(parse, config.path),
             changed=self._inventory.wake_all,
             meter=metrics.settings_valid,
         )

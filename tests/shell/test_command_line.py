@@ -9,6 +9,7 @@ import pytest
 
 from controller import __main__ as command_line
 from controller.commands import run
+from controller.commands.config import Config, config_from
 from controller.core.problem import InvalidInputError
 from controller.core.reasons import Failure, FailureError, Reason
 from controller.core.settings import Settings
@@ -33,7 +34,7 @@ def running(monkeypatch: pytest.MonkeyPatch, outcome: BaseException | None = Non
     """Put a run in the place of the real one, that only ends."""
     began: list[tuple[Settings, str | None]] = []
 
-    async def play(config: run.Config, *, kubeconfig: str | None) -> None:
+    async def play(config: Config, *, kubeconfig: str | None) -> None:
         began.append((config.settings, kubeconfig))
         if outcome is not None:
             raise outcome
@@ -83,7 +84,7 @@ def test_a_file_that_is_no_yaml_is_one_problem(tmp_path: Path, text: str | bytes
     """Whatever is wrong with it, it is said in one line, with the file's name."""
     file = config(tmp_path, text)
     with pytest.raises(InvalidInputError) as raised:
-        run.config_from(file)
+        config_from(file)
     (problem,) = raised.value.problems
     assert problem.where == f"--config {file}"
     assert words in problem.found
@@ -94,19 +95,19 @@ def test_a_file_that_is_no_yaml_is_one_problem(tmp_path: Path, text: str | bytes
 def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path, name: str) -> None:
     """A missing file and a folder are said to be no file."""
     with pytest.raises(InvalidInputError, match=r"expected a YAML file$"):
-        run.config_from(tmp_path / name)
+        config_from(tmp_path / name)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing but a comment\n", "---\n", "null\n"])
 def test_an_empty_file_gives_the_defaults(tmp_path: Path, text: str) -> None:
     """A file with nothing in it is no mistake."""
-    assert run.config_from(config(tmp_path, text)).settings == Settings()
+    assert config_from(config(tmp_path, text)).settings == Settings()
 
 
 def test_without_a_file_the_environment_counts_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """No file is needed."""
     monkeypatch.setenv("PULLKEEPER_SECRET_NAME", "other")
-    assert run.config_from(None).settings == Settings(secret_name="other")
+    assert config_from(None).settings == Settings(secret_name="other")
 
 
 def test_a_run_gets_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,6 +155,17 @@ def test_an_unknown_command_shows_the_usage(
         main(monkeypatch, *arguments)
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith("usage: pullkeeper")
+
+
+@pytest.mark.parametrize("command", command_line.COMMANDS)
+def test_every_command_tells_how_to_call_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """Each has its own options, and `--help` shows them."""
+    with pytest.raises(SystemExit) as ended:
+        main(monkeypatch, command, "--help")
+    assert ended.value.code == 0
+    assert f"usage: pullkeeper {command} [-h] [" in capsys.readouterr().out
 
 
 def test_it_tells_its_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,48 @@
+"""The settings of a command: from the file that `--config` names, and from the environment."""
+
+import argparse
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from controller.core.problem import InvalidInputError, Problem
+from controller.core.settings import Settings, read
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    """The settings, and the file that they came from as it was then."""
+
+    settings: Settings
+    path: Path | None = None
+    content: bytes = b""
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Let a command take a settings file."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings file (YAML)")
+
+
+def config_from(path: Path | None) -> Config:
+    """Read the settings file and the environment; raises InvalidInputError with every problem."""
+    try:
+        content = path.read_bytes() if path else b""
+    except OSError as error:
+        raise _no_yaml(path, error) from None
+    return Config(settings=parse(path, content), path=path, content=content)
+
+
+def parse(path: Path | None, content: bytes) -> Settings:
+    """Read a settings file's content; raises InvalidInputError with every problem."""
+    try:
+        document = yaml.safe_load(content)
+    except (ValueError, yaml.YAMLError) as error:
+        raise _no_yaml(path, error) from None
+    return read(document, os.environ)
+
+
+def _no_yaml(path: Path | None, error: Exception) -> InvalidInputError:
+    problem = Problem(where=f"--config {path}", found=" ".join(str(error).split()), expected="a YAML file")
+    return InvalidInputError([problem])
