@@ -16,6 +16,7 @@ _WRONG_INPUT = 2
 COMMANDS = {
     "run": "run the controller",
     "check": "tell whether everything is there that the controller needs",
+    "status": "tell how every namespace that asks for a pull Secret stands",
     "cleanup": "delete the pull Secrets that the controller has made",
 }
 """A module of `controller.commands` each, and what it does."""

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 
 from controller.core.checklist import Item, failed, not_asked, passed
+from controller.core.namespace import namespace_view
 from controller.core.policy import Policy
 from controller.core.rights import Right, forbidden, required
 from controller.core.settings import Settings
@@ -60,7 +61,7 @@ class ClusterProbes:
         return items or [passed("other rights", f"none of the {len(rights)} that were asked for, as it should be")]
 
     async def _namespaces(self) -> Sequence[Item]:
-        views = await self._listing.namespaces()
+        views = await self._listing.namespaces(namespace_view)
         policy: Policy = self._settings.policy
         asking = sum(policy.concerns(view) for view in views)
         items = [passed("Namespaces", f"{len(views):,} can be read, {asking:,} of them ask for a pull Secret")]

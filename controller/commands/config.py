@@ -2,8 +2,10 @@
 
 import argparse
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import yaml
 
@@ -25,22 +27,22 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings file (YAML)")
 
 
-def config_from(path: Path | None) -> Config:
-    """Read the settings file and the environment; raises InvalidInputError with every problem."""
+def config_from(path: Path | None, variables: Mapping[str, str] = MappingProxyType({})) -> Config:
+    """Read the settings file and the environment, `variables` included; raises InvalidInputError with every problem."""
     try:
         content = path.read_bytes() if path else b""
     except OSError as error:
         raise _no_yaml(path, error) from None
-    return Config(settings=parse(path, content), path=path, content=content)
+    return Config(settings=parse(path, content, variables), path=path, content=content)
 
 
-def parse(path: Path | None, content: bytes) -> Settings:
+def parse(path: Path | None, content: bytes, variables: Mapping[str, str] = MappingProxyType({})) -> Settings:
     """Read a settings file's content; raises InvalidInputError with every problem."""
     try:
         document = yaml.safe_load(content)
     except (ValueError, yaml.YAMLError) as error:
         raise _no_yaml(path, error) from None
-    return read(document, os.environ)
+    return read(document, {**os.environ, **variables})
 
 
 def _no_yaml(path: Path | None, error: Exception) -> InvalidInputError:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from controller.core.namespace import namespace_view
 from controller.core.reasons import FailureError, Reason
 from controller.doors.listing import Listing
 from tests.shell.answers import Answers
@@ -23,7 +24,7 @@ async def test_chunks_are_put_together() -> None:
     """Each chunk is asked for by what the one before said, and a list of nothing is one too."""
     pages = {None: page([metadata("a")], "next"), "next": page(None)}
     server = Answers(give=lambda _verb, _path, query, _body: pages[query.get("continue")])
-    assert [view.name for view in await Listing(server, secret_name="pull").namespaces()] == ["a"]
+    assert [view.name for view in await Listing(server, secret_name="pull").namespaces(namespace_view)] == ["a"]
     assert server.asked == [
         ("list", "/api/v1/namespaces", {"limit": "500"}),
         ("list", "/api/v1/namespaces", {"limit": "500", "continue": "next"}),
@@ -34,7 +35,7 @@ async def test_a_listing_that_has_grown_too_old_is_begun_again() -> None:
     """What was had of it is dropped, so nothing is there twice."""
     answers = [page([metadata("a")], "next"), (410, {}), page([metadata("b")])]
     server = Answers(give=lambda *_: answers.pop(0))
-    assert [view.name for view in await Listing(server, secret_name="pull").namespaces()] == ["b"]
+    assert [view.name for view in await Listing(server, secret_name="pull").namespaces(namespace_view)] == ["b"]
 
 
 async def test_secrets_are_asked_for_by_name_alone() -> None:
@@ -55,7 +56,7 @@ async def test_bound_to_namespaces_each_is_asked_for_alone() -> None:
 
     server = Answers(give=give)
     listing = Listing(server, secret_name="pull", namespaces=("a", "gone"))
-    assert [view.name for view in await listing.namespaces()] == ["a"]
+    assert [view.name for view in await listing.namespaces(namespace_view)] == ["a"]
     assert list(await listing.secrets()) == ["a"]
     assert [path for _, path, _ in server.asked] == [
         "/api/v1/namespaces/a",
@@ -84,4 +85,4 @@ async def test_a_namespace_that_may_not_be_read_is_a_failure() -> None:
     """Unlike one that is not there."""
     listing = Listing(Answers(give=lambda *_: (403, {})), secret_name="pull", namespaces=("a",))
     with pytest.raises(FailureError, match=r"refused to get Namespace a \(403\)"):
-        await listing.namespaces()
+        await listing.namespaces(namespace_view)
