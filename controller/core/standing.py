@@ -89,9 +89,10 @@ def standing(seen: Asked, secret: ObservedSecret | None, rules: Rules, now: date
     ours = secret if secret and secret.managed else None
     if wish.desired is None and not wish.problems and ours is None:
         return None
-    state, problems = _judge(seen, secret, wish, rules, now)
-    waits = state in _WAITING and seen.since is not None and now - seen.since < _PATIENCE
     held = ours.published if ours else None
+    due = _due(seen.view.name, held, rules.rotation) if held and rules.rotation else None
+    state, problems = _judge(seen, secret, wish, due, now)
+    waits = state in _WAITING and seen.since is not None and now - seen.since < _PATIENCE
     return Standing(
         namespace=seen.view.name,
         state=state,
@@ -100,7 +101,7 @@ def standing(seen: Asked, secret: ObservedSecret | None, rules: Rules, now: date
         identity=_identity(wish, held),
         issued_at=min((times.issued_at for times in held.tokens.values()), default=None) if held else None,
         expires_at=held.expires_at if held else None,
-        due_at=_due(seen.view.name, held, rules.rotation) if held and rules.rotation else None,
+        due_at=due,
         problems=problems,
     )
 
@@ -116,10 +117,10 @@ def explained(found: Standing, last: Warned | None) -> Standing:
 
 
 def _judge(
-    seen: Asked, secret: ObservedSecret | None, wish: _Wish, rules: Rules, now: datetime
+    seen: Asked, secret: ObservedSecret | None, wish: _Wish, due: datetime | None, now: datetime
 ) -> tuple[State, tuple[str, ...]]:
     held = secret.published if secret and secret.managed else None
-    aged = _aged(seen.view.name, held, rules.rotation, now) if held else None
+    aged = _aged(held, due, now) if held else None
     if seen.view.terminating:
         return State.LEAVING, ()
     if wish.desired is None:
@@ -149,7 +150,7 @@ _CONFLICT = (
 )
 
 
-def _aged(name: str, held: Published, rotation: Rotation | None, now: datetime) -> tuple[State, tuple[str, ...]] | None:
+def _aged(held: Published, due: datetime | None, now: datetime) -> tuple[State, tuple[str, ...]] | None:
     """Judge by the clock; without knowing the rule of rotation, only the end of a token's life tells."""
     times = min(held.tokens.values(), key=lambda each: each.expires_at)
     life, left = times.expires_at - times.issued_at, times.expires_at - now
@@ -157,7 +158,7 @@ def _aged(name: str, held: Published, rotation: Rotation | None, now: datetime) 
         return State.EXPIRED, (f"the token is dead since {span(-left)}: pulls fail",)
     if left < life / _LAST_SHARE:
         return State.EXPIRING, (f"the token dies in {span(left)}, and has not been replaced",)
-    late = now - _due(name, held, rotation) if rotation else timedelta()
+    late = now - due if due else timedelta()
     if late > life / _LATE_SHARE:
         return State.OVERDUE, (f"the token should have been replaced {span(late)} ago",)
     return None
