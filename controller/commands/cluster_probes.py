@@ -2,12 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
+from controller.core.annotations import desired_state
 from controller.core.checklist import Item, failed, not_asked, passed
+from controller.core.identity import Kind
 from controller.core.namespace import namespace_view
 from controller.core.policy import Policy
-from controller.core.rights import Right, forbidden, required
+from controller.core.problem import InvalidInputError
+from controller.core.reasons import FailureError
+from controller.core.rights import Right, forbidden, on_account, required
 from controller.core.settings import Settings
 from controller.doors.api_server import ApiServer
 from controller.doors.inquiry import Held, Inquiry
@@ -33,6 +38,7 @@ class ClusterProbes:
         """Give every question with its name."""
         return [
             ("rights", self._rights),
+            ("rights to ServiceAccounts", self._account_rights),
             ("other rights", self._other_rights),
             ("Namespaces", self._namespaces),
             ("Secrets", self._secrets),
@@ -40,22 +46,45 @@ class ClusterProbes:
         ]
 
     async def _rights(self) -> Sequence[Item]:
-        rights = required(self._settings)
-        held = await asyncio.gather(*(self._held(right) for right in rights))
-        missing = [right for right, has in zip(rights, held, strict=True) if not has]
+        rights = [right for right in required(self._settings) if not right.some_names]
+        missing = await self._without(rights)
         items = [failed("rights", f"no right to {right}", right.grant) for right in missing]
         return items or [passed("rights", f"all {len(rights)} that are needed are granted")]
 
+    async def _account_rights(self) -> Sequence[Item]:
+        """Ask for all ServiceAccounts, or else for just those that are asked for: the rights may be bound to them."""
+        what, general = "rights to ServiceAccounts", [right for right in required(self._settings) if right.some_names]
+        if not general:
+            return [not_asked(what, "serviceAccountIdentity names no namespaces")]
+        if not await self._without(general):
+            return [passed(what, "granted for all of them")]
+        rights = [right for namespace, name in await self._accounts() for right in on_account(namespace, name)]
+        if not rights:
+            return [not_asked(what, "they are not granted for all of them, and no namespace asks for one yet")]
+        items = [failed(what, f"no right to {right}", right.grant) for right in await self._without(rights)]
+        return items or [passed(what, f"all {len(rights)} that are needed are granted")]
+
+    async def _accounts(self) -> list[tuple[str, str]]:
+        policy, found = self._settings.policy, []
+        for view in await self._listing.namespaces(namespace_view):
+            with suppress(InvalidInputError, FailureError):  # such a one is not served
+                if (desired := desired_state(view, policy)) and desired.identity.kind is Kind.SERVICE_ACCOUNT:
+                    found.append(desired.identity.service_account)
+        return found
+
+    async def _without(self, rights: Sequence[Right]) -> list[Right]:
+        """Give those of the rights that are not granted."""
+        held = await asyncio.gather(*(self._held(right) for right in rights))
+        return [right for right, has in zip(rights, held, strict=True) if not has]
+
     async def _held(self, right: Right) -> bool:
         async with self._free:
-            if await self._inquiry.may(right):
-                return True
-            return right.some_names and bool(await self._inquiry.names(right))
+            return await self._inquiry.may(right)
 
     async def _other_rights(self) -> Sequence[Item]:
         rights = forbidden(self._settings)
-        held = await asyncio.gather(*(self._held(right) for right in rights))
-        excess = [right for right, has in zip(rights, held, strict=True) if has]
+        absent = await self._without(rights)
+        excess = [right for right in rights if right not in absent]
         fix = "take it away; an administrator has it, so ask as the controller's own ServiceAccount"
         items = [failed("other rights", f"a right to {right}, which is not needed", fix) for right in excess]
         return items or [passed("other rights", f"none of the {len(rights)} that were asked for, as it should be")]

@@ -4,8 +4,10 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,11 +57,7 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print how the namespaces stand; 1 where something is wrong."""
-    settings = _settings(options)
-    try:
-        return asyncio.run(_shown(options, settings))
-    except KeyboardInterrupt:
-        return 0
+    return asyncio.run(_shown(options, _settings(options)))
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -69,6 +67,9 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 async def _shown(options: argparse.Namespace, settings: Settings) -> int:
     rules = Rules(policy=settings.policy, rotation=settings.rotation) if options.config else Rules()
+    stop = asyncio.Event()
+    if options.watch is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
     async with logged_in(options) as connection:
         namespaces = options.namespace or settings.watch_namespaces
         listing = Listing(connection, secret_name=settings.secret_name, namespaces=namespaces)
@@ -77,7 +78,9 @@ async def _shown(options: argparse.Namespace, settings: Settings) -> int:
             print(_written(overview, options), flush=True)
             if options.watch is None:
                 return 0 if overview.well else 1
-            await asyncio.sleep(options.watch)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), options.watch)
+                return 0
 
 
 async def look(

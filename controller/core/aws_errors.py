@@ -76,11 +76,12 @@ _ADVICE = {
 
 def _advice(scope: TokenScope, operation: str, reason: Reason) -> str:
     if reason is Reason.ACCESS_DENIED:
-        return _TRUST.get(operation, f'allow {_actions(scope)} on "*" to that role')
+        return _TRUST.get(operation, f'allow {actions(scope)} on "*" to that role')
     return _ADVICE.get(reason, "it is tried again")
 
 
-def _actions(scope: TokenScope) -> str:
+def actions(scope: TokenScope) -> str:
+    """Name the permissions that whoever asks for a token needs."""
     if scope.public:
         return "ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken"
     return "ecr:GetAuthorizationToken"

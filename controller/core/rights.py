@@ -1,7 +1,7 @@
 """The rights to the Kubernetes API: just those that the settings call for, and a few that nobody should have given."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.core.policy import NOBODY
 from controller.core.settings import Settings
@@ -25,7 +25,7 @@ class Right:
     name: str = ""
     namespace: str = ""
     some_names: bool = False
-    """It will do to have it for some names: for which, the settings do not say."""
+    """It may be had for some names alone: for which, the settings do not say; see `on_account`."""
 
     def __str__(self) -> str:
         kind = f"{self._kind}.{self.group}" if self.group else self._kind
@@ -68,6 +68,14 @@ def forbidden(settings: Settings) -> tuple[Right, ...]:
     )
 
 
+def on_account(namespace: str, name: str) -> tuple[Right, ...]:
+    """List the rights to one ServiceAccount, which a namespace fetches as."""
+    return (
+        Right(verb="get", resource="serviceaccounts", name=name, namespace=namespace),
+        Right(verb="create", resource="serviceaccounts", subresource="token", name=name, namespace=namespace),
+    )
+
+
 def _watching(settings: Settings) -> Iterator[Right]:
     for namespace in settings.watch_namespaces or ("",):
         # The API server asks for the right to a Namespace's own path in that namespace.
@@ -92,10 +100,7 @@ def _leading(settings: Settings) -> Iterator[Right]:
 
 def _asking_as_accounts(settings: Settings) -> Iterator[Right]:
     for namespace in (settings.watch_namespaces or ("",)) if _asks_as_accounts(settings) else ():
-        yield Right(verb="get", resource="serviceaccounts", namespace=namespace, some_names=True)
-        yield Right(
-            verb="create", resource="serviceaccounts", subresource="token", namespace=namespace, some_names=True
-        )
+        yield from (replace(right, some_names=True) for right in on_account(namespace, ""))
 
 
 def _asks_as_accounts(settings: Settings) -> bool:

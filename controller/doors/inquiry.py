@@ -1,6 +1,6 @@
 """Questions to the API server that change nothing: its version, our rights, who holds the Lease."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -9,7 +9,7 @@ from controller.core.api import NOT_FOUND, Answer
 from controller.core.reasons import Failure, FailureError, Reason
 from controller.core.rights import Right
 
-_REVIEWS = "/apis/authorization.k8s.io/v1"
+_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 class Connection(Protocol):
@@ -49,14 +49,10 @@ class Inquiry:
             "name": right.name,
             "namespace": right.namespace,
         }
-        answer = await self._review("SelfSubjectAccessReview", {"resourceAttributes": attributes})
-        return answer.get("allowed") is True
-
-    async def names(self, right: Right) -> tuple[str, ...]:
-        """Tell for which names a right is held; its namespace may be any where it is held in every one."""
-        spec = {"namespace": right.namespace or "default"}
-        rules = (await self._review("SelfSubjectRulesReview", spec)).get("resourceRules") or ()
-        return tuple(sorted({name for rule in rules for name in _names(rule, right)}))
+        spec = {"resourceAttributes": attributes}
+        body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
+        answer = await self._asked("create", _REVIEWS, f"say whether one may {right}", body)
+        return (answer.get("status") or {}).get("allowed") is True
 
     async def lease(self, namespace: str, name: str) -> Held | None:
         """Tell who holds a Lease; None where there is none."""
@@ -68,21 +64,8 @@ class Inquiry:
         renewed = spec.get("renewTime")
         return Held(holder=spec.get("holderIdentity") or "", renewed_at=_moment(renewed) if renewed else None)
 
-    async def _review(self, kind: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
-        body = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": spec}
-        answer = await self._asked("create", f"{_REVIEWS}/{kind.lower()}s", f"answer a {kind}", body)
-        status: Mapping[str, Any] = answer.get("status") or {}
-        return status
-
     async def _asked(self, verb: str, path: str, what: str, body: object = None) -> Mapping[str, Any]:
         return _checked(await self._connection.request(verb, path, body=body), what)
-
-
-def _names(rule: Mapping[str, Any], right: Right) -> Iterator[str]:
-    kind = f"{right.resource}/{right.subresource}" if right.subresource else right.resource
-    wanted = {"verbs": right.verb, "apiGroups": right.group, "resources": kind}
-    if all({value, "*"} & set(rule.get(key) or ()) for key, value in wanted.items()):
-        yield from rule.get("resourceNames") or ()
 
 
 def _checked(answer: Answer, what: str) -> Mapping[str, Any]:

@@ -10,6 +10,8 @@ from tests.fakes.aws import ACCOUNT
 from tests.operator.commands import Ended, as_pod, kubeconfig, pullkeeper, settings_file
 from tests.operator.installation import IRELAND, ROLE, VIRGINIA, Installation
 
+ACCOUNTS = "rights to ServiceAccounts"
+
 
 def _of(ended: Ended, what: str) -> list[dict[str, Any]]:
     return [check for check in json.loads(ended.out)["checks"] if check["what"] == what]
@@ -29,6 +31,7 @@ async def test_where_all_is_there_each_precondition_is_one_line(installation: In
         "✓ settings",
         "✓ API server",
         "✓ rights",
+        "- rights to ServiceAccounts",
         "✓ other rights",
         "✓ Namespaces",
         "✓ Secrets",
@@ -39,9 +42,9 @@ async def test_where_all_is_there_each_precondition_is_one_line(installation: In
         "✓ token in us-east-1",
     ]
     assert lines[2] == "✓ rights: all 10 that are needed are granted"
-    assert lines[6] == "- Lease: not asked, because leaderElection is off"
-    assert lines[7] == "✓ AWS credentials: by assume-role-with-web-identity"
-    assert lines[8].startswith(f"✓ AWS caller: arn:aws:sts::{ACCOUNT}:assumed-role/pullkeeper/")
+    assert lines[7] == "- Lease: not asked, because leaderElection is off"
+    assert lines[8] == "✓ AWS credentials: by assume-role-with-web-identity"
+    assert lines[9].startswith(f"✓ AWS caller: arn:aws:sts::{ACCOUNT}:assumed-role/pullkeeper/")
     assert lines[-2:] == ["", "all is well"]
     assert (ended.status, ended.err) == (0, "")
 
@@ -60,35 +63,43 @@ async def test_each_missing_right_is_a_line_with_the_rule_that_grants_it(install
         installation,
         leaderElection=True,
         leaseNamespace=installation.namespace,
-        serviceAccountIdentity={"namespaces": ["*"]},
     )
     ended = await pullkeeper(installation, "check", "--config", config, "-o", "json")
     assert ended.status == 1
     missing = {check["found"]: check["fix"] for check in _of(ended, "rights")}
-    assert set(missing) == {
-        *(
-            f"no right to {verb} leases.coordination.k8s.io named pullkeeper in {installation.namespace}"
-            for verb in ("get", "create", "patch")
-        ),
-        "no right to get serviceaccounts everywhere",
-        "no right to create serviceaccounts/token everywhere",
-    }
-    assert missing["no right to create serviceaccounts/token everywhere"] == (
-        'add to the ClusterRole: {apiGroups: [""], resources: [serviceaccounts/token], verbs: [create]}'
+    lease = f"leases.coordination.k8s.io named pullkeeper in {installation.namespace}"
+    assert set(missing) == {f"no right to {verb} {lease}" for verb in ("get", "create", "patch")}
+    assert missing[f"no right to patch {lease}"] == (
+        f'add to the Role in {installation.namespace}: {{apiGroups: ["coordination.k8s.io"], resources: [leases], '
+        "resourceNames: [pullkeeper], verbs: [patch]}"
     )
     assert "Lease" in _failed(ended)
     assert _of(ended, "AWS caller")[0]["result"] == "passed"
 
 
-async def test_rights_to_some_service_accounts_will_do(installation: Installation) -> None:
-    """Which ones the settings do not say, so those that are named in the rights are taken for what is meant."""
-    await installation.allow_service_accounts("puller")
+async def test_rights_to_the_service_accounts_that_are_asked_for_will_do(installation: Installation) -> None:
+    """They may be bound to names; then each that a namespace asks for is looked at, and no other."""
     config = settings_file(installation, serviceAccountIdentity={"namespaces": ["*"]})
-    ended = await pullkeeper(installation, "check", "--config", config, "-o", "json")
-    assert _of(ended, "rights") == [
-        {"what": "rights", "result": "passed", "found": "all 12 that are needed are granted"}
-    ]
-    assert ended.status == 0
+    arguments = ("check", "--config", config, "-o", "json")
+    (found,) = _of(await pullkeeper(installation, *arguments), ACCOUNTS)
+    assert (found["result"], found["found"].rpartition(", and ")[2]) == ("not asked", "no namespace asks for one yet")
+    await installation.allow_service_accounts("puller")
+    await installation.create_namespace(enabled="true", identity_service_account="puller")
+    (found,) = _of(await pullkeeper(installation, *arguments), ACCOUNTS)
+    assert (found["result"], found["found"]) == ("passed", "all 2 that are needed are granted")
+    team = await installation.create_namespace(enabled="true", identity_service_account="other")
+    ended = await pullkeeper(installation, *arguments)
+    assert {check["found"]: check["fix"] for check in _of(ended, ACCOUNTS)} == {
+        f"no right to get serviceaccounts named other in {team}": (
+            f'add to the Role in {team}: {{apiGroups: [""], resources: [serviceaccounts], '
+            "resourceNames: [other], verbs: [get]}"
+        ),
+        f"no right to create serviceaccounts/token named other in {team}": (
+            f'add to the Role in {team}: {{apiGroups: [""], resources: [serviceaccounts/token], '
+            "resourceNames: [other], verbs: [create]}"
+        ),
+    }
+    assert ended.status == 1
 
 
 async def test_who_may_everything_may_too_much(installation: Installation) -> None:

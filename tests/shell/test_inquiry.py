@@ -10,7 +10,7 @@ from controller.core.rights import Right
 from controller.doors.inquiry import Held, Inquiry
 from tests.shell.answers import Answers
 
-TOKENS = Right(verb="create", resource="serviceaccounts", subresource="token", some_names=True)
+TOKENS = Right(verb="create", resource="serviceaccounts", subresource="token")
 
 
 def inquiry(status: int, body: Any) -> Inquiry:
@@ -40,23 +40,6 @@ async def test_anything_else_is_a_no(status: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "names"),
-    [
-        ({"verbs": ["create"], "apiGroups": [""], "resources": ["serviceaccounts/token"]}, ("b", "a")),
-        ({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}, ("a",)),
-        ({"verbs": ["get"], "apiGroups": [""], "resources": ["serviceaccounts/token"]}, ()),
-        ({"verbs": ["create"], "apiGroups": ["apps"], "resources": ["serviceaccounts/token"]}, ()),
-        ({"verbs": ["create"], "apiGroups": [""], "resources": ["serviceaccounts"]}, ()),
-        ({"verbs": ["create"]}, ()),
-    ],
-)
-async def test_the_names_of_a_right_come_from_the_rules_that_give_it(rule: Any, names: tuple[str, ...]) -> None:
-    """A rule counts that fits verb, group and kind, or says * for them."""
-    given = {"status": {"resourceRules": [{**rule, "resourceNames": list(names or ("other",))}]}}
-    assert await inquiry(201, given).names(TOKENS) == tuple(sorted(names))
-
-
-@pytest.mark.parametrize(
     ("body", "held"),
     [
         (
@@ -83,7 +66,9 @@ async def test_what_is_no_answer_is_a_failure_in_words() -> None:
         await inquiry(403, {}).lease("home", "one")
     with pytest.raises(FailureError, match="renewTime cannot be read"):
         await inquiry(200, {"spec": {"renewTime": "soon"}}).lease("home", "one")
-    with pytest.raises(FailureError, match=r"did not answer a SelfSubjectAccessReview \(status 500\)"):
+    with pytest.raises(
+        FailureError, match=r"did not say whether one may create serviceaccounts/token everywhere \(status 500\)"
+    ):
         await inquiry(500, {}).may(TOKENS)
     with pytest.raises(FailureError, match=r"did not tell its version \(status 401\)"):
         await inquiry(401, {}).version()
