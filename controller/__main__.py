@@ -1,44 +1,73 @@
 """The command line."""
 
 import argparse
-import asyncio
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
-from pathlib import Path
+from typing import Protocol, cast
 
-from controller.commands import run
-from controller.commands.config import config_from
 from controller.core.problem import InvalidInputError
 from controller.core.reasons import FailureError
 
-_CANNOT_START = 1
-_WRONG_SETTINGS = 2
+_CANNOT = 1
+_WRONG_INPUT = 2
+
+COMMANDS = {
+    "run": "run the controller",
+    "check": "tell whether everything is there that the controller needs",
+    "status": "tell how every namespace that asks for a pull Secret stands",
+    "cleanup": "delete the pull Secrets that the controller has made",
+}
+"""A module of `controller.commands` each, and what it does."""
+
+
+class _Command(Protocol):
+    """What a command's module holds."""
+
+    @staticmethod
+    def add_parser(parser: argparse.ArgumentParser) -> None:
+        """Say what the command takes."""
+
+    @staticmethod
+    def main(options: argparse.Namespace) -> int:
+        """Do it; raises InvalidInputError where it is not told well, FailureError or OSError where it cannot."""
 
 
 def main() -> int:
     """Run the command that is asked for; the exit status is 0 when it did what it should."""
-    options = _parser().parse_args()
+    return _run(sys.argv[1:])
+
+
+def _run(arguments: Sequence[str]) -> int:
+    options = _parser(arguments).parse_args(arguments)
     try:
-        config = config_from(options.config)
+        return _done(options)
     except InvalidInputError as error:
         _complain("the settings are wrong:", *(f"  {problem}" for problem in error.problems))
-        return _WRONG_SETTINGS
-    status = 0
+        return _WRONG_INPUT
+
+
+def _done(options: argparse.Namespace) -> int:
+    status = _CANNOT
     try:
-        asyncio.run(run.run(config, kubeconfig=options.kubeconfig))
+        status = options.main(options)
     except* (FailureError, OSError) as group:
         _complain(*(str(error) for error in _leaves(group)))
-        status = _CANNOT_START
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pullkeeper", description="Keeps pull Secrets for Amazon ECR fresh.")
     parser.add_argument("--version", action="version", version=f"pullkeeper {version('pullkeeper')}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    command = commands.add_parser("run", help="run the controller", description="Run the controller.")
-    command.add_argument("--config", type=Path, metavar="FILE", help="settings file (YAML)")
-    command.add_argument("--kubeconfig", metavar="FILE", help="log in with this kubeconfig instead of as the pod")
+    for name, words in COMMANDS.items():
+        command = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+        # Only the one that is asked for is loaded: kopf and boto3 alone take more than a second.
+        if [name] == list(arguments[:1]):
+            module = cast("_Command", import_module(f"controller.commands.{name}"))
+            module.add_parser(command)
+            command.set_defaults(main=module.main)
     return parser
 
 

@@ -1,8 +1,11 @@
-"""The settings as a command takes them: from a file and the environment."""
+"""The settings of a command: from the file that `--config` names, and from the environment."""
 
+import argparse
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import yaml
 
@@ -19,22 +22,27 @@ class Config:
     content: bytes = b""
 
 
-def config_from(path: Path | None) -> Config:
-    """Read the settings file and the environment; raises InvalidInputError with every problem."""
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Let a command take a settings file."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings file (YAML)")
+
+
+def config_from(path: Path | None, variables: Mapping[str, str] = MappingProxyType({})) -> Config:
+    """Read the settings file and the environment, `variables` included; raises InvalidInputError with every problem."""
     try:
         content = path.read_bytes() if path else b""
     except OSError as error:
         raise _no_yaml(path, error) from None
-    return Config(settings=parse(path, content), path=path, content=content)
+    return Config(settings=parse(path, content, variables), path=path, content=content)
 
 
-def parse(path: Path | None, content: bytes) -> Settings:
-    """Read the content of a settings file; raises InvalidInputError with every problem."""
+def parse(path: Path | None, content: bytes, variables: Mapping[str, str] = MappingProxyType({})) -> Settings:
+    """Read a settings file's content; raises InvalidInputError with every problem."""
     try:
         document = yaml.safe_load(content)
     except (ValueError, yaml.YAMLError) as error:
         raise _no_yaml(path, error) from None
-    return read(document, os.environ)
+    return read(document, {**os.environ, **variables})
 
 
 def _no_yaml(path: Path | None, error: Exception) -> InvalidInputError:

@@ -1,5 +1,6 @@
 """`pullkeeper run`: the life of the controller, from its start to its orderly end, in one TaskGroup."""
 
+import argparse
 import asyncio
 import logging
 import signal
@@ -10,11 +11,11 @@ from typing import Any
 
 from controller import handlers
 from controller.commands import logs
-from controller.commands.config import Config
+from controller.commands.config import Config, add_config, config_from
 from controller.commands.wiring import Parts, now
+from controller.core.namespace import namespace_view
 from controller.doors import http
 from controller.doors.api_server import ApiServer, connect
-from controller.doors.cluster import namespace_view
 from controller.doors.metrics import CONTENT_TYPE, Metrics
 from controller.worker import HEARTBEAT
 
@@ -25,6 +26,18 @@ _FINISH_SECONDS = 1.0
 """Time for what is under way when the process is told to stop: then another replica may take over."""
 _LAST_WORDS_SECONDS = 0.5
 _KOPF_SECONDS = 1.0
+
+
+def add_parser(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    add_config(parser)
+    parser.add_argument("--kubeconfig", metavar="FILE", help="log in with this kubeconfig instead of as the pod")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run the controller; 0 when it was told to stop."""
+    asyncio.run(run(config_from(options.config), kubeconfig=options.kubeconfig))
+    return 0
 
 
 async def run(config: Config, *, kubeconfig: str | None) -> None:

@@ -11,12 +11,12 @@ from uuid import uuid4
 
 from controller.commands.config import Config, parse
 from controller.commands.reload import PolicyFile
-from controller.core.namespace import NamespaceView
+from controller.core.namespace import NamespaceView, namespace_view
 from controller.core.observed_secret import observe
 from controller.core.settings import Settings
 from controller.doors.api_server import ApiServer, instance
 from controller.doors.aws import Ecr
-from controller.doors.cluster import Cluster, namespace_view
+from controller.doors.cluster import Cluster
 from controller.doors.events import Events
 from controller.doors.lease import LeaseDoor
 from controller.doors.metrics import Metrics

@@ -46,7 +46,7 @@ def is_stale_credential(code: str) -> bool:
 def explain(scope: TokenScope, principal: str, operation: str, code: str, said: str) -> Failure:
     """Say what AWS refused, for whom, and what to grant; `said` is AWS's own message."""
     reason = _REASONS.get(code, Reason.SERVICE_ERROR)
-    service = "STS" if operation.startswith("Assume") else ("ECR Public" if scope.public else "ECR")
+    service = "STS" if operation.startswith(("Assume", "GetCaller")) else ("ECR Public" if scope.public else "ECR")
     what = f"{service} refused {operation} for {principal} in {scope.region} ({code})"
     # Only its first line: where a signature is refused, AWS quotes the whole request after it, session token included.
     detail = said.partition("\n")[0][:_LONGEST]
@@ -54,6 +54,7 @@ def explain(scope: TokenScope, principal: str, operation: str, code: str, said: 
 
 
 _TRUST = {
+    "GetCallerIdentity": "a policy of the account denies sts:GetCallerIdentity, which needs no permission otherwise",
     "AssumeRoleWithWebIdentity": (
         "the role's trust policy must allow sts:AssumeRoleWithWebIdentity to the ServiceAccount, "
         "with its issuer, subject system:serviceaccount:NAMESPACE:NAME and audience sts.amazonaws.com"
@@ -75,11 +76,12 @@ _ADVICE = {
 
 def _advice(scope: TokenScope, operation: str, reason: Reason) -> str:
     if reason is Reason.ACCESS_DENIED:
-        return _TRUST.get(operation, f'allow {_actions(scope)} on "*" to that role')
+        return _TRUST.get(operation, f'allow {actions(scope)} on "*" to that role')
     return _ADVICE.get(reason, "it is tried again")
 
 
-def _actions(scope: TokenScope) -> str:
+def actions(scope: TokenScope) -> str:
+    """Name the permissions that whoever asks for a token needs."""
     if scope.public:
         return "ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken"
     return "ecr:GetAuthorizationToken"

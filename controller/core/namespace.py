@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 PREFIX = "pullkeeper.dev/"
 
@@ -31,3 +32,14 @@ class NamespaceView:
 def own_annotations(annotations: Mapping[str, str]) -> dict[str, str]:
     """Pick the annotations under our prefix and take the prefix off."""
     return {key.removeprefix(PREFIX): value for key, value in annotations.items() if key.startswith(PREFIX)}
+
+
+def namespace_view(metadata: Mapping[str, Any]) -> NamespaceView:
+    """Translate a Namespace's metadata; a deletion timestamp means that it is on its way out."""
+    return NamespaceView(
+        name=metadata["name"],
+        resource_version=int(metadata["resourceVersion"]),
+        annotations=own_annotations(metadata.get("annotations") or {}),
+        labels=dict(metadata.get("labels") or {}),
+        terminating=bool(metadata.get("deletionTimestamp")),
+    )

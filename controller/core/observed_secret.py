@@ -66,7 +66,7 @@ def _owned(managed_fields: Iterable[Mapping[str, Any]], published: Published) ->
         f"f:{DATA_KEY}" in (ours.get("f:data") or {})
         and "f:type" in ours
         and _fields(LABELS) <= set(metadata.get("f:labels") or ())
-        and _fields(published.annotations()) <= set(metadata.get("f:annotations") or ())
+        and _fields(published.keys) <= set(metadata.get("f:annotations") or ())
     )
 
 

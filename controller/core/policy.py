@@ -106,12 +106,25 @@ class Policy:
         same_role = bool(held.role_arn) and found.role_arn == held.role_arn
         return found if same_role or found == held else None
 
+    def granting(self, view: NamespaceView, registries: Sequence[RegistryHost], held: Identity) -> str:
+        """Name the setting that allows an identity which `identity` has given."""
+        if held.kind is Kind.ROLE:
+            grant = self._role_grants(view, registries, held.role_arn)[0]
+            return f"roles[{self.roles.index(grant)}]"
+        return "serviceAccountIdentity" if held.kind is Kind.SERVICE_ACCOUNT else "controllerIdentity"
+
+    def _role_grants(self, view: NamespaceView, registries: Sequence[RegistryHost], role: str) -> list[RoleGrant]:
+        return [grant for grant in self._near_grants(view, role) if not _outside(grant, registries)]
+
+    def _near_grants(self, view: NamespaceView, role: str) -> list[RoleGrant]:
+        return [grant for grant in self.roles if fits(grant.role, role) and grant.namespaces.fits(view)]
+
     def _role(self, view: NamespaceView, registries: Sequence[RegistryHost], role: str) -> Identity:
-        grants = [grant for grant in self.roles if fits(grant.role, role) and grant.namespaces.fits(view)]
-        grant = next((grant for grant in grants if not _outside(grant, registries)), None)
-        if grant is None:
-            outside = _outside(grants[0], registries) if grants else ()
-            raise _not_allowed(view, f"the role {role}", "roles", outside)
+        granted = self._role_grants(view, registries, role)
+        if not granted:
+            near = self._near_grants(view, role)
+            raise _not_allowed(view, f"the role {role}", "roles", _outside(near[0], registries) if near else ())
+        grant = granted[0]
         tags = (("pullkeeper-cluster", self.cluster_name), ("pullkeeper-namespace", view.name))
         session = Session(
             name=_session_text(f"pullkeeper-{self.cluster_name}-{view.name}"),

@@ -26,6 +26,7 @@ REGISTRIES = f"{PREFIX}registries"
 IDENTITY = f"{PREFIX}identity"
 TOKENS = f"{PREFIX}tokens"
 REFRESH = f"{PREFIX}refresh"
+_KEYS = frozenset({ISSUED_AT, EXPIRES_AT, REGISTRIES, IDENTITY, TOKENS})
 
 _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 """What reading can raise when somebody else has had a hand in the text: it may hold anything at all."""
@@ -50,6 +51,11 @@ class Published:
     def expires_at(self) -> datetime:
         """Tell when the first of its tokens dies."""
         return min(times.expires_at for times in self.tokens.values())
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Tell the keys of the annotations, without writing them."""
+        return _KEYS if self.refresh is None else _KEYS | {REFRESH}
 
     def annotations(self) -> dict[str, str]:
         """Write it down as annotations: all that a restart must know."""

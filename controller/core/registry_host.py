@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 PUBLIC_HOSTS = frozenset({"public.ecr.aws", "ecr-public.aws.com"})
@@ -49,6 +50,7 @@ class RegistryHost:
         return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
 
 
+@lru_cache(maxsize=1024)
 def parse(text: str) -> RegistryHost:
     """Read a registry host, matched whole; raises ValueError that says how to write it."""
     if text in PUBLIC_HOSTS:

@@ -166,7 +166,7 @@ def _with_query(path: str, query: Mapping[str, str] | None) -> str:
 def _resource(target: str) -> str:
     """Name the resource of a request for the metrics: .../namespaces/NAME/secrets/NAME is secrets."""
     parts = target.partition("?")[0].strip("/").split("/")
-    after_group = parts[2:] if parts[0] == "api" else parts[3:]
+    after_group = (parts[2:] if parts[0] == "api" else parts[3:]) or parts  # /version has nothing before it
     namespaced = len(after_group) > 2 and after_group[0] == "namespaces"  # noqa: PLR2004 -- namespaces, NAME, resource
     return after_group[2] if namespaced else after_group[0]
 
@@ -176,19 +176,19 @@ def _unavailable(host: str, error: Exception) -> Failure:
     return Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=f"the API server at {host} cannot be reached: {what}")
 
 
-async def connect(*, kubeconfig: str | None, observe: Observe) -> ApiServer:
-    """Log in: with the given kubeconfig, else as the pod that this is, else with the user's kubeconfig.
+async def connect(*, kubeconfig: str | None, observe: Observe, context: str | None = None) -> ApiServer:
+    """Log in: with the given kubeconfig or context, else as the pod that this is, else with the user's kubeconfig.
 
     Raises FailureError with what is missing.
     """
     # No limit: watches hold connections for good, and whoever makes requests has a bound of its own.
     configuration = Configuration(connection_pool_maxsize=0)
     try:
-        if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+        if kubeconfig is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ:
             _log_in_as_pod(configuration)
         else:
             await load_kube_config(  # type: ignore[no-untyped-call] # the library has no types there
-                config_file=kubeconfig, client_configuration=configuration
+                config_file=kubeconfig, context=context, client_configuration=configuration
             )
     except (ConfigException, OSError) as error:
         message = f"no way to log in to a Kubernetes API server: {error}; give --kubeconfig, or run in a pod"

@@ -14,7 +14,7 @@ from controller.core.api import (
     Answer,
 )
 from controller.core.credential import Password
-from controller.core.namespace import NamespaceView, own_annotations
+from controller.core.namespace import NamespaceView, namespace_view
 from controller.core.observed_secret import ObservedSecret, observe
 from controller.core.pull_secret import LABELS, MANAGER, SECRET_TYPE, PullSecret, read_auths
 from controller.core.reasons import Failure, FailureError, NamespaceGoneError, Reason, StaleObservationError
@@ -145,17 +145,6 @@ _OBSTACLES = {
     "data": "it is marked immutable, which cannot be undone",
     "immutable": "it is marked immutable, which cannot be undone",
 }
-
-
-def namespace_view(metadata: Mapping[str, Any]) -> NamespaceView:
-    """Translate a Namespace's metadata; a deletion timestamp means that it is on its way out."""
-    return NamespaceView(
-        name=metadata["name"],
-        resource_version=int(metadata["resourceVersion"]),
-        annotations=own_annotations(metadata.get("annotations") or {}),
-        labels=dict(metadata.get("labels") or {}),
-        terminating=bool(metadata.get("deletionTimestamp")),
-    )
 
 
 def _causes(answer: Answer, key: str) -> Iterable[str]:

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 from controller.core.api import Answer
 from controller.core.observed_secret import ObservedSecret
-from controller.core.pull_secret import MANAGER
 from controller.core.reasons import FailureError, NotLeadingError
+from controller.core.warning import REPORTER
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +153,7 @@ class Events:
             "kind": "Event",
             "metadata": {"name": name, "namespace": kind.namespace},
             "eventTime": _micro(now),
-            "reportingController": f"{MANAGER}.dev/controller",
+            "reportingController": REPORTER,
             "reportingInstance": self._instance,
             "action": "Keep",
             "reason": kind.reason,

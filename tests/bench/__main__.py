@@ -10,7 +10,7 @@ import sys
 import time
 from dataclasses import asdict
 
-from tests.bench import identities, write_path
+from tests.bench import identities, looking, write_path
 from tests.bench.options import FULL, QUICK, Options
 from tests.bench.table import Table
 
@@ -33,6 +33,7 @@ async def _run(options: Options, table: Table) -> None:
         table.row(name.replace("_", " "), f"{value:,}")
     await write_path.measure(options, table)
     await identities.measure(options, table)
+    await looking.measure(options, table)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ class Options:
     """Seconds that tokens live where rotations follow each other, each as soon as a quarter of that is over."""
     calm_life: int
     """Seconds that they live where nothing may be due for a while."""
+    looked_at: int
+    """Namespaces that `status` tells of."""
 
     @property
     def scopes(self) -> int:
@@ -46,6 +48,7 @@ FULL = Options(
     opt_in_pause=0.08,
     life=40,
     calm_life=200,
+    looked_at=5000,
 )
 QUICK = Options(
     namespaces=200,
@@ -56,4 +59,5 @@ QUICK = Options(
     opt_in_pause=0.08,
     life=20,
     calm_life=100,
+    looked_at=500,
 )

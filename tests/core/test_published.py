@@ -60,6 +60,12 @@ def test_what_was_written_down_is_read_back(content: Published) -> None:
     assert read_published(content.annotations()) == content
 
 
+@given(publications())
+def test_the_keys_are_those_that_would_be_written(content: Published) -> None:
+    """Whoever asks only for them need not write the rest."""
+    assert content.keys == content.annotations().keys()
+
+
 @given(publications(), st.integers(-23, 23))
 def test_times_are_written_in_utc(content: Published, offset: int) -> None:
     """A moment is the same moment whatever zone it came in."""

@@ -242,7 +242,7 @@ async def install(
     shutil.copy(server.ca_file, folder / "ca.crt")
     await installation.renew_token()
     await installation.renew_web_identity()
-    await _trust(installation)
+    await trust(installation)
     for name in within or [namespace]:
         last = {"verb": "create", "group": "events.k8s.io", "resource": "events", "namespace": name}
         await until(lambda last=last: may(installation.user, **last), "the controller's rights")  # type: ignore[misc] # the default binds the loop's value
@@ -265,7 +265,7 @@ def _binding(role: str, namespace: str) -> dict[str, Any]:
     }
 
 
-async def _trust(installation: Installation) -> None:
+async def trust(installation: Installation) -> None:
     """Let the AWS fake trust this API server's ServiceAccounts, as an OIDC provider in IAM would."""
     api, aws = installation.api, installation.aws
     issuer = (await api.get("/.well-known/openid-configuration")).ok()["issuer"]

@@ -157,6 +157,17 @@ def test_an_unknown_command_shows_the_usage(
     assert capsys.readouterr().err.startswith("usage: pullkeeper")
 
 
+@pytest.mark.parametrize("command", command_line.COMMANDS)
+def test_every_command_tells_how_to_call_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """Each has its own options, and `--help` shows them."""
+    with pytest.raises(SystemExit) as ended:
+        main(monkeypatch, command, "--help")
+    assert ended.value.code == 0
+    assert f"usage: pullkeeper {command} [-h] [" in capsys.readouterr().out
+
+
 def test_it_tells_its_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """As the package has it."""
     with pytest.raises(SystemExit) as ended:

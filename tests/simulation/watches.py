@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from controller.core.namespace import namespace_view
 from controller.core.reasons import Failure, FailureError, Reason
-from controller.doors.cluster import namespace_view
 from controller.handlers import Sink
 from tests.simulation.store import Change, Store, namespace_metadata, secret_metadata
 from tests.simulation.virtual_time import MINUTE, now

@@ -71,12 +71,27 @@ class Ecr:
     async def introduce(self) -> None:
         """Say which way the controller's own credentials are had; no call to AWS's APIs is made for it."""
         try:
-            logger.info("AWS credentials: %s, as %s", await in_thread(self._sessions.method), self._principal)
+            logger.info("AWS credentials: %s, as %s", await self.way(), self._principal)
         except FailureError as error:
             logger.warning("AWS credentials: %s", error)
+
+    async def way(self) -> str:
+        """Tell by which of botocore's ways the controller's own credentials are had; raises FailureError."""
+        return await self._own("looking for credentials", "its home region", self._sessions.method)
+
+    async def caller(self, region: str) -> str:
+        """Ask STS in a region who the controller is: an ARN; raises FailureError."""
+        asking = f"asking STS in {region} who this is,"
+        return await self._own(asking, region, lambda: _caller(self._sessions.own("sts", region)))
+
+    async def _own(self, doing: str, region: str, call: Callable[[], str]) -> str:
+        try:
+            return await in_thread(call)
+        except FailureError:
+            raise
         except Exception as error:  # noqa: BLE001 -- whatever a library raises becomes a reason, and shows no content
-            scope = TokenScope(identity=CONTROLLER, region="its home region")
-            logger.warning("AWS credentials: %s", explained(scope, self._principal, error))
+            scope = TokenScope(identity=CONTROLLER, region=region)
+            raise FailureError(explained(scope, self._principal, error, doing=doing)) from None
 
     async def fetch(self, scope: TokenScope) -> Token:
         """Fetch a new token; raises FailureError with its reason."""
@@ -157,10 +172,13 @@ class Ecr:
 
     async def _tell_caller(self, region: str) -> None:
         try:
-            arn = await in_thread(lambda: self._sessions.own("sts", region).get_caller_identity()["Arn"])
-            logger.info("AWS caller: %s", arn)
-        except Exception as error:  # noqa: BLE001 -- it only informs; what is wrong is said of the token's call
-            logger.info("AWS caller: not told (%s)", type(error).__name__)
+            logger.info("AWS caller: %s", await self.caller(region))
+        except FailureError as error:  # it only informs; what is wrong is said of the token's call
+            logger.info("AWS caller: not told (%s)", error.failure.reason)
+
+
+def _caller(client: Any) -> str:  # botocore's client
+    return str(client.get_caller_identity()["Arn"])
 
 
 def _answered(client: Any, scope: TokenScope, issued_at: datetime) -> Token:  # botocore's client

@@ -50,12 +50,12 @@ def code_of(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", "Unknown"))
 
 
-def explained(scope: TokenScope, principal: str, error: Exception) -> Failure:
-    """Say what went wrong, to whom it was refused and what to do."""
+def explained(scope: TokenScope, principal: str, error: Exception, *, doing: str = "") -> Failure:
+    """Say what went wrong, to whom it was refused and what to do; `doing` where it was no token that was asked for."""
     if isinstance(error, ClientError):
         said = error.response.get("Error", {}).get("Message", "")
         return explain(scope, principal, error.operation_name, code_of(error), said)
-    where = f"asking ECR in {scope.region} for a token as {principal}"
+    where = f"{doing or f'asking ECR in {scope.region} for a token'} as {principal}"
     for kinds, reason, advice in _LIBRARY_ERRORS:
         if isinstance(error, kinds):
             return Failure(reason=reason, message=f"{where}: {type(error).__name__}: {advice}")

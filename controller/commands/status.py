@@ -1,0 +1,122 @@
+"""`pullkeeper status`: how every namespace stands, from metadata alone: no Secret's data is read, no token fetched."""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import yaml
+
+from controller.commands.config import add_config, config_from
+from controller.commands.login import add_login, logged_in
+from controller.core import status_table
+from controller.core.asked import Asked, asked
+from controller.core.observed_secret import ObservedSecret
+from controller.core.reasons import FailureError
+from controller.core.settings import VARIABLE_PREFIX, Settings
+from controller.core.standing import Rules, Standing, absent, explained, standing
+from controller.core.status_table import Overview
+from controller.doors.listing import Listing
+
+_EVERY = 5.0
+"""Seconds between two looks with `--watch`, unless it says otherwise."""
+_CLEAR = "\033[H\033[2J"
+_NO_CONFIG = (
+    "without --config it cannot be told which namespaces the installation opts in, its default registries, "
+    "its policy and its rule of rotation"
+)
+
+
+def add_parser(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    add_config(parser)
+    add_login(parser)
+    parser.add_argument("--secret-name", metavar="NAME", help="the pull Secrets' name, if the settings do not say it")
+    parser.add_argument(
+        "-n", "--namespace", action="append", default=[], metavar="NAME", help="only this namespace; may be given again"
+    )
+    parser.add_argument(
+        "-o", "--output", choices=("text", "wide", "json", "yaml"), default="text", help="how to write it"
+    )
+    parser.add_argument(
+        "-w",
+        "--watch",
+        nargs="?",
+        const=_EVERY,
+        type=float,
+        metavar="SECONDS",
+        help=f"look again every so many seconds ({_EVERY:.0f}), until Ctrl-C",
+    )
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print how the namespaces stand; 1 where something is wrong."""
+    return asyncio.run(_shown(options, _settings(options)))
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    named = {f"{VARIABLE_PREFIX}SECRET_NAME": options.secret_name} if options.secret_name else {}
+    return config_from(options.config, named).settings
+
+
+async def _shown(options: argparse.Namespace, settings: Settings) -> int:
+    rules = Rules(policy=settings.policy, rotation=settings.rotation) if options.config else Rules()
+    stop = asyncio.Event()
+    if options.watch is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
+    async with logged_in(options) as connection:
+        namespaces = options.namespace or settings.watch_namespaces
+        listing = Listing(connection, secret_name=settings.secret_name, namespaces=namespaces)
+        while True:
+            overview = await look(listing, rules, _now, expected=namespaces)
+            print(_written(overview, options), flush=True)
+            if options.watch is None:
+                return 0 if overview.well else 1
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), options.watch)
+                return 0
+
+
+async def look(
+    listing: Listing, rules: Rules, clock: Callable[[], datetime], *, expected: Sequence[str] = ()
+) -> Overview:
+    """Look once: one listing of Namespaces and one of Secrets, and one of Events where only they can tell more."""
+    seen, secrets = await asyncio.gather(listing.namespaces(asked), listing.secrets())
+    now = clock()
+    found = _standings(seen, secrets, rules, now)
+    found += [absent(name) for name in expected if name not in {each.view.name for each in seen}]
+    notes = [] if rules.policy else [_NO_CONFIG]
+    if any(each.puzzling for each in found):
+        try:
+            warnings = await listing.warnings()
+            found = [explained(each, warnings.get(each.namespace)) for each in found]
+        except FailureError as error:
+            notes.append(f"what the controller says of it is not shown: {error}")
+    return Overview(standings=found, now=now, notes=notes)
+
+
+def _standings(seen: list[Asked], secrets: Mapping[str, ObservedSecret], rules: Rules, now: datetime) -> list[Standing]:
+    found = (standing(each, secrets.get(each.view.name), rules, now) for each in seen)
+    return sorted(filter(None, found), key=lambda each: each.namespace)
+
+
+def _written(overview: Overview, options: argparse.Namespace) -> str:
+    document: Mapping[str, Any] = status_table.as_document(overview)
+    if options.output == "json":
+        return json.dumps(document, indent=2)
+    if options.output == "yaml":
+        return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000).rstrip()
+    terminal = sys.stdout.isatty()
+    colours = terminal and not os.environ.get("NO_COLOR")
+    text = status_table.as_text(overview, wide=options.output == "wide", colours=colours)
+    return f"{_CLEAR}{text}" if options.watch is not None and terminal else text
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

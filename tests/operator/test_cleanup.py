@@ -1,0 +1,51 @@
+"""`pullkeeper cleanup`, with the rights of the hook that runs it after an uninstall."""
+
+from tests.contract.access import grant, token_of
+from tests.contract.objects import foreign_secret
+from tests.operator.commands import as_pod, pullkeeper, settings_file
+from tests.operator.installation import Installation
+
+
+async def _hook(installation: Installation) -> dict[str, str]:
+    """Be a ServiceAccount that may list and delete the Secrets of the one name, and nothing else."""
+    path = f"/api/v1/namespaces/{installation.namespace}/serviceaccounts"
+    (await installation.api.post(path, {"metadata": {"name": "cleanup"}})).ok()
+    token = await token_of(installation.api, installation.namespace, "cleanup")
+    rule = {
+        "apiGroups": [""],
+        "resources": ["secrets"],
+        "resourceNames": [installation.secret_name],
+        "verbs": ["delete", "list"],
+    }
+    user = installation.api.using(token)
+    await grant(installation.api, user, installation.namespace, "cleanup", rule)
+    (installation.folder / "token").write_text(token)
+    return as_pod(installation, aws={"PULLKEEPER_SECRET_NAME": installation.secret_name})
+
+
+async def test_after_an_uninstall_nothing_of_ours_is_left(installation: Installation) -> None:
+    """Two rights on the one name will do, a stranger's Secret stays, and doing it again changes nothing."""
+    process = await installation.start()
+    teams = [await installation.create_namespace(enabled="true") for _ in range(3)]
+    for team in teams:
+        await installation.event(team, "PullSecretCreated")
+    stranger = await installation.create_namespace()
+    secrets = f"/api/v1/namespaces/{stranger}/secrets"
+    (await installation.api.post(secrets, foreign_secret(installation.secret_name))).ok()
+    await process.stop()
+    environment = await _hook(installation)
+    for deleted in (3, 0):
+        ended = await pullkeeper(installation, "cleanup", environment=environment)
+        said = f"{deleted} pull Secrets named {installation.secret_name} deleted\n"
+        assert (ended.status, ended.out, ended.err) == (0, said, "")
+    assert [await installation.secret(team) for team in teams] == [None] * 3
+    assert await installation.secret(stranger) is not None
+
+
+async def test_without_the_right_to_list_it_says_so(installation: Installation) -> None:
+    """One line that names what is refused, and status 1."""
+    config = settings_file(installation, secretName="some-other")
+    ended = await pullkeeper(installation, "cleanup", "--config", config)
+    assert (ended.status, ended.out) == (1, "")
+    assert "the API server refused to list Secrets named some-other (403): grant that right" in ended.err
+    assert ended.err.count("\n") == 1
