@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +128,15 @@ class Helms:
 def _run(binary: Path, arguments: Iterable[str], given: str) -> Answer:
     result = subprocess.run([binary, *arguments], input=given, capture_output=True, text=True, check=False)
     return Answer(status=result.returncode, output=result.stdout, errors=result.stderr)
+
+
+def pods(rendering: Rendering) -> Iterator[tuple[str, Object]]:
+    """Give the spec of every pod that comes of a rendering, by what it belongs to."""
+    for each in rendering.objects:
+        if each["kind"] == "Pod":
+            yield f"Pod {each['metadata']['name']}", each["spec"]
+        elif "template" in each.get("spec", {}):
+            yield f"{each['kind']} {each['metadata']['name']}", each["spec"]["template"]["spec"]
 
 
 def with_role(**values: object) -> dict[str, Any]:
