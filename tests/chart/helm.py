@@ -104,6 +104,11 @@ class Helms:
         assert text == answers["helm4"].output, "Helm 3 and Helm 4 render it differently"
         return Rendering(text=text, objects=tuple(each for each in yaml.safe_load_all(text) if each))
 
+    def on(self, version: str) -> dict[str, Answer]:
+        """Render the least values for a Kubernetes version."""
+        arguments = ("template", RELEASE, str(CHART), "--kube-version", version, "--values", "-")
+        return {name: _run(path, arguments, json.dumps(with_role())) for name, path in self._binaries.items()}
+
     def lint(self, values: Path) -> dict[str, Answer]:
         """Lint the chart with this values file by both."""
         arguments = ("lint", "--strict", str(CHART), "--values", str(values))
