@@ -50,6 +50,9 @@ HOSTS = [
     "123456789012.dkrXecr.eu-west-1.amazonaws.com",
     "123456789012.dkr.ecr..amazonaws.com",
     "public.ecr.aws.evil.example.com",
+    "publicXecr.aws",
+    "public.ecrXaws",
+    "ecr-publicXaws.com",
     "docker.io",
 ]
 ROLES = [
