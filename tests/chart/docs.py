@@ -4,7 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,16 @@ class Row:
     text: str
 
     def __str__(self) -> str:
-        return f"| `{self.path}` | `{self.default}` | {self.text} |".replace("<", "&lt;")
+        default = f"`{self.default}`" if self.default else ""
+        return f"| `{self.path}` | {default} | {self.text} |".replace("<", "&lt;")
+
+
+def table(text: str) -> str:
+    """Give the table of a values file, in Markdown; what is documented part by part has no default of its own."""
+    found = list(rows(text))
+    parents = {row.path for row in found if any(other.path.startswith(f"{row.path}.") for other in found)}
+    lines = [str(replace(row, default="") if row.path in parents else row) for row in found]
+    return "\n".join(["| value | default | meaning |", "|---|---|---|", *lines])
 
 
 def rows(text: str) -> Iterator[Row]:
@@ -52,11 +61,6 @@ def _default(values: Any, path: list[str]) -> str:
     for key in path:
         values = values[key]
     return json.dumps(values, ensure_ascii=False)
-
-
-def table(text: str) -> str:
-    """Give the table of a values file, in Markdown."""
-    return "\n".join(["| value | default | meaning |", "|---|---|---|", *map(str, rows(text))])
 
 
 def written(readme: str, values: str) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +104,11 @@ class Helms:
         assert text == answers["helm4"].output, "Helm 3 and Helm 4 render it differently"
         return Rendering(text=text, objects=tuple(each for each in yaml.safe_load_all(text) if each))
 
+    def on(self, version: str) -> dict[str, Answer]:
+        """Render the least values for a Kubernetes version."""
+        arguments = ("template", RELEASE, str(CHART), "--kube-version", version, "--values", "-")
+        return {name: _run(path, arguments, json.dumps(with_role())) for name, path in self._binaries.items()}
+
     def lint(self, values: Path) -> dict[str, Answer]:
         """Lint the chart with this values file by both."""
         arguments = ("lint", "--strict", str(CHART), "--values", str(values))
@@ -128,6 +133,15 @@ class Helms:
 def _run(binary: Path, arguments: Iterable[str], given: str) -> Answer:
     result = subprocess.run([binary, *arguments], input=given, capture_output=True, text=True, check=False)
     return Answer(status=result.returncode, output=result.stdout, errors=result.stderr)
+
+
+def pods(rendering: Rendering) -> Iterator[tuple[str, Object]]:
+    """Give the spec of every pod that comes of a rendering, by what it belongs to."""
+    for each in rendering.objects:
+        if each["kind"] == "Pod":
+            yield f"Pod {each['metadata']['name']}", each["spec"]
+        elif "template" in each.get("spec", {}):
+            yield f"{each['kind']} {each['metadata']['name']}", each["spec"]["template"]["spec"]
 
 
 def with_role(**values: object) -> dict[str, Any]:

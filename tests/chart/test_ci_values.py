@@ -11,8 +11,9 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from tests.chart import pod_security
-from tests.chart.helm import CHART, CI_VALUES, Helms, Object, Rendering, ci_values, with_role
+from tests.chart import pod_security, pod_security_mutants
+from tests.chart.helm import CHART, CI_VALUES, Helms, Object, Rendering, ci_values, pods, with_role
+from tests.chart.pod_security_mutants import MUTANTS
 
 VERSIONS = [f"1.{minor}" for minor in range(29, 38)]
 CUSTOM = {"ServiceMonitor": "monitoring.coreos.com/v1", "PodMonitor": "monitoring.coreos.com/v1"}
@@ -39,15 +40,6 @@ def validate() -> Iterator[Callable[[Object, str], None]]:
         utils = kubernetes_validate.utils
         patch.setattr(utils, "schema_contents", functools.cache(utils.schema_contents))
         yield lambda each, version: kubernetes_validate.validate(each, version, strict=True)
-
-
-def pods(rendering: Rendering) -> Iterator[tuple[str, Object]]:
-    """Give the spec of every pod that comes of a rendering, by what it belongs to."""
-    for each in rendering.objects:
-        if each["kind"] == "Pod":
-            yield f"Pod {each['metadata']['name']}", each["spec"]
-        elif "template" in each.get("spec", {}):
-            yield f"{each['kind']} {each['metadata']['name']}", each["spec"]["template"]["spec"]
 
 
 def test_both_helms_lint_it(helms: Helms, values: Path) -> None:
@@ -122,53 +114,11 @@ def _yamllint(config: str, *paths: Path) -> str:
     return result.stdout + result.stderr
 
 
-def _set(part: str, value: Any) -> Callable[[dict[str, Any]], None]:
-    """Give a change of a pod spec: the path's last key is set to the value."""
-
-    def change(spec: dict[str, Any]) -> None:
-        *path, last = part.split(".")
-        inner: Any = spec
-        for key in path:
-            inner = inner[int(key)] if key.isdigit() else inner.setdefault(key, {})
-        inner[last] = value
-
-    return change
-
-
-MUTANTS: list[tuple[str, str, Any]] = [
-    ("HostProcess", "securityContext.windowsOptions", {"hostProcess": True}),
-    ("HostProcess", "containers.0.securityContext.windowsOptions", {"hostProcess": True}),
-    ("Host Namespaces", "hostNetwork", True),
-    ("Host Namespaces", "hostPID", True),
-    ("Host Namespaces", "hostIPC", True),
-    ("Privileged Containers", "containers.0.securityContext.privileged", True),
-    ("Host Ports", "containers.0.ports", [{"containerPort": 8080, "hostPort": 8080}]),
-    ("Host Probes / Lifecycle Hooks", "containers.0.livenessProbe.httpGet.host", "127.0.0.1"),
-    ("Host Probes / Lifecycle Hooks", "containers.0.lifecycle", {"preStop": {"tcpSocket": {"host": "127.0.0.1"}}}),
-    ("AppArmor", "securityContext.appArmorProfile", {"type": "Unconfined"}),
-    ("SELinux", "securityContext.seLinuxOptions", {"type": "spc_t"}),
-    ("SELinux", "containers.0.securityContext.seLinuxOptions", {"role": "system_r"}),
-    ("/proc Mount Type", "containers.0.securityContext.procMount", "Unmasked"),
-    ("Sysctls", "securityContext.sysctls", [{"name": "kernel.msgmax", "value": "1"}]),
-    ("Volume Types", "volumes", [{"name": "host", "hostPath": {"path": "/"}}]),
-    ("Privilege Escalation", "containers.0.securityContext.allowPrivilegeEscalation", True),
-    ("Privilege Escalation", "containers.0.securityContext", {"capabilities": {"drop": ["ALL"]}}),
-    ("Running as Non-root", "containers.0.securityContext.runAsNonRoot", False),
-    ("Running as Non-root", "securityContext.runAsNonRoot", None),
-    ("Running as Non-root user", "containers.0.securityContext.runAsUser", 0),
-    ("Running as Non-root user", "securityContext.runAsUser", 0),
-    ("Seccomp", "securityContext.seccompProfile", None),
-    ("Seccomp", "containers.0.securityContext.seccompProfile", {"type": "Unconfined"}),
-    ("Capabilities dropped", "containers.0.securityContext.capabilities.drop", ["NET_RAW"]),
-    ("Capabilities added", "containers.0.securityContext.capabilities.add", ["SYS_ADMIN"]),
-]
-
-
 @pytest.mark.parametrize(("control", "part", "value"), MUTANTS)
 def test_each_control_of_restricted_can_fail(helms: Helms, control: str, part: str, value: Any) -> None:
     """A pod that violates one control is found by just that one."""
     spec = copy.deepcopy(dict(helms.render(with_role()).pod))
-    _set(part, value)(spec)
+    pod_security_mutants.change(spec, part, value)
     assert pod_security.violations(spec) == [control]
 
 

@@ -55,7 +55,17 @@ def test_the_chart_has_the_controllers_version() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     package = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     assert chart["appVersion"] == package["project"]["version"]
-    assert chart["kubeVersion"] == ">=1.29.0-0"
+
+
+@pytest.mark.parametrize(
+    ("version", "status"), [("1.28.15", 1), ("1.29.0", 0), ("v1.29.1-eks-0a1b2c3", 0), ("1.37.0", 0)]
+)
+def test_it_needs_kubernetes_1_29(helms: Helms, version: str, status: int) -> None:
+    """An older cluster is refused, and a vendor's own suffix is none of a pre-release."""
+    answers = helms.on(version)
+    assert [answer.status for answer in answers.values()] == [status, status]
+    refusal = f"chart requires kubeVersion: >=1.29.0-0 which is incompatible with Kubernetes v{version}"
+    assert all((refusal in answer.errors) == bool(status) for answer in answers.values())
 
 
 def test_the_readme_names_every_rule_of_the_role(helms: Helms) -> None:

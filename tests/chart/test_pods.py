@@ -220,3 +220,13 @@ def test_everything_is_in_one_namespace(helms: Helms) -> None:
     found = {each["metadata"].get("namespace", "platform") for each in rendering.objects}
     subjects = {each["subjects"][0]["namespace"] for each in rendering.all("ClusterRoleBinding")}
     assert found | subjects == {"platform"}
+
+
+def test_extra_objects_are_filled_in_one_by_one(helms: Helms) -> None:
+    """Objects and texts of objects are templates, and each one is an object of its own."""
+    config = {"apiVersion": "v1", "kind": "ConfigMap"}
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-second\n"
+    extra = [{**config, "metadata": {"name": "{{ .Release.Name }}-first"}}, text]
+    rendering = helms.render(with_role(extraObjects=extra))
+    names = {each["metadata"]["name"] for each in rendering.all("ConfigMap")}
+    assert names == {RELEASE, f"{RELEASE}-first", f"{RELEASE}-second"}

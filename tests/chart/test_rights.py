@@ -103,9 +103,9 @@ def test_exactly_these_rights_are_granted(helms: Helms, values: Mapping[str, Any
     ("settings", "scopes"), [pytest.param({}, [ALL], id="cluster"), pytest.param(TWO, ["a", "b"], id="two namespaces")]
 )
 def test_the_cleanup_has_its_own_rights(helms: Helms, settings: Mapping[str, Any], scopes: list[str]) -> None:
-    """The Job that deletes the Secrets can read and delete those of the one name, and is another ServiceAccount."""
+    """The Job that deletes the Secrets can list and delete those of the one name, and is another ServiceAccount."""
     rendering = helms.render(with_role(settings=settings, cleanup={"onUninstall": True}))
-    expected = {right for scope in scopes for right in _rights(scope, "", "secrets", "get list delete", SECRET)}
+    expected = {right for scope in scopes for right in _rights(scope, "", "secrets", "list delete", SECRET)}
     assert granted(rendering, f"{RELEASE}-cleanup") == expected
     assert not expected & (granted(rendering, RELEASE) - granted(helms.render(with_role(settings=settings)), RELEASE))
 

@@ -50,6 +50,9 @@ HOSTS = [
     "123456789012.dkrXecr.eu-west-1.amazonaws.com",
     "123456789012.dkr.ecr..amazonaws.com",
     "public.ecr.aws.evil.example.com",
+    "publicXecr.aws",
+    "public.ecrXaws",
+    "ecr-publicXaws.com",
     "docker.io",
 ]
 ROLES = [
@@ -79,24 +82,8 @@ GRANTED = [
     "*",
     "arn:*",
 ]
-DURATIONS = [
-    "0s",
-    "10s",
-    "90s",
-    "10m",
-    "2h",
-    "2h1s",
-    "1h30m",
-    "121m",
-    "1m30s",
-    "",
-    "10",
-    "1d",
-    "10 m",
-    "1.5h",
-    "-5m",
-    "9999999h",
-]
+BOUNDS = ["0s", "2s", "3s", "4s", "5s", "9s", "10s", "5m", "5m1s", "2h", "2h1s", "12h", "12h1s", "24h", "24h1s"]
+DURATIONS = [*BOUNDS, "90s", "1h30m", "121m", "1m30s", "", "10", "1d", "10 m", "1.5h", "-5m", "9999999h"]
 
 
 def _keys(values: Mapping[str, Any], path: str = "") -> Iterator[str]:

@@ -61,7 +61,7 @@ server-side apply that creates is authorized as the creation of that name.
 - apiGroups: [""]
   resources: [secrets]
   resourceNames: [{{ .Values.settings.secretName | quote }}]
-  verbs: [get, list, delete]
+  verbs: [list, delete]
 {{- end }}
 
 {{- /*
