@@ -22,6 +22,8 @@ SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _ENTRY = Path(sys.executable).with_name("pullkeeper")
 """The command that the image has on its path."""
 
+_ADMITTED = "kube-api-access-"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pod:
@@ -76,6 +78,8 @@ class Kubelet:
     async def sync(self, pod: Pod) -> None:
         """Bring a pod's files to what its volumes hold now."""
         for volume in pod.spec.get("volumes", ()):
+            if volume["name"].startswith(_ADMITTED):
+                continue  # what admission adds for the ServiceAccount's token, which is mounted below
             for name, text in (await self._content(pod, volume)).items():
                 _write(pod.folder / volume["name"] / name, text)
         if pod.spec["automountServiceAccountToken"]:
