@@ -1,0 +1,152 @@
+"""The pullers: each gets the Secret's content in the way that it reads it, and an image to pull."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import yaml
+
+from tests.cluster.process import Process
+from tests.operator.waiting import until
+from tests.pull.image import TAG
+from tests.pull.network import Network, Outcome
+from tests.pull.tools import Tools
+
+IMAGE = "team/app"
+CHARTS = "charts"
+CHART = "app"
+CHART_VERSION = "0.1.0"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bench:
+    """What every puller needs: the programs, the network in which ECR is ours, its CA, and a folder to work in."""
+
+    tools: Tools
+    network: Network
+    ca: Path
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Give the variables of every program: an empty home, and our CA in place of the machine's."""
+        return {**self.tools.environment(), "HOME": str(self.folder), "SSL_CERT_FILE": str(self.ca)}
+
+    async def run(self, name: str, *arguments: str, **environment: str) -> Outcome:
+        """Run one of the programs inside the network."""
+        return await self.network.run(self.tools.path(name), *arguments, environment=self.environment | environment)
+
+
+class Puller(Protocol):
+    """Something that pulls."""
+
+    async def pull(self, host: str, config: Path) -> Outcome:
+        """Pull from a host with the Secret's content, which is in that file."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Skopeo:
+    """containers/image, the library of skopeo, Podman, Buildah and CRI-O."""
+
+    bench: Bench
+
+    async def pull(self, host: str, config: Path) -> Outcome:
+        """Copy the image into a folder."""
+        target = self.bench.folder / "copy"
+        arguments = ("--insecure-policy", "copy", "--src-authfile", str(config))
+        return await self.bench.run("skopeo", *arguments, f"docker://{host}/{IMAGE}:{TAG}", f"dir:{target}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Crane:
+    """go-containerregistry, the library of crane, kaniko, Flux' sources and Tekton."""
+
+    bench: Bench
+
+    async def pull(self, host: str, config: Path) -> Outcome:
+        """Save the image; the Secret's content is its config.json."""
+        assert config.name == "config.json"
+        target = self.bench.folder / "image.tar"
+        return await self.bench.run(
+            "crane", "pull", f"{host}/{IMAGE}:{TAG}", str(target), DOCKER_CONFIG=str(config.parent)
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Helm:
+    """Helm, with ORAS' library."""
+
+    bench: Bench
+
+    async def pull(self, host: str, config: Path) -> Outcome:
+        """Fetch the chart."""
+        arguments = ("pull", f"oci://{host}/{CHARTS}/{CHART}", "--version", CHART_VERSION)
+        return await self.bench.run(
+            "helm", *arguments, "--registry-config", str(config), "--destination", str(self.bench.folder)
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Containerd:
+    """containerd, told by its CRI as the kubelet tells it: the entry of the image's host goes with the request."""
+
+    bench: Bench
+
+    async def pull(self, host: str, config: Path) -> Outcome:
+        """Forget the image and pull it."""
+        image = f"{host}/{IMAGE}:{TAG}"
+        content = await asyncio.to_thread(config.read_text)
+        auth = json.loads(content)["auths"][host]["auth"]
+        await self._crictl("rmi", image)
+        return await self._crictl("pull", "--auth", auth, image)
+
+    async def names(self) -> set[str]:
+        """Tell which images it holds."""
+        listed = json.loads((await self._crictl("images", "--output", "json")).text)
+        return {tag for image in listed["images"] for tag in image["repoTags"]}
+
+    async def serves(self) -> bool:
+        """Whether its CRI answers."""
+        return (await self._crictl("info")).status == 0
+
+    async def _crictl(self, *arguments: str) -> Outcome:
+        return await self.bench.run("crictl", "--config", str(self.bench.folder / "crictl.yaml"), *arguments)
+
+
+@asynccontextmanager
+async def serve_containerd(bench: Bench) -> AsyncIterator[Containerd]:
+    """Run containerd inside the network, in a folder of its own."""
+    socket, config = bench.folder / "containerd.sock", bench.folder / "containerd.toml"
+    config.write_text(_CONTAINERD.format(folder=bench.folder, socket=socket))
+    endpoints = dict.fromkeys(("runtime-endpoint", "image-endpoint"), f"unix://{socket}")
+    (bench.folder / "crictl.yaml").write_text(yaml.safe_dump(endpoints))
+    variables = [f"{key}={value}" for key, value in bench.environment.items()]
+    command = ["env", *variables, bench.tools.path("containerd"), "--config", str(config)]
+    process = Process(bench.network.inside(command), log=bench.folder / "containerd.log")
+    containerd = Containerd(bench=bench)
+
+    async def serves() -> bool:
+        assert process.exit_code() is None, process.tail()
+        return await containerd.serves()
+
+    try:
+        await until(serves, "containerd's CRI to answer")
+        yield containerd
+    finally:
+        process.stop()
+
+
+_CONTAINERD = """version = 2
+root = "{folder}/containerd"
+state = "{folder}/containerd-state"
+[grpc]
+  address = "{socket}"
+[plugins."io.containerd.grpc.v1.cri".containerd]
+  snapshotter = "native"
+"""
+"""A snapshotter that needs nothing of the file system, so that it works in a container too."""
