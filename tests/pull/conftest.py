@@ -46,7 +46,9 @@ def tools() -> Tools:
 def bench(tools: Tools, tmp_path: Path) -> Iterator[Bench]:
     """Open a network in which ECR's names are ours."""
     folder = tmp_path / "pull"
-    folder.mkdir()
+    policy = folder / ".config" / "containers" / "policy.json"
+    policy.parent.mkdir(parents=True)
+    policy.write_text(json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
     with open_network(folder, HOSTS) as network:
         yield Bench(tools=tools, network=network, ca=folder / "ca.crt", folder=folder)
 
@@ -71,7 +73,7 @@ async def _push(bench: Bench, aws: AwsFake) -> None:  # noqa: F811 -- the fixtur
     login = bench.folder / "build.json"
     login.write_text(json.dumps({"auths": {IRELAND: {"auth": answer["authorizationToken"]}}}))
     layout = write_layout(bench.folder / "layout")
-    arguments = ("--insecure-policy", "copy", "--dest-authfile", str(login))
+    arguments = ("copy", "--dest-authfile", str(login))
     pushed = await bench.run("skopeo", *arguments, f"oci:{layout}:{TAG}", f"docker://{IRELAND}/{IMAGE}:{TAG}")
     assert pushed.status == 0, pushed.text
     chart = bench.folder / CHART

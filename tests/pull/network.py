@@ -33,15 +33,15 @@ class Network:
     holder: int
     socket: socket.socket
 
-    def inside(self, command: Sequence[str]) -> list[str]:
-        """Give the command line that runs a command in there, as root of there."""
-        enter = ["nsenter", f"--target={self.holder}", "--user", "--preserve-credentials", "--mount", "--net"]
-        return [*enter, "--", *command]
+    def inside(self, command: Sequence[str], folder: Path) -> list[str]:
+        """Give the command line that runs a command in there, as root of there, started in a folder."""
+        spaces = ["--user", "--preserve-credentials", "--mount", "--net"]
+        return ["nsenter", f"--target={self.holder}", *spaces, f"--wd={folder}", "--", *command]
 
-    async def run(self, *command: str, environment: Mapping[str, str]) -> Outcome:
-        """Run a command in there to its end."""
+    async def run(self, *command: str, environment: Mapping[str, str], folder: Path) -> Outcome:
+        """Run a command in there, started in a folder, to its end."""
         process = await asyncio.create_subprocess_exec(
-            *self.inside(command),
+            *self.inside(command, folder),
             env=dict(environment),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

@@ -38,7 +38,9 @@ class Bench:
 
     async def run(self, name: str, *arguments: str, **environment: str) -> Outcome:
         """Run one of the programs inside the network."""
-        return await self.network.run(self.tools.path(name), *arguments, environment=self.environment | environment)
+        program = self.tools.path(name)
+        variables = self.environment | environment
+        return await self.network.run(program, *arguments, environment=variables, folder=self.folder)
 
 
 class Puller(Protocol):
@@ -58,8 +60,8 @@ class Skopeo:
     async def pull(self, host: str, config: Path) -> Outcome:
         """Copy the image into a folder."""
         target = self.bench.folder / "copy"
-        arguments = ("--insecure-policy", "copy", "--src-authfile", str(config))
-        return await self.bench.run("skopeo", *arguments, f"docker://{host}/{IMAGE}:{TAG}", f"dir:{target}")
+        image = f"docker://{host}/{IMAGE}:{TAG}"
+        return await self.bench.run("skopeo", "copy", "--src-authfile", str(config), image, f"dir:{target}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,7 +129,7 @@ async def serve_containerd(bench: Bench) -> AsyncIterator[Containerd]:
     (bench.folder / "crictl.yaml").write_text(yaml.safe_dump(endpoints))
     variables = [f"{key}={value}" for key, value in bench.environment.items()]
     command = ["env", *variables, bench.tools.path("containerd"), "--config", str(config)]
-    process = Process(bench.network.inside(command), log=bench.folder / "containerd.log")
+    process = Process(bench.network.inside(command, bench.folder), log=bench.folder / "containerd.log")
     containerd = Containerd(bench=bench)
 
     async def serves() -> bool:

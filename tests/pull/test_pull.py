@@ -1,6 +1,8 @@
 """A Secret is not the goal, an image is: pullers that we did not write read the Secret and pull."""
 
 import base64
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from tests.pull.conftest import HOSTS, OTHER_ACCOUNT, PUBLIC
 from tests.pull.front import Front
 from tests.pull.image import TAG
 from tests.pull.pullers import IMAGE, Bench, Containerd, Puller, Skopeo
+
+PAGE = Path(__file__).parents[2] / "docs" / "consumers.md"
 
 
 def written(bench: Bench, secret: dict[str, Any]) -> Path:
@@ -79,6 +83,28 @@ async def test_namespace_with_a_role_of_its_own_pulls_as_that_role(
         assert pulled.status == 0, pulled.text
         assert (front.let_in(), front.refused()) == (set(auths(secret).items()), set())
         front.visits.clear()
+
+
+async def test_commands_of_the_page_pull(installation: Installation, bench: Bench, front: Front) -> None:
+    """What docs/consumers.md tells a user to type pulls with the Secret's content, letter by letter."""
+    await installation.start()
+    async with installation.recording() as recorder:
+        team = await installation.create_namespace(enabled="true")
+        secret = (await recorder.wait(team, there)).secret
+    written(bench, secret)
+    commands = _commands_of_the_page()
+    assert [command[0] for command in commands] == ["kubectl", "skopeo", "DOCKER_CONFIG=.", "helm"]
+    for command in commands[1:]:
+        variables = dict(word.split("=", 1) for word in command if word.startswith("DOCKER_CONFIG="))
+        name, *arguments = command[len(variables) :]
+        pulled = await bench.run(name, *arguments, **variables)
+        assert pulled.status == 0, pulled.text
+    assert (front.let_in(), front.refused()) == (set(auths(secret).items()), set())
+
+
+def _commands_of_the_page() -> list[list[str]]:
+    _, _, section = PAGE.read_text().partition("\n## A file\n")
+    return [shlex.split(line) for line in re.findall(r"^\$ (.*)$", section, re.MULTILINE)]
 
 
 async def test_host_that_the_secret_does_not_name_is_shown_no_token(
