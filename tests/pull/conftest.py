@@ -76,7 +76,7 @@ async def _push(bench: Bench, aws: AwsFake) -> None:  # noqa: F811 -- the fixtur
     arguments = ("copy", "--dest-authfile", str(login))
     pushed = await bench.run("skopeo", *arguments, f"oci:{layout}:{TAG}", f"docker://{IRELAND}/{IMAGE}:{TAG}")
     assert pushed.status == 0, pushed.text
-    chart = bench.folder / CHART
+    chart = bench.folder / "chart"
     chart.mkdir()
     (chart / "Chart.yaml").write_text(json.dumps({"apiVersion": "v2", "name": CHART, "version": CHART_VERSION}))
     packed = await bench.run("helm", "package", str(chart), "--destination", str(bench.folder))

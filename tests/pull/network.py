@@ -36,7 +36,8 @@ class Network:
     def inside(self, command: Sequence[str], folder: Path) -> list[str]:
         """Give the command line that runs a command in there, as root of there, started in a folder."""
         spaces = ["--user", "--preserve-credentials", "--mount", "--net"]
-        return ["nsenter", f"--target={self.holder}", *spaces, f"--wd={folder}", "--", *command]
+        # Only from inside: a folder that was entered outside is nowhere in there.
+        return ["nsenter", f"--target={self.holder}", *spaces, "--", "env", f"--chdir={folder}", *command]
 
     async def run(self, *command: str, environment: Mapping[str, str], folder: Path) -> Outcome:
         """Run a command in there, started in a folder, to its end."""

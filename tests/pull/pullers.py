@@ -128,7 +128,7 @@ async def serve_containerd(bench: Bench) -> AsyncIterator[Containerd]:
     endpoints = dict.fromkeys(("runtime-endpoint", "image-endpoint"), f"unix://{socket}")
     (bench.folder / "crictl.yaml").write_text(yaml.safe_dump(endpoints))
     variables = [f"{key}={value}" for key, value in bench.environment.items()]
-    command = ["env", *variables, bench.tools.path("containerd"), "--config", str(config)]
+    command = [*variables, bench.tools.path("containerd"), "--config", str(config)]
     process = Process(bench.network.inside(command, bench.folder), log=bench.folder / "containerd.log")
     containerd = Containerd(bench=bench)
 
