@@ -7,59 +7,18 @@ import pytest
 
 from tests.operator import other_tools
 from tests.operator.installation import IRELAND, SHORT, VIRGINIA, Installation, auths
-from tests.operator.other_tools import CronJob, ExternalSecrets, LoginRenew, OtherTool, RegistryCreds
-from tests.operator.recipes import Kubectl, Step, recipe
-from tests.operator.recorder import SecretRecorder, Version
+from tests.operator.moving import RECIPES, assert_no_gap, follow, move, names_of, rotated, tool_in
+from tests.operator.other_tools import CronJob, LoginRenew, OtherTool
+from tests.operator.recipes import Kubectl, recipe
 
 LABEL = "app.kubernetes.io/managed-by"
-RECIPES: dict[str, type[OtherTool]] = {
-    "From a cron job": CronJob,
-    "From k8s-ecr-login-renew": LoginRenew,
-    "From registry-creds": RegistryCreds,
-    "From External Secrets": ExternalSecrets,
-}
-
-
-def tool_in(installation: Installation, team: str, kind: type[OtherTool], name: str = "") -> OtherTool:
-    name = name or installation.secret_name
-    return kind(installation.api, installation.aws, namespace=team, name=name, host=IRELAND)
-
-
-async def follow(installation: Installation, steps: list[Step], tool: OtherTool) -> None:
-    """Run a recipe while the other tool writes between any two steps, until it has been stopped."""
-    kubectl = Kubectl(installation.api)
-    for step in steps:
-        if tool.active:
-            await tool.renew()
-        await (kubectl.run(step) if step.on_a_kind_of_ours() else tool.told(step.words))
-
-
-def assert_no_gap(installation: Installation, versions: list[Version]) -> None:
-    """Each version holds a token for the host that the registry takes until the next version is there."""
-    expiries = {token.authorization_token: token.expires_at for token in installation.aws.tokens}
-    assert versions
-    assert {version.kind for version in versions} <= {"ADDED", "MODIFIED"}
-    for version, after in zip(versions, [*versions[1:], versions[-1]], strict=True):
-        held = {host.removeprefix("https://"): auth for host, auth in auths(version.secret).items()}
-        assert expiries[held[IRELAND]] > after.seen_at
 
 
 @pytest.mark.usefixtures("short_lived")
 @pytest.mark.parametrize("heading", RECIPES)
 async def test_recipe_leaves_no_gap(installation: Installation, heading: str) -> None:
     """The Secret that pods name stays the same object, always holds a living token, and rotates on under Pullkeeper."""
-    await installation.start(SHORT)
-    team = await installation.create_namespace()
-    tool = tool_in(installation, team, RECIPES[heading])
-    async with installation.recording() as recorder:
-        await tool.renew()
-        await follow(installation, recipe(heading, _names(installation, team)), tool)
-        assert not tool.active
-        last = await _rotated(recorder, team)
-        assert_no_gap(installation, recorder.of(team))
-    assert {version.uid for version in recorder.of(team)} == {last.uid}
-    assert list(auths(last.secret)) == [IRELAND]
-    assert not last.secret["metadata"].get("ownerReferences")
+    await move(installation, heading, Kubectl(installation.api))
 
 
 @pytest.mark.usefixtures("short_lived")
@@ -79,14 +38,15 @@ async def test_new_name_beside_the_old_one_leaves_no_gap(installation: Installat
         (await installation.api.merge(f"{accounts}/default", account)).ok()
     steps = recipe("A new name beside the old one", names)
     assert steps[-1].words == ("kubectl", "delete", "secret", "regcred", "-n", team)
+    kubectl = Kubectl(installation.api)
     async with installation.recording() as recorder:
-        await follow(installation, steps[:-1], tool)
+        await follow(kubectl, steps[:-1], tool)
         named = (await installation.api.get(f"{accounts}/default")).ok()["imagePullSecrets"]
         assert named == [{"name": "regcred"}, {"name": installation.secret_name}]
         assert await tool.current() == old
-        await follow(installation, steps[-1:], tool)
+        await follow(kubectl, steps[-1:], tool)
         assert await tool.current() is None
-        await _rotated(recorder, team)
+        await rotated(recorder, team)
         assert_no_gap(installation, recorder.of(team))
 
 
@@ -95,11 +55,11 @@ async def test_backing_out_hands_the_secret_back(installation: Installation) -> 
     await installation.start()
     team = await installation.create_namespace()
     tool = tool_in(installation, team, CronJob)
-    names = _names(installation, team)
+    names, kubectl = names_of(installation, team), Kubectl(installation.api)
     async with installation.recording() as recorder:
         await tool.renew()
-        await follow(installation, recipe("From a cron job", names), tool)
-        await follow(installation, recipe("Back out", names), tool)
+        await follow(kubectl, recipe("From a cron job", names), tool)
+        await follow(kubectl, recipe("Back out", names), tool)
         assert tool.active
         await tool.renew()
         versions = recorder.of(team)
@@ -148,20 +108,7 @@ async def test_entry_that_cannot_be_renewed_is_kept_from_the_other_tool(installa
     assert auths(adopted.secret)[VIRGINIA] == old
 
 
-def _names(installation: Installation, team: str) -> dict[str, str]:
-    return {"team-a": team, "regcred": installation.secret_name}
-
-
 def _old(tool: OtherTool, kind: str) -> dict[str, Any]:
     """Give a Secret of the other tool's, of either type."""
     body = tool.secret("registry.example", {"auth": "dXNlcjpwYXNzd29yZA=="})
     return body if kind == body["type"] else {**body, "type": kind, "data": {".dockercfg": "e30="}}
-
-
-async def _rotated(recorder: SecretRecorder, team: str) -> Version:
-    """Wait until Pullkeeper has replaced a token of its own."""
-    ours = await recorder.wait(team, lambda version: "pullkeeper.dev/expires-at" in version.annotations)
-    return await recorder.wait(
-        team,
-        lambda version: "pullkeeper.dev/expires-at" in version.annotations and version.expires_at > ours.expires_at,
-    )

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -39,22 +40,27 @@ class Network:
         # Only from inside: a folder that was entered outside is nowhere in there.
         return ["nsenter", f"--target={self.holder}", *spaces, "--", "env", f"--chdir={folder}", *command]
 
-    async def run(self, *command: str, environment: Mapping[str, str], folder: Path) -> Outcome:
-        """Run a command in there, started in a folder, to its end."""
-        process = await asyncio.create_subprocess_exec(
-            *self.inside(command, folder),
-            env=dict(environment),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                said, _ = await process.communicate()
-        except TimeoutError:
-            process.kill()
-            raise AssertionError(f"{command[0]} has not ended within {_PATIENCE} s") from None
-        return Outcome(status=process.returncode or 0, text=said.decode(errors="replace"))
+    async def run(self, *command: str, environment: Mapping[str, str], folder: Path, entered: bytes = b"") -> Outcome:
+        """Run a command in there, started in a folder and with something entered on its input, to its end."""
+        return await run(self.inside(command, folder), environment=environment, entered=entered)
+
+
+async def run(command: Sequence[str], *, environment: Mapping[str, str], entered: bytes = b"") -> Outcome:
+    """Run a command to its end."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env=dict(environment),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            said, _ = await process.communicate(entered)
+    except TimeoutError:
+        process.kill()
+        raise AssertionError(f"{shlex.join(command)} has not ended within {_PATIENCE} s") from None
+    return Outcome(status=process.returncode or 0, text=said.decode(errors="replace"))
 
 
 @contextmanager

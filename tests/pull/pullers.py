@@ -1,8 +1,9 @@
 """The pullers: each gets the Secret's content in the way that it reads it, and an image to pull."""
 
 import asyncio
+import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,11 +37,13 @@ class Bench:
         """Give the variables of every program: an empty home, and our CA in place of the machine's."""
         return {**self.tools.environment(), "HOME": str(self.folder), "SSL_CERT_FILE": str(self.ca)}
 
-    async def run(self, name: str, *arguments: str, **environment: str) -> Outcome:
+    async def run(
+        self, name: str, *arguments: str, variables: Mapping[str, str] | None = None, entered: bytes = b""
+    ) -> Outcome:
         """Run one of the programs inside the network."""
-        program = self.tools.path(name)
-        variables = self.environment | environment
-        return await self.network.run(program, *arguments, environment=variables, folder=self.folder)
+        command = (self.tools.path(name), *arguments)
+        environment = {**self.environment, **(variables or {})}
+        return await self.network.run(*command, environment=environment, folder=self.folder, entered=entered)
 
 
 class Puller(Protocol):
@@ -74,9 +77,8 @@ class Crane:
         """Save the image; the Secret's content is its config.json."""
         assert config.name == "config.json"
         target = self.bench.folder / "image.tar"
-        return await self.bench.run(
-            "crane", "pull", f"{host}/{IMAGE}:{TAG}", str(target), DOCKER_CONFIG=str(config.parent)
-        )
+        variables = {"DOCKER_CONFIG": str(config.parent)}
+        return await self.bench.run("crane", "pull", f"{host}/{IMAGE}:{TAG}", str(target), variables=variables)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,17 +97,24 @@ class Helm:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Containerd:
-    """containerd, told by its CRI as the kubelet tells it: the entry of the image's host goes with the request."""
+    """containerd, told by its CRI what the kubelet's own code finds in the Secret for the image."""
 
     bench: Bench
 
     async def pull(self, host: str, config: Path) -> Outcome:
-        """Forget the image and pull it."""
+        """Forget the image and pull it, as the kubelet would: with what it finds in the Secret for the image."""
         image = f"{host}/{IMAGE}:{TAG}"
-        content = await asyncio.to_thread(config.read_text)
-        auth = json.loads(content)["auths"][host]["auth"]
+        found = await self._found(image, await asyncio.to_thread(config.read_bytes))
         await self._crictl("rmi", image)
-        return await self._crictl("pull", "--auth", auth, image)
+        return await self._crictl("pull", *(word for login in found for word in ("--creds", login)), image)
+
+    async def _found(self, image: str, content: bytes) -> list[str]:
+        """Ask the kubelet's keyring for the logins of an image."""
+        data = {".dockerconfigjson": base64.b64encode(content).decode()}
+        secret = {"metadata": {"name": "pull-secret"}, "type": "kubernetes.io/dockerconfigjson", "data": data}
+        answer = await self.bench.run("kubelet-keyring", image, entered=json.dumps({"items": [secret]}).encode())
+        assert answer.status == 0, answer.text
+        return [f"{login['username']}:{login['password']}" for login in json.loads(answer.text)]
 
     async def names(self) -> set[str]:
         """Tell which images it holds."""

@@ -97,7 +97,7 @@ async def test_commands_of_the_page_pull(installation: Installation, bench: Benc
     for command in commands[1:]:
         variables = dict(word.split("=", 1) for word in command if word.startswith("DOCKER_CONFIG="))
         name, *arguments = command[len(variables) :]
-        pulled = await bench.run(name, *arguments, **variables)
+        pulled = await bench.run(name, *arguments, variables=variables)
         assert pulled.status == 0, pulled.text
     assert (front.let_in(), front.refused()) == (set(auths(secret).items()), set())
 

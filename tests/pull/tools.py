@@ -14,14 +14,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.cluster.assets import MODULE as CONTROL_PLANE
+
 PACKAGES = ("docker-registry", "skopeo", "containerd")
 MODULE = Path(__file__).parent / "binaries"
-"""The Go module that pins the others."""
-COMMANDS = (
-    "github.com/google/go-containerregistry/cmd/crane",
-    "helm.sh/helm/v4/cmd/helm",
-    "sigs.k8s.io/cri-tools/cmd/crictl",
-)
+"""The Go module that pins the clients."""
+COMMANDS = {
+    MODULE: (
+        "github.com/google/go-containerregistry/cmd/crane",
+        "helm.sh/helm/v4/cmd/helm",
+        "sigs.k8s.io/cri-tools/cmd/crictl",
+        "./kubectl",
+    ),
+    # The kubelet's code is a part of Kubernetes' own module, which the control plane is built from.
+    CONTROL_PLANE: ("./kubelet-keyring",),
+}
+"""What is built, by the module that pins it."""
 _LIBRARIES = ("usr/lib", "lib")
 
 
@@ -66,8 +74,11 @@ def find(environment: Mapping[str, str] | None = None) -> Tools:
 def cache_folder(environment: Mapping[str, str]) -> Path:
     """Return the folder for just these packages and modules; it need not exist."""
     base = environment.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    wanted = " ".join((*PACKAGES, *COMMANDS, (MODULE / "go.sum").read_text()))
-    return Path(base) / "pullkeeper" / f"pullers-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}"
+    wanted = hashlib.sha256(repr((PACKAGES, tuple(COMMANDS.values()))).encode())
+    for module in COMMANDS:
+        for path in sorted((module / "go.sum", *module.glob("*/main.go"))):
+            wanted.update(path.read_bytes())
+    return Path(base) / "pullkeeper" / f"pullers-{wanted.hexdigest()[:12]}"
 
 
 def _once(folder: Path, fill: Callable[[Path], None]) -> None:
@@ -100,10 +111,11 @@ def _unpack(folder: Path, environment: Mapping[str, str]) -> None:
 
 def _build(folder: Path, environment: Mapping[str, str]) -> None:
     if shutil.which("go", path=environment.get("PATH")) is None:
-        raise ToolsError("no Go here to build crane, helm and crictl with: install Go 1.26")
+        raise ToolsError("no Go here to build crane, helm, crictl and kubectl with: install Go 1.26")
     settings = {"GOFLAGS": "-p=2", **environment, "CGO_ENABLED": "0"}
-    command = ["nice", "go", "build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", f"{folder}/", *COMMANDS]
-    _run(command, MODULE, settings)
+    for module, commands in COMMANDS.items():
+        build = ["nice", "go", "build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", f"{folder}/", *commands]
+        _run(build, module, settings)
 
 
 def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> str:
