@@ -33,7 +33,7 @@ test-cluster: $(VENV)/dev.stamp ## The controller and the contract suite on a re
 	$(BIN)/python -m tests.cluster.assets
 	$(BIN)/pytest -q tests/cluster tests/contract tests/operator --ignore=tests/operator/test_demo.py --server=real
 
-test-pull: $(VENV)/dev.stamp ## skopeo, crane, Helm and containerd pull with the Secret from a real registry (Debian, Go)
+test-pull: $(VENV)/dev.stamp ## skopeo, crane, Helm, BuildKit and containerd pull with the Secret from a real registry
 	$(BIN)/python -m tests.pull.tools
 	$(BIN)/pytest -q tests/pull
 

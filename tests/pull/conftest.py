@@ -21,11 +21,13 @@ from tests.pull.pullers import (
     CHARTS,
     IMAGE,
     Bench,
+    BuildKit,
     Containerd,
     Crane,
     Helm,
     Puller,
     Skopeo,
+    serve_buildkit,
     serve_containerd,
 )
 from tests.pull.registry import serve_registry
@@ -93,11 +95,18 @@ async def containerd(bench: Bench, front: Front) -> AsyncIterator[Containerd]:  
         yield running
 
 
-@pytest.fixture(params=["skopeo", "crane", "helm", "containerd"])
+@pytest.fixture
+async def buildkit(bench: Bench, containerd: Containerd) -> AsyncIterator[BuildKit]:  # noqa: ARG001 -- it works on it
+    """Run BuildKit."""
+    async with serve_buildkit(bench) as running:
+        yield running
+
+
+@pytest.fixture(params=["skopeo", "crane", "helm", "containerd", "buildkit"])
 def puller(request: pytest.FixtureRequest, bench: Bench, front: Front) -> Puller:  # noqa: ARG001 -- it pulls from there
     """Give each of the pullers in turn."""
-    if request.param == "containerd":
-        running: Puller = request.getfixturevalue("containerd")
+    if request.param in {"containerd", "buildkit"}:
+        running: Puller = request.getfixturevalue(request.param)
         return running
     simple: dict[str, Puller] = {"skopeo": Skopeo(bench=bench), "crane": Crane(bench=bench), "helm": Helm(bench=bench)}
     return simple[request.param]

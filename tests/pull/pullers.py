@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,18 +136,61 @@ async def serve_containerd(bench: Bench) -> AsyncIterator[Containerd]:
     config.write_text(_CONTAINERD.format(folder=bench.folder, socket=socket))
     endpoints = dict.fromkeys(("runtime-endpoint", "image-endpoint"), f"unix://{socket}")
     (bench.folder / "crictl.yaml").write_text(yaml.safe_dump(endpoints))
-    variables = [f"{key}={value}" for key, value in bench.environment.items()]
-    command = [*variables, bench.tools.path("containerd"), "--config", str(config)]
-    process = Process(bench.network.inside(command, bench.folder), log=bench.folder / "containerd.log")
     containerd = Containerd(bench=bench)
+    async with _serving(bench, ["containerd", "--config", str(config)], containerd.serves):
+        yield containerd
 
-    async def serves() -> bool:
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildKit:
+    """BuildKit: its client reads the file and lends the login to the daemon, which pulls the base image."""
+
+    bench: Bench
+    endpoint: str
+
+    async def pull(self, host: str, config: Path) -> Outcome:
+        """Build something from the image."""
+        await asyncio.to_thread((self.bench.folder / "Dockerfile").write_text, f"FROM {host}/{IMAGE}:{TAG}\n")
+        context = [word for name in ("context", "dockerfile") for word in ("--local", f"{name}={self.bench.folder}")]
+        build = ("build", "--no-cache", "--frontend", "dockerfile.v0", *context, "--output", "type=local,dest=built")
+        variables = {"DOCKER_CONFIG": str(config.parent)}
+        return await self.bench.run("buildctl", "--addr", self.endpoint, *build, variables=variables)
+
+    async def serves(self) -> bool:
+        """Whether its daemon answers."""
+        return (await self.bench.run("buildctl", "--addr", self.endpoint, "debug", "workers")).status == 0
+
+
+@asynccontextmanager
+async def serve_buildkit(bench: Bench) -> AsyncIterator[BuildKit]:
+    """Run BuildKit's daemon on a containerd that runs already."""
+    buildkit = BuildKit(bench=bench, endpoint=f"unix://{bench.folder}/buildkitd.sock")
+    worker = [
+        "--oci-worker=false",
+        "--containerd-worker=true",
+        f"--containerd-worker-addr={bench.folder}/containerd.sock",
+        "--containerd-worker-snapshotter=native",
+    ]
+    command = ["buildkitd", f"--addr={buildkit.endpoint}", f"--root={bench.folder}/buildkit", *worker]
+    async with _serving(bench, command, buildkit.serves):
+        yield buildkit
+
+
+@asynccontextmanager
+async def _serving(bench: Bench, command: Sequence[str], serves: Callable[[], Awaitable[bool]]) -> AsyncIterator[None]:
+    """Run a daemon inside the network, and wait until it serves."""
+    name, *arguments = command
+    variables = [f"{key}={value}" for key, value in bench.environment.items()]
+    inside = bench.network.inside([*variables, bench.tools.path(name), *arguments], bench.folder)
+    process = Process(inside, log=bench.folder / f"{name}.log")
+
+    async def up() -> bool:
         assert process.exit_code() is None, process.tail()
-        return await containerd.serves()
+        return await serves()
 
     try:
-        await until(serves, "containerd's CRI to answer")
-        yield containerd
+        await until(up, f"{name} to serve")
+        yield
     finally:
         process.stop()
 

@@ -22,6 +22,8 @@ MODULE = Path(__file__).parent / "binaries"
 COMMANDS = {
     MODULE: (
         "github.com/google/go-containerregistry/cmd/crane",
+        "github.com/moby/buildkit/cmd/buildctl",
+        "github.com/moby/buildkit/cmd/buildkitd",
         "helm.sh/helm/v4/cmd/helm",
         "sigs.k8s.io/cri-tools/cmd/crictl",
         "./kubectl",
@@ -111,7 +113,7 @@ def _unpack(folder: Path, environment: Mapping[str, str]) -> None:
 
 def _build(folder: Path, environment: Mapping[str, str]) -> None:
     if shutil.which("go", path=environment.get("PATH")) is None:
-        raise ToolsError("no Go here to build crane, helm, crictl and kubectl with: install Go 1.26")
+        raise ToolsError("no Go here to build crane, BuildKit, helm, crictl and kubectl with: install Go 1.26")
     settings = {"GOFLAGS": "-p=2", **environment, "CGO_ENABLED": "0"}
     for module, commands in COMMANDS.items():
         build = ["nice", "go", "build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", f"{folder}/", *commands]
