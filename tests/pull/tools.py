@@ -113,11 +113,17 @@ def _unpack(folder: Path, environment: Mapping[str, str]) -> None:
 
 def _build(folder: Path, environment: Mapping[str, str]) -> None:
     if shutil.which("go", path=environment.get("PATH")) is None:
-        raise ToolsError("no Go here to build crane, BuildKit, helm, crictl and kubectl with: install Go 1.26")
+        raise ToolsError(
+            f"no Go here to build crane, BuildKit, helm, crictl and kubectl with: install Go {_go_version()}"
+        )
     settings = {"GOFLAGS": "-p=2", **environment, "CGO_ENABLED": "0"}
     for module, commands in COMMANDS.items():
         build = ["nice", "go", "build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", f"{folder}/", *commands]
         _run(build, module, settings)
+
+
+def _go_version() -> str:
+    return (MODULE / "go.mod").read_text().partition("\ngo ")[2].split()[0]
 
 
 def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> str:
