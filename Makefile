@@ -8,7 +8,10 @@ export PYTHONWARNINGS ?= default
 # pip's own deprecations are nobody's concern here.
 PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test coverage lint test-cluster test-chart chart-docs soak bench lock clean
+# Folders of tests that need more than Python; each has a target of its own.
+APART := $(addprefix --ignore=tests/,cluster chart pull)
+
+.PHONY: help demo test coverage lint test-cluster test-chart chart-docs test-pull soak bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,10 +21,10 @@ demo: $(VENV)/demo.stamp ## Show the main job live, in under a minute (KEEP=1 le
 
 test: lint ## Static checks, then every test that needs only Python; the core has to be covered to its last branch
 	$(BIN)/pytest -q --cov=controller.core --cov-branch --cov-report= --cov-fail-under=100 tests/core
-	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/cluster --ignore=tests/chart --ignore=tests/core --server=memory
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(APART) --ignore=tests/core --server=memory
 
 coverage: $(VENV)/dev.stamp ## Lines and branches that the same tests reach, in the controller's own process too
-	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/cluster --ignore=tests/chart --server=memory --cov --cov-report=term
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(APART) --server=memory --cov --cov-report=term
 
 lint: $(VENV)/dev.stamp ## ruff, mypy strict, import contracts
 	$(BIN)/ruff format --check
@@ -39,6 +42,10 @@ test-chart: $(VENV)/delivery.stamp ## The chart by Helm 3 and Helm 4 (fetched on
 
 chart-docs: $(VENV)/dev.stamp ## Write the table of values in the chart's README from the comments in values.yaml
 	$(BIN)/python -m tests.chart.docs
+
+test-pull: $(VENV)/dev.stamp ## skopeo, crane, Helm, BuildKit and containerd pull with the Secret from a real registry
+	$(BIN)/python -m tests.pull.tools
+	$(BIN)/pytest -q tests/pull
 
 soak: $(VENV)/dev.stamp ## 300 namespaces in five regions with tokens of two minutes, for MINUTES (10)
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)

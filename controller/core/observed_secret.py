@@ -24,6 +24,8 @@ class ObservedSecret:
     resource_version: int
     managed: bool
     """It carries our label: this, and nothing else, makes it ours."""
+    written: bool = True
+    """We have applied to it. One that was handed over by its label is not ours to delete before that."""
     intact: bool = True
     """Every field that we write still belongs to our field manager, so nobody has changed one since."""
     published: Published | None = None
@@ -37,30 +39,36 @@ def observe(metadata: Mapping[str, Any]) -> ObservedSecret:
     annotations = metadata.get("annotations") or {}
     managed = (metadata.get("labels") or {}).get(MANAGED_BY) == MANAGER
     published = read_published(annotations) if managed else None
+    applied = _applied(metadata.get("managedFields") or ())
     return ObservedSecret(
         uid=metadata["uid"],
         resource_version=int(metadata["resourceVersion"]),
         managed=managed,
-        intact=published is not None and _owned(metadata.get("managedFields") or (), published),
+        written=applied is not None,
+        intact=published is not None and _owned(applied or {}, published),
         published=published,
         purpose=published.purpose if published else (read_purpose(annotations) if managed else None),
     )
 
 
-def _owned(managed_fields: Iterable[Mapping[str, Any]], published: Published) -> bool:
-    """Whether the API server's own bookkeeping still gives us each field that we applied.
-
-    Whoever changes a field takes it over from us there, so this sees an edit of the data without reading the data,
-    and sees it after a restart as well.
-    """
-    ours = next(
+def _applied(managed_fields: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Give the fields that the API server's own bookkeeping counts as applied by us; None where it knows us not."""
+    return next(
         (
             entry.get("fieldsV1") or {}
             for entry in managed_fields
             if entry.get("manager") == MANAGER and entry.get("operation") == "Apply"
         ),
-        {},
+        None,
     )
+
+
+def _owned(ours: Mapping[str, Any], published: Published) -> bool:
+    """Whether each field that we applied is still ours.
+
+    Whoever changes a field takes it over from us there, so this sees an edit of the data without reading the data,
+    and sees it after a restart as well.
+    """
     metadata = ours.get("f:metadata") or {}
     return (
         f"f:{DATA_KEY}" in (ours.get("f:data") or {})

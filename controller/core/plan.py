@@ -64,7 +64,7 @@ def plan(
     if namespace is None or namespace.terminating:
         return Rest()
     if desired is None:
-        return Remove(secret=secret) if secret and secret.managed else Rest()
+        return Remove(secret=secret) if secret and secret.managed and secret.written else Rest()
     if secret is None:
         return Write(cause=Cause.CREATED, desired=desired)
     if not secret.managed:

@@ -112,7 +112,8 @@ def _read_entry(host: str, entry: object) -> tuple[RegistryHost, Password] | Non
     if not isinstance(auth, str) or not is_authorization(auth):
         return None
     try:
-        return registry_host.parse(host), Password(auth)
+        # Other tools, whose Secret may have been handed over, write the endpoint with its scheme.
+        return registry_host.parse(host.removeprefix("https://")), Password(auth)
     except ValueError:
         return None
 

@@ -168,6 +168,21 @@ def test_without_our_label_it_is_not_ours(value: str | None) -> None:
     assert observe(metadata) == ObservedSecret(uid="uid-1", resource_version=7, managed=False, intact=False)
 
 
+@pytest.mark.parametrize(
+    ("entries", "written"),
+    [
+        ([], False),
+        ([entry_of("kubectl-create", {"f:data": {}}), entry_of("kubectl-label", {"f:metadata": {}})], False),
+        ([entry_of("pullkeeper", {"f:data": {}})], False),
+        ([entry_of("kubectl-label", {"f:metadata": {}}), {"manager": "pullkeeper", "operation": "Apply"}], True),
+    ],
+)
+def test_what_was_merely_labelled_has_not_been_written_by_us(entries: list[Metadata], *, written: bool) -> None:
+    """The label makes it ours to write; whether we ever have is told by the API server's own bookkeeping."""
+    found = observe(applied() | {"managedFields": entries})
+    assert (found.managed, found.written) == (True, written)
+
+
 @pytest.mark.parametrize("missing", [("labels",), ("annotations",), ("labels", "annotations", "managedFields")])
 @pytest.mark.parametrize("null", [True, False])
 def test_absent_and_null_maps_are_empty(missing: tuple[str, ...], *, null: bool) -> None:

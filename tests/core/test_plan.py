@@ -62,9 +62,16 @@ def test_a_namespace_that_is_gone_or_going_is_left_alone(
 
 @pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
 def test_an_opt_out_removes_what_is_ours(secret: ObservedSecret | None) -> None:
-    """Just a Secret with our label is removed, in whatever state; anything else stays."""
+    """Just a Secret with our label that we have written is removed, in whatever state; anything else stays."""
     ours = secret is not None and secret.managed
     assert step(HERE, None, secret) == (Remove(secret=secret) if secret and ours else Rest())
+
+
+def test_a_secret_that_was_handed_over_is_taken_in_but_never_just_deleted() -> None:
+    """Labelled before its namespace asks for one, it stays as it is; the namespace asks, and it is written in place."""
+    handed_over = replace(UNREADABLE, written=False)
+    assert step(HERE, None, handed_over) == Rest()
+    assert step(HERE, WISH, handed_over) == Write(cause=Cause.REPAIRED, desired=WISH, secret=handed_over)
 
 
 @pytest.mark.parametrize(

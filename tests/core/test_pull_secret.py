@@ -104,6 +104,8 @@ def test_data_that_cannot_be_read_has_no_entries(data: dict[str, str]) -> None:
         (str(US), {"username": "AWS", "password": "x"}),
         ("docker.io", GOOD),
         ("https://index.docker.io/v1/", GOOD),
+        (f"http://{US}", GOOD),
+        (f"https://{US}/team/", GOOD),
         ("docker.io", entry(base64.b64encode(b"user:pass").decode())),
         ("", GOOD),
     ],
@@ -111,6 +113,14 @@ def test_data_that_cannot_be_read_has_no_entries(data: dict[str, str]) -> None:
 def test_one_strange_entry_does_not_hide_the_others(host: str, value: Any) -> None:
     """What cannot be read is left out by itself: a registry that is still wanted must not be lost with it."""
     assert read_auths(encoded({"auths": {str(EU): GOOD, host: value}})) == {EU: auth()}
+
+
+def test_an_endpoint_is_read_as_its_host() -> None:
+    """Tools whose Secret may be handed over write the host as ECR's answer has it, with its scheme."""
+    assert read_auths(encoded({"auths": {f"https://{EU}": GOOD, "https://public.ecr.aws": GOOD}})) == {
+        EU: auth(),
+        PUBLIC: auth(),
+    }
 
 
 def test_as_many_registries_as_are_allowed_fit_into_a_secret() -> None:

@@ -1,6 +1,7 @@
 """A throw-away CA and the server's certificate."""
 
 import ipaddress
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -49,22 +50,24 @@ def _authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     return builder.add_extension(usage, critical=True).sign(key, hashes.SHA256())
 
 
-def _server(key: ec.EllipticCurvePrivateKey, authority_key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+def _server(
+    key: ec.EllipticCurvePrivateKey, authority_key: ec.EllipticCurvePrivateKey, names: Sequence[str]
+) -> x509.Certificate:
     address = x509.IPAddress(ipaddress.ip_address(ADDRESS))
-    names = x509.SubjectAlternativeName([address, *(x509.DNSName(name) for name in NAMES)])
+    alternatives = x509.SubjectAlternativeName([address, *(x509.DNSName(name) for name in names)])
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
     builder = _builder("fake-kube-apiserver", "fake-kube-ca", key.public_key())
-    builder = builder.add_extension(names, critical=False).add_extension(issuer, critical=False)
+    builder = builder.add_extension(alternatives, critical=False).add_extension(issuer, critical=False)
     return builder.sign(authority_key, hashes.SHA256())
 
 
-def write_certificates(folder: Path) -> tuple[Path, Path, Path]:
+def write_certificates(folder: Path, names: Sequence[str] = NAMES) -> tuple[Path, Path, Path]:
     """Write the CA's certificate, the server's certificate and the server's key; give the paths."""
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = _authority(authority_key)
     ca_file, certificate_file, key_file = (folder / name for name in ("ca.crt", "server.crt", "server.key"))
     ca_file.write_bytes(authority.public_bytes(Encoding.PEM))
-    certificate_file.write_bytes(_server(key, authority_key).public_bytes(Encoding.PEM))
+    certificate_file.write_bytes(_server(key, authority_key, names).public_bytes(Encoding.PEM))
     key_file.touch(mode=0o600)
     key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return ca_file, certificate_file, key_file

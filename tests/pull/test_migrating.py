@@ -1,0 +1,19 @@
+"""docs/migrating.md once more, with the real kubectl."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.operator.installation import Installation
+from tests.operator.moving import RECIPES, move
+from tests.pull.kubectl import RealKubectl
+from tests.pull.tools import Tools
+
+
+@pytest.mark.usefixtures("short_lived")
+@pytest.mark.parametrize("heading", RECIPES)
+async def test_recipe_is_right_for_kubectl(
+    installation: Installation, tools: Tools, tmp_path: Path, heading: str
+) -> None:
+    """Kubectl takes every command as it is written, and the recipe leaves no gap."""
+    await move(installation, heading, RealKubectl(tools, installation.server, tmp_path))
