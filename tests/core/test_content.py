@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from controller.core.annotations import DesiredState
-from controller.core.content import Choice, choose, compose, differs, scopes
+from controller.core.content import NOWHERE, Choice, choose, compose, differs, scopes
 from controller.core.credential import Password, Token
-from controller.core.identity import TokenScope
+from controller.core.identity import CONTROLLER, TokenScope
 from controller.core.observed_secret import ObservedSecret
-from controller.core.pull_secret import PullSecret
-from controller.core.registry_host import RegistryHost
+from controller.core.pull_secret import Published, PullSecret
+from controller.core.registry_host import RegistryHost, parse
 from tests.core.examples import (
     EU,
     EU_OTHER_ACCOUNT,
@@ -23,6 +23,7 @@ from tests.core.examples import (
     managed,
     published,
     scope,
+    times,
     token,
 )
 
@@ -41,8 +42,9 @@ def chosen(
     desired: DesiredState = BOTH,
     *,
     complete: bool = True,
+    withheld: frozenset[RegistryHost] = NOWHERE,
 ) -> Choice:
-    return choose(desired, secret, tokens_, complete=complete)
+    return choose(desired, secret, tokens_, complete=complete, withheld=withheld)
 
 
 def written(
@@ -52,8 +54,10 @@ def written(
     desired: DesiredState = BOTH,
     *,
     complete: bool = True,
+    withheld: frozenset[RegistryHost] = NOWHERE,
 ) -> PullSecret | None:
-    return compose(desired, secret, chosen(secret, tokens_, desired, complete=complete), auths)
+    choice = chosen(secret, tokens_, desired, complete=complete, withheld=withheld)
+    return compose(desired, secret, choice, auths)
 
 
 def test_one_token_serves_every_account_of_a_region() -> None:
@@ -81,26 +85,26 @@ def test_a_registry_without_a_token_is_absent_until_there_is_one() -> None:
 def test_a_younger_token_replaces_the_held_one() -> None:
     """Where every token is fresh, nothing needs to be read."""
     choice = chosen(managed(published(EU, US)), {scope(EU): YOUNG, scope(US): YOUNG})
-    assert choice == Choice(fresh={scope(EU): YOUNG, scope(US): YOUNG}, kept=frozenset(), complete=True)
+    assert choice == Choice(fresh={EU: YOUNG, US: YOUNG}, kept=frozenset(), complete=True)
 
 
 def test_a_token_that_dies_earlier_never_replaces_the_held_one() -> None:
     """The held entry is kept, and its neighbour is renewed."""
     worse = token(life=11 * HOUR)
     choice = chosen(managed(published(EU, US)), {scope(EU): worse, scope(US): YOUNG})
-    assert choice == Choice(fresh={scope(US): YOUNG}, kept=frozenset({scope(EU)}), complete=True)
+    assert choice == Choice(fresh={US: YOUNG}, kept=frozenset({EU}), complete=True)
 
 
 def test_an_edited_secret_is_not_trusted_to_hold_what_it_says() -> None:
     """There any token that was had is better than an entry that somebody may have changed."""
     worse = token(life=11 * HOUR)
-    assert chosen(managed(published(EU, US), intact=False), {scope(EU): worse}).fresh == {scope(EU): worse}
+    assert chosen(managed(published(EU, US), intact=False), {scope(EU): worse}).fresh == {EU: worse}
 
 
 def test_tokens_that_nobody_asked_for_are_not_taken() -> None:
     """Only the scopes of the desired registries count, held or fetched."""
     choice = chosen(managed(published(EU, US)), {scope(PUBLIC): YOUNG}, DesiredState(registries=(EU,)))
-    assert choice == Choice(fresh={}, kept=frozenset({scope(EU)}), complete=True)
+    assert choice == Choice(fresh={}, kept=frozenset({EU}), complete=True)
 
 
 def test_what_is_kept_stays_as_it_is() -> None:
@@ -183,3 +187,46 @@ def test_what_an_unreadable_secret_holds_is_kept_where_nothing_better_is_had() -
 def test_an_unreadable_secret_gives_way_to_any_token() -> None:
     """Where every token was had, nothing of it is kept."""
     assert not chosen(managed(None, intact=False), {scope(EU): YOUNG, scope(US): YOUNG}).kept
+
+
+IRISH = DesiredState(registries=(EU, EU_OTHER_ACCOUNT))
+
+
+def test_a_registry_that_refuses_holds_back_neither_its_neighbour_nor_itself() -> None:
+    """It keeps the entry that it has, said apart, and its neighbour gets the young token; the older is the headline."""
+    secret = managed(published(EU, EU_OTHER_ACCOUNT))
+    content = written(secret, {scope(EU): YOUNG}, holding(EU, EU_OTHER_ACCOUNT), IRISH, withheld=frozenset({EU}))
+    assert content is not None
+    assert content.auths == {EU: HELD, EU_OTHER_ACCOUNT: YOUNG.auth}
+    assert content.published.tokens == {scope(EU): YOUNG.times}
+    assert content.published.apart == {EU: token().times}
+    assert content.published.expires_at == token().expires_at
+
+
+def test_a_first_secret_is_written_with_those_that_accept() -> None:
+    """A registry that refuses is absent until it accepts, and does not take the token from its neighbour either."""
+    content = written(None, {scope(EU): YOUNG}, {}, IRISH, withheld=frozenset({EU}))
+    assert content is not None
+    assert content.published.registries == (EU_OTHER_ACCOUNT,)
+    later = chosen(managed(content.published), {scope(EU): YOUNG}, IRISH, withheld=frozenset({EU}))
+    assert not differs(IRISH, managed(content.published), later)
+
+
+def test_a_registry_that_accepts_at_last_joins_its_neighbour() -> None:
+    """Once all hold the same token again, nothing is said apart."""
+    apart = Published.of({EU: times(), EU_OTHER_ACCOUNT: YOUNG.times}, CONTROLLER)
+    content = written(managed(apart), {scope(EU): YOUNG}, {}, IRISH)
+    assert content is not None
+    assert content.published == Published.of({EU: YOUNG.times, EU_OTHER_ACCOUNT: YOUNG.times}, CONTROLLER)
+    assert content.published.apart == {}
+
+
+def test_a_new_registry_never_takes_what_is_held_apart() -> None:
+    """The token of the scope is its neighbours' younger one; that one of them keeps an older is that one's affair."""
+    third = parse("333333333333.dkr.ecr.eu-west-1.amazonaws.com")
+    secret = managed(Published.of({EU: times(), EU_OTHER_ACCOUNT: YOUNG.times}, CONTROLLER))
+    held = {EU: HELD, EU_OTHER_ACCOUNT: auth("younger")}
+    content = written(secret, {}, held, DesiredState(registries=(EU, EU_OTHER_ACCOUNT, third)))
+    assert content is not None
+    assert content.auths == {**held, third: auth("younger")}
+    assert content.published.times_of(third) == YOUNG.times
