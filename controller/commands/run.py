@@ -19,6 +19,7 @@ import yaml
 from controller import handlers
 from controller.commands import logs
 from controller.commands.reload import PolicyFile
+from controller.commands.verifying import Verifying
 from controller.core.namespace import NamespaceView
 from controller.core.problem import InvalidInputError, Problem
 from controller.core.settings import Settings, read
@@ -33,7 +34,6 @@ from controller.doors.service_accounts import ServiceAccounts
 from controller.inventory import Inventory
 from controller.reconciler import Reconciler
 from controller.report import Report
-from controller.tokens import Tokens
 from controller.worker import HEARTBEAT, Worker
 
 logger = logging.getLogger(__name__)
@@ -116,11 +116,7 @@ class _Controller:
             meter=metrics.settings_valid,
         )
         self._secrets = SecretWatch(
-            connection,
-            secret_name=name,
-            wake=self._wake,
-            relist_after=settings.audit_interval,
-            chance=chance,
+            connection, secret_name=name, wake=self._wake, relist_after=settings.audit_interval, chance=chance
         )
         self._ecr = Ecr(
             environment=os.environ,
@@ -129,11 +125,13 @@ class _Controller:
             meters=metrics,
             web_identity=ServiceAccounts(connection).web_identity,
         )
+        parts = self._ecr, self._secrets, self._cluster
+        self._verifying = Verifying(settings, *parts, wake=self._wake, clock=_now, chance=chance, metrics=metrics)
         reconciler = Reconciler(
             namespaces=self._inventory,
             secrets=self._secrets,
             cluster=self._cluster,
-            tokens=Tokens(self._ecr, rotation=settings.rotation, clock=_now, chance=chance),
+            tokens=self._verifying.shelf,
             report=Report(self._events, metrics),
             policy=self._policy_file.policy,
             rotation=settings.rotation,
@@ -159,7 +157,7 @@ class _Controller:
             worker = group.create_task(self._worker.run())
             kopf_stop, kopf = asyncio.Event(), None
             if not self._stop.is_set():
-                works = (self._audit(), self._policy_file.watch(), self._ecr.introduce())
+                works = (self._audit(), self._policy_file.watch(), self._ecr.introduce(), self._verifying.patrol())
                 tasks += [group.create_task(work) for work in works]
                 kopf = group.create_task(self._watch(kopf_stop))
             await self._stop.wait()

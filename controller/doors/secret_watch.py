@@ -69,6 +69,10 @@ class SecretWatch:
         """Give the Secret of this namespace as it was last seen."""
         return self._known.get(namespace)
 
+    def all(self) -> Mapping[str, ObservedSecret]:
+        """Give the Secrets of all namespaces as they were last seen."""
+        return dict(self._known)
+
     def written(self, namespace: str, secret: ObservedSecret | None) -> None:
         """Take note of our own write: the watch will bring the same, and nobody is woken for it.
 
