@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -35,12 +35,16 @@ class Registry:
 
     mint: TokenMint
     clock: Callable[[], datetime]
+    refusing: dict[str, int] = field(default_factory=dict)
+    """Registries that take no token at all, and the status that they say it with."""
 
     def answer(self, http: web.Request) -> web.Response:
-        """200 or 401; 404 where the host is no registry."""
+        """200 or 401, or as it was told; 404 where the host is no registry."""
         host = host_of(http)
         if region_of(host) is None and host not in PUBLIC_HOSTS:
             raise AwsError("NAME_UNKNOWN", 404, f"{host} is not a registry")
+        if host in self.refusing:
+            raise AwsError("DENIED", self.refusing[host], "Your authorization token is invalid")
         if not self._accepts(host, http.headers.get("Authorization", "")):
             raise AwsError("UNAUTHORIZED", 401, "Not Authorized")
         return web.json_response({}, headers=_API_VERSION)
