@@ -77,8 +77,8 @@ class TokenShelf(Protocol):
         """Give the best token that can be had, and tell which of these registries are not to get it."""
         ...
 
-    def died(self, held: Published) -> bool:
-        """Tell whether a registry refuses by now what a Secret holds for it."""
+    def died(self, held: Published) -> frozenset[RegistryHost]:
+        """Tell which registries refuse by now what a Secret holds for them."""
         ...
 
 
@@ -147,9 +147,11 @@ class Reconciler:
         return step.until if isinstance(step, Rest) else None
 
     def _plan(self, view: NamespaceView | None, desired: DesiredState | None, secret: ObservedSecret | None) -> Step:
-        now, held = self._clock(), secret.published if secret else None
-        died = held is not None and self._tokens.died(held)
+        now, died = self._clock(), bool(self._died(secret))
         return plan(namespace=view, desired=desired, secret=secret, now=now, rotation=self._rotation, died=died)
+
+    def _died(self, secret: ObservedSecret | None) -> frozenset[RegistryHost]:
+        return self._tokens.died(secret.published) if secret and secret.published else content.NOWHERE
 
     def _wish(
         self, view: NamespaceView | None, secret: ObservedSecret | None
@@ -175,7 +177,8 @@ class Reconciler:
             step.secret,
             {scope: answer.token for scope, answer in answers.items() if answer.token},
             complete=not any(answer.retry_at for answer in answers.values()),
-            withheld=frozenset[RegistryHost]().union(*(answer.withheld for answer in answers.values())),
+            withheld=content.NOWHERE.union(*(answer.withheld for answer in answers.values())),
+            died=self._died(step.secret),
         )
         try:
             secret = await self._apply(name, step, choice) or step.secret
@@ -187,8 +190,7 @@ class Reconciler:
 
     async def _ask(self, name: str, step: Write) -> dict[TokenScope, Answer]:
         since = self._fresh_since(name, step)
-        wanted = sorted(content.scopes(step.desired))
-        hosts = step.desired.registries
+        wanted, hosts = sorted(content.scopes(step.desired)), step.desired.registries
         answers = await asyncio.gather(*(self._tokens.get(scope, hosts, since=since) for scope in wanted))
         return dict(zip(wanted, answers, strict=True))
 

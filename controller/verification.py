@@ -7,17 +7,18 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from controller.core.content import NOWHERE
 from controller.core.credential import Password, Token, TokenTimes
 from controller.core.identity import Identity, TokenScope
 from controller.core.pull_secret import Published
 from controller.core.registry_host import RegistryHost
 from controller.core.schedule import LONGEST_RETRY, retry_delay
-from controller.core.verification import Use, Verdict, rejected, verifiable
+from controller.core.verification import Outcome, Use, Verdict, rejected, verifiable
 from controller.tokens import Answer, Tokens
 
 logger = logging.getLogger(__name__)
 
-Probe = Callable[[RegistryHost, Password], Awaitable[Verdict]]
+Probe = Callable[[RegistryHost, Password], Awaitable[Outcome]]
 """Tries a token at a registry; it never raises, and what it takes is limited in time."""
 
 _PATIENCE = timedelta(seconds=2)
@@ -33,6 +34,7 @@ class _Pause:
 
     tries: int
     until: datetime
+    why: str = ""
 
 
 class Unverified:
@@ -51,9 +53,9 @@ class Unverified:
         """Give the best token that can be had."""
         return await self._tokens.get(scope, since=since)
 
-    def died(self, held: Published) -> bool:  # noqa: ARG002 -- the protocol's
+    def died(self, held: Published) -> frozenset[RegistryHost]:  # noqa: ARG002 -- the protocol's
         """Nobody has looked."""
-        return False
+        return NOWHERE
 
 
 class Verification:
@@ -98,24 +100,24 @@ class Verification:
             return replace(answer, withheld=frozenset(ours))
         return self._judged(scope, answer, await self._try(_uses(scope, ours, answer.token), answer.token.auth))
 
-    def died(self, held: Published) -> bool:
-        """Tell whether a registry refuses by now what a Secret holds for it."""
-        return bool(self._dead) and not self._dead.isdisjoint(held.uses)
+    def died(self, held: Published) -> frozenset[RegistryHost]:
+        """Tell which registries refuse by now what a Secret holds for them."""
+        return frozenset(use.host for use in held.uses if use in self._dead) if self._dead else NOWHERE
 
     async def look_again(self, use: Use, auth: Password) -> bool:
         """Try a published token again; tells whether its registry refuses it and nobody knew yet."""
         if not verifiable(use.host) or self._pausing(self._silent.get(use.host)):
             return False
-        verdict = await self._ask(use, auth)
-        if verdict is Verdict.ACCEPTED:
+        found = await self._ask(use, auth)
+        if found.verdict is Verdict.ACCEPTED:
             self._dead.discard(use)
-        if verdict is not Verdict.REJECTED or use in self._dead:
+        if found.verdict is not Verdict.REJECTED or use in self._dead:
             return False
         self._dead.add(use)
         self._good.discard((use.scope, use.times))
         # Its replacement is wanted now, and a pause comes only where that is refused as well.
         before = self._refusing.get((use.identity, use.host)) or _Pause(tries=0, until=self._clock())
-        self._refusing[use.identity, use.host] = replace(before, until=max(before.until, self._clock()))
+        self._refusing[use.identity, use.host] = replace(before, until=max(before.until, self._clock()), why=found.why)
         return True
 
     def _wanted_since(self, scope: TokenScope, hosts: Iterable[RegistryHost], token: Token) -> datetime | None:
@@ -134,15 +136,16 @@ class Verification:
         if not refused and not waiting:
             return answer
         now = self._clock()
-        pauses = (self._refusing[scope.identity, host] for host in refused)
-        moments = [pause.until for pause in pauses if pause.until > now]
+        pauses = {host: pause for host in refused if (pause := self._refusing.get((scope.identity, host)))}
+        moments = [pause.until for pause in pauses.values() if pause.until > now]
         if waiting:
             moments.append(now + retry_delay(_UNHURRIED, self._chance.random()))
         if answer.retry_at:
             moments.append(answer.retry_at)
+        refusals = {host: pauses[host].why if host in pauses else "" for host in refused}
         return replace(
             answer,
-            failure=answer.failure or (rejected(scope, refused) if refused else None),
+            failure=answer.failure or (rejected(scope, refusals) if refusals else None),
             retry_at=min(moments, default=now + LONGEST_RETRY),
             withheld=frozenset(refused | waiting),
         )
@@ -174,28 +177,33 @@ class Verification:
 
     async def _fly(self, use: Use, auth: Password) -> Verdict:
         try:
-            verdict = await self._ask(use, auth)
+            found = await self._ask(use, auth)
         finally:
             del self._flights[use]
+        # What was refused before is not published for it because the registry is silent now.
+        verdict = self._verdicts.get(use, found.verdict)
         pair = use.identity, use.host
         if verdict is Verdict.ACCEPTED:
             self._refusing.pop(pair, None)
         elif verdict is Verdict.REJECTED:
-            self._refusing[pair] = self._pause(self._refusing.get(pair), left=use.times.expires_at - self._clock())
+            left = use.times.expires_at - self._clock()
+            self._refusing[pair] = self._pause(self._refusing.get(pair), left=left, why=found.why)
         return verdict
 
-    async def _ask(self, use: Use, auth: Password) -> Verdict:
-        verdict = self._learn(use, await self._probe(use.host, auth))
+    async def _ask(self, use: Use, auth: Password) -> Outcome:
+        found = await self._probe(use.host, auth)
+        verdict = self._learn(use, found.verdict)
         if verdict is Verdict.UNREACHABLE:
             silence = self._silent.get(use.host)
             if silence is None:
-                logger.warning("registry %s does not say whether it takes tokens: published unverified", use.host)
+                said = "registry %s does not say whether it takes tokens (%s): they are published unverified"
+                logger.warning(said, use.host, found.why)
             self._silent[use.host] = self._pause(silence)
         elif self._silent.pop(use.host, None):
             logger.info("registry %s answers again: tokens are verified", use.host)
         if verdict is Verdict.ACCEPTED:
             self._good.add((use.scope, use.times))
-        return verdict
+        return found
 
     def _learn(self, use: Use, verdict: Verdict) -> Verdict:
         self._meter(verdict.value)
@@ -204,10 +212,10 @@ class Verification:
             self._verdicts[use] = verdict
         return verdict
 
-    def _pause(self, before: _Pause | None, left: timedelta | None = None) -> _Pause:
+    def _pause(self, before: _Pause | None, *, left: timedelta | None = None, why: str = "") -> _Pause:
         tries = before.tries + 1 if before else 1
         delay = retry_delay(tries, self._chance.random(), denied=True, left=left)
-        return _Pause(tries=tries, until=self._clock() + delay)
+        return _Pause(tries=tries, until=self._clock() + delay, why=why)
 
     def _pausing(self, pause: _Pause | None) -> bool:
         return pause is not None and self._clock() < pause.until

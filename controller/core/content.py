@@ -48,10 +48,14 @@ def choose(
     *,
     complete: bool,
     withheld: frozenset[RegistryHost] = NOWHERE,
+    died: frozenset[RegistryHost] = NOWHERE,
 ) -> Choice:
-    """Never worse: an entry is replaced only by a token that does not expire earlier, nor where that is withheld."""
+    """Never worse: an entry is replaced only by a token that does not expire earlier, nor where that is withheld.
+
+    What has `died` before its time is worse than any token that was had.
+    """
     held = _held(desired, secret)
-    trusted = secret is not None and secret.intact
+    intact = secret is not None and secret.intact
     # Where nobody can read any more what is held, there may be something all the same.
     unreadable = secret is not None and secret.managed and secret.published is None
     fresh: dict[RegistryHost, Token] = {}
@@ -59,6 +63,7 @@ def choose(
     for host in desired.registries:
         token = None if host in withheld else tokens.get(TokenScope.of(host, desired.identity))
         before = held.times_of(host) if held and host in held.registries else None
+        trusted = intact and host not in died
         if token and not (trusted and before and token.expires_at < before.expires_at):
             fresh[host] = token
         elif before or unreadable or (host not in withheld and _shares(host, held)):

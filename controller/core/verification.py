@@ -1,6 +1,6 @@
 """Whether a registry takes a token: what its answers mean, and what is said of one that refuses."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -29,6 +29,14 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """A verdict, and by what it came about: a status or the kind of an error, never anything of its content."""
+
+    verdict: Verdict
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Use:
     """A token at a registry; whose and from when it is tells it from others, for its content is not always at hand."""
 
@@ -42,11 +50,13 @@ class Use:
         return TokenScope.of(self.host, self.identity)
 
 
-def verdict(status: int, *, from_registry: bool) -> Verdict:
+def outcome(status: int, *, from_registry: bool) -> Outcome:
     """Read an answer to `GET /v2/`; only the registry itself can refuse, for a proxy's 403 must not stop rotations."""
     if status == _OK:
-        return Verdict.ACCEPTED
-    return Verdict.REJECTED if from_registry and status in _REFUSALS else Verdict.UNREACHABLE
+        verdict = Verdict.ACCEPTED
+    else:
+        verdict = Verdict.REJECTED if from_registry and status in _REFUSALS else Verdict.UNREACHABLE
+    return Outcome(verdict=verdict, why=f"status {status}" if from_registry else f"status {status}, not its own")
 
 
 def verifiable(host: RegistryHost) -> bool:
@@ -54,12 +64,13 @@ def verifiable(host: RegistryHost) -> bool:
     return not host.public
 
 
-def rejected(scope: TokenScope, hosts: Iterable[RegistryHost]) -> Failure:
-    """Say which registries refuse the token of whom, and what to do."""
-    names = ", ".join(sorted(host.name for host in hosts))
+def rejected(scope: TokenScope, refusals: Mapping[RegistryHost, str]) -> Failure:
+    """Say which registries refuse the token of whom, and what to do; each refusal comes with its why."""
+    names = ", ".join(host.name for host in sorted(refusals))
     message = (
         f"{names} refuses the new token of {scope.identity} in {scope.label}, so it is not published for it and what "
         "is there stays: log in there by hand as that identity, and look for a session that was revoked, an account "
         "that is closed, or something on the way that answers in the registry's place"
     )
-    return Failure(reason=Reason.REGISTRY_REJECTED, message=message)
+    detail = ", ".join(sorted(set(refusals.values())))
+    return Failure(reason=Reason.REGISTRY_REJECTED, message=message, detail=detail)

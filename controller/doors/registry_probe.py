@@ -9,7 +9,7 @@ import aiohttp
 from controller.core.credential import Password
 from controller.core.problem import Problem, quoted
 from controller.core.registry_host import RegistryHost
-from controller.core.verification import API_VERSION, Verdict, verdict
+from controller.core.verification import API_VERSION, Outcome, Verdict, outcome
 
 _LIMIT = aiohttp.ClientTimeout(total=5, connect=3)
 _AT_ONCE = 16
@@ -29,27 +29,28 @@ class RegistryProbe:
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._free_at: dict[RegistryHost, float] = {}
 
-    async def probe(self, host: RegistryHost, auth: Password) -> Verdict:
+    async def probe(self, host: RegistryHost, auth: Password) -> Outcome:
         """Try a token with `GET /v2/`; whatever goes wrong on the way is no refusal."""
         async with self._slots:
             await self._pace(host)
             try:
                 return await self._ask(host, auth)
-            except (aiohttp.ClientError, OSError, ValueError):
-                # Nothing of the error is shown: it may quote the request.
-                return Verdict.UNREACHABLE
+            except (aiohttp.ClientError, OSError, ValueError) as error:
+                # Of the error no more than its kind is shown: it may quote the request.
+                return Outcome(verdict=Verdict.UNREACHABLE, why=type(error).__name__)
 
-    async def _ask(self, host: RegistryHost, auth: Password) -> Verdict:
+    async def _ask(self, host: RegistryHost, auth: Password) -> Outcome:
         headers = {"Authorization": f"Basic {auth.reveal()}"}
         # Not by aiohttp's `trust_env`, which also looks for another password in ~/.netrc and then refuses to send ours.
         proxy = None if proxy_bypass(host.name) else getproxies().get("https")
+        proxy = f"http://{proxy}" if proxy and "://" not in proxy else proxy
         connector = aiohttp.TCPConnector(ssl=self._tls)
         async with (
             aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=_LIMIT) as http,
             # A redirect is not followed: the token is for this host alone. The body is not read.
             http.get(f"https://{host.name}/v2/", headers=headers, proxy=proxy, allow_redirects=False) as answer,
         ):
-            return verdict(answer.status, from_registry=API_VERSION in answer.headers)
+            return outcome(answer.status, from_registry=API_VERSION in answer.headers)
 
     async def _pace(self, host: RegistryHost) -> None:
         now = asyncio.get_running_loop().time()

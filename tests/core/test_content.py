@@ -230,3 +230,11 @@ def test_a_new_registry_never_takes_what_is_held_apart() -> None:
     assert content is not None
     assert content.auths == {**held, third: auth("younger")}
     assert content.published.times_of(third) == YOUNG.times
+
+
+def test_a_token_that_died_gives_way_to_one_that_expires_earlier() -> None:
+    """What its registry refuses is worth nothing, whatever it says of itself; the others keep what is better."""
+    worse = token(life=11 * HOUR)
+    secret = managed(published(EU, US))
+    found = choose(BOTH, secret, {scope(EU): worse, scope(US): worse}, complete=True, died=frozenset({EU}))
+    assert found == Choice(fresh={EU: worse}, kept=frozenset({US}), complete=True)

@@ -11,7 +11,8 @@ from controller.core.observed_secret import ObservedSecret
 from controller.core.registry_host import RegistryHost
 from tests.core.examples import HOSTS, auth, managed, publications, refreshes, scope, some_hosts, tokens
 
-Content = tuple[ObservedSecret | None, dict[TokenScope, Token], frozenset[RegistryHost], bool]
+Hosts = frozenset[RegistryHost]
+Content = tuple[ObservedSecret | None, dict[TokenScope, Token], Hosts, Hosts, bool]
 
 
 def entry(host: RegistryHost) -> Password:
@@ -28,38 +29,39 @@ observed = st.none() | st.builds(
     lambda held, intact: managed(held, intact=intact and held is not None), st.none() | publications(), st.booleans()
 )
 had = st.dictionaries(st.sampled_from(HOSTS).map(scope), tokens)
-withheld = st.frozensets(st.sampled_from(HOSTS))
+some = st.frozensets(st.sampled_from(HOSTS))
 found = st.sets(st.sampled_from(HOSTS)).map(holding)
-circumstances = st.tuples(observed, had, withheld, st.booleans())
+circumstances = st.tuples(observed, had, some, some, st.booleans())
 
 
 def chosen(desired: DesiredState, content: Content) -> Choice:
-    secret, tokens_, hosts, complete = content
-    return choose(desired, secret, tokens_, complete=complete, withheld=hosts)
+    secret, tokens_, withheld, died, complete = content
+    return choose(desired, secret, tokens_, complete=complete, withheld=withheld, died=died)
 
 
 @given(wishes, circumstances)
 def test_a_choice_is_never_worse(desired: DesiredState, content: Content) -> None:
-    """No registry of an intact Secret goes to an earlier expiry, none takes what is withheld; nothing is both."""
-    secret, tokens_, hosts, _ = content
+    """No registry goes from a living token to an earlier expiry, none takes what is withheld, nothing is both."""
+    secret, tokens_, withheld, died, _ = content
     choice = chosen(desired, content)
     held = {use.host: use.times for use in secret.published.uses} if secret and secret.published else {}
     assert not choice.fresh.keys() & choice.kept
-    assert not choice.fresh.keys() & hosts
+    assert not choice.fresh.keys() & withheld
     for each, fresh in choice.fresh.items():
         assert fresh is tokens_[scope(each)]
-        assert each not in held or not (secret and secret.intact) or fresh.expires_at >= held[each].expires_at
+        worthless = each not in held or each in died or not (secret and secret.intact)
+        assert worthless or fresh.expires_at >= held[each].expires_at
 
 
 @given(wishes, circumstances)
 def test_what_is_had_or_held_is_used(desired: DesiredState, content: Content) -> None:
     """Each registry has an entry if there is any for it: its own, a token that it may have, or a neighbour's."""
-    secret, tokens_, hosts, _ = content
+    secret, tokens_, withheld, _, _ = content
     choice = chosen(desired, content)
     published = secret.published if secret else None
     for host in desired.registries:
         own = published is not None and host in published.registries
-        given_ = host not in hosts and (scope(host) in tokens_ or (published and scope(host) in published.tokens))
+        given_ = host not in withheld and (scope(host) in tokens_ or (published and scope(host) in published.tokens))
         unreadable = secret is not None and published is None
         assert (host in choice.fresh or host in choice.kept) is bool(own or given_ or unreadable)
 
@@ -67,7 +69,7 @@ def test_what_is_had_or_held_is_used(desired: DesiredState, content: Content) ->
 @given(wishes, circumstances, found)
 def test_a_write_is_never_worse(desired: DesiredState, content: Content, auths: dict[RegistryHost, Password]) -> None:
     """A wanted registry that an intact Secret holds stays, each has an entry of its own scope, the data is sound."""
-    secret, _, hosts, _ = content
+    secret, _, withheld, _, _ = content
     choice = chosen(desired, content)
     composed = compose(desired, secret, choice, auths)
     if composed is None:
@@ -78,7 +80,7 @@ def test_a_write_is_never_worse(desired: DesiredState, content: Content, auths: 
         assert set(secret.published.registries) & set(desired.registries) <= set(composed.auths)
     for host, password in composed.auths.items():
         neighbours = [entry(each) for each in auths if scope(each) == scope(host)]
-        kept = [entry(host)] if host in hosts or host in auths else neighbours
+        kept = [entry(host)] if host in withheld or host in auths else neighbours
         assert password in (kept if host in choice.kept else [choice.fresh[host].auth])
     assert composed.data()
 
@@ -116,16 +118,16 @@ def test_what_does_not_differ_is_not_written(
         assert composed.published != secret.published
 
 
-@given(wishes, had, withheld, st.booleans())
+@given(wishes, had, some, st.booleans())
 def test_writing_the_same_again_changes_nothing(
     desired: DesiredState,
     tokens_: dict[TokenScope, Token],
-    hosts: frozenset[RegistryHost],
+    withheld: Hosts,
     complete: bool,  # noqa: FBT001 -- hypothesis gives it by place
 ) -> None:
     """Once written, the same tokens give no second write: it comes to rest."""
-    composed = compose(desired, None, choose(desired, None, tokens_, complete=complete, withheld=hosts), {})
+    composed = compose(desired, None, choose(desired, None, tokens_, complete=complete, withheld=withheld), {})
     if composed is not None:
         secret = managed(composed.published)
-        again = choose(desired, secret, tokens_, complete=complete, withheld=hosts)
+        again = choose(desired, secret, tokens_, complete=complete, withheld=withheld)
         assert not differs(desired, secret, again)

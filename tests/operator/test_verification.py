@@ -196,9 +196,10 @@ async def test_where_the_replacement_is_refused_as_well_what_is_there_stays(
 ) -> None:
     """An account that takes nothing any more is reported, and causes no storm of calls and no write."""
     aws = installation.aws
-    await _start(installation, registries, "continuous")
+    process = await _start(installation, registries, "continuous")
     async with installation.recording() as recorder:
         teams = await _opt_in(installation, recorder, IRELAND, count=5)
+        looks = await process.metric("pullkeeper_reconcile_total")
         aws.refuse(IRELAND)
         for team in teams:
             await installation.event(team, "RegistryRejected")
@@ -206,6 +207,7 @@ async def test_where_the_replacement_is_refused_as_well_what_is_there_stays(
         await until(lambda: _more_probes(aws, probes), "the next round")
         assert [len(recorder.of(team)) for team in teams] == [1] * len(teams)
     assert len(_issued(aws, "eu-west-1")) == 2
+    assert await process.metric("pullkeeper_reconcile_total") - looks <= 3 * len(teams)
 
 
 async def test_a_bundle_that_is_not_there_stops_the_start(installation: Installation) -> None:

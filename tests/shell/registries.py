@@ -6,7 +6,7 @@ import itertools
 from controller.core.credential import Password, Token
 from controller.core.registry_host import RegistryHost
 from controller.core.schedule import Rotation
-from controller.core.verification import Verdict
+from controller.core.verification import Outcome, Verdict
 from controller.tokens import Tokens
 from controller.verification import Verification
 from tests.core.examples import token
@@ -27,12 +27,13 @@ class Registries:
         self.silent: set[RegistryHost] = set()
         self.seconds = 0.1
 
-    async def probe(self, host: RegistryHost, auth: Password) -> Verdict:
+    async def probe(self, host: RegistryHost, auth: Password) -> Outcome:
         self.probes.append((asyncio.get_running_loop().time(), host, auth))
         await asyncio.sleep(self.seconds)
         if host in self.silent:
-            return Verdict.UNREACHABLE
-        return Verdict.REJECTED if host in self.refusing or auth in self.refused else Verdict.ACCEPTED
+            return Outcome(verdict=Verdict.UNREACHABLE, why="TimeoutError")
+        refuses = host in self.refusing or auth in self.refused
+        return Outcome(verdict=Verdict.REJECTED if refuses else Verdict.ACCEPTED, why="status 403")
 
     def count(self, host: RegistryHost) -> int:
         return sum(probed == host for _, probed, _ in self.probes)

@@ -52,9 +52,9 @@ async def test_a_good_token_is_accepted_under_the_registrys_own_name(
     fake: AwsFake, proxy: RegistryProxy, door: RegistryProbe, token: Password
 ) -> None:
     """Over TLS, by every account of the region; a token of another region is refused."""
-    assert await door.probe(EU, token) is Verdict.ACCEPTED
-    assert await door.probe(EU_OTHER_ACCOUNT, token) is Verdict.ACCEPTED
-    assert await door.probe(US, token) is Verdict.REJECTED
+    assert (await door.probe(EU, token)).verdict is Verdict.ACCEPTED
+    assert (await door.probe(EU_OTHER_ACCOUNT, token)).verdict is Verdict.ACCEPTED
+    assert (await door.probe(US, token)).verdict is Verdict.REJECTED
     assert proxy.asked == [host.name for host in (EU, EU_OTHER_ACCOUNT, US)]
     assert [call.host for call in fake.calls if call.operation == PROBE] == proxy.asked
 
@@ -63,13 +63,13 @@ async def test_a_good_token_is_accepted_under_the_registrys_own_name(
 async def test_a_refusal_is_one(fake: AwsFake, door: RegistryProbe, token: Password, status: int) -> None:
     """With each of the statuses that ECR has for it."""
     fake.refuse(EU.name, status)
-    assert await door.probe(EU, token) is Verdict.REJECTED
+    assert (await door.probe(EU, token)).verdict is Verdict.REJECTED
 
 
 async def test_a_revoked_token_is_refused(fake: AwsFake, door: RegistryProbe, token: Password) -> None:
     """That is how an early death shows."""
     fake.revoke(token.reveal())
-    assert await door.probe(EU, token) is Verdict.REJECTED
+    assert (await door.probe(EU, token)).verdict is Verdict.REJECTED
 
 
 @pytest.mark.parametrize("status", [302, 404, 429, 500, 503])
@@ -78,20 +78,20 @@ async def test_an_answer_that_is_neither_is_no_refusal(
 ) -> None:
     """Too many requests, an error or a redirect, which is not followed."""
     fake.fail(status=status, operation=PROBE)
-    assert await door.probe(EU, token) is Verdict.UNREACHABLE
+    assert (await door.probe(EU, token)).verdict is Verdict.UNREACHABLE
     assert len(fake.probes(EU.name)) == 1
 
 
 async def test_a_page_of_somebody_on_the_way_is_no_refusal(fake: AwsFake, door: RegistryProbe, token: Password) -> None:
     """A 403 that does not bear the registry's header is not the registry's."""
     fake.garbage("html-page", status=403, operation=PROBE)
-    assert await door.probe(EU, token) is Verdict.UNREACHABLE
+    assert (await door.probe(EU, token)).verdict is Verdict.UNREACHABLE
 
 
 async def test_a_connection_that_breaks_is_no_refusal(fake: AwsFake, door: RegistryProbe, token: Password) -> None:
     """Nobody has said anything."""
     fake.reset(operation=PROBE)
-    assert await door.probe(EU, token) is Verdict.UNREACHABLE
+    assert (await door.probe(EU, token)).verdict is Verdict.UNREACHABLE
 
 
 @pytest.mark.parametrize("status", [403, 407, 502])
@@ -100,7 +100,7 @@ async def test_a_proxy_that_opens_no_tunnel_is_no_refusal(
 ) -> None:
     """Its own 403 is not the registry's, and the token never left."""
     proxy.closed[EU.name] = status
-    assert await door.probe(EU, token) is Verdict.UNREACHABLE
+    assert (await door.probe(EU, token)).verdict is Verdict.UNREACHABLE
 
 
 async def test_a_registry_that_hangs_is_given_up(
@@ -110,14 +110,14 @@ async def test_a_registry_that_hangs_is_given_up(
     monkeypatch.setattr(registry_probe, "_LIMIT", aiohttp.ClientTimeout(total=0.5, connect=0.5))
     fake.hang(operation=PROBE, host=EU.name)
     hanging = asyncio.create_task(door.probe(EU, token))
-    assert await door.probe(EU_OTHER_ACCOUNT, token) is Verdict.ACCEPTED
-    assert await hanging is Verdict.UNREACHABLE
+    assert (await door.probe(EU_OTHER_ACCOUNT, token)).verdict is Verdict.ACCEPTED
+    assert (await hanging).verdict is Verdict.UNREACHABLE
 
 
 @pytest.mark.usefixtures("proxy")
 async def test_a_registry_whose_certificate_is_not_trusted_never_sees_the_token(fake: AwsFake, token: Password) -> None:
     """Without the CA the connection is not made, and that is no refusal."""
-    assert await RegistryProbe(ca_file="").probe(EU, token) is Verdict.UNREACHABLE
+    assert (await RegistryProbe(ca_file="").probe(EU, token)).verdict is Verdict.UNREACHABLE
     assert fake.probes(EU.name) == []
 
 
@@ -131,13 +131,22 @@ async def test_hosts_that_need_no_proxy_are_asked_without(
     assert proxy.asked == []
 
 
+async def test_a_proxy_without_its_scheme_is_taken_for_http(
+    proxy: RegistryProxy, door: RegistryProbe, token: Password, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As curl and botocore take it."""
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, proxy.url.removeprefix("http://"))
+    assert (await door.probe(EU, token)).verdict is Verdict.ACCEPTED
+
+
 async def test_a_netrc_does_not_stand_in_the_way(
     door: RegistryProbe, token: Password, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A password for the same host that somebody keeps in ~/.netrc is not used, and is no reason to fail."""
     (tmp_path / "netrc").write_text(f"machine {EU} login AWS password other\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    assert await door.probe(EU, token) is Verdict.ACCEPTED
+    assert (await door.probe(EU, token)).verdict is Verdict.ACCEPTED
 
 
 async def test_one_registry_is_asked_at_its_pace(
@@ -160,8 +169,8 @@ async def test_no_more_than_so_many_are_asked_at_once(
     fake.hang(operation=PROBE)
     loop = asyncio.get_running_loop()
     started = loop.time()
-    verdicts = await asyncio.gather(*(door.probe(EU, token) for _ in range(6)))
-    assert set(verdicts) == {Verdict.UNREACHABLE}
+    outcomes = await asyncio.gather(*(door.probe(EU, token) for _ in range(6)))
+    assert {each.verdict for each in outcomes} == {Verdict.UNREACHABLE}
     assert loop.time() - started >= 0.9
 
 

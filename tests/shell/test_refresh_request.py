@@ -89,8 +89,8 @@ class _Shelf(_Part):
         self._cell.asked.append(since)
         return Answer(token=token(issued=LATER))
 
-    def died(self, held: Published) -> bool:  # noqa: ARG002 -- the protocol's
-        return False
+    def died(self, held: Published) -> frozenset[RegistryHost]:  # noqa: ARG002 -- the protocol's
+        return frozenset()
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ async def test_a_registry_that_refuses_does_not_get_it_and_the_others_do(gate: G
     assert answer.failure.reason is Reason.REGISTRY_REJECTED
     assert str(EU) in answer.failure.message
     assert str(EU_OTHER_ACCOUNT) not in answer.failure.message
+    assert answer.failure.detail == "status 403"
     assert answer.retry_at is not None
     assert answer.retry_at > now()
 
@@ -97,6 +98,19 @@ async def test_a_token_that_another_registry_takes_is_tried_again_instead(gate: 
     assert len(gate.issued) == 1
 
 
+async def test_a_refusal_outlasts_a_silence(gate: Gate) -> None:
+    """What was refused is not published because the registry does not answer any more."""
+    gate.registries.refusing = {EU}
+    first = await gate.verification.get(scope(EU), IRISH)
+    gate.registries.silent = {EU}
+    for _ in range(20):
+        assert first.retry_at is not None
+        await asyncio.sleep((first.retry_at - now()).total_seconds())
+        first = await gate.verification.get(scope(EU), IRISH)
+        assert first.withheld == {EU}
+    assert len(gate.issued) == 1
+
+
 async def test_a_replacement_that_is_taken_ends_it(gate: Gate) -> None:
     """The next refusal, much later, is the first one again."""
     gate.registries.refusing = {EU}
@@ -122,6 +136,7 @@ async def test_a_registry_that_does_not_say_holds_nothing_up(gate: Gate, caplog:
         await asyncio.sleep(3600)
         await gate.verification.get(scope(EU), [EU])
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert "(TimeoutError)" in caplog.messages[0]
 
 
 async def test_a_probe_that_takes_long_is_not_waited_for(gate: Gate) -> None:

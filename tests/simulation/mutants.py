@@ -125,7 +125,7 @@ def takes_any_token(
     tokens: Mapping[TokenScope, Any],
     *,
     complete: bool,
-    withheld: frozenset[RegistryHost],  # noqa: ARG001 -- that is the mutation
+    **_: frozenset[RegistryHost],
 ) -> Choice:
     """Choose, like `content.choose`, but without a look at what is there."""
     scoped = {host: TokenScope.of(host, desired.identity) for host in desired.registries}
