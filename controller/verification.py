@@ -114,7 +114,6 @@ class Verification:
         if found.verdict is not Verdict.REJECTED or use in self._dead:
             return False
         self._dead.add(use)
-        self._good.discard((use.scope, use.times))
         # Its replacement is wanted now, and a pause comes only where that is refused as well.
         before = self._refusing.get((use.identity, use.host)) or _Pause(tries=0, until=self._clock())
         self._refusing[use.identity, use.host] = replace(before, until=max(before.until, self._clock()), why=found.why)

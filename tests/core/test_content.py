@@ -238,3 +238,24 @@ def test_a_token_that_died_gives_way_to_one_that_expires_earlier() -> None:
     secret = managed(published(EU, US))
     found = choose(BOTH, secret, {scope(EU): worse, scope(US): worse}, complete=True, died=frozenset({EU}))
     assert found == Choice(fresh={EU: worse}, kept=frozenset({US}), complete=True)
+
+
+def test_a_registry_that_refuses_takes_nothing_from_a_neighbour_in_an_unreadable_secret() -> None:
+    """There nobody knows what the neighbour's entry is, and it may be the very token that was refused."""
+    held = {EU_OTHER_ACCOUNT: HELD}
+    desired = DesiredState(registries=(EU, EU_OTHER_ACCOUNT, US))
+    refused = frozenset({EU, EU_OTHER_ACCOUNT})
+    tokens_ = {scope(EU): YOUNG, scope(US): YOUNG}
+    content = written(managed(None, intact=False), tokens_, held, desired, withheld=refused)
+    assert content is not None
+    assert content.auths == {EU_OTHER_ACCOUNT: HELD, US: YOUNG.auth}
+
+
+def test_an_entry_that_was_taken_out_comes_back_with_the_times_of_the_one_that_it_is_taken_from() -> None:
+    """Somebody removed the entry that was held apart: its neighbour's is put in its place, as old as that is."""
+    secret = managed(Published.of({EU: times(), EU_OTHER_ACCOUNT: YOUNG.times}, CONTROLLER), intact=False)
+    desired = DesiredState(registries=(EU, EU_OTHER_ACCOUNT, US))
+    content = written(secret, {scope(US): YOUNG}, {EU_OTHER_ACCOUNT: HELD}, desired)
+    assert content is not None
+    assert content.auths == {EU: HELD, EU_OTHER_ACCOUNT: HELD, US: YOUNG.auth}
+    assert content.published.times_of(EU) == YOUNG.times

@@ -30,17 +30,23 @@ class Beat:
         self.auths: dict[str, Mapping[RegistryHost, Password]] = {}
         self.reads: list[str] = []
         self.woken: list[str] = []
+        self.there: list[Token | None] = []
+        """The token that was at hand when a namespace was woken."""
         self.patrol = Patrol(
             self.gate.verification,
             secrets=self,
             cluster=self,
             in_memory=self.gate.tokens.held,
-            wake=self.woken.append,
+            wake=self.wake,
             every=EVERY,
         )
 
     def all(self) -> Mapping[str, ObservedSecret]:
         return dict(self.secrets)
+
+    def wake(self, namespace: str) -> None:
+        self.woken.append(namespace)
+        self.there.append(self.gate.tokens.held(scope(EU)))
 
     async def read_auths(self, namespace: str) -> Mapping[RegistryHost, Password]:
         self.reads.append(namespace)
@@ -71,7 +77,7 @@ class Beat:
             secrets=self,
             cluster=self,
             in_memory=self.gate.tokens.held,
-            wake=self.woken.append,
+            wake=self.wake,
             every=EVERY,
         )
 
@@ -113,6 +119,7 @@ async def test_a_token_that_dies_is_replaced_within_an_interval_where_it_is_held
         beat.gate.registries.refused = {token.auth}
         await asyncio.sleep(EVERY.total_seconds())
         assert beat.woken == ["both", "one"]
+        assert beat.there == [beat.gate.issued[-1]] * 2
         assert await beat.fetched(EU) is beat.gate.issued[-1] is not token
         calls = len(beat.gate.source.calls)
         await asyncio.sleep(10 * EVERY.total_seconds())

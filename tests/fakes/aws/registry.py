@@ -14,6 +14,8 @@ from tests.fakes.aws.errors import AwsError
 from tests.fakes.aws.tokens import TokenMint
 
 PUBLIC_HOSTS: Final = frozenset({"public.ecr.aws", "ecr-public.aws.com"})
+ELSEWHERE: Final = "public.ecr.aws"
+"""Where a registry sends those whom it was told to redirect."""
 _PRIVATE_HOST: Final = re.compile(r"(\d{12})\.dkr[.-]ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z.-]+")
 _API_VERSION: Final = {"Docker-Distribution-Api-Version": "registry/2.0"}
 
@@ -59,6 +61,9 @@ class Registry:
 
 def refusal(http: web.Request, error: AwsError) -> web.Response:
     """Give an error in the registry's form."""
-    challenge = f'Basic realm="https://{host_of(http)}/",service="ecr.amazonaws.com"'
-    headers = {**_API_VERSION, "Www-Authenticate": challenge} if error.status == 401 else _API_VERSION
+    headers = dict(_API_VERSION)
+    if error.status == 401:
+        headers["Www-Authenticate"] = f'Basic realm="https://{host_of(http)}/",service="ecr.amazonaws.com"'
+    if 300 <= error.status < 400:
+        headers["Location"] = f"https://{ELSEWHERE}/v2/"
     return web.Response(text=f"{error.message}\n", status=error.status, headers=headers)
