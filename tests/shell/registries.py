@@ -42,8 +42,8 @@ class Registries:
 class Gate:
     """Tokens that are numbered, registries, and the verification between them."""
 
-    def __init__(self) -> None:
-        self.registries = Registries()
+    def __init__(self, registries: Registries | None = None) -> None:
+        self.registries = registries or Registries()
         self.source = Source()
         self.source.outcome = self._issue
         self.issued: list[Token] = []
