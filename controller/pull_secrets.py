@@ -23,6 +23,10 @@ class PullSecrets:
         """Give the Secret of this namespace as it was last seen."""
         return self._known.get(namespace)
 
+    def all(self) -> Mapping[str, ObservedSecret]:
+        """Give the Secrets of all namespaces as they were last seen."""
+        return dict(self._known)
+
     def written(self, namespace: str, secret: ObservedSecret | None) -> None:
         """Take note of our own write: the watch will bring the same, and nobody is woken for it.
 
@@ -89,6 +93,10 @@ class ByNamespace:
     def get(self, namespace: str) -> ObservedSecret | None:
         """Give the Secret of this namespace as it was last seen."""
         return self._parts[namespace].get(namespace) if namespace in self._parts else None
+
+    def all(self) -> Mapping[str, ObservedSecret]:
+        """Give the Secrets of all of them."""
+        return {name: secret for part in self._parts.values() for name, secret in part.all().items()}
 
     def written(self, namespace: str, secret: ObservedSecret | None) -> None:
         """Take note of our own write."""

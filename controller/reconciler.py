@@ -1,7 +1,7 @@
 """Observe, plan, act, for one namespace."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -16,8 +16,8 @@ from controller.core.observed_secret import ObservedSecret
 from controller.core.plan import Blocked, Cause, Remove, Rest, Step, Write, kept_state, plan
 from controller.core.policy import Policy
 from controller.core.problem import InvalidInputError
-from controller.core.pull_secret import PullSecret
-from controller.core.reasons import Failure, FailureError, NamespaceGoneError, Reason
+from controller.core.pull_secret import Published, PullSecret
+from controller.core.reasons import Failure, FailureError, NamespaceGoneError, Reason, foreign_secret
 from controller.core.registry_host import RegistryHost
 from controller.core.schedule import LONGEST_RETRY, Lane, Rotation
 from controller.report import Report
@@ -25,7 +25,6 @@ from controller.tokens import Answer
 
 _SOON = timedelta(seconds=1)
 """The shortest pause between two looks at a token that could not be replaced."""
-
 
 _LOOKS = 10
 """So many looks are taken in what is left of the life of a token that could not be replaced."""
@@ -74,8 +73,12 @@ class Cluster(Protocol):
 class TokenShelf(Protocol):
     """Whoever hands out tokens."""
 
-    async def get(self, scope: TokenScope, *, since: datetime | None = None) -> Answer:
-        """Give the best token that can be had."""
+    async def get(self, scope: TokenScope, hosts: Iterable[RegistryHost], *, since: datetime | None = None) -> Answer:
+        """Give the best token that can be had, and tell which of these registries are not to get it."""
+        ...
+
+    def died(self, held: Published) -> frozenset[RegistryHost]:
+        """Tell which registries refuse by now what a Secret holds for them."""
         ...
 
 
@@ -134,7 +137,7 @@ class Reconciler:
                 case Remove():
                     await self._remove(name, step.secret)
                 case Blocked():
-                    self._report.stands(name, secret, (_foreign(name),))
+                    self._report.stands(name, secret, (foreign_secret(name),))
                 case Rest() if view is None or (desired is None and not invalid):
                     self._forget(name)
                 case Rest():
@@ -144,8 +147,11 @@ class Reconciler:
         return step.until if isinstance(step, Rest) else None
 
     def _plan(self, view: NamespaceView | None, desired: DesiredState | None, secret: ObservedSecret | None) -> Step:
-        now = self._clock()
-        return plan(namespace=view, desired=desired, secret=secret, now=now, rotation=self._rotation)
+        now, died = self._clock(), bool(self._died(secret))
+        return plan(namespace=view, desired=desired, secret=secret, now=now, rotation=self._rotation, died=died)
+
+    def _died(self, secret: ObservedSecret | None) -> frozenset[RegistryHost]:
+        return self._tokens.died(secret.published) if secret and secret.published else content.NOWHERE
 
     def _wish(
         self, view: NamespaceView | None, secret: ObservedSecret | None
@@ -171,6 +177,8 @@ class Reconciler:
             step.secret,
             {scope: answer.token for scope, answer in answers.items() if answer.token},
             complete=not any(answer.retry_at for answer in answers.values()),
+            withheld=content.NOWHERE.union(*(answer.withheld for answer in answers.values())),
+            died=self._died(step.secret),
         )
         try:
             secret = await self._apply(name, step, choice) or step.secret
@@ -182,8 +190,8 @@ class Reconciler:
 
     async def _ask(self, name: str, step: Write) -> dict[TokenScope, Answer]:
         since = self._fresh_since(name, step)
-        wanted = sorted(content.scopes(step.desired))
-        answers = await asyncio.gather(*(self._tokens.get(scope, since=since) for scope in wanted))
+        wanted, hosts = sorted(content.scopes(step.desired)), step.desired.registries
+        answers = await asyncio.gather(*(self._tokens.get(scope, hosts, since=since) for scope in wanted))
         return dict(zip(wanted, answers, strict=True))
 
     def _fresh_since(self, name: str, step: Write) -> datetime | None:
@@ -229,7 +237,7 @@ class Reconciler:
     def _again(self, name: str, secret: ObservedSecret | None, answers: Mapping[TokenScope, Answer]) -> datetime:
         """Tell when to look again: at the next turn of a token, or when one that failed may be asked for again."""
         now = self._clock()
-        held = secret.published.tokens.values() if secret and secret.published else ()
+        held = secret.published.all_times if secret and secret.published else ()
         turns = [self._rotation.due_in(name, times) for times in held]
         # One that may be asked for again since a while, because another region kept us waiting, is asked for at once.
         retries = [max(answer.retry_at, now) for answer in answers.values() if answer.retry_at]
@@ -239,11 +247,3 @@ class Reconciler:
             left = min(times.expires_at for times in held) - now
             coming.append(now + max(left / _LOOKS, _SOON))
         return min(coming, default=now + LONGEST_RETRY)
-
-
-def _foreign(name: str) -> Failure:
-    message = (
-        f"namespace/{name}: a Secret of the pull Secret's name is there and is not Pullkeeper's, so it is left alone: "
-        "delete or rename it, or hand it over with the label app.kubernetes.io/managed-by=pullkeeper"
-    )
-    return Failure(reason=Reason.SECRET_CONFLICT, message=message)

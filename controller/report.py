@@ -27,6 +27,7 @@ class State(StrEnum):
 _EVENT_REASONS = {
     Reason.INVALID_ANNOTATION: "InvalidAnnotation",
     Reason.ACCESS_DENIED: "AccessDenied",
+    Reason.REGISTRY_REJECTED: "RegistryRejected",
     Reason.ROLE_NOT_ALLOWED: "RoleNotAllowed",
     Reason.SECRET_CONFLICT: "SecretConflict",
 }

@@ -10,6 +10,7 @@ from typing import Protocol
 from controller.core.credential import Token
 from controller.core.identity import TokenScope
 from controller.core.reasons import Failure, FailureError, Reason
+from controller.core.registry_host import RegistryHost
 from controller.core.schedule import Rotation, retry_delay
 
 
@@ -28,6 +29,8 @@ class Answer:
     token: Token | None = None
     failure: Failure | None = None
     retry_at: datetime | None = None
+    withheld: frozenset[RegistryHost] = frozenset()
+    """Registries that are not to get the token: what they have stays."""
 
 
 _PATIENCE = timedelta(seconds=2)
@@ -93,6 +96,11 @@ class Tokens:
             if since is None or shelf.asked_at >= since:
                 break
         return self._answer(shelf, since)
+
+    def held(self, scope: TokenScope) -> Token | None:
+        """Give the token that is there, without asking for one."""
+        shelf = self._shelves.get(scope)
+        return self._alive(shelf) if shelf else None
 
     def _still_waiting(self, shelf: _Shelf) -> Answer:
         again = self._clock() + retry_delay(max(_UNHURRIED, shelf.failures), self._chance.random())

@@ -93,17 +93,18 @@ class _Controller:
         while await self._comes(leadership.gained()):
             self._metrics.leader(leads=True)
             self._parts.inventory.wake_all()
-            work, lost = asyncio.create_task(worker.run()), asyncio.create_task(leadership.lost())
+            runs = (worker.run(), self._parts.verifying.patrol(), leadership.lost())
+            work, patrol, lost = tasks = [asyncio.create_task(each) for each in runs]
             try:
-                await asyncio.wait([work, lost], return_when=asyncio.FIRST_COMPLETED)
-                if work.done():
-                    await work
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                if not lost.done():
+                    await (work if work.done() else patrol)
                     return
             finally:
                 # What is cut off here can write nothing more, and whatever it has sent says what it was to replace.
-                for task in (work, lost):
+                for task in tasks:
                     task.cancel()
-                await asyncio.wait([work, lost])
+                await asyncio.wait(tasks)
             self._metrics.leader(leads=False)
             self._metrics.forget_namespaces()
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from controller.commands.config import Config, parse
 from controller.commands.reload import PolicyFile
+from controller.commands.verifying import Verifying
 from controller.core.namespace import NamespaceView, namespace_view
 from controller.core.observed_secret import observe
 from controller.core.settings import Settings
@@ -27,7 +28,6 @@ from controller.leadership import Alone, Leadership
 from controller.pull_secrets import ByNamespace, OneNamespaceSecrets, Placed, PullSecrets
 from controller.reconciler import Reconciler
 from controller.report import Report
-from controller.tokens import Tokens
 from controller.worker import Gauges, Worker
 
 
@@ -79,11 +79,21 @@ class Parts:
             web_identity=ServiceAccounts(connection).web_identity,
         )
         self._watch_all()
+        self.verifying = Verifying(
+            settings,
+            self.ecr,
+            self.secrets,
+            self.cluster,
+            wake=self._wake,
+            clock=now,
+            chance=chance,
+            metrics=metrics,
+        )
         reconciler = Reconciler(
             namespaces=self.inventory,
             secrets=self.secrets,
             cluster=self.cluster,
-            tokens=Tokens(self.ecr, rotation=settings.rotation, clock=now, chance=chance),
+            tokens=self.verifying.shelf,
             report=Report(self.events, metrics),
             policy=self.policy_file.policy,
             rotation=settings.rotation,

@@ -1,6 +1,6 @@
-"""What goes into a pull Secret: for each scope the token that is there or the one that was got, whichever is better."""
+"""What goes into a pull Secret: for each registry the token that is there or the one that was got."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -15,16 +15,20 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNKNOWN = TokenTimes(issued_at=_EPOCH, expires_at=_EPOCH)
 """The times of an entry that nobody knows the age of: it is due at once."""
 
+NOWHERE: frozenset[RegistryHost] = frozenset()
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
-    """For each scope of a desired state, where its entry comes from."""
+    """For each registry of a desired state, where its entry comes from."""
 
-    fresh: Mapping[TokenScope, Token]
-    kept: frozenset[TokenScope]
+    fresh: Mapping[RegistryHost, Token]
+    kept: frozenset[RegistryHost]
     """These entries stay as they are, so the Secret must be read before it can be written."""
     complete: bool
     """Every token that was asked for was had, so a `refresh` request is answered."""
+    withheld: frozenset[RegistryHost] = NOWHERE
+    """What these hold is their own: they take neither the token that was got nor what another registry holds."""
 
 
 def scopes(desired: DesiredState) -> frozenset[TokenScope]:
@@ -43,21 +47,28 @@ def choose(
     tokens: Mapping[TokenScope, Token],
     *,
     complete: bool,
+    withheld: frozenset[RegistryHost] = NOWHERE,
+    died: frozenset[RegistryHost] = NOWHERE,
 ) -> Choice:
-    """Never worse: an entry is replaced only by a token that does not expire earlier."""
-    held = secret.published.tokens if secret and secret.published else {}
-    trusted = secret is not None and secret.intact
+    """Never worse: an entry is replaced only by a token that does not expire earlier, nor where that is withheld.
+
+    What has `died` before its time is worse than any token that was had.
+    """
+    held = _held(desired, secret)
+    intact = secret is not None and secret.intact
     # Where nobody can read any more what is held, there may be something all the same.
     unreadable = secret is not None and secret.managed and secret.published is None
-    perhaps = scopes(desired) if unreadable else held.keys()
-    kept = {
-        scope
-        for scope in scopes(desired) & perhaps
-        if scope not in tokens or (trusted and tokens[scope].expires_at < held[scope].expires_at)
-    }
-    wanted = scopes(desired) - kept
-    fresh = {scope: token for scope, token in tokens.items() if scope in wanted}
-    return Choice(fresh=fresh, kept=frozenset(kept), complete=complete)
+    fresh: dict[RegistryHost, Token] = {}
+    kept: set[RegistryHost] = set()
+    for host in desired.registries:
+        token = None if host in withheld else tokens.get(TokenScope.of(host, desired.identity))
+        before = held.times_of(host) if held and host in held.registries else None
+        trusted = intact and host not in died
+        if token and not (trusted and before and token.expires_at < before.expires_at):
+            fresh[host] = token
+        elif before or unreadable or (host not in withheld and _shares(host, held)):
+            kept.add(host)
+    return Choice(fresh=fresh, kept=frozenset(kept), complete=complete, withheld=withheld)
 
 
 def compose(
@@ -73,31 +84,48 @@ def compose(
     """
     if not differs(desired, secret, choice):
         return None
-    held = secret.published if secret else None
-    passwords = {scope: token.auth for scope, token in choice.fresh.items()}
-    for host, auth in auths.items():
-        scope = TokenScope.of(host, desired.identity)
-        if scope in choice.kept:
-            passwords.setdefault(scope, auth)
-    entries = _entries(desired, passwords)
+    sources = {host: _source(host, desired, secret, choice, auths) for host in choice.kept}
+    entries = {host: token.auth for host, token in choice.fresh.items()}
+    entries |= {host: auths[source] for host, source in sources.items() if source in auths}
     if not entries or _loses(entries, desired, secret):
         return None
-    return PullSecret(published=_published(desired, held, choice, entries), auths=entries)
+    published = _published(desired, secret, choice, {host: sources.get(host, host) for host in entries})
+    return PullSecret(published=published, auths=entries)
 
 
 def differs(desired: DesiredState, secret: ObservedSecret | None, choice: Choice) -> bool:
     """Whether writing would change anything, told before the Secret is read."""
-    held = secret.published if secret else None
-    if secret is None or held is None or not secret.intact:
+    if secret is None or secret.published is None or not secret.intact:
         return bool(choice.fresh)
-    reachable = choice.kept | choice.fresh.keys()
-    hosts = [host for host in desired.registries if TokenScope.of(host, desired.identity) in reachable]
-    return _published(desired, held, choice, hosts) != held
+    return (
+        _published(desired, secret, choice, {host: host for host in (*choice.kept, *choice.fresh)}) != secret.published
+    )
 
 
-def _entries(desired: DesiredState, passwords: Mapping[TokenScope, Password]) -> dict[RegistryHost, Password]:
-    scoped = {host: TokenScope.of(host, desired.identity) for host in desired.registries}
-    return {host: passwords[scope] for host, scope in scoped.items() if scope in passwords}
+def _held(desired: DesiredState, secret: ObservedSecret | None) -> Published | None:
+    """Give what is held as the identity that is wanted; another's token is worth nothing."""
+    published = secret.published if secret else None
+    return published if published and published.identity == desired.identity else None
+
+
+def _shares(host: RegistryHost, held: Published | None) -> bool:
+    return held is not None and TokenScope.of(host, held.identity) in held.tokens
+
+
+def _source(
+    host: RegistryHost,
+    desired: DesiredState,
+    secret: ObservedSecret | None,
+    choice: Choice,
+    auths: Mapping[RegistryHost, Password],
+) -> RegistryHost:
+    """Find the registry whose entry a kept one takes: itself, or else one that holds the token of its scope."""
+    if host in auths or host in choice.withheld:
+        return host
+    held, scope = _held(desired, secret), TokenScope.of(host, desired.identity)
+    apart = held.apart if held else {}
+    fitting = (each for each in sorted(auths) if TokenScope.of(each, desired.identity) == scope and each not in apart)
+    return next(fitting, host)
 
 
 def _loses(entries: Mapping[RegistryHost, Password], desired: DesiredState, secret: ObservedSecret | None) -> bool:
@@ -107,13 +135,17 @@ def _loses(entries: Mapping[RegistryHost, Password], desired: DesiredState, secr
 
 
 def _published(
-    desired: DesiredState, held: Published | None, choice: Choice, hosts: Iterable[RegistryHost]
+    desired: DesiredState, secret: ObservedSecret | None, choice: Choice, sources: Mapping[RegistryHost, RegistryHost]
 ) -> Published:
-    hosts = tuple(sorted(hosts))
-    before = held.tokens if held else {}
-    tokens = {
-        scope: choice.fresh[scope].times if scope in choice.fresh else before.get(scope, _UNKNOWN)
-        for scope in {TokenScope.of(host, desired.identity) for host in hosts}
+    """Describe what each registry gets, from which registry's entry where it is kept."""
+    held, before = _held(desired, secret), secret.published if secret else None
+    refresh = desired.refresh if choice.complete else (before.refresh if before else None)
+    times = {
+        host: choice.fresh[host].times if host in choice.fresh else _times(source, held)
+        for host, source in sources.items()
     }
-    refresh = desired.refresh if choice.complete else (held.refresh if held else None)
-    return Published(registries=hosts, identity=desired.identity, tokens=tokens, refresh=refresh)
+    return Published.of(times, desired.identity, refresh)
+
+
+def _times(host: RegistryHost, held: Published | None) -> TokenTimes:
+    return held.times_of(host) if held and _shares(host, held) else _UNKNOWN

@@ -120,6 +120,11 @@ def one_of(*words: str) -> Form:
     return Form("one of " + ", ".join(words), parse)
 
 
+def verify(value: object) -> str:
+    """Read when tokens are tried at their registries; YAML makes false of a bare `off`."""
+    return "off" if value is False else str(one_of("off", "new", "continuous").parse(value))
+
+
 def text(value: object) -> str:
     """Read any text."""
     if isinstance(value, str):

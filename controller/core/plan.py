@@ -59,8 +59,9 @@ def plan(
     secret: ObservedSecret | None,
     now: datetime,
     rotation: Rotation,
+    died: bool = False,
 ) -> Step:
-    """Decide the one next step for a namespace."""
+    """Decide the one next step for a namespace; `died` says that a token in its Secret is dead before its time."""
     if namespace is None or namespace.terminating:
         return Rest()
     if desired is None:
@@ -69,7 +70,8 @@ def plan(
         return Write(cause=Cause.CREATED, desired=desired)
     if not secret.managed:
         return Blocked()
-    return _keep_up(namespace.name, desired, secret, now, rotation)
+    step = _keep_up(namespace.name, desired, secret, now, rotation)
+    return Write(cause=Cause.ROTATED, desired=desired, secret=secret) if died and isinstance(step, Rest) else step
 
 
 def kept_state(view: NamespaceView, secret: ObservedSecret | None, policy: Policy) -> DesiredState | None:
@@ -92,5 +94,5 @@ def _keep_up(namespace: str, desired: DesiredState, secret: ObservedSecret, now:
         return Write(cause=Cause.CHANGED, desired=desired, secret=secret)
     if desired.refresh not in (None, held.refresh):
         return Write(cause=Cause.REFRESHED, desired=desired, secret=secret)
-    due = min(rotation.due_in(namespace, times) for times in held.tokens.values())
+    due = min(rotation.due_in(namespace, times) for times in held.all_times)
     return Rest(until=due) if now < due else Write(cause=Cause.ROTATED, desired=desired, secret=secret)

@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from controller.core import identity, registry_host
@@ -11,6 +11,7 @@ from controller.core.credential import Password, TokenTimes, is_authorization
 from controller.core.identity import Identity, TokenScope
 from controller.core.namespace import PREFIX
 from controller.core.registry_host import RegistryHost
+from controller.core.verification import Use
 
 MOST_REGISTRIES = 200
 """An entry takes about 3 KiB and a Secret holds 1 MiB."""
@@ -41,6 +42,32 @@ class Published:
     tokens: Mapping[TokenScope, TokenTimes]
     refresh: str | None = None
     """The `refresh` request that this content has answered."""
+    apart: Mapping[RegistryHost, TokenTimes] = field(default_factory=dict)
+    """Registries that hold another token than the youngest of their scope: one that refuses that keeps an older."""
+
+    @classmethod
+    def of(cls, held: Mapping[RegistryHost, TokenTimes], identity: Identity, refresh: str | None = None) -> "Published":
+        """Describe what each registry holds."""
+        tokens: dict[TokenScope, TokenTimes] = {}
+        for host, times in held.items():
+            scope = TokenScope.of(host, identity)
+            tokens[scope] = max(times, tokens.get(scope, times), key=lambda each: (each.expires_at, each.issued_at))
+        apart = {host: times for host, times in held.items() if times != tokens[TokenScope.of(host, identity)]}
+        return cls(registries=tuple(sorted(held)), identity=identity, tokens=tokens, refresh=refresh, apart=apart)
+
+    def times_of(self, host: RegistryHost) -> TokenTimes:
+        """Tell the times of the token that a registry of it holds."""
+        return self.apart.get(host) or self.tokens[TokenScope.of(host, self.identity)]
+
+    @property
+    def uses(self) -> tuple[Use, ...]:
+        """List which token it holds for which registry."""
+        return tuple(Use(identity=self.identity, host=host, times=self.times_of(host)) for host in self.registries)
+
+    @property
+    def all_times(self) -> tuple[TokenTimes, ...]:
+        """Tell the times of every token in it."""
+        return (*self.tokens.values(), *self.apart.values())
 
     @property
     def purpose(self) -> "Purpose":
@@ -50,7 +77,7 @@ class Published:
     @property
     def expires_at(self) -> datetime:
         """Tell when the first of its tokens dies."""
-        return min(times.expires_at for times in self.tokens.values())
+        return min(times.expires_at for times in self.all_times)
 
     @property
     def keys(self) -> frozenset[str]:
@@ -59,13 +86,15 @@ class Published:
 
     def annotations(self) -> dict[str, str]:
         """Write it down as annotations: all that a restart must know."""
-        earliest = min(self.tokens.values(), key=lambda times: times.expires_at)
+        earliest = min(self.all_times, key=lambda times: times.expires_at)
+        labelled = {scope.label: times for scope, times in sorted(self.tokens.items())}
+        labelled |= {host.name: times for host, times in sorted(self.apart.items())}
         found = {
             ISSUED_AT: _text(earliest.issued_at),
             EXPIRES_AT: _text(earliest.expires_at),
             REGISTRIES: ",".join(host.name for host in self.registries),
             IDENTITY: self.identity.name,
-            TOKENS: json.dumps({scope.label: _times(times) for scope, times in sorted(self.tokens.items())}),
+            TOKENS: json.dumps({label: _times(times) for label, times in labelled.items()}),
         }
         return found if self.refresh is None else found | {REFRESH: self.refresh}
 
@@ -133,17 +162,28 @@ def read_published(annotations: Mapping[str, str]) -> Published | None:
     if purpose is None:
         return None
     try:
-        tokens = {
-            TokenScope.from_label(label, purpose.identity): _read_times(times)
-            for label, times in json.loads(annotations[TOKENS]).items()
-        }
+        found = {label: _read_times(times) for label, times in json.loads(annotations[TOKENS]).items()}
+        apart = {registry_host.parse(label): times for label, times in found.items() if _names_host(label)}
     except _UNREADABLE:
         return None
+    labels = {label: times for label, times in found.items() if not _names_host(label)}
+    tokens = {TokenScope.from_label(label, purpose.identity): times for label, times in labels.items()}
     if {TokenScope.of(host, purpose.identity) for host in purpose.registries} != set(tokens):
         return None
+    if not apart.keys() <= set(purpose.registries):
+        return None
     return Published(
-        registries=purpose.registries, identity=purpose.identity, tokens=tokens, refresh=annotations.get(REFRESH)
+        registries=purpose.registries,
+        identity=purpose.identity,
+        tokens=tokens,
+        refresh=annotations.get(REFRESH),
+        apart=apart,
     )
+
+
+def _names_host(label: str) -> bool:
+    """Whether a label is that of a registry: no region's name has a dot."""
+    return "." in label
 
 
 def _text(moment: datetime) -> str:

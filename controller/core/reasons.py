@@ -17,6 +17,7 @@ class Reason(StrEnum):
     SERVICE_ERROR = "ServiceError"
     MALFORMED_ANSWER = "MalformedAnswer"
     TOKEN_EXPIRED = "TokenExpired"  # noqa: S105 -- the name of a reason
+    REGISTRY_REJECTED = "RegistryRejected"
     ROLE_NOT_ALLOWED = "RoleNotAllowed"
     SERVICE_ACCOUNT_UNUSABLE = "ServiceAccountUnusable"
     INVALID_ANNOTATION = "InvalidAnnotation"
@@ -36,6 +37,7 @@ _NEEDS_SOMEBODY = frozenset(
         Reason.CREDENTIALS_INVALID,
         Reason.NODE_ROLE_REFUSED,
         Reason.REGION_INVALID,
+        Reason.REGISTRY_REJECTED,
         Reason.ROLE_NOT_ALLOWED,
         Reason.SERVICE_ACCOUNT_UNUSABLE,
         Reason.INVALID_ANNOTATION,
@@ -78,6 +80,15 @@ class Failure:
     def aside(self) -> str:
         """Show the detail, to be put behind the message."""
         return f" [{self.detail}]" if self.detail else ""
+
+
+def foreign_secret(namespace: str) -> Failure:
+    """Say that a stranger's Secret stands in the way, and what to do."""
+    message = (
+        f"namespace/{namespace}: a Secret of the pull Secret's name is there and is not Pullkeeper's, so it is left "
+        "alone: delete or rename it, or hand it over with the label app.kubernetes.io/managed-by=pullkeeper"
+    )
+    return Failure(reason=Reason.SECRET_CONFLICT, message=message)
 
 
 class FailureError(Exception):

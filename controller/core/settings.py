@@ -59,6 +59,12 @@ class Settings:
     lease_namespace: str = "pullkeeper-system"
     lease_duration: timedelta = timedelta(seconds=15)
     """A leader that is gone without a word is replaced within this time."""
+    verify: str = "off"
+    """`new`: a token is tried at each registry before it is published; `continuous`: and again while it is."""
+    verify_interval: timedelta = timedelta(minutes=15)
+    """A published token is tried again so often, and one that has died is replaced within this time."""
+    registry_ca_file: str = ""
+    """CA certificates (PEM) to trust at registries; empty is the system's."""
     namespace_metrics: bool = True
     """Whether there is a series for each namespace: when its Secret expires."""
     http_port: int = 8080
@@ -159,6 +165,9 @@ _KINDS: Mapping[str, Form] = {
     "leaseName": Form(f"a Lease's name: {_NAME_FORM}", forms.name),
     "leaseNamespace": Form(f"a Namespace's name: {_NAME_FORM}", forms.name),
     "leaseDuration": forms.lasting(3 * _SECOND, 300 * _SECOND, "from 3s to 5m"),
+    "verify": Form("one of off, new, continuous", forms.verify),
+    "verifyInterval": forms.lasting(5 * _SECOND, timedelta(hours=12), "from 5s to 12h"),
+    "registryCaFile": Form("the path of a file", forms.text),
     "namespaceMetrics": Form("true or false", forms.flag),
     "httpPort": Form("a port number from 0 to 65535", forms.whole(0, 65535)),
     "httpHost": Form("an address to bind to", forms.text),

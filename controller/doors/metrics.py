@@ -25,6 +25,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 STATES = ("ready", "pending", "failing", "misconfigured", "conflict")
 OPERATIONS = ("create", "repair", "change", "refresh", "rotate", "delete")
 RESULTS = ("success", "error")
+VERDICTS = ("accepted", "rejected", "unreachable", "skipped")
 
 _AWS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _WAIT_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60, 300, 1800)
@@ -79,6 +80,13 @@ class Metrics:
             "pullkeeper_token_last_success_timestamp_seconds",
             "When a token was last had.",
             ["identity", "region"],
+            registry=registry,
+        )
+
+        self._probes = Counter(
+            "pullkeeper_registry_probes_total",
+            "Tokens tried at registries; skipped are those of registries that cannot be asked.",
+            ["result"],
             registry=registry,
         )
 
@@ -161,6 +169,10 @@ class Metrics:
         self._token_expiry.labels(*labels).set(expires_at.timestamp())
         self._token_success.labels(*labels).set(now.timestamp())
 
+    def registry_probe(self, result: str) -> None:
+        """Count a token that was tried at a registry."""
+        self._probes.labels(result).inc()
+
     def kube_request(self, verb: str, resource: str, code: int, _seconds: float) -> None:
         """Count one request to the API server."""
         self._kube.labels(verb, resource, str(code)).inc()
@@ -218,6 +230,8 @@ class Metrics:
         """Let every closed label set start at 0, so that a first failure shows as an increase."""
         for state in STATES:
             self._namespaces.labels(state).set(0)
+        for verdict in VERDICTS:
+            self._probes.labels(verdict)
         for result in RESULTS:
             self._reconciled.labels(result)
             for operation in OPERATIONS:

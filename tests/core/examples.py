@@ -69,6 +69,8 @@ refreshes = st.none() | st.text(max_size=20)
 
 @st.composite
 def publications(draw: st.DrawFn) -> Published:
+    """Draw what a Secret holds: mostly one token for all registries of a scope, at times others for some of them."""
     hosts = draw(some_hosts)
-    held = {scope(host): draw(token_times) for host in hosts}
-    return Published(registries=hosts, identity=CONTROLLER, tokens=held, refresh=draw(refreshes))
+    shared = {scope(host): draw(token_times) for host in hosts}
+    held = {host: draw(st.just(shared[scope(host)]) | token_times) for host in hosts}
+    return Published.of(held, CONTROLLER, draw(refreshes))

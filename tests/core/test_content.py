@@ -81,26 +81,26 @@ def test_a_registry_without_a_token_is_absent_until_there_is_one() -> None:
 def test_a_younger_token_replaces_the_held_one() -> None:
     """Where every token is fresh, nothing needs to be read."""
     choice = chosen(managed(published(EU, US)), {scope(EU): YOUNG, scope(US): YOUNG})
-    assert choice == Choice(fresh={scope(EU): YOUNG, scope(US): YOUNG}, kept=frozenset(), complete=True)
+    assert choice == Choice(fresh={EU: YOUNG, US: YOUNG}, kept=frozenset(), complete=True)
 
 
 def test_a_token_that_dies_earlier_never_replaces_the_held_one() -> None:
     """The held entry is kept, and its neighbour is renewed."""
     worse = token(life=11 * HOUR)
     choice = chosen(managed(published(EU, US)), {scope(EU): worse, scope(US): YOUNG})
-    assert choice == Choice(fresh={scope(US): YOUNG}, kept=frozenset({scope(EU)}), complete=True)
+    assert choice == Choice(fresh={US: YOUNG}, kept=frozenset({EU}), complete=True)
 
 
 def test_an_edited_secret_is_not_trusted_to_hold_what_it_says() -> None:
     """There any token that was had is better than an entry that somebody may have changed."""
     worse = token(life=11 * HOUR)
-    assert chosen(managed(published(EU, US), intact=False), {scope(EU): worse}).fresh == {scope(EU): worse}
+    assert chosen(managed(published(EU, US), intact=False), {scope(EU): worse}).fresh == {EU: worse}
 
 
 def test_tokens_that_nobody_asked_for_are_not_taken() -> None:
     """Only the scopes of the desired registries count, held or fetched."""
     choice = chosen(managed(published(EU, US)), {scope(PUBLIC): YOUNG}, DesiredState(registries=(EU,)))
-    assert choice == Choice(fresh={}, kept=frozenset({scope(EU)}), complete=True)
+    assert choice == Choice(fresh={}, kept=frozenset({EU}), complete=True)
 
 
 def test_what_is_kept_stays_as_it_is() -> None:

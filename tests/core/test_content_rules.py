@@ -4,18 +4,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.core.annotations import DesiredState
-from controller.core.content import choose, compose, differs, scopes
+from controller.core.content import Choice, choose, compose, differs
 from controller.core.credential import Password, Token
 from controller.core.identity import TokenScope
 from controller.core.observed_secret import ObservedSecret
 from controller.core.registry_host import RegistryHost
 from tests.core.examples import HOSTS, auth, managed, publications, refreshes, scope, some_hosts, tokens
 
-HELD = auth("held")
+Hosts = frozenset[RegistryHost]
+Content = tuple[ObservedSecret | None, dict[TokenScope, Token], Hosts, Hosts, bool]
+
+
+def entry(host: RegistryHost) -> Password:
+    """Give each registry an entry that can be told from those of others."""
+    return auth(f"held-{HOSTS.index(host)}")
 
 
 def holding(hosts: set[RegistryHost]) -> dict[RegistryHost, Password]:
-    return dict.fromkeys(hosts, HELD)
+    return {host: entry(host) for host in hosts}
 
 
 wishes = st.builds(lambda hosts, refresh: DesiredState(registries=hosts, refresh=refresh), some_hosts, refreshes)
@@ -23,77 +29,105 @@ observed = st.none() | st.builds(
     lambda held, intact: managed(held, intact=intact and held is not None), st.none() | publications(), st.booleans()
 )
 had = st.dictionaries(st.sampled_from(HOSTS).map(scope), tokens)
+some = st.frozensets(st.sampled_from(HOSTS))
 found = st.sets(st.sampled_from(HOSTS)).map(holding)
+circumstances = st.tuples(observed, had, some, some, st.booleans())
 
 
-@given(wishes, observed, had, st.booleans())
-def test_a_choice_is_never_worse(
-    desired: DesiredState,
-    secret: ObservedSecret | None,
-    tokens_: dict[TokenScope, Token],
-    complete: bool,  # noqa: FBT001 -- hypothesis gives it by place
-) -> None:
-    """No scope of an intact Secret goes to an earlier expiry; what is had or held is used; nothing is both."""
-    choice = choose(desired, secret, tokens_, complete=complete)
-    held = secret.published.tokens if secret and secret.published else {}
+def chosen(desired: DesiredState, content: Content) -> Choice:
+    secret, tokens_, withheld, died, complete = content
+    return choose(desired, secret, tokens_, complete=complete, withheld=withheld, died=died)
+
+
+@given(wishes, circumstances)
+def test_a_choice_is_never_worse(desired: DesiredState, content: Content) -> None:
+    """No registry goes from a living token to an earlier expiry, none takes what is withheld, nothing is both."""
+    secret, tokens_, withheld, died, _ = content
+    choice = chosen(desired, content)
+    held = {use.host: use.times for use in secret.published.uses} if secret and secret.published else {}
     assert not choice.fresh.keys() & choice.kept
-    unreadable = secret is not None and secret.published is None
-    assert choice.fresh.keys() | choice.kept == (
-        scopes(desired) if unreadable else scopes(desired) & (tokens_.keys() | held.keys())
-    )
+    assert not choice.fresh.keys() & withheld
     for each, fresh in choice.fresh.items():
-        assert fresh is tokens_[each]
-        assert each not in held or not (secret and secret.intact) or fresh.expires_at >= held[each].expires_at
+        assert fresh is tokens_[scope(each)]
+        worthless = each not in held or each in died or not (secret and secret.intact)
+        assert worthless or fresh.expires_at >= held[each].expires_at
 
 
-@given(wishes, observed, had, found, st.booleans())
-def test_a_write_is_never_worse(
-    desired: DesiredState,
-    secret: ObservedSecret | None,
-    tokens_: dict[TokenScope, Token],
-    auths: dict[RegistryHost, Password],
-    complete: bool,  # noqa: FBT001 -- hypothesis gives it by place
-) -> None:
-    """A wanted registry that an intact Secret holds stays, each host has its own scope's entry, the data is sound."""
-    choice = choose(desired, secret, tokens_, complete=complete)
-    content = compose(desired, secret, choice, auths)
-    if content is None:
+@given(wishes, circumstances)
+def test_what_is_had_or_held_is_used(desired: DesiredState, content: Content) -> None:
+    """Each registry has an entry if there is any for it: its own, a token that it may have, or a neighbour's."""
+    secret, tokens_, withheld, _, _ = content
+    choice = chosen(desired, content)
+    published = secret.published if secret else None
+    for host in desired.registries:
+        own = published is not None and host in published.registries
+        given_ = host not in withheld and (scope(host) in tokens_ or (published and scope(host) in published.tokens))
+        unreadable = secret is not None and published is None
+        assert (host in choice.fresh or host in choice.kept) is bool(own or given_ or unreadable)
+
+
+@given(wishes, circumstances, found)
+def test_a_write_is_never_worse(desired: DesiredState, content: Content, auths: dict[RegistryHost, Password]) -> None:
+    """A wanted registry that an intact Secret holds stays, each has an entry of its own scope, the data is sound."""
+    secret, _, withheld, _, _ = content
+    choice = chosen(desired, content)
+    composed = compose(desired, secret, choice, auths)
+    if composed is None:
         return
-    assert set(content.auths) == set(content.published.registries) <= set(desired.registries)
-    assert set(content.published.tokens) == {scope(host) for host in content.auths}
+    assert set(composed.auths) == set(composed.published.registries) <= set(desired.registries)
+    assert set(composed.published.tokens) == {scope(host) for host in composed.auths}
     if secret and secret.intact and secret.published:
-        assert set(secret.published.registries) & set(desired.registries) <= set(content.auths)
-    for host, entry in content.auths.items():
-        kept = scope(host) in choice.kept
-        assert entry == (HELD if kept else choice.fresh[scope(host)].auth)
-    assert content.data()
+        assert set(secret.published.registries) & set(desired.registries) <= set(composed.auths)
+    for host, password in composed.auths.items():
+        neighbours = [entry(each) for each in auths if scope(each) == scope(host)]
+        kept = [entry(host)] if host in withheld or host in auths else neighbours
+        assert password in (kept if host in choice.kept else [choice.fresh[host].auth])
+    assert composed.data()
 
 
-@given(wishes, observed, had, found, st.booleans())
+@given(wishes, circumstances)
+def test_the_secret_says_the_truth_of_each_registry(desired: DesiredState, content: Content) -> None:
+    """The times that stand there for a registry are those of its entry, and the headline is the earliest."""
+    secret, *_ = content
+    if secret is None or secret.published is None:
+        return
+    before = {use.host: use.times for use in secret.published.uses}
+    choice = chosen(desired, content)
+    composed = compose(desired, secret, choice, holding(set(before)))
+    if composed is None:
+        return
+    ages = {entry(host): times for host, times in before.items()}
+    ages |= {token.auth: token.times for token in choice.fresh.values()}
+    for use in composed.published.uses:
+        assert use.host not in choice.fresh or use.times == choice.fresh[use.host].times
+        assert use.host in choice.fresh or use.times == ages[composed.auths[use.host]]
+    assert composed.published.expires_at == min(use.times.expires_at for use in composed.published.uses)
+
+
+@given(wishes, circumstances, found)
 def test_what_does_not_differ_is_not_written(
-    desired: DesiredState,
-    secret: ObservedSecret | None,
-    tokens_: dict[TokenScope, Token],
-    auths: dict[RegistryHost, Password],
-    complete: bool,  # noqa: FBT001 -- hypothesis gives it by place
+    desired: DesiredState, content: Content, auths: dict[RegistryHost, Password]
 ) -> None:
     """What is told before the Secret is read holds afterwards; and what is written differs from what was there."""
-    choice = choose(desired, secret, tokens_, complete=complete)
-    content = compose(desired, secret, choice, auths)
+    secret, *_ = content
+    choice = chosen(desired, content)
+    composed = compose(desired, secret, choice, auths)
     if not differs(desired, secret, choice):
-        assert content is None
-    elif content is not None and secret and secret.intact:
-        assert content.published != secret.published
+        assert composed is None
+    elif composed is not None and secret and secret.intact:
+        assert composed.published != secret.published
 
 
-@given(wishes, had, st.booleans())
+@given(wishes, had, some, st.booleans())
 def test_writing_the_same_again_changes_nothing(
     desired: DesiredState,
     tokens_: dict[TokenScope, Token],
+    withheld: Hosts,
     complete: bool,  # noqa: FBT001 -- hypothesis gives it by place
 ) -> None:
     """Once written, the same tokens give no second write: it comes to rest."""
-    content = compose(desired, None, choose(desired, None, tokens_, complete=complete), {})
-    if content is not None:
-        secret = managed(content.published)
-        assert not differs(desired, secret, choose(desired, secret, tokens_, complete=complete))
+    composed = compose(desired, None, choose(desired, None, tokens_, complete=complete, withheld=withheld), {})
+    if composed is not None:
+        secret = managed(composed.published)
+        again = choose(desired, secret, tokens_, complete=complete, withheld=withheld)
+        assert not differs(desired, secret, again)

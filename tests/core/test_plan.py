@@ -15,7 +15,20 @@ from controller.core.plan import Blocked, Cause, Remove, Rest, Step, Write, kept
 from controller.core.policy import Policy
 from controller.core.pull_secret import Published, Purpose
 from controller.core.schedule import Rotation
-from tests.core.examples import EU, FOREIGN, HOUR, NOW, PUBLIC, US, managed, moments, publications, published
+from tests.core.examples import (
+    EU,
+    EU_OTHER_ACCOUNT,
+    FOREIGN,
+    HOUR,
+    NOW,
+    PUBLIC,
+    US,
+    managed,
+    moments,
+    publications,
+    published,
+    times,
+)
 
 ROTATION = Rotation()
 HERE = NamespaceView(name="team-a", resource_version=1)
@@ -47,7 +60,7 @@ def step(
 
 def turn(secret: ObservedSecret) -> datetime:
     assert secret.published is not None
-    return min(ROTATION.due_in(HERE.name, each) for each in secret.published.tokens.values())
+    return min(ROTATION.due_in(HERE.name, each) for each in secret.published.all_times)
 
 
 @pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
@@ -138,6 +151,38 @@ def test_the_oldest_token_of_a_secret_sets_its_turn() -> None:
     secret = managed(replace(young, registries=(EU, PUBLIC), tokens={**young.tokens, **old.tokens}))
     found = step(HERE, DesiredState(registries=(EU, PUBLIC)), secret)
     assert found == Rest(until=turn(managed(old)))
+
+
+def test_a_registry_that_keeps_an_older_token_sets_the_turn() -> None:
+    """What one registry of a scope holds apart from the others counts like any other token."""
+    held = {EU: times(), EU_OTHER_ACCOUNT: times(issued=NOW - HOUR)}
+    secret = managed(Published.of(held, CONTROLLER))
+    found = step(HERE, DesiredState(registries=(EU, EU_OTHER_ACCOUNT)), secret)
+    assert found == Rest(until=turn(managed(published(EU_OTHER_ACCOUNT, issued=NOW - HOUR))))
+
+
+@pytest.mark.parametrize(
+    ("secret", "cause"),
+    [
+        (FRESH, Cause.ROTATED),
+        (OLD, Cause.ROTATED),
+        (EDITED, Cause.REPAIRED),
+        (OTHER_HOSTS, Cause.CHANGED),
+        (managed(published(EU, refresh="old")), Cause.REFRESHED),
+    ],
+)
+def test_a_token_that_is_dead_before_its_time_is_due(secret: ObservedSecret, cause: Cause) -> None:
+    """It is replaced at once, and whatever else is to be done names the cause."""
+    wish = replace(WISH, refresh="new") if cause is Cause.REFRESHED else WISH
+    found = plan(namespace=HERE, desired=wish, secret=secret, now=NOW, rotation=ROTATION, died=True)
+    assert found == Write(cause=cause, desired=wish, secret=secret)
+
+
+@pytest.mark.parametrize("secret", [None, FOREIGN])
+def test_a_death_changes_nothing_about_a_secret_that_is_not_ours(secret: ObservedSecret | None) -> None:
+    """What is not there or a stranger's holds none of our tokens."""
+    found = plan(namespace=HERE, desired=WISH, secret=secret, now=NOW, rotation=ROTATION, died=True)
+    assert found == step(HERE, WISH, secret)
 
 
 def test_the_order_of_registries_changes_nothing() -> None:

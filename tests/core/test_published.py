@@ -1,6 +1,7 @@
 """What the annotations of a pull Secret tell a restart."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta, timezone
 from typing import Any
 
@@ -74,9 +75,7 @@ def test_times_are_written_in_utc(content: Published, offset: int) -> None:
         scope_: times(issued=each.issued_at.astimezone(zone), life=each.expires_at - each.issued_at)
         for scope_, each in content.tokens.items()
     }
-    elsewhere = Published(
-        registries=content.registries, identity=content.identity, tokens=moved, refresh=content.refresh
-    )
+    elsewhere = replace(content, tokens=moved)
     assert elsewhere.annotations() == content.annotations()
 
 
@@ -179,3 +178,28 @@ def test_a_scope_is_read_back_from_its_label(*, public: bool) -> None:
 def test_an_identity_reads_as_its_name() -> None:
     """In messages an identity stands by its name."""
     assert f"{CONTROLLER}" == "controller"
+
+
+def test_a_registry_that_holds_another_token_is_named_by_itself() -> None:
+    """Where one refuses what its neighbours have, its older token stands beside theirs, and the headline is its."""
+    held = {EU: times(issued=NOW + HOUR), EU_OTHER_ACCOUNT: times(), US: times(issued=NOW + HOUR)}
+    content = Published.of(held, CONTROLLER)
+    found = content.annotations()
+    assert list(json.loads(found[f"{PREFIX}tokens"])) == ["eu-west-1", "us-west-2", str(EU_OTHER_ACCOUNT)]
+    assert found[f"{PREFIX}expires-at"] == "2026-03-02T00:00:00.000Z"
+    assert content.expires_at == times().expires_at
+    assert read_published(found) == content
+
+
+@given(publications())
+def test_the_headline_is_the_earliest_of_anything_in_it(content: Published) -> None:
+    """No registry holds a token that dies earlier than the Secret says."""
+    assert content.expires_at == min(use.times.expires_at for use in content.uses)
+    assert {use.host for use in content.uses} == set(content.registries)
+
+
+@pytest.mark.parametrize("label", ["docker.io", str(US), "x.y", "public.ecr.aws"])
+def test_a_token_of_a_registry_that_is_not_in_it_makes_it_unreadable(label: str) -> None:
+    """A record of a host stands for a registry of the Secret and for nothing else."""
+    good = {"issued-at": "2026-03-01T12:00:00Z", "expires-at": "2026-03-02T12:00:00Z"}
+    assert tampered({"eu-west-1": good, label: good}) is None

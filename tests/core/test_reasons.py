@@ -3,7 +3,7 @@
 import pytest
 
 from controller.core.api import Access, Answer
-from controller.core.reasons import TOKEN_REASONS, Failure, FailureError, Reason
+from controller.core.reasons import TOKEN_REASONS, Failure, FailureError, Reason, foreign_secret
 
 WAITS_FOR_SOMEBODY = {
     Reason.ACCESS_DENIED: True,
@@ -16,6 +16,7 @@ WAITS_FOR_SOMEBODY = {
     Reason.SERVICE_ERROR: False,
     Reason.MALFORMED_ANSWER: False,
     Reason.TOKEN_EXPIRED: False,
+    Reason.REGISTRY_REJECTED: True,
     Reason.ROLE_NOT_ALLOWED: True,
     Reason.SERVICE_ACCOUNT_UNUSABLE: True,
     Reason.INVALID_ANNOTATION: True,
@@ -24,6 +25,7 @@ WAITS_FOR_SOMEBODY = {
     Reason.KUBERNETES_UNAVAILABLE: False,
 }
 NOT_OF_A_TOKEN = {
+    Reason.REGISTRY_REJECTED,
     Reason.ROLE_NOT_ALLOWED,
     Reason.INVALID_ANNOTATION,
     Reason.SECRET_CONFLICT,
@@ -43,6 +45,14 @@ def test_a_failure_says_its_reason_last() -> None:
     """The error that carries a failure reads like the failure."""
     failure = Failure(reason=Reason.THROTTLED, message="too much")
     assert str(FailureError(failure)) == str(failure) == "too much (Throttled)"
+
+
+def test_a_strangers_secret_is_named_with_the_way_out() -> None:
+    """Whoever reads it knows the namespace and the two things that can be done."""
+    failure = foreign_secret("team-a")
+    assert failure.reason is Reason.SECRET_CONFLICT
+    assert failure.message.startswith("namespace/team-a: a Secret of the pull Secret's name is there and is not")
+    assert failure.message.endswith("or hand it over with the label app.kubernetes.io/managed-by=pullkeeper")
 
 
 def test_a_detail_is_shown_and_makes_no_other_failure() -> None:

@@ -30,6 +30,9 @@ FORMS = {
     "leaseName": f"a Lease's name: {NAME}",
     "leaseNamespace": f"a Namespace's name: {NAME}",
     "leaseDuration": f"{DURATION}, from 3s to 5m",
+    "verify": "one of off, new, continuous",
+    "verifyInterval": f"{DURATION}, from 5s to 12h",
+    "registryCaFile": "the path of a file",
     "namespaceMetrics": "true or false",
     "httpPort": "a port number from 0 to 65535",
     "httpHost": "an address to bind to",
@@ -52,6 +55,8 @@ FIELDS = {
     "leaseName": "lease_name",
     "leaseNamespace": "lease_namespace",
     "leaseDuration": "lease_duration",
+    "verifyInterval": "verify_interval",
+    "registryCaFile": "registry_ca_file",
     "namespaceMetrics": "namespace_metrics",
     "httpPort": "http_port",
     "httpHost": "http_host",
@@ -89,6 +94,14 @@ RIGHT: list[tuple[str, Any, Any]] = [
     ("leaseNamespace", "a", "a"),
     ("leaseDuration", "3s", timedelta(seconds=3)),
     ("leaseDuration", "5m", timedelta(minutes=5)),
+    ("verify", "off", "off"),
+    ("verify", False, "off"),
+    ("verify", "new", "new"),
+    ("verify", "continuous", "continuous"),
+    ("verifyInterval", "5s", timedelta(seconds=5)),
+    ("verifyInterval", "12h", timedelta(hours=12)),
+    ("registryCaFile", "", ""),
+    ("registryCaFile", "/etc/ssl/registries.pem", "/etc/ssl/registries.pem"),
     ("namespaceMetrics", False, False),
     ("httpPort", 0, 0),
     ("httpPort", 65535, 65535),
@@ -112,6 +125,9 @@ WRONG: dict[str, list[Any]] = {
     "leaseName": ["", "A", "a\n", 7],
     "leaseNamespace": ["", "A", "a\n", 7],
     "leaseDuration": ["2s", "5m1s", 15, ""],
+    "verify": [True, "on", "", "New", 0, ["new"]],
+    "verifyInterval": ["4s", "12h1s", 900, ""],
+    "registryCaFile": [7, True, []],
     "namespaceMetrics": [1, "on", "", []],
     "httpPort": [-1, 65536, 80.5, "http", "", True, False, 10**400, float("inf")],
     "httpHost": [7, True, []],
@@ -192,6 +208,7 @@ def test_all_problems_come_in_one_error() -> None:
     [
         ("secretName: on", "True"),
         ("logLevel: off", "False"),
+        ("verify: on", "True"),
         ("maxAge: 1:30", "90"),
         ("refreshWindow: 600", "600"),
         ("httpPort: yes", "True"),
@@ -210,3 +227,9 @@ def test_the_refresh_rule_is_made_of_the_settings() -> None:
     """Fraction, window and highest age go into the rule."""
     settings = read({"refreshFraction": 0.3, "refreshWindow": "1m", "maxAge": "1h"}, {})
     assert settings.rotation == Rotation(fraction=0.3, window=timedelta(minutes=1), max_age=timedelta(hours=1))
+
+
+@pytest.mark.parametrize("text", ["verify: off", 'verify: "off"', "verify: no"])
+def test_a_bare_off_is_off(text: str) -> None:
+    """YAML makes false of it, which nobody who writes it can see."""
+    assert read(yaml.safe_load(text), {}).verify == "off"

@@ -10,7 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from controller.core.plan import Cause
 from controller.core.schedule import Lane
-from controller.doors.metrics import OPERATIONS, RESULTS, STATES, Metrics
+from controller.core.verification import Verdict
+from controller.doors.metrics import OPERATIONS, RESULTS, STATES, VERDICTS, Metrics
 from controller.report import State
 from tests.core.examples import EU, HOUR, NOW, PUBLIC, scope
 
@@ -23,6 +24,7 @@ OURS = {
     "pullkeeper_token_request_duration_seconds": ("histogram", {"region"}),
     "pullkeeper_token_expiry_timestamp_seconds": ("gauge", {"identity", "region"}),
     "pullkeeper_token_last_success_timestamp_seconds": ("gauge", {"identity", "region"}),
+    "pullkeeper_registry_probes": ("counter", {"result"}),
     "pullkeeper_secret_writes": ("counter", {"operation", "result"}),
     "pullkeeper_secret_expiry_timestamp_seconds": ("gauge", {"target_namespace"}),
     "pullkeeper_namespaces": ("gauge", {"state"}),
@@ -60,6 +62,7 @@ def used(metrics: Metrics) -> Metrics:
     metrics.token_request(scope(EU), 0.2, "Throttled")
     metrics.token(scope(EU), NOW, NOW + HOUR)
     metrics.kube_request("list", "secrets", 200, 0.1)
+    metrics.registry_probe("accepted")
     metrics.secret_write("create", "success")
     metrics.stands("team-a", "ready", NOW)
     metrics.first_secret(timedelta(seconds=1))
@@ -107,12 +110,15 @@ def test_closed_label_sets_are_those_of_the_controller() -> None:
     """A new state or cause has to become a label here as well."""
     assert set(STATES) == set(State)
     assert set(OPERATIONS) == {*Cause, "delete"}
+    assert set(VERDICTS) == set(Verdict)
 
 
 def test_closed_label_sets_are_there_from_the_start(metrics: Metrics) -> None:
     """A first failure shows as an increase from 0, not as a series out of nowhere."""
     for state in STATES:
         assert sample(metrics, "pullkeeper_namespaces", state=state) == 0
+    for verdict in VERDICTS:
+        assert sample(metrics, "pullkeeper_registry_probes_total", result=verdict) == 0
     for result in RESULTS:
         assert sample(metrics, "pullkeeper_reconcile_total", result=result) == 0
         for operation in OPERATIONS:

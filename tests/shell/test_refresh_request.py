@@ -1,5 +1,6 @@
 """A `refresh` request reaches the tokens, whatever else is to be done at the same time."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -78,9 +79,18 @@ class _Cluster(_Part):
 
 
 class _Shelf(_Part):
-    async def get(self, scope: TokenScope, *, since: datetime | None = None) -> Answer:  # noqa: ARG002 -- the protocol's
+    async def get(
+        self,
+        scope: TokenScope,  # noqa: ARG002 -- the protocol's
+        hosts: Iterable[RegistryHost],  # noqa: ARG002 -- the protocol's
+        *,
+        since: datetime | None = None,
+    ) -> Answer:
         self._cell.asked.append(since)
         return Answer(token=token(issued=LATER))
+
+    def died(self, held: Published) -> frozenset[RegistryHost]:  # noqa: ARG002 -- the protocol's
+        return frozenset()
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,7 @@ def test_how_a_namespace_stands(
         (Reason.SERVICE_ERROR, "TokenFetchFailed"),
         (Reason.MALFORMED_ANSWER, "TokenFetchFailed"),
         (Reason.TOKEN_EXPIRED, "TokenFetchFailed"),
+        (Reason.REGISTRY_REJECTED, "RegistryRejected"),
         (Reason.INVALID_ANNOTATION, "InvalidAnnotation"),
         (Reason.SECRET_CONFLICT, "SecretConflict"),
         (Reason.KUBERNETES_DENIED, None),

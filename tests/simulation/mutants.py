@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from controller.core import content
 from controller.core.annotations import DesiredState
 from controller.core.content import Choice
 from controller.core.identity import TokenScope
@@ -15,7 +14,7 @@ from controller.core.observed_secret import ObservedSecret
 from controller.core.policy import Policy
 from controller.core.problem import InvalidInputError
 from controller.core.pull_secret import PullSecret
-from controller.core.registry_host import parse
+from controller.core.registry_host import RegistryHost, parse
 from controller.core.schedule import Lane
 from controller.doors.cluster import Cluster
 from controller.inventory import Inventory
@@ -126,9 +125,11 @@ def takes_any_token(
     tokens: Mapping[TokenScope, Any],
     *,
     complete: bool,
+    **_: frozenset[RegistryHost],
 ) -> Choice:
     """Choose, like `content.choose`, but without a look at what is there."""
-    fresh = {scope: token for scope, token in tokens.items() if scope in content.scopes(desired)}
+    scoped = {host: TokenScope.of(host, desired.identity) for host in desired.registries}
+    fresh = {host: tokens[scope] for host, scope in scoped.items() if scope in tokens}
     return Choice(fresh=fresh, kept=frozenset(), complete=complete)
 
 

@@ -19,6 +19,7 @@ from controller.pull_secrets import Placed, PullSecrets
 from controller.reconciler import Reconciler
 from controller.report import Report
 from controller.tokens import Tokens
+from controller.verification import Unverified
 from controller.worker import Worker
 from tests.simulation.api_server import ApiServer
 from tests.simulation.aws import Aws
@@ -99,7 +100,7 @@ class Process:
             namespaces=self.inventory,
             secrets=self.secrets,
             cluster=self._cluster,
-            tokens=self.tokens,
+            tokens=Unverified(self.tokens),
             report=self.report,
             policy=lambda: Policy(registries=wiring.defaults),
             rotation=wiring.rotation,

@@ -207,6 +207,18 @@ class AwsFake(FaultControls):
         """End the temporary credentials (of principals like this) now; says how many. New ones work."""
         return self.sessions.expire(lambda who: principal is None or _is(who, principal))
 
+    def refuse(self, host: str, status: int = 403) -> None:
+        """Let a registry refuse every token; ECR does so with 400, 401 or 403."""
+        self.registry.refusing[host] = status
+
+    def accept(self, host: str) -> None:
+        """Let a registry go by the tokens again."""
+        self.registry.refusing.pop(host, None)
+
+    def probes(self, host: str) -> list[Call]:
+        """Give the calls to one registry, in the order of arrival."""
+        return [call for call in self.calls if call.host == host]
+
     def revoke(self, token: IssuedToken | str) -> None:
         """Make registries refuse an ECR token (itself, its password or base64 form). Raises KeyError."""
         found = self._mint.find(token) if isinstance(token, str) else token

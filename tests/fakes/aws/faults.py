@@ -18,13 +18,14 @@ class Where(TypedDict, total=False):
 
     `service` is ecr, ecr-public, sts, imds, container or registry (the last three only if named here or by
     their operation: GetInstanceCredentials, GetContainerCredentials, ProbeRegistry). `principal` is a pattern
-    (`*`, `?`) that the caller's ARN, the role behind it or the role that it asks for must match. `times` ends
-    the fault after so many.
+    (`*`, `?`) that the caller's ARN, the role behind it or the role that it asks for must match. `host` is a
+    registry's. `times` ends the fault after so many.
     """
 
     service: str | None
     operation: str | None
     region: str | None
+    host: str | None
     principal: str | None
     times: int | None
 
@@ -36,6 +37,7 @@ class Scope:
     service: str | None = None
     operation: str | None = None
     region: str | None = None
+    host: str | None = None
     principal: str | None = None
 
     def fits(self, call: Call) -> bool:
@@ -44,6 +46,7 @@ class Scope:
             self._service_fits(call)
             and self.operation in {None, call.operation}
             and self.region in {None, call.region}
+            and self.host in {None, call.host}
             and (self.principal is None or any(like(self.principal, name) for name in _names(call)))
         )
 
@@ -123,6 +126,7 @@ class FaultBoard:
             service=where.get("service"),
             operation=where.get("operation"),
             region=where.get("region"),
+            host=where.get("host"),
             principal=where.get("principal"),
         )
         times = where.get("times")

@@ -49,6 +49,7 @@ class Call:
     `outcome` is "ok", an AWS error code, "pending" (not answered yet), "garbage", "client gone" or
     "connection reset". `fault` names the fault that was played on it, if any (several: joined with "+").
     `role_arn` is the role behind the caller, `target_role` the one that AssumeRole* asked for.
+    `host` is the registry that was asked.
     `registry_ids` is None when the request did not send the deprecated parameter.
     """
 
@@ -60,6 +61,7 @@ class Call:
     target_role: str | None = None
     account: str | None = None
     region: str | None = None
+    host: str | None = None
     registry_ids: tuple[str, ...] | None = None
     outcome: str = PENDING
     fault: str | None = None

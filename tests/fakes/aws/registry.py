@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +14,8 @@ from tests.fakes.aws.errors import AwsError
 from tests.fakes.aws.tokens import TokenMint
 
 PUBLIC_HOSTS: Final = frozenset({"public.ecr.aws", "ecr-public.aws.com"})
+ELSEWHERE: Final = "public.ecr.aws"
+"""Where a registry sends those whom it was told to redirect."""
 _PRIVATE_HOST: Final = re.compile(r"(\d{12})\.dkr[.-]ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z.-]+")
 _API_VERSION: Final = {"Docker-Distribution-Api-Version": "registry/2.0"}
 
@@ -35,12 +37,16 @@ class Registry:
 
     mint: TokenMint
     clock: Callable[[], datetime]
+    refusing: dict[str, int] = field(default_factory=dict)
+    """Registries that take no token at all, and the status that they say it with."""
 
     def answer(self, http: web.Request) -> web.Response:
-        """200 or 401; 404 where the host is no registry."""
+        """200 or 401, or as it was told; 404 where the host is no registry."""
         host = host_of(http)
         if region_of(host) is None and host not in PUBLIC_HOSTS:
             raise AwsError("NAME_UNKNOWN", 404, f"{host} is not a registry")
+        if host in self.refusing:
+            raise AwsError("DENIED", self.refusing[host], "Your authorization token is invalid")
         if not self._accepts(host, http.headers.get("Authorization", "")):
             raise AwsError("UNAUTHORIZED", 401, "Not Authorized")
         return web.json_response({}, headers=_API_VERSION)
@@ -55,6 +61,9 @@ class Registry:
 
 def refusal(http: web.Request, error: AwsError) -> web.Response:
     """Give an error in the registry's form."""
-    challenge = f'Basic realm="https://{host_of(http)}/",service="ecr.amazonaws.com"'
-    headers = {**_API_VERSION, "Www-Authenticate": challenge} if error.status == 401 else _API_VERSION
+    headers = dict(_API_VERSION)
+    if error.status == 401:
+        headers["Www-Authenticate"] = f'Basic realm="https://{host_of(http)}/",service="ecr.amazonaws.com"'
+    if 300 <= error.status < 400:
+        headers["Location"] = f"https://{ELSEWHERE}/v2/"
     return web.Response(text=f"{error.message}\n", status=error.status, headers=headers)

@@ -103,8 +103,9 @@ class _Door:
         async def answer(_: timedelta | None) -> web.Response:
             return self._fake.registry.answer(http)
 
-        region = registry.region_of(registry.host_of(http))
-        call = Call(service="registry", operation="ProbeRegistry", time=self._fake.clock(), region=region)
+        host = registry.host_of(http)
+        region = registry.region_of(host)
+        call = Call(service="registry", operation="ProbeRegistry", time=self._fake.clock(), region=region, host=host)
         return await self._fake.stage.play(http, call, answer, partial(registry.refusal, http))
 
 
