@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from controller.core import content
-from controller.core.annotations import DesiredState, desired_state
+from controller.core.annotations import DesiredState, desired_state, unheeded
 from controller.core.content import Choice
 from controller.core.credential import Password
 from controller.core.identity import TokenScope
@@ -25,7 +25,6 @@ from controller.tokens import Answer
 
 _SOON = timedelta(seconds=1)
 """The shortest pause between two looks at a token that could not be replaced."""
-
 
 _LOOKS = 10
 """So many looks are taken in what is left of the life of a token that could not be replaced."""
@@ -155,7 +154,8 @@ class Reconciler:
             return None, ()
         policy = self._policy()
         try:
-            return desired_state(view, policy), ()
+            desired = desired_state(view, policy)
+            return desired, unheeded(view, policy) if desired else ()
         except InvalidInputError as error:
             message = f"namespace/{view.name}: " + "; ".join(map(str, error.problems))
             invalid = Failure(reason=Reason.INVALID_ANNOTATION, message=message)
