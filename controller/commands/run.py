@@ -18,6 +18,7 @@ import yaml
 
 from controller import handlers
 from controller.commands import logs
+from controller.commands.attaching import Attaching
 from controller.commands.reload import PolicyFile
 from controller.core.namespace import NamespaceView
 from controller.core.problem import InvalidInputError, Problem
@@ -139,8 +140,19 @@ class _Controller:
             rotation=settings.rotation,
             clock=_now,
         )
+        self._attaching = Attaching(
+            connection,
+            settings,
+            inventory=self._inventory,
+            secrets=self._secrets,
+            events=self._events,
+            policy=self._policy_file,
+            wake=self._wake,
+            clock=_now,
+            chance=chance,
+        )
         self._worker = Worker(
-            reconciler.reconcile,
+            self._attaching.after(reconciler.reconcile),
             lane=reconciler.lane,
             clock=_now,
             chance=chance,
@@ -154,13 +166,14 @@ class _Controller:
         asyncio.get_running_loop().set_exception_handler(self._complain)
         self._listen_to_signals()
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work) for work in (self._serve(), self._events.run(), self._secrets.run())]
+            works = (self._serve(), self._events.run(), self._secrets.run(), self._attaching.run())
+            tasks = [group.create_task(work) for work in works]
             await self._until(self._secrets.synced)
             worker = group.create_task(self._worker.run())
             kopf_stop, kopf = asyncio.Event(), None
             if not self._stop.is_set():
-                works = (self._audit(), self._policy_file.watch(), self._ecr.introduce())
-                tasks += [group.create_task(work) for work in works]
+                begun = (self._audit(), self._policy_file.watch(), self._ecr.introduce())
+                tasks += [group.create_task(work) for work in begun]
                 kopf = group.create_task(self._watch(kopf_stop))
             await self._stop.wait()
             await self._finish(worker, kopf, kopf_stop)
@@ -243,6 +256,6 @@ class _Controller:
         return f"the worker has not come round for {age.total_seconds():.0f} s" if age > _STUCK_AFTER else None
 
     def _missing(self) -> str | None:
-        synced = {"Secrets": self._secrets.synced, "Namespaces": self._inventory.synced}
+        synced = {"Secrets": self._secrets.synced, "Namespaces": self._inventory.synced, **self._attaching.synced}
         waiting = [kind for kind, event in synced.items() if not event.is_set()]
         return f"still listing {' and '.join(waiting)}" if waiting else None
