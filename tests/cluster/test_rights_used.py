@@ -4,8 +4,9 @@ import json
 
 from tests.cluster.plane import ControlPlane
 from tests.contract.conftest import api, server  # noqa: F401 -- fixtures
+from tests.operator.accounts import account, start
 from tests.operator.conftest import aws, installation  # noqa: F401 -- fixtures
-from tests.operator.installation import ACCOUNT_NAME, IRELAND, VIRGINIA, Installation, auths, rules
+from tests.operator.installation import ACCOUNT_NAME, ATTACHMENT, IRELAND, VIRGINIA, Installation, auths, rules
 from tests.operator.waiting import until
 
 Right = tuple[str, str, str]
@@ -34,6 +35,29 @@ async def test_granted_rights_are_exactly_those_used(
 
     await until(all_used, f"the audit log to show {granted}; it shows {_used(plane, installation)}")
     assert _used(plane, installation) <= granted
+
+
+async def test_rights_of_attachment_are_exactly_those_used(
+    plane: ControlPlane,
+    installation: Installation,  # noqa: F811 -- a fixture's argument
+) -> None:
+    """Attaching ServiceAccounts uses each right that it takes, and no other; without it none of them is asked for."""
+    await installation.start()
+    team = await installation.create_namespace(enabled="true", attach_to_service_accounts="default")
+    await installation.event(team, "PullSecretCreated")
+    await installation.processes[-1].stop()
+    assert _of_accounts(plane, installation) == set()
+    await start(installation)
+    await account(installation, team, "default").until(installation.secret_name)
+
+    async def all_used() -> bool:
+        return _of_accounts(plane, installation) == set(ATTACHMENT["verbs"])
+
+    await until(all_used, f"the audit log to show {ATTACHMENT['verbs']}; it shows {_of_accounts(plane, installation)}")
+
+
+def _of_accounts(plane: ControlPlane, installation: Installation) -> set[str]:  # noqa: F811 -- the fixture's type
+    return {verb for verb, resource, _ in _used(plane, installation) if resource == "serviceaccounts"}
 
 
 async def _do_everything(installation: Installation) -> None:  # noqa: F811 -- the fixture's type
