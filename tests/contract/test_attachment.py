@@ -8,7 +8,7 @@ from controller.core.attachment import MARK, decide, observe
 from tests.contract import objects
 from tests.contract.access import grant, token_of
 from tests.contract.objects import version_of
-from tests.contract.rest import Rest
+from tests.contract.rest import JSON_PATCH, Rest
 
 OURS = "ecr-pull-secret"
 ALL = "/api/v1/serviceaccounts"
@@ -60,6 +60,25 @@ async def test_attached_and_detached_is_as_it_was(
     assert attached["imagePullSecrets"] == [*before.get("imagePullSecrets", []), {"name": OURS}]
     assert attached["metadata"]["annotations"] == {MARK: OURS}
     assert content(await settle(user, attached, wanted=False)) == content(before)
+
+
+async def test_whoever_applies_the_list_meets_our_entry(api: Rest, user: Rest, namespace: str) -> None:
+    """The list belongs to whoever changed it last: an apply is a conflict with us, and with force it is all theirs."""
+    name = "applied"
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}"
+    kind = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}
+    applied = (await api.apply(path, {**kind, "imagePullSecrets": THEIRS}, manager="gitops")).ok()
+    change = decide(observe(applied, OURS), OURS, wanted=True, exists=True)
+    assert change is not None
+    us = {"fieldManager": "pullkeeper"}
+    (await user.send("PATCH", path, query=us, body=change.operations, content_type=JSON_PATCH)).ok()
+    refused = await api.apply(path, {**kind, "imagePullSecrets": THEIRS}, manager="gitops")
+    assert refused.verdict == (409, "Conflict")
+    assert 'conflict with "pullkeeper"' in refused.message
+    assert refused.causes == [("FieldManagerConflict", ".imagePullSecrets")]
+    forced = await api.apply(path, {**kind, "imagePullSecrets": THEIRS}, manager="gitops", force=True)
+    assert forced.ok()["imagePullSecrets"] == THEIRS
+    assert forced.body["metadata"]["annotations"] == {MARK: OURS}
 
 
 async def test_attachment_by_an_old_version_changes_nothing(api: Rest, user: Rest, namespace: str) -> None:

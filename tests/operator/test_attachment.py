@@ -1,12 +1,21 @@
 """ServiceAccounts name the pull Secret where the namespace asks for it, and what others put there stays."""
 
+import re
+from pathlib import Path
+
 import pytest
 import yaml
 
 from tests.contract.objects import foreign_secret
 from tests.operator.accounts import account, start
-from tests.operator.installation import Installation
+from tests.operator.installation import ATTACHMENT, Installation
 from tests.operator.waiting import until
+
+
+def test_documented_rights_of_attachment_are_those_that_are_tested() -> None:
+    """What docs/service-accounts.md says to grant is what these tests run under."""
+    blocks = re.findall(r"```yaml\n(.*?)```", Path("docs/service-accounts.md").read_text(), re.DOTALL)
+    assert yaml.safe_load(blocks[-1]) == [ATTACHMENT]
 
 
 async def test_named_accounts_are_attached_and_told_of(installation: Installation) -> None:
