@@ -25,7 +25,6 @@ from controller.tokens import Answer
 
 _SOON = timedelta(seconds=1)
 """The shortest pause between two looks at a token that could not be replaced."""
-
 _LOOKS = 10
 """So many looks are taken in what is left of the life of a token that could not be replaced."""
 
@@ -100,6 +99,7 @@ class Reconciler:
         policy: Callable[[], Policy],
         rotation: Rotation,
         clock: Callable[[], datetime],
+        attaching: bool = False,
     ) -> None:
         self._namespaces = namespaces
         self._secrets = secrets
@@ -109,6 +109,7 @@ class Reconciler:
         self._policy = policy
         self._rotation = rotation
         self._clock = clock
+        self._attaching = attaching
         self._refreshes: dict[str, _Refresh] = {}
 
     def lane(self, name: str) -> Lane:
@@ -155,7 +156,7 @@ class Reconciler:
         policy = self._policy()
         try:
             desired = desired_state(view, policy)
-            return desired, unheeded(view, policy) if desired else ()
+            return desired, unheeded(view) if desired and not self._attaching else ()
         except InvalidInputError as error:
             message = f"namespace/{view.name}: " + "; ".join(map(str, error.problems))
             invalid = Failure(reason=Reason.INVALID_ANNOTATION, message=message)

@@ -139,6 +139,7 @@ class _Controller:
             policy=self._policy_file.policy,
             rotation=settings.rotation,
             clock=_now,
+            attaching=settings.service_account_attachment,
         )
         self._attaching = Attaching(
             connection,

@@ -60,9 +60,9 @@ def desired_state(view: NamespaceView, policy: Policy) -> DesiredState | None:
     return DesiredState(registries=registries, identity=identity, refresh=annotations.get(REFRESH), accounts=accounts)
 
 
-def unheeded(view: NamespaceView, policy: Policy) -> tuple[Failure, ...]:
-    """Tell what a valid request cannot have here, while the pull Secret goes on."""
-    if policy.attachment or ATTACH not in view.annotations:
+def unheeded(view: NamespaceView) -> tuple[Failure, ...]:
+    """Tell what a valid request cannot have where ServiceAccounts are not touched, while the pull Secret goes on."""
+    if ATTACH not in view.annotations:
         return ()
     message = (
         f"namespace/{view.name}: {PREFIX}{ATTACH} has no effect, because the installation does not touch "

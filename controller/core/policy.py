@@ -64,7 +64,7 @@ class RoleGrant(Grant):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """What the settings allow and preset: all of it may change without a restart, but for `attachment`."""
+    """Everything of the settings that may change without a restart."""
 
     registries: tuple[RegistryHost, ...] = ()
     """Registry hosts of a namespace that names none."""
@@ -75,8 +75,6 @@ class Policy:
     """Whose own ServiceAccounts may be used; their trust policy decides in IAM."""
     opt_in: Matcher = NO_NAMESPACE
     opt_in_exclude: Matcher = NO_NAMESPACE
-    attachment: bool = False
-    """Whether ServiceAccounts are touched at all."""
     attach_to: AccountNames = NO_ACCOUNTS
     """ServiceAccounts of a namespace that names none."""
 

@@ -86,7 +86,6 @@ class Settings:
             service_accounts=self.service_accounts,
             opt_in=self.opt_in,
             opt_in_exclude=self.opt_in_exclude,
-            attachment=self.service_account_attachment,
             attach_to=self.attach_to_service_accounts,
         )
 

@@ -25,8 +25,8 @@ def view(value: str | None, **others: str) -> NamespaceView:
     return NamespaceView(name="team-a", resource_version=1, annotations=annotations)
 
 
-def wanted(value: str | None, *, attachment: bool = True, preset: AccountNames = NO_ACCOUNTS) -> AccountNames:
-    desired = desired_state(view(value), Policy(registries=(EU,), attachment=attachment, attach_to=preset))
+def wanted(value: str | None, *, preset: AccountNames = NO_ACCOUNTS) -> AccountNames:
+    desired = desired_state(view(value), Policy(registries=(EU,), attach_to=preset))
     assert desired is not None
     return desired.accounts
 
@@ -88,12 +88,12 @@ def test_each_wrong_name_is_a_problem(value: str, wrong: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "attachment", "told"),
-    [("default", False, True), ("", False, True), (None, False, False), ("default", True, False), (None, True, False)],
+    ("value", "told"),
+    [("default", True), ("", True), (None, False)],
 )
-def test_a_request_that_is_not_heeded_names_the_setting(value: str | None, attachment: bool, told: bool) -> None:  # noqa: FBT001 -- a table's columns
+def test_a_request_that_is_not_heeded_names_the_setting(value: str | None, told: bool) -> None:  # noqa: FBT001 -- a table's column
     """Where ServiceAccounts are not touched, whoever asks for it reads which setting would allow it."""
-    found = unheeded(view(value), Policy(registries=(EU,), attachment=attachment))
+    found = unheeded(view(value))
     assert [failure.reason for failure in found] == [Reason.INVALID_ANNOTATION] * told
     for failure in found:
         assert failure.message.startswith(f"namespace/team-a: pullkeeper.dev/{KEY} has no effect")
@@ -105,7 +105,7 @@ def test_the_settings_name_accounts(value: object) -> None:
     """A list, or a text with commas; the switch stands beside it."""
     settings = read({"serviceAccountAttachment": True, "attachToServiceAccounts": value}, {})
     assert settings == Settings(service_account_attachment=True, attach_to_service_accounts=named("default", "builder"))
-    assert (settings.policy.attachment, settings.policy.attach_to) == (True, named("default", "builder"))
+    assert settings.policy.attach_to == named("default", "builder")
 
 
 @pytest.mark.parametrize("value", ["*", ["*"]])

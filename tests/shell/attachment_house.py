@@ -34,7 +34,7 @@ class House:
         self.view: NamespaceView | None = NamespaceView(name="team-a", resource_version=1, annotations=written)
         self.secret: ObservedSecret | None = SECRET
         self.accounts = {account.name: account for account in accounts}
-        self.policy = Policy(registries=(EU,), attachment=True)
+        self.policy = Policy(registries=(EU,))
         self.listed = True
         self.now = NOW
         self.refusals: dict[str, Exception | None] = {}

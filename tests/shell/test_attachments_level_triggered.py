@@ -55,7 +55,7 @@ class World:
             accounts=self.cache,
             door=self,
             events=self,
-            policy=lambda: Policy(registries=(EU,), attachment=True),
+            policy=lambda: Policy(registries=(EU,)),
             secret_name=OURS,
             clock=lambda: NOW,
         )
