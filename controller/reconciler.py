@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from controller.core import content
-from controller.core.annotations import DesiredState, desired_state
+from controller.core.annotations import DesiredState, desired_state, unheeded
 from controller.core.content import Choice
 from controller.core.credential import Password
 from controller.core.identity import TokenScope
@@ -25,7 +25,6 @@ from controller.tokens import Answer
 
 _SOON = timedelta(seconds=1)
 """The shortest pause between two looks at a token that could not be replaced."""
-
 _LOOKS = 10
 """So many looks are taken in what is left of the life of a token that could not be replaced."""
 
@@ -104,6 +103,7 @@ class Reconciler:
         policy: Callable[[], Policy],
         rotation: Rotation,
         clock: Callable[[], datetime],
+        attaching: bool = False,
     ) -> None:
         self._namespaces = namespaces
         self._secrets = secrets
@@ -113,6 +113,7 @@ class Reconciler:
         self._policy = policy
         self._rotation = rotation
         self._clock = clock
+        self._attaching = attaching
         self._refreshes: dict[str, _Refresh] = {}
 
     def lane(self, name: str) -> Lane:
@@ -161,7 +162,8 @@ class Reconciler:
             return None, ()
         policy = self._policy()
         try:
-            return desired_state(view, policy), ()
+            desired = desired_state(view, policy)
+            return desired, unheeded(view) if desired and not self._attaching else ()
         except InvalidInputError as error:
             message = f"namespace/{view.name}: " + "; ".join(map(str, error.problems))
             invalid = Failure(reason=Reason.INVALID_ANNOTATION, message=message)

@@ -14,7 +14,16 @@ logger = logging.getLogger(__name__)
 
 _EVERY = 2.0
 """Seconds between two looks at the file: the kubelet brings a changed ConfigMap within a minute or so anyway."""
-_POLICY = ("registries", "cluster_name", "roles", "controller_identity", "service_accounts", "opt_in", "opt_in_exclude")
+_POLICY = (
+    "registries",
+    "cluster_name",
+    "roles",
+    "controller_identity",
+    "service_accounts",
+    "opt_in",
+    "opt_in_exclude",
+    "attach_to_service_accounts",
+)
 
 
 class PolicyFile:

@@ -187,7 +187,12 @@ class _Controller:
         return f"the worker has not come round for {age.total_seconds():.0f} s" if age > _STUCK_AFTER else None
 
     def _missing(self) -> str | None:
-        synced = {"Secrets": self._parts.secrets_synced, "Namespaces": self._parts.namespaces_synced}
+        parts = self._parts
+        synced = {
+            "Secrets": parts.secrets_synced,
+            "Namespaces": parts.namespaces_synced,
+            "ServiceAccounts": parts.accounts_synced,
+        }
         waiting = [kind for kind, events in synced.items() if not all(event.is_set() for event in events)]
         return f"still listing {' and '.join(waiting)}" if waiting else None
 

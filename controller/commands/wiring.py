@@ -9,6 +9,7 @@ from functools import partial
 from typing import Protocol
 from uuid import uuid4
 
+from controller.commands.attaching import Attaching
 from controller.commands.config import Config, parse
 from controller.commands.reload import PolicyFile
 from controller.commands.verifying import Verifying
@@ -78,6 +79,7 @@ class Parts:
             meters=metrics,
             web_identity=ServiceAccounts(connection).web_identity,
         )
+        self.watches: tuple[Runs, ...] = ()
         self._watch_all()
         self.verifying = Verifying(
             settings,
@@ -98,9 +100,24 @@ class Parts:
             policy=self.policy_file.policy,
             rotation=settings.rotation,
             clock=now,
+            attaching=settings.service_account_attachment,
         )
+        attaching = Attaching(
+            connection,
+            guarded,
+            settings,
+            inventory=self.inventory,
+            secrets=self.secrets,
+            events=self.events,
+            policy=self.policy_file,
+            wake=self._wake,
+            clock=now,
+            chance=chance,
+        )
+        self.watches = (*self.watches, *attaching.watches)
+        self.accounts_synced = attaching.synced
         self.worker = Worker(
-            reconciler.reconcile,
+            attaching.after(reconciler.reconcile),
             lane=reconciler.lane,
             clock=now,
             chance=chance,
@@ -112,7 +129,6 @@ class Parts:
     def _watch_all(self) -> None:
         """Watch the Secrets everywhere, and leave the Namespaces to kopf; or both, namespace by namespace."""
         only = self._settings.watch_namespaces
-        self.watches: tuple[Runs, ...]
         self.secrets: PullSecrets | ByNamespace
         if not only:
             everywhere = PullSecrets(wake=self._wake)

@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from controller.core import registry_host, role_arn
+from controller.core import account_names, registry_host, role_arn
+from controller.core.account_names import NO_ACCOUNTS, AccountNames
 from controller.core.identity import CONTROLLER, NAME, Identity
 from controller.core.namespace import PREFIX, NamespaceView
 from controller.core.policy import Policy
 from controller.core.problem import InvalidInputError, Problem, quoted
 from controller.core.pull_secret import MOST_REGISTRIES
+from controller.core.reasons import Failure, Reason
 from controller.core.registry_host import RegistryHost
 
 ENABLED = "enabled"
@@ -17,7 +19,8 @@ REGISTRIES = "registries"
 REFRESH = "refresh"
 ROLE_ARN = "role-arn"
 SERVICE_ACCOUNT = "identity-service-account"
-KNOWN = (ENABLED, REGISTRIES, ROLE_ARN, SERVICE_ACCOUNT, REFRESH)
+ATTACH = "attach-to-service-accounts"
+KNOWN = (ENABLED, REGISTRIES, ROLE_ARN, SERVICE_ACCOUNT, ATTACH, REFRESH)
 
 _SEPARATORS = re.compile(r"[,\n]")
 
@@ -30,6 +33,8 @@ class DesiredState:
     identity: Identity = CONTROLLER
     refresh: str | None = None
     """The value of the `refresh` annotation: each new one asks for a fresh token."""
+    accounts: AccountNames = NO_ACCOUNTS
+    """The ServiceAccounts that are to name the pull Secret in their `imagePullSecrets`."""
 
 
 def desired_state(view: NamespaceView, policy: Policy) -> DesiredState | None:
@@ -45,13 +50,33 @@ def desired_state(view: NamespaceView, policy: Policy) -> DesiredState | None:
     if ENABLED not in annotations and not problems and not policy.opts_in(view):
         return None
     registries, wrong = _registries(annotations, policy.registries)
-    problems += [*wrong, *_wrong_identity(annotations, registries)]
+    accounts, strange = _accounts(annotations, policy)
+    problems += [*wrong, *_wrong_identity(annotations, registries), *strange]
     if problems:
         raise InvalidInputError(problems)
     identity = policy.identity(
         view, registries, role=annotations.get(ROLE_ARN, ""), account=annotations.get(SERVICE_ACCOUNT, "")
     )
-    return DesiredState(registries=registries, identity=identity, refresh=annotations.get(REFRESH))
+    return DesiredState(registries=registries, identity=identity, refresh=annotations.get(REFRESH), accounts=accounts)
+
+
+def unheeded(view: NamespaceView) -> tuple[Failure, ...]:
+    """Tell what a valid request cannot have where ServiceAccounts are not touched, while the pull Secret goes on."""
+    if ATTACH not in view.annotations:
+        return ()
+    message = (
+        f"namespace/{view.name}: {PREFIX}{ATTACH} has no effect, because the installation does not touch "
+        "ServiceAccounts: whoever runs Pullkeeper can allow it in the settings, by `serviceAccountAttachment: true`"
+    )
+    return (Failure(reason=Reason.INVALID_ANNOTATION, message=message),)
+
+
+def _accounts(annotations: Mapping[str, str], policy: Policy) -> tuple[AccountNames, list[Problem]]:
+    if (value := annotations.get(ATTACH)) is None:
+        return policy.attach_to, []
+    accounts, wrong = account_names.parse(_SEPARATORS.split(value))
+    where, expected = PREFIX + ATTACH, account_names.FORM
+    return accounts, [Problem(where=where, found=quoted(name), expected=expected) for name in wrong]
 
 
 def _wrong_identity(annotations: Mapping[str, str], registries: Sequence[RegistryHost]) -> list[Problem]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from controller.core import account_names
+from controller.core.account_names import AccountNames
 from controller.core.annotations import parse_registries
 from controller.core.registry_host import RegistryHost
 
@@ -60,6 +62,17 @@ def registries(value: object) -> tuple[RegistryHost, ...]:
     if problems:
         raise TellingError("; ".join(f"for {problem.found}: {problem.expected}" for problem in problems))
     return hosts
+
+
+def accounts(value: object) -> AccountNames:
+    """Read a list of ServiceAccounts' names, or a text of them with commas in between."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        raise TypeError
+    found, wrong = account_names.parse(parts)
+    if wrong:
+        raise ValueError
+    return found
 
 
 def number(low: float, high: float) -> Callable[[object], float]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from controller.core import identity
+from controller.core.account_names import NO_ACCOUNTS, AccountNames
 from controller.core.identity import CONTROLLER, Identity, Kind, Session, service_account, shortened
 from controller.core.labels import LabelSelector
 from controller.core.namespace import NamespaceView
@@ -74,6 +75,8 @@ class Policy:
     """Whose own ServiceAccounts may be used; their trust policy decides in IAM."""
     opt_in: Matcher = NO_NAMESPACE
     opt_in_exclude: Matcher = NO_NAMESPACE
+    attach_to: AccountNames = NO_ACCOUNTS
+    """ServiceAccounts of a namespace that names none."""
 
     def opts_in(self, view: NamespaceView) -> bool:
         """Whether the installation opts a namespace in that says nothing itself."""

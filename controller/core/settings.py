@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from controller.core import forms
+from controller.core import account_names, forms
+from controller.core.account_names import NO_ACCOUNTS, AccountNames
 from controller.core.forms import Form
 from controller.core.policy import ANYBODY, NO_NAMESPACE, NOBODY, Grant, Matcher, Policy, RoleGrant
 from controller.core.policy_settings import Reader
@@ -39,6 +40,10 @@ class Settings:
     """Namespaces that the installation opts in."""
     opt_in_exclude: Matcher = NO_NAMESPACE
     """Namespaces that it does not, although `opt_in` fits."""
+    service_account_attachment: bool = False
+    """Whether ServiceAccounts are touched at all: it needs rights of its own."""
+    attach_to_service_accounts: AccountNames = NO_ACCOUNTS
+    """ServiceAccounts that are to name the pull Secret, in a namespace that names none itself."""
     refresh_fraction: float = 0.5
     """A token is due after this part of its life."""
     refresh_window: timedelta = timedelta(minutes=10)
@@ -87,6 +92,7 @@ class Settings:
             service_accounts=self.service_accounts,
             opt_in=self.opt_in,
             opt_in_exclude=self.opt_in_exclude,
+            attach_to=self.attach_to_service_accounts,
         )
 
     @property
@@ -118,6 +124,8 @@ def read(document: object, environment: Mapping[str, str]) -> Settings:
             problems.append(Problem(where=where, found=quoted(found), expected=expected))
     reader = Reader()
     values |= _policy(given, reader)
+    if values.get("attach_to_service_accounts") and not values.get("service_account_attachment"):
+        problems.append(_NO_ATTACHMENT)
     if problems or reader.problems:
         raise InvalidInputError([*problems, *reader.problems])
     return Settings(**values)
@@ -146,6 +154,12 @@ def _snake(key: str) -> str:
     return re.sub(r"([A-Z])", r"_\1", key).lower()
 
 
+_NO_ATTACHMENT = Problem(
+    where="attachToServiceAccounts",
+    found="names of ServiceAccounts, none of which may be touched",
+    expected="serviceAccountAttachment: true beside it (and the rights that it needs), or no names",
+)
+
 _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
 
 _NAME_FORM = "lower case letters, digits, '-' and '.', at most 253"
@@ -155,6 +169,8 @@ _KINDS: Mapping[str, Form] = {
     "registries": Form(f"a list of registry hosts: {FORM}", forms.registries),
     "clusterName": Form("a name of letters, digits and ._-, at most 40", forms.cluster_name),
     "watchNamespaces": Form(f"a list of Namespaces' names: {_NAME_FORM}", forms.names),
+    "serviceAccountAttachment": Form("true or false", forms.flag),
+    "attachToServiceAccounts": Form(f"a list of {account_names.FORM}", forms.accounts),
     "refreshFraction": Form("a number from 0.1 to 0.9", forms.number(0.1, 0.9)),
     "refreshWindow": forms.lasting(timedelta(), timedelta(hours=2), "at most 2h"),
     "maxAge": forms.lasting(10 * _SECOND, timedelta(hours=12), "from 10s to 12h"),

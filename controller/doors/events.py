@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from controller.core.api import Answer
+from controller.core.attachment import ObservedAccount
 from controller.core.observed_secret import ObservedSecret
 from controller.core.reasons import FailureError, NotLeadingError
 from controller.core.warning import REPORTER
@@ -59,7 +60,7 @@ class _Posting:
 
 
 class Events:
-    """Posts Events regarding the pull Secret of a namespace."""
+    """Posts Events regarding the pull Secret of a namespace, or a ServiceAccount."""
 
     def __init__(
         self, connection: Connection, *, secret_name: str, instance: str, clock: Callable[[], datetime]
@@ -85,7 +86,15 @@ class Events:
 
         The same note is the same Event, whatever the `detail` that is shown behind it.
         """
-        kind = _Kind(namespace, reason, note)
+        regarding = {"kind": "Secret", "name": self._secret_name, **({"uid": secret.uid} if secret else {})}
+        self._post(_Kind(namespace, reason, note), regarding, warning=warning, detail=detail)
+
+    def post_on(self, account: ObservedAccount, reason: str, note: str) -> None:
+        """Queue a normal Event regarding a ServiceAccount."""
+        regarding = {"kind": "ServiceAccount", "name": account.name, "uid": account.uid}
+        self._post(_Kind(account.namespace, reason, note), regarding)
+
+    def _post(self, kind: _Kind, regarding: Mapping[str, str], *, warning: bool = False, detail: str = "") -> None:
         now = self._clock()
         series = self._series.get(kind)
         if series and now - series.first_at < _FORGET_AFTER:
@@ -95,8 +104,8 @@ class Events:
         if len(self._series) >= _REMEMBERED:
             self._series.pop(next(iter(self._series)))
         self._series[kind] = _Series(name=name, first_at=now, told_at=now)
-        path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
-        body = self._event(name, kind, now, detail=detail, warning=warning, secret=secret)
+        path = f"/apis/events.k8s.io/v1/namespaces/{kind.namespace}/events"
+        body = self._event(name, kind, now, detail=detail, warning=warning, regarding=regarding)
         self._put(_Posting(kind=kind, verb="create", path=path, body=body, content_type="application/json"))
 
     async def run(self) -> None:
@@ -140,14 +149,8 @@ class Events:
             self._lost(posting, f"{_QUEUE} wait already")
 
     def _event(
-        self, name: str, kind: _Kind, now: datetime, *, detail: str, warning: bool, secret: ObservedSecret | None
+        self, name: str, kind: _Kind, now: datetime, *, detail: str, warning: bool, regarding: Mapping[str, str]
     ) -> dict[str, Any]:
-        regarding = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "name": self._secret_name,
-            "namespace": kind.namespace,
-        }
         return {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
@@ -159,12 +162,8 @@ class Events:
             "reason": kind.reason,
             "note": _cut(f"{kind.note}{detail}"),
             "type": "Warning" if warning else "Normal",
-            "regarding": _with_uid(regarding, secret),
+            "regarding": {"apiVersion": "v1", "namespace": kind.namespace, **regarding},
         }
-
-
-def _with_uid(regarding: Mapping[str, str], secret: ObservedSecret | None) -> dict[str, str]:
-    return {**regarding, "uid": secret.uid} if secret else {**regarding}
 
 
 def _cut(note: str) -> str:

@@ -19,7 +19,15 @@ from tests.core.examples import EU, HOSTS, PUBLIC, US
 
 DEFAULTS = (EU,)
 KNOWN = "one of " + ", ".join(
-    f"pullkeeper.dev/{key}" for key in ("enabled", "registries", "role-arn", "identity-service-account", "refresh")
+    f"pullkeeper.dev/{key}"
+    for key in (
+        "enabled",
+        "registries",
+        "role-arn",
+        "identity-service-account",
+        "attach-to-service-accounts",
+        "refresh",
+    )
 )
 ON = {"enabled": "true"}
 

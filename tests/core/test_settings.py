@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from controller.core.account_names import NO_ACCOUNTS
 from controller.core.problem import InvalidInputError, Problem
 from controller.core.registry_host import FORM
 from controller.core.schedule import Rotation
@@ -20,6 +21,8 @@ FORMS = {
     "registries": f"a list of registry hosts: {FORM}",
     "clusterName": "a name of letters, digits and ._-, at most 40",
     "watchNamespaces": f"a list of Namespaces' names: {NAME}",
+    "serviceAccountAttachment": "true or false",
+    "attachToServiceAccounts": 'a list of names of ServiceAccounts, or "*" alone for all of the namespace',
     "refreshFraction": "a number from 0.1 to 0.9",
     "refreshWindow": f"{DURATION}, at most 2h",
     "maxAge": f"{DURATION}, from 10s to 12h",
@@ -45,6 +48,8 @@ OF_THE_POLICY = {"roles", "controller_identity", "service_accounts", "opt_in", "
 FIELDS = {
     "clusterName": "cluster_name",
     "secretName": "secret_name",
+    "serviceAccountAttachment": "service_account_attachment",
+    "attachToServiceAccounts": "attach_to_service_accounts",
     "refreshFraction": "refresh_fraction",
     "refreshWindow": "refresh_window",
     "maxAge": "max_age",
@@ -72,6 +77,9 @@ RIGHT: list[tuple[str, Any, Any]] = [
     ("clusterName", "prod-1.eu_west", "prod-1.eu_west"),
     ("registries", [str(PUBLIC), str(EU), str(EU)], tuple(sorted((EU, PUBLIC)))),
     ("registries", f"{EU},{PUBLIC}", tuple(sorted((EU, PUBLIC)))),
+    ("serviceAccountAttachment", True, True),
+    ("attachToServiceAccounts", [], NO_ACCOUNTS),
+    ("attachToServiceAccounts", " , ", NO_ACCOUNTS),
     ("refreshFraction", 0.1, 0.1),
     ("refreshFraction", "0.9", 0.9),
     ("refreshWindow", "0s", timedelta()),
@@ -114,6 +122,8 @@ WRONG: dict[str, list[Any]] = {
     "secretName": ["", "A", "-a", "a-", ".a", "a.", "a_b", "a\n", "a" * 254, 7, True, ["a"], "a..b", "a.-b", "a-.b"],
     "registries": [7, True, {"a": "b"}, [7], [None], [["a"]]],
     "clusterName": ["", "a b", "a/b", "a" * 41, "a\n", 7, True],
+    "serviceAccountAttachment": [1, "yes", "", []],
+    "attachToServiceAccounts": [7, True, {"a": "b"}, [7], ["A"], ["a", None], "a b", "a,*", ["*", "a"], ["a" * 254]],
     "refreshFraction": [0, 0.0999, 0.91, 1, True, "", "half", "nan", "inf", [0.5]],
     "refreshWindow": ["", "2h1s", "-1s", "10", 10, "10 m", "1m1h", "1.5h", "10M", "1h\n", True, "٣s", "9" * 40 + "h"],
     "maxAge": ["9s", "12h1s", "0s", 3600, ["1h"], "9" * 400 + "s"],

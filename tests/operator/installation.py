@@ -27,6 +27,12 @@ IRELAND = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 VIRGINIA = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 SHORT: Mapping[str, Any] = {"refreshWindow": "0s", "refreshFraction": 0.25}
 """With tokens of 20 s: a rotation every 5 s."""
+ATTACHMENT: Mapping[str, Any] = {
+    "apiGroups": [""],
+    "resources": ["serviceaccounts"],
+    "verbs": ["list", "watch", "patch"],
+}
+"""What attaching ServiceAccounts takes, and nothing else does."""
 _GROUP = "rbac.authorization.k8s.io"
 
 
@@ -101,7 +107,6 @@ class Installation:
 
     async def allow_service_accounts(self, *names: str) -> None:
         """Grant what `identity-service-account` needs, bounded by the ServiceAccounts' names."""
-        role = f"{self.namespace}-accounts"
         accounts = [
             {"apiGroups": [""], "resources": ["serviceaccounts"], "resourceNames": list(names), "verbs": ["get"]},
             {
@@ -111,13 +116,30 @@ class Installation:
                 "verbs": ["create"],
             },
         ]
-        body = {"metadata": {"name": role}, "rules": accounts}
+        last = {"verb": "create", "resource": "serviceaccounts", "subresource": "token", "name": names[0]}
+        await self._grant("accounts", accounts, last)
+
+    async def allow_attachment(self) -> None:
+        """Grant what attaching ServiceAccounts needs."""
+        await self._grant("attachment", [ATTACHMENT], {"verb": "patch", "resource": "serviceaccounts"})
+
+    async def rename_secret(self, name: str) -> None:
+        """Install anew under another name of the Secret, with the rights to it, once the controller is stopped."""
+        self.secret_name = name
+        role = f"/apis/{_GROUP}/v1/clusterroles/{self.namespace}"
+        (await self.api.merge(role, {"rules": rules(name)})).ok()
+        last = {"verb": "watch", "resource": "secrets", "name": name}
+        await until(lambda: may(self.user, **last), f"the rights to {name}")
+
+    async def _grant(self, suffix: str, granted: Sequence[Mapping[str, Any]], last: Mapping[str, str]) -> None:
+        """Grant more rights, once, and wait until the last one is in force."""
+        role = f"{self.namespace}-{suffix}"
         if (await self.api.get(f"/apis/{_GROUP}/v1/clusterroles/{role}")).status == 200:
             return
+        body = {"metadata": {"name": role}, "rules": granted}
         (await self.api.post(f"/apis/{_GROUP}/v1/clusterroles", body)).ok()
         (await self.api.post(f"/apis/{_GROUP}/v1/clusterrolebindings", _binding(role, self.namespace))).ok()
-        last = {"verb": "create", "resource": "serviceaccounts", "subresource": "token", "name": names[0]}
-        await until(lambda: may(self.user, namespace="default", **last), "the rights to ServiceAccounts")
+        await until(lambda: may(self.user, namespace="default", **last), f"the rights {granted}")
 
     async def grant_within(self, namespace: str) -> None:
         """Grant the least rights in one namespace."""

@@ -19,6 +19,7 @@ async def search(installation: Installation) -> None:
             places[f"{path} (all but its data)"] = json.dumps({**secret, "data": None})
     namespaces = (await installation.api.get("/api/v1/namespaces")).ok()
     places["Namespaces"] = json.dumps(namespaces)
+    places["ServiceAccounts"] = json.dumps((await installation.api.get("/api/v1/serviceaccounts")).ok())
     for place, text in places.items():
         found = [secret for secret in {TOKEN_MARKER, *installation.aws.secrets} if secret in text]
         assert not found, f"{len(found)} secret texts stand in {place}"

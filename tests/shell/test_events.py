@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 
 from controller.core.api import Answer
+from controller.core.attachment import ObservedAccount
 from controller.core.observed_secret import ObservedSecret
 from controller.doors.events import Events
 from tests.core.examples import EU, managed, published
@@ -80,6 +81,23 @@ async def test_an_event_has_what_the_api_server_requires() -> None:
             "namespace": "team-a",
             "uid": "uid-1",
         },
+    }
+
+
+async def test_an_event_may_regard_a_service_account() -> None:
+    """Then `kubectl describe` of it and `kubectl get events` show what it is about."""
+    account = ObservedAccount(namespace="team-a", name="builder", uid="uid-3", resource_version=7)
+    async with sending(Desk()) as desk:
+        desk.events.post_on(account, "ServiceAccountAttached", "attached")
+        (request,) = await desk.sent()
+    assert request.path == "/apis/events.k8s.io/v1/namespaces/team-a/events"
+    assert (request.body["reason"], request.body["type"]) == ("ServiceAccountAttached", "Normal")
+    assert request.body["regarding"] == {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "name": "builder",
+        "namespace": "team-a",
+        "uid": "uid-3",
     }
 
 

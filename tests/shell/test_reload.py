@@ -143,6 +143,17 @@ def test_what_takes_a_restart_is_said(
     )
 
 
+def test_accounts_to_attach_to_change_without_a_restart(tmp_path: Path) -> None:
+    """The list is policy, and whether ServiceAccounts are touched at all is not."""
+    installation = Installation(tmp_path, {"serviceAccountAttachment": True})
+    installation.write({"serviceAccountAttachment": True, "attachToServiceAccounts": ["builder"]})
+    installation.look()
+    assert "builder" in installation.file.policy().attach_to
+    installation.write({})
+    installation.look()
+    assert (bool(installation.file.policy().attach_to), installation.changes) == (False, 2)
+
+
 def test_policy_beside_what_takes_a_restart_counts(installation: Installation) -> None:
     """One change of both takes the policy over now."""
     installation.write({**BLUE, "concurrency": 5})
