@@ -99,7 +99,7 @@ def standing(seen: Asked, secret: ObservedSecret | None, rules: Rules, now: date
         wrong=state not in _CALM and not waits,
         registries=_registries(wish, held),
         identity=_identity(wish, held),
-        issued_at=min((times.issued_at for times in held.tokens.values()), default=None) if held else None,
+        issued_at=min((times.issued_at for times in held.all_times), default=None) if held else None,
         expires_at=held.expires_at if held else None,
         due_at=due,
         problems=problems,
@@ -152,7 +152,7 @@ _CONFLICT = (
 
 def _aged(held: Published, due: datetime | None, now: datetime) -> tuple[State, tuple[str, ...]] | None:
     """Judge by the clock; without knowing the rule of rotation, only the end of a token's life tells."""
-    times = min(held.tokens.values(), key=lambda each: each.expires_at)
+    times = min(held.all_times, key=lambda each: each.expires_at)
     life, left = times.expires_at - times.issued_at, times.expires_at - now
     if left <= timedelta():
         return State.EXPIRED, (f"the token is dead since {span(-left)}: pulls fail",)
@@ -219,7 +219,7 @@ def _identity(wish: _Wish, held: Published | None) -> str:
 
 
 def _due(name: str, held: Published, rotation: Rotation) -> datetime:
-    return min(rotation.due_in(name, times) for times in held.tokens.values())
+    return min(rotation.due_in(name, times) for times in held.all_times)
 
 
 def _for_how_long(seen: Asked, now: datetime) -> str:

@@ -14,7 +14,7 @@ from controller.core.pull_secret import Published
 from controller.core.schedule import Rotation
 from controller.core.standing import Rules, Standing, State, absent, explained, standing
 from controller.core.warning import Warned
-from tests.core.examples import EU, FOREIGN, HOUR, NOW, PUBLIC, US, managed, published
+from tests.core.examples import EU, EU_OTHER_ACCOUNT, FOREIGN, HOUR, NOW, PUBLIC, US, managed, published, times
 
 MINUTE = timedelta(minutes=1)
 KNOWN = Rules(policy=Policy(registries=(EU,)), rotation=Rotation(window=timedelta()))
@@ -192,3 +192,14 @@ def test_the_first_token_to_die_counts() -> None:
     mixed = Published(registries=both.registries, identity=both.identity, tokens=tokens)
     found = judged(seen(enabled="true", registries=f"{EU},{PUBLIC}"), managed(mixed))
     assert (found.state, found.expires_at) == (State.EXPIRED, NOW - HOUR)
+
+
+def test_a_token_that_one_registry_holds_apart_counts_like_any_other() -> None:
+    """A registry that refuses the young token keeps its older one, and that is what is told and what is due."""
+    young, old = times(issued=NOW - HOUR), times(issued=NOW - 13 * HOUR)
+    hosts = f"{EU},{EU_OTHER_ACCOUNT}"
+    mixed = managed(Published.of({EU: old, EU_OTHER_ACCOUNT: young}, FRESH.identity))
+    found = judged(seen(enabled="true", registries=hosts), mixed)
+    assert (found.state, found.issued_at, found.expires_at) == (State.EXPIRED, old.issued_at, old.expires_at)
+    assert found.due_at is not None
+    assert found.due_at < NOW
