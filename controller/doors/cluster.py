@@ -7,7 +7,7 @@ from controller.core.api import CONFLICT, FORBIDDEN, METADATA, METADATA_LIST, NO
 from controller.core.credential import Password
 from controller.core.namespace import NamespaceView, namespace_view
 from controller.core.observed_secret import ObservedSecret, observe
-from controller.core.pull_secret import LABELS, MANAGER, SECRET_TYPE, PullSecret, read_auths
+from controller.core.pull_secret import MANAGER, SECRET_TYPE, PullSecret, manifest, read_auths
 from controller.core.reasons import Failure, FailureError, NamespaceGoneError, Reason, StaleObservationError
 from controller.core.registry_host import RegistryHost
 
@@ -89,20 +89,10 @@ class Cluster:
         return f"/api/v1/namespaces/{namespace}/secrets/{self._secret_name}"
 
     def _body(self, namespace: str, content: PullSecret, secret: ObservedSecret | None) -> dict[str, Any]:
-        observed = {"uid": secret.uid, "resourceVersion": str(secret.resource_version)} if secret else {}
-        metadata = {
-            "name": self._secret_name,
-            "namespace": namespace,
-            "labels": dict(LABELS),
-            "annotations": content.published.annotations(),
-        }
-        return {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": metadata | observed,
-            "type": SECRET_TYPE,
-            "data": content.data(),
-        }
+        body = manifest(self._secret_name, namespace, content.published, content.data())
+        if secret:
+            body["metadata"] |= {"uid": secret.uid, "resourceVersion": str(secret.resource_version)}
+        return body
 
     def _refused(self, namespace: str, verb: str, answer: Answer, *, existing: bool) -> Exception:
         where = f"namespace/{namespace}"
