@@ -13,13 +13,13 @@ from typing import Any
 
 import yaml
 
-from controller.commands.config import add_config, config_from
+from controller.commands.config import add_config, add_secret_name, settings_from
 from controller.commands.login import add_login, logged_in
 from controller.core import status_table
 from controller.core.asked import Asked, asked
 from controller.core.observed_secret import ObservedSecret
 from controller.core.reasons import FailureError
-from controller.core.settings import VARIABLE_PREFIX, Settings
+from controller.core.settings import Settings
 from controller.core.standing import Rules, Standing, absent, explained, standing
 from controller.core.status_table import Overview
 from controller.doors.listing import Listing
@@ -37,7 +37,7 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     add_config(parser)
     add_login(parser)
-    parser.add_argument("--secret-name", metavar="NAME", help="the pull Secrets' name, if the settings do not say it")
+    add_secret_name(parser)
     parser.add_argument(
         "-n", "--namespace", action="append", default=[], metavar="NAME", help="only this namespace; may be given again"
     )
@@ -57,12 +57,7 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print how the namespaces stand; 1 where something is wrong."""
-    return asyncio.run(_shown(options, _settings(options)))
-
-
-def _settings(options: argparse.Namespace) -> Settings:
-    named = {f"{VARIABLE_PREFIX}SECRET_NAME": options.secret_name} if options.secret_name else {}
-    return config_from(options.config, named).settings
+    return asyncio.run(_shown(options, settings_from(options)))
 
 
 async def _shown(options: argparse.Namespace, settings: Settings) -> int:

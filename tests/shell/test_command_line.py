@@ -58,7 +58,7 @@ def test_wrong_settings_end_it_with_every_problem(
     began = running(monkeypatch)
     assert main(monkeypatch, "run", "--config", str(file)) == 2
     lines = capsys.readouterr().err.splitlines()
-    assert lines[:2] == ["pullkeeper:", "the settings are wrong:"]
+    assert lines[:2] == ["pullkeeper:", "what it was given is wrong:"]
     assert [line.partition(":")[0] for line in lines[2:]] == [
         "  nope",
         "  maxAge",
