@@ -20,7 +20,7 @@ async def _hook(installation: Installation) -> dict[str, str]:
     user = installation.api.using(token)
     await grant(installation.api, user, installation.namespace, "cleanup", rule)
     (installation.folder / "token").write_text(token)
-    return as_pod(installation, aws={"PULLKEEPER_SECRET_NAME": installation.secret_name})
+    return as_pod(installation, aws={})
 
 
 async def test_after_an_uninstall_nothing_of_ours_is_left(installation: Installation) -> None:
@@ -35,7 +35,9 @@ async def test_after_an_uninstall_nothing_of_ours_is_left(installation: Installa
     await process.stop()
     environment = await _hook(installation)
     for deleted in (3, 0):
-        ended = await pullkeeper(installation, "cleanup", environment=environment)
+        ended = await pullkeeper(
+            installation, "cleanup", "--secret-name", installation.secret_name, environment=environment
+        )
         said = f"{deleted} pull Secrets named {installation.secret_name} deleted\n"
         assert (ended.status, ended.out, ended.err) == (0, said, "")
     assert [await installation.secret(team) for team in teams] == [None] * 3

@@ -93,14 +93,6 @@ async def test_a_name_that_is_not_there_is_wrong(installation: Installation) -> 
     assert "no-such-namespace (absent):\n  there is no such namespace" in ended.out
 
 
-async def test_it_reads_metadata_alone(installation: Installation) -> None:
-    """Three requests tell it all, none of them brings a Secret's data, and AWS is not asked."""
-    await village.build(installation)
-    ended = await status(installation, "--secret-name", installation.secret_name, "-o", "json")
-    assert "of-the-village" not in ended.out
-    assert installation.aws.calls == []
-
-
 async def test_as_the_controller_leaves_it_all_is_well(installation: Installation) -> None:
     """A Secret that the controller itself has written is ready, by the API server's own bookkeeping."""
     await installation.start()

@@ -11,7 +11,7 @@ import pytest
 from controller.commands import cleanup
 from tests.shell.answers import Answers, Query
 
-OPTIONS = argparse.Namespace(config=None, kubeconfig=None, context=None)
+OPTIONS = argparse.Namespace(config=None, secret_name=None)
 OURS = {"app.kubernetes.io/managed-by": "pullkeeper"}
 
 
