@@ -42,7 +42,8 @@ def main(options: argparse.Namespace) -> int:
     for why in tally.left.values():
         print(why, file=sys.stderr)
     left = f", {len(tally.left):,} left" if tally.left else ""
-    print(f"{tally.deleted:,} pull Secrets named {settings.secret_name} deleted{left}")
+    several = "" if tally.deleted == 1 else "s"
+    print(f"{tally.deleted:,} pull Secret{several} named {settings.secret_name} deleted{left}")
     return 1 if tally.left else 0
 
 

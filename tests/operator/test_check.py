@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.aws import ACCOUNT
-from tests.operator.commands import Ended, as_pod, kubeconfig, pullkeeper, settings_file
+from tests.operator.commands import Ended, as_pod, bound_to, kubeconfig, pullkeeper, settings_file
 from tests.operator.installation import IRELAND, ROLE, VIRGINIA, Installation
 
 ACCOUNTS = "rights to ServiceAccounts"
@@ -100,6 +100,21 @@ async def test_rights_to_the_service_accounts_that_are_asked_for_will_do(install
         ),
     }
     assert ended.status == 1
+
+
+async def test_bound_to_namespaces_it_needs_no_right_elsewhere(installation: Installation) -> None:
+    """With just the rights of the namespaced mode all is well; a namespace that is not there is told."""
+    team = await installation.create_namespace(enabled="true")
+    environment = await bound_to(installation, team)
+    config = settings_file(installation, watchNamespaces=[team])
+    ended = await pullkeeper(installation, "check", "--config", config, "-o", "json", environment=environment)
+    assert _failed(ended) == set()
+    (found,) = _of(ended, "Namespaces")
+    assert found["found"] == "1 can be read, 1 of them ask for a pull Secret"
+    config = settings_file(installation, watchNamespaces=[team, f"{team}-x"])
+    ended = await pullkeeper(installation, "check", "--config", config, "-o", "json", environment=environment)
+    assert len(_of(ended, "rights")) == 10
+    assert {"rights", "Namespaces", "Secrets"} == _failed(ended)
 
 
 async def test_who_may_everything_may_too_much(installation: Installation) -> None:

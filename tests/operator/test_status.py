@@ -12,7 +12,7 @@ import pytest
 from tests import golden
 from tests.contract.access import grant, token_of
 from tests.operator import village
-from tests.operator.commands import Ended, kubeconfig, pullkeeper, settings_file
+from tests.operator.commands import Ended, bound_to, kubeconfig, pullkeeper, settings_file
 from tests.operator.installation import IRELAND, Installation
 from tests.operator.village import HOUR, POLICY
 from tests.operator.waiting import until
@@ -74,6 +74,16 @@ async def test_the_namespaces_that_are_named_need_no_rights_elsewhere(installati
     everywhere = await status(installation, *arguments[:-2], token=token)
     assert (everywhere.status, everywhere.out) == (1, "")
     assert "refused to list Namespaces (403): grant that right" in everywhere.err
+
+
+async def test_bound_to_namespaces_it_tells_of_just_those(installation: Installation) -> None:
+    """As the settings name them, with the rights of the namespaced mode."""
+    built = await village.build(installation)
+    environment = await bound_to(installation, built.name("a-ready"))
+    config = settings_file(installation, watchNamespaces=[built.name("a-ready")])
+    ended = await pullkeeper(installation, "status", "--config", config, environment=environment)
+    assert ended.status == 0
+    assert ended.out.endswith("\n\n1 namespace: 1 ready\n")
 
 
 async def test_a_warning_that_may_not_be_read_is_a_note(installation: Installation) -> None:

@@ -89,7 +89,7 @@ def test_one_that_changes_meanwhile_is_looked_at_again(
     shelf.refuses = refuse_once
     assert sweep(monkeypatch, shelf) == 0
     assert [each["resourceVersion"] for each in shelf.preconditions] == ["7", "8"]
-    assert capsys.readouterr() == ("1 pull Secrets named ecr-pull-secret deleted\n", "")
+    assert capsys.readouterr() == ("1 pull Secret named ecr-pull-secret deleted\n", "")
 
 
 @pytest.mark.parametrize(
