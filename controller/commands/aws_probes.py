@@ -1,6 +1,5 @@
 """What `pullkeeper check` asks AWS: whose credentials these are, and a token for each default registry's region."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -46,7 +45,6 @@ class AwsProbes:
         return [passed(f"token in {scope.label}", f"had, good until {token.expires_at:%Y-%m-%d %H:%M:%SZ}")]
 
     async def _no_token(self) -> Sequence[Item]:
-        await asyncio.sleep(0)
         return [not_asked("token", "the settings name no default registries")]
 
 

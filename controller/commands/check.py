@@ -52,7 +52,7 @@ async def _examined(options: argparse.Namespace) -> list[Item]:
         except FailureError as error:
             items += [failed("API server", str(error)), not_asked(_REST, "there is no way to log in")]
         probes += AwsProbes(settings or Settings(), os.environ, clock=_now).all()
-        found = await asyncio.gather(*(_bounded(what, probe) for what, probe in probes))
+        found = await asyncio.gather(*(bounded(what, probe) for what, probe in probes))
     return [*items, *(item for part in found for item in part)]
 
 
@@ -76,7 +76,8 @@ def _settings(options: argparse.Namespace) -> tuple[Settings | None, list[Item]]
     return settings, [passed("settings", f"{where}: valid")]
 
 
-async def _bounded(what: str, probe: Probe) -> Sequence[Item]:
+async def bounded(what: str, probe: Probe) -> Sequence[Item]:
+    """Look at one precondition; whatever goes wrong with it is its own finding, and hides no other."""
     try:
         async with asyncio.timeout(_PATIENCE):
             return await probe()
@@ -85,6 +86,8 @@ async def _bounded(what: str, probe: Probe) -> Sequence[Item]:
     except TimeoutError:
         fix = "check DNS and egress from here: NetworkPolicy, proxy, VPC endpoint"
         return [failed(what, f"no answer within {_PATIENCE:.0f} s", fix)]
+    except Exception as error:  # noqa: BLE001 -- an answer may hold anything, and the other findings count all the same
+        return [failed(what, f"the answer cannot be read ({type(error).__name__})", "check what stands in between")]
 
 
 def _now() -> datetime:

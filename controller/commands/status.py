@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
 
 import yaml
 
@@ -68,14 +67,19 @@ async def _shown(options: argparse.Namespace, settings: Settings) -> int:
     async with logged_in(options) as connection:
         namespaces = options.namespace or settings.watch_namespaces
         listing = Listing(connection, secret_name=settings.secret_name, namespaces=namespaces)
-        while True:
+        if options.watch is None:
             overview = await look(listing, rules, _now, expected=namespaces)
-            print(_written(overview, options), flush=True)
-            if options.watch is None:
-                return 0 if overview.well else 1
+            print(_written(overview, options))
+            return 0 if overview.well else 1
+        while not stop.is_set():
+            try:
+                overview = await look(listing, rules, _now, expected=namespaces)
+                print(_written(overview, options), flush=True)
+            except FailureError as error:
+                print(f"pullkeeper: {error}", file=sys.stderr, flush=True)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), options.watch)
-                return 0
+        return 0
 
 
 async def look(
@@ -102,10 +106,10 @@ def _standings(seen: list[Asked], secrets: Mapping[str, ObservedSecret], rules: 
 
 
 def _written(overview: Overview, options: argparse.Namespace) -> str:
-    document: Mapping[str, Any] = status_table.as_document(overview)
     if options.output == "json":
-        return json.dumps(document, indent=2)
+        return json.dumps(status_table.as_document(overview), indent=2)
     if options.output == "yaml":
+        document = status_table.as_document(overview)
         return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000).rstrip()
     terminal = sys.stdout.isatty()
     colours = terminal and not os.environ.get("NO_COLOR")

@@ -1,5 +1,9 @@
 """What a look of `status` asks for, and what it makes of the answers."""
 
+import argparse
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +17,7 @@ from controller.core.status_table import Overview
 from controller.doors.listing import Listing
 from tests.core.examples import EU, published
 from tests.core.test_observed_secret import applied
-from tests.shell.answers import Answers
+from tests.shell.answers import Answers, Query
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -94,3 +98,29 @@ async def test_what_cannot_be_told_without_the_settings_is_noted(known: bool) ->
     """And only then."""
     rules = Rules(policy=Settings().policy) if known else Rules()
     assert bool((await look(server(timedelta(hours=1)), rules)).notes) != known
+
+
+def test_a_look_that_fails_does_not_end_the_watching(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The API server may be away for a while; Ctrl-C is the end, and no failure."""
+    healthy, looks = server(timedelta(hours=1)), 0
+
+    def give(verb: str, path: str, query: Query, body: object) -> tuple[int, Any]:
+        nonlocal looks
+        looks += path.endswith("/namespaces")
+        if looks == 3:
+            signal.raise_signal(signal.SIGINT)
+        return (500, {}) if looks == 1 else healthy.give(verb, path, query, body)
+
+    @asynccontextmanager
+    async def log_in(_: argparse.Namespace) -> AsyncIterator[Answers]:
+        yield Answers(give=give)
+
+    monkeypatch.setattr(status, "logged_in", log_in)
+    options = argparse.Namespace(config=None, secret_name=None, namespace=[], output="text", watch=0.01)
+    assert status.main(options) == 0
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1
+    assert "(status 500)" in said.err
+    assert said.out.count("2 namespaces: 2 expired") == 2
