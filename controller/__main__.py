@@ -17,6 +17,8 @@ COMMANDS = {
     "run": "run the controller",
     "check": "tell whether everything is there that the controller needs",
     "status": "tell how every namespace that asks for a pull Secret stands",
+    "render": "tell what the controller would do for a Namespace, and why, without touching anything",
+    "refresh": "have a namespace's pull Secret renewed now, and wait until it is",
     "cleanup": "delete the pull Secrets that the controller has made",
 }
 """A module of `controller.commands` each, and what it does."""
@@ -44,7 +46,7 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         return _done(options)
     except InvalidInputError as error:
-        _complain("the settings are wrong:", *(f"  {problem}" for problem in error.problems))
+        _complain("what it was given is wrong:", *(f"  {problem}" for problem in error.problems))
         return _WRONG_INPUT
 
 

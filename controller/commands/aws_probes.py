@@ -1,18 +1,15 @@
 """What `pullkeeper check` asks AWS: whose credentials these are, and a token for each default registry's region."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
 from controller.core import content
 from controller.core.annotations import DesiredState
-from controller.core.checklist import Item, not_asked, passed
+from controller.core.checklist import Item, Probe, not_asked, passed
 from controller.core.identity import Identity, TokenScope
 from controller.core.settings import Settings
 from controller.doors.aws import Ecr
-
-Probe = Callable[[], Awaitable[Sequence[Item]]]
 
 
 class AwsProbes:
@@ -48,7 +45,6 @@ class AwsProbes:
         return [passed(f"token in {scope.label}", f"had, good until {token.expires_at:%Y-%m-%d %H:%M:%SZ}")]
 
     async def _no_token(self) -> Sequence[Item]:
-        await asyncio.sleep(0)
         return [not_asked("token", "the settings name no default registries")]
 
 

@@ -4,16 +4,17 @@ import argparse
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
+from controller.commands import logs
 from controller.commands.aws_probes import AwsProbes
 from controller.commands.cluster_probes import ClusterProbes
 from controller.commands.config import add_config, config_from
 from controller.commands.login import add_login, logged_in
 from controller.core import checklist
-from controller.core.checklist import Item, failed, not_asked, passed
+from controller.core.checklist import Item, Probe, failed, not_asked, passed
 from controller.core.problem import InvalidInputError
 from controller.core.reasons import FailureError
 from controller.core.settings import Settings
@@ -25,8 +26,6 @@ _PATIENCE = 12.0
 
 _REST = "rights, lists and Lease"
 
-Probe = Callable[[], Awaitable[Sequence[Item]]]
-
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
@@ -37,6 +36,7 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print one line for each precondition; 1 where one is not met."""
+    logs.set_up(form="text", level="error")  # what the libraries would warn of is among the findings
     items = asyncio.run(_examined(options))
     print(json.dumps(checklist.as_document(items), indent=2) if options.output == "json" else checklist.as_text(items))
     return 0 if checklist.well(items) else 1
@@ -52,7 +52,7 @@ async def _examined(options: argparse.Namespace) -> list[Item]:
         except FailureError as error:
             items += [failed("API server", str(error)), not_asked(_REST, "there is no way to log in")]
         probes += AwsProbes(settings or Settings(), os.environ, clock=_now).all()
-        found = await asyncio.gather(*(_bounded(what, probe) for what, probe in probes))
+        found = await asyncio.gather(*(bounded(what, probe) for what, probe in probes))
     return [*items, *(item for part in found for item in part)]
 
 
@@ -76,7 +76,8 @@ def _settings(options: argparse.Namespace) -> tuple[Settings | None, list[Item]]
     return settings, [passed("settings", f"{where}: valid")]
 
 
-async def _bounded(what: str, probe: Probe) -> Sequence[Item]:
+async def bounded(what: str, probe: Probe) -> Sequence[Item]:
+    """Look at one precondition; whatever goes wrong with it is its own finding, and hides no other."""
     try:
         async with asyncio.timeout(_PATIENCE):
             return await probe()
@@ -85,6 +86,8 @@ async def _bounded(what: str, probe: Probe) -> Sequence[Item]:
     except TimeoutError:
         fix = "check DNS and egress from here: NetworkPolicy, proxy, VPC endpoint"
         return [failed(what, f"no answer within {_PATIENCE:.0f} s", fix)]
+    except Exception as error:  # noqa: BLE001 -- an answer may hold anything, and the other findings count all the same
+        return [failed(what, f"the answer cannot be read ({type(error).__name__})", "check what stands in between")]
 
 
 def _now() -> datetime:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from controller.commands.config import add_config, config_from
+from controller.commands.config import add_config, add_secret_name, settings_from
 from controller.commands.login import add_login, logged_in
 from controller.core.observed_secret import ObservedSecret
 from controller.core.reasons import FailureError, NamespaceGoneError, StaleObservationError
@@ -32,16 +32,18 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     add_config(parser)
     add_login(parser)
+    add_secret_name(parser)
 
 
 def main(options: argparse.Namespace) -> int:
     """Print how many were deleted, and a line for each that was not; 1 where one is left."""
-    settings = config_from(options.config).settings
+    settings = settings_from(options)
     tally = asyncio.run(_swept(options, settings))
     for why in tally.left.values():
         print(why, file=sys.stderr)
     left = f", {len(tally.left):,} left" if tally.left else ""
-    print(f"{tally.deleted:,} pull Secrets named {settings.secret_name} deleted{left}")
+    several = "" if tally.deleted == 1 else "s"
+    print(f"{tally.deleted:,} pull Secret{several} named {settings.secret_name} deleted{left}")
     return 1 if tally.left else 0
 
 

@@ -1,12 +1,12 @@
 """What `pullkeeper check` asks the API server: its version, our rights, the lists, the Lease."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
 from controller.core.annotations import desired_state
-from controller.core.checklist import Item, failed, not_asked, passed
+from controller.core.checklist import Item, Probe, failed, not_asked, passed
 from controller.core.identity import Kind
 from controller.core.namespace import namespace_view
 from controller.core.policy import Policy
@@ -19,8 +19,6 @@ from controller.doors.inquiry import Held, Inquiry
 from controller.doors.listing import Listing
 
 _AT_ONCE = 8
-
-Probe = Callable[[], Awaitable[Sequence[Item]]]
 
 
 class ClusterProbes:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import yaml
 
 from controller.core.problem import InvalidInputError, Problem
-from controller.core.settings import Settings, read
+from controller.core.settings import VARIABLE_PREFIX, Settings, read
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +25,17 @@ class Config:
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Let a command take a settings file."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings file (YAML)")
+
+
+def add_secret_name(parser: argparse.ArgumentParser) -> None:
+    """Let a command be told the pull Secrets' name where no settings file is at hand."""
+    parser.add_argument("--secret-name", metavar="NAME", help="the pull Secrets' name, if the settings do not say it")
+
+
+def settings_from(options: argparse.Namespace) -> Settings:
+    """Read the settings of a command that may be told the name; raises InvalidInputError with every problem."""
+    named = {f"{VARIABLE_PREFIX}SECRET_NAME": options.secret_name} if options.secret_name else {}
+    return config_from(options.config, named).settings
 
 
 def config_from(path: Path | None, variables: Mapping[str, str] = MappingProxyType({})) -> Config:

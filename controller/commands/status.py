@@ -9,17 +9,16 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
 
 import yaml
 
-from controller.commands.config import add_config, config_from
+from controller.commands.config import add_config, add_secret_name, settings_from
 from controller.commands.login import add_login, logged_in
 from controller.core import status_table
 from controller.core.asked import Asked, asked
 from controller.core.observed_secret import ObservedSecret
 from controller.core.reasons import FailureError
-from controller.core.settings import VARIABLE_PREFIX, Settings
+from controller.core.settings import Settings
 from controller.core.standing import Rules, Standing, absent, explained, standing
 from controller.core.status_table import Overview
 from controller.doors.listing import Listing
@@ -37,7 +36,7 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     add_config(parser)
     add_login(parser)
-    parser.add_argument("--secret-name", metavar="NAME", help="the pull Secrets' name, if the settings do not say it")
+    add_secret_name(parser)
     parser.add_argument(
         "-n", "--namespace", action="append", default=[], metavar="NAME", help="only this namespace; may be given again"
     )
@@ -57,12 +56,7 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print how the namespaces stand; 1 where something is wrong."""
-    return asyncio.run(_shown(options, _settings(options)))
-
-
-def _settings(options: argparse.Namespace) -> Settings:
-    named = {f"{VARIABLE_PREFIX}SECRET_NAME": options.secret_name} if options.secret_name else {}
-    return config_from(options.config, named).settings
+    return asyncio.run(_shown(options, settings_from(options)))
 
 
 async def _shown(options: argparse.Namespace, settings: Settings) -> int:
@@ -73,14 +67,19 @@ async def _shown(options: argparse.Namespace, settings: Settings) -> int:
     async with logged_in(options) as connection:
         namespaces = options.namespace or settings.watch_namespaces
         listing = Listing(connection, secret_name=settings.secret_name, namespaces=namespaces)
-        while True:
+        if options.watch is None:
             overview = await look(listing, rules, _now, expected=namespaces)
-            print(_written(overview, options), flush=True)
-            if options.watch is None:
-                return 0 if overview.well else 1
+            print(_written(overview, options))
+            return 0 if overview.well else 1
+        while not stop.is_set():
+            try:
+                overview = await look(listing, rules, _now, expected=namespaces)
+                print(_written(overview, options), flush=True)
+            except FailureError as error:
+                print(f"pullkeeper: {error}", file=sys.stderr, flush=True)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), options.watch)
-                return 0
+        return 0
 
 
 async def look(
@@ -107,10 +106,10 @@ def _standings(seen: list[Asked], secrets: Mapping[str, ObservedSecret], rules: 
 
 
 def _written(overview: Overview, options: argparse.Namespace) -> str:
-    document: Mapping[str, Any] = status_table.as_document(overview)
     if options.output == "json":
-        return json.dumps(document, indent=2)
+        return json.dumps(status_table.as_document(overview), indent=2)
     if options.output == "yaml":
+        document = status_table.as_document(overview)
         return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000).rstrip()
     terminal = sys.stdout.isatty()
     colours = terminal and not os.environ.get("NO_COLOR")

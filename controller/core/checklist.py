@@ -1,6 +1,6 @@
 """The doctor's findings: one line each, with the fix behind what is wrong."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -31,6 +31,10 @@ class Item:
         yield f"{_SIGNS[self.mark]} {self.what}: {self.found}"
         if self.fix:
             yield f"    fix: {self.fix}"
+
+
+Probe = Callable[[], Awaitable[Sequence[Item]]]
+"""Whoever looks at one precondition, or at a few of a kind."""
 
 
 def passed(what: str, found: str) -> Item:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from controller.core import identity, registry_host
 from controller.core.credential import Password, TokenTimes, is_authorization
@@ -124,6 +125,17 @@ class PullSecret:
                 raise ValueError(f"the entry of {host} is not base64 of AWS:<password>")
         auths = {host.name: {"auth": auth.reveal()} for host, auth in sorted(self.auths.items())}
         return {DATA_KEY: base64.b64encode(json.dumps({"auths": auths}).encode()).decode()}
+
+
+def manifest(name: str, namespace: str, published: Published, data: Mapping[str, str]) -> dict[str, Any]:
+    """Give the Secret as it is applied."""
+    metadata = {
+        "name": name,
+        "namespace": namespace,
+        "labels": dict(LABELS),
+        "annotations": published.annotations(),
+    }
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": SECRET_TYPE, "data": dict(data)}
 
 
 def read_auths(data: Mapping[str, str]) -> dict[RegistryHost, Password]:

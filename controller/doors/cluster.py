@@ -16,7 +16,7 @@ from controller.core.api import (
 from controller.core.credential import Password
 from controller.core.namespace import NamespaceView, namespace_view
 from controller.core.observed_secret import ObservedSecret, observe
-from controller.core.pull_secret import LABELS, MANAGER, SECRET_TYPE, PullSecret, read_auths
+from controller.core.pull_secret import MANAGER, SECRET_TYPE, PullSecret, manifest, read_auths
 from controller.core.reasons import Failure, FailureError, NamespaceGoneError, Reason, StaleObservationError
 from controller.core.registry_host import RegistryHost
 
@@ -102,19 +102,9 @@ class Cluster:
         observed = {"resourceVersion": NO_VERSION}
         if secret is not None:
             observed = {"uid": secret.uid, "resourceVersion": str(secret.resource_version)}
-        metadata = {
-            "name": self._secret_name,
-            "namespace": namespace,
-            "labels": dict(LABELS),
-            "annotations": content.published.annotations(),
-        }
-        return {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": metadata | observed,
-            "type": SECRET_TYPE,
-            "data": content.data(),
-        }
+        body = manifest(self._secret_name, namespace, content.published, content.data())
+        body["metadata"] |= observed
+        return body
 
     def _refused(self, namespace: str, verb: str, answer: Answer, *, existing: bool) -> Exception:
         where = f"namespace/{namespace}"

@@ -160,6 +160,13 @@ def test_without_the_settings_only_what_is_certain_is_called_wrong(
     assert judged(asked, secret, UNKNOWN).state is state
 
 
+def test_where_the_settings_have_no_default_a_namespace_that_names_no_registry_is_misconfigured() -> None:
+    """Unlike where nobody knows."""
+    found = judged(OPTED_IN, None, Rules(policy=Policy()))
+    assert found.state is State.MISCONFIGURED
+    assert "no annotation, and the installation has no default" in found.problems[0]
+
+
 def test_an_unknown_default_is_not_shown_as_a_registry() -> None:
     """What is asked for by annotation is shown all the same."""
     found = judged(seen(enabled="true", role_arn=ROLE), None, UNKNOWN)

@@ -10,8 +10,12 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from controller.core.rights import required
+from controller.core.settings import Settings
+from tests.contract.access import may, token_of
 from tests.fakes.aws import TOKEN_MARKER
 from tests.operator.installation import IRELAND, Installation
+from tests.operator.waiting import until
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,3 +88,33 @@ async def pullkeeper(
     assert "Traceback" not in err, err
     assert process.returncode is not None
     return Ended(status=process.returncode, out=out, err=err)
+
+
+async def bound_to(installation: Installation, namespace: str) -> dict[str, str]:
+    """Be a ServiceAccount with a Role in one namespace and no right anywhere else, as without a ClusterRole."""
+    name, group = "bound", "rbac.authorization.k8s.io"
+    api, home = installation.api, installation.namespace
+    (await api.post(f"/api/v1/namespaces/{home}/serviceaccounts", {"metadata": {"name": name}})).ok()
+    settings = Settings(watch_namespaces=(namespace,), secret_name=installation.secret_name)
+    rules = [
+        {
+            "apiGroups": [right.group],
+            "resources": [right.resource],
+            "verbs": [right.verb],
+            **({"resourceNames": [right.name]} if right.name else {}),
+        }
+        for right in required(settings)
+    ]
+    path = f"/apis/{group}/v1/namespaces/{namespace}"
+    (await api.post(f"{path}/roles", {"metadata": {"name": name}, "rules": rules})).ok()
+    binding = {
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": home}],
+    }
+    (await api.post(f"{path}/rolebindings", binding)).ok()
+    token = await token_of(api, home, name)
+    (installation.folder / "token").write_text(token)
+    last = {"verb": "watch", "resource": "namespaces", "name": namespace, "namespace": namespace}
+    await until(lambda: may(api.using(token), **last), "the rights in the namespace")
+    return as_pod(installation)

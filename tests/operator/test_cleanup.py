@@ -2,7 +2,7 @@
 
 from tests.contract.access import grant, token_of
 from tests.contract.objects import foreign_secret
-from tests.operator.commands import as_pod, pullkeeper, settings_file
+from tests.operator.commands import as_pod, bound_to, pullkeeper, settings_file
 from tests.operator.installation import Installation
 
 
@@ -20,7 +20,7 @@ async def _hook(installation: Installation) -> dict[str, str]:
     user = installation.api.using(token)
     await grant(installation.api, user, installation.namespace, "cleanup", rule)
     (installation.folder / "token").write_text(token)
-    return as_pod(installation, aws={"PULLKEEPER_SECRET_NAME": installation.secret_name})
+    return as_pod(installation, aws={})
 
 
 async def test_after_an_uninstall_nothing_of_ours_is_left(installation: Installation) -> None:
@@ -35,11 +35,31 @@ async def test_after_an_uninstall_nothing_of_ours_is_left(installation: Installa
     await process.stop()
     environment = await _hook(installation)
     for deleted in (3, 0):
-        ended = await pullkeeper(installation, "cleanup", environment=environment)
+        ended = await pullkeeper(
+            installation, "cleanup", "--secret-name", installation.secret_name, environment=environment
+        )
         said = f"{deleted} pull Secrets named {installation.secret_name} deleted\n"
         assert (ended.status, ended.out, ended.err) == (0, said, "")
     assert [await installation.secret(team) for team in teams] == [None] * 3
     assert await installation.secret(stranger) is not None
+
+
+async def test_bound_to_namespaces_it_clears_just_those(installation: Installation) -> None:
+    """It asks for no right elsewhere; the settings may come by variables, where their file is gone already."""
+    process = await installation.start()
+    teams = [await installation.create_namespace(enabled="true") for _ in range(2)]
+    for team in teams:
+        await installation.event(team, "PullSecretCreated")
+    await process.stop()
+    environment = await bound_to(installation, teams[0])
+    variables = {
+        "PULLKEEPER_WATCH_NAMESPACES": teams[0],
+        "PULLKEEPER_SECRET_NAME": installation.secret_name,
+    }
+    ended = await pullkeeper(installation, "cleanup", environment=environment | variables)
+    assert (ended.status, ended.out) == (0, f"1 pull Secret named {installation.secret_name} deleted\n")
+    assert await installation.secret(teams[0]) is None
+    assert await installation.secret(teams[1]) is not None
 
 
 async def test_without_the_right_to_list_it_says_so(installation: Installation) -> None:

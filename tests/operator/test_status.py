@@ -12,7 +12,7 @@ import pytest
 from tests import golden
 from tests.contract.access import grant, token_of
 from tests.operator import village
-from tests.operator.commands import Ended, kubeconfig, pullkeeper, settings_file
+from tests.operator.commands import Ended, bound_to, kubeconfig, pullkeeper, settings_file
 from tests.operator.installation import IRELAND, Installation
 from tests.operator.village import HOUR, POLICY
 from tests.operator.waiting import until
@@ -76,6 +76,16 @@ async def test_the_namespaces_that_are_named_need_no_rights_elsewhere(installati
     assert "refused to list Namespaces (403): grant that right" in everywhere.err
 
 
+async def test_bound_to_namespaces_it_tells_of_just_those(installation: Installation) -> None:
+    """As the settings name them, with the rights of the namespaced mode."""
+    built = await village.build(installation)
+    environment = await bound_to(installation, built.name("a-ready"))
+    config = settings_file(installation, watchNamespaces=[built.name("a-ready")])
+    ended = await pullkeeper(installation, "status", "--config", config, environment=environment)
+    assert ended.status == 0
+    assert ended.out.endswith("\n\n1 namespace: 1 ready\n")
+
+
 async def test_a_warning_that_may_not_be_read_is_a_note(installation: Installation) -> None:
     """The table is there all the same: as the controller's own ServiceAccount, which may not list Events."""
     built = await village.build(installation)
@@ -91,14 +101,6 @@ async def test_a_name_that_is_not_there_is_wrong(installation: Installation) -> 
     ended = await status(installation, "-n", team, "-n", "no-such-namespace")
     assert ended.status == 1
     assert "no-such-namespace (absent):\n  there is no such namespace" in ended.out
-
-
-async def test_it_reads_metadata_alone(installation: Installation) -> None:
-    """Three requests tell it all, none of them brings a Secret's data, and AWS is not asked."""
-    await village.build(installation)
-    ended = await status(installation, "--secret-name", installation.secret_name, "-o", "json")
-    assert "of-the-village" not in ended.out
-    assert installation.aws.calls == []
 
 
 async def test_as_the_controller_leaves_it_all_is_well(installation: Installation) -> None:

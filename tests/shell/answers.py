@@ -17,6 +17,7 @@ class Answers:
     give: Give
     asked: list[tuple[str, str, Query]] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
+    accepted: list[str] = field(default_factory=list)
 
     async def request(
         self,
@@ -29,8 +30,8 @@ class Answers:
         accept: str = "application/json",
     ) -> Answer:
         assert content_type
-        assert accept
         self.asked.append((verb, path, dict(query or {})))
         self.bodies.append(body)
+        self.accepted.append(accept)
         status, answer = self.give(verb, path, query or {}, body)
         return Answer(status=status, body=answer)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.core.reasons import Reason
+from controller.core.reasons import FailureError, Reason
 from tests.fakes.aws import ACCOUNT, utcnow
 from tests.shell.identity_house import House, house
 
@@ -48,6 +48,19 @@ async def test_irsa_is_said_at_the_start(there: House, caplog: pytest.LogCapture
     session = f"arn:aws:sts::{ACCOUNT}:assumed-role/controller/pullkeeper"
     assert [line for line in caplog.messages if line.startswith("AWS caller")] == [f"AWS caller: {session}"]
     there.check_silence(caplog.text)
+
+
+@pytest.mark.usefixtures("token_file")
+async def test_the_caller_and_the_way_can_be_asked_for(there: House) -> None:
+    """Whoever wants to know is told, or is told why not, in words of that call."""
+    assert await there.ecr.way() == "assume-role-with-web-identity"
+    assert await there.ecr.caller("eu-west-1") == f"arn:aws:sts::{ACCOUNT}:assumed-role/controller/pullkeeper"
+    there.aws.deny(operation="GetCallerIdentity", times=1)
+    with pytest.raises(FailureError, match=r"STS refused GetCallerIdentity for .* in eu-west-1 \(AccessDenied"):
+        await there.ecr.caller("eu-west-1")
+    there.aws.reset(operation="GetCallerIdentity", times=3)
+    with pytest.raises(FailureError, match="asking STS in eu-west-1 who this is, as"):
+        await there.ecr.caller("eu-west-1")
 
 
 @pytest.mark.parametrize("content", [None, "", "no.jwt.atall"])

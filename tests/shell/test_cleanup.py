@@ -11,7 +11,7 @@ import pytest
 from controller.commands import cleanup
 from tests.shell.answers import Answers, Query
 
-OPTIONS = argparse.Namespace(config=None, kubeconfig=None, context=None)
+OPTIONS = argparse.Namespace(config=None, secret_name=None)
 OURS = {"app.kubernetes.io/managed-by": "pullkeeper"}
 
 
@@ -89,7 +89,7 @@ def test_one_that_changes_meanwhile_is_looked_at_again(
     shelf.refuses = refuse_once
     assert sweep(monkeypatch, shelf) == 0
     assert [each["resourceVersion"] for each in shelf.preconditions] == ["7", "8"]
-    assert capsys.readouterr() == ("1 pull Secrets named ecr-pull-secret deleted\n", "")
+    assert capsys.readouterr() == ("1 pull Secret named ecr-pull-secret deleted\n", "")
 
 
 @pytest.mark.parametrize(

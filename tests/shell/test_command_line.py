@@ -1,6 +1,7 @@
 """The command line: what it says and how it ends where it cannot run."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from controller.commands.config import Config, config_from
 from controller.core.problem import InvalidInputError
 from controller.core.reasons import Failure, FailureError, Reason
 from controller.core.settings import Settings
+from controller.core.standing import State
 
 DENIED = FailureError(Failure(reason=Reason.KUBERNETES_DENIED, message="grant it"))
 
@@ -58,7 +60,7 @@ def test_wrong_settings_end_it_with_every_problem(
     began = running(monkeypatch)
     assert main(monkeypatch, "run", "--config", str(file)) == 2
     lines = capsys.readouterr().err.splitlines()
-    assert lines[:2] == ["pullkeeper:", "the settings are wrong:"]
+    assert lines[:2] == ["pullkeeper:", "what it was given is wrong:"]
     assert [line.partition(":")[0] for line in lines[2:]] == [
         "  nope",
         "  maxAge",
@@ -166,6 +168,14 @@ def test_every_command_tells_how_to_call_it(
         main(monkeypatch, command, "--help")
     assert ended.value.code == 0
     assert f"usage: pullkeeper {command} [-h] [" in capsys.readouterr().out
+
+
+def test_every_command_and_every_state_is_documented() -> None:
+    """docs/commands.md has a part for each command beside `run`, and its table just the states that there are."""
+    text = Path("docs/commands.md").read_text()
+    assert set(re.findall(r"^## (.+)$", text, re.MULTILINE)) == set(command_line.COMMANDS) - {"run"}
+    states = text.partition("| state |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| ([a-z]+) \|", states, re.MULTILINE)) == set(State)
 
 
 def test_it_tells_its_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
