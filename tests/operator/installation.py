@@ -4,7 +4,8 @@ import base64
 import json
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Mapping
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,8 @@ IRELAND = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 VIRGINIA = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 SHORT: Mapping[str, Any] = {"refreshWindow": "0s", "refreshFraction": 0.25}
 """With tokens of 20 s: a rotation every 5 s."""
+PROGRAM = (sys.executable, "-m", "controller")
+"""The controller as it stands in the source."""
 _GROUP = "rbac.authorization.k8s.io"
 
 
@@ -48,6 +51,7 @@ class Installation:
     folder: Path
     secret_name: str
     namespace: str
+    program: Sequence[str] = PROGRAM
     processes: list[ControllerProcess] = field(default_factory=list)
     namespaces: list[str] = field(default_factory=list)
 
@@ -83,6 +87,7 @@ class Installation:
         config.write_text(yaml.safe_dump({**defaults, "httpHost": "127.0.0.1", **(settings or {})}))
         where = urlsplit(self.server.url)
         process = ControllerProcess(
+            command=[*self.program, "run", "--config", str(config)],
             config=config,
             log=self.folder / f"controller-{len(self.processes)}.log",
             environment={

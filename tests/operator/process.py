@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,15 @@ _PORT = re.compile(r"on port (\d+)")
 
 
 class ControllerProcess:
-    """A running `pullkeeper run`; its log goes to a file."""
+    """A running `pullkeeper run`, or another command of a pod's; its log goes to a file."""
 
-    def __init__(self, *, config: Path, log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, *, config: Path, log: Path, environment: Mapping[str, str], command: Sequence[str] = ()) -> None:
         self.config = config
         self.log = log
         self.last_metrics = ""
         """The metrics as they stood when it was told to stop."""
         inherited = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
-        command = [sys.executable, "-m", "controller", "run", "--config", str(config)]
+        command = command or [sys.executable, "-m", "controller", "run", "--config", str(config)]
         with log.open("wb") as out:
             self.popen = subprocess.Popen(
                 command, env=inherited | dict(environment), stdin=subprocess.DEVNULL, stdout=out, stderr=out
