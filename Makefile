@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 MINUTES ?= 10
 WORKERS ?= 2
 export PYTHONWARNINGS ?= default
-# pip's own deprecations are nobody's concern here.
+# Other people's deprecations are nobody's concern here: pip's, and below those of what writes the SBOM.
 PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test coverage lint test-cluster soak bench lock clean
+.PHONY: help demo test coverage lint test-cluster image sbom test-image lint-image lint-workflows soak bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,10 +18,10 @@ demo: $(VENV)/demo.stamp ## Show the main job live, in under a minute (KEEP=1 le
 
 test: lint ## Static checks, then every test that needs only Python; the core has to be covered to its last branch
 	$(BIN)/pytest -q --cov=controller.core --cov-branch --cov-report= --cov-fail-under=100 tests/core
-	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/cluster --ignore=tests/core --server=memory
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/cluster --ignore=tests/image --ignore=tests/core --server=memory
 
 coverage: $(VENV)/dev.stamp ## Lines and branches that the same tests reach, in the controller's own process too
-	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/cluster --server=memory --cov --cov-report=term
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/cluster --ignore=tests/image --server=memory --cov --cov-report=term
 
 lint: $(VENV)/dev.stamp ## ruff, mypy strict, import contracts
 	$(BIN)/ruff format --check
@@ -33,6 +33,33 @@ test-cluster: $(VENV)/dev.stamp ## The controller and the contract suite on a re
 	$(BIN)/python -m tests.cluster.assets
 	$(BIN)/pytest -q tests/cluster tests/contract tests/operator --ignore=tests/operator/test_demo.py --server=real
 
+image: ## The image, by docker, podman or buildah (IMAGE, TAG, BASE, BUILDER)
+	@$(PYTHON) -m image.build
+
+# Made from an environment of its own, so that it knows the licences and who depends on whom.
+sbom: $(VENV)/delivery.stamp ## What the image holds, as CycloneDX, in build/pullkeeper.cdx.json
+	@mkdir -p build
+	@$(PYTHON) -m venv --clear --without-pip build/sbom
+	@PYTHONWARNINGS=ignore $(BIN)/pip --python build/sbom/bin/python install --quiet --disable-pip-version-check \
+	  --no-compile --require-hashes -r requirements/run.txt
+	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible \
+	  --output-format JSON --output-file build/pullkeeper.cdx.json --validate build/sbom/bin/python
+
+test-image: lint-image lint-workflows sbom ## The image on a stand-in base (or BASE): built, looked through, and run as 65532 on a read-only root (root)
+	$(BIN)/python -m tests.image
+	$(BIN)/pytest -q tests/image
+	$(BIN)/pytest -q --controller=image tests/operator/test_first_path.py tests/operator/test_identities.py tests/operator/test_stopping.py
+
+lint-image: $(VENV)/delivery.stamp ## hadolint, shellcheck
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/shellcheck tests/image/enter.sh .ci/run
+
+YAML_STYLE := {extends: default, rules: {line-length: {max: 130}, document-start: disable, truthy: {check-keys: false}}}
+lint-workflows: $(VENV)/delivery.stamp ## zizmor, and the workflows' own schema
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml
+	$(BIN)/zizmor --offline --no-progress --pedantic .github/workflows
+	$(BIN)/yamllint --strict --config-data "$(YAML_STYLE)" .github/workflows
+
 soak: $(VENV)/dev.stamp ## 300 namespaces in five regions with tokens of two minutes, for MINUTES (10)
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
@@ -42,7 +69,7 @@ bench: $(VENV)/dev.stamp ## 2,000 namespaces over 50 identities: calls, writes, 
 lock: ## Write requirements/*.txt anew from requirements/*.in
 	$(PYTHON) -m venv $(VENV)-tools
 	$(VENV)-tools/bin/pip install --quiet --require-hashes -r requirements/tools.txt
-	for set in run demo dev delivery tools; do \
+	for set in run build demo dev delivery tools; do \
 	  $(VENV)-tools/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --no-strip-extras \
 	    --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" requirements/$$set.in -o requirements/$$set.txt || exit 1; \
 	done
