@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 MINUTES ?= 10
 WORKERS ?= 2
 export PYTHONWARNINGS ?= default
-# pip's own deprecations are nobody's concern here.
+# Other people's deprecations are nobody's concern here: pip's, and below those of what writes the SBOM.
 PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check
 
 # Folders of tests that need more than Python; each has a target of its own.
-APART := $(addprefix --ignore=tests/,cluster chart pull)
+APART := $(addprefix --ignore=tests/,cluster chart image pull)
 
-.PHONY: help demo test coverage lint test-cluster test-chart chart-docs test-pull soak bench lock clean
+.PHONY: help demo test coverage lint test-cluster test-chart chart-docs \
+  image sbom test-image lint-image lint-workflows test-pull soak bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +48,33 @@ test-pull: $(VENV)/dev.stamp ## skopeo, crane, Helm, BuildKit and containerd pul
 	$(BIN)/python -m tests.pull.tools
 	$(BIN)/pytest -q tests/pull
 
+image: ## The image, by docker, podman or buildah (IMAGE, TAG, BASE, BUILDER)
+	@$(PYTHON) -m image.build
+
+# Made from an environment of its own, so that it knows the licences and who depends on whom.
+sbom: $(VENV)/delivery.stamp ## What the image holds, as CycloneDX, in build/pullkeeper.cdx.json
+	@mkdir -p build
+	@$(PYTHON) -m venv --clear --without-pip build/sbom
+	@PYTHONWARNINGS=ignore $(BIN)/pip --python build/sbom/bin/python install --quiet --disable-pip-version-check \
+	  --no-compile --require-hashes -r requirements/run.txt
+	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible \
+	  --output-format JSON --output-file build/pullkeeper.cdx.json --validate build/sbom/bin/python
+
+test-image: lint-image lint-workflows sbom ## The image on a stand-in base (or BASE): built, looked through, and run as 65532 on a read-only root (root)
+	$(BIN)/python -m tests.image
+	$(BIN)/pytest -q tests/image
+	$(BIN)/pytest -q --controller=image tests/operator/test_first_path.py tests/operator/test_identities.py tests/operator/test_stopping.py
+
+lint-image: $(VENV)/delivery.stamp ## hadolint, shellcheck
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/shellcheck tests/image/enter.sh .ci/run
+
+YAML_STYLE := {extends: default, rules: {line-length: {max: 130}, document-start: disable, truthy: {check-keys: false}}}
+lint-workflows: $(VENV)/delivery.stamp ## zizmor, and the workflows' own schema
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml
+	$(BIN)/zizmor --offline --no-progress --pedantic .github/workflows
+	$(BIN)/yamllint --strict --config-data "$(YAML_STYLE)" .github/workflows
+
 soak: $(VENV)/dev.stamp ## 300 namespaces in five regions with tokens of two minutes, for MINUTES (10)
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
@@ -56,7 +84,7 @@ bench: $(VENV)/dev.stamp ## 2,000 namespaces over 50 identities: calls, writes, 
 lock: ## Write requirements/*.txt anew from requirements/*.in
 	$(PYTHON) -m venv $(VENV)-tools
 	$(VENV)-tools/bin/pip install --quiet --require-hashes -r requirements/tools.txt
-	for set in run demo dev delivery tools; do \
+	for set in run build demo dev delivery tools; do \
 	  $(VENV)-tools/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --no-strip-extras \
 	    --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" requirements/$$set.in -o requirements/$$set.txt || exit 1; \
 	done

@@ -1,10 +1,11 @@
-"""Which API server the contract is held against, and the one real control plane of a run."""
+"""Which API server the tests run against, and which controller they run: its source, or its image."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.cluster.plane import ControlPlane, start
+from tests.image import built
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -14,6 +15,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="memory",
         help="the API server for tests/contract: ours in memory, or the real kube-apiserver",
     )
+    parser.addoption(
+        "--controller",
+        choices=("source", "image"),
+        default="source",
+        help="the controller that tests/operator starts: this source, or the image that is built of it",
+    )
+
+
+@pytest.fixture(scope="session")
+def image() -> Iterator[built.Image]:
+    """Build the image, once, on BASE or on a stand-in for its base."""
+    with built.opened() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """The operator tier: the real process against HTTP fakes, or against a real API server with --server=real."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.contract.conftest import api, server  # noqa: F401 -- fixtures
 from tests.contract.rest import Rest
 from tests.fakes import aws as fake_aws
 from tests.fakes.aws import AwsFake
-from tests.operator.installation import Installation, Server, install
+from tests.operator.installation import PROGRAM, Installation, Server, install
 from tests.operator.leaks import search
 
 
@@ -22,9 +22,25 @@ def aws() -> Iterator[AwsFake]:
 
 
 @pytest.fixture
-async def installation(server: Server, api: Rest, aws: AwsFake, tmp_path: Path) -> AsyncIterator[Installation]:  # noqa: F811 -- a fixture's argument
+def program(request: pytest.FixtureRequest, tmp_path: Path) -> Sequence[str]:
+    """Give the controller that --controller names."""
+    if request.config.getoption("--controller") == "source":
+        return PROGRAM
+    command: Sequence[str] = request.getfixturevalue("image").command(tmp_path)
+    return command
+
+
+@pytest.fixture
+async def installation(
+    server: Server,  # noqa: F811 -- a fixture's argument
+    api: Rest,  # noqa: F811 -- a fixture's argument
+    aws: AwsFake,
+    program: Sequence[str],
+    tmp_path: Path,
+) -> AsyncIterator[Installation]:
     """Install the controller; whatever the test did, its end searches for tokens where none may be."""
     installation = await install(server, api, aws, tmp_path)
+    installation.program = program
     yield installation
     await installation.leave()
     await search(installation)

@@ -4,6 +4,7 @@ import base64
 import json
 import secrets
 import shutil
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ ATTACHMENT: Mapping[str, Any] = {
     "verbs": ["list", "watch", "patch"],
 }
 """What attaching ServiceAccounts takes, and nothing else does."""
+PROGRAM = (sys.executable, "-m", "controller")
+"""The controller as it stands in the source."""
 _GROUP = "rbac.authorization.k8s.io"
 
 
@@ -54,6 +57,7 @@ class Installation:
     folder: Path
     secret_name: str
     namespace: str
+    program: Sequence[str] = PROGRAM
     processes: list[ControllerProcess] = field(default_factory=list)
     namespaces: list[str] = field(default_factory=list)
 
@@ -90,6 +94,7 @@ class Installation:
         config.write_text(yaml.safe_dump({**defaults, "httpHost": "127.0.0.1", **(settings or {})}))
         where = urlsplit(self.server.url)
         process = ControllerProcess(
+            command=[*self.program, "run", "--config", str(config)],
             config=config,
             log=self.folder / f"controller-{len(self.processes)}.log",
             environment={

@@ -1,0 +1,1 @@
+"""The image: built by the real Dockerfile, and run as a cluster would run it."""
