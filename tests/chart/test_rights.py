@@ -39,8 +39,9 @@ LEASE = _rights(NAMESPACE, "coordination.k8s.io", "leases", "get create patch", 
 ATTACH = _rights(ALL, "", "serviceaccounts", "list watch patch")
 
 ALONE = {"replicas": 1, "leaderElection": False}
-IDENTITY = {"serviceAccountIdentity": {"namespaces": ["team-*"]}}
-TWO = {"watchNamespaces": ["a", "b"]}
+IDENTITY: dict[str, Any] = {"serviceAccountIdentity": {"namespaces": ["team-*"]}}
+ATTACHING = {"serviceAccountAttachment": True}
+TWO: dict[str, Any] = {"watchNamespaces": ["a", "b"]}
 IN_TWO = _own("a") | _own("b") | _work("a") | _work("b")
 
 
@@ -52,9 +53,7 @@ IN_TWO = _own("a") | _own("b") | _work("a") | _work("b")
         pytest.param(
             {"settings": {"secretName": "other"}}, NAMESPACES | _work(ALL, "other") | LEASE, id="other Secret"
         ),
-        pytest.param(
-            {"rbac": {"attachToServiceAccounts": True}}, CLUSTER | LEASE | ATTACH, id="attaching to ServiceAccounts"
-        ),
+        pytest.param({"settings": ATTACHING}, CLUSTER | LEASE | ATTACH, id="attaching to ServiceAccounts"),
         pytest.param({"settings": IDENTITY}, CLUSTER | LEASE | _identity(ALL), id="identity of ServiceAccounts"),
         pytest.param(
             {"settings": IDENTITY, "rbac": {"serviceAccountIdentity": {"names": ["puller"]}}},
@@ -74,7 +73,7 @@ IN_TWO = _own("a") | _own("b") | _work("a") | _work("b")
         pytest.param({"settings": TWO}, IN_TWO | LEASE, id="two namespaces"),
         pytest.param({"settings": TWO, **ALONE}, IN_TWO, id="two namespaces without a Lease"),
         pytest.param(
-            {"settings": TWO, "rbac": {"attachToServiceAccounts": True}},
+            {"settings": TWO | ATTACHING},
             IN_TWO | LEASE | {(scope, *right[1:]) for scope in "ab" for right in ATTACH},
             id="two namespaces, attaching",
         ),
@@ -110,10 +109,10 @@ def test_the_cleanup_has_its_own_rights(helms: Helms, settings: Mapping[str, Any
     assert not expected & (granted(rendering, RELEASE) - granted(helms.render(with_role(settings=settings)), RELEASE))
 
 
-@pytest.mark.parametrize("more", [{}, {"cleanup": {"onUninstall": True}}, {"rbac": {"attachToServiceAccounts": True}}])
+@pytest.mark.parametrize("more", [{}, {"cleanup": {"onUninstall": True}}])
 def test_the_namespaced_mode_has_nothing_cluster_wide(helms: Helms, more: Mapping[str, Any]) -> None:
     """With `watchNamespaces` there is no ClusterRole and no ClusterRoleBinding at all."""
-    rendering = helms.render(with_role(settings=TWO | IDENTITY, **more))
+    rendering = helms.render(with_role(settings=TWO | IDENTITY | ATTACHING, **more))
     assert not rendering.all("ClusterRole")
     assert not rendering.all("ClusterRoleBinding")
 

@@ -211,7 +211,7 @@ def test_its_own_role_is_a_role(helms: Helms, role: str) -> None:
 @pytest.mark.parametrize("duration", DURATIONS)
 def test_durations_are_the_controllers(helms: Helms, duration: str) -> None:
     """The chart takes a duration just where the controller does, within the same bounds."""
-    keys = ("refreshWindow", "maxAge", "auditInterval", "leaseDuration")
+    keys = ("refreshWindow", "maxAge", "auditInterval", "leaseDuration", "verifyInterval")
     expected = set()
     for key in keys:
         try:

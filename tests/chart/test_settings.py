@@ -15,6 +15,9 @@ from tests.chart.helm import CHART, CI_VALUES, NAMESPACE, RELEASE, Helms, Render
 
 IRELAND = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 
+BASE: Mapping[str, Any] = {"serviceAccountAttachment": True}
+"""Settings that others need."""
+
 LIVE: Mapping[str, Any] = {
     "registries": [IRELAND],
     "clusterName": "prod-1",
@@ -22,10 +25,15 @@ LIVE: Mapping[str, Any] = {
     "controllerIdentity": {"namespaces": ["infra"]},
     "serviceAccountIdentity": {"namespaces": ["team"]},
     "optIn": {"namespaces": ["app"], "exclude": ["app-1"]},
+    "attachToServiceAccounts": ["default"],
 }
 """Another value for each setting that is taken over without a restart."""
 
 COLD: Mapping[str, Any] = {
+    "serviceAccountAttachment": False,
+    "verify": "new",
+    "verifyInterval": "1h",
+    "registryCaFile": "/ca.pem",
     "secretName": "other",
     "watchNamespaces": ["a"],
     "refreshFraction": 0.4,
@@ -88,7 +96,7 @@ def test_the_controller_can_read_it(helms: Helms, path: Any) -> None:
 @pytest.mark.parametrize("key", LIVE)
 def test_a_live_setting_restarts_nothing(helms: Helms, key: str) -> None:
     """What the controller takes over by itself changes the file, but not the pods."""
-    before, after = helms.render(with_role()), helms.render(with_role(settings={key: LIVE[key]}))
+    before, after = (helms.render(with_role(settings={**BASE, **more})) for more in ({}, {key: LIVE[key]}))
     assert after.settings[key] == LIVE[key]
     assert _template(after) == _template(before)
 
@@ -96,15 +104,17 @@ def test_a_live_setting_restarts_nothing(helms: Helms, key: str) -> None:
 @pytest.mark.parametrize("key", COLD)
 def test_a_cold_setting_restarts_the_pods(helms: Helms, key: str) -> None:
     """What takes a restart gets one, by another checksum on the pods."""
-    before, after = helms.render(with_role()), helms.render(with_role(settings={key: COLD[key]}))
+    before, after = (helms.render(with_role(settings={**BASE, **more})) for more in ({}, {key: COLD[key]}))
     assert after.settings[key] == COLD[key]
     assert _checksum(after) != _checksum(before)
 
 
 def test_live_is_what_the_controller_takes_over() -> None:
     """LIVE, to which the chart is held above, is the controller's own list, by what each setting changes in it."""
-    before = read({}, {})
-    changed = {key: _fields_that_differ(before, read({key: value}, {})) for key, value in {**LIVE, **COLD}.items()}
+    before = read(BASE, {})
+    changed = {
+        key: _fields_that_differ(before, read({**BASE, key: value}, {})) for key, value in {**LIVE, **COLD}.items()
+    }
     live = set(reload._POLICY)  # noqa: SLF001 -- the list that the chart is held to
     assert {key for key, fields in changed.items() if fields <= live} == LIVE.keys()
     assert set().union(*(changed[key] for key in LIVE)) == live

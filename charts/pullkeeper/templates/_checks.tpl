@@ -130,7 +130,16 @@ public\.ecr\.aws|ecr-public\.aws\.com|
 {{- range $index, $name := $settings.watchNamespaces }}
 {{- include "pullkeeper.labelProblem" (dict "where" (printf "settings.watchNamespaces[%d]" $index) "found" $name "what" "Namespace") }}
 {{- end }}
-{{- $bounds := dict "refreshWindow" (list 0 7200 "at most 2h") "maxAge" (list 10 43200 "from 10s to 12h") "auditInterval" (list 1 86400 "from 1s to 24h") "leaseDuration" (list 3 300 "from 3s to 5m") }}
+{{- $attached := default list $settings.attachToServiceAccounts }}
+{{- if ne (toJson $attached) (toJson (list "*")) }}
+{{- range $index, $name := $attached }}
+{{- include "pullkeeper.nameProblem" (dict "where" (printf "settings.attachToServiceAccounts[%d]" $index) "found" $name "what" "ServiceAccount") }}
+{{- end }}
+{{- end }}
+{{- if and $attached (not $settings.serviceAccountAttachment) }}
+{{- include "pullkeeper.problem" (dict "where" "settings.attachToServiceAccounts" "found" (join ", " $attached) "expected" "nothing where settings.serviceAccountAttachment is false: set it to true, which grants the right to patch ServiceAccounts") }}
+{{- end }}
+{{- $bounds := dict "verifyInterval" (list 5 43200 "from 5s to 12h") "refreshWindow" (list 0 7200 "at most 2h") "maxAge" (list 10 43200 "from 10s to 12h") "auditInterval" (list 1 86400 "from 1s to 24h") "leaseDuration" (list 3 300 "from 3s to 5m") }}
 {{- range $key, $bound := $bounds }}
 {{- $duration := get $settings $key }}
 {{- if and (hasKey $settings $key) (kindIs "string" $duration) }}

@@ -11,7 +11,7 @@ server-side apply that creates is authorized as the creation of that name.
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
-{{- if .Values.rbac.attachToServiceAccounts }}
+{{- if .Values.settings.serviceAccountAttachment }}
 - apiGroups: [""]
   resources: [serviceaccounts]
   verbs: [list, watch, patch]

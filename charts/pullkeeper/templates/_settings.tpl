@@ -17,7 +17,7 @@
 
 {{- /* Settings that the controller takes over by itself, so that a change of them restarts nothing: controller/commands/reload.py. */ -}}
 {{- define "pullkeeper.liveSettings" -}}
-registries clusterName roles controllerIdentity serviceAccountIdentity optIn
+registries clusterName roles controllerIdentity serviceAccountIdentity optIn attachToServiceAccounts
 {{- end }}
 
 {{- define "pullkeeper.restartChecksum" -}}
