@@ -4,24 +4,14 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Protocol
 
 from controller.core.observed_secret import ObservedSecret
 from controller.core.plan import Cause
 from controller.core.reasons import TOKEN_REASONS, Failure, Reason
+from controller.core.state import State
 
 logger = logging.getLogger(__name__)
-
-
-class State(StrEnum):
-    """How a namespace that asks for a pull Secret stands."""
-
-    READY = "ready"
-    PENDING = "pending"
-    FAILING = "failing"
-    MISCONFIGURED = "misconfigured"
-    CONFLICT = "conflict"
 
 
 _EVENT_REASONS = {

@@ -215,7 +215,7 @@ class _Controller:
         return self._inventory.audit(self._cluster.list_namespaces, every=every, chance=self._chance)
 
     async def _watch(self, stop: asyncio.Event) -> None:
-        registry = handlers.registry(self._inventory, namespace_view, self._connection.access)
+        registry = handlers.registry(self._inventory, namespace_view, self._connection.access, self._connection.trace())
         ready = asyncio.Event()
         operator = asyncio.create_task(handlers.operate(registry, ready=ready, stop=stop))
         try:

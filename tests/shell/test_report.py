@@ -9,7 +9,8 @@ import pytest
 from controller.core.observed_secret import ObservedSecret
 from controller.core.plan import Cause
 from controller.core.reasons import Failure, Reason
-from controller.report import Report, State
+from controller.core.state import State
+from controller.report import Report
 from tests.core.examples import EU, FOREIGN, NOW, managed, published
 
 SECRET = managed(published(EU))

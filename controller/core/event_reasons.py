@@ -1,0 +1,36 @@
+"""The reasons of the Events that are posted in the target namespaces; docs/observability.md lists them."""
+
+from enum import StrEnum
+
+
+class EventReason(StrEnum):
+    """Every reason that an Event of ours ever has."""
+
+    PULL_SECRET_CREATED = "PullSecretCreated"  # noqa: S105 -- the name of a reason, as are the next
+    PULL_SECRET_UPDATED = "PullSecretUpdated"  # noqa: S105 -- as above
+    PULL_SECRET_DELETED = "PullSecretDeleted"  # noqa: S105 -- as above
+    SERVICE_ACCOUNT_ATTACHED = "ServiceAccountAttached"
+    RECOVERED = "Recovered"
+    INVALID_ANNOTATION = "InvalidAnnotation"
+    ROLE_NOT_ALLOWED = "RoleNotAllowed"
+    ACCESS_DENIED = "AccessDenied"
+    TOKEN_FETCH_FAILED = "TokenFetchFailed"  # noqa: S105 -- as above
+    REGISTRY_REJECTED = "RegistryRejected"
+    SECRET_CONFLICT = "SecretConflict"  # noqa: S105 -- as above
+    SERVICE_ACCOUNT_NOT_FOUND = "ServiceAccountNotFound"
+
+    @property
+    def warning(self) -> bool:
+        """Whether it tells of trouble; the others are Normal."""
+        return self not in _NORMAL
+
+
+_NORMAL = frozenset(
+    {
+        EventReason.PULL_SECRET_CREATED,
+        EventReason.PULL_SECRET_UPDATED,
+        EventReason.PULL_SECRET_DELETED,
+        EventReason.SERVICE_ACCOUNT_ATTACHED,
+        EventReason.RECOVERED,
+    }
+)
