@@ -91,6 +91,8 @@ class Ecr:
             started, reason = loop.time(), None
             try:
                 token = await self._fetch(scope, await self._web(scope.identity))
+                if token.expires_at <= self._clock():
+                    reason = Reason.TOKEN_EXPIRED.value
             except FailureError as error:
                 reason = error.failure.reason.value
                 raise
@@ -98,7 +100,8 @@ class Ecr:
                 self._meters.token_request(scope, loop.time() - started, reason)
         self._answered.add(scope.region)
         self._introduce_caller(scope)
-        self._meters.token(scope, token.issued_at, token.expires_at)
+        if reason is None:
+            self._meters.token(scope, token.issued_at, token.expires_at)
         until = f"{token.expires_at:%FT%TZ}"
         logger.info("new token for %s in %s, good until %s", scope.identity, scope.label, until)
         return token
