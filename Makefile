@@ -8,7 +8,7 @@ export PYTHONWARNINGS ?= default
 # pip's own deprecations are nobody's concern here.
 PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test coverage lint test-cluster soak bench lock clean
+.PHONY: help demo test coverage lint test-cluster test-alerts picture soak bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,10 +18,10 @@ demo: $(VENV)/demo.stamp ## Show the main job live, in under a minute (KEEP=1 le
 
 test: lint ## Static checks, then every test that needs only Python; the core has to be covered to its last branch
 	$(BIN)/pytest -q --cov=controller.core --cov-branch --cov-report= --cov-fail-under=100 tests/core
-	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/cluster --ignore=tests/core --server=memory
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/cluster --ignore=tests/alerts --ignore=tests/core --server=memory
 
 coverage: $(VENV)/dev.stamp ## Lines and branches that the same tests reach, in the controller's own process too
-	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/cluster --server=memory --cov --cov-report=term
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/cluster --ignore=tests/alerts --server=memory --cov --cov-report=term
 
 lint: $(VENV)/dev.stamp ## ruff, mypy strict, import contracts
 	$(BIN)/ruff format --check
@@ -32,6 +32,13 @@ lint: $(VENV)/dev.stamp ## ruff, mypy strict, import contracts
 test-cluster: $(VENV)/dev.stamp ## The controller and the contract suite on a real control plane (built once, or KUBEBUILDER_ASSETS)
 	$(BIN)/python -m tests.cluster.assets
 	$(BIN)/pytest -q tests/cluster tests/contract tests/operator --ignore=tests/operator/test_demo.py --server=real
+
+test-alerts: $(VENV)/dev.stamp ## The alerts on a real Prometheus, live and by promtool (on the PATH, or Debian's package, unpacked once)
+	@$(BIN)/python -m tests.alerts.tools
+	$(BIN)/pytest -q tests/alerts --server=memory
+
+picture: $(VENV)/dev.stamp ## Draw docs/rotation-day.svg: a day of 1,000 namespaces, simulated
+	$(BIN)/python -m tests.simulation.picture docs/rotation-day.svg
 
 soak: $(VENV)/dev.stamp ## 300 namespaces in five regions with tokens of two minutes, for MINUTES (10)
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)

@@ -129,12 +129,13 @@ class _Controller:
             meters=metrics,
             web_identity=ServiceAccounts(connection).web_identity,
         )
+        self._report = Report(self._events, metrics, clock=_now)
         reconciler = Reconciler(
             namespaces=self._inventory,
             secrets=self._secrets,
             cluster=self._cluster,
             tokens=Tokens(self._ecr, rotation=settings.rotation, clock=_now, chance=chance),
-            report=Report(self._events, metrics),
+            report=self._report,
             policy=self._policy_file.policy,
             rotation=settings.rotation,
             clock=_now,
@@ -154,13 +155,14 @@ class _Controller:
         asyncio.get_running_loop().set_exception_handler(self._complain)
         self._listen_to_signals()
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work) for work in (self._serve(), self._events.run(), self._secrets.run())]
+            works = (self._serve(), self._events.run(), self._report.run(), self._secrets.run())
+            tasks = [group.create_task(work) for work in works]
             await self._until(self._secrets.synced)
             worker = group.create_task(self._worker.run())
             kopf_stop, kopf = asyncio.Event(), None
             if not self._stop.is_set():
-                works = (self._audit(), self._policy_file.watch(), self._ecr.introduce())
-                tasks += [group.create_task(work) for work in works]
+                later = (self._audit(), self._policy_file.watch(), self._ecr.introduce())
+                tasks += [group.create_task(work) for work in later]
                 kopf = group.create_task(self._watch(kopf_stop))
             await self._stop.wait()
             await self._finish(worker, kopf, kopf_stop)

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from controller.core.reasons import OWNERS, TOKEN_REASONS, Failure, Reason
+
 
 class EventReason(StrEnum):
     """Every reason that an Event of ours ever has."""
@@ -34,3 +36,23 @@ _NORMAL = frozenset(
         EventReason.RECOVERED,
     }
 )
+
+_OF_FAILURES = {
+    Reason.INVALID_ANNOTATION: EventReason.INVALID_ANNOTATION,
+    Reason.ACCESS_DENIED: EventReason.ACCESS_DENIED,
+    Reason.ROLE_NOT_ALLOWED: EventReason.ROLE_NOT_ALLOWED,
+    Reason.SECRET_CONFLICT: EventReason.SECRET_CONFLICT,
+}
+
+
+def event_reason(failure: Failure) -> EventReason | None:
+    """Give the reason of the Event that tells of a failure; None where it is not the namespace's business."""
+    fallback = EventReason.TOKEN_FETCH_FAILED if failure.reason in TOKEN_REASONS else None
+    return _OF_FAILURES.get(failure.reason, fallback)
+
+
+def kind(failure: Failure) -> str:
+    """Tell which trouble a failure belongs to: AWS's answers to one question change while it lasts."""
+    if failure.reason in TOKEN_REASONS:
+        return "token"
+    return "owner" if failure.reason in OWNERS else failure.reason.value

@@ -1,12 +1,11 @@
 """Every alert by promtool: it parses, it fires for what it is for, and it is quiet when all is well."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.alerts.rules import definitions, file_of, rules
-from tests.alerts.tools import Tools
+from tests.alerts.tools import Tools, promtool
 from tests.alerts.unit_tests import CASES, cases, unit_test
 
 ALERTS = sorted(definitions())
@@ -17,14 +16,6 @@ def rules_file(tmp_path: Path) -> Path:
     file = tmp_path / "rules.yaml"
     file.write_text(file_of(rules()))
     return file
-
-
-def promtool(tools: Tools, *arguments: str | Path, given: str | None = None) -> str:
-    """Run promtool; fails with what it says."""
-    command = [tools.promtool, *arguments]
-    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 def test_prometheus_takes_the_rules(tools: Tools, rules_file: Path) -> None:

@@ -37,6 +37,14 @@ def find() -> Tools:
     return _tools(folder)
 
 
+def promtool(tools: Tools, *arguments: str | Path, given: str | None = None) -> str:
+    """Run promtool and give what it says; fails with that where promtool does."""
+    command = [tools.promtool, *arguments]
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
 def cache() -> Path:
     """Return the folder that the package is unpacked into."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pullkeeper" / PACKAGE

@@ -61,6 +61,10 @@ class Figures:
         else:
             self.states[namespace] = str(state)
 
+    def forget_namespaces(self) -> None:
+        """Forget how all of them stand."""
+        self.states.clear()
+
     def first_secret(self, wait: timedelta) -> None:
         """Note how long a first Secret took."""
 
@@ -86,7 +90,7 @@ class Process:
             server, secret_name=SECRET_NAME, wake=self._wake, relist_after=wiring.audit_interval, chance=chance
         )
         self.tokens = wiring.tokens(aws, rotation=wiring.rotation, clock=clock, chance=chance)
-        self.report = wiring.report(self._events, self.figures)
+        self.report = wiring.report(self._events, self.figures, clock=clock)
         self.reconciler = wiring.reconciler(
             namespaces=self.inventory,
             secrets=self.secrets,
@@ -110,6 +114,7 @@ class Process:
         """Run until killed; `watch` starts to hand on the Namespaces."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._events.run())
+            group.create_task(self.report.run())
             group.create_task(self.secrets.run())
             await self.secrets.synced.wait()
             group.create_task(self.worker.run())
