@@ -9,10 +9,10 @@ export PYTHONWARNINGS ?= default
 PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check
 
 # Folders of tests that need more than Python; each has a target of its own.
-APART := $(addprefix --ignore=tests/,cluster chart image pull)
+APART := $(addprefix --ignore=tests/,alerts cluster chart image pull)
 
 .PHONY: help demo test coverage lint test-cluster test-chart chart-docs \
-  image sbom test-image lint-image lint-workflows test-pull soak bench lock clean
+  test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,13 @@ lint-workflows: $(VENV)/delivery.stamp ## zizmor, and the workflows' own schema
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml
 	$(BIN)/zizmor --offline --no-progress --pedantic .github/workflows
 	$(BIN)/yamllint --strict --config-data "$(YAML_STYLE)" .github/workflows
+
+test-alerts: $(VENV)/dev.stamp ## The alerts on a real Prometheus, live and by promtool (on the PATH, or Debian's package, unpacked once)
+	@$(BIN)/python -m tests.alerts.tools
+	$(BIN)/pytest -q tests/alerts --server=memory
+
+picture: $(VENV)/dev.stamp ## Draw docs/rotation-day.svg: a day of 1,000 namespaces, simulated
+	$(BIN)/python -m tests.simulation.picture docs/rotation-day.svg
 
 soak: $(VENV)/dev.stamp ## 300 namespaces in five regions with tokens of two minutes, for MINUTES (10)
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)

@@ -11,6 +11,7 @@ from typing import Protocol
 from controller.core.account_names import NO_ACCOUNTS, AccountNames
 from controller.core.annotations import ATTACH, desired_state
 from controller.core.attachment import Change, ObservedAccount, Outcome, decide
+from controller.core.event_reasons import EventReason
 from controller.core.namespace import PREFIX, NamespaceView
 from controller.core.observed_secret import ObservedSecret
 from controller.core.policy import Policy
@@ -79,10 +80,10 @@ class Door(Protocol):
 class Events(Protocol):
     """Whoever posts Events; it never fails and never waits."""
 
-    def post(self, namespace: str, reason: str, note: str, *, warning: bool, secret: ObservedSecret | None) -> None:
+    def post(self, namespace: str, reason: EventReason, note: str, *, secret: ObservedSecret | None) -> None:
         """Post an Event regarding the pull Secret of a namespace."""
 
-    def post_on(self, account: ObservedAccount, reason: str, note: str) -> None:
+    def post_on(self, account: ObservedAccount, reason: EventReason, note: str) -> None:
         """Post an Event regarding a ServiceAccount."""
 
 
@@ -109,6 +110,8 @@ class Attachments:
         self._policy = policy
         self._secret_name = secret_name
         self._clock = clock
+        self._complained: dict[str, str] = {}
+        """What was last said to go wrong, so that it is said once."""
         self._absent: dict[str, dict[str, datetime]] = {}
         """When to tell of a ServiceAccount that is named and does not exist."""
 
@@ -135,10 +138,17 @@ class Attachments:
         accounts = tuple(self._accounts.of(name))
         errors = [error for account in accounts if (error := await self._settle(account, wanted, secret))]
         if errors:
+            self._complain(name, errors[0])
             raise errors[0]
+        self._complained.pop(name, None)
         # The installation's own list is for many namespaces, and not each of them has all of these.
         named = wanted.names if ATTACH in view.annotations else frozenset[str]()
         return self._miss(name, named.difference(account.name for account in accounts), secret)
+
+    def _complain(self, name: str, error: Exception) -> None:
+        if isinstance(error, FailureError) and self._complained.get(name) != str(error):
+            self._complained[name] = str(error)
+            logger.warning("namespace/%s: %s", name, error)
 
     def _wanted(self, view: NamespaceView | None) -> AccountNames | None:
         """Tell who is to be attached; None where all is left as it is."""
@@ -171,7 +181,7 @@ class Attachments:
         note = f"ServiceAccount {account.name} {what}"
         logger.info("namespace/%s: %s", account.namespace, note)
         if outcome in _POSTED:
-            self._events.post_on(account, "ServiceAccountAttached", note)
+            self._events.post_on(account, EventReason.SERVICE_ACCOUNT_ATTACHED, note)
 
     def _miss(self, name: str, absent: Iterable[str], secret: ObservedSecret | None) -> datetime | None:
         """Tell once of each that is named and does not exist, when it has been absent for a while."""
@@ -184,7 +194,7 @@ class Attachments:
                 "create it (it will be attached when it appears), or take its name out"
             )
             logger.warning("%s", note)
-            self._events.post(name, "ServiceAccountNotFound", note, warning=True, secret=secret)
+            self._events.post(name, EventReason.SERVICE_ACCOUNT_NOT_FOUND, note, secret=secret)
         if due:
             self._absent[name] = due | dict.fromkeys(missing, _TOLD)
         return min((at for at in due.values() if now < at < _TOLD), default=None)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Protocol
 
+import aiohttp
 import kopf
 
 from controller.core.api import Access
@@ -33,14 +34,18 @@ class Sink(Protocol):
 
 
 def registry(
-    sink: Sink, view: Callable[[Any], NamespaceView], access: Callable[[], Awaitable[Access]]
+    sink: Sink,
+    view: Callable[[Any], NamespaceView],
+    access: Callable[[], Awaitable[Access]],
+    trace: aiohttp.TraceConfig,
 ) -> kopf.OperatorRegistry:
     """Make the registry of our handlers: explicit, because kopf's own is global and filled at import."""
     handlers = kopf.OperatorRegistry()
+    sessions = _Sessions(trace)
 
     @kopf.on.login(registry=handlers)
-    async def login(**_: Any) -> kopf.ConnectionInfo:
-        return _connection(await access())
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return sessions.get(await access())
 
     # Not filtered by annotation: kopf filters by the present body, so an opt-out would never arrive.
     @kopf.on.event("", "v1", "namespaces", registry=handlers)
@@ -76,6 +81,31 @@ def _settings() -> kopf.OperatorSettings:
     settings.networking.error_backoffs = _Patience()
     settings.queueing.exit_timeout = 0.5
     return settings
+
+
+class _Sessions:
+    """Makes the session that kopf's requests go through, so that they are counted where they leave."""
+
+    def __init__(self, trace: aiohttp.TraceConfig) -> None:
+        self._trace = trace
+        self._access: Access | None = None
+        self._session: kopf.AiohttpSession | None = None
+
+    def get(self, access: Access) -> kopf.AiohttpSession:
+        """Give the same session for the same access: by that kopf knows that it has been refused already."""
+        if self._session is None or access != self._access:
+            self._access, self._session = access, self._make(access)
+        return self._session
+
+    def _make(self, access: Access) -> kopf.AiohttpSession:
+        info = _connection(access)
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
+            headers=info.as_http_headers(),
+            trust_env=True,
+            trace_configs=[self._trace],
+        )
+        return kopf.AiohttpSession(server=access.server, aiohttp_session=session)
 
 
 def _connection(access: Access) -> kopf.ConnectionInfo:

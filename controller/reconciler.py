@@ -187,8 +187,9 @@ class Reconciler:
         except FailureError as error:
             self._report.stands(name, step.secret, (*invalid, *failures, error.failure))
             raise
-        self._report.stands(name, secret, (*invalid, *failures))
-        return self._again(name, secret, answers)
+        again = self._again(name, secret, answers)
+        self._report.stands(name, secret, (*invalid, *failures), again)
+        return again
 
     async def _ask(self, name: str, step: Write) -> dict[TokenScope, Answer]:
         since = self._fresh_since(name, step)
@@ -218,7 +219,7 @@ class Reconciler:
         composed = content.compose(step.desired, step.secret, choice, held)
         if composed is None:
             return None
-        with self._report.writing(step.cause):
+        with self._report.writing(step.cause, name):
             written = await self._cluster.apply(name, composed, step.secret)
         self._secrets.written(name, written)
         waited = self._namespaces.asking_since(name) if step.cause is Cause.CREATED else None
@@ -226,10 +227,9 @@ class Reconciler:
         return written
 
     async def _remove(self, name: str, secret: ObservedSecret) -> None:
-        with self._report.writing("delete"):
+        with self._report.removing(name, secret):
             await self._cluster.delete(name, secret)
         self._secrets.written(name, None)
-        self._report.removed(name, secret)
         self._forget(name)
 
     def _forget(self, name: str) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -136,7 +136,7 @@ class Tokens:
         try:
             token = await self._source.fetch(scope)
         except FailureError as error:
-            self._remember(shelf, error.failure)
+            self._remember(scope, shelf, error.failure)
         else:
             self._put(scope, shelf, token)
         finally:
@@ -144,15 +144,15 @@ class Tokens:
 
     def _put(self, scope: TokenScope, shelf: _Shelf, token: Token) -> None:
         if token.expires_at <= self._clock():
-            self._remember(shelf, _expired(scope, token))
+            self._remember(scope, shelf, _expired(scope, token))
         else:
             shelf.token, shelf.failure, shelf.failures = token, None, 0
 
-    def _remember(self, shelf: _Shelf, failure: Failure) -> None:
+    def _remember(self, scope: TokenScope, shelf: _Shelf, failure: Failure) -> None:
         now = self._clock()
         left = shelf.token.expires_at - now if shelf.token else None
         shelf.failures += 1
-        shelf.failure = failure
+        shelf.failure = replace(failure, identity=scope.identity.name, region=scope.label)
         shelf.retry_at = now + retry_delay(
             shelf.failures,
             self._chance.random(),

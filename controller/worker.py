@@ -162,7 +162,8 @@ class Worker:
             result = "success"
         except FailureError as error:
             again = self._back_off(name, denied=error.failure.reason.needs_somebody)
-            logger.warning("namespace/%s: %s; next try at %s", name, error, _short(again))
+            # The reconciler has told it, once for all the tries.
+            logger.debug("namespace/%s: %s; next try at %s", name, error, _short(again))
         except (StaleObservationError, NotLeadingError):
             # The watch will tell what has changed, and wake us; should it not, we look again, ever less often.
             again = self._back_off(name, denied=False)

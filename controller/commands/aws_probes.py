@@ -59,5 +59,8 @@ class _Uncounted:
     def token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:
         """Count nothing."""
 
+    def aws_request(self, service: str, operation: str, code: int) -> None:
+        """Nobody counts."""
+
     def token(self, scope: TokenScope, now: datetime, expires_at: datetime) -> None:
         """Count nothing."""

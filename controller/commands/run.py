@@ -70,7 +70,7 @@ class _Controller:
         self._listen_to_signals()
         parts = self._parts
         async with asyncio.TaskGroup() as group:
-            runs = (self._serve(), parts.events.run(), *(watch.run() for watch in parts.watches))
+            runs = (self._serve(), parts.events.run(), parts.report.run(), *(watch.run() for watch in parts.watches))
             tasks = [group.create_task(work) for work in runs]
             await self._until(*parts.secrets_synced)
             leading = group.create_task(parts.leadership.run())
@@ -91,7 +91,7 @@ class _Controller:
         """Work while this replica leads; everything is looked at whenever it has come to lead."""
         leadership, worker = self._parts.leadership, self._parts.worker
         while await self._comes(leadership.gained()):
-            self._metrics.leader(leads=True)
+            self._metrics.leader(True)  # noqa: FBT003 -- the gauge's value
             self._parts.inventory.wake_all()
             runs = (worker.run(), self._parts.verifying.patrol(), leadership.lost())
             work, patrol, lost = tasks = [asyncio.create_task(each) for each in runs]
@@ -105,8 +105,8 @@ class _Controller:
                 for task in tasks:
                     task.cancel()
                 await asyncio.wait(tasks)
-            self._metrics.leader(leads=False)
-            self._metrics.forget_namespaces()
+            self._metrics.leader(False)  # noqa: FBT003 -- the gauge's value
+            self._parts.report.forget_namespaces()
 
     async def _finish(self, acting: asyncio.Task[None], leading: asyncio.Task[None]) -> None:
         logger.info("stopping: what is under way is finished, nothing more is begun")
@@ -159,7 +159,8 @@ class _Controller:
             await self._comes(_set(event))
 
     async def _watch(self, stop: asyncio.Event) -> None:
-        registry = handlers.registry(self._parts.inventory, namespace_view, self._connection.access)
+        connection = self._connection
+        registry = handlers.registry(self._parts.inventory, namespace_view, connection.access, connection.trace())
         ready = asyncio.Event()
         operator = asyncio.create_task(handlers.operate(registry, ready=ready, stop=stop))
         try:

@@ -91,12 +91,13 @@ class Parts:
             chance=chance,
             metrics=metrics,
         )
+        self.report = Report(self.events, metrics, clock=now)
         reconciler = Reconciler(
             namespaces=self.inventory,
             secrets=self.secrets,
             cluster=self.cluster,
             tokens=self.verifying.shelf,
-            report=Report(self.events, metrics),
+            report=self.report,
             policy=self.policy_file.policy,
             rotation=settings.rotation,
             clock=now,

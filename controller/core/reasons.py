@@ -63,6 +63,9 @@ TOKEN_REASONS = frozenset(
 )
 """The reasons for which a token cannot be had."""
 
+OWNERS = frozenset({Reason.INVALID_ANNOTATION, Reason.ROLE_NOT_ALLOWED})
+"""The reasons that lie in what the owner of the namespace has written."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
@@ -72,6 +75,9 @@ class Failure:
     message: str
     detail: str = field(default="", compare=False)
     """What varies from one time to the next (AWS's own words, a moment): it makes no other failure of it."""
+    identity: str = field(default="", compare=False)
+    """Whose token it is that could not be had, and of which region: for the log, the message says it in words."""
+    region: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.message}{self.aside} ({self.reason})"

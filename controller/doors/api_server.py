@@ -17,6 +17,7 @@ from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import ConfigException, load_kube_config
 from kubernetes.aio.config.incluster_config import InClusterConfigLoader
+from yarl import URL
 
 from controller.core.api import Access, Answer
 from controller.core.reasons import Failure, FailureError, NotLeadingError, Reason
@@ -24,6 +25,9 @@ from controller.core.reasons import Failure, FailureError, NotLeadingError, Reas
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 SERVICE_ACCOUNT_VARIABLE = "PULLKEEPER_SERVICE_ACCOUNT_DIR"
 """Where the pod's token and CA are mounted, if not at the usual place."""
+
+_DISCOVERY = "discovery"
+"""Where the paths of no resource are asked: which ones there are."""
 
 _LIMIT = aiohttp.ClientTimeout(total=10, connect=3)
 
@@ -64,6 +68,23 @@ class ApiServer:
     async def close(self) -> None:
         """Give the connections back."""
         await self._client.close()
+
+    def trace(self) -> aiohttp.TraceConfig:
+        """Give what counts the requests of another client of ours, each try of its own."""
+        trace = aiohttp.TraceConfig()
+        trace.on_request_start.append(_start)
+        trace.on_request_end.append(self._end)
+        trace.on_request_exception.append(self._end)
+        return trace
+
+    async def _end(
+        self,
+        _: aiohttp.ClientSession,
+        context: Any,  # aiohttp's own namespace, on which a trace may write what it likes
+        end: aiohttp.TraceRequestEndParams | aiohttp.TraceRequestExceptionParams,
+    ) -> None:
+        status = end.response.status if isinstance(end, aiohttp.TraceRequestEndParams) else 0
+        self._observe(_verb(end.method, end.url), _resource(end.url.path), status, time.monotonic() - context.started)
 
     async def access(self) -> Access:
         """Tell how to reach the API server, with the token as it is on disk now."""
@@ -149,6 +170,19 @@ _METHODS = {
 _WRITES = frozenset({"create", "patch", "delete"})
 
 
+async def _start(_: aiohttp.ClientSession, context: Any, __: aiohttp.TraceRequestStartParams) -> None:
+    context.started = time.monotonic()
+
+
+def _verb(method: str, url: URL) -> str:
+    """Name a request as RBAC does: a path of an odd number of parts is that of a collection."""
+    if method != "GET":
+        return {of: verb for verb, of in _METHODS.items()}[method]
+    if url.query.get("watch") == "true":
+        return "watch"
+    return "list" if len(_after_group(url.path)) % 2 else "get"
+
+
 async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Mapping[str, Any]]:
     if not Answer(status=response.status, body={}).ok:
         yield {"type": "ERROR", "object": {"code": response.status}}
@@ -165,10 +199,14 @@ def _with_query(path: str, query: Mapping[str, str] | None) -> str:
 
 def _resource(target: str) -> str:
     """Name the resource of a request for the metrics: .../namespaces/NAME/secrets/NAME is secrets."""
+    parts = _after_group(target)
+    namespaced = len(parts) > 2 and parts[0] == "namespaces"  # noqa: PLR2004 -- namespaces, NAME, resource
+    return parts[2] if namespaced else (*parts, _DISCOVERY)[0]
+
+
+def _after_group(target: str) -> list[str]:
     parts = target.partition("?")[0].strip("/").split("/")
-    after_group = (parts[2:] if parts[0] == "api" else parts[3:]) or parts  # /version has nothing before it
-    namespaced = len(after_group) > 2 and after_group[0] == "namespaces"  # noqa: PLR2004 -- namespaces, NAME, resource
-    return after_group[2] if namespaced else after_group[0]
+    return (parts[2:] if parts[0] == "api" else parts[3:]) or parts  # /version has nothing before it
 
 
 def _unavailable(host: str, error: Exception) -> Failure:

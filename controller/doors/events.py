@@ -1,15 +1,19 @@
-"""Events in the target namespaces: queued, never waited for; what repeats becomes a series, not a flood."""
+"""Events in the target namespaces: queued, never waited for; what repeats becomes a series, not a flood.
+
+An Event's name is made from what it says, so that the same one is found again: after a restart, and by another replica.
+"""
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
-from uuid import uuid4
 
-from controller.core.api import Answer
+from controller.core.api import CONFLICT, NOT_FOUND, Answer
 from controller.core.attachment import ObservedAccount
+from controller.core.event_reasons import EventReason
 from controller.core.observed_secret import ObservedSecret
 from controller.core.reasons import FailureError, NotLeadingError
 from controller.core.warning import REPORTER
@@ -19,10 +23,9 @@ logger = logging.getLogger(__name__)
 _QUEUE = 1000
 _REPEAT_AFTER = timedelta(minutes=5)
 """The same Event again within this time is only counted, and told with the next one."""
-_FORGET_AFTER = timedelta(minutes=50)
-"""API servers keep Events for an hour unless told otherwise; after that a repetition is a new one."""
 _LONGEST_NOTE = 1024
-_REMEMBERED = 5000
+_LONGEST_PREFIX = 200
+_REMEMBERED = 20_000
 
 
 class Connection(Protocol):
@@ -34,29 +37,26 @@ class Connection(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
-    """What makes two Events the same one."""
+class _Id:
+    """What makes two Events the same one: the namespace, and the name that comes of what is said."""
 
     namespace: str
-    reason: str
-    note: str
+    name: str
 
 
 @dataclass(kw_only=True, slots=True)
 class _Series:
-    name: str
-    first_at: datetime
     told_at: datetime
     count: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Posting:
-    kind: _Kind
-    verb: str
-    path: str
-    body: dict[str, Any]
-    content_type: str
+    id: _Id
+    series: _Series
+    count: int
+    at: datetime
+    event: dict[str, Any]
 
 
 class Events:
@@ -69,53 +69,43 @@ class Events:
         self._secret_name = secret_name
         self._instance = instance
         self._clock = clock
-        self._series: dict[_Kind, _Series] = {}
+        self._series: dict[_Id, _Series] = {}
         self._queue: asyncio.Queue[_Posting] = asyncio.Queue(_QUEUE)
 
     def post(
-        self,
-        namespace: str,
-        reason: str,
-        note: str,
-        *,
-        warning: bool,
-        secret: ObservedSecret | None,
-        detail: str = "",
+        self, namespace: str, reason: EventReason, note: str, *, secret: ObservedSecret | None, detail: str = ""
     ) -> None:
         """Queue an Event; when too many wait, it is dropped: the log and the metrics say the same.
 
         The same note is the same Event, whatever the `detail` that is shown behind it.
         """
         regarding = {"kind": "Secret", "name": self._secret_name, **({"uid": secret.uid} if secret else {})}
-        self._post(_Kind(namespace, reason, note), regarding, warning=warning, detail=detail)
+        self._post(_Id(namespace, self._name(reason, note)), reason, f"{note}{detail}", regarding)
 
-    def post_on(self, account: ObservedAccount, reason: str, note: str) -> None:
-        """Queue a normal Event regarding a ServiceAccount."""
+    def post_on(self, account: ObservedAccount, reason: EventReason, note: str) -> None:
+        """Queue an Event regarding a ServiceAccount."""
         regarding = {"kind": "ServiceAccount", "name": account.name, "uid": account.uid}
-        self._post(_Kind(account.namespace, reason, note), regarding)
+        self._post(_Id(account.namespace, self._name(reason, note)), reason, note, regarding)
 
-    def _post(self, kind: _Kind, regarding: Mapping[str, str], *, warning: bool = False, detail: str = "") -> None:
+    def _post(self, found: _Id, reason: EventReason, note: str, regarding: Mapping[str, str]) -> None:
         now = self._clock()
-        series = self._series.get(kind)
-        if series and now - series.first_at < _FORGET_AFTER:
-            self._repeat(kind, series, now)
-            return
-        name = f"{self._secret_name}.{uuid4().hex[:16]}"
-        if len(self._series) >= _REMEMBERED:
-            self._series.pop(next(iter(self._series)))
-        self._series[kind] = _Series(name=name, first_at=now, told_at=now)
-        path = f"/apis/events.k8s.io/v1/namespaces/{kind.namespace}/events"
-        body = self._event(name, kind, now, detail=detail, warning=warning, regarding=regarding)
-        self._put(_Posting(kind=kind, verb="create", path=path, body=body, content_type="application/json"))
+        series = self._series.get(found)
+        if series is None:
+            series = self._remember(found, now)
+        else:
+            series.count += 1
+            if now - series.told_at < _REPEAT_AFTER:
+                return
+            series.told_at = now
+        event = self._event(found, reason, note, now, regarding)
+        self._put(_Posting(id=found, series=series, count=series.count, at=now, event=event))
 
     async def run(self) -> None:
         """Send what is queued, until cancelled."""
         while True:
             posting = await self._queue.get()
             try:
-                answer = await self._connection.request(
-                    posting.verb, posting.path, body=posting.body, content_type=posting.content_type
-                )
+                answer = await self._tell(posting)
                 if not answer.ok:
                     self._lost(posting, f"status {answer.status}")
             except (FailureError, NotLeadingError) as error:
@@ -123,24 +113,24 @@ class Events:
             finally:
                 self._queue.task_done()
 
-    def _lost(self, posting: _Posting, why: str) -> None:
-        """Forget the Event, so that the next of its kind is made anew and not counted on one that is not there."""
-        logger.debug("an Event was not taken: %s", why)
-        self._series.pop(posting.kind, None)
-
     async def drained(self) -> None:
         """Wait until everything that was queued is sent."""
         await self._queue.join()
 
-    def _repeat(self, kind: _Kind, series: _Series, now: datetime) -> None:
-        series.count += 1
-        if now - series.told_at < _REPEAT_AFTER:
-            return
-        series.told_at = now
-        path = f"/apis/events.k8s.io/v1/namespaces/{kind.namespace}/events/{series.name}"
-        body = {"series": {"count": series.count, "lastObservedTime": _micro(now)}}
-        content_type = "application/merge-patch+json"
-        self._put(_Posting(kind=kind, verb="patch", path=path, body=body, content_type=content_type))
+    def _name(self, reason: str, note: str) -> str:
+        said = hashlib.blake2b(f"{reason} {note}".encode(), digest_size=8).hexdigest()
+        return f"{self._secret_name[:_LONGEST_PREFIX].rstrip('.-')}.{said}"
+
+    def _remember(self, found: _Id, now: datetime) -> _Series:
+        if len(self._series) >= _REMEMBERED:
+            del self._series[next(iter(self._series))]
+        self._series[found] = series = _Series(told_at=now)
+        return series
+
+    def _lost(self, posting: _Posting, why: str) -> None:
+        """Forget the Event, so that the next of its kind is made anew and not counted on one that is not there."""
+        logger.debug("an Event was not taken: %s", why)
+        self._series.pop(posting.id, None)
 
     def _put(self, posting: _Posting) -> None:
         try:
@@ -148,21 +138,48 @@ class Events:
         except asyncio.QueueFull:
             self._lost(posting, f"{_QUEUE} wait already")
 
+    async def _tell(self, posting: _Posting) -> Answer:
+        if posting.count > 1:
+            answer = await self._repeat(posting, posting.count)
+            if answer.status != NOT_FOUND:
+                return answer
+            # The API server keeps Events for a while only: what it has dropped begins anew.
+            posting.series.count -= posting.count - 1
+        path = f"/apis/events.k8s.io/v1/namespaces/{posting.id.namespace}/events"
+        answer = await self._connection.request("create", path, body=posting.event)
+        return await self._go_on(posting) if answer.status == CONFLICT else answer
+
+    async def _go_on(self, posting: _Posting) -> Answer:
+        """Go on with an Event that was there before this process was: a patch tells its count.
+
+        A series with a time and no count is refused where there is none yet, and changes only the time where there is.
+        """
+        answer = await self._repeat(posting, None)
+        told = answer.body["series"]["count"] if answer.ok else 1
+        posting.series.count += told
+        return await self._repeat(posting, told + 1)
+
+    async def _repeat(self, posting: _Posting, count: int | None) -> Answer:
+        path = f"/apis/events.k8s.io/v1/namespaces/{posting.id.namespace}/events/{posting.id.name}"
+        series = {"lastObservedTime": _micro(posting.at)} | ({"count": count} if count else {})
+        content_type = "application/merge-patch+json"
+        return await self._connection.request("patch", path, body={"series": series}, content_type=content_type)
+
     def _event(
-        self, name: str, kind: _Kind, now: datetime, *, detail: str, warning: bool, regarding: Mapping[str, str]
+        self, found: _Id, reason: EventReason, note: str, now: datetime, regarding: Mapping[str, str]
     ) -> dict[str, Any]:
         return {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"name": name, "namespace": kind.namespace},
+            "metadata": {"name": found.name, "namespace": found.namespace},
             "eventTime": _micro(now),
             "reportingController": REPORTER,
             "reportingInstance": self._instance,
             "action": "Keep",
-            "reason": kind.reason,
-            "note": _cut(f"{kind.note}{detail}"),
-            "type": "Warning" if warning else "Normal",
-            "regarding": {"apiVersion": "v1", "namespace": kind.namespace, **regarding},
+            "reason": reason.value,
+            "note": _cut(note),
+            "type": "Warning" if reason.warning else "Normal",
+            "regarding": {"apiVersion": "v1", "namespace": found.namespace, **regarding},
         }
 
 

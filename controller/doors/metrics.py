@@ -1,6 +1,8 @@
-"""Every metric of the controller; the names and labels are a promise to dashboards and alerts."""
+"""The metrics of the process, as Prometheus scrapes them; `core.metric_families` says what they are."""
 
+import os
 import platform
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,136 +20,76 @@ from prometheus_client import (
     generate_latest,
 )
 
+from controller.core import metric_families as families
 from controller.core.identity import TokenScope
+from controller.core.metric_families import OPERATIONS, Family, Result
+from controller.core.reasons import TOKEN_REASONS
 from controller.core.schedule import Lane
+from controller.core.state import State
+from controller.core.verification import Verdict
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-STATES = ("ready", "pending", "failing", "misconfigured", "conflict")
-OPERATIONS = ("create", "repair", "change", "refresh", "rotate", "delete")
-RESULTS = ("success", "error")
-VERDICTS = ("accepted", "rejected", "unreachable", "skipped")
 
-_AWS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_WAIT_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60, 300, 1800)
-_RECONCILE_SECONDS = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 5, 30)
+REVISION = "PULLKEEPER_REVISION"
+"""The variable that names the commit which the image was built from: its build sets it, and nothing else knows."""
+_UNKNOWN = "unknown"
+_UNUSED_AFTER = 24 * 3600.0
+"""Seconds: a token is due after half a day at the latest, so what nobody has asked for since is used no more."""
 
 
 class Metrics:
     """The controller's own registry of metrics."""
 
-    def __init__(self, *, per_namespace: bool = True) -> None:
+    def __init__(self, *, per_namespace: bool = True, timer: Callable[[], float] = time.monotonic) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no types there
-        self._registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
         self._per_namespace = per_namespace
+        self._timer = timer
         self._states: dict[str, str] = {}
-        self._expiring: set[str] = set()
-        build = Gauge("pullkeeper_build_info", "What runs here.", ["version", "python_version"], registry=registry)
-        build.labels(_version(), platform.python_version()).set(1)
-        self._make_token_metrics(registry)
-        self._make_secret_metrics(registry)
-        self._make_process_metrics(registry)
+        self._expiries: dict[str, float] = {}
+        self._asked: dict[tuple[str, str], float] = {}
+        """When a token was last asked for, by identity and region."""
+        build = self._gauge(families.BUILD_INFO)
+        build.labels(_version(), os.environ.get(REVISION) or _UNKNOWN, platform.python_version()).set(1)
+        self._make_metrics()
         self._start_label_sets()
 
-    def _make_token_metrics(self, registry: CollectorRegistry) -> None:
-        self._requests = Counter(
-            "pullkeeper_token_requests_total",
-            "Authorization tokens asked of ECR.",
-            ["identity", "region", "result"],
-            registry=registry,
-        )
-        self._errors = Counter(
-            "pullkeeper_token_request_errors_total",
-            "Authorization tokens that could not be had, by reason.",
-            ["identity", "region", "reason"],
-            registry=registry,
-        )
-        self._aws_seconds = Histogram(
-            "pullkeeper_token_request_duration_seconds",
-            "How long ECR took to answer.",
-            ["region"],
-            buckets=_AWS_SECONDS,
-            registry=registry,
-        )
-        self._token_expiry = Gauge(
-            "pullkeeper_token_expiry_timestamp_seconds",
-            "When the youngest token dies.",
-            ["identity", "region"],
-            registry=registry,
-        )
-        self._token_success = Gauge(
-            "pullkeeper_token_last_success_timestamp_seconds",
-            "When a token was last had.",
-            ["identity", "region"],
-            registry=registry,
-        )
+    def _make_metrics(self) -> None:
+        self._requests = self._counter(families.TOKEN_REQUESTS)
+        self._errors = self._counter(families.TOKEN_ERRORS)
+        self._aws_seconds = self._histogram(families.TOKEN_SECONDS)
+        self._token_expiry = self._gauge(families.TOKEN_EXPIRY)
+        self._token_success = self._gauge(families.TOKEN_SUCCESS)
+        self._probes = self._counter(families.REGISTRY_PROBES)
+        self._writes = self._counter(families.SECRET_WRITES)
+        self._secret_expiry = self._gauge(families.SECRET_EXPIRY)
+        self._namespaces = self._gauge(families.NAMESPACES)
+        self._first_secret = self._histogram(families.TIME_TO_SECRET)
+        self._reconciled = self._counter(families.RECONCILES)
+        self._reconcile_seconds = self._histogram(families.RECONCILE_SECONDS)
+        self._depth = self._gauge(families.QUEUE_DEPTH)
+        self._kube = self._counter(families.KUBE_REQUESTS)
+        self._aws = self._counter(families.AWS_REQUESTS)
+        self._settings_valid = self._gauge(families.SETTINGS_VALID)
+        self._heartbeat = self._gauge(families.HEARTBEAT)
+        self._leader = self._gauge(families.LEADER)
 
-        self._probes = Counter(
-            "pullkeeper_registry_probes_total",
-            "Tokens tried at registries; skipped are those of registries that cannot be asked.",
-            ["result"],
-            registry=registry,
-        )
+    def _counter(self, family: Family) -> Counter:
+        return Counter(family.name, family.text, family.labels, registry=self._registry)
 
-    def _make_secret_metrics(self, registry: CollectorRegistry) -> None:
-        self._writes = Counter(
-            "pullkeeper_secret_writes_total",
-            "Writes of pull Secrets.",
-            ["operation", "result"],
-            registry=registry,
-        )
-        self._secret_expiry = Gauge(
-            "pullkeeper_secret_expiry_timestamp_seconds",
-            "When the first token in the pull Secret of a namespace dies.",
-            ["target_namespace"],
-            registry=registry,
-        )
-        self._namespaces = Gauge(
-            "pullkeeper_namespaces",
-            "Namespaces that ask for a pull Secret, by how they stand.",
-            ["state"],
-            registry=registry,
-        )
-        self._first_secret = Histogram(
-            "pullkeeper_time_to_secret_seconds",
-            "From seeing a namespace ask to its first Secret.",
-            buckets=_WAIT_SECONDS,
-            registry=registry,
-        )
+    def _gauge(self, family: Family) -> Gauge:
+        return Gauge(family.name, family.text, family.labels, registry=self._registry)
 
-    def _make_process_metrics(self, registry: CollectorRegistry) -> None:
-        self._reconciled = Counter(
-            "pullkeeper_reconcile_total", "Looks at one namespace.", ["result"], registry=registry
-        )
-        self._reconcile_seconds = Histogram(
-            "pullkeeper_reconcile_duration_seconds",
-            "How long a look at one namespace took.",
-            buckets=_RECONCILE_SECONDS,
-            registry=registry,
-        )
-        self._depth = Gauge(
-            "pullkeeper_queue_depth",
-            "Namespaces that are due and wait for their turn.",
-            ["lane"],
-            registry=registry,
-        )
-        self._kube = Counter(
-            "pullkeeper_kube_api_requests_total",
-            "Requests to the API server, those of the Namespace watch not included; code 0 is no answer.",
-            ["verb", "resource", "code"],
-            registry=registry,
-        )
-        self._settings_valid = Gauge(
-            "pullkeeper_settings_valid", "1 while the settings file can be taken over as it is.", registry=registry
-        )
-        self._leader = Gauge("pullkeeper_leader", "1 while this replica acts, 0 while it stands by.", registry=registry)
-        self._heartbeat = Gauge(
-            "pullkeeper_heartbeat_timestamp_seconds", "When the worker last came round.", registry=registry
-        )
+    def _histogram(self, family: Family) -> Histogram:
+        return Histogram(family.name, family.text, family.labels, buckets=family.buckets, registry=self._registry)
 
     def render(self) -> bytes:
         """Write all metrics in Prometheus' text format."""
+        self._drop_unused()
+        if not self._per_namespace:
+            self._show_soonest()
         return generate_latest(self._registry)
 
     def watch_depth(self, depth: Callable[[Lane], int]) -> None:
@@ -158,7 +100,10 @@ class Metrics:
     def token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:
         """Count one question to ECR; `reason` is why it failed, None where it did not."""
         labels = (scope.identity.name, scope.label)
-        self._requests.labels(*labels, "success" if reason is None else "error").inc()
+        if labels not in self._asked:
+            self._start_scope(labels)
+        self._asked[labels] = self._timer()
+        self._requests.labels(*labels, Result.SUCCESS if reason is None else Result.ERROR).inc()
         self._aws_seconds.labels(scope.label).observe(seconds)
         if reason is not None:
             self._errors.labels(*labels, reason).inc()
@@ -177,6 +122,10 @@ class Metrics:
         """Count one request to the API server."""
         self._kube.labels(verb, resource, str(code)).inc()
 
+    def aws_request(self, service: str, operation: str, code: int) -> None:
+        """Count one try of a request to AWS; it is called from threads."""
+        self._aws.labels(service, operation, str(code)).inc()
+
     def secret_write(self, operation: str, result: str) -> None:
         """Count a write of a Secret."""
         self._writes.labels(operation, result).inc()
@@ -189,8 +138,12 @@ class Metrics:
         if state is not None:
             self._states[namespace] = state
             self._namespaces.labels(state).inc()
-        if self._per_namespace:
-            self._expiry(namespace, expires_at)
+        self._note_expiry(namespace, expires_at)
+
+    def forget_namespaces(self) -> None:
+        """Drop all that was said of single namespaces: another replica tells it now."""
+        for namespace in {*self._states, *self._expiries}:
+            self.stands(namespace, None, None)
 
     def first_secret(self, wait: timedelta) -> None:
         """Note how long a namespace waited for its first Secret."""
@@ -205,34 +158,50 @@ class Metrics:
         """Note whether the settings file can be read as it is now."""
         self._settings_valid.set(valid)
 
+    def leader(self, leads: bool) -> None:  # noqa: FBT001 -- the gauge's value
+        """Note whether this replica is the one that acts."""
+        self._leader.set(leads)
+
     def heartbeat(self, now: datetime) -> None:
         """Note that the worker has come round."""
         self._heartbeat.set(now.timestamp())
 
-    def leader(self, *, leads: bool) -> None:
-        """Note whether this replica acts."""
-        self._leader.set(leads)
-
-    def forget_namespaces(self) -> None:
-        """Drop what was noted of namespaces: another replica tells of them now."""
-        for namespace in list(self._states):
-            self.stands(namespace, None, None)
-
-    def _expiry(self, namespace: str, expires_at: datetime | None) -> None:
+    def _note_expiry(self, namespace: str, expires_at: datetime | None) -> None:
         if expires_at is not None:
-            self._expiring.add(namespace)
-            self._secret_expiry.labels(namespace).set(expires_at.timestamp())
-        elif namespace in self._expiring:
-            self._expiring.discard(namespace)
+            self._expiries[namespace] = expires_at.timestamp()
+            if self._per_namespace:
+                self._secret_expiry.labels(namespace).set(expires_at.timestamp())
+        elif self._expiries.pop(namespace, None) is not None and self._per_namespace:
             self._secret_expiry.remove(namespace)
+
+    def _show_soonest(self) -> None:
+        """Leave one series where there is none for each namespace, so that the alerts hold there too."""
+        self._secret_expiry.clear()
+        if self._expiries:
+            self._secret_expiry.labels("").set(min(self._expiries.values()))
+
+    def _start_scope(self, labels: tuple[str, str]) -> None:
+        for result in Result:
+            self._requests.labels(*labels, result)
+        for reason in TOKEN_REASONS:
+            self._errors.labels(*labels, reason)
+
+    def _drop_unused(self) -> None:
+        """Take out the series of identities and regions that nobody uses any more: they would look stale for ever."""
+        now = self._timer()
+        for labels in [each for each, asked in self._asked.items() if now - asked > _UNUSED_AFTER]:
+            del self._asked[labels]
+            which = dict(zip(families.TOKEN_EXPIRY.labels, labels, strict=True))
+            for metric in (self._requests, self._errors, self._token_expiry, self._token_success):
+                metric.remove_by_labels(which)
 
     def _start_label_sets(self) -> None:
         """Let every closed label set start at 0, so that a first failure shows as an increase."""
-        for state in STATES:
+        for state in State:
             self._namespaces.labels(state).set(0)
-        for verdict in VERDICTS:
+        for verdict in Verdict:
             self._probes.labels(verdict)
-        for result in RESULTS:
+        for result in Result:
             self._reconciled.labels(result)
             for operation in OPERATIONS:
                 self._writes.labels(operation, result)
@@ -242,4 +211,4 @@ def _version() -> str:
     try:
         return version("pullkeeper")
     except PackageNotFoundError:
-        return "unknown"
+        return _UNKNOWN

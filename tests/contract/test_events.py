@@ -141,6 +141,26 @@ async def test_repetition_is_a_patch_of_the_series(api: Rest, namespace: str) ->
         assert seen["series"] == series
 
 
+async def test_an_event_of_the_same_name_is_refused(api: Rest, namespace: str) -> None:
+    """Whoever names an Event by what it says learns so that it was said before."""
+    named = event(namespace, metadata={"name": "pull-secret.0123456789abcdef", "namespace": namespace})
+    assert (await api.post(events_in(namespace), named)).status == 201
+    again = await api.post(events_in(namespace), {**named, "eventTime": now(), "reportingInstance": "pullkeeper-1"})
+    assert again.verdict == (409, "AlreadyExists")
+
+
+async def test_a_patch_of_the_time_alone_tells_the_count_of_a_series(api: Rest, namespace: str) -> None:
+    """It is refused where there is no series yet; so a count can be had with the right to patch alone."""
+    name = (await api.post(events_in(namespace), event(namespace))).ok()["metadata"]["name"]
+    time = {"series": {"lastObservedTime": now()}}
+    refused = await api.merge(f"{events_in(namespace)}/{name}", time)
+    assert refused.verdict == (422, "Invalid")
+    assert {cause for _, cause in refused.causes} == {"series.count"}
+    series = {"series": {"count": 7, "lastObservedTime": now()}}
+    (await api.merge(f"{events_in(namespace)}/{name}", series)).ok()
+    assert (await api.merge(f"{events_in(namespace)}/{name}", time)).ok()["series"]["count"] == 7
+
+
 @pytest.mark.parametrize(("change", "field"), [({"note": "other"}, "message"), ({"reason": "Other"}, "reason")])
 async def test_everything_else_is_immutable(api: Rest, namespace: str, change: dict[str, str], field: str) -> None:
     """Of an event only the series changes: another text is another event."""

@@ -43,13 +43,18 @@ class ControllerProcess:
 
         await until(look, "the controller to be ready")
 
+    def port(self) -> int | None:
+        """Tell its HTTP port, once it is bound."""
+        match = _PORT.search(self.text())
+        return int(match[1]) if match else None
+
     async def probe(self, path: str) -> tuple[int, str]:
         """Ask its HTTP port; status 0 is no answer."""
-        match = _PORT.search(self.text())
-        if match is None:
+        port = self.port()
+        if port is None:
             return 0, ""
         try:
-            async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{match[1]}{path}") as answer:
+            async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}{path}") as answer:
                 return answer.status, await answer.text()
         except aiohttp.ClientError:
             return 0, ""

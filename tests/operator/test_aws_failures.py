@@ -59,9 +59,7 @@ async def test_fault_of_aws_is_reported_and_got_over(installation: Installation,
         team = await installation.create_namespace(enabled="true")
         event = await installation.event(team, event_reason)
         assert words in event["note"]
-        assert await process.metric("pullkeeper_token_request_errors_total", reason=reason) >= (
-            reason != "TokenExpired"
-        )
+        assert await process.metric("pullkeeper_token_request_errors_total", reason=reason) >= 1
         assert await process.metric("pullkeeper_namespaces", state="pending") == 1
         assert recorder.versions == []
         installation.aws.clear_faults()

@@ -7,6 +7,7 @@ from typing import Any
 
 from controller.attachments import Attachments
 from controller.core.attachment import Change, ObservedAccount, Outcome
+from controller.core.event_reasons import EventReason
 from controller.core.namespace import NamespaceView
 from controller.core.observed_secret import ObservedSecret
 from controller.core.policy import Policy
@@ -73,12 +74,12 @@ class House:
         self.patched.append((account.name, change.outcome))
         return replace(account, resource_version=8, entry=0, mark="ours", marked=0)
 
-    def post(self, namespace: str, reason: str, note: str, *, warning: bool, secret: ObservedSecret | None) -> None:
+    def post(self, namespace: str, reason: EventReason, note: str, *, secret: ObservedSecret | None) -> None:
         assert (namespace, secret) == ("team-a", self.secret)
-        self.posted.append((reason, note, warning))
+        self.posted.append((reason, note, reason.warning))
 
-    def post_on(self, account: ObservedAccount, reason: str, note: str) -> None:
-        self.posted.append((reason, f"{account.uid}: {note}", False))
+    def post_on(self, account: ObservedAccount, reason: EventReason, note: str) -> None:
+        self.posted.append((reason, f"{account.uid}: {note}", reason.warning))
 
 
 class _Views:

@@ -24,6 +24,7 @@ class Counts:
     def __init__(self) -> None:
         self.requests: list[tuple[TokenScope, str | None]] = []
         self.tokens: list[tuple[TokenScope, datetime]] = []
+        self.tries: list[tuple[str, str, int]] = []
 
     def token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:
         assert seconds >= 0
@@ -32,6 +33,9 @@ class Counts:
     def token(self, scope: TokenScope, now: datetime, expires_at: datetime) -> None:
         assert now <= datetime.now(UTC)
         self.tokens.append((scope, expires_at))
+
+    def aws_request(self, service: str, operation: str, code: int) -> None:
+        self.tries.append((service, operation, code))
 
 
 async def no_web_identity(identity: Identity) -> tuple[str, str]:

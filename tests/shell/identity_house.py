@@ -51,6 +51,9 @@ class Meters:
     def token(self, scope: TokenScope, now: datetime, expires_at: datetime) -> None:
         """Nothing to remember."""
 
+    def aws_request(self, service: str, operation: str, code: int) -> None:
+        """Nothing to remember."""
+
 
 class House:
     """AWS, the environment of a process that uses it, and the door to it."""

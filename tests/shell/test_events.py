@@ -1,6 +1,7 @@
 """Events: queued, never waited for, and no flood."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -9,6 +10,7 @@ import pytest
 
 from controller.core.api import Answer
 from controller.core.attachment import ObservedAccount
+from controller.core.event_reasons import EventReason
 from controller.core.observed_secret import ObservedSecret
 from controller.doors.events import Events
 from tests.core.examples import EU, managed, published
@@ -18,12 +20,15 @@ from tests.shell.virtual_time import now, settle
 MINUTE = 60.0
 
 
+NAME = "ecr-pull-secret"
+
+
 class Desk:
     """The door to Events and the connection behind it."""
 
-    def __init__(self, *answers: Answer | Exception) -> None:
+    def __init__(self, *answers: Answer | Exception, secret_name: str = NAME) -> None:
         self.line = Switchboard(*(answers or (ok(status=201),)))
-        self.events = Events(self.line, secret_name="ecr-pull-secret", instance="pod-1", clock=now)
+        self.events = Events(self.line, secret_name=secret_name, instance="pod-1", clock=now)
 
     def post(
         self,
@@ -33,7 +38,7 @@ class Desk:
         secret: ObservedSecret | None = None,
         detail: str = "",
     ) -> None:
-        self.events.post(namespace, "AccessDenied", note, warning=True, secret=secret, detail=detail)
+        self.events.post(namespace, EventReason.ACCESS_DENIED, note, secret=secret, detail=detail)
 
     async def sent(self) -> list[Request]:
         """Give what has gone out since the last time."""
@@ -61,7 +66,7 @@ async def test_an_event_has_what_the_api_server_requires() -> None:
         (request,) = await desk.sent()
     name = request.body["metadata"].pop("name")
     assert name.startswith("ecr-pull-secret.")
-    assert (request.verb, request.content_type) == ("create", "application/json")
+    assert request.verb == "create"
     assert request.path == "/apis/events.k8s.io/v1/namespaces/team-a/events"
     assert request.body == {
         "apiVersion": "events.k8s.io/v1",
@@ -88,7 +93,7 @@ async def test_an_event_may_regard_a_service_account() -> None:
     """Then `kubectl describe` of it and `kubectl get events` show what it is about."""
     account = ObservedAccount(namespace="team-a", name="builder", uid="uid-3", resource_version=7)
     async with sending(Desk()) as desk:
-        desk.events.post_on(account, "ServiceAccountAttached", "attached")
+        desk.events.post_on(account, EventReason.SERVICE_ACCOUNT_ATTACHED, "attached")
         (request,) = await desk.sent()
     assert request.path == "/apis/events.k8s.io/v1/namespaces/team-a/events"
     assert (request.body["reason"], request.body["type"]) == ("ServiceAccountAttached", "Normal")
@@ -104,7 +109,7 @@ async def test_an_event_may_regard_a_service_account() -> None:
 async def test_without_a_secret_there_is_no_uid() -> None:
     """An Event may regard a Secret that is yet to come; good news is Normal."""
     async with sending(Desk()) as desk:
-        desk.events.post("team-a", "PullSecretCreated", "created", warning=False, secret=None)
+        desk.events.post("team-a", EventReason.PULL_SECRET_CREATED, "created", secret=None)
         (request,) = await desk.sent()
     assert "uid" not in request.body["regarding"]
     assert request.body["type"] == "Normal"
@@ -150,19 +155,55 @@ async def test_after_five_minutes_a_repetition_becomes_a_series() -> None:
     assert patch.body == {"series": {"count": 11, "lastObservedTime": "2026-03-01T12:10:00.000000Z"}}
 
 
-async def test_after_fifty_minutes_a_repetition_is_a_new_event() -> None:
-    """API servers drop an Event after an hour, and what is gone cannot be patched."""
-    async with sending(Desk()) as desk:
+async def test_a_repetition_of_what_the_api_server_has_dropped_is_made_anew() -> None:
+    """It keeps Events for an hour or so; what is gone cannot be patched, and begins again with one."""
+    async with sending(Desk(ok(status=201), ok(status=404), ok(status=201), ok())) as desk:
         desk.post()
-        (first,) = await desk.sent()
-        await asyncio.sleep(50 * MINUTE - 1)
+        await desk.sent()
+        await asyncio.sleep(5 * MINUTE)
         desk.post()
-        assert [request.verb for request in await desk.sent()] == ["patch"]
-        await asyncio.sleep(1)
+        assert [request.verb for request in await desk.sent()] == ["patch", "create"]
+        await asyncio.sleep(5 * MINUTE)
         desk.post()
-        (second,) = await desk.sent()
-    assert second.verb == "create"
-    assert second.body["metadata"]["name"] != first.body["metadata"]["name"]
+        (patch,) = await desk.sent()
+        assert patch.body["series"]["count"] == 2
+
+
+async def test_the_name_of_an_event_comes_of_what_it_says() -> None:
+    """So it is the same after a restart and on another replica, and no other Event's."""
+    names = set()
+    for note, instance in (("allow it", 1), ("allow it", 2), ("allow that", 3)):
+        async with sending(Desk()) as desk:
+            desk.post(note, detail=f" {instance}")
+            names.add((await desk.sent())[0].body["metadata"]["name"])
+    assert len(names) == 2
+    assert all(re.fullmatch(r"ecr-pull-secret\.[0-9a-f]{16}", name) for name in names)
+
+
+async def test_a_long_name_of_the_secret_leaves_room_for_the_events() -> None:
+    """A Secret's name may take all of the 253 characters that an Event's has."""
+    async with sending(Desk(secret_name="a" * 199 + "." + "b" * 53)) as desk:
+        desk.post()
+        name = (await desk.sent())[0].body["metadata"]["name"]
+    assert re.fullmatch(r"a{199}\.[0-9a-f]{16}", name)
+
+
+@pytest.mark.parametrize(
+    ("patched", "counts"),
+    [(ok({"series": {"count": 7}}), [None, 8, 9]), (ok(status=422), [None, 2, 3])],
+    ids=["a series", "posted once"],
+)
+async def test_an_event_that_stands_from_before_a_restart_goes_on(patched: Answer, counts: list[int | None]) -> None:
+    """A condition that lasts is one Event however often the process begins; its count goes on from what it was."""
+    async with sending(Desk(ok(status=201), ok(status=409), patched, ok())) as desk:
+        desk.post("something else")
+        desk.post()
+        sent = (await desk.sent())[2:]
+        await asyncio.sleep(5 * MINUTE)
+        desk.post()
+        sent += await desk.sent()
+    assert [request.verb for request in sent] == ["patch"] * 3
+    assert [request.body["series"].get("count") for request in sent] == counts
 
 
 @pytest.mark.parametrize(
@@ -201,12 +242,12 @@ async def test_posting_never_waits_and_the_queue_is_bounded() -> None:
 async def test_what_is_remembered_of_events_is_bounded() -> None:
     """Notes that are never the same do not fill the memory; the oldest is forgotten first."""
     async with sending(Desk()) as desk:
-        for number in range(5001):
+        for number in range(20_001):
             desk.post(f"note {number}")
             await settle()
         await desk.sent()
         desk.post("note 0")
-        desk.post("note 5000")
+        desk.post("note 20000")
         assert [request.body["note"] for request in await desk.sent()] == ["note 0"]
 
 

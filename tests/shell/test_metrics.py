@@ -8,33 +8,12 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from controller.core.plan import Cause
+from controller.core.metric_families import FAMILIES, OPERATIONS, Result
+from controller.core.reasons import TOKEN_REASONS
 from controller.core.schedule import Lane
-from controller.core.verification import Verdict
-from controller.doors.metrics import OPERATIONS, RESULTS, STATES, VERDICTS, Metrics
-from controller.report import State
+from controller.core.state import State
+from controller.doors.metrics import REVISION, Metrics
 from tests.core.examples import EU, HOUR, NOW, PUBLIC, scope
-
-OURS = {
-    "pullkeeper_leader": ("gauge", set()),
-    "pullkeeper_settings_valid": ("gauge", set()),
-    "pullkeeper_build_info": ("gauge", {"version", "python_version"}),
-    "pullkeeper_token_requests": ("counter", {"identity", "region", "result"}),
-    "pullkeeper_token_request_errors": ("counter", {"identity", "region", "reason"}),
-    "pullkeeper_token_request_duration_seconds": ("histogram", {"region"}),
-    "pullkeeper_token_expiry_timestamp_seconds": ("gauge", {"identity", "region"}),
-    "pullkeeper_token_last_success_timestamp_seconds": ("gauge", {"identity", "region"}),
-    "pullkeeper_registry_probes": ("counter", {"result"}),
-    "pullkeeper_secret_writes": ("counter", {"operation", "result"}),
-    "pullkeeper_secret_expiry_timestamp_seconds": ("gauge", {"target_namespace"}),
-    "pullkeeper_namespaces": ("gauge", {"state"}),
-    "pullkeeper_time_to_secret_seconds": ("histogram", set()),
-    "pullkeeper_reconcile": ("counter", {"result"}),
-    "pullkeeper_reconcile_duration_seconds": ("histogram", set()),
-    "pullkeeper_queue_depth": ("gauge", {"lane"}),
-    "pullkeeper_kube_api_requests": ("counter", {"verb", "resource", "code"}),
-    "pullkeeper_heartbeat_timestamp_seconds": ("gauge", set()),
-}
 
 
 @pytest.fixture
@@ -62,13 +41,12 @@ def used(metrics: Metrics) -> Metrics:
     metrics.token_request(scope(EU), 0.2, "Throttled")
     metrics.token(scope(EU), NOW, NOW + HOUR)
     metrics.kube_request("list", "secrets", 200, 0.1)
-    metrics.registry_probe("accepted")
+    metrics.aws_request("ecr", "GetAuthorizationToken", 200)
     metrics.secret_write("create", "success")
     metrics.stands("team-a", "ready", NOW)
     metrics.first_secret(timedelta(seconds=1))
     metrics.reconciled("success", 0.1)
     metrics.heartbeat(NOW)
-    metrics.leader(leads=True)
     return metrics
 
 
@@ -76,7 +54,7 @@ def test_the_names_types_and_labels_are_a_promise(metrics: Metrics) -> None:
     """Dashboards and alerts are built on just these."""
     found = {name: family for name, family in families(used(metrics)).items() if name.startswith("pullkeeper_")}
     kinds = {name: (family.type, _labels(family)) for name, family in found.items()}
-    assert kinds == OURS
+    assert kinds == {each.name.removesuffix("_total"): (each.type, {*each.labels}) for each in FAMILIES}
 
 
 def _labels(family: Metric) -> set[str]:
@@ -106,20 +84,11 @@ def test_times_and_durations_are_in_seconds(metrics: Metrics) -> None:
     assert sample(metrics, "pullkeeper_token_request_duration_seconds_sum", region="eu-west-1") == 0.2
 
 
-def test_closed_label_sets_are_those_of_the_controller() -> None:
-    """A new state or cause has to become a label here as well."""
-    assert set(STATES) == set(State)
-    assert set(OPERATIONS) == {*Cause, "delete"}
-    assert set(VERDICTS) == set(Verdict)
-
-
 def test_closed_label_sets_are_there_from_the_start(metrics: Metrics) -> None:
     """A first failure shows as an increase from 0, not as a series out of nowhere."""
-    for state in STATES:
+    for state in State:
         assert sample(metrics, "pullkeeper_namespaces", state=state) == 0
-    for verdict in VERDICTS:
-        assert sample(metrics, "pullkeeper_registry_probes_total", result=verdict) == 0
-    for result in RESULTS:
+    for result in Result:
         assert sample(metrics, "pullkeeper_reconcile_total", result=result) == 0
         for operation in OPERATIONS:
             assert sample(metrics, "pullkeeper_secret_writes_total", operation=operation, result=result) == 0
@@ -131,9 +100,47 @@ def test_a_request_for_a_token_is_counted_by_its_result(metrics: Metrics, reason
     metrics.token_request(scope(PUBLIC), 0.1, reason)
     labels = {"identity": "controller", "region": "us-east-1/public"}
     assert sample(metrics, "pullkeeper_token_requests_total", **labels, result=result) == 1
-    assert sample(metrics, "pullkeeper_token_request_errors_total", **labels, reason="AccessDenied") == (
-        1 if reason else None
-    )
+    assert sample(metrics, "pullkeeper_token_request_errors_total", **labels, reason="AccessDenied") == bool(reason)
+
+
+def test_what_can_fail_of_a_request_for_a_token_starts_at_0_with_the_first_one(metrics: Metrics) -> None:
+    """Once an identity has had a token in a region, its first failure there is an increase."""
+    metrics.token_request(scope(EU), 0.1, None)
+    labels = {"identity": "controller", "region": "eu-west-1"}
+    assert sample(metrics, "pullkeeper_token_requests_total", **labels, result="error") == 0
+    for reason in TOKEN_REASONS:
+        assert sample(metrics, "pullkeeper_token_request_errors_total", **labels, reason=reason) == 0
+
+
+def test_an_identity_that_nobody_uses_any_more_is_forgotten() -> None:
+    """A token is asked for twice a day while it is used, so one that nobody asks for in a day would only look stale."""
+    hours = 0.0
+    metrics = Metrics(timer=lambda: hours * 3600)
+    for host in (EU, PUBLIC):
+        metrics.token_request(scope(host), 0.1, None)
+        metrics.token(scope(host), NOW, NOW + HOUR)
+    hours = 24
+    assert _regions(metrics) == {"eu-west-1", "us-east-1/public"}
+    metrics.token_request(scope(EU), 0.1, None)
+    hours = 24.1
+    assert _regions(metrics) == {"eu-west-1"}
+
+
+def _regions(metrics: Metrics) -> set[str]:
+    by_identity = [each for each in families(metrics).values() if "identity" in _labels(each)]
+    assert len(by_identity) == 4
+    regions = [{each.labels["region"] for each in family.samples} for family in by_identity]
+    assert all(found == regions[0] for found in regions)
+    return regions[0]
+
+
+def test_every_try_of_a_request_to_aws_is_counted(metrics: Metrics) -> None:
+    """By service, operation and status; no answer is 0."""
+    for code in (400, 0, 0):
+        metrics.aws_request("sts", "AssumeRole", code)
+    labels = {"service": "sts", "operation": "AssumeRole"}
+    assert sample(metrics, "pullkeeper_aws_requests_total", **labels, code="400") == 1
+    assert sample(metrics, "pullkeeper_aws_requests_total", **labels, code="0") == 2
 
 
 def test_each_namespace_counts_once(metrics: Metrics) -> None:
@@ -141,7 +148,7 @@ def test_each_namespace_counts_once(metrics: Metrics) -> None:
     for state in ("pending", "ready", "ready", "failing"):
         metrics.stands("team-a", state, None)
     metrics.stands("team-b", "ready", None)
-    assert {state: sample(metrics, "pullkeeper_namespaces", state=state) for state in STATES} == {
+    assert {state: sample(metrics, "pullkeeper_namespaces", state=state) for state in State} == {
         "ready": 1,
         "pending": 0,
         "failing": 1,
@@ -150,7 +157,7 @@ def test_each_namespace_counts_once(metrics: Metrics) -> None:
     }
     for name in ("team-a", "team-b", "team-c"):
         metrics.stands(name, None, None)
-    assert {sample(metrics, "pullkeeper_namespaces", state=state) for state in STATES} == {0}
+    assert {sample(metrics, "pullkeeper_namespaces", state=state) for state in State} == {0}
 
 
 @pytest.mark.parametrize("state", [None, "pending"])
@@ -167,11 +174,45 @@ def test_the_series_of_a_secret_goes_with_it(metrics: Metrics, state: str | None
 
 
 def test_series_of_single_namespaces_can_be_left_out() -> None:
-    """Where there are very many, the counts by state remain."""
-    metrics = Metrics(per_namespace=False)
+    """Where there are very many, the counts by state remain, and when the Secret that dies first does so."""
+    name, metrics = "pullkeeper_secret_expiry_timestamp_seconds", Metrics(per_namespace=False)
+    metrics.stands("team-a", "ready", NOW + HOUR)
+    metrics.stands("team-b", "ready", NOW)
+    assert [each.labels for each in families(metrics)[name].samples] == [{"target_namespace": ""}]
+    assert sample(metrics, name, target_namespace="") == NOW.timestamp()
+    assert sample(metrics, "pullkeeper_namespaces", state="ready") == 2
+    metrics.stands("team-b", None, None)
+    assert sample(metrics, name, target_namespace="") == (NOW + HOUR).timestamp()
+    metrics.forget_namespaces()
+    assert families(metrics)[name].samples == []
+
+
+def test_a_replica_that_leads_no_more_tells_of_no_namespace(metrics: Metrics) -> None:
+    """Another one does now, and two that tell of the same namespace would contradict each other."""
     metrics.stands("team-a", "ready", NOW)
-    assert sample(metrics, "pullkeeper_secret_expiry_timestamp_seconds", target_namespace="team-a") is None
-    assert sample(metrics, "pullkeeper_namespaces", state="ready") == 1
+    metrics.stands("team-b", "pending", None)
+    metrics.forget_namespaces()
+    assert families(metrics)["pullkeeper_secret_expiry_timestamp_seconds"].samples == []
+    assert {sample(metrics, "pullkeeper_namespaces", state=state) for state in State} == {0}
+
+
+def test_who_leads(metrics: Metrics) -> None:
+    """Nobody does before it has begun to act; where there are several, the one that holds the Lease."""
+    assert sample(metrics, "pullkeeper_leader") == 0
+    for leads in (True, False):
+        metrics.leader(leads)
+        assert sample(metrics, "pullkeeper_leader") == leads
+
+
+@pytest.mark.parametrize(("told", "revision"), [("4f2c1e0", "4f2c1e0"), ("", "unknown"), (None, "unknown")])
+def test_the_revision_is_what_the_image_was_built_from(
+    monkeypatch: pytest.MonkeyPatch, told: str | None, revision: str
+) -> None:
+    """The image's build tells it; run from a checkout, it is not known."""
+    monkeypatch.delenv(REVISION, raising=False)
+    if told is not None:
+        monkeypatch.setenv(REVISION, told)
+    assert f'revision="{revision}"' in Metrics().render().decode()
 
 
 def test_the_depth_is_asked_at_each_scrape(metrics: Metrics) -> None:
@@ -197,13 +238,3 @@ def test_without_an_installed_package_the_version_is_unknown(monkeypatch: pytest
 
     monkeypatch.setattr("controller.doors.metrics.version", absent)
     assert b'version="unknown"' in Metrics().render()
-
-
-def test_a_replica_that_leads_no_more_tells_of_no_namespace(metrics: Metrics) -> None:
-    """Its figures would grow old; the one that leads now has them."""
-    metrics.stands("team-a", "ready", NOW)
-    metrics.stands("team-b", "pending", None)
-    metrics.forget_namespaces()
-    assert sample(metrics, "pullkeeper_namespaces", state="ready") == 0
-    assert sample(metrics, "pullkeeper_namespaces", state="pending") == 0
-    assert sample(metrics, "pullkeeper_secret_expiry_timestamp_seconds", target_namespace="team-a") is None

@@ -38,7 +38,7 @@ class Cell:
             secrets=_Secrets(self),
             cluster=_Cluster(self),
             tokens=_Shelf(self),
-            report=Report(Ledger(), Ledger()),
+            report=Report(Ledger(), Ledger(), clock=lambda: LATER),
             policy=Policy,
             rotation=Rotation(),
             clock=lambda: LATER,

@@ -6,11 +6,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from controller.core.event_reasons import EventReason
 from controller.core.observed_secret import ObservedSecret
 from controller.core.plan import Cause
-from controller.core.reasons import Failure, Reason
-from controller.report import Report, State
+from controller.core.reasons import Failure, FailureError, Reason
+from controller.core.state import State
+from controller.report import Report
 from tests.core.examples import EU, FOREIGN, NOW, managed, published
+from tests.shell.virtual_time import now
 
 SECRET = managed(published(EU))
 EXPIRES = published(EU).expires_at
@@ -23,7 +26,7 @@ CONFLICT = Failure(reason=Reason.SECRET_CONFLICT, message="move it")
 class Ledger:
     """Writes down what is posted and counted."""
 
-    posted: list[tuple[str, str, str, bool]] = field(default_factory=list)
+    posted: list[tuple[str, str, str]] = field(default_factory=list)
     writes: list[tuple[str, str]] = field(default_factory=list)
     states: list[tuple[str, str | None, datetime | None]] = field(default_factory=list)
     waits: list[timedelta] = field(default_factory=list)
@@ -31,20 +34,22 @@ class Ledger:
     def post(
         self,
         namespace: str,
-        reason: str,
+        reason: EventReason,
         note: str,
         *,
-        warning: bool,
         secret: ObservedSecret | None,  # noqa: ARG002 -- the protocol's
         detail: str = "",
     ) -> None:
-        self.posted.append((namespace, reason, note + detail, warning))
+        self.posted.append((namespace, reason.value, note + detail))
 
     def secret_write(self, operation: str, result: str) -> None:
         self.writes.append((operation, result))
 
     def stands(self, namespace: str, state: str | None, expires_at: datetime | None) -> None:
         self.states.append((namespace, state, expires_at))
+
+    def forget_namespaces(self) -> None:
+        self.states.clear()
 
     def first_secret(self, wait: timedelta) -> None:
         self.waits.append(wait)
@@ -58,69 +63,34 @@ def ledger() -> Ledger:
 @pytest.fixture
 def report(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> Report:
     caplog.set_level(logging.DEBUG, "controller")
-    return Report(ledger, ledger)
+    return Report(ledger, ledger, clock=now)
 
 
 @pytest.mark.parametrize(
-    ("secret", "failures", "state"),
-    [
-        (SECRET, (), State.READY),
-        (None, (), State.PENDING),
-        (None, (DENIED,), State.PENDING),
-        (SECRET, (DENIED,), State.FAILING),
-        (SECRET, (INVALID,), State.MISCONFIGURED),
-        (None, (INVALID,), State.MISCONFIGURED),
-        (SECRET, (DENIED, INVALID), State.MISCONFIGURED),
-        (FOREIGN, (CONFLICT,), State.CONFLICT),
-        (SECRET, (CONFLICT, DENIED), State.CONFLICT),
-        (FOREIGN, (), State.PENDING),
-        (managed(None, intact=False), (), State.READY),
-    ],
+    ("secret", "state", "expires_at"),
+    [(SECRET, State.READY, EXPIRES), (FOREIGN, State.PENDING, None), (managed(None), State.READY, None)],
 )
-def test_how_a_namespace_stands(
-    ledger: Ledger, report: Report, secret: ObservedSecret | None, failures: tuple[Failure, ...], state: State
+async def test_how_a_namespace_stands_is_measured(
+    ledger: Ledger, report: Report, secret: ObservedSecret, state: State, expires_at: datetime | None
 ) -> None:
-    """The worst that somebody can mend counts; a stranger's Secret is none, and only ours tells an expiry."""
-    report.stands("a", secret, failures)
-    readable = secret is not None and secret.published is not None
-    assert ledger.states == [("a", state, EXPIRES if readable else None)]
+    """Only a Secret of ours tells an expiry, and only one that can be read."""
+    report.stands("a", secret, ())
+    assert ledger.states == [("a", state, expires_at)]
 
 
-@pytest.mark.parametrize(
-    ("reason", "event"),
-    [
-        (Reason.ACCESS_DENIED, "AccessDenied"),
-        (Reason.THROTTLED, "TokenFetchFailed"),
-        (Reason.CREDENTIALS_MISSING, "TokenFetchFailed"),
-        (Reason.CREDENTIALS_INVALID, "TokenFetchFailed"),
-        (Reason.NODE_ROLE_REFUSED, "TokenFetchFailed"),
-        (Reason.REGION_INVALID, "TokenFetchFailed"),
-        (Reason.NETWORK_UNREACHABLE, "TokenFetchFailed"),
-        (Reason.SERVICE_ERROR, "TokenFetchFailed"),
-        (Reason.MALFORMED_ANSWER, "TokenFetchFailed"),
-        (Reason.TOKEN_EXPIRED, "TokenFetchFailed"),
-        (Reason.REGISTRY_REJECTED, "RegistryRejected"),
-        (Reason.INVALID_ANNOTATION, "InvalidAnnotation"),
-        (Reason.SECRET_CONFLICT, "SecretConflict"),
-        (Reason.KUBERNETES_DENIED, None),
-        (Reason.KUBERNETES_UNAVAILABLE, None),
-    ],
-)
-def test_what_its_owner_can_mend_becomes_an_event(
-    ledger: Ledger, report: Report, reason: Reason, event: str | None
-) -> None:
-    """Trouble with the API server is not the namespace's, and could not be posted there anyway."""
-    report.stands("a", SECRET, (Failure(reason=reason, message="words"),))
-    assert ledger.posted == ([("a", event, "words", True)] if event else [])
+async def test_trouble_with_the_api_server_is_no_event(ledger: Ledger, report: Report) -> None:
+    """It is not the namespace's, and could not be posted there anyway."""
+    report.stands("a", SECRET, (Failure(reason=Reason.KUBERNETES_DENIED, message="words"),))
+    assert ledger.posted == []
 
 
-def test_an_event_shows_the_detail(ledger: Ledger, report: Report) -> None:
+async def test_an_event_shows_the_detail(ledger: Ledger, report: Report) -> None:
     """AWS's own words stand behind the advice."""
     report.stands("a", SECRET, (Failure(reason=Reason.ACCESS_DENIED, message="allow it", detail="No."),))
-    assert ledger.posted == [("a", "AccessDenied", "allow it [No.]", True)]
+    assert ledger.posted == [("a", "AccessDenied", "allow it [No.]")]
 
 
-def test_the_same_trouble_is_logged_once(report: Report, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_same_trouble_is_logged_once(report: Report, caplog: pytest.LogCaptureFixture) -> None:
     """A hundred tries of the same are one line; other trouble beside it is another, and words that vary are none."""
     for number in range(100):
         report.stands("a", SECRET, (Failure(reason=DENIED.reason, message=DENIED.message, detail=f"{number}"),))
@@ -128,14 +98,14 @@ def test_the_same_trouble_is_logged_once(report: Report, caplog: pytest.LogCaptu
     assert caplog.messages == ["namespace/a: allow it [0] (AccessDenied)", "namespace/a: move it (SecretConflict)"]
 
 
-def test_the_same_trouble_elsewhere_is_logged_there(report: Report, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_same_trouble_elsewhere_is_logged_there(report: Report, caplog: pytest.LogCaptureFixture) -> None:
     """What was said of one namespace is not said of another."""
     for name in ("a", "b"):
         report.stands(name, SECRET, (DENIED,))
     assert [message.partition(":")[0] for message in caplog.messages] == ["namespace/a", "namespace/b"]
 
 
-def test_a_recovery_is_logged_once_and_new_trouble_anew(report: Report, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_recovery_is_logged_once_and_new_trouble_anew(report: Report, caplog: pytest.LogCaptureFixture) -> None:
     """The end of trouble is worth a line; what is well all the time is worth none."""
     for failures in ((), (DENIED,), (), (), (DENIED,)):
         report.stands("a", SECRET, failures)
@@ -146,7 +116,7 @@ def test_a_recovery_is_logged_once_and_new_trouble_anew(report: Report, caplog: 
     ]
 
 
-def test_a_namespace_that_is_forgotten_begins_anew(
+async def test_a_namespace_that_is_forgotten_begins_anew(
     ledger: Ledger, report: Report, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its metrics go, and if it comes back with the same trouble, that is told again."""
@@ -166,52 +136,127 @@ def test_a_namespace_that_is_forgotten_begins_anew(
         (Cause.REFRESHED, "PullSecretUpdated", "refreshed on request"),
     ],
 )
-def test_a_write_is_told_with_its_cause(
+async def test_a_write_is_told_with_its_cause(
     ledger: Ledger, report: Report, caplog: pytest.LogCaptureFixture, *, cause: Cause, reason: str, what: str
 ) -> None:
     """Log and Event say what was done, for which registries, and how long the token is good."""
     report.wrote("a", cause, SECRET, None)
     note = f"pull Secret {what} for {EU}; the token is good until 2026-03-02 00:00:00Z"
-    assert ledger.posted == [("a", reason, note, False)]
+    assert ledger.posted == [("a", reason, note)]
     assert caplog.messages == [f"namespace/a: {note}"]
 
 
-def test_a_write_whose_result_cannot_be_read_is_still_told(ledger: Ledger, report: Report) -> None:
+async def test_a_write_whose_result_cannot_be_read_is_still_told(ledger: Ledger, report: Report) -> None:
     """Even if somebody has changed the annotations in the same moment."""
     report.wrote("a", Cause.CHANGED, managed(None, intact=False), None)
-    assert ledger.posted == [("a", "PullSecretUpdated", "pull Secret changed", False)]
+    assert ledger.posted == [("a", "PullSecretUpdated", "pull Secret changed")]
 
 
-def test_a_rotation_is_no_event(ledger: Ledger, report: Report, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_rotation_is_no_event(ledger: Ledger, report: Report, caplog: pytest.LogCaptureFixture) -> None:
     """What is expected fills neither the Events nor the log at its usual level."""
     report.wrote("a", Cause.ROTATED, SECRET, None)
     assert ledger.posted == []
     assert [record.levelno for record in caplog.records] == [logging.DEBUG]
 
 
-def test_the_wait_for_a_first_secret_is_measured(ledger: Ledger, report: Report) -> None:
+async def test_the_wait_for_a_first_secret_is_measured(ledger: Ledger, report: Report) -> None:
     """How long a namespace waited is observed when it is known."""
     report.wrote("a", Cause.CREATED, SECRET, timedelta(seconds=3))
     report.wrote("b", Cause.CREATED, SECRET, None)
     assert ledger.waits == [timedelta(seconds=3)]
 
 
-def test_a_removal_is_told(ledger: Ledger, report: Report) -> None:
-    """Whoever opted out sees that the Secret is gone on purpose."""
-    report.removed("a", SECRET)
-    assert ledger.posted == [("a", "PullSecretDeleted", "pull Secret deleted: the namespace is opted out", False)]
+async def test_a_removal_is_told(ledger: Ledger, report: Report) -> None:
+    """Whoever opted out sees that the Secret is gone on purpose, once it is."""
+    with report.removing("a", SECRET):
+        assert ledger.posted == []
+    assert ledger.posted == [("a", "PullSecretDeleted", "pull Secret deleted: the namespace is opted out")]
+    assert ledger.writes == [("delete", "success")]
 
 
-def test_a_write_is_counted_by_how_it_ends(ledger: Ledger, report: Report) -> None:
+async def test_a_removal_that_fails_is_told_as_any_trouble(
+    ledger: Ledger, report: Report, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The Secret is still there, and so is the namespace's state; the exception goes on."""
+    denied = Failure(reason=Reason.KUBERNETES_DENIED, message="grant it")
+    with pytest.raises(FailureError), report.removing("a", SECRET):
+        raise FailureError(denied)
+    assert ledger.posted == []
+    assert ledger.writes == [("delete", "error")]
+    assert ledger.states == [("a", State.FAILING, EXPIRES)]
+    assert caplog.messages == ["namespace/a: grant it (KubernetesDenied)"]
+
+
+async def test_a_write_is_counted_by_how_it_ends(ledger: Ledger, report: Report) -> None:
     """A failed write is an error, and its exception goes on."""
-    with report.writing("create"):
+    with report.writing("create", "a"):
         assert ledger.writes == []
-    with pytest.raises(RuntimeError), report.writing("rotate"):
+    with pytest.raises(RuntimeError), report.writing("rotate", "a"):
         raise RuntimeError
     assert ledger.writes == [("create", "success"), ("rotate", "error")]
 
 
-def test_the_times_in_a_note_are_in_utc(ledger: Ledger, report: Report) -> None:
+async def test_trouble_that_ends_is_said_to_have_ended(ledger: Ledger, report: Report) -> None:
+    """By an Event that names what was posted before, once."""
+    for failures in ((DENIED,), (), ()):
+        report.stands("a", SECRET, failures)
+    assert ledger.posted[1:] == [("a", "Recovered", "AccessDenied: this is over")]
+
+
+async def test_the_end_of_one_trouble_is_told_while_another_lasts(ledger: Ledger, report: Report) -> None:
+    """Each has somebody who waits for it."""
+    report.stands("a", SECRET, (DENIED, INVALID))
+    report.stands("a", SECRET, (DENIED,))
+    assert ("a", "Recovered", "InvalidAnnotation: this is over") in ledger.posted
+    assert [reason for _, reason, _ in ledger.posted].count("Recovered") == 1
+
+
+async def test_an_answer_of_another_kind_is_no_recovery(ledger: Ledger, report: Report) -> None:
+    """While there is no token, there is none, whatever AWS says; the end names all that was said last."""
+    throttled = Failure(reason=Reason.THROTTLED, message="wait")
+    for failures in ((DENIED,), (throttled,), (DENIED, throttled), ()):
+        report.stands("a", SECRET, failures)
+    ends = [note for _, reason, note in ledger.posted if reason == "Recovered"]
+    assert ends == ["AccessDenied and TokenFetchFailed: this is over"]
+
+
+async def test_what_was_never_an_event_ends_without_one(
+    ledger: Ledger, report: Report, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Trouble with the API server is in the log alone."""
+    away = Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message="it does not answer")
+    for failures in ((away,), ()):
+        report.stands("a", SECRET, failures)
+    assert ledger.posted == []
+    assert len(caplog.messages) == 2
+
+
+async def test_a_log_line_of_trouble_has_fields(report: Report, caplog: pytest.LogCaptureFixture) -> None:
+    """Whose it is, why, which token, and when it is tried again; the words say the last as well."""
+    failure = Failure(reason=Reason.THROTTLED, message="wait", identity="controller", region="eu-west-1")
+    report.stands("a", SECRET, (failure,), NOW)
+    (record,) = caplog.records
+    assert record.getMessage() == "namespace/a: wait (Throttled); next try at 12:00:00Z"
+    found = {key: getattr(record, key) for key in ("namespace", "reason", "identity", "region", "next_try")}
+    assert found == {
+        "namespace": "a",
+        "reason": "Throttled",
+        "identity": "controller",
+        "region": "eu-west-1",
+        "next_try": "2026-03-01T12:00:00Z",
+    }
+
+
+async def test_whoever_leads_no_more_begins_anew(ledger: Ledger, report: Report) -> None:
+    """What another replica tells from now on is not told here, and when we lead again, it is."""
+    report.stands("a", SECRET, (DENIED,))
+    report.forget_namespaces()
+    assert ledger.states == []
+    report.stands("a", SECRET, ())
+    assert [reason for _, reason, _ in ledger.posted] == ["AccessDenied"]
+
+
+async def test_the_times_in_a_note_are_in_utc(ledger: Ledger, report: Report) -> None:
     """The example's token dies at midnight, twelve hours after it was issued."""
     assert NOW + timedelta(hours=12) == EXPIRES
     report.wrote("a", Cause.CREATED, SECRET, None)

@@ -64,6 +64,10 @@ class Figures:
         else:
             self.states[namespace] = str(state)
 
+    def forget_namespaces(self) -> None:
+        """Forget how all of them stand."""
+        self.states.clear()
+
     def first_secret(self, wait: timedelta) -> None:
         """Note how long a first Secret took."""
 
@@ -95,7 +99,7 @@ class Process:
             chance=chance,
         )
         self.tokens = wiring.tokens(aws, rotation=wiring.rotation, clock=clock, chance=chance)
-        self.report = wiring.report(self._events, self.figures)
+        self.report = wiring.report(self._events, self.figures, clock=clock)
         self.reconciler = wiring.reconciler(
             namespaces=self.inventory,
             secrets=self.secrets,
@@ -119,6 +123,7 @@ class Process:
         """Run until killed; `watch` starts to hand on the Namespaces."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._events.run())
+            group.create_task(self.report.run())
             group.create_task(self._secret_watch.run())
             await self.secrets.synced.wait()
             group.create_task(self.worker.run())

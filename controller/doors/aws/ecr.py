@@ -36,6 +36,9 @@ class Meters(Protocol):
     def token(self, scope: TokenScope, now: datetime, expires_at: datetime) -> None:
         """A token was had."""
 
+    def aws_request(self, service: str, operation: str, code: int) -> None:
+        """A request to AWS was tried, with this status code (0: no answer)."""
+
 
 AskWebIdentity = Callable[[Identity], Awaitable[tuple[str, str]]]
 """Gives the role's ARN and a new token of a ServiceAccount; raises FailureError with what is missing."""
@@ -54,7 +57,9 @@ class Ecr:
         web_identity: AskWebIdentity,
     ) -> None:
         home_region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
-        self._sessions = Sessions(home_region=home_region, allow_node_role=allow_node_role, clock=clock)
+        self._sessions = Sessions(
+            home_region=home_region, allow_node_role=allow_node_role, clock=clock, observe=meters.aws_request
+        )
         self._principal = environment.get("AWS_ROLE_ARN", "the controller's own identity")
         # An endpoint that the environment names is used as it is; botocore refuses to make variants of one.
         self._variants = "AWS_ENDPOINT_URL_ECR" not in environment and "AWS_ENDPOINT_URL" not in environment
@@ -101,6 +106,8 @@ class Ecr:
             started, reason = loop.time(), None
             try:
                 token = await self._fetch(scope, await self._web(scope.identity))
+                if token.expires_at <= self._clock():
+                    reason = Reason.TOKEN_EXPIRED.value
             except FailureError as error:
                 reason = error.failure.reason.value
                 raise
@@ -108,7 +115,8 @@ class Ecr:
                 self._meters.token_request(scope, loop.time() - started, reason)
         self._answered.add(scope.region)
         self._introduce_caller(scope)
-        self._meters.token(scope, token.issued_at, token.expires_at)
+        if reason is None:
+            self._meters.token(scope, token.issued_at, token.expires_at)
         until = f"{token.expires_at:%FT%TZ}"
         logger.info("new token for %s in %s, good until %s", scope.identity, scope.label, until)
         return token

@@ -27,6 +27,9 @@ _MOST_CLIENTS = 64
 _SPARE = timedelta(minutes=5)
 """Credentials are taken for spent so long before their end."""
 
+Observe = Callable[[str, str, int], None]
+"""Counts a try of a request: service, operation, status code (0: no answer); called from threads."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WebIdentity:
@@ -54,10 +57,18 @@ class _Turn:
 class Sessions:
     """All credentials of the process. It is used from threads: botocore's sessions are not safe there, clients are."""
 
-    def __init__(self, *, home_region: str | None, allow_node_role: bool, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        home_region: str | None,
+        allow_node_role: bool,
+        clock: Callable[[], datetime],
+        observe: Observe = lambda *_: None,
+    ) -> None:
         self._home_region = home_region
         self._allow_node_role = allow_node_role
         self._clock = clock
+        self._observe = observe
         self._lock = threading.Lock()
         self._session: boto3.Session | None = None
         self._clients: dict[tuple[str, ...], Any] = {}
@@ -141,8 +152,15 @@ class Sessions:
             session = botocore.session.Session()
             # The STS client that botocore nests for web identity takes this one, and no other client's configuration.
             session.set_default_client_config(QUICK)
+            session.register("response-received", self._count)
             self._session = boto3.Session(botocore_session=session, region_name=self._home_region or region)
         return self._session
+
+    def _count(self, **event: Any) -> None:
+        """Count one try, botocore's own repetitions and the calls for its credentials included."""
+        service, operation = event["event_name"].split(".")[1:3]
+        answer = event["response_dict"]
+        self._observe(service, operation, answer["status_code"] if answer else 0)
 
     def _kept(self, session: boto3.Session, key: tuple[str, ...], config: Config) -> Any:  # botocore's client
         """Keep the clients of the regions used last: a region is any text that somebody wrote into a host."""

@@ -217,6 +217,7 @@ def _event_change(resource: Resource, obj: Object, live: Object) -> Iterator[Fie
     for field in ("involvedObject", "reason", "message", "source", "type", "eventTime", "action", "related"):
         if obj.get(field) != live.get(field):
             yield invalid_value(field, quoted(obj.get(field, "")), "field is immutable")
+    yield from _series(obj)
 
 
 CREATE: dict[str, Check] = {

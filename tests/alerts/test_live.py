@@ -1,0 +1,148 @@
+"""A real Prometheus scrapes the real controller process while things go wrong: each alert pending, firing, resolved."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.alerts.prometheus import Prometheus, serve
+from tests.alerts.rules import Changes, definitions, file_of, rules
+from tests.alerts.tools import Tools, promtool
+from tests.contract.conftest import api, server  # noqa: F401 -- fixtures
+from tests.contract.objects import foreign_secret
+from tests.fakes.kube import ApiServer, matching
+from tests.operator.conftest import aws, installation  # noqa: F401 -- fixtures
+from tests.operator.installation import Installation
+from tests.operator.process import ControllerProcess
+
+pytestmark = pytest.mark.timeout(400)
+
+TOKEN = "GetAuthorizationToken"
+LIFE = timedelta(seconds=40)
+SETTINGS = {"refreshWindow": "0s", "refreshFraction": 0.25, "auditInterval": "5s"}
+"""With tokens of 40 s: a rotation every 10 s, so a Secret has never less than 30 s to live while all is well."""
+SHORT: Changes = {
+    "PullkeeperAbsent": {"for": "2s"},
+    "PullkeeperStalled": {"for": "2s", "seconds": 10},
+    "PullkeeperPullSecretExpiring": {"for": "2s", "seconds": 22},
+    "PullkeeperPullSecretExpired": {"for": "2s", "seconds": 12},
+    "PullkeeperTokenRefreshStale": {"for": "2s", "seconds": 20, "window": "20s"},
+    "PullkeeperTokenRequestFailing": {"for": "2s", "window": "10s"},
+    "PullkeeperAwsUnavailable": {"for": "2s", "window": "20s"},
+    "PullkeeperThrottled": {"for": "2s", "window": "10s"},
+    "PullkeeperSecretWriteFailing": {"for": "2s", "window": "10s", "count": 1},
+    "PullkeeperNamespaceMisconfigured": {"for": "2s"},
+    "PullkeeperSettingsInvalid": {"for": "2s"},
+}
+"""The rules are the chart's; only the times are shorter, as the chart's values can make them."""
+DYING = ("PullkeeperTokenRefreshStale", "PullkeeperPullSecretExpiring", "PullkeeperPullSecretExpired")
+SEEN: set[str] = set()
+"""The alerts that the tests below have made fire; the last of them looks that none was left out."""
+
+
+@pytest.fixture
+async def prometheus(tools: Tools, tmp_path: Path) -> AsyncIterator[Prometheus]:
+    async with serve(tools, tmp_path / "prometheus", file_of(rules(SHORT))) as running:
+        yield running
+        SEEN.update(await running.ever("firing"))
+
+
+async def started(installation: Installation, prometheus: Prometheus) -> ControllerProcess:  # noqa: F811 -- the fixture's type
+    """Start the controller, with one namespace that has its Secret, and see for two rotations that no alert fires."""
+    installation.aws.lifetime = LIFE
+    process = await installation.start(SETTINGS)
+    prometheus.point_to(process.port())
+    team = await installation.create_namespace(enabled="true")
+    await installation.event(team, "PullSecretCreated")
+    await prometheus.sees('pullkeeper_secret_writes_total{operation="rotate",result="success"} >= 2')
+    assert await prometheus.ever("firing") <= {"PullkeeperAbsent"}, "before the start there was none"
+    await prometheus.resolves(*definitions())
+    return process
+
+
+async def test_aws_denies_throttles_hangs_and_recovers(installation: Installation, prometheus: Prometheus) -> None:  # noqa: F811 -- a fixture's argument
+    """Each kind of trouble has its alert; where it lasts, those that tell of dying Secrets follow; all resolve."""
+    await started(installation, prometheus)
+    fake, team = installation.aws, installation.namespaces[0]
+    fake.throttle(operation=TOKEN)
+    await prometheus.fires("PullkeeperThrottled")
+    fake.clear_faults()
+    await prometheus.resolves("PullkeeperThrottled", *DYING)
+    fake.hang(operation=TOKEN)
+    await prometheus.fires("PullkeeperAwsUnavailable")
+    fake.clear_faults()
+    await prometheus.resolves("PullkeeperAwsUnavailable", *DYING)
+    fake.deny(operation=TOKEN)
+    await prometheus.fires("PullkeeperTokenRequestFailing")
+    await prometheus.fires(*DYING)
+    fake.clear_faults()
+    await installation.annotate(team, refresh="granted")
+    await prometheus.resolves(*definitions())
+
+
+async def test_owners_make_mistakes(installation: Installation, prometheus: Prometheus) -> None:  # noqa: F811 -- a fixture's argument
+    """Wrong annotations, a stranger's Secret and a wrong settings file are told until each is mended."""
+    process = await started(installation, prometheus)
+    wrong = await installation.create_namespace(enabled="perhaps")
+    taken = await installation.create_namespace()
+    foreign = foreign_secret(installation.secret_name)
+    (await installation.api.post(f"/api/v1/namespaces/{taken}/secrets", foreign)).ok()
+    await installation.annotate(taken, enabled="true")
+    settings = process.config.read_text()
+    process.config.write_text("registries: [nonsense]")
+    await prometheus.fires("PullkeeperNamespaceMisconfigured", "PullkeeperSettingsInvalid")
+    firing = await prometheus.query('ALERTS{alertname="PullkeeperNamespaceMisconfigured",alertstate="firing"}')
+    assert {each["metric"]["state"] for each in firing} == {"misconfigured", "conflict"}
+    process.config.write_text(settings)
+    await installation.annotate(wrong, enabled="true")
+    await installation.api.delete(installation.path(taken))
+    await prometheus.resolves(*definitions())
+
+
+async def test_api_server_takes_no_writes(
+    server: ApiServer,  # noqa: F811 -- a fixture's argument
+    installation: Installation,  # noqa: F811 -- a fixture's argument
+    prometheus: Prometheus,
+) -> None:
+    """An API server that answers and refuses to write Secrets is told before the first of them is dead."""
+    await started(installation, prometheus)
+    with server.faults.fail(500, matching(verb="patch", resource="secrets")):
+        await prometheus.fires("PullkeeperSecretWriteFailing")
+    await prometheus.resolves(*definitions())
+
+
+async def test_controller_cannot_begin_and_is_gone(
+    server: ApiServer,  # noqa: F811 -- a fixture's argument
+    installation: Installation,  # noqa: F811 -- a fixture's argument
+    prometheus: Prometheus,
+) -> None:
+    """One that may not list its Secrets stalls; one that is killed is absent; both are over with the cause."""
+    with server.faults.fail(500, matching(verb="list", resource="secrets")):
+        process = await installation.start(SETTINGS, ready=False)
+        await process.first_answer("/healthz")
+        prometheus.point_to(process.port())
+        await prometheus.fires("PullkeeperStalled")
+    await prometheus.resolves("PullkeeperStalled", "PullkeeperAbsent")
+    process.kill()
+    await prometheus.fires("PullkeeperAbsent")
+    successor = await installation.start(SETTINGS)
+    prometheus.point_to(successor.port())
+    await prometheus.resolves(*definitions())
+
+
+async def test_metrics_pass_promtool(tools: Tools, installation: Installation) -> None:  # noqa: F811 -- a fixture's argument
+    """What a process serves that has been through something passes every lint that Prometheus has for metrics."""
+    process = await installation.start()
+    team = await installation.create_namespace(enabled="true")
+    await installation.event(team, "PullSecretCreated")
+    installation.aws.deny(operation=TOKEN)
+    await installation.annotate(team, refresh="now")
+    await installation.event(team, "AccessDenied")
+    _, text = await process.probe("/metrics")
+    assert promtool(tools, "check", "metrics", given=text) == ""
+
+
+def test_every_alert_was_seen_live() -> None:
+    """The tests above leave none out."""
+    assert set(definitions()) == SEEN
