@@ -5,13 +5,15 @@ import random
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from controller.accounts import Accounts, AccountsSink
 from controller.attachments import Attachments, Look, Secrets
 from controller.commands.reload import PolicyFile
+from controller.core.attachment import ObservedAccount, observe
 from controller.core.settings import Settings
 from controller.doors.api_server import ApiServer
 from controller.doors.events import Events
 from controller.doors.service_account_patch import ServiceAccountPatch
-from controller.doors.service_account_watch import ServiceAccountCache, ServiceAccountWatch
+from controller.doors.watch import Watch, service_accounts
 from controller.inventory import Inventory
 
 
@@ -34,17 +36,24 @@ class Attaching:
     ) -> None:
         self._on = settings.service_account_attachment
         name = settings.secret_name
-        cache = ServiceAccountCache(secret_name=name, wake=wake, listed=inventory.wake_all)
+        accounts = Accounts(wake=wake, listed=inventory.wake_all)
+        sinks = {namespace: AccountsSink(accounts, namespace) for namespace in settings.watch_namespaces or ("",)}
+        self._synced = [sink.synced for sink in sinks.values()]
         self._watches = [
-            ServiceAccountWatch(
-                connection, cache, relist_after=settings.audit_interval, chance=chance, namespace=namespace
+            Watch[ObservedAccount](
+                connection,
+                service_accounts(namespace),
+                read=lambda account: observe(account, name),
+                sink=sink,
+                relist_after=settings.audit_interval,
+                chance=chance,
             )
-            for namespace in settings.watch_namespaces or (None,)
+            for namespace, sink in sinks.items()
         ]
         self._attachments = Attachments(
             namespaces=inventory,
             secrets=secrets,
-            accounts=cache,
+            accounts=accounts,
             door=ServiceAccountPatch(guarded, secret_name=name),
             events=events,
             policy=policy.policy,
@@ -54,14 +63,14 @@ class Attaching:
 
     @property
     def synced(self) -> Sequence[asyncio.Event]:
-        """Give what is to be listed before the controller is ready: in the whole cluster, or nothing of single ones."""
-        return [watch.synced for watch in self._watches] if self._on and len(self._watches) == 1 else []
+        """Give what is to be listed before the controller is ready."""
+        return self._synced if self._on else []
 
     def after(self, look: Look) -> Look:
         """Give a look that goes on with the ServiceAccounts of the namespace."""
         return self._attachments.after(look) if self._on else look
 
     @property
-    def watches(self) -> Sequence[ServiceAccountWatch]:
+    def watches(self) -> Sequence[Watch[ObservedAccount]]:
         """Give what is to run."""
         return self._watches if self._on else ()

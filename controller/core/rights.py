@@ -48,7 +48,9 @@ class Right:
 
 def required(settings: Settings) -> tuple[Right, ...]:
     """List every right that the controller uses under these settings, and no other."""
-    return tuple(sorted({*_watching(settings), *_leading(settings), *_asking_as_accounts(settings)}))
+    return tuple(
+        sorted({*_watching(settings), *_leading(settings), *_attaching(settings), *_asking_as_accounts(settings)})
+    )
 
 
 def forbidden(settings: Settings) -> tuple[Right, ...]:
@@ -85,6 +87,12 @@ def _watching(settings: Settings) -> Iterator[Right]:
             yield Right(verb=verb, resource="secrets", name=settings.secret_name, namespace=namespace)
         for verb in _EVENT_VERBS:
             yield Right(verb=verb, group="events.k8s.io", resource="events", namespace=namespace)
+
+
+def _attaching(settings: Settings) -> Iterator[Right]:
+    for namespace in (settings.watch_namespaces or ("",)) if settings.service_account_attachment else ():
+        for verb in ("list", "watch", "patch"):
+            yield Right(verb=verb, resource="serviceaccounts", namespace=namespace)
 
 
 def _leading(settings: Settings) -> Iterator[Right]:

@@ -1,4 +1,4 @@
-"""Objects of one kind by their metadata alone: listed in chunks, then watched, for as long as the process lives."""
+"""Objects of one kind, by their metadata alone where that will do: listed in chunks, then watched, on and on."""
 
 import asyncio
 import logging
@@ -15,6 +15,7 @@ from controller.core.schedule import retry_delay
 
 logger = logging.getLogger(__name__)
 
+_WHOLE = "application/json"
 _PAGE = 500
 _SILENCE = 90.0
 """Seconds without a line after which a watch is given up: the API server sends a bookmark about every minute."""
@@ -73,6 +74,10 @@ class Source:
     watch_path: str
     query: Mapping[str, str] = field(default_factory=dict)
     single: bool = False
+    whole: bool = False
+    """What is needed is more than metadata, and is read from the whole object."""
+    verbs: str = "get, list and watch"
+    """What to grant."""
 
 
 def secrets_named(name: str, namespace: str = "") -> Source:
@@ -86,7 +91,20 @@ def secrets_named(name: str, namespace: str = "") -> Source:
 def namespace_named(name: str) -> Source:
     """Watch one Namespace with no rights but in it: only these two paths count as within it."""
     path = f"/api/v1/namespaces/{name}"
-    return Source(what=f"Namespace {name}", path=path, watch_path=f"/api/v1/watch/namespaces/{name}", single=True)
+    return Source(
+        what=f"Namespace {name}",
+        path=path,
+        watch_path=f"/api/v1/watch/namespaces/{name}",
+        single=True,
+        verbs="get and watch",
+    )
+
+
+def service_accounts(namespace: str = "") -> Source:
+    """Watch the ServiceAccounts, everywhere or in one namespace: whole, as their `imagePullSecrets` are no metadata."""
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts" if namespace else "/api/v1/serviceaccounts"
+    where = f" in {namespace}" if namespace else ""
+    return Source(what=f"ServiceAccounts{where}", path=path, watch_path=path, whole=True, verbs="list, watch and patch")
 
 
 class Watch(Generic[_T]):
@@ -138,13 +156,14 @@ class Watch(Generic[_T]):
         query = {**self._source.query, "limit": str(_PAGE)}
         found: list[_T] = []
         while True:
-            answer = await self._connection.request("list", self._source.path, query=query, accept=METADATA_LIST)
+            accept = _WHOLE if self._source.whole else METADATA_LIST
+            answer = await self._connection.request("list", self._source.path, query=query, accept=accept)
             if answer.status == GONE and "continue" in query:
                 del query["continue"]
                 found.clear()
                 continue
             body = self._checked(answer)
-            found.extend(self._read(item["metadata"]) for item in body["items"] or ())
+            found.extend(map(self._translate, body["items"] or ()))
             page = body["metadata"]
             if not page.get("continue"):
                 return found, int(page["resourceVersion"])
@@ -170,14 +189,13 @@ class Watch(Generic[_T]):
             "resourceVersion": str(version),
             "timeoutSeconds": str(self._chance.randrange(300, 600)),
         }
-        path = self._source.watch_path
-        async with self._connection.lines(path, query=query, accept=METADATA, silence=_SILENCE) as events:
+        path, accept = self._source.watch_path, _WHOLE if self._source.whole else METADATA
+        async with self._connection.lines(path, query=query, accept=accept, silence=_SILENCE) as events:
             async for event in events:
                 if event["type"] == "ERROR":
                     return self._broken(event["object"].get("code", 0))
-                metadata = event["object"]["metadata"]
-                version = int(metadata["resourceVersion"])
-                self._take(event["type"], metadata)
+                version = int(event["object"]["metadata"]["resourceVersion"])
+                self._take(event["type"], event["object"])
                 self._sink.reached(version)
         return version
 
@@ -186,11 +204,15 @@ class Watch(Generic[_T]):
             return 0
         raise FailureError(self._refusal(status))
 
-    def _take(self, kind: str, metadata: Mapping[str, Any]) -> None:
+    def _take(self, kind: str, shown: Mapping[str, Any]) -> None:
         if kind == "DELETED":
-            self._sink.lose(self._read(metadata))
+            self._sink.lose(self._translate(shown))
         elif kind != "BOOKMARK":
-            self._sink.see(self._read(metadata))
+            self._sink.see(self._translate(shown))
+
+    def _translate(self, shown: Mapping[str, Any]) -> _T:
+        """Translate at once what was shown, so that nobody keeps the whole of it."""
+        return self._read(shown if self._source.whole else shown["metadata"])
 
     def _checked(self, answer: Answer) -> Mapping[str, Any]:
         if answer.ok:
@@ -202,8 +224,7 @@ class Watch(Generic[_T]):
     def _refusal(self, status: int) -> Failure:
         what = self._source.what
         if status == FORBIDDEN:
-            verbs = "get and watch" if self._source.single else "get, list and watch"
-            message = f"the API server refuses to show {what} (403): grant {verbs}"
+            message = f"the API server refuses to show {what} (403): grant {self._source.verbs}"
             return Failure(reason=Reason.KUBERNETES_DENIED, message=message)
         message = f"the API server could not show {what} (status {status})"
         return Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=message)

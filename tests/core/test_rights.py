@@ -1,6 +1,7 @@
 """The rights that the settings call for, and those that nobody should have given."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,18 @@ def test_service_accounts_take_two_rights_and_only_where_they_are_identities() -
     assert more == {
         Right(verb="get", resource="serviceaccounts", some_names=True),
         Right(verb="create", resource="serviceaccounts", subresource="token", some_names=True),
+    }
+
+
+@pytest.mark.parametrize("namespaces", [("",), ("a", "b")])
+def test_attaching_service_accounts_takes_three_rights_and_only_where_it_is_on(namespaces: tuple[str, ...]) -> None:
+    """Everywhere, or in each namespace that is looked at."""
+    off = Settings(watch_namespaces=tuple(filter(None, namespaces)))
+    more = set(required(replace(off, service_account_attachment=True))) - set(required(off))
+    assert more == {
+        Right(verb=verb, resource="serviceaccounts", namespace=namespace)
+        for verb in ("list", "watch", "patch")
+        for namespace in namespaces
     }
 
 

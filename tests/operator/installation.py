@@ -150,6 +150,12 @@ class Installation:
         """Grant the least rights in one namespace."""
         await _grant_within(self.api, namespace, self.namespace, rules_within(namespace, self.secret_name))
 
+    async def allow_attachment_within(self, namespace: str) -> None:
+        """Grant what attaching ServiceAccounts needs in one namespace."""
+        await _grant_within(self.api, namespace, self.namespace, [ATTACHMENT], role=f"{self.namespace}-attachment")
+        last = {"verb": "patch", "resource": "serviceaccounts"}
+        await until(lambda: may(self.user, namespace=namespace, **last), f"the rights in {namespace}")
+
     async def create_namespace(self, prefix: str = "team", **annotations: str) -> str:
         """Create a namespace; annotations by their key, `_` for `-`, without the prefix."""
         name = f"{prefix}-{secrets.token_hex(4)}"
@@ -276,10 +282,12 @@ async def install(
     return installation
 
 
-async def _grant_within(api: Rest, namespace: str, home: str, granted: list[dict[str, Any]]) -> None:
+async def _grant_within(
+    api: Rest, namespace: str, home: str, granted: Sequence[Mapping[str, Any]], *, role: str = ""
+) -> None:
     path = f"/apis/{_GROUP}/v1/namespaces/{namespace}"
-    (await api.post(f"{path}/roles", {"metadata": {"name": home}, "rules": granted})).ok()
-    binding = _binding(home, home)
+    (await api.post(f"{path}/roles", {"metadata": {"name": role or home}, "rules": granted})).ok()
+    binding = _binding(role or home, home)
     binding["roleRef"]["kind"] = "Role"
     (await api.post(f"{path}/rolebindings", binding)).ok()
 

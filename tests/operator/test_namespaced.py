@@ -9,6 +9,7 @@ from tests.contract import objects
 from tests.contract.conftest import Server
 from tests.contract.rest import Rest
 from tests.fakes.aws import AwsFake
+from tests.operator.accounts import account
 from tests.operator.installation import Installation, install, written
 from tests.operator.leaks import search
 from tests.operator.process import ControllerProcess
@@ -51,6 +52,20 @@ async def test_each_namespace_is_served(few: Installation, teams: list[str]) -> 
     await few.annotate(teams[0], enabled="false")
     await few.event(teams[0], "PullSecretDeleted")
     assert await few.secret(teams[0]) is None
+
+
+async def test_service_accounts_are_attached_where_there_are_rights(few: Installation, teams: list[str]) -> None:
+    """By watches of single namespaces; one without the right to look has its Secret all the same."""
+    await few.allow_attachment_within(teams[0])
+    for team in teams:
+        await few.annotate(team, enabled="true", attach_to_service_accounts="*")
+    process = await few.start({"watchNamespaces": teams, "serviceAccountAttachment": True})
+    await account(few, teams[0], "default").until(few.secret_name)
+    late = await account(few, teams[0], "late").create("theirs")
+    await late.until("theirs", few.secret_name)
+    await few.event(teams[1], "PullSecretCreated")
+    assert f"refuses to show ServiceAccounts in {teams[1]} (403)" in process.text()
+    assert await account(few, teams[1], "default").entries() == []
 
 
 async def test_other_namespaces_are_not_looked_at(few: Installation, teams: list[str]) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.accounts import Accounts
 from controller.attachments import Attachments
 from controller.core.attachment import MARK, Change, ObservedAccount, observe
 from controller.core.namespace import NamespaceView
 from controller.core.observed_secret import ObservedSecret
 from controller.core.policy import Policy
 from controller.core.reasons import StaleObservationError
-from controller.doors.service_account_watch import ServiceAccountCache
 from tests.core.examples import EU, NOW
 from tests.fakes.kube.patches import json_patch
 from tests.shell.attachment_house import KEY, SECRET
@@ -47,12 +47,12 @@ class World:
     def start(self) -> None:
         """Start a process that knows nothing; it lists before it does anything."""
         self.events.clear()
-        self.cache = ServiceAccountCache(secret_name=OURS, wake=lambda _: None)
-        self.cache.replace(map(self.cache.read, self.accounts.values()), self.version)
+        self.seen = Accounts(wake=lambda _: None)
+        self.seen.replace([observe(account, OURS) for account in self.accounts.values()], self.version)
         self.attachments = Attachments(
             namespaces=self,
             secrets=_Secrets(self),
-            accounts=self.cache,
+            accounts=self.seen,
             door=self,
             events=self,
             policy=lambda: Policy(registries=(EU,)),
@@ -114,7 +114,7 @@ class World:
     def deliver(self, count: int, twice: bool = False) -> None:  # noqa: FBT001, FBT002 -- drawn
         """Let some events arrive, in order; a watch that begins anew may bring them twice."""
         for kind, account in self.events[:count] * (1 + twice):
-            self.cache.take(kind, account)
+            (self.seen.lose if kind == "DELETED" else self.seen.see)(observe(account, OURS))
         del self.events[:count]
 
     def look(self, crash: bool = False) -> None:  # noqa: FBT001, FBT002 -- drawn
