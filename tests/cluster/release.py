@@ -121,6 +121,11 @@ class Release:
         await self._stop(old)
         await self._stop(self.pods[spec["replicas"] :])
 
+    async def restart(self) -> None:
+        """Stop every pod, and start as many anew."""
+        await self._stop(self.pods)
+        await self.roll_out()
+
     async def sync(self) -> None:
         """Do what a kubelet does once a minute: bring changed ConfigMaps into the pods."""
         for pod, _ in self.pods:
