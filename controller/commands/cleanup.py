@@ -55,7 +55,8 @@ async def _swept(options: argparse.Namespace, settings: Settings) -> _Tally:
         cluster = Cluster(connection, secret_name=name)
         for _ in range(_ROUNDS):
             secrets = await listing.secrets()
-            ours = {namespace: secret for namespace, secret in secrets.items() if secret.managed}
+            # One that somebody has only labelled, and that was never taken over, is still theirs.
+            ours = {where: secret for where, secret in secrets.items() if secret.managed and secret.written}
             tally.left = await _delete(cluster, ours)
             tally.deleted += len(ours) - len(tally.left)
             if not tally.left:

@@ -1,5 +1,6 @@
 """`pullkeeper cleanup`, with the rights of the hook that runs it after an uninstall."""
 
+from controller.core.pull_secret import LABELS
 from tests.contract.access import grant, token_of
 from tests.contract.objects import foreign_secret
 from tests.operator.commands import as_pod, bound_to, pullkeeper, settings_file
@@ -24,14 +25,15 @@ async def _hook(installation: Installation) -> dict[str, str]:
 
 
 async def test_after_an_uninstall_nothing_of_ours_is_left(installation: Installation) -> None:
-    """Two rights on the one name will do, a stranger's Secret stays, and doing it again changes nothing."""
+    """Two rights on the one name will do, strangers' Secrets stay, labelled or not, and a second time changes nothing."""
     process = await installation.start()
     teams = [await installation.create_namespace(enabled="true") for _ in range(3)]
     for team in teams:
         await installation.event(team, "PullSecretCreated")
-    stranger = await installation.create_namespace()
-    secrets = f"/api/v1/namespaces/{stranger}/secrets"
-    (await installation.api.post(secrets, foreign_secret(installation.secret_name))).ok()
+    strangers = [await installation.create_namespace() for _ in range(2)]
+    for stranger, labels in zip(strangers, ({}, LABELS), strict=True):
+        theirs = foreign_secret(installation.secret_name, labels=labels)
+        (await installation.api.post(f"/api/v1/namespaces/{stranger}/secrets", theirs)).ok()
     await process.stop()
     environment = await _hook(installation)
     for deleted in (3, 0):
@@ -41,7 +43,7 @@ async def test_after_an_uninstall_nothing_of_ours_is_left(installation: Installa
         said = f"{deleted} pull Secrets named {installation.secret_name} deleted\n"
         assert (ended.status, ended.out, ended.err) == (0, said, "")
     assert [await installation.secret(team) for team in teams] == [None] * 3
-    assert await installation.secret(stranger) is not None
+    assert None not in [await installation.secret(stranger) for stranger in strangers]
 
 
 async def test_bound_to_namespaces_it_clears_just_those(installation: Installation) -> None:
