@@ -25,7 +25,7 @@ async def _hook(installation: Installation) -> dict[str, str]:
 
 
 async def test_after_an_uninstall_nothing_of_ours_is_left(installation: Installation) -> None:
-    """Two rights on the one name will do, strangers' Secrets stay, labelled or not, and a second time changes nothing."""
+    """Two rights on the name will do, strangers' Secrets stay, labelled or not, and a second run changes nothing."""
     process = await installation.start()
     teams = [await installation.create_namespace(enabled="true") for _ in range(3)]
     for team in teams:
