@@ -1,0 +1,1 @@
+"""The names that users build on: code, alerts, dashboard and docs agree about every one."""
