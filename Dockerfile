@@ -47,3 +47,4 @@ LABEL org.opencontainers.image.title="pullkeeper" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.created="${CREATED}"
+ENV PULLKEEPER_REVISION="${REVISION}"

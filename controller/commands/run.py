@@ -168,6 +168,10 @@ class _Controller:
             # Kopf has put its own handlers in the place of ours, and would stop before the worker is done.
             self._listen_to_signals()
             await operator
+        except Exception:
+            # Told to stop while it starts, it closes its connections under its own requests.
+            if not self._stop.is_set():
+                raise
         finally:
             operator.cancel()
             self._stop.set()

@@ -206,7 +206,7 @@ def _resource(target: str) -> str:
 
 def _after_group(target: str) -> list[str]:
     parts = target.partition("?")[0].strip("/").split("/")
-    return (parts[2:] if parts[0] == "api" else parts[3:]) or parts  # /version has nothing before it
+    return parts[2:] if parts[0] == "api" else parts[3:]
 
 
 def _unavailable(host: str, error: Exception) -> Failure:

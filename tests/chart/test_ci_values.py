@@ -16,7 +16,7 @@ from tests.chart.helm import CHART, CI_VALUES, Helms, Object, Rendering, ci_valu
 from tests.chart.pod_security_mutants import MUTANTS
 
 VERSIONS = [f"1.{minor}" for minor in range(29, 38)]
-CUSTOM = {"ServiceMonitor": "monitoring.coreos.com/v1", "PodMonitor": "monitoring.coreos.com/v1"}
+CUSTOM = dict.fromkeys(("ServiceMonitor", "PodMonitor", "PrometheusRule"), "monitoring.coreos.com/v1")
 """Kinds that no Kubernetes version knows: their form is asserted by hand."""
 
 

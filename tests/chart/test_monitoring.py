@@ -4,11 +4,13 @@ ServiceMonitor and PodMonitor are kinds of the Prometheus operator, which kubern
 form is asserted here, field by field.
 """
 
+import json
 from typing import Any
 
 import pytest
 
-from tests.chart.helm import NAMESPACE, RELEASE, Helms, with_role
+from tests.alerts.rules import rules
+from tests.chart.helm import CHART, NAMESPACE, RELEASE, Helms, with_role
 
 DNS = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
 
@@ -91,3 +93,25 @@ def test_the_policy_can_be_widened_and_narrowed(helms: Helms) -> None:
     spec = _policy(helms, networkPolicy=policy)
     assert spec["egress"] == [DNS, _ports(443), *more]
     assert spec["ingress"] == [{"ports": [{"port": "http", "protocol": "TCP"}], "from": peers}, *more]
+
+
+def test_alerts_are_there_where_the_cluster_knows_them(helms: Helms) -> None:
+    """By default they come with the CRD, bear the labels asked for, and take figures one by one."""
+    given = {"additionalLabels": {"release": "prometheus"}, "alerts": {"PullkeeperAbsent": {"for": "1m"}}}
+    assert helms.render(with_role()).all("PrometheusRule") == []
+    rule = helms.render(with_role(prometheusRule={**given, "enabled": True})).one("PrometheusRule")
+    assert rule["metadata"]["labels"]["release"] == "prometheus"
+    rendered = {each["alert"]: each for each in rule["spec"]["groups"][0]["rules"]}
+    changed = rules({"PullkeeperAbsent": {"for": "1m"}}, selector=f'namespace="{NAMESPACE}"')
+    assert rendered == {each["alert"]: each for each in changed}
+
+
+def test_the_dashboard_is_one_that_grafana_finds(helms: Helms) -> None:
+    """A ConfigMap with the label that Grafana's sidecar looks for, and the dashboard as it is in the chart."""
+    assert helms.render(with_role()).all("ConfigMap") == [helms.render(with_role()).one("ConfigMap")]
+    found = helms.render(with_role(dashboard={"enabled": True, "namespace": "monitoring"})).all("ConfigMap")
+    (dashboard,) = [each for each in found if each["metadata"]["name"].endswith("-dashboard")]
+    assert dashboard["metadata"]["namespace"] == "monitoring"
+    assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
+    written = json.loads((CHART / "dashboards" / "pullkeeper.json").read_text())
+    assert json.loads(dashboard["data"]["pullkeeper.json"]) == written

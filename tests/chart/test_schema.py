@@ -105,7 +105,7 @@ def test_every_value_has_its_schema() -> None:
     """Whatever stands in values.yaml is known to the schema, or is within a map that is free."""
     known, free = (
         set(_schema_keys(SCHEMA)),
-        ("podSecurityContext.", "securityContext.", "resources.requests.", "resources.limits."),
+        ("podSecurityContext.", "securityContext.", "resources.requests.", "resources.limits.", "dashboard.labels."),
     )
     assert {key for key in _keys(VALUES) if not key.startswith(free)} <= known
 
@@ -120,7 +120,15 @@ def test_every_schema_key_is_a_value() -> None:
         f"settings.{key}" for key in ("leaderElection", "leaseName", "leaseNamespace", "allowNodeRole", "httpHost")
     }
     missing = {key for key in _schema_keys(SCHEMA) if key not in written and not key.startswith(grants)}
-    assert missing == optional | derived
+    assert missing == optional | derived | _alerts()
+
+
+def _alerts() -> set[str]:
+    """Give the keys of `prometheusRule.alerts`: what the alerts themselves say of their figures."""
+    alerts = yaml.safe_load((CHART / "alerts" / "alerts.yaml").read_text())
+    figures = {figure for alert in alerts.values() for figure in alert["defaults"]}
+    places = {f"prometheusRule.alerts.{name}" for name in alerts}
+    return places | {f"{place}.{figure}" for place in places for figure in figures}
 
 
 def _objects(schema: Any) -> Iterator[Mapping[str, Any]]:

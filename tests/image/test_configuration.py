@@ -40,3 +40,4 @@ def test_labels_say_what_it_was_built_from(image: Image) -> None:
         "base.name": image.base,
         "source": project.get("urls", {}).get("Repository", "unknown"),
     }
+    assert f"PULLKEEPER_REVISION={labels['revision']}" in image.config["Env"], "the metrics tell it, too"

@@ -10,6 +10,7 @@ from controller.core.metric_families import FAMILIES, OPERATIONS, Result
 from controller.core.reasons import TOKEN_REASONS, Reason
 from controller.core.schedule import Lane
 from controller.core.state import State
+from controller.core.verification import Verdict
 from tests.alerts.rules import definitions
 from tests.names.promql import SCRAPED, groupings, selections
 from tests.names.sources import (
@@ -33,7 +34,7 @@ PROCESS = {
 VALUES: dict[str, set[str]] = {
     "state": set(State),
     "operation": set(OPERATIONS),
-    "result": set(Result),
+    "result": {*Result, *Verdict},
     "reason": set(TOKEN_REASONS),
     "lane": set(Lane),
 }

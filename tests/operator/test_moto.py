@@ -31,4 +31,4 @@ async def test_moto_understands_us_and_its_token_of_2015_is_not_published(
     assert "with a token that has expired" in event["note"]
     assert "expired at 2015-" in event["note"]
     assert await installation.secret(team) is None
-    assert await process.metric("pullkeeper_token_requests_total", result="success") >= 1
+    assert await process.metric("pullkeeper_token_request_errors_total", reason="TokenExpired") >= 1
