@@ -1,5 +1,7 @@
 """The end of trouble is told, to whoever waits for it."""
 
+import logging
+
 import pytest
 
 from controller.core.reasons import Failure, Reason
@@ -14,7 +16,8 @@ def ledger() -> Ledger:
 
 
 @pytest.fixture
-def report(ledger: Ledger) -> Report:
+def report(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> Report:
+    caplog.set_level(logging.INFO, "controller")
     return Report(ledger, ledger, clock=now)
 
 
