@@ -104,8 +104,17 @@ class _Sessions:
             headers=info.as_http_headers(),
             trust_env=True,
             trace_configs=[self._trace],
+            middlewares=[_closed_under_us],
         )
         return kopf.AiohttpSession(server=access.server, aiohttp_session=session)
+
+
+async def _closed_under_us(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Say it as kopf expects it: at a refused token it closes the session under requests that are on their way."""
+    try:
+        return await send(request)
+    except AssertionError:  # aiohttp's, where the connector is gone
+        raise RuntimeError("the session was closed") from None
 
 
 def _connection(access: Access) -> kopf.ConnectionInfo:

@@ -60,6 +60,7 @@ class _Controller:
         self._settings = config.settings
         self._connection = connection
         self._metrics = metrics
+        metrics.leader(not config.settings.leader_election)
         self._stop = asyncio.Event()
         self._beat: datetime | None = None
         self._parts = Parts(config, connection, metrics, gauges=self, beat=lambda: self.heartbeat(now()))

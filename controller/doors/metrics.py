@@ -197,6 +197,7 @@ class Metrics:
 
     def _start_label_sets(self) -> None:
         """Let every closed label set start at 0, so that a first failure shows as an increase."""
+        self._leader.set(1)
         for state in State:
             self._namespaces.labels(state).set(0)
         for verdict in Verdict:

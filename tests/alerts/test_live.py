@@ -11,9 +11,11 @@ from tests.alerts.rules import Changes, definitions, file_of, rules
 from tests.alerts.tools import Tools, promtool
 from tests.contract.conftest import api, server  # noqa: F401 -- fixtures
 from tests.contract.objects import foreign_secret
+from tests.fakes.aws import AwsFake
+from tests.fakes.aws.registry_proxy import RegistryProxy, serve_registries
 from tests.fakes.kube import ApiServer, matching
-from tests.operator.conftest import aws, installation  # noqa: F401 -- fixtures
-from tests.operator.installation import Installation
+from tests.operator.conftest import aws, installation, program  # noqa: F401 -- fixtures
+from tests.operator.installation import IRELAND, Installation
 from tests.operator.process import ControllerProcess
 
 pytestmark = pytest.mark.timeout(400)
@@ -31,6 +33,7 @@ SHORT: Changes = {
     "PullkeeperTokenRequestFailing": {"for": "2s", "window": "10s"},
     "PullkeeperAwsUnavailable": {"for": "2s", "window": "20s"},
     "PullkeeperThrottled": {"for": "2s", "window": "10s"},
+    "PullkeeperRegistryRejected": {"for": "2s", "window": "20s"},
     "PullkeeperSecretWriteFailing": {"for": "2s", "window": "10s", "count": 1},
     "PullkeeperNamespaceMisconfigured": {"for": "2s"},
     "PullkeeperSettingsInvalid": {"for": "2s"},
@@ -48,10 +51,16 @@ async def prometheus(tools: Tools, tmp_path: Path) -> AsyncIterator[Prometheus]:
         SEEN.update(await running.ever("firing"))
 
 
-async def started(installation: Installation, prometheus: Prometheus) -> ControllerProcess:  # noqa: F811 -- the fixture's type
+async def started(
+    installation: Installation,  # noqa: F811 -- the fixture's type
+    prometheus: Prometheus,
+    registries: RegistryProxy | None = None,
+) -> ControllerProcess:
     """Start the controller, with one namespace that has its Secret, and see for two rotations that no alert fires."""
     installation.aws.lifetime = LIFE
-    process = await installation.start(SETTINGS)
+    verified = {"verify": "new", "registryCaFile": registries.ca_file} if registries else {}
+    environment = installation.irsa() | (registries.environment if registries else {})
+    process = await installation.start(SETTINGS | verified, environment=environment)
     prometheus.point_to(process.port())
     team = await installation.create_namespace(enabled="true")
     await installation.event(team, "PullSecretCreated")
@@ -79,6 +88,21 @@ async def test_aws_denies_throttles_hangs_and_recovers(installation: Installatio
     fake.clear_faults()
     await installation.annotate(team, refresh="granted")
     await prometheus.resolves(*definitions())
+
+
+async def test_a_registry_refuses_and_accepts_again(
+    installation: Installation,  # noqa: F811 -- a fixture's argument
+    prometheus: Prometheus,
+    aws: AwsFake,  # noqa: F811 -- a fixture's argument
+    tmp_path: Path,
+) -> None:
+    """With verification on, what a registry does not take is told, and over when it takes it."""
+    async with serve_registries(aws, tmp_path) as registries:
+        await started(installation, prometheus, registries)
+        aws.refuse(host=IRELAND)
+        await prometheus.fires("PullkeeperRegistryRejected")
+        aws.accept(host=IRELAND)
+        await prometheus.resolves(*definitions())
 
 
 async def test_owners_make_mistakes(installation: Installation, prometheus: Prometheus) -> None:  # noqa: F811 -- a fixture's argument

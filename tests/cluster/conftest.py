@@ -11,7 +11,7 @@ from tests.cluster.release import Release, released
 from tests.contract.conftest import api  # noqa: F401 -- a fixture
 from tests.contract.rest import Rest
 from tests.fakes.aws import AwsFake
-from tests.operator.conftest import aws, installation, short_lived  # noqa: F401 -- fixtures
+from tests.operator.conftest import aws, installation, program, short_lived  # noqa: F401 -- fixtures
 
 
 @pytest.fixture(scope="session")

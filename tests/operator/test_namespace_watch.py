@@ -118,7 +118,7 @@ async def test_a_refusal_and_no_answer_are_counted(
 
 
 async def test_a_token_that_is_refused_is_read_anew(connection: ApiServer, counts: Counts) -> None:
-    """A watch that ends with 401 goes on with the token that is there by then."""
+    """A watch that ends with 401 goes on with the token that is there by then; a request beside it may be cut off."""
     good = await connection.access()
     tokens = iter(["outdated", good.token])
 
@@ -126,4 +126,4 @@ async def test_a_token_that_is_refused_is_read_anew(connection: ApiServer, count
         return replace(good, token=next(tokens))
 
     async with watching(connection, access):
-        assert {code for _, _, code in counts} == {401, 200}
+        assert {401, 200} <= {code for _, _, code in counts} <= {401, 200, 0}

@@ -10,7 +10,7 @@ from tests.contract.conftest import api, server  # noqa: F401 -- fixtures
 from tests.fakes.aws import AwsFake
 from tests.fakes.aws.clients import clients
 from tests.fakes.kube.certificates import write_certificates
-from tests.operator.conftest import aws, installation, short_lived  # noqa: F401 -- fixtures
+from tests.operator.conftest import aws, installation, program, short_lived  # noqa: F401 -- fixtures
 from tests.operator.installation import IRELAND, VIRGINIA
 from tests.pull.front import Front, serve_front
 from tests.pull.image import TAG, write_layout

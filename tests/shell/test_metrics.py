@@ -197,9 +197,9 @@ def test_a_replica_that_leads_no_more_tells_of_no_namespace(metrics: Metrics) ->
 
 
 def test_who_leads(metrics: Metrics) -> None:
-    """Nobody does before it has begun to act; where there are several, the one that holds the Lease."""
-    assert sample(metrics, "pullkeeper_leader") == 0
-    for leads in (True, False):
+    """A replica that is alone acts from the start; where there are several, the one that holds the Lease."""
+    assert sample(metrics, "pullkeeper_leader") == 1
+    for leads in (False, True):
         metrics.leader(leads)
         assert sample(metrics, "pullkeeper_leader") == leads
 
