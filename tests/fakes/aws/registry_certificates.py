@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from tests.fakes.authority import USAGE
+
 
 class RegistryCertificates:
     """Signs for any host; `ca_file` is what a client has to trust."""
@@ -64,15 +66,4 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _authority() -> list[tuple[x509.ExtensionType, bool]]:
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        key_cert_sign=True,
-        crl_sign=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-    return [(x509.BasicConstraints(ca=True, path_length=0), True), (usage, True)]
+    return [(x509.BasicConstraints(ca=True, path_length=0), True), (USAGE, True)]
