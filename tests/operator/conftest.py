@@ -10,6 +10,7 @@ from tests.contract.conftest import api, server  # noqa: F401 -- fixtures
 from tests.contract.rest import Rest
 from tests.fakes import aws as fake_aws
 from tests.fakes.aws import AwsFake
+from tests.fakes.aws.registry_proxy import RegistryProxy, serve_registries
 from tests.operator.installation import PROGRAM, Installation, Server, install
 from tests.operator.leaks import search
 
@@ -44,6 +45,13 @@ async def installation(
     yield installation
     await installation.leave()
     await search(installation)
+
+
+@pytest.fixture
+async def registries(aws: AwsFake, tmp_path: Path) -> AsyncIterator[RegistryProxy]:
+    """Serve every registry under its own name, behind a proxy."""
+    async with serve_registries(aws, tmp_path) as proxy:
+        yield proxy
 
 
 @pytest.fixture

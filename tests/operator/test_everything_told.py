@@ -5,10 +5,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from controller.core.event_reasons import EventReason
 from controller.core.metric_families import FAMILIES, QUEUE_DEPTH
 from tests.contract.objects import foreign_secret
+from tests.fakes.aws.registry_proxy import RegistryProxy
 from tests.operator.installation import Installation
 from tests.operator.waiting import until
 
 TOKEN = "GetAuthorizationToken"
+
+
 TOLD_ELSEWHERE = {
     EventReason.SERVICE_ACCOUNT_ATTACHED,
     EventReason.SERVICE_ACCOUNT_NOT_FOUND,
@@ -66,9 +69,10 @@ async def _counted(installation: Installation, team: str) -> bool:
     return (event.get("series") or {}).get("count") == len(installation.processes)
 
 
-async def test_every_metric_has_a_cause(installation: Installation) -> None:
+async def test_every_metric_has_a_cause(installation: Installation, registries: RegistryProxy) -> None:
     """After an opt-in and a refusal each has moved from where it began; the queue's depth is asked at each scrape."""
-    process = await installation.start()
+    verified = {"verify": "new", "registryCaFile": registries.ca_file}
+    process = await installation.start(verified, environment=installation.irsa() | registries.environment)
     team = await installation.create_namespace(enabled="true")
     await installation.event(team, "PullSecretCreated")
     installation.aws.deny(operation=TOKEN)

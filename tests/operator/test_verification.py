@@ -2,16 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.fakes.aws import AwsFake
-from tests.fakes.aws.registry_proxy import RegistryProxy, serve_registries
+from tests.fakes.aws.registry_proxy import RegistryProxy
 from tests.operator.installation import IRELAND, SHORT, VIRGINIA, Installation, auths
 from tests.operator.process import ControllerProcess
 from tests.operator.recorder import SecretRecorder, Version
@@ -21,13 +19,6 @@ IRELAND_TOO = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
 PUBLIC = "public.ecr.aws"
 INTERVAL = timedelta(seconds=10)
 PROBES = "pullkeeper_registry_probes_total"
-
-
-@pytest.fixture
-async def registries(aws: AwsFake, tmp_path: Path) -> AsyncIterator[RegistryProxy]:
-    """Serve every registry under its own name, behind a proxy."""
-    async with serve_registries(aws, tmp_path) as proxy:
-        yield proxy
 
 
 async def _start(
