@@ -137,6 +137,20 @@ async def test_a_lease_that_is_taken_away_is_noticed_at_the_next_renewal() -> No
     await replica.kill()
 
 
+async def test_a_lease_that_somebody_deletes_is_made_anew() -> None:
+    """Whoever makes it leads; the other one notices at its next renewal at the latest."""
+    table = Table()
+    first, second = Replica("a", table), Replica("b", table)
+    await until_led(first, second)
+    for _ in range(10):
+        table.lease = None
+        await asyncio.sleep(Terms(duration=DURATION).renew_every + 0.2)
+        assert leaders(first, second) == 1
+        assert table.lease is not None
+    await first.kill()
+    await second.kill()
+
+
 async def test_what_the_holder_wrote_counts_not_ones_own_setting() -> None:
     """During an upgrade that shortens the lease, the old leader's longer one is respected."""
     table = Table()
