@@ -23,6 +23,7 @@ class Shelf:
     versions: dict[str, int] = field(default_factory=dict)
     refuses: Callable[[str], tuple[int, Any] | None] = lambda _: None
     preconditions: list[Any] = field(default_factory=list)
+    never_applied: frozenset[str] = frozenset()
 
     def give(self, verb: str, path: str, query: Query, body: Any) -> tuple[int, Any]:
         if verb == "list":
@@ -38,7 +39,8 @@ class Shelf:
     def _item(self, namespace: str) -> dict[str, Any]:
         version = str(self.versions.get(namespace, 7))
         found = {"namespace": namespace, "uid": f"uid-{namespace}", "resourceVersion": version}
-        return {"metadata": {**found, "labels": self.labels[namespace]}}
+        applied = [] if namespace in self.never_applied else [{"manager": "pullkeeper", "operation": "Apply"}]
+        return {"metadata": {**found, "labels": self.labels[namespace], "managedFields": applied}}
 
 
 def sweep(monkeypatch: pytest.MonkeyPatch, shelf: Shelf) -> int:
@@ -51,10 +53,11 @@ def sweep(monkeypatch: pytest.MonkeyPatch, shelf: Shelf) -> int:
 
 
 def test_ours_are_deleted_and_no_other(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """The label decides, and each delete names just the Secret that was seen."""
-    shelf = Shelf(labels={"a": OURS, "b": {"app.kubernetes.io/managed-by": "Helm"}, "c": OURS, "d": {}})
+    """The label decides, unless we have never applied it; and each delete names just the Secret that was seen."""
+    labels = {"a": OURS, "b": {"app.kubernetes.io/managed-by": "Helm"}, "c": OURS, "d": {}, "e": OURS}
+    shelf = Shelf(labels=labels, never_applied=frozenset("e"))
     assert sweep(monkeypatch, shelf) == 0
-    assert list(shelf.labels) == ["b", "d"]
+    assert list(shelf.labels) == ["b", "d", "e"]
     assert shelf.preconditions == [{"uid": f"uid-{name}", "resourceVersion": "7"} for name in "ac"]
     assert capsys.readouterr() == ("2 pull Secrets named ecr-pull-secret deleted\n", "")
 
