@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from controller.core.api import CONFLICT
 from tests.operator.installation import SHORT, Installation
 from tests.operator.outage import away
 from tests.operator.recorder import SecretRecorder
@@ -134,7 +135,8 @@ async def test_a_leader_that_was_frozen_past_its_lease_writes_nothing(installati
 
         await until(noticed, "the frozen one to notice")
         await _first_write(pair, "two", now())
-        assert since(pair.writes_of("one"), taken) == []
+        # A request that was on its way through the kernel or a handshake may still arrive; it names what it was to replace.
+        assert [each for each in since(pair.writes_of("one"), taken) if each.code != CONFLICT] == []
         assert since(pair.writes_of("one", "events"), taken) == []
         _check(recorder, teams)
 
