@@ -135,7 +135,7 @@ async def test_a_leader_that_was_frozen_past_its_lease_writes_nothing(installati
 
         await until(noticed, "the frozen one to notice")
         await _first_write(pair, "two", now())
-        # A request that was on its way through the kernel or a handshake may still arrive; it names what it was to replace.
+        # What the freeze caught in a handshake may still arrive, and is refused: it names what it was to replace.
         assert [each for each in since(pair.writes_of("one"), taken) if each.code != CONFLICT] == []
         assert since(pair.writes_of("one", "events"), taken) == []
         _check(recorder, teams)
