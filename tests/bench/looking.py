@@ -42,7 +42,9 @@ async def measure(options: Options, table: Table) -> None:
     table.heading(f"status over {options.looked_at:,} namespaces with a pull Secret each")
     table.row("a bare loop that lists the metadata of both kinds", ms(min(bare)), "aiohttp and json, in chunks of 500")
     table.row("a look of status: listed, and every state told", ms(min(look)))
-    table.row("the look over the bare loop", f"{min(look) / min(bare):.2f}", "with few namespaces the start of a look counts")
+    table.row(
+        "the look over the bare loop", f"{min(look) / min(bare):.2f}", "with few namespaces the start of a look counts"
+    )
     table.row("the command as a process, start and table included", ms(whole))
 
 
