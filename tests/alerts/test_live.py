@@ -7,22 +7,22 @@ from pathlib import Path
 import pytest
 
 from tests.alerts.prometheus import Prometheus, serve
-from tests.alerts.rules import Changes, definitions, file_of, rules
-from tests.alerts.tools import Tools, promtool
-from tests.contract.conftest import api, server  # noqa: F401 -- fixtures
-from tests.contract.objects import foreign_secret
-from tests.fakes.aws import AwsFake
-from tests.fakes.aws.registry_proxy import RegistryProxy, serve_registries
-from tests.fakes.kube import ApiServer, matching
-from tests.operator.conftest import aws, installation, program  # noqa: F401 -- fixtures
-from tests.operator.installation import IRELAND, Installation
-from tests.operator.process import ControllerProcess
+from tests.conformance.conftest import api, server  # noqa: F401 -- fixtures
+from tests.e2e.conftest import aws, installation, program  # noqa: F401 -- fixtures
+from testsupport.alert_rules import Changes, definitions, file_of, rules
+from testsupport.controller_process import ControllerProcess
+from testsupport.fake_aws import AwsFake
+from testsupport.fake_aws.registry_proxy import RegistryProxy, serve_registries
+from testsupport.fake_kube import ApiServer, matching
+from testsupport.installation import IRELAND, Installation
+from testsupport.objects import foreign_secret
+from testsupport.prometheus_tools import Tools, promtool
 
 pytestmark = pytest.mark.timeout(400)
 
 TOKEN = "GetAuthorizationToken"
 LIFE = timedelta(seconds=40)
-SETTINGS = {"refreshWindow": "0s", "refreshFraction": 0.25, "auditInterval": "5s"}
+SETTINGS = {"refreshJitter": "0s", "refreshFraction": 0.25, "relistInterval": "5s"}
 """With tokens of 40 s: a rotation every 10 s, so a Secret has never less than 30 s to live while all is well."""
 SHORT: Changes = {
     "PullkeeperAbsent": {"for": "2s"},
@@ -86,7 +86,7 @@ async def test_aws_denies_throttles_hangs_and_recovers(installation: Installatio
     await prometheus.fires("PullkeeperTokenRequestFailing")
     await prometheus.fires(*DYING)
     fake.clear_faults()
-    await installation.annotate(team, refresh="granted")
+    await installation.annotate(team, refresh_requested_at="granted")
     await prometheus.resolves(*definitions())
 
 
@@ -161,7 +161,7 @@ async def test_metrics_pass_promtool(tools: Tools, installation: Installation) -
     team = await installation.create_namespace(enabled="true")
     await installation.event(team, "PullSecretCreated")
     installation.aws.deny(operation=TOKEN)
-    await installation.annotate(team, refresh="now")
+    await installation.annotate(team, refresh_requested_at="now")
     await installation.event(team, "AccessDenied")
     _, text = await process.probe("/metrics")
     assert promtool(tools, "check", "metrics", given=text) == ""

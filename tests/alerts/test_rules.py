@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.alerts.rules import definitions, file_of, rules
-from tests.alerts.tools import Tools, promtool
 from tests.alerts.unit_tests import CASES, cases, unit_test
+from testsupport.alert_rules import definitions, file_of, rules
+from testsupport.prometheus_tools import Tools, promtool
 
 ALERTS = sorted(definitions())
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from tests.alerts.rules import rules
+from testsupport.alert_rules import rules
 
 CASES = Path(__file__).parent / "cases"
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chart.helm import CI_VALUES, Helms, ci_values
-from tests.chart.tools import find
+from testsupport.helm import CI_VALUES, Helms, ci_values
+from testsupport.helm_tools import find
 
 
 @pytest.fixture(scope="session")

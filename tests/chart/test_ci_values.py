@@ -11,9 +11,9 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from tests.chart import pod_security, pod_security_mutants
-from tests.chart.helm import CHART, CI_VALUES, Helms, Object, Rendering, ci_values, pods, with_role
-from tests.chart.pod_security_mutants import MUTANTS
+from testsupport import pod_security, pod_security_mutants
+from testsupport.helm import CHART, CI_VALUES, Helms, Object, Rendering, ci_values, pods, with_role
+from testsupport.pod_security_mutants import MUTANTS
 
 VERSIONS = [f"1.{minor}" for minor in range(29, 38)]
 CUSTOM = dict.fromkeys(("ServiceMonitor", "PodMonitor", "PrometheusRule"), "monitoring.coreos.com/v1")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart import docs
-from tests.chart.helm import CHART, CI_VALUES, REPOSITORY, ROLE, Helms, ci_values, with_role
+from testsupport.helm import CHART, CI_VALUES, REPOSITORY, ROLE, Helms, ci_values, with_role
+from tools import chart_docs
 
 OURS = "app.kubernetes.io/managed-by=pullkeeper"
 VALUES = (CHART / "values.yaml").read_text()
@@ -17,15 +17,15 @@ VALUES = (CHART / "values.yaml").read_text()
 
 def test_the_readme_has_the_table_of_the_values() -> None:
     """The table says what values.yaml says; `make chart-docs` writes it anew."""
-    readme = docs.README.read_text()
-    assert readme == docs.written(readme, VALUES)
+    readme = chart_docs.README.read_text()
+    assert readme == chart_docs.written(readme, VALUES)
 
 
 def test_a_changed_comment_is_found() -> None:
     """The comparison above fails where a comment or a default has changed."""
-    readme = docs.README.read_text()
+    readme = chart_docs.README.read_text()
     for changed in (VALUES.replace("replicas: 2", "replicas: 3"), VALUES.replace("# Number of", "# How many")):
-        assert docs.written(readme, changed) != readme
+        assert chart_docs.written(readme, changed) != readme
 
 
 def _leaves(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
@@ -38,7 +38,7 @@ def _leaves(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
 
 def test_every_value_is_documented() -> None:
     """Each value has a comment of its own, or is part of one that has."""
-    documented = [row.path for row in docs.rows(VALUES)]
+    documented = [row.path for row in chart_docs.rows(VALUES)]
     assert len(documented) == len(set(documented))
     for leaf in _leaves(yaml.safe_load(VALUES)):
         assert any(leaf == path or leaf.startswith(f"{path}.") for path in documented), leaf
@@ -47,7 +47,7 @@ def test_every_value_is_documented() -> None:
 def test_a_lost_table_is_an_error() -> None:
     """Where the marks are gone the generator says so, instead of writing the table somewhere."""
     with pytest.raises(ValueError, match="put them around the table"):
-        docs.written("# No table", VALUES)
+        chart_docs.written("# No table", VALUES)
 
 
 def test_the_chart_has_the_controllers_version() -> None:
@@ -70,7 +70,7 @@ def test_it_needs_kubernetes_1_29(helms: Helms, version: str, status: int) -> No
 
 def test_the_readme_names_every_rule_of_the_role(helms: Helms) -> None:
     """The README's rights are those of the ClusterRole, rule by rule."""
-    readme = docs.README.read_text()
+    readme = chart_docs.README.read_text()
     for rule in helms.render(with_role()).one("ClusterRole")["rules"]:
         assert f"{', '.join(rule['resources'])}" in readme
         assert ", ".join(rule["verbs"]) in readme

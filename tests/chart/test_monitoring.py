@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.alerts.rules import rules
-from tests.chart.helm import CHART, NAMESPACE, RELEASE, Helms, with_role
+from testsupport.alert_rules import rules
+from testsupport.helm import CHART, NAMESPACE, RELEASE, Helms, with_role
 
 DNS = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.helm import RELEASE, ROLE, Helms, Object, with_role
+from testsupport.helm import RELEASE, ROLE, Helms, Object, with_role
 
 TOKEN = "/var/run/secrets/pullkeeper.dev/aws/token"
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")

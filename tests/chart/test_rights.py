@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.helm import NAMESPACE, RELEASE, Helms, Object, Rendering, with_role
+from testsupport.helm import NAMESPACE, RELEASE, Helms, Object, Rendering, with_role
 
 Right = tuple[str, str, str, str, str]
 """Namespace (`*`: the whole cluster), API group, resource, the object's name (empty: any), verb."""

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from controller.core import registry_host, role_arn
-from controller.core.problem import InvalidInputError
-from controller.core.settings import read
-from tests.chart.helm import CHART, ROLE, Helms, with_role
-from tests.chart.tools import find
+from pullkeeper.domain.config.settings import read
+from pullkeeper.domain.ecr import registry_host
+from pullkeeper.domain.errors.validation import InvalidInputError
+from pullkeeper.domain.iam import role_arn
+from testsupport.helm import CHART, ROLE, Helms, with_role
+from testsupport.helm_tools import find
 
 VALUES: Mapping[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA: Mapping[str, Any] = json.loads((CHART / "values.schema.json").read_text())
@@ -117,7 +118,8 @@ def test_every_schema_key_is_a_value() -> None:
     optional |= {f"{kind}Probe.initialDelaySeconds" for kind in ("startup", "liveness", "readiness")}
     grants = tuple(f"settings.{key}." for key in ("controllerIdentity", "serviceAccountIdentity", "optIn"))
     derived = {
-        f"settings.{key}" for key in ("leaderElection", "leaseName", "leaseNamespace", "allowNodeRole", "httpHost")
+        f"settings.{key}"
+        for key in ("leaderElection", "leaseName", "leaseNamespace", "allowNodeInstanceRole", "httpHost")
     }
     missing = {key for key in _schema_keys(SCHEMA) if key not in written and not key.startswith(grants)}
     assert missing == optional | derived | _alerts()
@@ -219,7 +221,7 @@ def test_its_own_role_is_a_role(helms: Helms, role: str) -> None:
 @pytest.mark.parametrize("duration", DURATIONS)
 def test_durations_are_the_controllers(helms: Helms, duration: str) -> None:
     """The chart takes a duration just where the controller does, within the same bounds."""
-    keys = ("refreshWindow", "maxAge", "auditInterval", "leaseDuration", "verifyInterval")
+    keys = ("refreshJitter", "maxTokenAge", "relistInterval", "leaseDuration", "verifyInterval")
     expected = set()
     for key in keys:
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chart.helm import REPOSITORY
+from testsupport.helm import REPOSITORY
 
 BIN = Path(sys.executable).parent
 

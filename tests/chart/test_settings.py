@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from controller.commands import reload
-from controller.core.problem import InvalidInputError
-from controller.core.settings import Settings, read
-from tests.chart.helm import CHART, CI_VALUES, NAMESPACE, RELEASE, Helms, Rendering, ci_values, with_role
+from pullkeeper.app import policy_reloader
+from pullkeeper.domain.config.settings import Settings, read
+from pullkeeper.domain.errors.validation import InvalidInputError
+from testsupport.helm import CHART, CI_VALUES, NAMESPACE, RELEASE, Helms, Rendering, ci_values, with_role
 
 IRELAND = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 
@@ -37,19 +37,19 @@ COLD: Mapping[str, Any] = {
     "secretName": "other",
     "watchNamespaces": ["a"],
     "refreshFraction": 0.4,
-    "refreshWindow": "5m",
-    "maxAge": "5h",
-    "auditInterval": "5m",
-    "concurrency": 8,
+    "refreshJitter": "5m",
+    "maxTokenAge": "5h",
+    "relistInterval": "5m",
+    "maxConcurrentReconciles": 8,
     "leaseDuration": "30s",
-    "namespaceMetrics": False,
+    "perNamespaceMetrics": False,
     "httpPort": 9090,
     "logFormat": "text",
     "logLevel": "debug",
 }
 """Another value for each that takes one."""
 
-DERIVED = {"leaderElection", "leaseName", "leaseNamespace", "allowNodeRole", "httpHost"}
+DERIVED = {"leaderElection", "leaseName", "leaseNamespace", "allowNodeInstanceRole", "httpHost"}
 """Settings that the chart knows better, and refuses in `settings`."""
 
 
@@ -112,7 +112,7 @@ def test_live_is_what_the_controller_takes_over() -> None:
     changed = {
         key: _fields_that_differ(before, read({**BASE, key: value}, {})) for key, value in {**LIVE, **COLD}.items()
     }
-    live = set(reload._POLICY)  # noqa: SLF001 -- the list that the chart is held to
+    live = set(policy_reloader._POLICY)  # noqa: SLF001 -- the list that the chart is held to
     assert {key for key, fields in changed.items() if fields <= live} == LIVE.keys()
     assert set().union(*(changed[key] for key in LIVE)) == live
 
@@ -137,9 +137,9 @@ def test_without_a_lease_none_is_named(helms: Helms) -> None:
 
 
 def test_only_the_node_role_is_allowed_by_choosing_it(helms: Helms) -> None:
-    """`allowNodeRole` is true just where the credentials are to come from the node."""
-    assert helms.render({"aws": {"credentials": "nodeRole"}}).settings["allowNodeRole"] is True
-    assert helms.render({"aws": {"credentials": "podIdentity"}}).settings["allowNodeRole"] is False
+    """`allowNodeInstanceRole` is true just where the credentials are to come from the node."""
+    assert helms.render({"aws": {"credentials": "nodeRole"}}).settings["allowNodeInstanceRole"] is True
+    assert helms.render({"aws": {"credentials": "podIdentity"}}).settings["allowNodeInstanceRole"] is False
 
 
 def test_an_emptied_grant_stays_narrow(helms: Helms) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chart import tools
-from tests.chart.tools import TOOLS, ToolsError, find, main
+from testsupport import helm_tools
+from testsupport.helm_tools import TOOLS, ToolsError, find, main
 
 
 def _version(*command: str | Path) -> str:
@@ -27,7 +27,7 @@ def test_they_are_the_versions_that_are_promised() -> None:
 def test_a_second_look_fetches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is in the cache is taken from there."""
     first = find()
-    monkeypatch.setattr(tools, "_fetch", None)
+    monkeypatch.setattr(helm_tools, "_fetch", None)
     assert find() == first
 
 
@@ -84,16 +84,16 @@ def test_other_content_is_refused(tmp_path: Path) -> None:
 def test_one_changed_byte_is_found(tmp_path: Path) -> None:
     """The hash is of the whole package."""
     archive = _package(tmp_path)
-    package = replace(TOOLS["helm3"].package, sha512=tools.sha512(archive))
-    tools.verify(archive, package)
+    package = replace(TOOLS["helm3"].package, sha512=helm_tools.sha512(archive))
+    helm_tools.verify(archive, package)
     archive.write_bytes(archive.read_bytes()[:-1] + b"x")
     with pytest.raises(ToolsError):
-        tools.verify(archive, package)
+        helm_tools.verify(archive, package)
 
 
 def _package(folder: Path) -> Path:
     with zipfile.ZipFile(folder / "layer.zip", "w") as layer:
         layer.writestr("helm/helm", "#!/bin/sh\n")
     with tarfile.open(folder / "made.tgz", "w:gz") as archive:
-        archive.add(folder / "layer.zip", tools.LAYER)
+        archive.add(folder / "layer.zip", helm_tools.LAYER)
     return folder / "made.tgz"

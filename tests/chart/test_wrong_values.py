@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart.helm import Helms, with_role
+from testsupport.helm import Helms, with_role
 
 TABLE: Mapping[str, list[dict[str, Any]]] = yaml.safe_load(Path(__file__).with_name("wrong_values.yaml").read_text())
 
@@ -39,12 +39,12 @@ def test_a_wrong_value_is_said_in_one_line(helms: Helms, case: Mapping[str, Any]
 
 def test_all_problems_come_at_once(helms: Helms) -> None:
     """Whoever got several values wrong hears of all of them."""
-    values = {"leaderElection": False, "settings": {"maxAge": "1s", "registries": ["x", "y"]}}
+    values = {"leaderElection": False, "settings": {"maxTokenAge": "1s", "registries": ["x", "y"]}}
     for answer in helms.template(values).values():
         assert [line.partition(":")[0] for line in answer.lines] == [
             "replicas",
             "aws.roleArn",
             "settings.registries[0]",
             "settings.registries[1]",
-            "settings.maxAge",
+            "settings.maxTokenAge",
         ]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.conftest import api, server  # noqa: F401 -- fixtures
-from tests.image.built import Image
-from tests.operator.conftest import aws, installation  # noqa: F401 -- fixtures
+from tests.conformance.conftest import api, server  # noqa: F401 -- fixtures
+from tests.e2e.conftest import aws, installation  # noqa: F401 -- fixtures
+from testsupport.image.built import Image
 
 
 @pytest.fixture

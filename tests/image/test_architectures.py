@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.built import REPOSITORY
+from testsupport.image.built import REPOSITORY
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from image.build import NothingBuildsError, Source, choose, command
-from tests.image import tools
-from tests.image.built import REPOSITORY
+from testsupport.image import tools
+from testsupport.image.built import REPOSITORY
 
 SOURCE = Source(version="1.2.3", revision="abc", url="", epoch=1_000_000_000)
 

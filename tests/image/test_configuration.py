@@ -5,7 +5,7 @@ import tomllib
 from datetime import UTC, datetime
 
 from image.build import REVISION
-from tests.image.built import REPOSITORY, Image
+from testsupport.image.built import REPOSITORY, Image
 
 
 def _git(*arguments: str) -> str:

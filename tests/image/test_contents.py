@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.built import REPOSITORY, Image
+from testsupport.image.built import REPOSITORY, Image
 
 SBOM = REPOSITORY / "build" / "pullkeeper.cdx.json"
 _MAGIC = 3571
@@ -89,7 +89,7 @@ def test_every_source_has_its_byte_code(image: Image) -> None:
 
 def test_a_start_compiles_nothing(image: Image, tmp_path: Path) -> None:
     """Everything that the controller imports comes from byte code."""
-    told = image.run(tmp_path, "python", "-v", "-c", "import controller.__main__, controller.commands.run")
+    told = image.run(tmp_path, "python", "-v", "-c", "import pullkeeper.cli.main, pullkeeper.app.manager")
     loaded = [line for line in told.splitlines() if line.startswith("# code object from ")]
     assert len(loaded) > 500
     assert [line for line in loaded if not line.endswith(".pyc'")] == []

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.image import built
-from tests.image.built import Image
-from tests.image.tools import buildah
-from tests.operator.installation import Installation
+from testsupport.image import built
+from testsupport.image.built import Image
+from testsupport.image.tools import buildah
+from testsupport.installation import Installation
 
 _STARTS = 5
-_IMPORTS = "import time; t = time.perf_counter(); import controller.commands.run; print(time.perf_counter() - t)"
+_IMPORTS = "import time; t = time.perf_counter(); import pullkeeper.app.manager; print(time.perf_counter() - t)"
 
 
 def _megabytes(folder: Path, pattern: str = "*") -> float:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.operator.installation import IRELAND, Installation, auths
+from testsupport.installation import IRELAND, Installation, auths
 
 LIMIT = 5.0
 """Seconds from SIGTERM to the end, as promised."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.image.built import Image
+from testsupport.image.built import Image
 
 _TRY = """
 import json, os

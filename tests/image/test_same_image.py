@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.image import built
-from tests.image.built import Image
-from tests.image.tools import buildah
+from testsupport.image import built
+from testsupport.image.built import Image
+from testsupport.image.tools import buildah
 
 
 @pytest.mark.timeout(900)  # it builds an image

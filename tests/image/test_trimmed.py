@@ -7,10 +7,10 @@ from pathlib import Path
 
 import yaml
 
-from tests.fakes.kube import ApiServer
-from tests.image.built import Image
-from tests.operator.installation import Installation
-from tests.operator.process import ControllerProcess
+from testsupport.controller_process import ControllerProcess
+from testsupport.fake_kube import ApiServer
+from testsupport.image.built import Image
+from testsupport.installation import Installation
 
 _ENDPOINTS = """
 import boto3, json

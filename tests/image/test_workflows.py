@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from image.provenance import predicate
-from tests.image.built import REPOSITORY
+from testsupport.image.built import REPOSITORY
 
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yaml"))
 _SHELLCHECK = Path(sys.executable).with_name("shellcheck")

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from controller import worker
+from pullkeeper.reconcile import worker
 
 
 @pytest.fixture(autouse=True, scope="session")

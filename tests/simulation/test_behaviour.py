@@ -6,14 +6,14 @@ from itertools import pairwise
 
 import pytest
 
-from tests.simulation import check_tokens
-from tests.simulation.process import Wiring
-from tests.simulation.record import CONTROLLER, Record, Span
-from tests.simulation.scenarios import FRANKFURT, IRELAND, opted_in, quiet, team
-from tests.simulation.script import Act, asking, doing, erring, leaving
-from tests.simulation.virtual_time import DAY, HOUR, MINUTE
-from tests.simulation.weather import Weather
-from tests.simulation.world import Restart, Run, World, simulate
+from testsupport.simulation import check_tokens
+from testsupport.simulation.process import Wiring
+from testsupport.simulation.record import CONTROLLER, Record, Span
+from testsupport.simulation.scenarios import FRANKFURT, IRELAND, opted_in, quiet, team
+from testsupport.simulation.script import Act, asking, doing, erring, leaving
+from testsupport.simulation.virtual_time import DAY, HOUR, MINUTE
+from testsupport.simulation.weather import Weather
+from testsupport.simulation.world import Restart, Run, World, simulate
 
 EUROPE = "eu-west-1"
 LOOKS_A_MINUTE = 4
@@ -56,7 +56,7 @@ def test_with_little_life_left_the_queue_is_worked_at_full_speed() -> None:
 def test_an_outage_of_three_hours_costs_few_calls_and_few_events(reason: str, most: int) -> None:
     """However many namespaces wait, AWS is asked at the pace of one; a denial at the pace of people."""
     outage = Span(start=5 * HOUR, end=8 * HOUR + HOUR / 2, reason=reason, region=EUROPE)
-    wiring = Wiring(audit_interval=timedelta(hours=6))
+    wiring = Wiring(relist_interval=timedelta(hours=6))
     world = World(Run(seed=1, end=10 * HOUR, acts=opted_in(100), weather=Weather(aws=[outage]), wiring=wiring))
     world.finish()
     record = world.record

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from controller.core.namespace import PREFIX
-from tests.simulation import check_objects, check_tokens
-from tests.simulation.process import Wiring
-from tests.simulation.record import CONTROLLER, Record, Wish
-from tests.simulation.scenarios import (
+from pullkeeper.domain.namespace.namespace import PREFIX
+from testsupport.simulation import check_objects, check_tokens
+from testsupport.simulation.process import Wiring
+from testsupport.simulation.record import CONTROLLER, Record, Wish
+from testsupport.simulation.scenarios import (
     FRANKFURT,
     IRELAND,
     NEW_AT,
@@ -26,9 +26,9 @@ from tests.simulation.scenarios import (
     stormy,
     team,
 )
-from tests.simulation.script import WRONG, Act, asking, doing, erring, leaving
-from tests.simulation.virtual_time import DAY, HOUR, MINUTE
-from tests.simulation.world import Restart, Run, simulate
+from testsupport.simulation.script import WRONG, Act, asking, doing, erring, leaving
+from testsupport.simulation.virtual_time import DAY, HOUR, MINUTE
+from testsupport.simulation.world import Restart, Run, simulate
 
 SECONDS = 5.0
 """What comes about at once, comes about within so much."""
@@ -195,7 +195,7 @@ def test_a_refresh_request_is_answered_once() -> None:
     record = simulate(Run(seed=1, end=3 * HOUR, acts=acts, restarts=[Restart(at=2 * HOUR)]))
     fresh = record.secrets[team(0)][-1]
     assert HOUR < record.issued[fresh.auths[IRELAND]].issued_at < fresh.at < HOUR + SECONDS
-    assert fresh.annotations[f"{PREFIX}refresh"] == "now"
+    assert fresh.annotations[f"{PREFIX}refresh-requested-at"] == "now"
     assert len(record.aws_calls) == 2
 
 
@@ -206,7 +206,7 @@ def test_a_season_is_the_same_each_time() -> None:
 
 
 def _audited() -> Wiring:
-    return Wiring(audit_interval=timedelta(minutes=10))
+    return Wiring(relist_interval=timedelta(minutes=10))
 
 
 def _digest(record: Record) -> list[tuple[float, str, Wish | str]]:

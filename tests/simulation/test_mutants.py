@@ -6,18 +6,18 @@ from datetime import timedelta
 
 import pytest
 
-from controller import reconciler
-from controller.core import content
-from controller.core.annotations import desired_state
-from controller.core.schedule import Rotation
-from tests.simulation import check_objects, check_tokens, mutants
-from tests.simulation.process import Wiring
-from tests.simulation.record import Record, Span
-from tests.simulation.scenarios import FRANKFURT, IRELAND, first_waits, opted_in, overdue, overtaken, quiet, team
-from tests.simulation.script import HOSTS, Act, asking, doing, erring, leaving
-from tests.simulation.virtual_time import DAY, HOUR, MINUTE
-from tests.simulation.weather import Chances, Weather
-from tests.simulation.world import Run, simulate
+from pullkeeper.domain.ecr.rotation import Rotation
+from pullkeeper.domain.secret import entries
+from pullkeeper.domain.secret.desired_state import desired_state
+from pullkeeper.reconcile import reconciler
+from testsupport.simulation import check_objects, check_tokens, mutants
+from testsupport.simulation.process import Wiring
+from testsupport.simulation.record import Record, Span
+from testsupport.simulation.scenarios import FRANKFURT, IRELAND, first_waits, opted_in, overdue, overtaken, quiet, team
+from testsupport.simulation.script import HOSTS, Act, asking, doing, erring, leaving
+from testsupport.simulation.virtual_time import DAY, HOUR, MINUTE
+from testsupport.simulation.weather import Chances, Weather
+from testsupport.simulation.world import Run, simulate
 
 Checker = Callable[[Record], Iterable[object]]
 
@@ -32,7 +32,7 @@ class Mutant:
 
 
 def _events_all_lost(acts: list[Act], end: float, audit: float) -> Run:
-    wiring = Wiring(audit_interval=timedelta(seconds=audit))
+    wiring = Wiring(relist_interval=timedelta(seconds=audit))
     return Run(seed=1, end=end, acts=acts, weather=Weather(chances=Chances(event_lost=1.0)), wiring=wiring)
 
 
@@ -51,11 +51,11 @@ _LEAVING = quiet([*_TEAMS, leaving(HOUR, team(0))], 2 * HOUR)
 _STRIPPED = [doing(6 * HOUR, "strip", team(number)) for number in range(20)]
 _STRIPPED_UNSEEN = _events_all_lost([*opted_in(20), *_STRIPPED], 6.2 * HOUR, 5.8 * HOUR)
 _JOINING_UNSEEN = _events_all_lost([*_TEAMS, asking(HOUR, "new", IRELAND)], 2 * HOUR, 10 * MINUTE)
-_EARLY = Rotation(max_age=timedelta(hours=2))
+_EARLY = Rotation(max_token_age=timedelta(hours=2))
 
 MUTANTS = {
     "01 rotates too late": Mutant(
-        wiring=Wiring(rotation=Rotation(fraction=1.1, max_age=timedelta(days=2))),
+        wiring=Wiring(rotation=Rotation(fraction=1.1, max_token_age=timedelta(days=2))),
         run=_DAYS,
         checker=check_tokens.never_stale,
     ),
@@ -103,8 +103,8 @@ MUTANTS = {
 def test_a_broken_part_is_noticed(name: str) -> None:
     """The checker finds something in the run with the broken part, and nothing without."""
     mutant = MUTANTS[name]
-    audit = mutant.run.wiring.audit_interval
-    assert list(mutant.checker(simulate(replace(mutant.run, wiring=replace(mutant.wiring, audit_interval=audit)))))
+    audit = mutant.run.wiring.relist_interval
+    assert list(mutant.checker(simulate(replace(mutant.run, wiring=replace(mutant.wiring, relist_interval=audit)))))
     real = overtaken() if mutant.checker is _waited else simulate(mutant.run)
     assert list(mutant.checker(real)) == []
 
@@ -114,7 +114,7 @@ def test_02_an_earlier_death_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None
     short = [Span(start=5 * HOUR, end=7 * HOUR, reason="ShortLife")]
     run = replace(_DAYS, acts=opted_in(4, *HOSTS), end=7 * HOUR, weather=Weather(aws=short))
     assert list(check_tokens.never_worse(simulate(run))) == []
-    monkeypatch.setattr(content, "choose", mutants.takes_any_token)
+    monkeypatch.setattr(entries, "plan_entries", mutants.takes_any_token)
     assert list(check_tokens.never_worse(simulate(run)))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.picture import a_day, draw
+from tools.picture import a_day, draw
 
 PICTURE = Path("docs/rotation-day.svg")
 

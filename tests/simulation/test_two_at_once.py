@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.simulation import check_objects, check_tokens
-from tests.simulation.mutants import IgnoresVersions
-from tests.simulation.process import Wiring
-from tests.simulation.record import CONTROLLER, Record
-from tests.simulation.scenarios import SEEDS, split, stormy_season
-from tests.simulation.world import Run, simulate
+from testsupport.simulation import check_objects, check_tokens
+from testsupport.simulation.mutants import IgnoresVersions
+from testsupport.simulation.process import Wiring
+from testsupport.simulation.record import CONTROLLER, Record
+from testsupport.simulation.scenarios import SEEDS, split, stormy_season
+from testsupport.simulation.world import Run, simulate
 
 INVARIANTS: dict[str, Callable[[Record], Iterator[str]]] = {
     "never stale": check_tokens.never_stale,

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from tests.simulation import check_objects, check_tokens
-from tests.simulation.record import Record
-from tests.simulation.scenarios import wild_days
-from tests.simulation.virtual_time import MINUTE
-from tests.simulation.weather import Weather
-from tests.simulation.world import simulate
+from testsupport.simulation import check_objects, check_tokens
+from testsupport.simulation.record import Record
+from testsupport.simulation.scenarios import wild_days
+from testsupport.simulation.virtual_time import MINUTE
+from testsupport.simulation.weather import Weather
+from testsupport.simulation.world import simulate
 
 CHECKERS: tuple[Callable[[Record], Iterable[str]], ...] = (
     check_tokens.never_stale,

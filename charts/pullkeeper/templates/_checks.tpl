@@ -114,7 +114,7 @@ public\.ecr\.aws|ecr-public\.aws\.com|
 
 {{- define "pullkeeper.settingsProblems" }}
 {{- $settings := .Values.settings }}
-{{- $derived := dict "leaderElection" "leaderElection, beside settings" "leaseName" "fullnameOverride" "leaseNamespace" "namespaceOverride" "allowNodeRole" "aws.credentials=nodeRole" "httpHost" "nothing: the probes and Prometheus need every address of the pod" }}
+{{- $derived := dict "leaderElection" "leaderElection, beside settings" "leaseName" "fullnameOverride" "leaseNamespace" "namespaceOverride" "allowNodeInstanceRole" "aws.credentials=nodeRole" "httpHost" "nothing: the probes and Prometheus need every address of the pod" }}
 {{- range $key, $instead := $derived }}
 {{- if hasKey $settings $key }}
 {{- include "pullkeeper.problem" (dict "where" (print "settings." $key) "found" (get $settings $key) "expected" (print "nothing, for the chart sets it; use " $instead)) }}
@@ -139,7 +139,7 @@ public\.ecr\.aws|ecr-public\.aws\.com|
 {{- if and $attached (not $settings.serviceAccountAttachment) }}
 {{- include "pullkeeper.problem" (dict "where" "settings.attachToServiceAccounts" "found" (join ", " $attached) "expected" "nothing where settings.serviceAccountAttachment is false: set it to true, which grants the right to patch ServiceAccounts") }}
 {{- end }}
-{{- $bounds := dict "verifyInterval" (list 5 43200 "from 5s to 12h") "refreshWindow" (list 0 7200 "at most 2h") "maxAge" (list 10 43200 "from 10s to 12h") "auditInterval" (list 1 86400 "from 1s to 24h") "leaseDuration" (list 3 300 "from 3s to 5m") }}
+{{- $bounds := dict "verifyInterval" (list 5 43200 "from 5s to 12h") "refreshJitter" (list 0 7200 "at most 2h") "maxTokenAge" (list 10 43200 "from 10s to 12h") "relistInterval" (list 1 86400 "from 1s to 24h") "leaseDuration" (list 3 300 "from 3s to 5m") }}
 {{- range $key, $bound := $bounds }}
 {{- $duration := get $settings $key }}
 {{- if and (hasKey $settings $key) (kindIs "string" $duration) }}

@@ -6,7 +6,7 @@
 {{- $_ := set $settings $key $value }}
 {{- end }}
 {{- end }}
-{{- $_ := set $settings "allowNodeRole" (eq .Values.aws.credentials "nodeRole") }}
+{{- $_ := set $settings "allowNodeInstanceRole" (eq .Values.aws.credentials "nodeRole") }}
 {{- $_ := set $settings "leaderElection" .Values.leaderElection }}
 {{- if .Values.leaderElection }}
 {{- $_ := set $settings "leaseName" (include "pullkeeper.fullname" .) }}
@@ -15,7 +15,7 @@
 {{- toYaml $settings }}
 {{- end }}
 
-{{- /* Settings that the controller takes over by itself, so that a change of them restarts nothing: controller/commands/reload.py. */ -}}
+{{- /* Settings that the controller takes over by itself, so that a change of them restarts nothing: controller/pullkeeper/app/policy_reloader.py. */ -}}
 {{- define "pullkeeper.liveSettings" -}}
 registries clusterName roles controllerIdentity serviceAccountIdentity optIn attachToServiceAccounts
 {{- end }}

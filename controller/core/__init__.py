@@ -1,1 +1,0 @@
-"""The pure part: no clock, no asyncio, no I/O; `now` is an argument."""

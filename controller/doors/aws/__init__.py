@@ -1,5 +1,0 @@
-"""AWS: authorization tokens from ECR and ECR Public, as any of the identities."""
-
-from controller.doors.aws.ecr import Ecr
-
-__all__ = ["Ecr"]

@@ -1,0 +1,61 @@
+"""The settings of a command: from the file that `--config` names, and from the environment."""
+
+import argparse
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import yaml
+
+from pullkeeper.domain.config.settings import VARIABLE_PREFIX, Settings, read
+from pullkeeper.domain.errors.validation import InvalidInputError, Problem
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    """The settings, and the file that they came from as it was then."""
+
+    settings: Settings
+    path: Path | None = None
+    content: bytes = b""
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Let a command take a settings file."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings file (YAML)")
+
+
+def add_secret_name(parser: argparse.ArgumentParser) -> None:
+    """Let a command be told the pull Secrets' name where no settings file is at hand."""
+    parser.add_argument("--secret-name", metavar="NAME", help="the pull Secrets' name, if the settings do not say it")
+
+
+def settings_from(options: argparse.Namespace) -> Settings:
+    """Read the settings of a command that may be told the name; raises InvalidInputError with every problem."""
+    named = {f"{VARIABLE_PREFIX}SECRET_NAME": options.secret_name} if options.secret_name else {}
+    return config_from(options.config, named).settings
+
+
+def config_from(path: Path | None, variables: Mapping[str, str] = MappingProxyType({})) -> Config:
+    """Read the settings file and the environment, `variables` included; raises InvalidInputError with every problem."""
+    try:
+        content = path.read_bytes() if path else b""
+    except OSError as error:
+        raise _no_yaml(path, error) from None
+    return Config(settings=parse(path, content, variables), path=path, content=content)
+
+
+def parse(path: Path | None, content: bytes, variables: Mapping[str, str] = MappingProxyType({})) -> Settings:
+    """Read a settings file's content; raises InvalidInputError with every problem."""
+    try:
+        document = yaml.safe_load(content)
+    except (ValueError, yaml.YAMLError) as error:
+        raise _no_yaml(path, error) from None
+    return read(document, {**os.environ, **variables})
+
+
+def _no_yaml(path: Path | None, error: Exception) -> InvalidInputError:
+    problem = Problem(where=f"--config {path}", found=" ".join(str(error).split()), expected="a YAML file")
+    return InvalidInputError([problem])

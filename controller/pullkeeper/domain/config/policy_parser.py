@@ -1,0 +1,158 @@
+"""The policy's part of the settings file: from its raw form to a Policy, with the path of each problem."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pullkeeper.domain.config.label_selector import LabelSelector, Operator, Requirement
+from pullkeeper.domain.config.policy import EVERY_NAMESPACE, Grant, Matcher, RoleGrant
+from pullkeeper.domain.errors.validation import Problem, quoted
+from pullkeeper.domain.iam import role_arn
+
+# STS: an ExternalId has 2 to 1224 characters out of these.
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+_ROLE_PATTERN = re.compile(r"arn:aws[a-z-]*:iam::[0-9*]{1,12}:role/[!-~]+")
+_NAME_PATTERN = re.compile(r"[a-z0-9*-]+")
+_HOST_PATTERN = re.compile(r"[a-z0-9*._-]+")
+
+_MATCHER_KEYS = {"namespaces", "namespaceSelector"}
+_GRANT_KEYS = _MATCHER_KEYS | {"registries"}
+_ROLE_KEYS = _GRANT_KEYS | {"role", "externalId", "sessionTags", "sourceIdentity"}
+_OPT_IN_KEYS = _MATCHER_KEYS | {"exclude"}
+
+
+class PolicyParser:
+    """Reads parts of a document and collects what is wrong with them."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def roles(self, value: object) -> tuple[RoleGrant, ...]:
+        """Read `roles`: a list of grants."""
+        if not isinstance(value, list):
+            self._wrong("roles", value, "a list of {role, namespaces or namespaceSelector, externalId, ...}")
+            return ()
+        grants = tuple(self._role(item, f"roles[{index}]") for index, item in enumerate(value))
+        self._one_external_id_each(grants)
+        return grants
+
+    def _one_external_id_each(self, grants: tuple[RoleGrant, ...]) -> None:
+        """Refuse a role with two ExternalIds: its session is shared, so it would depend on who asks first."""
+        known: dict[str, str | None] = {}
+        for index, grant in enumerate(grants):
+            if known.setdefault(grant.role, grant.external_id) != grant.external_id and grant.role:
+                self._wrong(f"roles[{index}].externalId", grant.external_id, f"the one given before for {grant.role}")
+
+    def grant(self, value: object, where: str, *, to_all: bool) -> Grant:
+        """Read `controllerIdentity` or `serviceAccountIdentity`; `to_all` where naming no namespaces means all."""
+        given = self._mapping(value, where, _GRANT_KEYS)
+        # A list that a template left empty must not open what was meant to be narrowed.
+        unnamed = to_all and not (isinstance(value, dict) and _MATCHER_KEYS & value.keys())
+        meant = EVERY_NAMESPACE if unnamed else self._required_matcher(given, where)
+        return Grant(namespaces=meant, registries=self._registries(given, where))
+
+    def opt_in(self, value: object) -> tuple[Matcher, Matcher]:
+        """Read `optIn`: whom the installation opts in, and whom not."""
+        given = self._mapping(value, "optIn", _OPT_IN_KEYS)
+        excluded = self._patterns(given.get("exclude", []), "optIn.exclude", _NAME_PATTERN)
+        return self._required_matcher(given, "optIn"), Matcher(names=excluded)
+
+    def _role(self, value: object, where: str) -> RoleGrant:
+        given = self._mapping(value, where, _ROLE_KEYS)
+        return RoleGrant(
+            role=self._role_pattern(given.get("role"), f"{where}.role"),
+            namespaces=self._required_matcher(given, where),
+            registries=self._registries(given, where),
+            external_id=self._external_id(given.get("externalId"), f"{where}.externalId"),
+            session_tags=self._flag(given, "sessionTags", where),
+            source_identity=self._flag(given, "sourceIdentity", where),
+        )
+
+    def _role_pattern(self, value: object, where: str) -> str:
+        if isinstance(value, str) and ((_ROLE_PATTERN.fullmatch(value) and "*" in value) or _is_role(value)):
+            return value
+        self._wrong(where, value, f"{role_arn.FORM}, in which * stands for anything")
+        return ""
+
+    def _external_id(self, value: object, where: str) -> str | None:
+        if value is None or (isinstance(value, str) and _EXTERNAL_ID.fullmatch(value)):
+            return value
+        self._wrong(where, value, "2 to 1224 letters, digits and +=,.@:/-_")
+        return None
+
+    def _flag(self, given: Mapping[str, Any], key: str, where: str) -> bool:
+        value = given.get(key, False)
+        if not isinstance(value, bool):
+            self._wrong(f"{where}.{key}", value, "true or false")
+        return value is True
+
+    def _registries(self, given: Mapping[str, Any], where: str) -> tuple[str, ...]:
+        return self._patterns(given.get("registries", ["*"]), f"{where}.registries", _HOST_PATTERN)
+
+    def _required_matcher(self, given: Mapping[str, Any], where: str) -> Matcher:
+        if not _MATCHER_KEYS & given.keys():
+            self._wrong(where, None, "`namespaces` (name patterns), `namespaceSelector`, or both")
+        return self._matcher(given, where)
+
+    def _matcher(self, given: Mapping[str, Any], where: str) -> Matcher:
+        names = self._patterns(given.get("namespaces", []), f"{where}.namespaces", _NAME_PATTERN)
+        selector = given.get("namespaceSelector")
+        where = f"{where}.namespaceSelector"
+        return Matcher(names=names, selector=None if selector is None else self._selector(selector, where))
+
+    def _selector(self, value: object, where: str) -> LabelSelector:
+        given = self._mapping(value, where, {"matchLabels", "matchExpressions"})
+        labels, expressions = given.get("matchLabels", {}), given.get("matchExpressions", [])
+        if not isinstance(labels, dict) or not all(isinstance(text, str) for pair in labels.items() for text in pair):
+            self._wrong(f"{where}.matchLabels", labels, "a mapping of label keys to texts")
+            labels = {}
+        if not isinstance(expressions, list):
+            self._wrong(f"{where}.matchExpressions", expressions, "a list of {key, operator, values}")
+            expressions = []
+        equal = [Requirement(key=key, operator=Operator.IN, values=frozenset({label})) for key, label in labels.items()]
+        found = [
+            self._requirement(item, f"{where}.matchExpressions[{index}]") for index, item in enumerate(expressions)
+        ]
+        return LabelSelector(requirements=(*equal, *found))
+
+    def _requirement(self, value: object, where: str) -> Requirement:
+        given = self._mapping(value, where, {"key", "operator", "values"})
+        key, operator, values = given.get("key"), given.get("operator"), given.get("values", [])
+        listed = isinstance(values, list) and all(isinstance(each, str) for each in values)
+        needs_values = operator in ("In", "NotIn")
+        if isinstance(key, str) and operator in tuple(Operator) and listed and bool(values) == needs_values:
+            return Requirement(key=key, operator=Operator(operator), values=frozenset(values))
+        self._wrong(
+            where, value, "{key, operator: In or NotIn, values: [...]} or {key, operator: Exists or DoesNotExist}"
+        )
+        return Requirement(key="", operator=Operator.EXISTS)
+
+    def _patterns(self, value: object, where: str, form: re.Pattern[str]) -> tuple[str, ...]:
+        given: Sequence[object] = value if isinstance(value, list) else [value]
+        wrong = [each for each in given if not isinstance(each, str) or not form.fullmatch(each)]
+        for each in wrong:
+            self._wrong(where, each, "a list of names, in which * stands for anything")
+        return tuple(each for each in given if isinstance(each, str) and each not in wrong)
+
+    def _mapping(self, value: object, where: str, known: set[str]) -> Mapping[str, Any]:
+        if not isinstance(value, dict):
+            self._wrong(where, value, f"a mapping with {', '.join(sorted(known))}")
+            return {}
+        for key in (key for key in value if key not in known):
+            self.problems.append(
+                Problem(where=f"{where}.{key}", found="an unknown key", expected=f"one of {', '.join(sorted(known))}")
+            )
+        return {str(key): each for key, each in value.items() if each is not None}
+
+    def _wrong(self, where: str, found: object, expected: str) -> None:
+        self.problems.append(
+            Problem(where=where, found="nothing" if found is None else quoted(found), expected=expected)
+        )
+
+
+def _is_role(text: str) -> bool:
+    try:
+        role_arn.parse(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Registries, tokens, and when a token is due."""

@@ -1,0 +1,1 @@
+"""Failures, invalid input, and the backoff after a failure."""

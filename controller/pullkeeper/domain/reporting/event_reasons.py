@@ -1,0 +1,59 @@
+"""The reasons of the Events that are posted in the target namespaces; docs/observability.md lists them."""
+
+from enum import StrEnum
+
+from pullkeeper.domain.errors.failures import OWNER_REASONS, TOKEN_REASONS, Failure, Reason
+
+
+class EventReason(StrEnum):
+    """Every reason that an Event of ours ever has."""
+
+    PULL_SECRET_CREATED = "PullSecretCreated"  # noqa: S105 -- the name of a reason, as are the next
+    PULL_SECRET_UPDATED = "PullSecretUpdated"  # noqa: S105 -- as above
+    PULL_SECRET_DELETED = "PullSecretDeleted"  # noqa: S105 -- as above
+    SERVICE_ACCOUNT_ATTACHED = "ServiceAccountAttached"
+    RECOVERED = "Recovered"
+    INVALID_ANNOTATION = "InvalidAnnotation"
+    ROLE_NOT_ALLOWED = "RoleNotAllowed"
+    ACCESS_DENIED = "AccessDenied"
+    TOKEN_FETCH_FAILED = "TokenFetchFailed"  # noqa: S105 -- as above
+    REGISTRY_REJECTED = "RegistryRejected"
+    SECRET_CONFLICT = "SecretConflict"  # noqa: S105 -- as above
+    SERVICE_ACCOUNT_NOT_FOUND = "ServiceAccountNotFound"
+
+    @property
+    def warning(self) -> bool:
+        """Whether it tells of trouble; the others are Normal."""
+        return self not in _NORMAL
+
+
+_NORMAL = frozenset(
+    {
+        EventReason.PULL_SECRET_CREATED,
+        EventReason.PULL_SECRET_UPDATED,
+        EventReason.PULL_SECRET_DELETED,
+        EventReason.SERVICE_ACCOUNT_ATTACHED,
+        EventReason.RECOVERED,
+    }
+)
+
+_OF_FAILURES = {
+    Reason.INVALID_ANNOTATION: EventReason.INVALID_ANNOTATION,
+    Reason.ACCESS_DENIED: EventReason.ACCESS_DENIED,
+    Reason.REGISTRY_REJECTED: EventReason.REGISTRY_REJECTED,
+    Reason.ROLE_NOT_ALLOWED: EventReason.ROLE_NOT_ALLOWED,
+    Reason.SECRET_CONFLICT: EventReason.SECRET_CONFLICT,
+}
+
+
+def event_reason(failure: Failure) -> EventReason | None:
+    """Give the reason of the Event that tells of a failure; None where it is not the namespace's business."""
+    fallback = EventReason.TOKEN_FETCH_FAILED if failure.reason in TOKEN_REASONS else None
+    return _OF_FAILURES.get(failure.reason, fallback)
+
+
+def kind(failure: Failure) -> str:
+    """Tell which trouble a failure belongs to: AWS's answers to one question change while it lasts."""
+    if failure.reason in TOKEN_REASONS:
+        return "token"
+    return "owner" if failure.reason in OWNER_REASONS else failure.reason.value

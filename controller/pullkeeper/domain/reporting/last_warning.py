@@ -1,0 +1,30 @@
+"""A warning that the controller has posted, read back from its Event."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+REPORTER = "pullkeeper.dev/controller"
+"""The `reportingController` of our Events."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LastWarning:
+    """What was said, and when last."""
+
+    namespace: str
+    reason: str
+    note: str
+    at: datetime
+
+
+def last_warning(event: Mapping[str, Any]) -> LastWarning:
+    """Translate an Event of events.k8s.io/v1."""
+    last = (event.get("series") or {}).get("lastObservedTime") or event.get("eventTime")
+    return LastWarning(
+        namespace=event["metadata"]["namespace"],
+        reason=event.get("reason") or "",
+        note=event.get("note") or "",
+        at=datetime.fromisoformat(last or event["metadata"]["creationTimestamp"]).astimezone(UTC),
+    )

@@ -1,0 +1,141 @@
+"""What a Namespace asks for by its annotations, or everything that is wrong with them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pullkeeper.domain.config.policy import Policy
+from pullkeeper.domain.ecr import registry_host
+from pullkeeper.domain.ecr.registry_host import RegistryHost, parse_registries
+from pullkeeper.domain.errors.failures import Failure, Reason
+from pullkeeper.domain.errors.validation import InvalidInputError, Problem, quoted
+from pullkeeper.domain.iam import role_arn
+from pullkeeper.domain.iam.identity import CONTROLLER, NAME, Identity
+from pullkeeper.domain.namespace import service_account_names
+from pullkeeper.domain.namespace.annotations import (
+    ATTACH,
+    ENABLED,
+    KNOWN,
+    REFRESH,
+    REGISTRIES,
+    ROLE_ARN,
+    SERVICE_ACCOUNT,
+)
+from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
+from pullkeeper.domain.namespace.service_account_names import NO_SERVICE_ACCOUNTS, ServiceAccountNames
+
+_SEPARATORS = re.compile(r"[,\n]")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DesiredState:
+    """What the pull Secret of one namespace should be."""
+
+    registries: tuple[RegistryHost, ...]
+    identity: Identity = CONTROLLER
+    refresh_requested_at: str | None = None
+    """The value of the `refresh` annotation: each new one asks for a fresh token."""
+    service_accounts: ServiceAccountNames = NO_SERVICE_ACCOUNTS
+    """The ServiceAccounts that are to name the pull Secret in their `imagePullSecrets`."""
+
+
+def desired_state(view: ObservedNamespace, policy: Policy) -> DesiredState | None:
+    """Read what a namespace asks for, within what the installation allows; None is opted out.
+
+    `enabled: "false"` is obeyed whatever else is written. Raises InvalidInputError with every problem, or FailureError
+    (RoleNotAllowed).
+    """
+    annotations = view.annotations
+    if annotations.get(ENABLED) == "false":
+        return None
+    problems = [*_unknown_keys(annotations), *_wrong_enabled(annotations)]
+    if ENABLED not in annotations and not problems and not policy.opts_in(view):
+        return None
+    registries, wrong = _registries(annotations, policy.registries)
+    accounts, strange = _accounts(annotations, policy)
+    problems += [*wrong, *_wrong_identity(annotations, registries), *strange]
+    if problems:
+        raise InvalidInputError(problems)
+    identity = policy.identity(
+        view, registries, role=annotations.get(ROLE_ARN, ""), account=annotations.get(SERVICE_ACCOUNT, "")
+    )
+    return DesiredState(
+        registries=registries,
+        identity=identity,
+        refresh_requested_at=annotations.get(REFRESH),
+        service_accounts=accounts,
+    )
+
+
+def ignored_annotations(view: ObservedNamespace) -> tuple[Failure, ...]:
+    """Tell what a valid request cannot have where ServiceAccounts are not touched, while the pull Secret goes on."""
+    if ATTACH not in view.annotations:
+        return ()
+    message = (
+        f"namespace/{view.name}: {PREFIX}{ATTACH} has no effect, because the installation does not touch "
+        "ServiceAccounts: whoever runs Pullkeeper can allow it in the settings, by `serviceAccountAttachment: true`"
+    )
+    return (Failure(reason=Reason.INVALID_ANNOTATION, message=message),)
+
+
+def _accounts(annotations: Mapping[str, str], policy: Policy) -> tuple[ServiceAccountNames, list[Problem]]:
+    if (value := annotations.get(ATTACH)) is None:
+        return policy.attach_to, []
+    accounts, wrong = service_account_names.parse(_SEPARATORS.split(value))
+    where, expected = PREFIX + ATTACH, service_account_names.FORM
+    return accounts, [Problem(where=where, found=quoted(name), expected=expected) for name in wrong]
+
+
+def _wrong_identity(annotations: Mapping[str, str], registries: Sequence[RegistryHost]) -> list[Problem]:
+    if ROLE_ARN in annotations and SERVICE_ACCOUNT in annotations:
+        found, expected = f"{PREFIX}{SERVICE_ACCOUNT} beside it", "one of the two"
+        return [Problem(where=PREFIX + ROLE_ARN, found=found, expected=expected)]
+    if (account := annotations.get(SERVICE_ACCOUNT)) is not None and not NAME.fullmatch(account):
+        expected = "the name of a ServiceAccount of this namespace"
+        return [Problem(where=PREFIX + SERVICE_ACCOUNT, found=quoted(account), expected=expected)]
+    return _wrong_role(annotations[ROLE_ARN], registries) if ROLE_ARN in annotations else []
+
+
+def _wrong_role(text: str, registries: Sequence[RegistryHost]) -> list[Problem]:
+    where = PREFIX + ROLE_ARN
+    try:
+        role = role_arn.parse(text)
+    except ValueError as error:
+        return [Problem(where=where, found=quoted(text), expected=str(error))]
+    return [
+        Problem(
+            where=where,
+            found=f"a role of the partition {role.partition}",
+            expected=f"one of {host.partition}, which {host} is in: credentials of one are worth nothing in another",
+        )
+        for host in registries
+        if host.partition != role.partition
+    ]
+
+
+def _unknown_keys(annotations: Mapping[str, str]) -> list[Problem]:
+    known = ", ".join(PREFIX + key for key in KNOWN)
+    return [
+        Problem(where=f"{PREFIX}{key}", found="a key that this version does not know", expected=f"one of {known}")
+        for key in sorted(annotations)
+        if key not in KNOWN
+    ]
+
+
+def _wrong_enabled(annotations: Mapping[str, str]) -> list[Problem]:
+    value = annotations.get(ENABLED, "true")
+    if value == "true":
+        return []
+    return [Problem(where=PREFIX + ENABLED, found=quoted(value), expected='"true" or "false"')]
+
+
+def _registries(
+    annotations: Mapping[str, str], defaults: Sequence[RegistryHost]
+) -> tuple[tuple[RegistryHost, ...], list[Problem]]:
+    where = PREFIX + REGISTRIES
+    value = annotations.get(REGISTRIES)
+    hosts, problems = (tuple(defaults), []) if value is None else parse_registries(value, where)
+    if not hosts and not problems:
+        found = "no registry host" if value is not None else "no annotation, and the installation has no default"
+        problems = [Problem(where=where, found=found, expected=f"at least one host: {registry_host.FORM}")]
+    return hosts, problems

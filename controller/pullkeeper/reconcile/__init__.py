@@ -1,0 +1,1 @@
+"""From events to writes: queue, caches, worker, reconcilers."""

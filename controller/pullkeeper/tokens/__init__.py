@@ -1,0 +1,1 @@
+"""ECR tokens: cached, verified, revalidated."""

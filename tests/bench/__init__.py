@@ -1,1 +1,0 @@
-"""What the controller costs at scale: `python -m tests.bench`, or `make bench`."""

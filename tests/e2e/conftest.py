@@ -1,0 +1,60 @@
+"""The operator tier: the real process against HTTP fakes, or against a real API server with --server=real."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.conftest import api, server  # noqa: F401 -- fixtures
+from testsupport import fake_aws
+from testsupport.fake_aws import AwsFake
+from testsupport.fake_aws.registry_proxy import RegistryProxy, serve_registries
+from testsupport.installation import PROGRAM, Installation, Server, install
+from testsupport.leaks import search
+from testsupport.rest import RestClient
+
+
+@pytest.fixture
+def aws() -> Iterator[AwsFake]:
+    """Serve an AWS of the test's own."""
+    with fake_aws.serve_in_thread() as fake:
+        yield fake
+
+
+@pytest.fixture
+def program(request: pytest.FixtureRequest, tmp_path: Path) -> Sequence[str]:
+    """Give the controller that --controller names."""
+    if request.config.getoption("--controller") == "source":
+        return PROGRAM
+    command: Sequence[str] = request.getfixturevalue("image").command(tmp_path)
+    return command
+
+
+@pytest.fixture
+async def installation(
+    server: Server,  # noqa: F811 -- a fixture's argument
+    api: RestClient,  # noqa: F811 -- a fixture's argument
+    aws: AwsFake,
+    program: Sequence[str],
+    tmp_path: Path,
+) -> AsyncIterator[Installation]:
+    """Install the controller; whatever the test did, its end searches for tokens where none may be."""
+    installation = await install(server, api, aws, tmp_path)
+    installation.program = program
+    yield installation
+    await installation.leave()
+    await search(installation)
+
+
+@pytest.fixture
+async def registries(aws: AwsFake, tmp_path: Path) -> AsyncIterator[RegistryProxy]:
+    """Serve every registry under its own name, behind a proxy."""
+    async with serve_registries(aws, tmp_path) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def short_lived(aws: AwsFake) -> None:
+    """Let every token live for 20 seconds."""
+    aws.lifetime = timedelta(seconds=20)

@@ -1,0 +1,56 @@
+"""The API server is away, or takes the controller's token no longer."""
+
+import pytest
+
+from testsupport.installation import ACCOUNT_NAME, SHORT, Installation
+from testsupport.outage import away
+from testsupport.waiting import until
+
+
+@pytest.mark.usefixtures("short_lived")
+async def test_outage_of_the_api_server_is_got_over(installation: Installation) -> None:
+    """The controller lives through an outage; then what was due is rotated and what is new is served."""
+    process = await installation.start(SHORT)
+    async with installation.recording() as recorder:
+        team = await installation.create_namespace(enabled="true")
+        first = await recorder.wait(team, lambda version: version.kind == "ADDED")
+    async with away(installation.server):
+        assert process.popen.poll() is None
+    async with installation.recording() as recorder:
+        late = await installation.create_namespace(enabled="true")
+        await recorder.wait(late, lambda version: version.kind == "ADDED", patience=40)
+        await recorder.wait(team, lambda version: version.expires_at > first.expires_at, patience=40)
+    assert process.popen.poll() is None
+    assert (await process.probe("/healthz"))[0] == 200
+
+
+async def test_controller_waits_for_an_api_server_that_is_not_there_yet(installation: Installation) -> None:
+    """Started during an outage it is alive and not ready, and serves when the API server is back."""
+    async with away(installation.server):
+        process = await installation.start(ready=False)
+        assert await process.first_answer("/readyz") == (503, "still listing Secrets and Namespaces\n")
+        assert (await process.probe("/healthz"))[0] == 200
+    await process.until_ready()
+    team = await installation.create_namespace(enabled="true")
+    await installation.event(team, "PullSecretCreated")
+
+
+async def test_rotated_service_account_token_is_read_from_disk(installation: Installation) -> None:
+    """When the old token is worth nothing any more, the one that comes into the file is used, without a restart."""
+    await installation.start()
+    old = installation.user
+    team = await installation.create_namespace(enabled="true")
+    await installation.event(team, "PullSecretCreated")
+    # A ServiceAccount made anew has another uid, which ends every token of the old one.
+    path = f"/api/v1/namespaces/{installation.namespace}/serviceaccounts"
+    (await installation.api.delete(f"{path}/{ACCOUNT_NAME}")).ok()
+    (await installation.api.post(path, {"metadata": {"name": ACCOUNT_NAME}})).ok()
+
+    async def refused() -> bool:
+        return (await old.get("/api/v1/namespaces")).status == 401
+
+    await until(refused, "the old token to be refused", patience=60)
+    await installation.renew_token()
+    await installation.renew_web_identity()
+    late = await installation.create_namespace(enabled="true")
+    await installation.event(late, "PullSecretCreated")

@@ -1,0 +1,74 @@
+"""Wrong annotations: reported with every problem at once, and harmful to nobody."""
+
+import pytest
+
+from testsupport.installation import IRELAND, SHORT, VIRGINIA, Installation, auths
+from testsupport.recorder import Version
+from testsupport.waiting import until
+
+
+def _there(version: Version) -> bool:
+    return version.kind != "DELETED"
+
+
+async def test_every_problem_of_a_namespace_stands_in_one_event(installation: Installation) -> None:
+    """Whoever reads the one Event can mend everything: each problem says what, where and what instead."""
+    await installation.start()
+    team = await installation.create_namespace(
+        enabled="yes", registries=f"https://{IRELAND}/app,nonsense", role_arn="x", enable="true"
+    )
+    event = await installation.event(team, "InvalidAnnotation")
+    assert event["type"] == "Warning"
+    for part in (
+        'pullkeeper.dev/enabled: found "yes", expected "true" or "false"',
+        f'pullkeeper.dev/registries: found "https://{IRELAND}/app", expected only the host, in lower case: "{IRELAND}"',
+        'pullkeeper.dev/registries: found "nonsense", expected "ACCOUNT.dkr.ecr.REGION.amazonaws.com"',
+        "pullkeeper.dev/enable: found a key that this version does not know",
+        'pullkeeper.dev/role-arn: found "x", expected "arn:PARTITION:iam::ACCOUNT:role/NAME"',
+    ):
+        assert part in event["note"], event["note"]
+    assert len(await installation.events(team)) == 1
+    assert await installation.secret(team) is None
+
+
+async def test_namespace_without_any_registry_is_told_so(installation: Installation) -> None:
+    """Where neither the namespace nor the installation names a registry, the Event says what to write."""
+    await installation.start({"registries": []})
+    team = await installation.create_namespace(enabled="true")
+    event = await installation.event(team, "InvalidAnnotation")
+    assert "the installation has no default" in event["note"]
+
+
+@pytest.mark.usefixtures("short_lived")
+async def test_invariant_10_bad_input_harms_nobody_else_and_not_even_its_owner(installation: Installation) -> None:
+    """An annotation that breaks leaves the Secret rotating with what it has; mended, it counts at once."""
+    process = await installation.start(SHORT)
+    async with installation.recording() as recorder:
+        team, other = [await installation.create_namespace(enabled="true") for _ in range(2)]
+        first = await recorder.wait(team, _there)
+        await installation.annotate(team, registries="nonsense")
+        await installation.event(team, "InvalidAnnotation")
+        for name in (team, other):
+            rotated = await recorder.wait(name, lambda version: version.expires_at > first.expires_at)
+            assert list(auths(rotated.secret)) == [IRELAND]
+        assert await process.metric("pullkeeper_namespaces", state="misconfigured") == 1
+        await installation.annotate(team, registries=VIRGINIA)
+        await recorder.wait(team, lambda version: list(auths(version.secret)) == [VIRGINIA])
+
+    async def all_well() -> bool:
+        return await process.metric("pullkeeper_namespaces", state="ready") == 2
+
+    await until(all_well, "both namespaces to be well")
+
+
+async def test_one_registry_that_cannot_be_had_holds_nothing_else_back(installation: Installation) -> None:
+    """The registries of other regions are written and the one that fails is added when it can be had."""
+    await installation.start()
+    fault = installation.aws.throttle(operation="GetAuthorizationToken", region="us-east-1")
+    async with installation.recording() as recorder:
+        team = await installation.create_namespace(enabled="true", registries=f"{IRELAND},{VIRGINIA}")
+        first = await recorder.wait(team, _there)
+        assert list(auths(first.secret)) == [IRELAND]
+        await installation.event(team, "TokenFetchFailed")
+        fault.clear()
+        await recorder.wait(team, lambda version: len(auths(version.secret)) == 2)

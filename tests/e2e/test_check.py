@@ -1,0 +1,213 @@
+"""`pullkeeper check`: every precondition, each for itself, as the controller's own ServiceAccount and as others."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from testsupport.commands import Ended, as_pod, bound_to, kubeconfig, pullkeeper, settings_file
+from testsupport.fake_aws import ACCOUNT
+from testsupport.installation import IRELAND, ROLE, VIRGINIA, Installation
+
+ACCOUNTS = "rights to ServiceAccounts"
+
+
+def _of(ended: Ended, what: str) -> list[dict[str, Any]]:
+    return [check for check in json.loads(ended.out)["checks"] if check["what"] == what]
+
+
+def _failed(ended: Ended) -> set[str]:
+    return {check["what"] for check in json.loads(ended.out)["checks"] if check["result"] == "failed"}
+
+
+async def test_where_all_is_there_each_precondition_is_one_line(installation: Installation) -> None:
+    """With the controller's own ServiceAccount everything has its tick or its dash, and the status is 0."""
+    await installation.create_namespace(enabled="true")
+    config = settings_file(installation, registries=[IRELAND, VIRGINIA])
+    ended = await pullkeeper(installation, "check", "--config", config)
+    lines = ended.out.splitlines()
+    assert [line.partition(":")[0] for line in lines[:-2]] == [
+        "✓ settings",
+        "✓ API server",
+        "✓ rights",
+        "- rights to ServiceAccounts",
+        "✓ other rights",
+        "✓ Namespaces",
+        "✓ Secrets",
+        "- Lease",
+        "✓ AWS credentials",
+        "✓ AWS caller",
+        "✓ token in eu-west-1",
+        "✓ token in us-east-1",
+    ]
+    assert lines[2] == "✓ rights: all 10 that are needed are granted"
+    assert lines[7] == "- Lease: not asked, because leaderElection is off"
+    assert lines[8] == "✓ AWS credentials: by assume-role-with-web-identity"
+    assert lines[9].startswith(f"✓ AWS caller: arn:aws:sts::{ACCOUNT}:assumed-role/pullkeeper/")
+    assert lines[-2:] == ["", "all is well"]
+    assert (ended.status, ended.err) == (0, "")
+
+
+async def test_without_default_registries_no_token_is_asked_for(installation: Installation) -> None:
+    """That is no trouble, and it is said."""
+    ended = await pullkeeper(installation, "check", "--config", settings_file(installation, registries=[]))
+    assert "- token: not asked, because the settings name no default registries" in ended.out.splitlines()
+    assert ended.status == 0
+    assert installation.aws.count("GetAuthorizationToken") == 0
+
+
+async def test_each_missing_right_is_a_line_with_the_rule_that_grants_it(installation: Installation) -> None:
+    """With other names in the settings than in the rights, what is missing is said, and the rest is looked at."""
+    config = settings_file(
+        installation,
+        leaderElection=True,
+        leaseNamespace=installation.namespace,
+    )
+    ended = await pullkeeper(installation, "check", "--config", config, "-o", "json")
+    assert ended.status == 1
+    missing = {check["found"]: check["fix"] for check in _of(ended, "rights")}
+    lease = f"leases.coordination.k8s.io named pullkeeper in {installation.namespace}"
+    assert set(missing) == {f"no right to {verb} {lease}" for verb in ("get", "create", "patch")}
+    assert missing[f"no right to patch {lease}"] == (
+        f'add to the Role in {installation.namespace}: {{apiGroups: ["coordination.k8s.io"], resources: [leases], '
+        "resourceNames: [pullkeeper], verbs: [patch]}"
+    )
+    assert "Lease" in _failed(ended)
+    assert _of(ended, "AWS caller")[0]["result"] == "passed"
+
+
+async def test_rights_to_the_service_accounts_that_are_asked_for_will_do(installation: Installation) -> None:
+    """They may be bound to names; then each that a namespace asks for is looked at, and no other."""
+    config = settings_file(installation, serviceAccountIdentity={"namespaces": ["*"]})
+    arguments = ("check", "--config", config, "-o", "json")
+    (found,) = _of(await pullkeeper(installation, *arguments), ACCOUNTS)
+    assert (found["result"], found["found"].rpartition(", and ")[2]) == ("not asked", "no namespace asks for one yet")
+    await installation.allow_service_accounts("puller")
+    await installation.create_namespace(enabled="true", service_account_name="puller")
+    (found,) = _of(await pullkeeper(installation, *arguments), ACCOUNTS)
+    assert (found["result"], found["found"]) == ("passed", "all 2 that are needed are granted")
+    team = await installation.create_namespace(enabled="true", service_account_name="other")
+    ended = await pullkeeper(installation, *arguments)
+    assert {check["found"]: check["fix"] for check in _of(ended, ACCOUNTS)} == {
+        f"no right to get serviceaccounts named other in {team}": (
+            f'add to the Role in {team}: {{apiGroups: [""], resources: [serviceaccounts], '
+            "resourceNames: [other], verbs: [get]}"
+        ),
+        f"no right to create serviceaccounts/token named other in {team}": (
+            f'add to the Role in {team}: {{apiGroups: [""], resources: [serviceaccounts/token], '
+            "resourceNames: [other], verbs: [create]}"
+        ),
+    }
+    assert ended.status == 1
+
+
+async def test_bound_to_namespaces_it_needs_no_right_elsewhere(installation: Installation) -> None:
+    """With just the rights of the namespaced mode all is well; a namespace that is not there is told."""
+    team = await installation.create_namespace(enabled="true")
+    environment = await bound_to(installation, team)
+    config = settings_file(installation, watchNamespaces=[team])
+    ended = await pullkeeper(installation, "check", "--config", config, "-o", "json", environment=environment)
+    assert _failed(ended) == set()
+    (found,) = _of(ended, "Namespaces")
+    assert found["found"] == "1 can be read, 1 of them ask for a pull Secret"
+    config = settings_file(installation, watchNamespaces=[team, f"{team}-x"])
+    ended = await pullkeeper(installation, "check", "--config", config, "-o", "json", environment=environment)
+    assert len(_of(ended, "rights")) == 10
+    assert {"rights", "Namespaces", "Secrets"} == _failed(ended)
+
+
+async def test_who_may_everything_may_too_much(installation: Installation) -> None:
+    """An administrator has rights that the controller must not have; the context may be chosen as with kubectl."""
+    config, file = settings_file(installation), kubeconfig(installation)
+    environment = {"KUBECONFIG": file, **installation.irsa()}
+    ended = await pullkeeper(
+        installation, "check", "--config", config, "--context", "here", "-o", "json", environment=environment
+    )
+    assert _failed(ended) == {"other rights"}
+    found = [check["found"] for check in _of(ended, "other rights")]
+    assert "a right to get secrets in kube-system, which is not needed" in found
+    assert "a right to create pods everywhere, which is not needed" in found
+    assert ended.status == 1
+
+
+async def test_the_lease_tells_who_holds_it(installation: Installation) -> None:
+    """With leader election the holder and the age are told; one that is not renewed is trouble."""
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{installation.namespace}/leases"
+    spec = {"holderIdentity": "pullkeeper-0", "renewTime": "2026-01-01T00:00:00.000000Z", "leaseDurationSeconds": 15}
+    (await installation.api.post(path, {"metadata": {"name": "pullkeeper"}, "spec": spec})).ok()
+    config = settings_file(installation, leaderElection=True, leaseNamespace=installation.namespace)
+    arguments = ("check", "--config", config, "--kubeconfig", kubeconfig(installation), "--context", "here")
+    ended = await pullkeeper(installation, *arguments, "-o", "json")
+    (lease,) = _of(ended, "Lease")
+    assert lease["found"].startswith(f"{installation.namespace}/pullkeeper is held by pullkeeper-0, renewed ")
+    assert (lease["result"], lease["fix"]) == ("failed", "it lasts 15 s: look for why no replica renews it")
+
+
+async def test_aws_that_refuses_hides_nothing_else(installation: Installation) -> None:
+    """A denied region is one cross, with what to grant to whom."""
+    installation.aws.deny(operation="GetAuthorizationToken", region="us-east-1")
+    config = settings_file(installation, registries=[IRELAND, VIRGINIA])
+    ended = await pullkeeper(installation, "check", "--config", config, "-o", "json")
+    assert _failed(ended) == {"token in us-east-1"}
+    (token,) = _of(ended, "token in us-east-1")
+    assert f'for {ROLE} in us-east-1 (AccessDeniedException): allow ecr:GetAuthorizationToken on "*"' in token["found"]
+
+
+async def test_an_identity_that_is_refused_is_told_of_each_call_and_no_library_speaks(
+    installation: Installation,
+) -> None:
+    """What botocore would warn of, with a traceback, is among the findings in words."""
+    installation.aws.deny(operation="AssumeRoleWithWebIdentity")
+    ended = await pullkeeper(installation, "check", "--config", settings_file(installation), "-o", "json")
+    assert (ended.status, ended.err) == (1, "")
+    assert _failed(ended) == {"AWS caller", "token in eu-west-1"}
+    for what in _failed(ended):
+        (found,) = _of(ended, what)
+        assert "the role's trust policy must allow sts:AssumeRoleWithWebIdentity" in found["found"]
+
+
+async def test_aws_that_hangs_ends_in_time(installation: Installation) -> None:
+    """No question waits for ever, and the answers of others are there all the same."""
+    installation.aws.hang()
+    config = settings_file(installation, registries=[IRELAND, VIRGINIA])
+    began = time.monotonic()
+    ended = await pullkeeper(installation, "check", "--config", config, "-o", "json")
+    assert time.monotonic() - began < 20
+    assert _failed(ended) == {"AWS caller", "token in eu-west-1", "token in us-east-1"}
+    assert _of(ended, "Namespaces")[0]["result"] == "passed"
+
+
+async def test_wrong_settings_are_said_beside_the_rest(installation: Installation) -> None:
+    """Every problem is a cross; what does not depend on the settings is looked at."""
+    config = settings_file(installation, nope=1, maxTokenAge="7d")
+    ended = await pullkeeper(installation, "check", "--config", config, "-o", "json")
+    assert [check["found"].partition(":")[0] for check in _of(ended, "settings")] == ["nope", "maxTokenAge"]
+    assert _failed(ended) == {"settings"}
+    assert _of(ended, "rights, lists and Lease")[0]["result"] == "not asked"
+    assert _of(ended, "AWS caller")[0]["result"] == "passed"
+    assert ended.status == 1
+
+
+@pytest.mark.parametrize("way", ["no login", "no answer"])
+async def test_an_api_server_out_of_reach_hides_nothing_of_aws(installation: Installation, way: str) -> None:
+    """Without a login, or without an answer, AWS is asked all the same."""
+    environment = {**as_pod(installation), "KUBERNETES_SERVICE_PORT": "1"}
+    if way == "no login":
+        environment["PULLKEEPER_SERVICE_ACCOUNT_DIR"] = "/nonexistent"
+    config = settings_file(installation)
+    ended = await pullkeeper(installation, "check", "--config", config, "-o", "json", environment=environment)
+    assert "API server" in _failed(ended)
+    assert _of(ended, "token in eu-west-1")[0]["result"] == "passed"
+    assert ended.status == 1
+
+
+async def test_only_the_nodes_role_is_refused(installation: Installation) -> None:
+    """What every pod of the node could use is no identity for the controller."""
+    installation.aws.set_node_role(ROLE)
+    environment = as_pod(installation, aws=installation.aws.environment(instance_metadata=True))
+    config = settings_file(installation)
+    ended = await pullkeeper(installation, "check", "--config", config, "-o", "json", environment=environment)
+    (found,) = _of(ended, "AWS credentials")
+    assert found["result"] == "failed"
+    assert "only the node's own role was found" in found["found"]

@@ -1,0 +1,73 @@
+"""`pullkeeper cleanup`, with the rights of the hook that runs it after an uninstall."""
+
+from pullkeeper.domain.secret.pull_secret import LABELS
+from testsupport.access import grant, token_of
+from testsupport.commands import as_pod, bound_to, pullkeeper, settings_file
+from testsupport.installation import Installation
+from testsupport.objects import foreign_secret
+
+
+async def _hook(installation: Installation) -> dict[str, str]:
+    """Be a ServiceAccount that may list and delete the Secrets of the one name, and nothing else."""
+    path = f"/api/v1/namespaces/{installation.namespace}/serviceaccounts"
+    (await installation.api.post(path, {"metadata": {"name": "cleanup"}})).ok()
+    token = await token_of(installation.api, installation.namespace, "cleanup")
+    rule = {
+        "apiGroups": [""],
+        "resources": ["secrets"],
+        "resourceNames": [installation.secret_name],
+        "verbs": ["delete", "list"],
+    }
+    user = installation.api.using(token)
+    await grant(installation.api, user, installation.namespace, "cleanup", rule)
+    (installation.folder / "token").write_text(token)
+    return as_pod(installation, aws={})
+
+
+async def test_after_an_uninstall_nothing_of_ours_is_left(installation: Installation) -> None:
+    """Two rights on the name will do, strangers' Secrets stay, labelled or not, and a second run changes nothing."""
+    process = await installation.start()
+    teams = [await installation.create_namespace(enabled="true") for _ in range(3)]
+    for team in teams:
+        await installation.event(team, "PullSecretCreated")
+    strangers = [await installation.create_namespace() for _ in range(2)]
+    for stranger, labels in zip(strangers, ({}, LABELS), strict=True):
+        theirs = foreign_secret(installation.secret_name, labels=labels)
+        (await installation.api.post(f"/api/v1/namespaces/{stranger}/secrets", theirs)).ok()
+    await process.stop()
+    environment = await _hook(installation)
+    for deleted in (3, 0):
+        ended = await pullkeeper(
+            installation, "cleanup", "--secret-name", installation.secret_name, environment=environment
+        )
+        said = f"{deleted} pull Secrets named {installation.secret_name} deleted\n"
+        assert (ended.status, ended.out, ended.err) == (0, said, "")
+    assert [await installation.secret(team) for team in teams] == [None] * 3
+    assert None not in [await installation.secret(stranger) for stranger in strangers]
+
+
+async def test_bound_to_namespaces_it_clears_just_those(installation: Installation) -> None:
+    """It asks for no right elsewhere; the settings may come by variables, where their file is gone already."""
+    process = await installation.start()
+    teams = [await installation.create_namespace(enabled="true") for _ in range(2)]
+    for team in teams:
+        await installation.event(team, "PullSecretCreated")
+    await process.stop()
+    environment = await bound_to(installation, teams[0])
+    variables = {
+        "PULLKEEPER_WATCH_NAMESPACES": teams[0],
+        "PULLKEEPER_SECRET_NAME": installation.secret_name,
+    }
+    ended = await pullkeeper(installation, "cleanup", environment=environment | variables)
+    assert (ended.status, ended.out) == (0, f"1 pull Secret named {installation.secret_name} deleted\n")
+    assert await installation.secret(teams[0]) is None
+    assert await installation.secret(teams[1]) is not None
+
+
+async def test_without_the_right_to_list_it_says_so(installation: Installation) -> None:
+    """One line that names what is refused, and status 1."""
+    config = settings_file(installation, secretName="some-other")
+    ended = await pullkeeper(installation, "cleanup", "--config", config)
+    assert (ended.status, ended.out) == (1, "")
+    assert "the API server refused to list Secrets named some-other (403): grant that right" in ended.err
+    assert ended.err.count("\n") == 1

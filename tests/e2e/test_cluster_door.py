@@ -1,0 +1,163 @@
+"""The door to the cluster against an API server, in memory or real: what it writes, and what each refusal means."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from pullkeeper.adapters.kubernetes.client import KubeClient, connect
+from pullkeeper.adapters.kubernetes.pull_secrets import PullSecretClient
+from pullkeeper.domain.ecr import registry_host
+from pullkeeper.domain.ecr.credential import Password, TokenValidity
+from pullkeeper.domain.ecr.token_scope import TokenScope
+from pullkeeper.domain.errors.failures import FailureError, NamespaceGoneError, Reason, StaleObservationError
+from pullkeeper.domain.iam.identity import CONTROLLER
+from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
+from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
+from testsupport.installation import IRELAND, Installation
+from testsupport.objects import foreign_secret, terminate_namespace
+
+HOST = registry_host.parse(IRELAND)
+ISSUED = datetime(2026, 1, 1, tzinfo=UTC)
+FIRST, SECOND = "QVdTOmZpcnN0", "QVdTOnNlY29uZA=="
+
+
+@pytest.fixture
+async def connection(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[KubeClient]:
+    """Log in as the pod would."""
+    where = urlsplit(installation.server.url)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", str(where.hostname))
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(where.port))
+    monkeypatch.setenv("PULLKEEPER_SERVICE_ACCOUNT_DIR", str(installation.folder))
+    server = await connect(kubeconfig=None, observe=lambda *_: None)
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+def door(connection: KubeClient, installation: Installation) -> PullSecretClient:
+    return PullSecretClient(connection, secret_name=installation.secret_name)
+
+
+def content(auth: str = FIRST) -> PullSecret:
+    scope = TokenScope.of(HOST, CONTROLLER)
+    times = TokenValidity(issued_at=ISSUED, expires_at=ISSUED + timedelta(hours=12))
+    published = SecretRecord(registries=(HOST,), identity=CONTROLLER, tokens={scope: times})
+    return PullSecret(record=published, auths={HOST: Password(auth)})
+
+
+async def test_what_is_written_is_observed_and_read_back(installation: Installation, door: PullSecretClient) -> None:
+    """A first write and a second in its place: intact, the same Secret, and its entries are those that were written."""
+    team = await installation.create_namespace()
+    first = await door.apply(team, content(), None)
+    assert (first.managed, first.intact, first.record) == (True, True, content().record)
+    second = await door.apply(team, content(SECOND), first)
+    assert (second.uid, second.intact) == (first.uid, True)
+    assert second.resource_version > first.resource_version
+    assert await door.read_auths(team) == {HOST: Password(SECOND)}
+
+
+async def test_nothing_is_written_into_a_namespace_that_is_going_or_gone(
+    installation: Installation, door: PullSecretClient
+) -> None:
+    """A namespace that ended between decision and write is no failure."""
+    for team in (await terminate_namespace(installation.api), "gone-for-good"):
+        with pytest.raises(NamespaceGoneError):
+            await door.apply(team, content(), None)
+
+
+async def test_write_in_place_of_what_is_not_there_any_more_is_stale(
+    installation: Installation, door: PullSecretClient
+) -> None:
+    """Changed, deleted or replaced by another one meanwhile: nothing is written, whoever it belongs to now."""
+    team = await installation.create_namespace()
+    path = installation.path(team)
+    first = await door.apply(team, content(), None)
+    (await installation.api.merge(path, {"metadata": {"labels": {"a": "b"}}})).ok()
+    for state in ("changed", "deleted", "replaced"):
+        with pytest.raises(StaleObservationError):
+            await door.apply(team, content(SECOND), first)
+        await installation.api.delete(path)
+        if state == "deleted":
+            body = foreign_secret(installation.secret_name)
+            (await installation.api.post(f"/api/v1/namespaces/{team}/secrets", body)).ok()
+    assert await installation.secret(team) is None
+
+
+async def test_stale_deletion_deletes_nothing_and_a_second_one_is_done(
+    installation: Installation, door: PullSecretClient
+) -> None:
+    """Only what was observed is deleted; what is gone already needs no deleting."""
+    team = await installation.create_namespace()
+    first = await door.apply(team, content(), None)
+    second = await door.apply(team, content(SECOND), first)
+    with pytest.raises(StaleObservationError):
+        await door.delete(team, first)
+    await door.delete(team, second)
+    await door.delete(team, second)
+    assert await installation.secret(team) is None
+
+
+OBSTACLES: dict[str, tuple[dict[str, Any], str]] = {
+    "a stranger's": ({}, "it belongs to somebody else"),
+    "another type": ({"type": "Opaque"}, "it belongs to somebody else"),
+}
+
+
+@pytest.mark.parametrize("obstacle", OBSTACLES)
+async def test_first_write_never_hits_a_strangers_secret(
+    installation: Installation, door: PullSecretClient, obstacle: str
+) -> None:
+    """A Secret that no watch has shown yet is found by the write itself, which leaves it as it is."""
+    changes, why = OBSTACLES[obstacle]
+    team = await installation.create_namespace()
+    body = foreign_secret(installation.secret_name) | changes
+    before = (await installation.api.post(f"/api/v1/namespaces/{team}/secrets", body)).ok()
+    with pytest.raises(FailureError) as raised:
+        await door.apply(team, content(), None)
+    assert raised.value.failure.reason is Reason.SECRET_CONFLICT
+    assert why in raised.value.failure.message
+    assert await installation.secret(team) == before
+
+
+async def test_right_that_is_missing_is_named(installation: Installation, connection: KubeClient) -> None:
+    """With another Secret's name everything is refused, and the failure says what to grant."""
+    team = await installation.create_namespace()
+    other = PullSecretClient(connection, secret_name="other")
+    seen = ObservedSecret(uid="00000000-0000-4000-8000-000000000000", resource_version=1, managed=True)
+    for attempt in (other.apply(team, content(), None), other.delete(team, seen), other.read_auths(team)):
+        with pytest.raises(FailureError) as raised:
+            await attempt
+        assert raised.value.failure.reason is Reason.KUBERNETES_DENIED
+        assert "grant the controller's ServiceAccount that right" in raised.value.failure.message
+
+
+async def test_namespaces_are_listed_with_what_matters(installation: Installation, door: PullSecretClient) -> None:
+    """Our annotations without their prefix, the labels, and whether it is going; with the version of the listing."""
+    team = await installation.create_namespace(enabled="true")
+    await installation.label(team, tier="a")
+    ending = await terminate_namespace(installation.api)
+    views, version = await door.list_namespaces()
+    found = {view.name: view for view in views}
+    assert found[team].annotations == {"enabled": "true"}
+    assert found[team].labels["tier"] == "a"
+    assert (found[team].terminating, found[ending].terminating) == (False, True)
+    assert version >= found[team].resource_version
+
+
+async def test_edit_by_others_is_seen_in_the_metadata(installation: Installation, door: PullSecretClient) -> None:
+    """Each field of ours that somebody changes makes the Secret one that is not intact; what they add does not."""
+    team = await installation.create_namespace()
+    await door.apply(team, content(), None)
+    path = installation.path(team)
+    edits: list[tuple[dict[str, Any], bool]] = [
+        ({"metadata": {"labels": {"theirs": "1"}, "annotations": {"theirs": "1"}}}, True),
+        ({"data": {".dockerconfigjson": "e30="}}, False),
+        ({"metadata": {"annotations": {"pullkeeper.dev/expires-at": "2030-01-01T00:00:00Z"}}}, False),
+    ]
+    for edit, intact in edits:
+        edited = observe((await installation.api.merge(path, edit)).ok()["metadata"])
+        assert edited.intact is intact
+        assert (await door.apply(team, content(), edited)).intact

@@ -1,0 +1,85 @@
+"""Everything that can be told is told by the real process: each Event's reason, each metric."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from pullkeeper.domain.reporting.event_reasons import EventReason
+from pullkeeper.domain.reporting.metric_families import FAMILIES, WORKQUEUE_DEPTH
+from testsupport.fake_aws.registry_proxy import RegistryProxy
+from testsupport.installation import Installation
+from testsupport.objects import foreign_secret
+from testsupport.waiting import until
+
+TOKEN = "GetAuthorizationToken"
+
+
+TOLD_ELSEWHERE = {
+    EventReason.SERVICE_ACCOUNT_ATTACHED,
+    EventReason.SERVICE_ACCOUNT_NOT_FOUND,
+    EventReason.REGISTRY_REJECTED,
+}
+"""Of features that are told where they are tested."""
+
+
+async def test_every_reason_of_an_event_has_a_cause(installation: Installation) -> None:
+    """Each is posted in the namespace that it concerns, and what ends is said to have ended."""
+    await installation.start()
+    team = await installation.create_namespace(enabled="true")
+    await installation.event(team, "PullSecretCreated")
+    await installation.annotate(team, refresh_requested_at="now")
+    await installation.event(team, "PullSecretUpdated")
+    await installation.annotate(team, registries="nonsense")
+    await installation.event(team, "InvalidAnnotation")
+    await installation.annotate(team, registries=None, role_arn="arn:aws:iam::123456789012:role/other")
+    await installation.event(team, "RoleNotAllowed")
+    await installation.annotate(team, role_arn=None)
+    await installation.event(team, "Recovered")
+    for play, reason in ((installation.aws.deny, "AccessDenied"), (installation.aws.throttle, "TokenFetchFailed")):
+        installation.aws.clear_faults()
+        play(operation=TOKEN)
+        await installation.annotate(team, refresh_requested_at=reason)
+        await installation.event(team, reason)
+    taken = await installation.create_namespace()
+    foreign = foreign_secret(installation.secret_name)
+    (await installation.api.post(f"/api/v1/namespaces/{taken}/secrets", foreign)).ok()
+    await installation.annotate(taken, enabled="true")
+    await installation.event(taken, "SecretConflict")
+    await installation.annotate(team, enabled=None)
+    await installation.event(team, "PullSecretDeleted")
+    posted = [event["reason"] for name in (team, taken) for event in await installation.events(name)]
+    assert set(posted) == set(EventReason) - TOLD_ELSEWHERE
+
+
+async def test_a_condition_that_lasts_is_one_event_however_often_the_process_begins(
+    installation: Installation,
+) -> None:
+    """A second process goes on with the Event that the first one posted."""
+    team = await installation.create_namespace(enabled="perhaps")
+    for _ in range(3):
+        process = await installation.start()
+        await installation.event(team, "InvalidAnnotation")
+        if len(installation.processes) > 1:
+            await until(lambda: _counted(installation, team), "the Event to become a series")
+        await process.stop()
+    (event,) = await installation.events(team)
+    assert event["series"]["count"] == 3
+
+
+async def _counted(installation: Installation, team: str) -> bool:
+    (event,) = await installation.events(team)
+    return (event.get("series") or {}).get("count") == len(installation.processes)
+
+
+async def test_every_metric_has_a_cause(installation: Installation, registries: RegistryProxy) -> None:
+    """After an opt-in and a refusal each has moved from where it began; the queue's depth is asked at each scrape."""
+    verified = {"verify": "new", "registryCaFile": registries.ca_file}
+    process = await installation.start(verified, environment=installation.irsa() | registries.environment)
+    team = await installation.create_namespace(enabled="true")
+    await installation.event(team, "PullSecretCreated")
+    installation.aws.deny(operation=TOKEN)
+    await installation.annotate(team, refresh_requested_at="now")
+    await installation.event(team, "AccessDenied")
+    _, text = await process.probe("/metrics")
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    moved = {sample.name.removesuffix("_count") for sample in samples if sample.value}
+    assert {family.name for family in FAMILIES} - moved <= {WORKQUEUE_DEPTH.name}
+    assert {sample.labels["lane"] for sample in samples if sample.name == WORKQUEUE_DEPTH.name} == {"first", "rotation"}

@@ -1,0 +1,177 @@
+"""The essential path: opted in, written, changed, repaired, refreshed, opted out."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from testsupport.installation import IRELAND, VIRGINIA, Installation, auths
+from testsupport.recorder import Version
+
+FRANKFURT_FIPS = "210987654321.dkr.ecr-fips.us-east-1.amazonaws.com"
+
+
+def _there(version: Version) -> bool:
+    return version.kind != "DELETED"
+
+
+def _gone(version: Version) -> bool:
+    return version.kind == "DELETED"
+
+
+async def test_opted_in_namespace_has_its_secret_within_a_second(installation: Installation) -> None:
+    """At rest, a namespace that opts in has its Secret within a second, of the right type, with the issued token."""
+    await installation.start()
+    team = await installation.create_namespace()
+    async with installation.recording() as recorder:
+        asked_at = datetime.now(UTC)
+        await installation.annotate(team, enabled="true")
+        written = await recorder.wait(team, _there)
+    assert written.seen_at - asked_at < timedelta(seconds=1)
+    assert written.secret["type"] == "kubernetes.io/dockerconfigjson"
+    (token,) = installation.aws.tokens
+    assert auths(written.secret) == {IRELAND: token.authorization_token}
+    assert abs(written.expires_at - token.expires_at) <= timedelta(milliseconds=1)
+    created = await installation.event(team, "PullSecretCreated")
+    assert created["regarding"]["uid"] == written.uid
+
+
+async def test_namespace_created_with_its_annotation_is_served(installation: Installation) -> None:
+    """It makes no difference whether a namespace is born opted in."""
+    await installation.start()
+    async with installation.recording() as recorder:
+        team = await installation.create_namespace(enabled="true")
+        await recorder.wait(team, _there)
+
+
+async def test_each_region_has_a_token_of_its_own_and_accounts_share_it(installation: Installation) -> None:
+    """Hosts of one region share one token, whatever their account and form; another region has another."""
+    await installation.start()
+    async with installation.recording() as recorder:
+        hosts = f"{IRELAND}, {VIRGINIA}\n{FRANKFURT_FIPS}"
+        team = await installation.create_namespace(enabled="true", registries=hosts)
+        held = auths((await recorder.wait(team, _there)).secret)
+    regions = {token.authorization_token: token.region for token in installation.aws.tokens}
+    assert {host: regions[auth] for host, auth in held.items()} == {
+        IRELAND: "eu-west-1",
+        VIRGINIA: "us-east-1",
+        FRANKFURT_FIPS: "us-east-1",
+    }
+    assert installation.aws.count("GetAuthorizationToken") == 2
+
+
+async def test_changed_registries_are_in_the_secret(installation: Installation) -> None:
+    """A registry that is added or taken out is in the Secret or out of it, and the Secret stays the same one."""
+    await installation.start()
+    async with installation.recording() as recorder:
+        team = await installation.create_namespace(enabled="true")
+        first = await recorder.wait(team, _there)
+        await installation.annotate(team, registries=f"{IRELAND},{VIRGINIA}")
+        both = await recorder.wait(team, lambda version: len(auths(version.secret)) == 2)
+        await installation.annotate(team, registries=VIRGINIA)
+        one = await recorder.wait(team, lambda version: list(auths(version.secret)) == [VIRGINIA])
+    assert first.uid == both.uid == one.uid
+    await installation.event(team, "PullSecretUpdated")
+
+
+async def test_deleted_secret_is_back_within_two_seconds_without_a_call_to_aws(installation: Installation) -> None:
+    """Somebody deletes the pull Secret: it is back at once, from the token that is still young."""
+    await installation.start()
+    async with installation.recording() as recorder:
+        team = await installation.create_namespace(enabled="true")
+        first = await recorder.wait(team, _there)
+        deleted_at = datetime.now(UTC)
+        (await installation.api.delete(installation.path(team))).ok()
+        again = await recorder.wait(team, lambda version: _there(version) and version.uid != first.uid)
+    assert again.seen_at - deleted_at < timedelta(seconds=2)
+    assert auths(again.secret) == auths(first.secret)
+    assert installation.aws.count("GetAuthorizationToken") == 1
+
+
+async def test_edited_secret_is_put_right(installation: Installation) -> None:
+    """Somebody edits the data or an annotation of the pull Secret: what was there is back, in place."""
+    await installation.start()
+    async with installation.recording() as recorder:
+        team = await installation.create_namespace(enabled="true")
+        first = await recorder.wait(team, _there)
+        for edit in ({"data": {".dockerconfigjson": "e30="}}, {"metadata": {"annotations": {EXPIRES_AT: "never"}}}):
+            edited = (await installation.api.merge(installation.path(team), edit)).ok()
+            mended = await recorder.wait(team, partial(_is_after, edited))
+            assert (mended.uid, auths(mended.secret)) == (first.uid, auths(first.secret))
+            assert mended.annotations[EXPIRES_AT] == first.annotations[EXPIRES_AT]
+    assert installation.aws.count("GetAuthorizationToken") == 1
+
+
+async def test_secret_edited_while_the_controller_was_away_is_put_right(installation: Installation) -> None:
+    """An edit that no watch brought is found at the start, by who owns the fields."""
+    process = await installation.start()
+    async with installation.recording() as recorder:
+        team = await installation.create_namespace(enabled="true")
+        first = await recorder.wait(team, _there)
+        await process.stop()
+        edit = {"data": {".dockerconfigjson": "e30="}}
+        edited = (await installation.api.merge(installation.path(team), edit)).ok()
+        await installation.start()
+        mended = await recorder.wait(team, partial(_is_after, edited))
+    assert mended.uid == first.uid
+    assert list(auths(mended.secret)) == [IRELAND]
+
+
+async def test_refresh_annotation_brings_a_fresh_token_once(installation: Installation) -> None:
+    """Any new value of `refresh` brings a token that was fetched after it; the same value again brings nothing."""
+    process = await installation.start()
+    async with installation.recording() as recorder:
+        team = await installation.create_namespace(enabled="true")
+        first = await recorder.wait(team, _there)
+        await installation.annotate(team, refresh_requested_at="now")
+        fresh = await recorder.wait(team, lambda version: auths(version.secret) != auths(first.secret))
+        assert fresh.uid == first.uid
+        await process.stop()
+        await installation.start()
+    assert installation.aws.count("GetAuthorizationToken") == 2
+    assert len(recorder.of(team)) == 2
+
+
+async def test_invariant_11_opt_out_cleans_up(installation: Installation) -> None:
+    """A namespace that opts out, by "false" or by dropping the annotation, loses the Secret, and says so."""
+    await installation.start()
+    async with installation.recording() as recorder:
+        told, silent = [await installation.create_namespace(enabled="true") for _ in range(2)]
+        for team, value in ((told, "false"), (silent, None)):
+            await recorder.wait(team, _there)
+            await installation.annotate(team, enabled=value)
+            await recorder.wait(team, _gone)
+            await installation.event(team, "PullSecretDeleted")
+
+
+async def test_opt_out_while_the_controller_was_away_cleans_up(installation: Installation) -> None:
+    """What was opted out while nobody watched is cleaned up at the start."""
+    process = await installation.start()
+    async with installation.recording() as recorder:
+        team = await installation.create_namespace(enabled="true")
+        await recorder.wait(team, _there)
+        await process.stop()
+        await installation.annotate(team, enabled=None)
+        await installation.start()
+        await recorder.wait(team, _gone)
+
+
+async def test_invariant_09_first_secret_first(installation: Installation) -> None:
+    """Namespaces that wait for their first Secret are served, all of them, while AWS hangs for another region."""
+    await installation.start({"maxConcurrentReconciles": 2})
+    async with installation.recording() as recorder:
+        with_hang = [await installation.create_namespace(enabled="true") for _ in range(4)]
+        await asyncio.gather(*(recorder.wait(team, _there) for team in with_hang))
+        installation.aws.hang(operation="GetAuthorizationToken", region="us-east-1")
+        for team in with_hang:
+            await installation.annotate(team, registries=VIRGINIA)
+        late = await installation.create_namespace(enabled="true")
+        await recorder.wait(late, _there)
+
+
+def _is_after(edited: dict[str, object], version: Version) -> bool:
+    metadata = edited["metadata"]
+    assert isinstance(metadata, dict)
+    return int(version.secret["metadata"]["resourceVersion"]) > int(metadata["resourceVersion"])
+
+
+EXPIRES_AT = "pullkeeper.dev/expires-at"

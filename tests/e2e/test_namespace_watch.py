@@ -1,0 +1,131 @@
+"""kopf's door, on the in-memory server: what it hands on, and that its requests are counted where they leave."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pullkeeper.adapters.kubernetes import namespaces_kopf
+from pullkeeper.adapters.kubernetes.client import KubeClient, connect
+from pullkeeper.domain.kube.api import ConnectionInfo
+from pullkeeper.domain.namespace.namespace import ObservedNamespace, observe_namespace
+from testsupport import fake_kube
+from testsupport.waiting import until
+
+Counts = Counter[tuple[str, str, int]]
+
+
+class Sink:
+    """Remembers which Namespaces are there."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def upsert(self, view: ObservedNamespace) -> None:
+        self.names.add(view.name)
+
+    def delete(self, name: str) -> None:
+        self.names.discard(name)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[fake_kube.ApiServer]:
+    async with fake_kube.serve() as running:
+        yield running
+
+
+@pytest.fixture
+def counts() -> Counts:
+    return Counter()
+
+
+@pytest.fixture
+async def connection(
+    server: fake_kube.ApiServer, counts: Counts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[KubeClient]:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+    def observe(verb: str, resource: str, code: int, seconds: float) -> None:
+        assert 0 <= seconds < 60
+        counts[verb, resource, code] += 1
+
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(yaml.safe_dump(server.kubeconfig()))
+    connected = await connect(kubeconfig=str(kubeconfig), observe=observe)
+    yield connected
+    await connected.close()
+
+
+@asynccontextmanager
+async def watching(
+    connection: KubeClient, access: Callable[[], Awaitable[ConnectionInfo]] | None = None
+) -> AsyncIterator[Sink]:
+    """Run kopf until the block ends, with nothing else on the connection."""
+    sink, ready, stop = Sink(), asyncio.Event(), asyncio.Event()
+    registry = namespaces_kopf.registry(sink, observe_namespace, access or connection.access, connection.trace())
+    operator = asyncio.create_task(namespaces_kopf.operate(registry, ready=ready, stop=stop))
+    try:
+        await sees(sink, "default")
+        yield sink
+    finally:
+        stop.set()
+        await operator
+
+
+def namespace(name: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+async def sees(sink: Sink, name: str) -> None:
+    async def seen() -> bool:
+        return name in sink.names
+
+    await until(seen, f"kopf to tell of {name}")
+
+
+def answered(server: fake_kube.ApiServer) -> Counts:
+    """Count what the server itself has on record."""
+    return Counter((each.verb, each.resource or "discovery", each.code) for each in server.requests)
+
+
+async def test_the_requests_of_the_namespace_watch_are_counted(
+    server: fake_kube.ApiServer, connection: KubeClient, counts: Counts
+) -> None:
+    """Listings and watches, as often as the API server has them on record, and nothing else."""
+    async with watching(connection) as sink:
+        server.faults.drop_watches()
+        server.state.create(namespace("team-a"))
+        await sees(sink, "team-a")
+    assert counts == answered(server)
+    assert counts["list", "namespaces", 200] >= 1
+    assert counts["watch", "namespaces", 200] >= 1
+
+
+async def test_a_refusal_and_no_answer_are_counted(
+    server: fake_kube.ApiServer, connection: KubeClient, counts: Counts
+) -> None:
+    """By their status, and by 0 where there is none; the watch gets over both."""
+    server.faults.fail(503, lambda request: request.resource == "namespaces", times=1)
+    server.faults.down = True
+    asyncio.get_running_loop().call_later(0.5, setattr, server.faults, "down", False)  # noqa: FBT003 -- the attribute's value
+    async with watching(connection):
+        assert counts["list", "namespaces", 503] == 1
+        assert counts["get", "discovery", 0] >= 1
+
+
+async def test_a_token_that_is_refused_is_read_anew(connection: KubeClient, counts: Counts) -> None:
+    """A watch that ends with 401 goes on with the token that is there by then; a request beside it may be cut off."""
+    good = await connection.access()
+    tokens = iter(["outdated", good.token])
+
+    async def access() -> ConnectionInfo:
+        return replace(good, token=next(tokens))
+
+    async with watching(connection, access):
+        assert {401, 200} <= {code for _, _, code in counts} <= {401, 200, 0}

@@ -1,0 +1,107 @@
+"""`pullkeeper refresh`: somebody with a right to the Namespace asks for a fresh token, and is told when it is there."""
+
+import re
+
+import pytest
+
+from testsupport.access import grant, token_of
+from testsupport.commands import Ended, kubeconfig, pullkeeper
+from testsupport.installation import Installation, auths
+
+MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ"
+
+
+async def refresh(installation: Installation, team: str, *arguments: str, token: str = "") -> Ended:
+    options = ("--context", "here", "--secret-name", installation.secret_name, "-n", team)
+    environment = {"KUBECONFIG": kubeconfig(installation, token)}
+    return await pullkeeper(installation, "refresh", *options, *arguments, environment=environment)
+
+
+async def test_a_fresh_token_is_told_as_soon_as_it_is_there(installation: Installation) -> None:
+    """With a right to get and patch the one Namespace, and to see the metadata of its pull Secret, and no more."""
+    await installation.start()
+    team = await installation.create_namespace(enabled="true")
+    await installation.event(team, "PullSecretCreated")
+    before = await installation.secret(team)
+    accounts = f"/api/v1/namespaces/{team}/serviceaccounts"
+    (await installation.api.post(accounts, {"metadata": {"name": "tenant"}})).ok()
+    token = await token_of(installation.api, team, "tenant")
+    user = installation.api.using(token)
+    secret = {"resources": ["secrets"], "resourceNames": [installation.secret_name], "verbs": ["list"]}
+    namespace = {"resources": ["namespaces"], "resourceNames": [team], "verbs": ["patch", "get"]}
+    for rule in (secret, namespace):
+        await grant(installation.api, user, team, "tenant", {"apiGroups": [""], **rule})
+    ended = await refresh(installation, team, token=token)
+    said = rf"namespace/{team}: refreshed after \d+\.\d s: issued {MOMENT}, good until {MOMENT}\n"
+    assert (ended.status, ended.err) == (0, "")
+    assert re.fullmatch(said, ended.out)
+    after = await installation.secret(team)
+    assert before is not None
+    assert after is not None
+    assert auths(after) != auths(before)
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    value = after["metadata"]["annotations"]["pullkeeper.dev/refresh-requested-at"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ-[0-9a-f]{6}", value)
+
+
+async def test_why_there_is_none_is_told_in_the_controllers_words(installation: Installation) -> None:
+    """A warning that comes after the request is its answer."""
+    await installation.start()
+    team = await installation.create_namespace(enabled="true")
+    await installation.event(team, "PullSecretCreated")
+    installation.aws.deny(operation="GetAuthorizationToken")
+    ended = await refresh(installation, team)
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err.startswith(
+        f"namespace/{team}: not refreshed: AccessDenied: ECR refused GetAuthorizationToken for "
+    )
+    assert 'allow ecr:GetAuthorizationToken on "*" to that role' in ended.err
+
+
+async def test_without_a_controller_the_wait_ends(installation: Installation) -> None:
+    """After the time that was given, with what to look for."""
+    team = await installation.create_namespace(enabled="true")
+    ended = await refresh(installation, team, "--timeout", "0.3")
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err == (
+        f"namespace/{team}: not refreshed within 0.3 s; and no warning says why: look whether the controller runs; "
+        "the request stays, and is answered when it can be\n"
+    )
+
+
+async def test_in_vain_the_last_warning_is_told(installation: Installation) -> None:
+    """It may be older than the request: what repeats is not posted anew each time."""
+    process = await installation.start()
+    team = await installation.create_namespace(enabled="true", registries="nonsense")
+    await installation.event(team, "InvalidAnnotation")
+    await process.stop()
+    ended = await refresh(installation, team, "--timeout", "0.3")
+    assert ended.status == 1
+    assert re.search(r"; the last warning, \d+s ago: InvalidAnnotation: pullkeeper\.dev/registries: found", ended.err)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "words"),
+    [
+        ({}, "it is not opted in: annotate it with pullkeeper.dev/enabled=true"),
+        ({"enabled": "false"}, "it is not opted in: annotate it with pullkeeper.dev/enabled=true"),
+        (None, "there is no such namespace"),
+    ],
+)
+async def test_where_nobody_would_answer_nothing_is_written(
+    installation: Installation, annotations: dict[str, str] | None, words: str
+) -> None:
+    """That is told at once."""
+    team = "no-such-namespace" if annotations is None else await installation.create_namespace(**annotations)
+    ended = await refresh(installation, team)
+    assert (ended.status, ended.out, ended.err) == (1, "", f"namespace/{team}: {words}\n")
+    answer = await installation.api.get(f"/api/v1/namespaces/{team}")
+    assert "pullkeeper.dev/refresh-requested-at" not in (answer.body["metadata"].get("annotations") or {})
+
+
+async def test_without_the_right_to_the_namespace_it_says_so(installation: Installation) -> None:
+    """The controller's own rights are not used, nor would they do."""
+    team = await installation.create_namespace(enabled="true")
+    ended = await refresh(installation, team, token=(installation.folder / "token").read_text())
+    assert (ended.status, ended.out) == (1, "")
+    assert f"the API server refused to get Namespace {team} (403): grant that right" in ended.err

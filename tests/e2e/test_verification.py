@@ -1,0 +1,216 @@
+"""Tokens are tried at their registries before they are published, and again while they are."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from testsupport.controller_process import ControllerProcess
+from testsupport.fake_aws import AwsFake
+from testsupport.fake_aws.registry_proxy import RegistryProxy
+from testsupport.installation import IRELAND, SHORT, VIRGINIA, Installation, auths
+from testsupport.recorder import SecretRecorder, Version
+from testsupport.waiting import until
+
+IRELAND_TOO = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
+PUBLIC = "public.ecr.aws"
+INTERVAL = timedelta(seconds=10)
+PROBES = "pullkeeper_registry_probes_total"
+
+
+async def _start(
+    installation: Installation, registries: RegistryProxy, verify: str, **settings: Any
+) -> ControllerProcess:
+    wanted = {"verify": verify, "verifyInterval": f"{INTERVAL.seconds}s", "registryCaFile": registries.ca_file}
+    return await installation.start(wanted | settings, environment=installation.irsa() | registries.environment)
+
+
+async def _opt_in(installation: Installation, recorder: SecretRecorder, *hosts: str, count: int = 1) -> list[str]:
+    teams = [await installation.create_namespace(enabled="true", registries=",".join(hosts)) for _ in range(count)]
+    await asyncio.gather(*(recorder.wait(team, _there) for team in teams))
+    return teams
+
+
+def _there(version: Version) -> bool:
+    return version.kind != "DELETED"
+
+
+def _holds(token: str, host: str, version: Version) -> bool:
+    return auths(version.secret).get(host) == token
+
+
+def _holds_another(token: str, host: str, version: Version) -> bool:
+    return host in auths(version.secret) and not _holds(token, host, version)
+
+
+def _issued(aws: AwsFake, region: str) -> list[str]:
+    return [token.authorization_token for token in aws.tokens if token.region == region]
+
+
+async def test_by_default_no_registry_is_asked(installation: Installation, registries: RegistryProxy) -> None:
+    """Off is off: no probe, no proxy, whatever happens to the token."""
+    process = await _start(installation, registries, "off", **SHORT)
+    installation.aws.lifetime = timedelta(seconds=20)
+    async with installation.recording() as recorder:
+        (team,) = await _opt_in(installation, recorder, IRELAND)
+        (first,) = _issued(installation.aws, "eu-west-1")
+        await recorder.wait(team, partial(_holds_another, first, IRELAND))
+    assert registries.asked == []
+    assert await process.metric(PROBES) == 0
+
+
+async def test_many_namespaces_cause_one_probe_for_each_registry(
+    installation: Installation, registries: RegistryProxy
+) -> None:
+    """What one namespace's write has found out serves all; ECR Public cannot be asked, and is counted."""
+    process = await _start(installation, registries, "new")
+    async with installation.recording() as recorder:
+        teams = await _opt_in(installation, recorder, IRELAND, IRELAND_TOO, PUBLIC, count=10)
+        assert all(set(auths(recorder.of(team)[0].secret)) == {IRELAND, IRELAND_TOO, PUBLIC} for team in teams)
+    assert [len(installation.aws.probes(host)) for host in (IRELAND, IRELAND_TOO, PUBLIC)] == [1, 1, 0]
+    assert await process.metric(PROBES, result="accepted") == 2
+    assert await process.metric(PROBES, result="skipped") == 1
+
+
+async def test_a_refused_token_is_never_seen(installation: Installation, registries: RegistryProxy) -> None:
+    """No version of the Secret ever holds it; other regions are written and rotate on; in the end all is well."""
+    aws = installation.aws
+    aws.lifetime = timedelta(seconds=20)
+    aws.refuse(IRELAND)
+    await _start(installation, registries, "new", **SHORT)
+    async with installation.recording() as recorder:
+        (team,) = await _opt_in(installation, recorder, IRELAND, VIRGINIA)
+        said = (await installation.event(team, "RegistryRejected"))["note"]
+        assert said.startswith(f"{IRELAND} refuses the new token of controller in eu-west-1")
+        (first,) = _issued(aws, "us-east-1")
+        await recorder.wait(team, partial(_holds_another, first, VIRGINIA))
+        refused = _issued(aws, "eu-west-1")
+        aws.accept(IRELAND)
+        mended = await recorder.wait(team, lambda version: IRELAND in auths(version.secret))
+        assert set(refused).isdisjoint(auth for each in recorder.of(team) for auth in auths(each.secret).values())
+        assert auths(mended.secret)[IRELAND] in set(_issued(aws, "eu-west-1")) - set(refused)
+
+
+async def test_a_registry_that_refuses_a_rotation_keeps_what_it_has(
+    installation: Installation, registries: RegistryProxy
+) -> None:
+    """Its neighbour of the same region and token rotates; the Secret says both truly, the older one as its headline."""
+    aws = installation.aws
+    aws.lifetime = timedelta(seconds=40)
+    await _start(installation, registries, "new", **SHORT)
+    async with installation.recording() as recorder:
+        (team,) = await _opt_in(installation, recorder, IRELAND, IRELAND_TOO)
+        (first,) = aws.tokens
+        aws.refuse(IRELAND)
+        split = await recorder.wait(team, partial(_holds_another, first.authorization_token, IRELAND_TOO))
+        assert auths(split.secret)[IRELAND] == first.authorization_token
+        assert list(json.loads(split.annotations["pullkeeper.dev/tokens"])) == ["eu-west-1", IRELAND]
+        assert abs(split.expires_at - first.expires_at) <= timedelta(milliseconds=1)
+        aws.accept(IRELAND)
+        joined = await recorder.wait(team, partial(_holds_another, first.authorization_token, IRELAND))
+        assert joined.uid == split.uid
+        assert joined.seen_at < first.expires_at
+        assert list(json.loads(joined.annotations["pullkeeper.dev/tokens"])) == ["eu-west-1"]
+
+
+@pytest.mark.parametrize("trouble", ["no tunnel", "reset", "too many requests", "error", "hang"])
+async def test_a_registry_that_cannot_be_reached_holds_nothing_up(
+    installation: Installation, registries: RegistryProxy, trouble: str
+) -> None:
+    """The token is published all the same, which is counted, and said once however many namespaces there are."""
+    aws = installation.aws
+    match trouble:
+        case "no tunnel":
+            registries.closed[IRELAND] = 502
+        case "reset":
+            aws.reset(operation="ProbeRegistry", host=IRELAND)
+        case "hang":
+            aws.hang(operation="ProbeRegistry", host=IRELAND)
+        case "too many requests":
+            aws.fail(status=429, operation="ProbeRegistry", host=IRELAND)
+        case _:
+            aws.fail(status=500, operation="ProbeRegistry", host=IRELAND)
+    process = await _start(installation, registries, "new")
+    async with installation.recording() as recorder:
+        await _opt_in(installation, recorder, IRELAND, count=5)
+    assert await process.metric(PROBES, result="unreachable") == 1
+    assert await process.metric("pullkeeper_namespaces", state="ready") == 5
+    assert process.text().count(f"registry {IRELAND} does not say") == 1
+
+
+async def test_an_early_death_is_repaired_within_one_interval(
+    installation: Installation, registries: RegistryProxy
+) -> None:
+    """Every namespace that holds it has a fresh token, by one call to AWS and one write each; no Secret is read."""
+    aws = installation.aws
+    process = await _start(installation, registries, "continuous")
+    async with installation.recording() as recorder:
+        teams = await _opt_in(installation, recorder, IRELAND, VIRGINIA, count=8)
+        dead = _issued(aws, "eu-west-1")[0]
+        died_at = datetime.now(UTC)
+        aws.revoke(dead)
+        mended = await asyncio.gather(*(recorder.wait(team, partial(_holds_another, dead, IRELAND)) for team in teams))
+        assert max(version.seen_at for version in mended) - died_at <= INTERVAL
+        assert {auths(version.secret)[IRELAND] for version in mended} == {_issued(aws, "eu-west-1")[1]}
+        assert {version.uid for version in mended} == {recorder.of(team)[0].uid for team in teams}
+    assert (len(_issued(aws, "eu-west-1")), len(_issued(aws, "us-east-1"))) == (2, 1)
+    assert len(aws.probes(IRELAND)) <= 4
+    assert len(aws.probes(VIRGINIA)) <= 3
+    assert await process.metric("pullkeeper_rest_client_requests_total", verb="get", resource="secrets") == 0
+
+
+async def test_a_death_is_found_after_a_restart_too(installation: Installation, registries: RegistryProxy) -> None:
+    """The token is no longer in memory: it is read from one Secret of those that hold it."""
+    aws = installation.aws
+    process = await _start(installation, registries, "continuous")
+    async with installation.recording() as recorder:
+        teams = await _opt_in(installation, recorder, IRELAND, count=5)
+        await process.stop()
+        aws.forget_calls()
+        again = await _start(installation, registries, "continuous")
+        await until(partial(_probed, aws), "a probe after the restart")
+        assert await again.metric("pullkeeper_rest_client_requests_total", verb="get", resource="secrets") == 1
+        assert aws.count("GetAuthorizationToken") == 0
+        (dead,) = _issued(aws, "eu-west-1")
+        died_at = datetime.now(UTC)
+        aws.revoke(dead)
+        mended = await asyncio.gather(*(recorder.wait(team, partial(_holds_another, dead, IRELAND)) for team in teams))
+        assert max(version.seen_at for version in mended) - died_at <= INTERVAL
+    assert aws.count("GetAuthorizationToken") == 1
+
+
+async def test_where_the_replacement_is_refused_as_well_what_is_there_stays(
+    installation: Installation, registries: RegistryProxy
+) -> None:
+    """An account that takes nothing any more is reported, and causes no storm of calls and no write."""
+    aws = installation.aws
+    process = await _start(installation, registries, "continuous")
+    async with installation.recording() as recorder:
+        teams = await _opt_in(installation, recorder, IRELAND, count=5)
+        looks = await process.metric("pullkeeper_reconcile_total")
+        aws.refuse(IRELAND)
+        for team in teams:
+            await installation.event(team, "RegistryRejected")
+        probes = len(aws.probes(IRELAND))
+        await until(lambda: _more_probes(aws, probes), "the next round")
+        assert [len(recorder.of(team)) for team in teams] == [1] * len(teams)
+    assert len(_issued(aws, "eu-west-1")) == 2
+    assert await process.metric("pullkeeper_reconcile_total") - looks <= 3 * len(teams)
+
+
+async def test_a_bundle_that_is_not_there_stops_the_start(installation: Installation) -> None:
+    """It says the setting, the file and what should be there."""
+    process = await installation.start({"verify": "new", "registryCaFile": "/nowhere/ca.pem"}, ready=False)
+    assert await process.ended() == 1
+    assert 'pullkeeper: registryCaFile: found "/nowhere/ca.pem" (No such file or directory)' in process.text()
+
+
+async def _probed(aws: AwsFake) -> bool:
+    return bool(aws.probes(IRELAND))
+
+
+async def _more_probes(aws: AwsFake, than: int) -> bool:
+    return len(aws.probes(IRELAND)) > than

@@ -1,0 +1,128 @@
+"""The door to AWS with the fake of AWS behind it, and a clock that a test turns on."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+
+import pytest
+
+from pullkeeper.adapters.aws import Ecr
+from pullkeeper.domain.config.policy import Policy, RoleGrant
+from pullkeeper.domain.ecr.credential import Token
+from pullkeeper.domain.ecr.token_scope import TokenScope
+from pullkeeper.domain.errors.failures import Failure, FailureError
+from pullkeeper.domain.iam.identity import CONTROLLER, Identity
+from pullkeeper.domain.namespace.namespace import ObservedNamespace
+from testsupport.fake_aws import ACCOUNT, USER_ARN, AwsFake, IssuedToken, serve_in_thread, utcnow
+from testsupport.fake_aws.issuer import Issuer
+
+BLUE = f"arn:aws:iam::{ACCOUNT}:role/team/blue"
+OWN = "arn:aws:iam::210987654321:role/own"
+SUBJECT = "system:serviceaccount:team-a:puller"
+
+
+@cache
+def issuer() -> Issuer:
+    """Give the one issuer of all tests, for making its key takes long."""
+    return Issuer()
+
+
+class Clock:
+    """The time of the controller and of AWS, which a test moves."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return utcnow() + self.ahead
+
+
+@dataclass(kw_only=True)
+class Meters:
+    """Remembers how each call ended: None is well."""
+
+    reasons: list[str | None] = field(default_factory=list)
+
+    def token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:  # noqa: ARG002 -- as the door has it
+        self.reasons.append(reason)
+
+    def token(self, scope: TokenScope, now: datetime, expires_at: datetime) -> None:
+        """Nothing to remember."""
+
+    def aws_request(self, service: str, operation: str, code: int) -> None:
+        """Nothing to remember."""
+
+
+class IdentityHarness:
+    """AWS, the environment of a process that uses it, and the door to it."""
+
+    def __init__(self, aws: AwsFake, clock: Clock, patch: pytest.MonkeyPatch) -> None:
+        self.aws = aws
+        self.clock = clock
+        self.meters = Meters()
+        self.issuer = issuer()
+        self.web_token: str | None = None
+        self.web_calls = 0
+        self._patch = patch
+        self.live(aws.environment())
+
+    def live(self, environment: Mapping[str, str], *, allow_node_instance_role: bool = False) -> None:
+        """Open the door anew in another environment; its values are the whole of AWS's variables."""
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            self._patch.delenv(name)
+        for name, value in environment.items():
+            self._patch.setenv(name, value)
+        self.ecr = Ecr(
+            environment=environment,
+            allow_node_instance_role=allow_node_instance_role,
+            clock=self.clock,
+            meters=self.meters,
+            web_identity=self._web_identity,
+        )
+
+    async def _web_identity(self, identity: Identity) -> tuple[str, str]:
+        self.web_calls += 1
+        return OWN, self.web_token or self.issuer.token(str(identity), now=self.clock())
+
+    async def fetch(
+        self, identity: Identity = CONTROLLER, region: str = "eu-west-1", *, public: bool = False
+    ) -> IssuedToken:
+        """Fetch a token, and look up which of AWS's it is."""
+        token: Token = await self.ecr.fetch(TokenScope(identity=identity, region=region, public=public))
+        if self.ecr.introduction is not None:
+            await self.ecr.introduction
+        return next(each for each in self.aws.tokens if each.authorization_token == token.auth.reveal())
+
+    async def failure(self, identity: Identity = CONTROLLER, region: str = "eu-west-1") -> Failure:
+        """Fetch what cannot be had; no text of the failure holds a secret."""
+        with pytest.raises(FailureError) as raised:
+            await self.fetch(identity, region)
+        self.check_silence(str(raised.value), repr(raised.value), repr(raised.value.failure))
+        return raised.value.failure
+
+    def check_silence(self, *texts: str) -> None:
+        """Make sure that no text holds any secret that AWS handed out, or the token of a ServiceAccount."""
+        secrets = {*self.aws.secrets, *filter(None, [self.web_token])}
+        assert not [text for text in texts for secret in secrets if secret in text]
+
+
+def as_role(arn: str = BLUE, *, namespace: str = "team-a", **options: object) -> Identity:
+    """Give the identity of a role as the policy makes it for a namespace."""
+    grant = RoleGrant(role="arn:*", **options)  # type: ignore[arg-type] # a test's shorthand
+    view = ObservedNamespace(name=namespace, resource_version=1)
+    return Policy(cluster_name="test", roles=(grant,)).identity(view, (), role=arn)
+
+
+@contextmanager
+def identity_harness(patch: pytest.MonkeyPatch) -> Iterator[IdentityHarness]:
+    """Start AWS with one user that may do everything, a role that it may assume, and one of a ServiceAccount."""
+    clock = Clock()
+    with serve_in_thread(clock=clock) as aws:
+        built = IdentityHarness(aws, clock, patch)
+        aws.trust_issuer(built.issuer.url, built.issuer.jwks())
+        aws.allow_role(BLUE, trusted_principals=USER_ARN)
+        aws.allow_role(OWN, trusts_subjects=SUBJECT)
+        yield built

@@ -1,0 +1,107 @@
+"""A watch of Secrets on a connection that plays what a test puts up."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Any
+
+from pullkeeper.adapters.kubernetes.reflector import Reflector, secrets_list_watch
+from pullkeeper.domain.kube.api import Response
+from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
+from pullkeeper.reconcile.secret_cache import Placed, SecretCache
+from testsupport.fake_client import FakeClient, ok
+from testsupport.fixed_random import FixedRandom
+from testsupport.virtual_time import settle
+
+Event = Mapping[str, Any]
+GONE = ok(status=410)
+REFUSED = ok(status=403)
+INTERVAL = timedelta(minutes=10)
+
+
+class Chance(FixedRandom):
+    """Draws the same, whole numbers as well."""
+
+    def randrange(self, start: int, stop: int | None = None, step: int = 1) -> int:
+        return random.Random(1).randrange(start, stop, step)
+
+
+def secret(namespace: str, version: int) -> dict[str, Any]:
+    return {"name": "ecr-pull-secret", "namespace": namespace, "uid": namespace, "resourceVersion": str(version)}
+
+
+def listing(*metadata: Mapping[str, Any], version: int = 9, items: Sequence[Event] | None = ()) -> Response:
+    found = None if items is None else [{"metadata": each} for each in metadata]
+    return ok({"items": found, "metadata": {"resourceVersion": str(version)}})
+
+
+def page(*metadata: Mapping[str, Any], goes_on: str) -> Response:
+    items = [{"metadata": each} for each in metadata]
+    return ok({"items": items, "metadata": {"resourceVersion": "9", "continue": goes_on}})
+
+
+def event(kind: str, metadata: Mapping[str, Any]) -> Event:
+    return {"type": kind, "object": {"metadata": metadata}}
+
+
+def error(code: int) -> Event:
+    return {"type": "ERROR", "object": {"kind": "Status", "code": code}}
+
+
+class ReflectorHarness:
+    """Streams are played one after the other; where there is none left, a watch stays open and `say` speaks in it."""
+
+    def __init__(self) -> None:
+        self.line = FakeClient(listing())
+        self.line.opened = self._stream
+        self.streams: list[Sequence[Event | Exception]] = []
+        self.woken: list[str] = []
+        self._said: asyncio.Queue[Event | Exception] = asyncio.Queue()
+        self.secrets = SecretCache(wake=self.woken.append)
+        self.watch = Reflector[Placed](
+            self.line,
+            secrets_list_watch("ecr-pull-secret"),
+            read=lambda metadata: (metadata["namespace"], observe(metadata)),
+            sink=self.secrets,
+            relist_after=INTERVAL,
+            chance=Chance(),
+        )
+
+    def version(self, namespace: str) -> int | None:
+        found = self.secrets.get(namespace)
+        return found.resource_version if found else None
+
+    def observed(self, namespace: str, version: int) -> ObservedSecret:
+        return observe(secret(namespace, version))
+
+    async def say(self, *events: Event | Exception) -> None:
+        for each in events:
+            self._said.put_nowait(each)
+        await settle()
+
+    @asynccontextmanager
+    async def running(self, *, seconds: float = 0) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.watch.run())
+        try:
+            await asyncio.sleep(seconds)
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _stream(self) -> AsyncIterator[Event]:
+        if self.streams:
+            for each in self.streams.pop(0):
+                yield _played(each)
+        else:
+            while True:
+                yield _played(await self._said.get())
+
+
+def _played(each: Event | Exception) -> Event:
+    if isinstance(each, Exception):
+        raise each
+    return each

@@ -1,0 +1,125 @@
+"""The endpoint that a token is asked of follows from the form of the hosts that it is for."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from botocore.config import Config
+
+from pullkeeper.adapters.aws import Ecr
+from pullkeeper.adapters.aws.sts import QUICK, Sessions, WebIdentity
+from pullkeeper.domain.ecr.registry_host import parse
+from pullkeeper.domain.errors.failures import FailureError, Reason
+from pullkeeper.domain.iam.identity import CONTROLLER, Identity
+from pullkeeper.domain.secret.desired_state import DesiredState
+from pullkeeper.domain.secret.entries import token_scopes
+from tests.unit.adapters.identity_harness import Meters, as_role
+from testsupport.fake_aws import utcnow
+
+ACCOUNT = "123456789012"
+
+
+class _Deaf:
+    """A client that asks nobody."""
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def get_authorization_token(self) -> dict[str, Any]:
+        return {}
+
+
+class _Recording(Sessions):
+    """Makes real clients, notes the endpoint of each, and gives a deaf one in its place."""
+
+    seen: list[str]
+
+    def own(self, service: str, region: str, config: Config = QUICK, variant: str = "") -> Any:
+        return self._noted(super().own(service, region, config, variant), service)
+
+    def assumed(
+        self, identity: Identity, web: WebIdentity | None, service: str, region: str, config: Config = QUICK
+    ) -> Any:
+        del identity, web
+        return self._noted(super().own(service, region, config, f"as a role, {config.__dict__}"), service)
+
+    def _noted(self, client: Any, service: str) -> _Deaf:
+        if service != "sts":
+            self.seen.append(client.meta.endpoint_url)
+        return _Deaf()
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    for name in ("ECR", "ECR_PUBLIC", "STS"):
+        monkeypatch.delenv(f"AWS_ENDPOINT_URL_{name}", raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "fake")
+    monkeypatch.setattr("pullkeeper.adapters.aws.ecr.Sessions", _Recording)
+    monkeypatch.setattr(_Recording, "seen", [], raising=False)
+    return _Recording.seen
+
+
+async def _ask(identity: Identity, hosts: Sequence[str], environment: dict[str, str] | None = None) -> None:
+    async def nobody(_: Identity) -> tuple[str, str]:
+        raise AssertionError
+
+    ecr = Ecr(
+        environment=environment or {},
+        allow_node_instance_role=False,
+        clock=utcnow,
+        meters=Meters(),
+        web_identity=nobody,
+    )
+    desired = DesiredState(registries=tuple(map(parse, hosts)), identity=identity)
+    for scope in sorted(token_scopes(desired)):
+        with pytest.raises(FailureError) as raised:
+            await ecr.fetch(scope)
+        assert raised.value.failure.reason is Reason.MALFORMED_ANSWER
+
+
+@pytest.mark.parametrize("identity", [CONTROLLER, as_role()])
+@pytest.mark.parametrize(
+    ("host", "endpoint"),
+    [
+        ("dkr.ecr.us-east-1.amazonaws.com", "https://api.ecr.us-east-1.amazonaws.com"),
+        ("dkr.ecr-fips.us-east-1.amazonaws.com", "https://ecr-fips.us-east-1.amazonaws.com"),
+        ("dkr-ecr.eu-west-1.on.aws", "https://ecr.eu-west-1.api.aws"),
+        ("dkr-ecr-fips.us-east-1.on.aws", "https://ecr-fips.us-east-1.api.aws"),
+        ("dkr.ecr-fips.us-gov-west-1.amazonaws.com", "https://ecr-fips.us-gov-west-1.amazonaws.com"),
+        ("dkr.ecr.cn-north-1.amazonaws.com.cn", "https://api.ecr.cn-north-1.amazonaws.com.cn"),
+        ("dkr-ecr.cn-north-1.on.amazonwebservices.com.cn", "https://ecr.cn-north-1.api.amazonwebservices.com.cn"),
+        ("dkr.ecr.us-iso-east-1.c2s.ic.gov", "https://api.ecr.us-iso-east-1.c2s.ic.gov"),
+        ("dkr.ecr.us-isob-east-1.sc2s.sgov.gov", "https://api.ecr.us-isob-east-1.sc2s.sgov.gov"),
+        ("dkr.ecr.eusc-de-east-1.amazonaws.eu", "https://api.ecr.eusc-de-east-1.amazonaws.eu"),
+    ],
+)
+async def test_the_form_of_the_host_chooses_the_endpoint(
+    seen: list[str], identity: Identity, host: str, endpoint: str
+) -> None:
+    """A FIPS host asks the FIPS endpoint, a dual-stack host the dual-stack one, in the partition of the region."""
+    await _ask(identity, [f"{ACCOUNT}.{host}"])
+    assert seen == [endpoint]
+
+
+async def test_ecr_public_has_one_endpoint(seen: list[str]) -> None:
+    """Its API is in us-east-1 alone."""
+    await _ask(CONTROLLER, ["public.ecr.aws"])
+    assert seen == ["https://api.ecr-public.us-east-1.amazonaws.com"]
+
+
+async def test_one_fips_host_asks_the_fips_endpoint_for_its_region(seen: list[str]) -> None:
+    """Where any host of a region wants FIPS its one token comes from there; other regions are not touched."""
+    hosts = [f"{ACCOUNT}.dkr.ecr{fips}.us-east-1.amazonaws.com" for fips in ("", "-fips")]
+    await _ask(CONTROLLER, [*hosts, f"{ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com"])
+    assert seen == ["https://ecr-fips.us-east-1.amazonaws.com", "https://api.ecr.us-west-2.amazonaws.com"]
+
+
+async def test_an_endpoint_of_the_environment_is_taken_as_it_is(
+    seen: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A VPC endpoint that somebody names serves all forms; botocore makes no variant of it."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", "http://vpce.example")
+    hosts = [f"{ACCOUNT}.dkr-ecr-fips.us-east-1.on.aws", f"{ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com"]
+    await _ask(CONTROLLER, hosts, {"AWS_ENDPOINT_URL_ECR": "http://vpce.example"})
+    assert seen == ["http://vpce.example"] * 2

@@ -1,0 +1,222 @@
+"""Events: queued, never waited for, and no flood."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+
+import pytest
+
+from pullkeeper.adapters.kubernetes.events import EventRecorder
+from pullkeeper.domain.kube.api import Response
+from pullkeeper.domain.reporting.event_reasons import EventReason
+from pullkeeper.domain.secret.observed_secret import ObservedSecret
+from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount
+from testsupport.examples import EU, managed, published
+from testsupport.fake_client import AWAY, FakeClient, Request, ok
+from testsupport.virtual_time import now, settle
+
+MINUTE = 60.0
+
+
+NAME = "ecr-pull-secret"
+
+
+class Desk:
+    """The door to Events and the connection behind it."""
+
+    def __init__(self, *answers: Response | Exception, secret_name: str = NAME) -> None:
+        self.line = FakeClient(*(answers or (ok(status=201),)))
+        self.events = EventRecorder(self.line, secret_name=secret_name, instance="pod-1", clock=now)
+
+    def post(
+        self,
+        note: str = "allow it",
+        *,
+        namespace: str = "team-a",
+        secret: ObservedSecret | None = None,
+        detail: str = "",
+    ) -> None:
+        self.events.post(namespace, EventReason.ACCESS_DENIED, note, secret=secret, detail=detail)
+
+    async def sent(self) -> list[Request]:
+        """Give what has gone out since the last time."""
+        await self.events.drained()
+        found = list(self.line.asked)
+        self.line.asked.clear()
+        return found
+
+
+@asynccontextmanager
+async def sending(desk: Desk) -> AsyncIterator[Desk]:
+    task = asyncio.create_task(desk.events.run())
+    try:
+        yield desk
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_an_event_has_what_the_api_server_requires() -> None:
+    """In the target namespace, regarding the pull Secret, with every field that events.k8s.io/v1 demands."""
+    async with sending(Desk()) as desk:
+        desk.post(secret=managed(published(EU)))
+        (request,) = await desk.sent()
+    name = request.body["metadata"].pop("name")
+    assert name.startswith("ecr-pull-secret.")
+    assert request.verb == "create"
+    assert request.path == "/apis/events.k8s.io/v1/namespaces/team-a/events"
+    assert request.body == {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"namespace": "team-a"},
+        "eventTime": "2026-03-01T12:00:00.000000Z",
+        "reportingController": "pullkeeper.dev/controller",
+        "reportingInstance": "pod-1",
+        "action": "Keep",
+        "reason": "AccessDenied",
+        "note": "allow it",
+        "type": "Warning",
+        "regarding": {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "name": "ecr-pull-secret",
+            "namespace": "team-a",
+            "uid": "uid-1",
+        },
+    }
+
+
+async def test_an_event_may_regard_a_service_account() -> None:
+    """Then `kubectl describe` of it and `kubectl get events` show what it is about."""
+    account = ObservedServiceAccount(namespace="team-a", name="builder", uid="uid-3", resource_version=7)
+    async with sending(Desk()) as desk:
+        desk.events.post_on(account, EventReason.SERVICE_ACCOUNT_ATTACHED, "attached")
+        (request,) = await desk.sent()
+    assert request.path == "/apis/events.k8s.io/v1/namespaces/team-a/events"
+    assert (request.body["reason"], request.body["type"]) == ("ServiceAccountAttached", "Normal")
+    assert request.body["regarding"] == {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "name": "builder",
+        "namespace": "team-a",
+        "uid": "uid-3",
+    }
+
+
+async def test_without_a_secret_there_is_no_uid() -> None:
+    """An Event may regard a Secret that is yet to come; good news is Normal."""
+    async with sending(Desk()) as desk:
+        desk.events.post("team-a", EventReason.PULL_SECRET_CREATED, "created", secret=None)
+        (request,) = await desk.sent()
+    assert "uid" not in request.body["regarding"]
+    assert request.body["type"] == "Normal"
+
+
+@pytest.mark.parametrize(
+    ("note", "detail"),
+    [("x" * 5000, ""), ("é" * 1023, ""), ("x" * 1023 + "é", ""), ("…" * 1000, ""), ("x" * 1000, "é" * 100)],
+)
+async def test_a_note_is_cut_to_what_the_api_server_takes(note: str, detail: str) -> None:
+    """It counts bytes, and a note that is too long would be refused as a whole."""
+    async with sending(Desk()) as desk:
+        desk.post(note, detail=detail)
+        (request,) = await desk.sent()
+    sent = request.body["note"]
+    assert 1020 < len(sent.encode()) <= 1024
+    assert (note + detail).startswith(sent)
+
+
+async def test_what_repeats_within_five_minutes_is_only_counted() -> None:
+    """A hundred times the same is one Event."""
+    async with sending(Desk()) as desk:
+        for _ in range(100):
+            desk.post()
+            await asyncio.sleep(2.9)
+        assert len(await desk.sent()) == 1
+
+
+async def test_after_five_minutes_a_repetition_becomes_a_series() -> None:
+    """The one Event is patched with the count and the time, at most once in five minutes."""
+    async with sending(Desk()) as desk:
+        desk.post()
+        (create,) = await desk.sent()
+        patches: list[Request] = []
+        for _ in range(10):
+            await asyncio.sleep(MINUTE)
+            desk.post()
+            patches += await desk.sent()
+    assert [patch.body["series"]["count"] for patch in patches] == [6, 11]
+    patch = patches[-1]
+    assert (patch.verb, patch.content_type) == ("patch", "application/merge-patch+json")
+    assert patch.path == f"{create.path}/{create.body['metadata']['name']}"
+    assert patch.body == {"series": {"count": 11, "lastObservedTime": "2026-03-01T12:10:00.000000Z"}}
+
+
+@pytest.mark.parametrize(
+    ("other", "new"),
+    [({"note": "other"}, True), ({"namespace": "team-b"}, True), ({"detail": "other words"}, False)],
+)
+async def test_what_makes_an_event_another(other: dict[str, str], *, new: bool) -> None:
+    """Another note or namespace does; a detail that varies does not."""
+    async with sending(Desk()) as desk:
+        desk.post()
+        desk.post(
+            other.get("note", "allow it"), namespace=other.get("namespace", "team-a"), detail=other.get("detail", "")
+        )
+        assert len(await desk.sent()) == 1 + new
+
+
+@pytest.mark.parametrize("trouble", [AWAY, ok(status=500), ok(status=422)])
+async def test_an_event_that_was_not_taken_is_made_anew_the_next_time(trouble: Response | Exception) -> None:
+    """Nothing is counted on an Event that is not there; and what fails stops nothing."""
+    async with sending(Desk(trouble, ok(status=201))) as desk:
+        for _ in range(3):
+            desk.post()
+            await settle()
+        assert [request.verb for request in await desk.sent()] == ["create", "create"]
+
+
+async def test_posting_never_waits_and_the_queue_is_bounded() -> None:
+    """With the API server away for long, what is beyond a thousand is dropped, without an error."""
+    desk = Desk()
+    for number in range(1500):
+        desk.post(f"note {number}")
+    async with sending(desk):
+        assert len(await desk.sent()) == 1000
+
+
+async def test_what_is_remembered_of_events_is_bounded() -> None:
+    """Notes that are never the same do not fill the memory; the oldest is forgotten first."""
+    async with sending(Desk()) as desk:
+        for number in range(20_001):
+            desk.post(f"note {number}")
+            await settle()
+        await desk.sent()
+        desk.post("note 0")
+        desk.post("note 20000")
+        assert [request.body["note"] for request in await desk.sent()] == ["note 0"]
+
+
+async def test_drained_waits_for_the_last_event() -> None:
+    """At the end of the process the last words go out."""
+    desk = Desk()
+    desk.post()
+    drained = asyncio.create_task(desk.events.drained())
+    await settle()
+    assert not drained.done()
+    async with sending(desk):
+        await drained
+    assert len(desk.line.asked) == 1
+
+
+async def test_the_time_of_an_event_is_when_it_was_posted() -> None:
+    """Not when it was sent."""
+    desk = Desk()
+    await asyncio.sleep(30)
+    desk.post()
+    await asyncio.sleep(30)
+    async with sending(desk):
+        (request,) = await desk.sent()
+    assert datetime.fromisoformat(request.body["eventTime"]).second == 30

@@ -1,0 +1,240 @@
+"""The metrics: names, labels, and what is there from the start."""
+
+import re
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError
+
+import pytest
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from pullkeeper.adapters.prometheus import REVISION, Metrics
+from pullkeeper.domain.errors.failures import TOKEN_REASONS
+from pullkeeper.domain.reporting.metric_families import FAMILIES, OPERATIONS, Result
+from pullkeeper.domain.reporting.state import State
+from pullkeeper.domain.secret.plan import Priority
+from testsupport.examples import EU, HOUR, NOW, PUBLIC, scope
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+def families(metrics: Metrics) -> dict[str, Metric]:
+    return {family.name: family for family in text_string_to_metric_families(metrics.render().decode())}
+
+
+def sample(metrics: Metrics, name: str, **labels: str) -> float | None:
+    found = [
+        each.value
+        for family in families(metrics).values()
+        for each in family.samples
+        if each.name == name and each.labels == labels
+    ]
+    return found[0] if found else None
+
+
+def used(metrics: Metrics) -> Metrics:
+    """Touch everything once."""
+    metrics.watch_depth(lambda _: 3)
+    metrics.token_request(scope(EU), 0.2, "Throttled")
+    metrics.token(scope(EU), NOW, NOW + HOUR)
+    metrics.kube_request("list", "secrets", 200, 0.1)
+    metrics.aws_request("ecr", "GetAuthorizationToken", 200)
+    metrics.secret_write("create", "success")
+    metrics.stands("team-a", "ready", NOW)
+    metrics.first_secret(timedelta(seconds=1))
+    metrics.reconciled("success", 0.1)
+    metrics.heartbeat(NOW)
+    return metrics
+
+
+def test_the_names_types_and_labels_are_a_promise(metrics: Metrics) -> None:
+    """Dashboards and alerts are built on just these."""
+    found = {name: family for name, family in families(used(metrics)).items() if name.startswith("pullkeeper_")}
+    kinds = {name: (family.type, _labels(family)) for name, family in found.items()}
+    assert kinds == {each.name.removesuffix("_total"): (each.type, {*each.labels}) for each in FAMILIES}
+
+
+def _labels(family: Metric) -> set[str]:
+    return set().union(*(each.labels.keys() for each in family.samples)) - {"le"}
+
+
+def test_the_exposition_keeps_to_the_conventions(metrics: Metrics) -> None:
+    """Help for each, counters in _total, units in full, no creation times, no reserved label."""
+    for name, family in families(used(metrics)).items():
+        assert name.startswith(("pullkeeper_", "process_", "python_"))
+        assert family.documentation
+        assert not re.search(r"_(ms|milliseconds|minutes|kb|count|created|total)$", name)
+        for each in family.samples:
+            assert each.name.endswith("_total") == (family.type == "counter")
+            assert not each.name.endswith("_created")
+            assert not {"job", "instance", "namespace", "pod"} & each.labels.keys()
+
+
+def test_times_and_durations_are_in_seconds(metrics: Metrics) -> None:
+    """A histogram observes seconds, and a timestamp is one of Unix."""
+    used(metrics)
+    assert all(name.endswith("_seconds") for name, family in families(metrics).items() if family.type == "histogram")
+    assert sample(metrics, "pullkeeper_heartbeat_timestamp_seconds") == NOW.timestamp()
+    labels = {"identity": "controller", "region": "eu-west-1"}
+    assert sample(metrics, "pullkeeper_token_expiry_timestamp_seconds", **labels) == (NOW + HOUR).timestamp()
+    assert sample(metrics, "pullkeeper_token_last_success_timestamp_seconds", **labels) == NOW.timestamp()
+    assert sample(metrics, "pullkeeper_token_request_duration_seconds_sum", region="eu-west-1") == 0.2
+
+
+def test_closed_label_sets_are_there_from_the_start(metrics: Metrics) -> None:
+    """A first failure shows as an increase from 0, not as a series out of nowhere."""
+    for state in State:
+        assert sample(metrics, "pullkeeper_namespaces", state=state) == 0
+    for result in Result:
+        assert sample(metrics, "pullkeeper_reconcile_total", result=result) == 0
+        for operation in OPERATIONS:
+            assert sample(metrics, "pullkeeper_secret_writes_total", operation=operation, result=result) == 0
+
+
+@pytest.mark.parametrize(("reason", "result"), [(None, "success"), ("AccessDenied", "error")])
+def test_a_request_for_a_token_is_counted_by_its_result(metrics: Metrics, reason: str | None, result: str) -> None:
+    """With its reason only where it failed."""
+    metrics.token_request(scope(PUBLIC), 0.1, reason)
+    labels = {"identity": "controller", "region": "us-east-1/public"}
+    assert sample(metrics, "pullkeeper_token_requests_total", **labels, result=result) == 1
+    assert sample(metrics, "pullkeeper_token_request_errors_total", **labels, reason="AccessDenied") == bool(reason)
+
+
+def test_what_can_fail_of_a_request_for_a_token_starts_at_0_with_the_first_one(metrics: Metrics) -> None:
+    """Once an identity has had a token in a region, its first failure there is an increase."""
+    metrics.token_request(scope(EU), 0.1, None)
+    labels = {"identity": "controller", "region": "eu-west-1"}
+    assert sample(metrics, "pullkeeper_token_requests_total", **labels, result="error") == 0
+    for reason in TOKEN_REASONS:
+        assert sample(metrics, "pullkeeper_token_request_errors_total", **labels, reason=reason) == 0
+
+
+def test_an_identity_that_nobody_uses_any_more_is_forgotten() -> None:
+    """A token is asked for twice a day while it is used, so one that nobody asks for in a day would only look stale."""
+    hours = 0.0
+    metrics = Metrics(timer=lambda: hours * 3600)
+    for host in (EU, PUBLIC):
+        metrics.token_request(scope(host), 0.1, None)
+        metrics.token(scope(host), NOW, NOW + HOUR)
+    hours = 24
+    assert _regions(metrics) == {"eu-west-1", "us-east-1/public"}
+    metrics.token_request(scope(EU), 0.1, None)
+    hours = 24.1
+    assert _regions(metrics) == {"eu-west-1"}
+
+
+def _regions(metrics: Metrics) -> set[str]:
+    by_identity = [each for each in families(metrics).values() if "identity" in _labels(each)]
+    assert len(by_identity) == 4
+    regions = [{each.labels["region"] for each in family.samples} for family in by_identity]
+    assert all(found == regions[0] for found in regions)
+    return regions[0]
+
+
+def test_every_try_of_a_request_to_aws_is_counted(metrics: Metrics) -> None:
+    """By service, operation and status; no answer is 0."""
+    for code in (400, 0, 0):
+        metrics.aws_request("sts", "AssumeRole", code)
+    labels = {"service": "sts", "operation": "AssumeRole"}
+    assert sample(metrics, "pullkeeper_aws_requests_total", **labels, code="400") == 1
+    assert sample(metrics, "pullkeeper_aws_requests_total", **labels, code="0") == 2
+
+
+def test_each_namespace_counts_once(metrics: Metrics) -> None:
+    """When it stands otherwise it changes over, and who is forgotten is in no state."""
+    for state in ("pending", "ready", "ready", "failing"):
+        metrics.stands("team-a", state, None)
+    metrics.stands("team-b", "ready", None)
+    assert {state: sample(metrics, "pullkeeper_namespaces", state=state) for state in State} == {
+        "ready": 1,
+        "pending": 0,
+        "failing": 1,
+        "misconfigured": 0,
+        "conflict": 0,
+    }
+    for name in ("team-a", "team-b", "team-c"):
+        metrics.stands(name, None, None)
+    assert {sample(metrics, "pullkeeper_namespaces", state=state) for state in State} == {0}
+
+
+@pytest.mark.parametrize("state", [None, "pending"])
+def test_the_series_of_a_secret_goes_with_it(metrics: Metrics, state: str | None) -> None:
+    """A Secret that is gone must not look as if it expired."""
+    name, labels = "pullkeeper_secret_expiry_timestamp_seconds", {"target_namespace": "team-a"}
+    metrics.stands("team-a", "ready", NOW)
+    assert sample(metrics, name, **labels) == NOW.timestamp()
+    metrics.stands("team-a", "ready", NOW + HOUR)
+    assert sample(metrics, name, **labels) == (NOW + HOUR).timestamp()
+    metrics.stands("team-a", state, None)
+    metrics.stands("team-a", state, None)
+    assert sample(metrics, name, **labels) is None
+
+
+def test_series_of_single_namespaces_can_be_left_out() -> None:
+    """Where there are very many, the counts by state remain, and when the Secret that dies first does so."""
+    name, metrics = "pullkeeper_secret_expiry_timestamp_seconds", Metrics(per_namespace=False)
+    metrics.stands("team-a", "ready", NOW + HOUR)
+    metrics.stands("team-b", "ready", NOW)
+    assert [each.labels for each in families(metrics)[name].samples] == [{"target_namespace": ""}]
+    assert sample(metrics, name, target_namespace="") == NOW.timestamp()
+    assert sample(metrics, "pullkeeper_namespaces", state="ready") == 2
+    metrics.stands("team-b", None, None)
+    assert sample(metrics, name, target_namespace="") == (NOW + HOUR).timestamp()
+    metrics.forget_namespaces()
+    assert families(metrics)[name].samples == []
+
+
+def test_a_replica_that_leads_no_more_tells_of_no_namespace(metrics: Metrics) -> None:
+    """Another one does now, and two that tell of the same namespace would contradict each other."""
+    metrics.stands("team-a", "ready", NOW)
+    metrics.stands("team-b", "pending", None)
+    metrics.forget_namespaces()
+    assert families(metrics)["pullkeeper_secret_expiry_timestamp_seconds"].samples == []
+    assert {sample(metrics, "pullkeeper_namespaces", state=state) for state in State} == {0}
+
+
+def test_who_leads(metrics: Metrics) -> None:
+    """A replica that is alone acts from the start; where there are several, the one that holds the Lease."""
+    assert sample(metrics, "pullkeeper_leader") == 1
+    for leads in (False, True):
+        metrics.leader(leads)
+        assert sample(metrics, "pullkeeper_leader") == leads
+
+
+@pytest.mark.parametrize(("told", "revision"), [("4f2c1e0", "4f2c1e0"), ("", "unknown"), (None, "unknown")])
+def test_the_revision_is_what_the_image_was_built_from(
+    monkeypatch: pytest.MonkeyPatch, told: str | None, revision: str
+) -> None:
+    """The image's build tells it; run from a checkout, it is not known."""
+    monkeypatch.delenv(REVISION, raising=False)
+    if told is not None:
+        monkeypatch.setenv(REVISION, told)
+    assert f'revision="{revision}"' in Metrics().render().decode()
+
+
+def test_the_depth_is_asked_at_each_scrape(metrics: Metrics) -> None:
+    """Both lanes are told as they are now."""
+    depths = {Priority.NEW: 1, Priority.ROTATION: 2}
+    metrics.watch_depth(depths.__getitem__)
+    depths[Priority.ROTATION] = 5
+    assert sample(metrics, "pullkeeper_workqueue_depth", priority="new") == 1
+    assert sample(metrics, "pullkeeper_workqueue_depth", priority="rotation") == 5
+
+
+def test_two_registries_do_not_mix(metrics: Metrics) -> None:
+    """There is no global registry that one test or process part could share with another."""
+    metrics.secret_write("create", "success")
+    assert sample(Metrics(), "pullkeeper_secret_writes_total", operation="create", result="success") == 0
+
+
+def test_without_an_installed_package_the_version_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run from a bare folder it works all the same."""
+
+    def absent(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("pullkeeper.adapters.prometheus.version", absent)
+    assert b'version="unknown"' in Metrics().render()

@@ -1,0 +1,93 @@
+"""ServiceAccounts are listed and watched whole, of all namespaces or of one; the rest is as with Secrets."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+
+from pullkeeper.adapters.kubernetes.reflector import Reflector, service_accounts_list_watch
+from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount, observe_service_account
+from pullkeeper.reconcile.service_account_cache import AccountsSink, ServiceAccountCache
+from tests.unit.adapters.reflector_harness import INTERVAL, REFUSED, Chance, Event
+from testsupport.fake_client import FakeClient, ok
+
+
+def raw(name: str, version: int, *entries: str) -> dict[str, Any]:
+    metadata = {"namespace": "team-a", "name": name, "uid": name, "resourceVersion": str(version)}
+    return {"metadata": metadata, "imagePullSecrets": [{"name": entry} for entry in entries]}
+
+
+class Desk:
+    """A watch whose stream brings these events, and then stays open."""
+
+    def __init__(self, *events: Event, namespace: str = "") -> None:
+        found = {"items": [raw("listed", 3, "ours")], "metadata": {"resourceVersion": "9"}}
+        self.line = FakeClient(ok(found))
+        self.line.opened = self._stream
+        self.events = events
+        self.accounts = ServiceAccountCache(wake=lambda _: None)
+        self.sink = AccountsSink(self.accounts, namespace)
+        self.watch = Reflector[ObservedServiceAccount](
+            self.line,
+            service_accounts_list_watch(namespace),
+            read=lambda account: observe_service_account(account, "ours"),
+            sink=self.sink,
+            relist_after=INTERVAL,
+            chance=Chance(),
+        )
+
+    def entries(self) -> Mapping[str, int | None]:
+        return {account.name: account.entry for account in self.accounts.of("team-a")}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.watch.run())
+        try:
+            await asyncio.sleep(0.1)
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _stream(self) -> AsyncIterator[Event]:
+        for each in self.events:
+            yield each
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("namespace", "path"),
+    [("", "/api/v1/serviceaccounts"), ("team-a", "/api/v1/namespaces/team-a/serviceaccounts")],
+)
+async def test_whole_objects_are_asked_for(namespace: str, path: str) -> None:
+    """Metadata would not show the list; one namespace is asked for by its own path."""
+    desk = Desk(namespace=namespace)
+    async with desk.running():
+        assert desk.sink.synced.is_set()
+    for asked in (*desk.line.asked, *desk.line.watches):
+        assert (asked.path, asked.accept) == (path, "application/json")
+    assert desk.line.asked[0].query == {"limit": "500"}
+
+
+async def test_what_comes_is_read_whole() -> None:
+    """From the listing and from the watch; a bookmark has nothing to be read."""
+    bookmark = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "50"}}}
+    desk = Desk(
+        {"type": "ADDED", "object": raw("added", 11, "theirs", "ours")},
+        {"type": "DELETED", "object": raw("listed", 12)},
+        bookmark,
+    )
+    async with desk.running():
+        assert desk.entries() == {"added": 1}
+
+
+async def test_refusal_says_what_attaching_needs(caplog: pytest.LogCaptureFixture) -> None:
+    """Who grants list and watch grants patch in the same rule."""
+    desk = Desk()
+    desk.line.answers = [REFUSED]
+    async with desk.running():
+        assert not desk.sink.synced.is_set()
+    assert "refuses to show ServiceAccounts (403): grant list, watch and patch (KubernetesDenied)" in caplog.text

@@ -1,0 +1,196 @@
+"""The command line: what it says and how it ends where it cannot run."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pullkeeper.app.config_loader import Config, config_from
+from pullkeeper.cli import main as command_line
+from pullkeeper.cli import run as run_command
+from pullkeeper.domain.config.settings import Settings
+from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
+from pullkeeper.domain.errors.validation import InvalidInputError
+from pullkeeper.domain.views.namespace_status import State
+
+DENIED = FailureError(Failure(reason=Reason.KUBERNETES_DENIED, message="grant it"))
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the variables of whoever runs the tests out."""
+    for name in list(os.environ):
+        if name.startswith("PULLKEEPER_"):
+            monkeypatch.delenv(name)
+
+
+def main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr("sys.argv", ["pullkeeper", *arguments])
+    return command_line.main()
+
+
+def running(monkeypatch: pytest.MonkeyPatch, outcome: BaseException | None = None) -> list[tuple[Settings, str | None]]:
+    """Put a run in the place of the real one, that only ends."""
+    began: list[tuple[Settings, str | None]] = []
+
+    async def play(config: Config, *, kubeconfig: str | None) -> None:
+        began.append((config.settings, kubeconfig))
+        if outcome is not None:
+            raise outcome
+
+    monkeypatch.setattr(run_command, "run", play)
+    return began
+
+
+def config(folder: Path, text: str | bytes) -> Path:
+    file = folder / "config.yaml"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return file
+
+
+def test_wrong_settings_end_it_with_every_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Status 2, and one line on standard error for each mistake, in file and environment."""
+    monkeypatch.setenv("PULLKEEPER_LOG_LEVEL", "loud")
+    file = config(tmp_path, "httpPort: yes\nnope: 1\nmaxTokenAge: 7d\n")
+    began = running(monkeypatch)
+    assert main(monkeypatch, "run", "--config", str(file)) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == ["pullkeeper:", "what it was given is wrong:"]
+    assert [line.partition(":")[0] for line in lines[2:]] == [
+        "  nope",
+        "  maxTokenAge",
+        "  httpPort",
+        "  PULLKEEPER_LOG_LEVEL",
+    ]
+    assert began == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: [", "expected the node content"),
+        ("a: b: c", "mapping values are not allowed here"),
+        ("? [a]\n: b", "unhashable key"),
+        ("!!python/object:os.system x", "could not determine a constructor"),
+        (b"\xff\xfe\xfa", "truncated data"),
+        ("httpHost: 2026-13-45", "month must be in 1..12"),
+        ("httpPort: " + "9" * 5000, "limit"),
+    ],
+)
+def test_a_file_that_is_no_yaml_is_one_problem(tmp_path: Path, text: str | bytes, words: str) -> None:
+    """Whatever is wrong with it, it is said in one line, with the file's name."""
+    file = config(tmp_path, text)
+    with pytest.raises(InvalidInputError) as raised:
+        config_from(file)
+    (problem,) = raised.value.problems
+    assert problem.where == f"--config {file}"
+    assert words in problem.found
+    assert "\n" not in problem.found
+
+
+@pytest.mark.parametrize("name", ["absent.yaml", "."])
+def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path, name: str) -> None:
+    """A missing file and a folder are said to be no file."""
+    with pytest.raises(InvalidInputError, match=r"expected a YAML file$"):
+        config_from(tmp_path / name)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing but a comment\n", "---\n", "null\n"])
+def test_an_empty_file_gives_the_defaults(tmp_path: Path, text: str) -> None:
+    """A file with nothing in it is no mistake."""
+    assert config_from(config(tmp_path, text)).settings == Settings()
+
+
+def test_without_a_file_the_environment_counts_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file is needed."""
+    monkeypatch.setenv("PULLKEEPER_SECRET_NAME", "other")
+    assert config_from(None).settings == Settings(secret_name="other")
+
+
+def test_a_run_gets_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings and kubeconfig are handed on, and a run that ends well is status 0."""
+    began = running(monkeypatch)
+    file = config(tmp_path, "logLevel: debug")
+    assert main(monkeypatch, "run", "--config", str(file), "--kubeconfig", "k") == 0
+    assert began == [(Settings(log_level="debug"), "k")]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (DENIED, "pullkeeper: grant it (KubernetesDenied)\n"),
+        (OSError("port taken"), "pullkeeper: port taken\n"),
+        (ExceptionGroup("", [OSError("port taken")]), "pullkeeper: port taken\n"),
+        (
+            ExceptionGroup("", [ExceptionGroup("", [DENIED]), OSError("x")]),
+            "pullkeeper:\ngrant it (KubernetesDenied)\nx\n",
+        ),
+    ],
+)
+def test_what_cannot_start_says_why(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], outcome: BaseException, said: str
+) -> None:
+    """Status 1 and the reasons, without a traceback, whether they come alone or in groups."""
+    running(monkeypatch, outcome)
+    assert main(monkeypatch, "run") == 1
+    assert capsys.readouterr().err == said
+
+
+def test_a_surprise_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug ends with its traceback."""
+    running(monkeypatch, ZeroDivisionError("bug"))
+    with pytest.raises(ZeroDivisionError):
+        main(monkeypatch, "run")
+
+
+@pytest.mark.parametrize("arguments", [[], ["walk"], ["run", "--nope"], ["run", "--config"]])
+def test_an_unknown_command_shows_the_usage(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    """Status 2 and how to call it."""
+    with pytest.raises(SystemExit) as ended:
+        main(monkeypatch, *arguments)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: pullkeeper")
+
+
+@pytest.mark.parametrize("command", command_line.COMMANDS)
+def test_every_command_tells_how_to_call_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """Each has its own options, and `--help` shows them."""
+    with pytest.raises(SystemExit) as ended:
+        main(monkeypatch, command, "--help")
+    assert ended.value.code == 0
+    assert f"usage: pullkeeper {command} [-h] [" in capsys.readouterr().out
+
+
+def test_every_command_and_every_state_is_documented() -> None:
+    """docs/commands.md has a part for each command beside `run`, and its table just the states that there are."""
+    text = Path("docs/commands.md").read_text()
+    assert set(re.findall(r"^## (.+)$", text, re.MULTILINE)) == set(command_line.COMMANDS) - {"run"}
+    states = text.partition("| state |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| ([a-z]+) \|", states, re.MULTILINE)) == set(State)
+
+
+def test_it_tells_its_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the package has it."""
+    with pytest.raises(SystemExit) as ended:
+        main(monkeypatch, "--version")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("pullkeeper 0.")
+
+
+def test_the_status_reaches_the_shell(tmp_path: Path) -> None:
+    """As a process of its own, wrong settings are status 2 and nothing on standard output."""
+    file = config(tmp_path, "nope: 1")
+    command = [sys.executable, "-m", "pullkeeper", "run", "--config", str(file)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env={"PYTHONPATH": "."})
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "nope: found an unknown key" in ended.stderr
+    assert "Traceback" not in ended.stderr

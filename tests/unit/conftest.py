@@ -1,0 +1,19 @@
+"""Time in this tier is virtual, except beside doors that talk to a real socket."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from testsupport.virtual_time import VirtualLoop
+
+_REAL_TIME = ("test_aws", "test_http")
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config,  # noqa: ARG001 -- the hook's own argument
+    item: pytest.Item,
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Choose the loop by the test's module."""
+    real = item.path.name.startswith(_REAL_TIME)
+    return {"real-time": asyncio.new_event_loop} if real else {"virtual-time": VirtualLoop}

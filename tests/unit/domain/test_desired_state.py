@@ -1,0 +1,172 @@
+"""What a Namespace asks for, or everything that is wrong with it."""
+
+import itertools
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pullkeeper.domain.config.policy import Policy
+from pullkeeper.domain.ecr.registry_host import FORM, MOST_REGISTRIES, RegistryHost
+from pullkeeper.domain.errors.validation import InvalidInputError, Problem
+from pullkeeper.domain.iam.identity import CONTROLLER
+from pullkeeper.domain.namespace.namespace import ObservedNamespace, own_annotations
+from pullkeeper.domain.secret.desired_state import DesiredState
+from pullkeeper.domain.secret.desired_state import desired_state as read_desired_state
+from testsupport.examples import EU, HOSTS, PUBLIC, US
+
+DEFAULTS = (EU,)
+KNOWN = "one of " + ", ".join(
+    f"pullkeeper.dev/{key}"
+    for key in (
+        "enabled",
+        "registries",
+        "role-arn",
+        "service-account-name",
+        "attach-to-service-accounts",
+        "refresh-requested-at",
+    )
+)
+ON = {"enabled": "true"}
+
+
+def desired_state(annotations: Mapping[str, str], defaults: tuple[RegistryHost, ...]) -> DesiredState | None:
+    view = ObservedNamespace(name="team", resource_version=1, annotations=annotations)
+    return read_desired_state(view, Policy(registries=defaults))
+
+
+def problem(key: str, found: str, expected: str) -> Problem:
+    return Problem(where=f"pullkeeper.dev/{key}", found=found, expected=expected)
+
+
+WRONG: list[tuple[Mapping[str, str], Problem]] = [
+    ({"enabled": "True"}, problem("enabled", '"True"', '"true" or "false"')),
+    ({"enabled": ""}, problem("enabled", '""', '"true" or "false"')),
+    ({"enabled": "true\n"}, problem("enabled", '"true\\n"', '"true" or "false"')),
+    ({"registry": "x"}, problem("registry", "a key that this version does not know", KNOWN)),
+    ({"": "x"}, problem("", "a key that this version does not know", KNOWN)),
+    ({**ON, "registries": "docker.io"}, problem("registries", '"docker.io"', FORM)),
+    ({**ON, "registries": ""}, problem("registries", "no registry host", f"at least one host: {FORM}")),
+    ({**ON, "registries": " ,\n ,"}, problem("registries", "no registry host", f"at least one host: {FORM}")),
+    (
+        {**ON, "registries": f"https://{EU}/v2/"},
+        problem("registries", f'"https://{EU}/v2/"', f'only the host, in lower case: "{EU}"'),
+    ),
+]
+
+
+def problems(annotations: Mapping[str, str], defaults: tuple[RegistryHost, ...] = DEFAULTS) -> tuple[Problem, ...]:
+    with pytest.raises(InvalidInputError) as raised:
+        desired_state(annotations, defaults)
+    return raised.value.problems
+
+
+@pytest.mark.parametrize(("annotations", "expected"), WRONG)
+def test_each_wrong_annotation_is_a_problem_of_its_own(annotations: Mapping[str, str], expected: Problem) -> None:
+    """One mistake gives one problem, with key, value and form."""
+    assert problems(annotations) == (expected,)
+
+
+def test_all_problems_come_in_one_error() -> None:
+    """Whoever made several mistakes reads of all of them at once."""
+    found = problems({"enabled": "yes", "zone": "x", "registry": "y", "registries": "docker.io,quay.io"})
+    assert [(each.where, each.found) for each in found] == [
+        ("pullkeeper.dev/registry", "a key that this version does not know"),
+        ("pullkeeper.dev/zone", "a key that this version does not know"),
+        ("pullkeeper.dev/enabled", '"yes"'),
+        ("pullkeeper.dev/registries", '"docker.io"'),
+        ("pullkeeper.dev/registries", '"quay.io"'),
+    ]
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [{}, {"registries": str(EU)}, {"registries": "docker.io"}, {"refresh-requested-at": "1"}, {"enabled": "false"}],
+)
+def test_who_does_not_opt_in_is_opted_out(annotations: Mapping[str, str]) -> None:
+    """Without `enabled`, or with "false", nothing is asked for."""
+    assert desired_state(annotations, DEFAULTS) is None
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=12) | st.sampled_from(["registries", "refresh-requested-at"]), st.text(max_size=30)
+    )
+)
+def test_an_opt_out_beats_everything(others: dict[str, str]) -> None:
+    """`enabled: "false"` is obeyed whatever else is written, however wrong it is."""
+    assert desired_state({**others, "enabled": "false"}, ()) is None
+
+
+def test_the_installations_registries_are_the_default() -> None:
+    """A namespace that names none gets the installation's, as the controller's own identity."""
+    assert desired_state(ON, (EU, US)) == DesiredState(
+        registries=(EU, US), identity=CONTROLLER, refresh_requested_at=None
+    )
+
+
+def test_no_registry_anywhere_is_a_problem() -> None:
+    """Without a default a namespace must name at least one."""
+    expected = problem("registries", "no annotation, and the installation has no default", f"at least one host: {FORM}")
+    assert problems(ON, ()) == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("separator", "padding"), list(itertools.product([",", "\n", ",\n", " , ", "\r\n", ",,"], ["", " ", "\n", ","]))
+)
+def test_registries_are_separated_by_commas_or_lines(separator: str, padding: str) -> None:
+    """Commas, newlines, spaces around and empty parts make no difference."""
+    value = padding + separator.join(map(str, (US, EU, PUBLIC))) + padding
+    found = desired_state({**ON, "registries": value}, ())
+    assert found == DesiredState(registries=tuple(sorted((EU, US, PUBLIC))))
+
+
+@given(st.lists(st.sampled_from(HOSTS), min_size=1))
+def test_order_and_repetition_of_registries_mean_nothing(hosts: list[RegistryHost]) -> None:
+    """The same set of hosts is the same desired state."""
+    found = desired_state({**ON, "registries": ",".join(map(str, hosts))}, ())
+    assert found == DesiredState(registries=tuple(sorted(set(hosts))))
+
+
+def hosts_of(count: int) -> str:
+    return ",".join(f"{number:012}.dkr.ecr.eu-west-1.amazonaws.com" for number in range(count))
+
+
+def test_as_many_registries_as_fit_into_a_secret_are_taken() -> None:
+    """The highest number passes, and repeating one of them does not count."""
+    value = hosts_of(MOST_REGISTRIES) + "," + hosts_of(3)
+    found = desired_state({**ON, "registries": value}, ())
+    assert found is not None
+    assert len(found.registries) == MOST_REGISTRIES
+
+
+def test_more_registries_than_fit_into_a_secret_are_a_problem() -> None:
+    """One more is refused before anything is fetched."""
+    found = problems({**ON, "registries": hosts_of(MOST_REGISTRIES + 1)})
+    assert found == (problem("registries", "201 hosts", "at most 200, which is what fits into one Secret"),)
+
+
+@pytest.mark.parametrize("value", ["1", "", "2026-03-01T12:00:00Z", "any text\nat all", "x" * 300])
+def test_a_refresh_request_may_be_any_text(value: str) -> None:
+    """Each new value is a request, so none of them is wrong."""
+    found = desired_state({**ON, "refresh-requested-at": value}, DEFAULTS)
+    assert found == DesiredState(registries=DEFAULTS, refresh_requested_at=value)
+
+
+def test_only_our_annotations_are_ours() -> None:
+    """The prefix must match whole, and it is taken off."""
+    given_ = {
+        "pullkeeper.dev/enabled": "true",
+        "pullkeeper.dev/a/b": "x",
+        "pullkeeper.dev": "x",
+        "x.pullkeeper.dev/enabled": "x",
+        "pullkeeper.device/enabled": "x",
+    }
+    assert own_annotations(given_) == {"enabled": "true", "a/b": "x"}
+
+
+@pytest.mark.parametrize(("annotations", "asks"), [({}, False), (ON, True), ({"zone": "x"}, True)])
+def test_a_namespace_with_anything_of_ours_asks(annotations: Mapping[str, str], *, asks: bool) -> None:
+    """Even a wrong key makes a namespace one that is spoken to."""
+    assert ObservedNamespace(name="a", resource_version=1, annotations=annotations).is_requested is asks

@@ -1,0 +1,210 @@
+"""Which identity a namespace asks for, and what it goes on with where it asks for too much."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pullkeeper.domain.config.label_selector import LabelSelector, Operator, Requirement
+from pullkeeper.domain.config.policy import ANYBODY, NOBODY, Matcher, Policy, RoleGrant
+from pullkeeper.domain.ecr.registry_host import RegistryHost, parse
+from pullkeeper.domain.errors.failures import FailureError, Reason
+from pullkeeper.domain.errors.validation import InvalidInputError, Problem
+from pullkeeper.domain.iam.identity import CONTROLLER, Identity, service_account
+from pullkeeper.domain.iam.role_arn import FORM
+from pullkeeper.domain.namespace.namespace import ObservedNamespace
+from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
+from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
+from pullkeeper.domain.secret.plan import fallback_state
+from pullkeeper.domain.secret.pull_secret import LABELS, SecretRecord
+from testsupport.examples import EU, FOREIGN, PUBLIC, US, times
+from testsupport.examples import scope as scope_of
+
+ROLE = "arn:aws:iam::123456789012:role/blue"
+CHINA = parse("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn")
+ALL = Policy(registries=(EU,), roles=(RoleGrant(role=ROLE),), service_accounts=ANYBODY)
+PATTERN = Policy(registries=(EU,), roles=(RoleGrant(role="arn:*"),))
+ON = {"enabled": "true"}
+ACCOUNT_FORM = "the name of a ServiceAccount of this namespace"
+
+
+def view(annotations: Mapping[str, str], name: str = "team-a", **labels: str) -> ObservedNamespace:
+    return ObservedNamespace(name=name, resource_version=1, annotations=annotations, labels=labels)
+
+
+def problem(key: str, found: str, expected: str) -> Problem:
+    return Problem(where=f"pullkeeper.dev/{key}", found=found, expected=expected)
+
+
+def problems(annotations: Mapping[str, str], policy: Policy = ALL) -> tuple[Problem, ...]:
+    with pytest.raises(InvalidInputError) as raised:
+        desired_state(view({**ON, **annotations}), policy)
+    return raised.value.problems
+
+
+@pytest.mark.parametrize(
+    ("annotations", "identity"),
+    [
+        ({}, CONTROLLER),
+        ({"role-arn": ROLE}, Identity(name=ROLE)),
+        ({"service-account-name": "puller"}, service_account("team-a", "puller")),
+        ({"service-account-name": "my.puller-1"}, service_account("team-a", "my.puller-1")),
+    ],
+)
+def test_a_namespace_fetches_as_whom_it_names(annotations: Mapping[str, str], identity: Identity) -> None:
+    """Without either annotation it is the controller; with one it is that role, or that account of its own."""
+    assert desired_state(view({**ON, **annotations}), ALL) == DesiredState(registries=(EU,), identity=identity)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "expected"),
+    [
+        ({"role-arn": ""}, problem("role-arn", '""', FORM)),
+        ({"role-arn": "blue"}, problem("role-arn", '"blue"', FORM)),
+        ({"role-arn": f"{ROLE}\n"}, problem("role-arn", f'"{ROLE}\\n"', FORM)),
+        ({"service-account-name": ""}, problem("service-account-name", '""', ACCOUNT_FORM)),
+        ({"service-account-name": "A"}, problem("service-account-name", '"A"', ACCOUNT_FORM)),
+        ({"service-account-name": "a/b"}, problem("service-account-name", '"a/b"', ACCOUNT_FORM)),
+        ({"service-account-name": ".."}, problem("service-account-name", '".."', ACCOUNT_FORM)),
+        ({"service-account-name": "a\n"}, problem("service-account-name", '"a\\n"', ACCOUNT_FORM)),
+        (
+            {"role-arn": ROLE, "service-account-name": "puller"},
+            problem("role-arn", "pullkeeper.dev/service-account-name beside it", "one of the two"),
+        ),
+    ],
+)
+def test_a_wrong_identity_is_one_problem(annotations: Mapping[str, str], expected: Problem) -> None:
+    """What names no identity, or two, is told with its form."""
+    assert problems(annotations) == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("role", "hosts", "wrong"),
+    [
+        ("aws", (EU, US, PUBLIC), ()),
+        ("aws-cn", (CHINA,), ()),
+        ("aws", (EU, CHINA), (CHINA,)),
+        ("aws-cn", (EU, CHINA, PUBLIC), (EU, PUBLIC)),
+        ("aws-us-gov", (EU,), (EU,)),
+    ],
+)
+def test_a_role_of_another_partition_is_a_problem_of_each_host(
+    role: str, hosts: tuple[RegistryHost, ...], wrong: tuple[RegistryHost, ...]
+) -> None:
+    """Credentials of one partition are worth nothing in another, so STS is not even asked."""
+    asked = {"role-arn": f"arn:{role}:iam::123456789012:role/x", "registries": ",".join(map(str, hosts))}
+    if wrong:
+        assert problems(asked, PATTERN) == tuple(
+            problem(
+                "role-arn",
+                f"a role of the partition {role}",
+                f"one of {host.partition}, which {host} is in: credentials of one are worth nothing in another",
+            )
+            for host in wrong
+        )
+    else:
+        assert desired_state(view({**ON, **asked}), PATTERN) is not None
+
+
+def test_problems_of_identity_and_registries_come_together() -> None:
+    """Whoever made several mistakes reads of all of them at once."""
+    found = problems({"role-arn": "x", "registries": "docker.io", "zone": "y"})
+    assert [each.where.partition("/")[2] for each in found] == ["zone", "registries", "role-arn"]
+
+
+OPT_IN = Policy(registries=(EU,), opt_in=Matcher(names=("team-*",)), opt_in_exclude=Matcher(names=("team-x",)))
+
+
+@pytest.mark.parametrize(
+    ("name", "annotations", "expected"),
+    [
+        ("team-a", {}, DesiredState(registries=(EU,))),
+        ("team-a", {"registries": str(US)}, DesiredState(registries=(US,))),
+        ("team-a", {"refresh-requested-at": "1"}, DesiredState(registries=(EU,), refresh_requested_at="1")),
+        ("team-a", {"enabled": "true"}, DesiredState(registries=(EU,))),
+        ("team-a", {"enabled": "false"}, None),
+        ("team-a", {"enabled": "false", "role-arn": "nonsense"}, None),
+        ("team-x", {}, None),
+        ("team-x", {"registries": str(US)}, None),
+        ("team-x", {"enabled": "true"}, DesiredState(registries=(EU,))),
+        ("other", {}, None),
+    ],
+)
+def test_the_installation_opts_in_who_says_nothing(
+    name: str, annotations: Mapping[str, str], expected: DesiredState | None
+) -> None:
+    """A namespace's own annotations add to that; its own word about being enabled wins, either way."""
+    assert desired_state(view(annotations, name), OPT_IN) == expected
+
+
+def test_the_opt_in_makes_mistakes_count() -> None:
+    """A namespace that the installation opts in is told of what is wrong with its annotations."""
+    with pytest.raises(InvalidInputError, match="docker"):
+        desired_state(view({"registries": "docker.io"}), OPT_IN)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "policy", "words"),
+    [
+        ({"role-arn": ROLE}, Policy(registries=(EU,)), f"use the role {ROLE}: "),
+        ({"service-account-name": "a"}, Policy(registries=(EU,)), "use its ServiceAccount a: "),
+        ({}, Policy(registries=(EU,), controller_identity=NOBODY), "use the controller's own identity: "),
+    ],
+)
+def test_who_asks_for_more_than_it_may_is_refused(annotations: Mapping[str, str], policy: Policy, words: str) -> None:
+    """A right annotation that the policy does not allow is RoleNotAllowed, not a mistake in writing."""
+    with pytest.raises(FailureError, match=words) as raised:
+        desired_state(view({**ON, **annotations}), policy)
+    assert raised.value.failure.reason is Reason.ROLE_NOT_ALLOWED
+
+
+def held_by(identity: Identity) -> ObservedSecret:
+    """A Secret as the watch gives it, written by this identity."""
+    held = SecretRecord(registries=(EU,), identity=identity, tokens={scope_of(EU): times()}, refresh_requested_at="r")
+    return observe({"uid": "u", "resourceVersion": "7", "labels": LABELS, "annotations": held.annotations()})
+
+
+@pytest.mark.parametrize("identity", [CONTROLLER, Identity(name=ROLE), service_account("team-a", "puller")])
+def test_who_is_refused_goes_on_with_what_it_has(identity: Identity) -> None:
+    """While the annotations cannot be followed the Secret rotates on, as the identity that wrote it."""
+    kept = fallback_state(view({**ON, "role-arn": "x"}), held_by(identity), ALL)
+    assert kept == DesiredState(registries=(EU,), identity=identity, refresh_requested_at="r")
+
+
+@pytest.mark.parametrize("identity", [Identity(name=ROLE), service_account("team-a", "puller")])
+def test_what_is_allowed_no_longer_is_not_gone_on_with(identity: Identity) -> None:
+    """Once the policy takes an identity away, no new token is fetched as it."""
+    assert fallback_state(view(ON), held_by(identity), Policy(registries=(EU,))) is None
+
+
+def test_a_service_account_of_another_namespace_is_not_gone_on_with() -> None:
+    """An edited annotation of the Secret gives no namespace the account of another."""
+    kept = fallback_state(view(ON), held_by(service_account("victim", "puller")), ALL)
+    assert kept is None or kept.identity == service_account("team-a", "puller")
+
+
+UNREADABLE = observe({"uid": "u", "resourceVersion": "7", "labels": LABELS, "annotations": {}})
+
+
+@pytest.mark.parametrize("secret", [None, FOREIGN, UNREADABLE])
+def test_without_a_secret_of_ours_nothing_goes_on(secret: ObservedSecret | None) -> None:
+    """Where there is nothing of ours, or nothing that can be read, there is nothing to go on with."""
+    assert fallback_state(view(ON), secret, ALL) is None
+
+
+def test_the_namespace_as_it_is_now_decides_what_goes_on() -> None:
+    """The labels of today count, not those of when the Secret was written."""
+    blue = LabelSelector(requirements=(Requirement(key="team", operator=Operator.EXISTS),))
+    policy = Policy(registries=(EU,), roles=(RoleGrant(role=ROLE, namespaces=Matcher(selector=blue)),))
+    held = held_by(Identity(name=ROLE))
+    assert fallback_state(view(ON, team="blue"), held, policy) is not None
+    assert fallback_state(view(ON), held, policy) is None
+
+
+def test_what_matters_of_a_namespace_is_its_annotations_labels_and_end() -> None:
+    """Another version of it with the same content is no change."""
+    view = ObservedNamespace(name="team-a", resource_version=1, annotations={"enabled": "true"}, labels={"a": "b"})
+    assert view.content == replace(view, resource_version=2).content
+    changes: list[dict[str, Any]] = [{"annotations": {}}, {"labels": {}}, {"terminating": True}]
+    assert all(replace(view, **change).content != view.content for change in changes)

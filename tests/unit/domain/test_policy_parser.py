@@ -1,0 +1,212 @@
+"""The policy's part of the settings: each key, right and wrong."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from pullkeeper.domain.config.label_selector import LabelSelector, Operator, Requirement
+from pullkeeper.domain.config.policy import (
+    ANYBODY,
+    EVERY_NAMESPACE,
+    NO_NAMESPACE,
+    NOBODY,
+    Grant,
+    Matcher,
+    Policy,
+    RoleGrant,
+)
+from pullkeeper.domain.config.settings import Settings, read
+from pullkeeper.domain.errors.validation import InvalidInputError, Problem
+
+ROLE = "arn:aws:iam::123456789012:role/blue"
+TEAMS = {"role": ROLE, "namespaces": ["team-*"]}
+MATCHER_FORM = "`namespaces` (name patterns), `namespaceSelector`, or both"
+
+
+def problems(document: object) -> tuple[Problem, ...]:
+    with pytest.raises(InvalidInputError) as raised:
+        read(document, {})
+    return raised.value.problems
+
+
+def role(**others: Any) -> dict[str, Any]:
+    return {"roles": [{**TEAMS, **others}]}
+
+
+def selecting(**selector: Any) -> dict[str, Any]:
+    return {"roles": [{"role": ROLE, "namespaceSelector": selector}]}
+
+
+def expression(**parts: Any) -> dict[str, Any]:
+    return selecting(matchExpressions=[parts])
+
+
+def selector_of(document: object) -> LabelSelector | None:
+    return read(document, {}).roles[0].namespaces.selector
+
+
+def test_an_empty_file_allows_nothing_new() -> None:
+    """By default no role and no ServiceAccount may be used, nobody is opted in, and the controller serves everybody."""
+    assert read({}, {}).policy == Policy()
+    assert Policy() == Policy(
+        roles=(), controller_identity=ANYBODY, service_accounts=NOBODY, opt_in=NO_NAMESPACE, opt_in_exclude=NO_NAMESPACE
+    )
+
+
+def test_a_whole_policy_is_read() -> None:
+    """Every key of the policy arrives in the value of its name."""
+    text = """
+    clusterName: prod
+    roles:
+      - role: arn:aws:iam::123456789012:role/blue
+        namespaces: [blue, blue-*]
+        registries: ["123456789012.dkr.ecr.*.amazonaws.com"]
+        externalId: id/of:blue
+        sessionTags: true
+        sourceIdentity: true
+      - role: arn:aws-cn:iam::*:role/team-*
+        namespaceSelector: {matchLabels: {team: green}}
+    controllerIdentity: {namespaces: infra}
+    serviceAccountIdentity: {namespaces: ["*"], registries: [public.ecr.aws]}
+    optIn: {namespaces: ["*"], exclude: [kube-*]}
+    """
+    green = Requirement(key="team", operator=Operator.IN, values=frozenset({"green"}))
+    assert read(yaml.safe_load(text), {}).policy == Policy(
+        cluster_name="prod",
+        roles=(
+            RoleGrant(
+                role=ROLE,
+                namespaces=Matcher(names=("blue", "blue-*")),
+                registries=("123456789012.dkr.ecr.*.amazonaws.com",),
+                external_id="id/of:blue",
+                session_tags=True,
+                source_identity=True,
+            ),
+            RoleGrant(
+                role="arn:aws-cn:iam::*:role/team-*",
+                namespaces=Matcher(selector=LabelSelector(requirements=(green,))),
+            ),
+        ),
+        controller_identity=Grant(namespaces=Matcher(names=("infra",))),
+        service_accounts=Grant(namespaces=Matcher(names=("*",)), registries=("public.ecr.aws",)),
+        opt_in=Matcher(names=("*",)),
+        opt_in_exclude=Matcher(names=("kube-*",)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "field", "value"),
+    [("roles", "roles", [TEAMS]), ("optIn", "opt_in", {"namespaces": ["x"]})],
+)
+def test_the_policy_is_part_of_the_settings(key: str, field: str, value: object) -> None:
+    """A key of the policy changes what it names and nothing else."""
+    found = read({key: value}, {})
+    assert getattr(found, field) != getattr(Settings(), field)
+    assert found == Settings(**{field: getattr(found, field)})
+
+
+@pytest.mark.parametrize(
+    ("parts", "requirement"),
+    [
+        (
+            {"key": "a", "operator": "In", "values": ["x", "y", "x"]},
+            Requirement(key="a", operator=Operator.IN, values=frozenset({"x", "y"})),
+        ),
+        (
+            {"key": "a", "operator": "NotIn", "values": [""]},
+            Requirement(key="a", operator=Operator.NOT_IN, values=frozenset({""})),
+        ),
+        ({"key": "a", "operator": "Exists"}, Requirement(key="a", operator=Operator.EXISTS)),
+        ({"key": "a", "operator": "Exists", "values": []}, Requirement(key="a", operator=Operator.EXISTS)),
+        ({"key": "a", "operator": "DoesNotExist"}, Requirement(key="a", operator=Operator.DOES_NOT_EXIST)),
+    ],
+)
+def test_an_expression_is_read(parts: dict[str, Any], requirement: Requirement) -> None:
+    """Each operator takes values, or takes none, as in Kubernetes."""
+    assert selector_of(expression(**parts)) == LabelSelector(requirements=(requirement,))
+
+
+def test_labels_and_expressions_are_required_together() -> None:
+    """Both parts of a selector count; an empty one fits everything."""
+    both = selecting(matchLabels={"a": "x"}, matchExpressions=[{"key": "b", "operator": "Exists"}])
+    assert selector_of(both) == LabelSelector(
+        requirements=(
+            Requirement(key="a", operator=Operator.IN, values=frozenset({"x"})),
+            Requirement(key="b", operator=Operator.EXISTS),
+        )
+    )
+    assert selector_of(selecting()) == LabelSelector()
+
+
+@pytest.mark.parametrize("value", ["ab", "a" * 1224, "aZ0_+=,.@:/-", "123456"])
+def test_an_external_id_is_what_sts_takes(value: str) -> None:
+    """STS: 2 to 1224 letters, digits and some signs."""
+    assert read(role(externalId=value), {}).roles[0].external_id == value
+
+
+@pytest.mark.parametrize(
+    ("document", "where"),
+    [
+        (role(roleArn="x"), "roles[0].roleArn"),
+        (role(externalID="x"), "roles[0].externalID"),
+        (role(**{"7": "x"}), "roles[0].7"),
+        ({"controllerIdentity": {"role": ROLE}}, "controllerIdentity.role"),
+        ({"optIn": {"namespaces": ["*"], "registries": ["*"]}}, "optIn.registries"),
+        (selecting(matchLabel={"a": "b"}), "roles[0].namespaceSelector.matchLabel"),
+        (expression(key="a", operator="Exists", value="x"), "roles[0].namespaceSelector.matchExpressions[0].value"),
+    ],
+)
+def test_an_unknown_key_is_a_problem(document: dict[str, Any], where: str) -> None:
+    """A misspelt key does not pass in silence, which would allow more or less than was meant."""
+    (problem,) = problems(document)
+    assert (problem.where, problem.found) == (where, "an unknown key")
+    assert problem.expected.startswith("one of ")
+
+
+def test_unknown_keys_come_in_the_order_of_the_file() -> None:
+    """The same file gives the same words each time."""
+    keys = [f"key{number}" for number in (3, 1, 2, 9, 5)]
+    assert [each.where for each in problems(role(**dict.fromkeys(keys, "x")))] == [f"roles[0].{key}" for key in keys]
+
+
+def test_all_problems_come_in_one_error() -> None:
+    """Whoever made several mistakes reads of all of them at once, those of other settings too."""
+    document = {"httpPort": -1, "roles": [{"role": "x"}, {**TEAMS, "externalId": ";"}], "optIn": {}}
+    assert {each.where for each in problems(document)} == {
+        "httpPort",
+        "roles[0].role",
+        "roles[0]",
+        "roles[1].externalId",
+        "optIn",
+    }
+
+
+@pytest.mark.parametrize("key", ["roles", "controllerIdentity", "serviceAccountIdentity", "optIn"])
+def test_a_policy_key_without_a_value_is_the_default(key: str) -> None:
+    """As with every other setting, a key without a value in the file is as if it were not there."""
+    assert read({key: None}, {}) == Settings()
+
+
+@pytest.mark.parametrize("key", ["controllerIdentity", "serviceAccountIdentity", "optIn"])
+@pytest.mark.parametrize("empty", [{"namespaces": []}, {"namespaces": None}, {"namespaceSelector": None}])
+def test_a_matcher_that_came_out_empty_does_not_mean_everybody(key: str, empty: dict[str, Any]) -> None:
+    """What a template left empty allows nobody, or is a problem: it was written to narrow something down."""
+    try:
+        found = read({key: empty}, {})
+    except InvalidInputError:
+        return
+    meant = {
+        "controllerIdentity": found.controller_identity.namespaces,
+        "serviceAccountIdentity": found.service_accounts.namespaces,
+        "optIn": found.opt_in,
+    }
+    assert meant[key] == NO_NAMESPACE
+
+
+@pytest.mark.parametrize("registries", [{}, {"registries": ["public.ecr.aws"]}])
+def test_who_names_no_namespace_means_all_only_where_all_is_the_default(registries: dict[str, Any]) -> None:
+    """The controller's identity is everybody's by default; a namespace's own accounts are used only if it is said."""
+    assert read({"controllerIdentity": registries}, {}).controller_identity.namespaces == EVERY_NAMESPACE
+    (problem,) = problems({"serviceAccountIdentity": registries})
+    assert (problem.where, problem.expected) == ("serviceAccountIdentity", MATCHER_FORM)

@@ -1,0 +1,140 @@
+"""Every way in which the policy's part of the settings can be wrong."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pullkeeper.domain.config.policy import Policy
+from pullkeeper.domain.config.settings import read
+from pullkeeper.domain.errors.validation import InvalidInputError
+
+ROLE = "arn:aws:iam::123456789012:role/blue"
+TEAMS = {"role": ROLE, "namespaces": ["team-*"]}
+ROLE_FORM = '"arn:PARTITION:iam::ACCOUNT:role/NAME", in which * stands for anything'
+NAMES_FORM = "a list of names, in which * stands for anything"
+MATCHER_FORM = "`namespaces` (name patterns), `namespaceSelector`, or both"
+EXPRESSION_FORM = "{key, operator: In or NotIn, values: [...]} or {key, operator: Exists or DoesNotExist}"
+ID_FORM = "2 to 1224 letters, digits and +=,.@:/-_"
+
+
+def role(**others: Any) -> dict[str, Any]:
+    return {"roles": [{**TEAMS, **others}]}
+
+
+def selecting(**selector: Any) -> dict[str, Any]:
+    return {"roles": [{"role": ROLE, "namespaceSelector": selector}]}
+
+
+def expression(**parts: Any) -> dict[str, Any]:
+    return selecting(matchExpressions=[parts])
+
+
+def each(values: list[Any]) -> list[Any]:
+    """Values of several kinds, in one type."""
+    return values
+
+
+WRONG: list[tuple[dict[str, Any], str, str]] = [
+    *(
+        ({"roles": value}, "roles", "a list of {role, namespaces or namespaceSelector, externalId, ...}")
+        for value in each(["x", {}, 7, True])
+    ),
+    *(({"roles": [value]}, "roles[0]", "a mapping with ") for value in each(["x", 7, None, [TEAMS]])),
+    *(
+        (role(role=value), "roles[0].role", ROLE_FORM)
+        for value in each([None, "", "x", "*", 7, [ROLE], f"{ROLE}\n", "arn:aws:iam::123456789012:user/x", "arn:*"])
+    ),
+    *(
+        (role(role=value), "roles[0].role", ROLE_FORM)
+        for value in each(["arn:aws:iam::12345:role/x", "arn:aws:iam::*:*"])
+    ),
+    ({"roles": [{"role": ROLE}]}, "roles[0]", MATCHER_FORM),
+    *(
+        (role(namespaces=value), "roles[0].namespaces", NAMES_FORM)
+        for value in each(["", "A", "a/b", "a\n", 7, True, [None], [["a"]], {"a": "b"}, ["team-?"]])
+    ),
+    *((role(registries=value), "roles[0].registries", NAMES_FORM) for value in each(["", "A", "https://x", 7, [7]])),
+    *(
+        (role(externalId=value), "roles[0].externalId", ID_FORM)
+        for value in each(["", "a", "a" * 1225, "semi;colon", "a b", "ab\n", "äb", 123456, True, ["ab"]])
+    ),
+    *((role(sessionTags=value), "roles[0].sessionTags", "true or false") for value in each(["true", 1, []])),
+    *((role(sourceIdentity=value), "roles[0].sourceIdentity", "true or false") for value in each(["yes", 0])),
+    *(
+        ({key: value}, key, "a mapping with ")
+        for key in ("controllerIdentity", "optIn")
+        for value in each(["x", 7, ["*"]])
+    ),
+    ({"serviceAccountIdentity": ["*"]}, "serviceAccountIdentity", "a mapping with "),
+    ({"optIn": {"namespaces": ["*"], "exclude": ["A"]}}, "optIn.exclude", NAMES_FORM),
+    ({"optIn": {"exclude": ["a"]}}, "optIn", MATCHER_FORM),
+    *(
+        ({"roles": [{"role": ROLE, "namespaceSelector": value}]}, "roles[0].namespaceSelector", "a mapping with ")
+        for value in each(["x", 7, []])
+    ),
+    *(
+        (selecting(matchLabels=value), "roles[0].namespaceSelector.matchLabels", "a mapping of label keys to texts")
+        for value in each(["x", [], {"a": 1}, {"a": None}, {"a": True}, {1: "x"}])
+    ),
+    *(
+        (
+            selecting(matchExpressions=value),
+            "roles[0].namespaceSelector.matchExpressions",
+            "a list of {key, operator, values}",
+        )
+        for value in each(["x", {}, 7])
+    ),
+    *(
+        (expression(**parts), "roles[0].namespaceSelector.matchExpressions[0]", EXPRESSION_FORM)
+        for parts in (
+            {"key": "a"},
+            {"operator": "Exists"},
+            {"key": 7, "operator": "Exists"},
+            {"key": "a", "operator": "in", "values": ["x"]},
+            {"key": "a", "operator": ["In"], "values": ["x"]},
+            {"key": "a", "operator": {}, "values": ["x"]},
+            {"key": "a", "operator": "In"},
+            {"key": "a", "operator": "In", "values": []},
+            {"key": "a", "operator": "In", "values": "x"},
+            {"key": "a", "operator": "NotIn", "values": [1]},
+            {"key": "a", "operator": "Exists", "values": ["x"]},
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("document", "where", "expected"), WRONG)
+def test_wrong_part_is_one_problem(document: dict[str, Any], where: str, expected: str) -> None:
+    """A part that will not do is named by its path, with the form that would."""
+    with pytest.raises(InvalidInputError) as raised:
+        read(document, {})
+    found = [problem.expected for problem in raised.value.problems if problem.where == where]
+    assert [words for words in found if words.startswith(expected)] == found[:1]
+
+
+SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "*", "In", "Exists", ROLE])
+_PARTS = ["role", "namespaces", "namespaceSelector", "matchLabels", "matchExpressions", "key", "operator", "values"]
+KEYS = st.sampled_from([*_PARTS, "registries", "externalId", "sessionTags", "sourceIdentity", "exclude", "x"])
+DOCUMENTS = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4))
+TOP_KEYS = st.sampled_from(["roles", "controllerIdentity", "serviceAccountIdentity", "optIn"])
+
+
+@given(st.dictionaries(TOP_KEYS, DOCUMENTS))
+def test_any_document_gives_settings_or_problems(document: dict[str, Any]) -> None:
+    """Whatever YAML holds, nothing else comes out than a policy or a list of problems: a reload must not die of it."""
+    try:
+        found = read(document, {})
+    except InvalidInputError:
+        return
+    assert isinstance(found.policy, Policy)
+
+
+def test_role_has_one_external_id() -> None:
+    """Two grants for one role must agree on it, for its session is shared."""
+    grants = [{"role": ROLE, "namespaces": ["a"], "externalId": "one"}, {"role": ROLE, "namespaces": ["b"]}]
+    with pytest.raises(InvalidInputError) as raised:
+        read({"roles": grants}, {})
+    (problem,) = raised.value.problems
+    assert (problem.where, problem.expected) == ("roles[1].externalId", f"the one given before for {ROLE}")

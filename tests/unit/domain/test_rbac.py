@@ -1,0 +1,145 @@
+"""The rights that the settings call for, and those that nobody should have given."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pullkeeper.domain.config.policy import ANYBODY
+from pullkeeper.domain.config.rbac import RbacRule, forbidden_rules, required_rules
+from pullkeeper.domain.config.settings import Settings
+
+NAMED = ("get", "list", "watch", "create", "patch", "delete")
+
+
+def spelt_out(rule: Mapping[str, Any]) -> Iterator[RbacRule]:
+    """Give each right of an RBAC rule by itself."""
+    for verb in rule["verbs"]:
+        for group in rule["apiGroups"]:
+            for kind in rule["resources"]:
+                for name in rule.get("resourceNames", [""]):
+                    resource, _, subresource = kind.partition("/")
+                    yield RbacRule(verb=verb, group=group, resource=resource, subresource=subresource, name=name)
+
+
+def test_the_documented_rights_are_those_that_the_defaults_call_for() -> None:
+    """What docs/rbac.yaml grants is what is required, no more and no less."""
+    documents = yaml.safe_load_all(Path("docs/rbac.yaml").read_text())
+    (role,) = [document for document in documents if document["kind"] == "ClusterRole"]
+    assert {right for rule in role["rules"] for right in spelt_out(rule)} == set(required_rules(Settings()))
+
+
+def test_the_lease_takes_three_rights_and_only_with_leader_election() -> None:
+    """One Lease, by name, in one namespace."""
+    settings = Settings(leader_election=True, lease_name="one", lease_namespace="home")
+    more = set(required_rules(settings)) - set(required_rules(Settings()))
+    assert more == {
+        RbacRule(verb=verb, group="coordination.k8s.io", resource="leases", name="one", namespace="home")
+        for verb in ("get", "create", "patch")
+    }
+
+
+def test_service_accounts_take_two_rights_and_only_where_they_are_identities() -> None:
+    """For which names is not known here, so some will do."""
+    more = set(required_rules(Settings(service_accounts=ANYBODY))) - set(required_rules(Settings()))
+    assert more == {
+        RbacRule(verb="get", resource="serviceaccounts", some_names=True),
+        RbacRule(verb="create", resource="serviceaccounts", subresource="token", some_names=True),
+    }
+
+
+@pytest.mark.parametrize("namespaces", [("",), ("a", "b")])
+def test_attaching_service_accounts_takes_three_rights_and_only_where_it_is_on(namespaces: tuple[str, ...]) -> None:
+    """Everywhere, or in each namespace that is looked at."""
+    off = Settings(watch_namespaces=tuple(filter(None, namespaces)))
+    more = set(required_rules(replace(off, service_account_attachment=True))) - set(required_rules(off))
+    assert more == {
+        RbacRule(verb=verb, resource="serviceaccounts", namespace=namespace)
+        for verb in ("list", "watch", "patch")
+        for namespace in namespaces
+    }
+
+
+def test_bound_to_namespaces_nothing_is_required_elsewhere() -> None:
+    """Every right is one in a listed namespace, and its Namespace is read by name."""
+    settings = Settings(watch_namespaces=("a", "b"), secret_name="pull", service_accounts=ANYBODY)
+    rights = required_rules(settings)
+    assert {right.namespace for right in rights} == {"a", "b"}
+    in_a = {(right.verb, right.resource, right.subresource, right.name) for right in rights if right.namespace == "a"}
+    assert in_a == {
+        ("get", "namespaces", "", "a"),
+        ("watch", "namespaces", "", "a"),
+        *((verb, "secrets", "", "pull") for verb in NAMED),
+        ("create", "events", "", ""),
+        ("patch", "events", "", ""),
+        ("get", "serviceaccounts", "", ""),
+        ("create", "serviceaccounts", "token", ""),
+    }
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(),
+        Settings(leader_election=True, service_accounts=ANYBODY),
+        Settings(watch_namespaces=("kube-system",), service_accounts=ANYBODY),
+    ],
+)
+def test_nothing_that_is_required_is_forbidden(settings: Settings) -> None:
+    """Nor does a required right give a forbidden one: that would need the same right without its name."""
+    required_anywhere = {
+        (right.verb, right.group, right.resource, right.subresource)
+        for right in required_rules(settings)
+        if not right.name
+    }
+    assert not required_anywhere & {
+        (right.verb, right.group, right.resource, right.subresource) for right in forbidden_rules(settings)
+    }
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        *(RbacRule(verb=verb, resource="secrets", namespace="kube-system") for verb in NAMED),
+        RbacRule(verb="patch", resource="namespaces"),
+        RbacRule(verb="create", resource="pods"),
+        RbacRule(verb="escalate", group="rbac.authorization.k8s.io", resource="clusterroles"),
+        RbacRule(verb="create", resource="serviceaccounts", subresource="token"),
+    ],
+)
+def test_what_opens_more_than_pull_secrets_is_forbidden(right: RbacRule) -> None:
+    """Other Secrets, Namespaces, pods, and every way to more rights."""
+    assert right in forbidden_rules(Settings())
+
+
+@pytest.mark.parametrize(
+    ("right", "words", "grant"),
+    [
+        (
+            RbacRule(verb="list", resource="namespaces"),
+            "list namespaces everywhere",
+            'add to the ClusterRole: {apiGroups: [""], resources: [namespaces], verbs: [list]}',
+        ),
+        (
+            RbacRule(verb="get", resource="secrets", name="pull", namespace="a"),
+            "get secrets named pull in a",
+            'add to the Role in a: {apiGroups: [""], resources: [secrets], resourceNames: [pull], verbs: [get]}',
+        ),
+        (
+            RbacRule(verb="get", resource="namespaces", name="a", namespace="a"),
+            "get namespaces in a",
+            'add to the Role in a: {apiGroups: [""], resources: [namespaces], resourceNames: [a], verbs: [get]}',
+        ),
+        (
+            RbacRule(verb="create", group="g", resource="things", subresource="part"),
+            "create things/part.g everywhere",
+            'add to the ClusterRole: {apiGroups: ["g"], resources: [things/part], verbs: [create]}',
+        ),
+    ],
+)
+def test_a_right_is_said_in_words_and_as_the_rule_that_grants_it(right: RbacRule, words: str, grant: str) -> None:
+    """Whoever reads it can paste it."""
+    assert (str(right), right.grant) == (words, grant)

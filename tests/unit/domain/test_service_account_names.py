@@ -1,0 +1,124 @@
+"""Which ServiceAccounts a namespace wants to name the pull Secret, and what it is told where it cannot have that."""
+
+import pytest
+
+from pullkeeper.domain.config.policy import Policy
+from pullkeeper.domain.config.settings import Settings, read
+from pullkeeper.domain.errors.failures import Reason
+from pullkeeper.domain.errors.validation import InvalidInputError, Problem
+from pullkeeper.domain.namespace.namespace import ObservedNamespace
+from pullkeeper.domain.namespace.service_account_names import FORM, NO_SERVICE_ACCOUNTS, ServiceAccountNames
+from pullkeeper.domain.secret.desired_state import desired_state, ignored_annotations
+from testsupport.examples import EU
+
+EVERY = ServiceAccountNames(every=True)
+KEY = "attach-to-service-accounts"
+PRESET = ServiceAccountNames(names=frozenset({"preset"}))
+
+
+def named(*names: str) -> ServiceAccountNames:
+    return ServiceAccountNames(names=frozenset(names))
+
+
+def view(value: str | None, **others: str) -> ObservedNamespace:
+    annotations = {"enabled": "true", **others} | ({} if value is None else {KEY: value})
+    return ObservedNamespace(name="team-a", resource_version=1, annotations=annotations)
+
+
+def wanted(value: str | None, *, preset: ServiceAccountNames = NO_SERVICE_ACCOUNTS) -> ServiceAccountNames:
+    desired = desired_state(view(value), Policy(registries=(EU,), attach_to=preset))
+    assert desired is not None
+    return desired.service_accounts
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("default", named("default")),
+        ("default,builder", named("default", "builder")),
+        (" default ,\n my.builder-1\n", named("default", "my.builder-1")),
+        ("a,a,,a", named("a")),
+        ("*", EVERY),
+        (" *\n", EVERY),
+        ("*,*", EVERY),
+        ("", NO_SERVICE_ACCOUNTS),
+        (" ,\n", NO_SERVICE_ACCOUNTS),
+        ("a" * 253, named("a" * 253)),
+    ],
+)
+def test_a_namespace_names_its_accounts(value: str, expected: ServiceAccountNames) -> None:
+    """By commas or newlines, or all of them by `*` alone; an empty value names none, whatever the preset."""
+    assert wanted(value, preset=PRESET) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "default", "builder", "any_at_all"),
+    [(NO_SERVICE_ACCOUNTS, False, False, False), (named("builder"), False, True, True), (EVERY, True, True, True)],
+)
+def test_who_is_meant(names: ServiceAccountNames, default: bool, builder: bool, any_at_all: bool) -> None:  # noqa: FBT001 -- a table's columns
+    """Those that are named, or everyone."""
+    assert ("default" in names, "builder" in names, bool(names)) == (default, builder, any_at_all)
+
+
+def test_a_namespace_that_says_nothing_has_the_installations_accounts() -> None:
+    """The settings' list counts where there is no annotation."""
+    assert wanted(None, preset=PRESET) == PRESET
+    assert wanted(None) == NO_SERVICE_ACCOUNTS
+
+
+@pytest.mark.parametrize(
+    ("value", "wrong"),
+    [
+        ("Default", ['"Default"']),
+        ("a,B,c_d,ok", ['"B"', '"c_d"']),
+        ("*,default", ['"*"']),
+        ("team-*", ['"team-*"']),
+        ("a b", ['"a b"']),
+        ("../x", ['"../x"']),
+        ("-a,a-", ['"-a"', '"a-"']),
+        ("a" * 254, [f'"{"a" * 119}…']),
+    ],
+)
+def test_each_wrong_name_is_a_problem(value: str, wrong: list[str]) -> None:
+    """What is no name of a ServiceAccount is said, each by itself, with what is expected."""
+    with pytest.raises(InvalidInputError) as raised:
+        wanted(value)
+    expected = [Problem(where=f"pullkeeper.dev/{KEY}", found=found, expected=FORM) for found in wrong]
+    assert list(raised.value.problems) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [("default", True), ("", True), (None, False)],
+)
+def test_a_request_that_is_not_heeded_names_the_setting(value: str | None, told: bool) -> None:  # noqa: FBT001 -- a table's column
+    """Where ServiceAccounts are not touched, whoever asks for it reads which setting would allow it."""
+    found = ignored_annotations(view(value))
+    assert [failure.reason for failure in found] == [Reason.INVALID_ANNOTATION] * told
+    for failure in found:
+        assert failure.message.startswith(f"namespace/team-a: pullkeeper.dev/{KEY} has no effect")
+        assert failure.message.endswith("in the settings, by `serviceAccountAttachment: true`")
+
+
+@pytest.mark.parametrize("value", [["default", "builder"], "default, builder"])
+def test_the_settings_name_accounts(value: object) -> None:
+    """A list, or a text with commas; the switch stands beside it."""
+    settings = read({"serviceAccountAttachment": True, "attachToServiceAccounts": value}, {})
+    assert settings == Settings(service_account_attachment=True, attach_to_service_accounts=named("default", "builder"))
+    assert settings.policy.attach_to == named("default", "builder")
+
+
+@pytest.mark.parametrize("value", ["*", ["*"]])
+def test_the_settings_name_all_accounts(value: object) -> None:
+    """`*` alone means all of each namespace."""
+    settings = read({"attachToServiceAccounts": value}, {"PULLKEEPER_SERVICE_ACCOUNT_ATTACHMENT": "true"})
+    assert settings.attach_to_service_accounts == EVERY
+
+
+def test_names_without_the_switch_are_a_problem() -> None:
+    """A list that would have no effect is not taken in silence."""
+    with pytest.raises(InvalidInputError) as raised:
+        read({"attachToServiceAccounts": ["default"]}, {})
+    (problem,) = raised.value.problems
+    assert problem.where == "attachToServiceAccounts"
+    assert problem.expected.startswith("serviceAccountAttachment: true beside it")

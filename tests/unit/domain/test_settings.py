@@ -1,0 +1,246 @@
+"""Each setting, right and wrong."""
+
+from dataclasses import fields, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import yaml
+
+from pullkeeper.domain.config.settings import Settings, read
+from pullkeeper.domain.ecr.registry_host import FORM
+from pullkeeper.domain.ecr.rotation import Rotation
+from pullkeeper.domain.errors.validation import InvalidInputError, Problem
+from pullkeeper.domain.namespace.service_account_names import NO_SERVICE_ACCOUNTS
+from testsupport.examples import EU, PUBLIC
+
+DURATION = 'a duration such as "90s", "10m" or "1h30m"'
+NAME = "lower case letters, digits, '-' and '.', at most 253"
+FORMS = {
+    "secretName": f"a Secret's name: {NAME}",
+    "registries": f"a list of registry hosts: {FORM}",
+    "clusterName": "a name of letters, digits and ._-, at most 40",
+    "watchNamespaces": f"a list of Namespaces' names: {NAME}",
+    "serviceAccountAttachment": "true or false",
+    "attachToServiceAccounts": 'a list of names of ServiceAccounts, or "*" alone for all of the namespace',
+    "refreshFraction": "a number from 0.1 to 0.9",
+    "refreshJitter": f"{DURATION}, at most 2h",
+    "maxTokenAge": f"{DURATION}, from 10s to 12h",
+    "relistInterval": f"{DURATION}, from 1s to 24h",
+    "maxConcurrentReconciles": "a whole number from 2 to 256",
+    "allowNodeInstanceRole": "true or false",
+    "leaderElection": "true or false",
+    "leaseName": f"a Lease's name: {NAME}",
+    "leaseNamespace": f"a Namespace's name: {NAME}",
+    "leaseDuration": f"{DURATION}, from 3s to 5m",
+    "verify": "one of off, new, continuous",
+    "verifyInterval": f"{DURATION}, from 5s to 12h",
+    "registryCaFile": "the path of a file",
+    "perNamespaceMetrics": "true or false",
+    "httpPort": "a port number from 0 to 65535",
+    "httpHost": "an address to bind to",
+    "logFormat": "one of json, text",
+    "logLevel": "one of debug, info, warning, error",
+}
+POLICY_KEYS = ("roles", "controllerIdentity", "serviceAccountIdentity", "optIn")
+"""Their tables are in test_policy_settings.py."""
+OF_THE_POLICY = {"roles", "controller_identity", "service_accounts", "opt_in", "opt_in_exclude"}
+FIELDS = {
+    "clusterName": "cluster_name",
+    "secretName": "secret_name",
+    "serviceAccountAttachment": "service_account_attachment",
+    "attachToServiceAccounts": "attach_to_service_accounts",
+    "refreshFraction": "refresh_fraction",
+    "refreshJitter": "refresh_jitter",
+    "maxTokenAge": "max_token_age",
+    "relistInterval": "relist_interval",
+    "maxConcurrentReconciles": "max_concurrent_reconciles",
+    "allowNodeInstanceRole": "allow_node_instance_role",
+    "watchNamespaces": "watch_namespaces",
+    "leaderElection": "leader_election",
+    "leaseName": "lease_name",
+    "leaseNamespace": "lease_namespace",
+    "leaseDuration": "lease_duration",
+    "verifyInterval": "verify_interval",
+    "registryCaFile": "registry_ca_file",
+    "perNamespaceMetrics": "per_namespace_metrics",
+    "httpPort": "http_port",
+    "httpHost": "http_host",
+    "logFormat": "log_format",
+    "logLevel": "log_level",
+}
+
+RIGHT: list[tuple[str, Any, Any]] = [
+    ("secretName", "a", "a"),
+    ("secretName", "ecr.pull-secret.1", "ecr.pull-secret.1"),
+    ("secretName", "a" * 253, "a" * 253),
+    ("registries", [], ()),
+    ("clusterName", "prod-1.eu_west", "prod-1.eu_west"),
+    ("registries", [str(PUBLIC), str(EU), str(EU)], tuple(sorted((EU, PUBLIC)))),
+    ("registries", f"{EU},{PUBLIC}", tuple(sorted((EU, PUBLIC)))),
+    ("serviceAccountAttachment", True, True),
+    ("attachToServiceAccounts", [], NO_SERVICE_ACCOUNTS),
+    ("attachToServiceAccounts", " , ", NO_SERVICE_ACCOUNTS),
+    ("refreshFraction", 0.1, 0.1),
+    ("refreshFraction", "0.9", 0.9),
+    ("refreshJitter", "0s", timedelta()),
+    ("refreshJitter", "2h", timedelta(hours=2)),
+    ("maxTokenAge", "10s", timedelta(seconds=10)),
+    ("maxTokenAge", "11h59m60s", timedelta(hours=12)),
+    ("relistInterval", "1s", timedelta(seconds=1)),
+    ("relistInterval", "24h", timedelta(days=1)),
+    ("maxConcurrentReconciles", 2, 2),
+    ("maxConcurrentReconciles", "256", 256),
+    ("maxConcurrentReconciles", 16.0, 16),
+    ("allowNodeInstanceRole", True, True),
+    ("allowNodeInstanceRole", "false", False),
+    ("watchNamespaces", [], ()),
+    ("watchNamespaces", ["b", "a", "b"], ("a", "b")),
+    ("watchNamespaces", "b, a", ("a", "b")),
+    ("watchNamespaces", "", ()),
+    ("leaderElection", True, True),
+    ("leaseName", "a", "a"),
+    ("leaseNamespace", "a", "a"),
+    ("leaseDuration", "3s", timedelta(seconds=3)),
+    ("leaseDuration", "5m", timedelta(minutes=5)),
+    ("verify", "off", "off"),
+    ("verify", False, "off"),
+    ("verify", "new", "new"),
+    ("verify", "continuous", "continuous"),
+    ("verifyInterval", "5s", timedelta(seconds=5)),
+    ("verifyInterval", "12h", timedelta(hours=12)),
+    ("registryCaFile", "", ""),
+    ("registryCaFile", "/etc/ssl/registries.pem", "/etc/ssl/registries.pem"),
+    ("perNamespaceMetrics", False, False),
+    ("httpPort", 0, 0),
+    ("httpPort", 65535, 65535),
+    ("httpHost", "", ""),
+    ("httpHost", "127.0.0.1", "127.0.0.1"),
+    ("logFormat", "text", "text"),
+    ("logLevel", "debug", "debug"),
+]
+WRONG: dict[str, list[Any]] = {
+    "secretName": ["", "A", "-a", "a-", ".a", "a.", "a_b", "a\n", "a" * 254, 7, True, ["a"], "a..b", "a.-b", "a-.b"],
+    "registries": [7, True, {"a": "b"}, [7], [None], [["a"]]],
+    "clusterName": ["", "a b", "a/b", "a" * 41, "a\n", 7, True],
+    "serviceAccountAttachment": [1, "yes", "", []],
+    "attachToServiceAccounts": [7, True, {"a": "b"}, [7], ["A"], ["a", None], "a b", "a,*", ["*", "a"], ["a" * 254]],
+    "refreshFraction": [0, 0.0999, 0.91, 1, True, "", "half", "nan", "inf", [0.5]],
+    "refreshJitter": ["", "2h1s", "-1s", "10", 10, "10 m", "1m1h", "1.5h", "10M", "1h\n", True, "٣s", "9" * 40 + "h"],
+    "maxTokenAge": ["9s", "12h1s", "0s", 3600, ["1h"], "9" * 400 + "s"],
+    "relistInterval": ["0s", "24h1s", 600, False],
+    "maxConcurrentReconciles": [1, 257, 16.5, "many", "", True, [16], "16 17"],
+    "allowNodeInstanceRole": [1, 0, "yes", "True", "", [], "on"],
+    "watchNamespaces": [7, True, {"a": "b"}, [7], ["A"], ["a", None], "a b", "a\nb"],
+    "leaderElection": [1, "yes", "", []],
+    "leaseName": ["", "A", "a\n", 7],
+    "leaseNamespace": ["", "A", "a\n", 7],
+    "leaseDuration": ["2s", "5m1s", 15, ""],
+    "verify": [True, "on", "", "New", 0, ["new"]],
+    "verifyInterval": ["4s", "12h1s", 900, ""],
+    "registryCaFile": [7, True, []],
+    "perNamespaceMetrics": [1, "on", "", []],
+    "httpPort": [-1, 65536, 80.5, "http", "", True, False, 10**400, float("inf")],
+    "httpHost": [7, True, []],
+    "logFormat": ["JSON", "", 7, True, ["json"]],
+    "logLevel": ["INFO", "trace", False, 10],
+}
+
+
+def problems(document: object, environment: dict[str, str] | None = None) -> tuple[Problem, ...]:
+    with pytest.raises(InvalidInputError) as raised:
+        read(document, environment or {})
+    return raised.value.problems
+
+
+@pytest.mark.parametrize(("key", "value", "expected"), RIGHT)
+def test_a_right_value_is_taken(key: str, value: object, expected: Any) -> None:
+    """Each key takes its values, the limits included, and nothing else is touched."""
+    assert read({key: value}, {}) == replace(Settings(), **{FIELDS.get(key, key): expected})
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in WRONG.items() for value in values])
+def test_a_wrong_value_is_one_problem(key: str, value: object) -> None:
+    """A value that will not do is named with its key and the form that would."""
+    (problem,) = problems({key: value})
+    assert (problem.where, problem.expected) == (key, FORMS[key])
+
+
+def test_a_wrong_registry_is_named_by_itself() -> None:
+    """In a list the problem says which one, and what each wrong one should be."""
+    (problem,) = problems({"registries": [str(EU), "docker.io", f"https://{EU}"]})
+    assert problem.where == "registries"
+    assert f'for "docker.io": {FORM}' in problem.expected
+    assert f'for "https://{EU}": only the host, in lower case: "{EU}"' in problem.expected
+
+
+@pytest.mark.parametrize("key", FORMS)
+def test_an_empty_value_is_the_default(key: str) -> None:
+    """A key without a value in the file is as if it were not there."""
+    assert read({key: None}, {}) == Settings()
+
+
+def test_every_setting_has_its_table() -> None:
+    """A new setting has to come with its right and wrong values."""
+    assert {FIELDS.get(key, key) for key in FORMS} == {field.name for field in fields(Settings)} - OF_THE_POLICY
+    assert {key for key, *_ in RIGHT} == set(WRONG) == set(FORMS)
+
+
+@pytest.mark.parametrize("document", [None, {}])
+def test_an_empty_file_gives_the_defaults(document: object) -> None:
+    """Everything has a default that works."""
+    assert read(document, {}) == Settings()
+
+
+@pytest.mark.parametrize("document", [[], "secretName: x", 7, True, ["secretName"]])
+def test_what_is_no_mapping_is_one_problem(document: object) -> None:
+    """A file that is not keys and values is said to be none."""
+    (problem,) = problems(document)
+    assert problem.where == "the settings"
+    assert problem.expected == "a mapping of keys to values"
+
+
+@pytest.mark.parametrize("key", ["secretname", "secret_name", "", 7, None, True])
+def test_an_unknown_key_is_a_problem(key: object) -> None:
+    """A misspelt key does not pass in silence: the right ones are listed."""
+    (problem,) = problems({key: "x"})
+    assert (problem.where, problem.found) == (str(key), "an unknown key")
+    assert problem.expected == f"one of {', '.join((*FORMS, *POLICY_KEYS))}"
+
+
+def test_all_problems_come_in_one_error() -> None:
+    """Whoever made several mistakes reads of all of them at once, those of the environment too."""
+    found = problems({"nope": 1, "httpPort": -1, "maxTokenAge": "x"}, {"PULLKEEPER_LOG_LEVEL": "loud"})
+    assert {each.where for each in found} == {"nope", "httpPort", "maxTokenAge", "PULLKEEPER_LOG_LEVEL"}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("secretName: on", "True"),
+        ("logLevel: off", "False"),
+        ("verify: on", "True"),
+        ("maxTokenAge: 1:30", "90"),
+        ("refreshJitter: 600", "600"),
+        ("httpPort: yes", "True"),
+        ("maxConcurrentReconciles: 0o20", '"0o20"'),
+        ("httpHost: 1.5", "1.5"),
+        ("logFormat: [json]", "['json']"),
+    ],
+)
+def test_what_yaml_makes_of_a_bare_word_is_shown(text: str, shown: str) -> None:
+    """YAML turns some words into something else: then the reader sees what it has become."""
+    (problem,) = problems(yaml.safe_load(text))
+    assert problem.found == shown
+
+
+def test_the_refresh_rule_is_made_of_the_settings() -> None:
+    """Fraction, window and highest age go into the rule."""
+    settings = read({"refreshFraction": 0.3, "refreshJitter": "1m", "maxTokenAge": "1h"}, {})
+    assert settings.rotation == Rotation(fraction=0.3, jitter=timedelta(minutes=1), max_token_age=timedelta(hours=1))
+
+
+@pytest.mark.parametrize("text", ["verify: off", 'verify: "off"', "verify: no"])
+def test_a_bare_off_is_off(text: str) -> None:
+    """YAML makes false of it, which nobody who writes it can see."""
+    assert read(yaml.safe_load(text), {}).verify == "off"

@@ -1,0 +1,41 @@
+"""A source of tokens that does as it is told, and tokens from it."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from pullkeeper.domain.ecr.credential import Token
+from pullkeeper.domain.ecr.token_scope import TokenScope
+from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
+from testsupport.examples import HOUR, token
+from testsupport.virtual_time import now
+
+MINUTE = timedelta(minutes=1)
+DENIED = Failure(reason=Reason.ACCESS_DENIED, message="no")
+THROTTLED = Failure(reason=Reason.THROTTLED, message="slowly")
+Outcome = Failure | Callable[[], Token]
+
+
+def young(life: timedelta = 12 * HOUR) -> Token:
+    return token(issued=now(), life=life)
+
+
+class Source:
+    """Issues tokens after a second, or fails as it is told to."""
+
+    def __init__(self) -> None:
+        self.calls: list[TokenScope] = []
+        self.outcome: Outcome = young
+        self.seconds = 1.0
+
+    async def fetch(self, scope_: TokenScope) -> Token:
+        self.calls.append(scope_)
+        outcome = self.outcome
+        await asyncio.sleep(self.seconds)
+        if isinstance(outcome, Failure):
+            raise FailureError(outcome)
+        return outcome()
+
+
+async def until(moment: datetime) -> None:
+    await asyncio.sleep((moment - now()).total_seconds())

@@ -1,0 +1,1 @@
+"""What the tests and tools run against: fakes, a real control plane, harnesses."""

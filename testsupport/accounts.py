@@ -1,0 +1,82 @@
+"""ServiceAccounts as their owners see them: whose `imagePullSecrets` name what."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from testsupport.controller_process import ControllerProcess
+from testsupport.installation import Installation
+from testsupport.rest import Answer
+from testsupport.waiting import until
+
+MARK = "pullkeeper.dev/attached-secret"
+ON: Mapping[str, Any] = {"serviceAccountAttachment": True}
+
+
+async def start(installation: Installation, **settings: Any) -> ControllerProcess:
+    """Start the controller with the feature and its rights."""
+    await installation.allow_attachment()
+    return await installation.start({**ON, **settings})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """One ServiceAccount of a namespace."""
+
+    installation: Installation
+    namespace: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        return f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{self.name}"
+
+    async def create(self, *entries: str, **annotations: str) -> "Account":
+        """Create it with these entries."""
+        listed = [{"name": entry} for entry in entries]
+        body = {"metadata": {"name": self.name, "annotations": annotations}, "imagePullSecrets": listed}
+        (await self.installation.api.post(self.path.removesuffix(f"/{self.name}"), body)).ok()
+        return self
+
+    async def read(self) -> dict[str, Any]:
+        """Read it; empty where there is none."""
+        answer = await self.installation.api.get(self.path)
+        return answer.body if answer.status == 200 else {}
+
+    async def entries(self) -> list[str]:
+        """Read the names in its list."""
+        return [entry["name"] for entry in (await self.read()).get("imagePullSecrets") or ()]
+
+    async def mark(self) -> str | None:
+        """Read our mark on it."""
+        annotations: Mapping[str, str] = (await self.read())["metadata"].get("annotations") or {}
+        return annotations.get(MARK)
+
+    async def write(self, *entries: str) -> Answer:
+        """Put just these entries there, as somebody who does not care for ours."""
+        body = {"imagePullSecrets": [{"name": entry} for entry in entries]}
+        return await self.installation.api.merge(self.path, body)
+
+    async def swap(self, before: Sequence[str], after: Sequence[str]) -> bool:
+        """Put an editor's entries in the place of its former ones, by compare-and-swap; False is a lost race."""
+        found = await self.read()
+        listed = [entry["name"] for entry in found.get("imagePullSecrets") or ()]
+        entries = [name for name in listed if name not in before or name in after]
+        entries += [name for name in after if name not in before]
+        changed = {**found, "imagePullSecrets": [{"name": name} for name in entries]}
+        answer = await self.installation.api.put(self.path, changed)
+        assert answer.status in {200, 409}, answer.body
+        return answer.status == 200
+
+    async def until(self, *entries: str) -> None:
+        """Wait until it has just these entries."""
+
+        async def look() -> bool:
+            return await self.entries() == list(entries)
+
+        await until(look, f"{self.path} to have {entries}; it is {await self.read()}")
+
+
+def account(installation: Installation, namespace: str, name: str) -> Account:
+    """Take a ServiceAccount in hand."""
+    return Account(installation=installation, namespace=namespace, name=name)

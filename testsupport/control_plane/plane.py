@@ -1,0 +1,187 @@
+"""A real Kubernetes control plane on 127.0.0.1: etcd, kube-apiserver, kube-controller-manager."""
+
+import json
+import random
+import secrets
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from testsupport.control_plane import assets, certificates, commands
+from testsupport.control_plane.probe import Probe
+from testsupport.control_plane.process import Guard, Process
+
+START_TIMEOUT = 90.0
+"""Seconds until the plane must be up; five are usual, and a busy machine is given more."""
+
+POLL_INTERVAL = 0.05
+
+PORTS = range(20000, 32000)
+"""Below the ephemeral ports: a client that retries against a stopped server there could connect to itself."""
+
+
+class PlaneError(Exception):
+    """The control plane did not come up; the message carries the end of the log."""
+
+
+class ControlPlane:
+    """One running control plane; it shares its interface with the in-memory API server."""
+
+    def __init__(self, folder: Path, binaries: assets.Assets, guard: Guard) -> None:
+        self._folder = folder
+        self._guard = guard
+        self._processes: list[Process] = []
+        self._etcd_url = f"http://127.0.0.1:{_free_port()}"
+        files = certificates.write(folder / "pki")
+        port = _free_port()
+        self.url = f"https://127.0.0.1:{port}"
+        self.ca_file = str(files.ca)
+        self.admin_token = secrets.token_urlsafe(24)
+        self.audit_log = folder / "audit.log"
+        self._probe = Probe(url=self.url, ca_file=self.ca_file, token=self.admin_token)
+        layout = commands.Layout(
+            folder=folder,
+            binaries=binaries,
+            files=files,
+            etcd_url=self._etcd_url,
+            port=port,
+            admin_token=self.admin_token,
+        )
+        self._start_all(layout)
+
+    def kubeconfig(self, token: str | None = None, token_file: str | None = None) -> dict[str, Any]:
+        """Return a kubeconfig for the given token or token file; for the administrator without either."""
+        user = {"tokenFile": token_file} if token_file else {"token": token or self.admin_token}
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "plane", "cluster": {"server": self.url, "certificate-authority": self.ca_file}}],
+            "users": [{"name": "user", "user": user}],
+            "contexts": [{"name": "plane", "context": {"cluster": "plane", "user": "user"}}],
+            "current-context": "plane",
+        }
+
+    def write_kubeconfig(self, token: str | None = None) -> Path:
+        """Write kubeconfig() into the plane's folder and return the path; JSON is YAML too."""
+        path = self._folder / f"kubeconfig-{secrets.token_hex(4)}"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(self.kubeconfig(token), indent=2))
+        return path
+
+    def kill_api_server(self) -> None:
+        """End the API server at once: connections break, new ones are refused."""
+        self._api_server.kill()
+
+    def start_api_server(self) -> None:
+        """Start the API server again on its port and its etcd, and wait until it is ready."""
+        self._api_server.start()
+        self._await_ready()
+        # Its watches would come back one by one, after up to half a minute of backoff each.
+        self._controller_manager.kill()
+        self._controller_manager.start()
+
+    @contextmanager
+    def frozen_api_server(self) -> Iterator[None]:
+        """Let the API server answer nothing for a while, with its connections open."""
+        self._api_server.freeze()
+        try:
+            yield
+        finally:
+            self._api_server.thaw()
+
+    def compact(self) -> None:
+        """Forget the past, as Kubernetes does after five minutes: older watches and lists are 410 then.
+
+        etcd forgets by its own API; the API server remembers recent changes itself, so it starts anew.
+        """
+        etcd = Probe(url=self._etcd_url)
+        revision = etcd.post("/v3/maintenance/status", {})["header"]["revision"]
+        etcd.post("/v3/kv/compaction", {"revision": revision, "physical": True})
+        self.kill_api_server()
+        self.start_api_server()
+
+    def stop(self) -> None:
+        """End every process and delete every file."""
+        for process in reversed(self._processes):
+            process.stop()
+        self._guard.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def _api_server(self) -> Process:
+        return self._processes[1]
+
+    @property
+    def _controller_manager(self) -> Process:
+        return self._processes[2]
+
+    def _start_all(self, layout: commands.Layout) -> None:
+        try:
+            # etcd leads the process group, so that the guard can end all of them by one number.
+            etcd = self._add(layout, commands.etcd(layout, _free_port()))
+            self._guard.watch_group(etcd.id)
+            self._add(layout, commands.kube_apiserver(layout), group=etcd.id)
+            kubeconfig = self.write_kubeconfig()
+            self._add(layout, commands.kube_controller_manager(layout, kubeconfig), group=etcd.id)
+            self._await_ready()
+            self._wait(lambda: self._probe.found(_DEFAULT_ACCOUNT), "the ServiceAccount default/default")
+        except BaseException:
+            self.stop()
+            raise
+
+    def _add(self, layout: commands.Layout, command: list[str], *, group: int = 0) -> Process:
+        log = layout.folder / f"{Path(command[0]).name}.log"
+        self._processes.append(Process(command, log=log, group=group))
+        return self._processes[-1]
+
+    def _await_ready(self) -> None:
+        self._wait(lambda: self._probe.found("/readyz"), f"{self.url}/readyz")
+
+    def _wait(self, condition: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + START_TIMEOUT
+        while not condition():
+            self._check_alive()
+            if time.monotonic() > deadline:
+                raise PlaneError(f"waited {START_TIMEOUT:.0f} s for {what} in vain\n{self._tails()}")
+            # The processes of others are polled: nobody sends us an event when they are up.
+            time.sleep(POLL_INTERVAL)
+
+    def _check_alive(self) -> None:
+        for process in self._processes:
+            if (code := process.exit_code()) is not None:
+                raise PlaneError(f"{process.name} ended with exit code {code}\n{process.tail()}")
+
+    def _tails(self) -> str:
+        return "\n".join(process.tail() for process in self._processes)
+
+
+_DEFAULT_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
+
+
+def start() -> ControlPlane:
+    """Start a control plane and wait until it is up; raises AssetsError or PlaneError."""
+    binaries = assets.find()
+    memory = Path("/dev/shm")  # noqa: S108  # a folder of our own within it, which only we can read
+    base = memory if memory.is_dir() else None
+    folder = Path(tempfile.mkdtemp(prefix="pullkeeper-plane-", dir=base))
+    return ControlPlane(folder, binaries, Guard(folder))
+
+
+def _free_port() -> int:
+    for port in random.sample(PORTS, k=100):
+        with socket.socket() as candidate:
+            try:
+                candidate.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise PlaneError(f"no free port on 127.0.0.1 among a hundred tried in {PORTS.start}-{PORTS.stop}")

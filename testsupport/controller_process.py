@@ -1,0 +1,106 @@
+"""The controller as a process of its own, as a pod would run it."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+
+from testsupport.waiting import until
+
+_PORT = re.compile(r"on port (\d+)")
+
+
+class ControllerProcess:
+    """A running `pullkeeper run`, or another command of a pod's; its log goes to a file."""
+
+    def __init__(self, *, config: Path, log: Path, environment: Mapping[str, str], command: Sequence[str] = ()) -> None:
+        self.config = config
+        self.log = log
+        self.last_metrics = ""
+        """The metrics as they stood when it was told to stop."""
+        inherited = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+        command = command or [sys.executable, "-m", "pullkeeper", "run", "--config", str(config)]
+        with log.open("wb") as out:
+            self.popen = subprocess.Popen(
+                command, env=inherited | dict(environment), stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            )
+
+    async def until_ready(self) -> None:
+        """Wait until /readyz says so."""
+
+        async def look() -> bool:
+            assert self.popen.poll() is None, f"the controller has ended:\n{self.text()}"
+            return (await self.probe("/readyz"))[0] == 200
+
+        await until(look, "the controller to be ready")
+
+    def port(self) -> int | None:
+        """Tell its HTTP port, once it is bound."""
+        match = _PORT.search(self.text())
+        return int(match[1]) if match else None
+
+    async def probe(self, path: str) -> tuple[int, str]:
+        """Ask its HTTP port; status 0 is no answer."""
+        port = self.port()
+        if port is None:
+            return 0, ""
+        try:
+            async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}{path}") as answer:
+                return answer.status, await answer.text()
+        except aiohttp.ClientError:
+            return 0, ""
+
+    async def first_answer(self, path: str) -> tuple[int, str]:
+        """Wait until it answers anything at all on this path."""
+
+        async def look() -> tuple[int, str] | None:
+            answer = await self.probe(path)
+            return answer if answer[0] else None
+
+        return await until(look, f"an answer on {path}")
+
+    async def metric(self, name: str, **labels: str) -> float:
+        """Read one sample, or the sum of those that fit; 0 where there is none."""
+        _, text = await self.probe("/metrics")
+        samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
+        return sum(
+            sample.value for sample in samples if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def text(self) -> str:
+        """Give the whole log."""
+        return self.log.read_text(errors="replace")
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Give the log lines as they were meant: one JSON object each."""
+        return [json.loads(line) for line in self.text().splitlines()]
+
+    def kill(self) -> None:
+        """End it without warning."""
+        self.popen.kill()
+        self.popen.wait()
+
+    async def stop(self) -> int:
+        """Send SIGTERM and wait; gives the exit status."""
+        if self.popen.poll() is None:
+            self.last_metrics = (await self.probe("/metrics"))[1]
+            self.popen.send_signal(signal.SIGTERM)
+        return await self.ended()
+
+    async def ended(self) -> int:
+        """Wait for its end and give the exit status."""
+        try:
+            async with asyncio.timeout(30):
+                return await asyncio.to_thread(self.popen.wait)
+        except TimeoutError:
+            self.kill()
+            raise AssertionError(f"the controller does not end:\n{self.text()[-3000:]}") from None

@@ -1,0 +1,79 @@
+"""Hand-made values and hypothesis strategies that the tests of the core share."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import strategies as st
+
+from pullkeeper.domain.ecr import registry_host
+from pullkeeper.domain.ecr.credential import Password, Token, TokenValidity
+from pullkeeper.domain.ecr.registry_host import RegistryHost
+from pullkeeper.domain.ecr.token_scope import TokenScope
+from pullkeeper.domain.iam.identity import CONTROLLER
+from pullkeeper.domain.secret.observed_secret import ObservedSecret
+from pullkeeper.domain.secret.pull_secret import SecretRecord, Target
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+PASSWORD = "fake-pass-word"
+EU = registry_host.parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com")
+EU_OTHER_ACCOUNT = registry_host.parse("210987654321.dkr.ecr.eu-west-1.amazonaws.com")
+US = registry_host.parse("123456789012.dkr.ecr.us-west-2.amazonaws.com")
+PUBLIC = registry_host.parse("public.ecr.aws")
+HOSTS = (EU, EU_OTHER_ACCOUNT, US, PUBLIC)
+
+
+def scope(host: RegistryHost) -> TokenScope:
+    return TokenScope.of(host, CONTROLLER)
+
+
+def auth(password: str = PASSWORD) -> Password:
+    return Password(base64.b64encode(f"AWS:{password}".encode()).decode())
+
+
+def times(*, issued: datetime = NOW, life: timedelta = 12 * HOUR) -> TokenValidity:
+    return TokenValidity(issued_at=issued, expires_at=issued + life)
+
+
+def token(*, issued: datetime = NOW, life: timedelta = 12 * HOUR, password: str = PASSWORD) -> Token:
+    return Token(issued_at=issued, expires_at=issued + life, auth=auth(password))
+
+
+def published(
+    *hosts: RegistryHost, issued: datetime = NOW, life: timedelta = 12 * HOUR, refresh_requested_at: str | None = None
+) -> SecretRecord:
+    held = {scope(host): times(issued=issued, life=life) for host in hosts}
+    return SecretRecord(
+        registries=tuple(sorted(hosts)), identity=CONTROLLER, tokens=held, refresh_requested_at=refresh_requested_at
+    )
+
+
+def managed(held: SecretRecord | None, *, intact: bool = True, purpose: Target | None = None) -> ObservedSecret:
+    """Make a Secret of ours; what it is for is what it holds, where that can be read."""
+    if held is not None:
+        purpose = Target(registries=held.registries, identity=held.identity)
+    return ObservedSecret(uid="uid-1", resource_version=7, managed=True, intact=intact, record=held, target=purpose)
+
+
+FOREIGN = ObservedSecret(uid="uid-2", resource_version=7, managed=False, intact=False)
+
+moments = st.datetimes(datetime(2020, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001 -- st adds the zone
+    lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+)
+lives = st.integers(1, 48 * 3600 * 1000).map(lambda milliseconds: timedelta(milliseconds=milliseconds))
+token_times = st.builds(lambda issued, life: times(issued=issued, life=life), moments, lives)
+tokens = st.builds(
+    lambda life, password: token(life=life, password=password), lives, st.text("abcdef0123456789", min_size=1)
+)
+some_hosts = st.lists(st.sampled_from(HOSTS), min_size=1, unique=True).map(lambda hosts: tuple(sorted(hosts)))
+refreshes = st.none() | st.text(max_size=20)
+
+
+@st.composite
+def publications(draw: st.DrawFn) -> SecretRecord:
+    """Draw what a Secret holds: mostly one token for all registries of a scope, at times others for some of them."""
+    hosts = draw(some_hosts)
+    shared = {scope(host): draw(token_times) for host in hosts}
+    held = {host: draw(st.just(shared[scope(host)]) | token_times) for host in hosts}
+    return SecretRecord.of(held, CONTROLLER, draw(refreshes))

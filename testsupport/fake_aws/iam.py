@@ -1,0 +1,118 @@
+"""IAM: roles, who may assume them and what they may do."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypedDict
+
+from testsupport.fake_aws.arns import check_iam_arn, like
+from testsupport.fake_aws.errors import access_denied
+from testsupport.fake_aws.records import Principal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grants:
+    """What the policies of a user or a role allow. `ecr_regions` None means every region."""
+
+    ecr: bool = True
+    ecr_public: bool = True
+    service_bearer_token: bool = True
+    ecr_regions: frozenset[str] | None = None
+
+    def ecr_in(self, region: str) -> bool:
+        """Whether ecr:GetAuthorizationToken is allowed in the region."""
+        return self.ecr and (self.ecr_regions is None or region in self.ecr_regions)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Role:
+    """A role: its trust policy, its grants and the longest session that it allows."""
+
+    arn: str
+    grants: Grants
+    trusted_subjects: tuple[str, ...] = ()
+    audience: str = "sts.amazonaws.com"
+    issuer: str | None = None
+    trusted_principals: tuple[str, ...] = ()
+    external_id: str | None = None
+    max_session: timedelta = timedelta(hours=1)
+
+    @property
+    def role_id(self) -> str:
+        """The unique id that IAM would have given it."""
+        return "AROA" + hashlib.sha256(self.arn.encode()).hexdigest()[:17].upper()
+
+    def trusts_web_identity(self, *, issuer: str, audience: str, subject: str) -> bool:
+        """Whether the trust policy allows AssumeRoleWithWebIdentity with these claims."""
+        issuer_fits = self.issuer is None or self.issuer == issuer
+        return issuer_fits and audience == self.audience and any(like(each, subject) for each in self.trusted_subjects)
+
+    def trusts_principal(self, caller: Principal, external_id: str | None) -> bool:
+        """Whether the trust policy allows AssumeRole to this caller with this ExternalId."""
+        if self.external_id is not None and external_id != self.external_id:
+            return False
+        names = {
+            caller.arn,
+            caller.identity,
+            f"arn:{caller.arn.split(':')[1]}:iam::{caller.account}:root",
+            caller.account,
+            "*",
+        }
+        return any(each in names for each in self.trusted_principals)
+
+
+class GrantOptions(TypedDict, total=False):
+    """What a role may do anywhere, as keywords: see `Grants`."""
+
+    ecr: bool
+    ecr_public: bool
+    service_bearer_token: bool
+
+
+class Directory:
+    """The users and roles of every account."""
+
+    def __init__(self) -> None:
+        self._roles: dict[str, Role] = {}
+        self._users: dict[str, Grants] = {}
+
+    def put_role(self, role: Role) -> None:
+        """Create a role, or replace it with its sessions living on."""
+        check_iam_arn(role.arn, "role")
+        self._roles[role.arn] = role
+
+    def put_user(self, arn: str, grants: Grants) -> None:
+        """Create a user, or replace what it may do."""
+        self._users[check_iam_arn(arn, "user")] = grants
+
+    def remove(self, arn: str) -> None:
+        """Delete a user or a role."""
+        self._roles.pop(arn, None)
+        self._users.pop(arn, None)
+
+    def role(self, arn: str | None) -> Role | None:
+        """Give the role of this ARN, if there is one."""
+        return self._roles.get(arn or "")
+
+    def grants(self, principal: Principal) -> Grants:
+        """Say what a principal may do; nothing if it is unknown."""
+        role = self._roles.get(principal.identity)
+        nothing = Grants(ecr=False, ecr_public=False, service_bearer_token=False)
+        return role.grants if role else self._users.get(principal.identity, nothing)
+
+    def require(self, principal: Principal, service: str, region: str) -> None:
+        """Raise AccessDeniedException unless the principal may fetch a token of this service here."""
+        grants = self.grants(principal)
+        allowed = grants.ecr_public if service == "ecr-public" else grants.ecr_in(region)
+        if not allowed:
+            raise access_denied(service, f"{service}:GetAuthorizationToken", principal.arn)
+        if service == "ecr-public" and not grants.service_bearer_token:
+            raise access_denied(service, "sts:GetServiceBearerToken", principal.arn)
+
+
+def tuple_of(values: str | Iterable[str]) -> tuple[str, ...]:
+    """Give a tuple of one string or of several."""
+    return (values,) if isinstance(values, str) else tuple(values)

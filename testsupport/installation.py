@@ -1,0 +1,311 @@
+"""One installation of the controller: its ServiceAccount, its least rights, its IAM role, its processes."""
+
+import base64
+import json
+import secrets
+import shutil
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import yaml
+
+from testsupport.access import may, token_of
+from testsupport.controller_process import ControllerProcess
+from testsupport.fake_aws import ACCOUNT, AwsFake
+from testsupport.recorder import SecretRecorder
+from testsupport.rest import RestClient
+from testsupport.waiting import until
+
+ENABLED = {"pullkeeper.dev/enabled": "true"}
+ACCOUNT_NAME = "pullkeeper"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/pullkeeper"
+IRELAND = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+VIRGINIA = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+SHORT: Mapping[str, Any] = {"refreshJitter": "0s", "refreshFraction": 0.25}
+"""With tokens of 20 s: a rotation every 5 s."""
+ATTACHMENT: Mapping[str, Any] = {
+    "apiGroups": [""],
+    "resources": ["serviceaccounts"],
+    "verbs": ["list", "watch", "patch"],
+}
+"""What attaching ServiceAccounts takes, and nothing else does."""
+PROGRAM = (sys.executable, "-m", "pullkeeper")
+"""The controller as it stands in the source."""
+_GROUP = "rbac.authorization.k8s.io"
+
+
+class Server(Protocol):
+    """The API server that it is installed on, in memory or real."""
+
+    url: str
+    ca_file: str
+    admin_token: str
+
+
+@dataclass(kw_only=True)
+class Installation:
+    """What a test holds in its hands."""
+
+    server: Server
+    api: RestClient
+    aws: AwsFake
+    folder: Path
+    secret_name: str
+    namespace: str
+    program: Sequence[str] = PROGRAM
+    processes: list[ControllerProcess] = field(default_factory=list)
+    namespaces: list[str] = field(default_factory=list)
+
+    @property
+    def user(self) -> RestClient:
+        """The API as the controller's own ServiceAccount may use it."""
+        return self.api.using((self.folder / "token").read_text())
+
+    async def renew_token(self, seconds: int = 3600) -> None:
+        """Write a new ServiceAccount token where the pod's would be mounted."""
+        token = await token_of(self.api, self.namespace, ACCOUNT_NAME, expirationSeconds=seconds)
+        (self.folder / "token").write_text(token)
+
+    async def renew_web_identity(self) -> None:
+        """Write a new projected token for AWS."""
+        token = await token_of(self.api, self.namespace, ACCOUNT_NAME, audiences=["sts.amazonaws.com"])
+        (self.folder / "aws-token").write_text(token)
+
+    def irsa(self) -> dict[str, str]:
+        """Give the environment that EKS' webhook would put into the pod."""
+        return self.aws.environment(web_identity_token_file=str(self.folder / "aws-token"), role_arn=ROLE)
+
+    async def start(
+        self,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        ready: bool = True,
+        environment: Mapping[str, str] | None = None,
+        instance: str = "",
+    ) -> ControllerProcess:
+        """Start `pullkeeper run` as the pod would be; wait until it is ready."""
+        defaults = {"secretName": self.secret_name, "registries": [IRELAND], "logLevel": "debug", "httpPort": 0}
+        config = self.folder / f"config-{len(self.processes)}.yaml"
+        config.write_text(yaml.safe_dump({**defaults, "httpHost": "127.0.0.1", **(settings or {})}))
+        where = urlsplit(self.server.url)
+        process = ControllerProcess(
+            command=[*self.program, "run", "--config", str(config)],
+            config=config,
+            log=self.folder / f"controller-{len(self.processes)}.log",
+            environment={
+                "KUBERNETES_SERVICE_HOST": str(where.hostname),
+                "KUBERNETES_SERVICE_PORT": str(where.port),
+                "PULLKEEPER_SERVICE_ACCOUNT_DIR": str(self.folder),
+                "HOSTNAME": instance or f"replica-{len(self.processes)}",
+                **(self.irsa() if environment is None else environment),
+            },
+        )
+        self.processes.append(process)
+        if ready:
+            await process.until_ready()
+        return process
+
+    async def allow_service_accounts(self, *names: str) -> None:
+        """Grant what `service-account-name` needs, bounded by the ServiceAccounts' names."""
+        accounts = [
+            {"apiGroups": [""], "resources": ["serviceaccounts"], "resourceNames": list(names), "verbs": ["get"]},
+            {
+                "apiGroups": [""],
+                "resources": ["serviceaccounts/token"],
+                "resourceNames": list(names),
+                "verbs": ["create"],
+            },
+        ]
+        last = {"verb": "create", "resource": "serviceaccounts", "subresource": "token", "name": names[0]}
+        await self._grant("accounts", accounts, last)
+
+    async def allow_attachment(self) -> None:
+        """Grant what attaching ServiceAccounts needs."""
+        await self._grant("attachment", [ATTACHMENT], {"verb": "patch", "resource": "serviceaccounts"})
+
+    async def rename_secret(self, name: str) -> None:
+        """Install anew under another name of the Secret, with the rights to it, once the controller is stopped."""
+        self.secret_name = name
+        role = f"/apis/{_GROUP}/v1/clusterroles/{self.namespace}"
+        (await self.api.merge(role, {"rules": rules(name)})).ok()
+        last = {"verb": "watch", "resource": "secrets", "name": name}
+        await until(lambda: may(self.user, **last), f"the rights to {name}")
+
+    async def _grant(self, suffix: str, granted: Sequence[Mapping[str, Any]], last: Mapping[str, str]) -> None:
+        """Grant more rights, once, and wait until the last one is in force."""
+        role = f"{self.namespace}-{suffix}"
+        if (await self.api.get(f"/apis/{_GROUP}/v1/clusterroles/{role}")).status == 200:
+            return
+        body = {"metadata": {"name": role}, "rules": granted}
+        (await self.api.post(f"/apis/{_GROUP}/v1/clusterroles", body)).ok()
+        (await self.api.post(f"/apis/{_GROUP}/v1/clusterrolebindings", _binding(role, self.namespace))).ok()
+        await until(lambda: may(self.user, namespace="default", **last), f"the rights {granted}")
+
+    async def grant_within(self, namespace: str) -> None:
+        """Grant the least rights in one namespace."""
+        await _grant_within(self.api, namespace, self.namespace, rules_within(namespace, self.secret_name))
+
+    async def allow_attachment_within(self, namespace: str) -> None:
+        """Grant what attaching ServiceAccounts needs in one namespace."""
+        await _grant_within(self.api, namespace, self.namespace, [ATTACHMENT], role=f"{self.namespace}-attachment")
+        last = {"verb": "patch", "resource": "serviceaccounts"}
+        await until(lambda: may(self.user, namespace=namespace, **last), f"the rights in {namespace}")
+
+    async def create_namespace(self, prefix: str = "team", **annotations: str) -> str:
+        """Create a namespace; annotations by their key, `_` for `-`, without the prefix."""
+        name = f"{prefix}-{secrets.token_hex(4)}"
+        self.namespaces.append(name)
+        metadata = {"name": name, "annotations": written(annotations)}
+        (await self.api.post("/api/v1/namespaces", {"metadata": metadata})).ok()
+        return name
+
+    async def label(self, namespace: str, **labels: str) -> None:
+        """Set labels of a namespace."""
+        (await self.api.merge(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": labels}})).ok()
+
+    async def annotate(self, namespace: str, **annotations: str | None) -> None:
+        """Set annotations of a namespace; None takes one away."""
+        body = {"metadata": {"annotations": written(annotations)}}
+        (await self.api.merge(f"/api/v1/namespaces/{namespace}", body)).ok()
+
+    def path(self, namespace: str) -> str:
+        """Return the path of the pull Secret in a namespace."""
+        return f"/api/v1/namespaces/{namespace}/secrets/{self.secret_name}"
+
+    async def secret(self, namespace: str) -> dict[str, Any] | None:
+        """Read the pull Secret, if there is one."""
+        answer = await self.api.get(self.path(namespace))
+        return answer.body if answer.status == 200 else None
+
+    async def events(self, namespace: str) -> list[dict[str, Any]]:
+        """Read the Events of a namespace that the controller has posted."""
+        found = (await self.api.get(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")).ok()["items"]
+        return [event for event in found if event.get("reportingController") == "pullkeeper.dev/controller"]
+
+    async def event(self, namespace: str, reason: str) -> dict[str, Any]:
+        """Wait for an Event of this reason."""
+
+        async def look() -> dict[str, Any] | None:
+            return next((event for event in await self.events(namespace) if event["reason"] == reason), None)
+
+        return await until(look, f"an Event {reason} in {namespace}")
+
+    @asynccontextmanager
+    async def recording(self) -> AsyncIterator[SecretRecorder]:
+        """Record every version of every Secret of our name."""
+        async with SecretRecorder.open(self.api, self.secret_name) as recorder:
+            yield recorder
+
+    async def leave(self) -> None:
+        """Stop the processes, and leave nothing that another test's controller would take up."""
+        for process in self.processes:
+            await process.stop()
+        for name in self.namespaces:
+            await until(lambda name=name: self._strip(name), f"{name} to ask for nothing any more")  # type: ignore[misc] # the default binds the loop's value
+
+    async def _strip(self, name: str) -> bool:
+        """Take our annotations off; an API server that is just back from an outage may need to be asked again."""
+        path = f"/api/v1/namespaces/{name}"
+        answer = await self.api.get(path)
+        if answer.status == 200:
+            annotations = written(dict.fromkeys(_ours(answer.body)))
+            answer = await self.api.merge(path, {"metadata": {"annotations": annotations}})
+        return answer.status in {200, 404}
+
+
+def written(annotations: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Turn keyword arguments into our annotations."""
+    return {f"pullkeeper.dev/{key.replace('_', '-')}": value for key, value in annotations.items()}
+
+
+def auths(secret: Mapping[str, Any]) -> dict[str, str]:
+    """Decode what a pull Secret holds: the auth of each host."""
+    content = json.loads(base64.b64decode(secret["data"][".dockerconfigjson"]))
+    return {host: entry["auth"] for host, entry in content["auths"].items()}
+
+
+def _ours(namespace: Mapping[str, Any]) -> list[str]:
+    keys = namespace["metadata"].get("annotations") or {}
+    return [key.removeprefix("pullkeeper.dev/") for key in keys if key.startswith("pullkeeper.dev/")]
+
+
+def rules(secret_name: str) -> list[dict[str, Any]]:
+    """Give the least rights that the design grants."""
+    verbs = ["get", "list", "watch", "create", "patch", "delete"]
+    return [
+        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list", "watch"]},
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [secret_name], "verbs": verbs},
+        {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
+    ]
+
+
+def rules_within(namespace: str, secret_name: str) -> list[dict[str, Any]]:
+    """Give the least rights in one namespace, for an installation that has none across the cluster."""
+    itself = {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": [namespace], "verbs": ["get", "watch"]}
+    return [itself, *(rule for rule in rules(secret_name) if "namespaces" not in rule["resources"])]
+
+
+async def install(
+    server: Server, api: RestClient, aws: AwsFake, folder: Path, *, secret_name: str = "", within: Sequence[str] = ()
+) -> Installation:
+    """Arrange everything but the process: namespace, ServiceAccount, rights, tokens, the IAM side.
+
+    With `within` the rights are Roles in just those namespaces, and there is no ClusterRole at all.
+    """
+    suffix = secrets.token_hex(4)
+    namespace, secret_name = f"pullkeeper-{suffix}", secret_name or f"ecr-pull-{suffix}"
+    (await api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})).ok()
+    account = {"metadata": {"name": ACCOUNT_NAME}}
+    (await api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", account)).ok()
+    if within:
+        for name in within:
+            await _grant_within(api, name, namespace, rules_within(name, secret_name))
+    else:
+        role = {"metadata": {"name": namespace}, "rules": rules(secret_name)}
+        (await api.post(f"/apis/{_GROUP}/v1/clusterroles", role)).ok()
+        (await api.post(f"/apis/{_GROUP}/v1/clusterrolebindings", _binding(namespace, namespace))).ok()
+    installation = Installation(
+        server=server, api=api, aws=aws, folder=folder, secret_name=secret_name, namespace=namespace
+    )
+    shutil.copy(server.ca_file, folder / "ca.crt")
+    await installation.renew_token()
+    await installation.renew_web_identity()
+    await trust(installation)
+    for name in within or [namespace]:
+        last = {"verb": "create", "group": "events.k8s.io", "resource": "events", "namespace": name}
+        await until(lambda last=last: may(installation.user, **last), "the controller's rights")  # type: ignore[misc] # the default binds the loop's value
+    return installation
+
+
+async def _grant_within(
+    api: RestClient, namespace: str, home: str, granted: Sequence[Mapping[str, Any]], *, role: str = ""
+) -> None:
+    path = f"/apis/{_GROUP}/v1/namespaces/{namespace}"
+    (await api.post(f"{path}/roles", {"metadata": {"name": role or home}, "rules": granted})).ok()
+    binding = _binding(role or home, home)
+    binding["roleRef"]["kind"] = "Role"
+    (await api.post(f"{path}/rolebindings", binding)).ok()
+
+
+def _binding(role: str, namespace: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": role},
+        "roleRef": {"apiGroup": _GROUP, "kind": "ClusterRole", "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT_NAME, "namespace": namespace}],
+    }
+
+
+async def trust(installation: Installation) -> None:
+    """Let the AWS fake trust this API server's ServiceAccounts, as an OIDC provider in IAM would."""
+    api, aws = installation.api, installation.aws
+    issuer = (await api.get("/.well-known/openid-configuration")).ok()["issuer"]
+    keys = (await api.get("/openid/v1/jwks", accept="application/jwk-set+json")).ok()
+    aws.trust_issuer(issuer, keys)
+    aws.allow_role(
+        ROLE, trusts_subjects=f"system:serviceaccount:{installation.namespace}:{ACCOUNT_NAME}", issuer=issuer
+    )

@@ -1,0 +1,77 @@
+"""Moving a namespace in from another tool by a recipe of docs/migrating.md, and what has to hold all the while."""
+
+from typing import Protocol
+
+from testsupport.installation import IRELAND, SHORT, Installation, auths
+from testsupport.other_tools import CronJob, ExternalSecrets, LoginRenew, OtherTool, RegistryCreds
+from testsupport.recipes import Step, recipe
+from testsupport.recorder import SecretRecorder, Version
+
+RECIPES: dict[str, type[OtherTool]] = {
+    "From a cron job": CronJob,
+    "From k8s-ecr-login-renew": LoginRenew,
+    "From registry-creds": RegistryCreds,
+    "From External Secrets": ExternalSecrets,
+}
+
+
+class Runner(Protocol):
+    """Whoever runs a command: kubectl, or what makes its requests."""
+
+    async def run(self, step: Step) -> None:
+        """Run one to its end."""
+        ...
+
+
+async def move(installation: Installation, heading: str, kubectl: Runner) -> None:
+    """Run a recipe; the Secret stays the same object, always holds a living token, and rotates on as Pullkeeper's."""
+    await installation.start(SHORT)
+    team = await installation.create_namespace()
+    tool = tool_in(installation, team, RECIPES[heading])
+    async with installation.recording() as recorder:
+        await tool.renew()
+        await follow(kubectl, recipe(heading, names_of(installation, team)), tool)
+        assert not tool.active
+        last = await rotated(recorder, team)
+        assert_no_gap(installation, recorder.of(team))
+    assert {version.uid for version in recorder.of(team)} == {last.uid}
+    assert list(auths(last.secret)) == [IRELAND]
+    assert not last.secret["metadata"].get("ownerReferences")
+
+
+def tool_in(installation: Installation, team: str, kind: type[OtherTool], name: str = "") -> OtherTool:
+    """Give another tool that is to keep a Secret in a namespace: ours of the future, or one of another name."""
+    name = name or installation.secret_name
+    return kind(installation.api, installation.aws, namespace=team, name=name, host=IRELAND)
+
+
+async def follow(kubectl: Runner, steps: list[Step], tool: OtherTool) -> None:
+    """Run a recipe while the other tool writes between any two steps, until it has been stopped."""
+    for step in steps:
+        if tool.active:
+            await tool.renew()
+        await (kubectl.run(step) if step.on_a_kind_of_ours() else tool.told(step.words))
+
+
+def assert_no_gap(installation: Installation, versions: list[Version]) -> None:
+    """Each version holds a token for the host that the registry takes until the next version is there."""
+    expiries = {token.authorization_token: token.expires_at for token in installation.aws.tokens}
+    assert versions
+    assert {version.kind for version in versions} <= {"ADDED", "MODIFIED"}
+    for version, after in zip(versions, [*versions[1:], versions[-1]], strict=True):
+        held = {host.removeprefix("https://"): auth for host, auth in auths(version.secret).items()}
+        assert expiries[held[IRELAND]] > after.seen_at
+
+
+def names_of(installation: Installation, team: str) -> dict[str, str]:
+    """Give what the page's names stand for."""
+    return {"team-a": team, "regcred": installation.secret_name}
+
+
+async def rotated(recorder: SecretRecorder, team: str) -> Version:
+    """Wait until Pullkeeper has replaced a token of its own."""
+    ours = await recorder.wait(team, lambda version: "pullkeeper.dev/expires-at" in version.annotations)
+    return await recorder.wait(
+        team,
+        lambda version: "pullkeeper.dev/expires-at" in version.annotations and version.expires_at > ours.expires_at,
+    )

@@ -1,0 +1,21 @@
+"""An API server that is away for a while, in memory or real."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from testsupport.control_plane.plane import ControlPlane
+
+
+@asynccontextmanager
+async def away(server: Any) -> AsyncIterator[None]:  # in memory or real: they share no base
+    """Let no request through while the block runs."""
+    if isinstance(server, ControlPlane):
+        await asyncio.to_thread(server.kill_api_server)
+        yield
+        await asyncio.to_thread(server.start_api_server)
+    else:
+        server.faults.down = True
+        yield
+        server.faults.down = False

@@ -1,0 +1,39 @@
+"""The principals that the identity tests play with, and the policies that let namespaces use them."""
+
+from typing import Any
+
+from testsupport.fake_aws import ACCOUNT
+from testsupport.installation import ROLE, Installation, auths
+from testsupport.recorder import Version
+
+BLUE = f"arn:aws:iam::{ACCOUNT}:role/team-blue"
+GREEN = f"arn:aws:iam::{ACCOUNT}:role/team-green"
+OWN = "arn:aws:iam::210987654321:role/own"
+EXTERNAL_ID = "external-id-of-blue"
+
+
+def there(version: Version) -> bool:
+    return version.kind != "DELETED"
+
+
+def principals(installation: Installation, secret: dict[str, Any]) -> set[str]:
+    issued = {token.authorization_token: token.role_arn or token.principal for token in installation.aws.tokens}
+    return {issued[auth] for auth in auths(secret).values()}
+
+
+def policy(*roles: dict[str, Any], **others: Any) -> dict[str, Any]:
+    return {"clusterName": "test", "roles": list(roles), **others}
+
+
+def blue(installation: Installation, **others: Any) -> dict[str, Any]:
+    installation.aws.allow_role(BLUE, trusted_principals=ROLE, external_id=EXTERNAL_ID)
+    return {"role": BLUE, "namespaces": ["blue-*"], "externalId": EXTERNAL_ID, **others}
+
+
+async def own_account(installation: Installation, team: str, name: str = "puller", **annotations: str) -> None:
+    """Give a namespace a ServiceAccount with a role, that IAM lets it assume; and the controller its rights there."""
+    metadata = {"name": name, "annotations": annotations or {"eks.amazonaws.com/role-arn": OWN}}
+    (await installation.api.post(f"/api/v1/namespaces/{team}/serviceaccounts", {"metadata": metadata})).ok()
+    issuer = (await installation.api.get("/.well-known/openid-configuration")).ok()["issuer"]
+    installation.aws.allow_role(OWN, trusts_subjects=f"system:serviceaccount:{team}:{name}", issuer=issuer)
+    await installation.allow_service_accounts(name)

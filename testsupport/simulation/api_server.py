@@ -1,0 +1,119 @@
+"""The connection to the simulated API server, as the doors know it: requests and streams."""
+
+import asyncio
+import base64
+import json
+import random
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from pullkeeper.domain.kube.api import Response
+from pullkeeper.domain.secret.pull_secret import DATA_KEY
+from testsupport.simulation.record import Request
+from testsupport.simulation.store import RefusedError, Store, namespace_metadata, secret_metadata
+from testsupport.simulation.virtual_time import now
+from testsupport.simulation.watches import Event, SecretStreams, unavailable
+from testsupport.simulation.weather import Weather
+
+_Query = Mapping[str, str]
+
+
+class ApiServer:
+    """Carries requests to the store and their answers back, each way taking its time.
+
+    A request that was sent arrives, even if whoever sent it is dead by then; an answer may be lost on its way.
+    """
+
+    def __init__(self, store: Store, weather: Weather, chance: random.Random) -> None:
+        self._store = store
+        self._weather = weather
+        self._chance = chance
+        self.streams = SecretStreams(store, weather, chance)
+
+    async def request(
+        self,
+        verb: str,
+        path: str,
+        *,
+        query: _Query | None = None,
+        body: object = None,
+        content_type: str = "application/json",  # noqa: ARG002 -- the doors' signature
+        accept: str = "application/json",  # noqa: ARG002 -- the doors' signature
+    ) -> Response:
+        """Make one request; raises FailureError when there is no answer."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Response] = loop.create_future()
+        loop.call_later(self._way(), self._arrive, answer, verb, path, query or {}, body)
+        await answer
+        await asyncio.sleep(self._way())
+        if verb in {"patch", "delete"} and self._chance.random() < self._weather.at(now()).answer_lost:
+            raise unavailable()
+        return answer.result()
+
+    def stream(
+        self,
+        path: str,  # noqa: ARG002 -- the doors' signature
+        *,
+        query: _Query,
+        accept: str,  # noqa: ARG002 -- the doors' signature
+        silence: float,  # noqa: ARG002 -- the doors' signature
+    ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
+        """Open a watch of the Secrets."""
+        return self.streams.open(int(query["resourceVersion"]), float(query["timeoutSeconds"]))
+
+    def _way(self) -> float:
+        return self._chance.uniform(0, self._weather.latency)
+
+    def _arrive(self, answer: asyncio.Future[Response], verb: str, path: str, query: _Query, body: Any) -> None:
+        if self._weather.kube_back_at(now()) is not None:
+            self._store.record.requests.append(Request(at=now(), verb=verb, path=path, status=0, body=body))
+            if not answer.done():
+                answer.set_exception(unavailable())
+            return
+        result = self._answer(verb, path, query, body)
+        kept = None if path.endswith(("/secrets", "/namespaces")) else body
+        self._store.record.requests.append(Request(at=now(), verb=verb, path=path, status=result.status, body=kept))
+        if not answer.done():
+            answer.set_result(result)
+
+    def _answer(self, verb: str, path: str, query: _Query, body: Any) -> Response:
+        try:
+            return Response(status=200, body=self._do(verb, path, query, body))
+        except RefusedError as refused:
+            return Response(status=refused.status, body={"details": {"causes": list(refused.causes)}})
+
+    def _do(self, verb: str, path: str, query: _Query, body: Any) -> Mapping[str, Any]:
+        match verb, path.split("/")[3:]:
+            case "list", ["secrets"]:
+                return self._listing(map(secret_metadata, self._store.secrets.values()), query)
+            case "list", ["namespaces"]:
+                return self._listing(map(namespace_metadata, self._store.namespaces.values()), query)
+            case "patch", ["namespaces", name, "secrets", _]:
+                secret = self._store.apply(name, body, force=query.get("force") == "true")
+                return {"metadata": secret_metadata(secret)}
+            case "delete", ["namespaces", name, "secrets", _]:
+                self._store.delete(name, body.get("preconditions") or {})
+                return {}
+            case "get", ["namespaces", name, "secrets", _]:
+                return self._content(name)
+            case "create" | "patch", [_, "namespaces", _, "events", *_]:
+                return self._event(body)
+        raise RefusedError(403)
+
+    def _event(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        self._store.record.texts.append(json.dumps(body))
+        return {}
+
+    def _content(self, name: str) -> Mapping[str, Any]:
+        secret = self._store.secrets.get(name)
+        if secret is None:
+            raise RefusedError(404)
+        content = {"auths": {host: {"auth": auth} for host, auth in secret.auths.items()}}
+        return {"data": {DATA_KEY: base64.b64encode(json.dumps(content).encode()).decode()}}
+
+    def _listing(self, found: Iterable[Mapping[str, Any]], query: _Query) -> Mapping[str, Any]:
+        """List everything at once: pages are the real server's matter, and the contract tests'."""
+        _ = query
+        version = str(self._store.version)
+        return {"items": [{"metadata": metadata} for metadata in found], "metadata": {"resourceVersion": version}}

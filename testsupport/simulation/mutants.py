@@ -1,0 +1,147 @@
+"""Controllers that are broken on purpose, each in one thing, to prove that the checkers would notice."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from pullkeeper.adapters.kubernetes.pull_secrets import PullSecretClient
+from pullkeeper.domain.config.policy import Policy
+from pullkeeper.domain.ecr.registry_host import RegistryHost, parse
+from pullkeeper.domain.ecr.token_scope import TokenScope
+from pullkeeper.domain.errors.validation import InvalidInputError
+from pullkeeper.domain.namespace.namespace import ObservedNamespace
+from pullkeeper.domain.secret.desired_state import DesiredState
+from pullkeeper.domain.secret.entries import EntryPlan
+from pullkeeper.domain.secret.observed_secret import ObservedSecret
+from pullkeeper.domain.secret.plan import Priority
+from pullkeeper.domain.secret.pull_secret import PullSecret
+from pullkeeper.reconcile.namespace_cache import NamespaceCache
+from pullkeeper.reconcile.reconciler import Reconciler
+from pullkeeper.reconcile.secret_cache import SecretCache
+from pullkeeper.tokens.token_cache import TokenCache, TokenResult
+from testsupport.simulation.scenarios import IRELAND
+
+
+class DropsARegistry(PullSecretClient):
+    """Leaves the last host out of whatever it writes over."""
+
+    async def apply(self, namespace: str, content: PullSecret, secret: ObservedSecret | None) -> ObservedSecret:
+        """Write too little."""
+        auths = dict(sorted(content.auths.items())[: -1 if secret else None])
+        return await super().apply(namespace, replace(content, auths=auths), secret)
+
+
+class DeletesAndCreates(PullSecretClient):
+    """Makes a new Secret at each rotation."""
+
+    async def apply(self, namespace: str, content: PullSecret, secret: ObservedSecret | None) -> ObservedSecret:
+        """Delete first."""
+        if secret:
+            await self.delete(namespace, secret)
+        return await super().apply(namespace, content, None)
+
+
+class TouchesNamespaces(PullSecretClient):
+    """Notes on the Namespace what it has done."""
+
+    async def apply(self, namespace: str, content: PullSecret, secret: ObservedSecret | None) -> ObservedSecret:
+        """Write to the Namespace as well."""
+        await self._connection.request("patch", f"/api/v1/namespaces/{namespace}", body={})
+        return await super().apply(namespace, content, secret)
+
+
+class LogsWhatItWrites(PullSecretClient):
+    """Has a careless log line."""
+
+    async def apply(self, namespace: str, content: PullSecret, secret: ObservedSecret | None) -> ObservedSecret:
+        """Log the data."""
+        auths = [auth.reveal() for auth in content.auths.values()]
+        logging.getLogger("pullkeeper.adapters.kubernetes.pull_secrets").debug("writing %s", auths)
+        return await super().apply(namespace, content, secret)
+
+
+class IgnoresVersions(PullSecretClient):
+    """Writes over whatever is there now, seen or not."""
+
+    def _body(self, namespace: str, content: PullSecret, secret: ObservedSecret | None) -> dict[str, Any]:
+        body = super()._body(namespace, content, secret)
+        body["metadata"].pop("resourceVersion", None)
+        return body
+
+
+class DeletesBlindly(PullSecretClient):
+    """Deletes by name alone."""
+
+    async def delete(self, namespace: str, secret: ObservedSecret) -> None:  # noqa: ARG002 -- that is the mutation
+        """Delete without preconditions."""
+        await self._connection.request("delete", self._path(namespace), body={})
+
+
+class TakesEverySecretForOurs(SecretCache):
+    """Sees our label on everything."""
+
+    def get(self, namespace: str) -> ObservedSecret | None:
+        """Give what is there as if it were ours."""
+        secret = super().get(namespace)
+        return replace(secret, managed=True) if secret else None
+
+
+class SharesNothing(TokenCache):
+    """Asks AWS for each namespace anew."""
+
+    async def get(self, scope: TokenScope, *, since: datetime | None = None) -> TokenResult:  # noqa: ARG002 -- the same
+        """Fetch, whatever is at hand."""
+        return TokenResult(token=await self._source.fetch(scope))
+
+
+class HasOneLane(Reconciler):
+    """Lets a first Secret wait in the line of the rotations."""
+
+    def priority(self, name: str) -> Priority:  # noqa: ARG002 -- that is the mutation
+        """Give the same priority to all."""
+        return Priority.ROTATION
+
+
+class KeepsWhatIsOptedOut(Reconciler):
+    """Never removes a Secret."""
+
+    async def _remove(self, name: str, secret: ObservedSecret) -> None:
+        """Do nothing."""
+
+
+class TrustsTheWatch(NamespaceCache):
+    """Lists once, and believes that no event is ever lost."""
+
+    async def audit(self, listing: Callable[[], Awaitable[Any]], *, every: timedelta, **_: Any) -> None:  # noqa: ARG002 -- the real one's argument
+        """List once."""
+        self.replace(*await listing())
+
+
+def takes_any_token(
+    desired: DesiredState,
+    secret: ObservedSecret | None,  # noqa: ARG001 -- that is the mutation
+    tokens: Mapping[TokenScope, Any],
+    *,
+    complete: bool,
+    **_: frozenset[RegistryHost],
+) -> EntryPlan:
+    """Choose, like `content.choose`, but without a look at what is there."""
+    scoped = {host: TokenScope.of(host, desired.identity) for host in desired.registries}
+    fresh = {host: tokens[scope] for host, scope in scoped.items() if scope in tokens}
+    return EntryPlan(fresh=fresh, kept=frozenset(), complete=complete)
+
+
+def guesses_on_bad_input(
+    real: Callable[[ObservedNamespace, Policy], DesiredState | None],
+) -> Callable[[ObservedNamespace, Policy], DesiredState | None]:
+    """Read annotations, but make something up where they are wrong."""
+
+    def read(view: ObservedNamespace, policy: Policy) -> DesiredState | None:
+        try:
+            return real(view, policy)
+        except InvalidInputError:
+            return DesiredState(registries=(parse(IRELAND),))
+
+    return read

@@ -1,0 +1,191 @@
+"""The objects of the simulated cluster, and what the API server does to each of them."""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pullkeeper.domain.secret.pull_secret import DATA_KEY, LABELS, MANAGED_BY, MANAGER
+from testsupport.simulation.record import CONTROLLER, SERVER, USER, NamespaceVersion, Record, SecretVersion, Wish
+from testsupport.simulation.virtual_time import now
+
+SECRET_NAME = "ecr-pull-secret"
+_LABEL = "label"
+
+
+class RefusedError(Exception):
+    """The API server's no: its status, and the causes that it names."""
+
+    def __init__(self, status: int, *causes: Mapping[str, str]) -> None:
+        self.status = status
+        self.causes = causes
+        super().__init__(str(status))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """Something that a watch tells: the kind of event, and the object as it is now."""
+
+    kind: str
+    namespace: str
+    version: int
+    secret: SecretVersion | None = None
+    view: NamespaceVersion | None = None
+
+
+class Store:
+    """Namespaces and the Secrets of our name, with versions, field owners and preconditions."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.version = 1
+        self.namespaces: dict[str, NamespaceVersion] = {}
+        self.secrets: dict[str, SecretVersion] = {}
+        self.listeners: list[Callable[[Change], None]] = []
+        self._uids = 0
+
+    def put_namespace(self, name: str, wish: Wish, hosts: tuple[str, ...], annotations: Mapping[str, str]) -> None:
+        """Apply a Namespace; one that is gone takes its Secret along."""
+        kind = "MODIFIED" if name in self.namespaces else "ADDED"
+        if wish is Wish.GONE:
+            kind = "DELETED"
+            self.drop_secret(name, SERVER)
+        self.version += 1
+        version = NamespaceVersion(
+            at=now(), name=name, resource_version=self.version, wish=wish, hosts=hosts, annotations=dict(annotations)
+        )
+        self.record.namespaces[name].append(version)
+        if wish is Wish.GONE:
+            del self.namespaces[name]
+        else:
+            self.namespaces[name] = version
+        self._tell(Change(kind=kind, namespace=name, version=self.version, view=version))
+
+    def apply(self, namespace: str, body: Mapping[str, Any], *, force: bool) -> SecretVersion:
+        """Apply as the controller's field manager; raises RefusedError."""
+        there = self._there(namespace)
+        metadata = body["metadata"]
+        if there is None:
+            return self._create(namespace, body)
+        if metadata.get("uid", there.uid) != there.uid:
+            raise RefusedError(422, {"field": "metadata.uid"})
+        if metadata.get("resourceVersion", str(there.resource_version)) != str(there.resource_version):
+            raise RefusedError(409)
+        applied = _applied(there, body)
+        self._check(there, applied, force=force)
+        unchanged = replace(applied, at=there.at, writer=there.writer) == there
+        return there if unchanged else self._keep(applied)
+
+    def delete(self, namespace: str, preconditions: Mapping[str, str]) -> None:
+        """Delete for the controller; raises RefusedError."""
+        there = self._there(namespace)
+        if there is None:
+            raise RefusedError(404)
+        found = {"uid": there.uid, "resourceVersion": str(there.resource_version)}
+        if any(found[key] != wanted for key, wanted in preconditions.items()):
+            raise RefusedError(409)
+        self.drop_secret(namespace, CONTROLLER)
+
+    def put_secret(self, namespace: str, **fields: Any) -> None:
+        """Apply a Secret as a user: a stranger's where there is none, else one that has these fields changed."""
+        there = self.secrets.get(namespace)
+        if there is None:
+            there = SecretVersion(at=now(), namespace=namespace, uid=self._uid(), resource_version=0, writer=USER)
+        self._keep(replace(there, writer=USER, **fields))
+
+    def drop_secret(self, namespace: str, writer: str) -> None:
+        """Delete a Secret, if there is one."""
+        there = self.secrets.pop(namespace, None)
+        if there is None:
+            return
+        self.version += 1
+        last = replace(there, at=now(), writer=writer, resource_version=self.version, gone=True)
+        self.record.secrets[namespace].append(last)
+        self._tell(Change(kind="DELETED", namespace=namespace, version=self.version, secret=last))
+
+    def _there(self, namespace: str) -> SecretVersion | None:
+        if namespace not in self.namespaces:
+            raise RefusedError(404)
+        return self.secrets.get(namespace)
+
+    def _create(self, namespace: str, body: Mapping[str, Any]) -> SecretVersion:
+        if "uid" in body["metadata"]:
+            raise RefusedError(409)
+        if self.namespaces[namespace].wish is Wish.ENDING:
+            raise RefusedError(403, {"reason": "NamespaceTerminating"})
+        empty = SecretVersion(at=now(), namespace=namespace, uid=self._uid(), resource_version=0, writer=CONTROLLER)
+        return self._keep(_applied(empty, body))
+
+    def _check(self, there: SecretVersion, applied: SecretVersion, *, force: bool) -> None:
+        if applied.type != there.type:
+            raise RefusedError(422, {"field": "type"})
+        if there.immutable and applied.auths != there.auths:
+            raise RefusedError(422, {"field": "data"})
+        if not force and "data" not in there.owned and applied.auths != there.auths:
+            raise RefusedError(409, {"field": ".data..dockerconfigjson"})
+
+    def _keep(self, secret: SecretVersion) -> SecretVersion:
+        self.version += 1
+        kind = "MODIFIED" if secret.namespace in self.secrets else "ADDED"
+        secret = replace(secret, at=now(), resource_version=self.version)
+        self.secrets[secret.namespace] = secret
+        self.record.secrets[secret.namespace].append(secret)
+        self._tell(Change(kind=kind, namespace=secret.namespace, version=self.version, secret=secret))
+        return secret
+
+    def _tell(self, change: Change) -> None:
+        for listener in self.listeners:
+            listener(change)
+
+    def _uid(self) -> str:
+        self._uids += 1
+        return f"uid-{self._uids}"
+
+
+def _applied(there: SecretVersion, body: Mapping[str, Any]) -> SecretVersion:
+    """Work out what an apply makes of a Secret: what it no longer names goes, what is others' stays."""
+    ours = body["metadata"]["annotations"]
+    kept = {key: value for key, value in there.annotations.items() if key not in there.owned}
+    content = json.loads(base64.b64decode(body["data"][DATA_KEY]))
+    return replace(
+        there,
+        writer=CONTROLLER,
+        managed=body["metadata"]["labels"].get(MANAGED_BY) == MANAGER or there.managed,
+        type=body["type"],
+        annotations=kept | ours,
+        auths={host: entry["auth"] for host, entry in content["auths"].items()},
+        owned=frozenset({"data", "type", _LABEL, *ours}),
+    )
+
+
+def secret_metadata(secret: SecretVersion) -> dict[str, Any]:
+    """Give a Secret's metadata as the API server shows it."""
+    ours = {
+        "f:metadata": {
+            "f:labels": {f"f:{key}": {} for key in LABELS if _LABEL in secret.owned},
+            "f:annotations": {f"f:{key}": {} for key in secret.owned & secret.annotations.keys()},
+        },
+        **({"f:data": {f"f:{DATA_KEY}": {}}} if "data" in secret.owned else {}),
+        **({"f:type": {}} if "type" in secret.owned else {}),
+    }
+    return {
+        "name": SECRET_NAME,
+        "namespace": secret.namespace,
+        "uid": secret.uid,
+        "resourceVersion": str(secret.resource_version),
+        "labels": dict(LABELS) if secret.managed else {},
+        "annotations": secret.annotations,
+        "managedFields": [{"manager": MANAGER, "operation": "Apply", "fieldsV1": ours}],
+    }
+
+
+def namespace_metadata(namespace: NamespaceVersion) -> dict[str, Any]:
+    """Give a Namespace's metadata as the API server shows it."""
+    ending = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if namespace.wish is Wish.ENDING else {}
+    return {
+        "name": namespace.name,
+        "resourceVersion": str(namespace.resource_version),
+        "annotations": namespace.annotations,
+        **ending,
+    }

@@ -1,0 +1,216 @@
+"""A run: the cluster, AWS, the people, the weather, and the controller that lives and dies among them."""
+
+import asyncio
+import logging
+import random
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from pullkeeper.adapters.kubernetes.namespaces_kopf import Sink
+from pullkeeper.domain.namespace.namespace import PREFIX
+from testsupport.simulation import virtual_time
+from testsupport.simulation.api_server import ApiServer
+from testsupport.simulation.aws import Aws
+from testsupport.simulation.process import Process, Wiring
+from testsupport.simulation.record import USER, Record, Span, Wish
+from testsupport.simulation.script import Act
+from testsupport.simulation.store import Store
+from testsupport.simulation.virtual_time import now, sleep_until
+from testsupport.simulation.watches import NamespaceFeed
+from testsupport.simulation.weather import Weather
+
+_ENDING_SECONDS = 20.0
+_FOREIGN = {"docker.io": "c29tZTpib2R5"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Restart:
+    """The controller is killed at `at` (seconds), and is back after `gap` seconds."""
+
+    at: float
+    gap: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """Everything that makes a run, so that the same values give the same record."""
+
+    seed: int
+    end: float
+    acts: Sequence[Act] = ()
+    weather: Weather = field(default_factory=Weather)
+    restarts: Sequence[Restart] = ()
+    wiring: Wiring = field(default_factory=Wiring)
+    at_once: int = 1
+    """So many controllers act at the same time, as if leader election had failed."""
+
+
+def simulate(run: Run) -> Record:
+    """Run it, and give the record."""
+    world = World(run)
+    world.finish()
+    return world.record
+
+
+class World:
+    """One run under way."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        weather = run.weather
+        audit = run.wiring.relist_interval.total_seconds()
+        self.record = Record(aws_down=list(weather.aws), kube_down=list(weather.kube), end=run.end, audit=audit)
+        self.store = Store(self.record)
+        self.server = ApiServer(self.store, weather, _chance(run.seed, "server"))
+        self.aws = Aws(self.record, weather, _chance(run.seed, "aws"))
+        self.processes: list[Process] = []
+        self._feed = NamespaceFeed(self.store, weather, _chance(run.seed, "feed"))
+        self._controllers = _chance(run.seed, "controller")
+        self._alive: list[asyncio.Task[None]] = []
+
+    def finish(self) -> None:
+        """Run it to its end."""
+        with _listening(self.record):
+            virtual_time.run(self._live())
+
+    def looks(self) -> list[float]:
+        """Tell when the controller, as it was last started, looked at any one namespace."""
+        return [look for process in self.processes for look in process.figures.looks]
+
+    async def _live(self) -> None:
+        """Let everything happen, in its order."""
+        for span in self._run.weather.kube:
+            asyncio.get_running_loop().call_at(span.start, self.server.streams.break_off)
+        self._start()
+        happenings: list[tuple[float, Act | Restart]] = [(each.at, each) for each in self._run.acts]
+        happenings += [(each.at, each) for each in self._run.restarts]
+        for at, happening in sorted(happenings, key=lambda pair: pair[0]):
+            await self._sleep_until(at)
+            if isinstance(happening, Restart):
+                await self._restart(happening)
+            else:
+                self._act(happening)
+        await self._sleep_until(self._run.end)
+        await self._kill()
+
+    def _start(self) -> None:
+        self.processes = [
+            Process(self.server, self.aws, self._run.wiring, self._controllers) for _ in range(self._run.at_once)
+        ]
+        self._alive = [asyncio.create_task(process.run(self._watch)) for process in self.processes]
+
+    def _watch(self, sink: Sink) -> None:
+        if any(sink is process.inventory for process in self.processes):
+            self._feed.sinks.append(sink)
+
+    async def _sleep_until(self, at: float) -> None:
+        """Sleep, and fail with the controller if it ends on its own."""
+        if not self._alive:
+            await sleep_until(at)
+        elif at > now():
+            done, _ = await asyncio.wait(self._alive, timeout=at - now(), return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+
+    async def _restart(self, restart: Restart) -> None:
+        await self._kill()
+        self.record.absent.append(Span(start=now(), end=now() + restart.gap))
+        await asyncio.sleep(restart.gap)
+        self._start()
+
+    async def _kill(self) -> None:
+        """End every task of the controller where it stands, as a SIGKILL does; what is on its way arrives."""
+        for process in self.processes:
+            self.record.texts.append(process.shown())
+            self.record.states = dict(process.figures.states)
+        self._feed.sinks.clear()
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def _act(self, act: Act) -> None:
+        match act.do:
+            case "annotate":
+                annotations = {PREFIX + key: value for key, value in act.annotations}
+                self._annotate(act, annotations)
+            case "end" if (there := self.store.namespaces.get(act.name)) and there.wish is not Wish.ENDING:
+                self.store.put_namespace(act.name, Wish.ENDING, there.hosts, there.annotations)
+                asyncio.get_running_loop().call_later(_ENDING_SECONDS, self._gone, act.name)
+            case "delete":
+                self.store.drop_secret(act.name, USER)
+            case "replace" if self._open(act.name):
+                self.store.drop_secret(act.name, USER)
+                self.store.put_secret(act.name, auths=dict(_FOREIGN))
+            case _:
+                self._tamper(act)
+
+    def _annotate(self, act: Act, annotations: dict[str, str]) -> None:
+        there = self.store.namespaces.get(act.name)
+        if there is None or there.wish is not Wish.ENDING:
+            self.store.put_namespace(act.name, act.wish, act.hosts, annotations)
+
+    def _tamper(self, act: Act) -> None:
+        secret = self.store.secrets.get(act.name)
+        if secret is None:
+            return
+        notes = dict(secret.annotations)
+        match act.do:
+            case "edit" if not secret.immutable:
+                self.store.put_secret(act.name, auths=dict(_FOREIGN), owned=secret.owned - {"data"})
+            case "edit-annotations":
+                notes[f"{PREFIX}expires-at"] = "2099-01-01T00:00:00.000Z"
+                self.store.put_secret(act.name, annotations=notes, owned=secret.owned - {f"{PREFIX}expires-at"})
+            case "garble-annotations":
+                notes[f"{PREFIX}tokens"] = "{}"
+                self.store.put_secret(act.name, annotations=notes, owned=secret.owned - {f"{PREFIX}tokens"})
+            case "strip":
+                self.store.put_secret(act.name, managed=False, owned=secret.owned - {"label"})
+            case "freeze":
+                self.store.put_secret(act.name, immutable=True)
+            case "free" if secret.immutable or not secret.managed:
+                self.store.drop_secret(act.name, USER)
+
+    def _open(self, name: str) -> bool:
+        there = self.store.namespaces.get(name)
+        return there is not None and there.wish is not Wish.ENDING
+
+    def _gone(self, name: str) -> None:
+        self.store.put_namespace(name, Wish.GONE, (), {})
+
+
+def _chance(seed: int, part: str) -> random.Random:
+    """Give each part its own chance, so that one draw more in one of them does not change all the others."""
+    return random.Random(f"{seed} {part}")
+
+
+class _Ear(logging.Handler):
+    """Writes down every log record, with its arguments and its traceback."""
+
+    def __init__(self, record: Record) -> None:
+        super().__init__(logging.DEBUG)
+        self._record = record
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take one log record."""
+        trace = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
+        self._record.texts.append(f"{record.levelname} {record.getMessage()} {record.args!r} {trace}")
+
+
+@contextmanager
+def _listening(record: Record) -> Iterator[None]:
+    logger = logging.getLogger("pullkeeper")
+    ear, level, propagate = _Ear(record), logger.level, logger.propagate
+    logger.addHandler(ear)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(ear)
+        logger.setLevel(level)
+        logger.propagate = propagate

@@ -1,0 +1,1 @@
+"""Programs for people: demo, bench, soak, pictures."""

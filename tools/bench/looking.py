@@ -1,0 +1,96 @@
+"""`status` over many namespaces, beside the bare listing of the same metadata."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import yaml
+
+from pullkeeper.adapters.kubernetes.client import connect
+from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
+from pullkeeper.cli import status
+from pullkeeper.domain.config.settings import Settings
+from pullkeeper.domain.views.namespace_status import StatusRules
+from testsupport.rest import METADATA_LIST, RestClient
+from tools.bench.options import REGIONS, Options
+from tools.bench.scene import Scene, scene
+from tools.bench.table import Table, ms
+
+_TIMES = 5
+"""Each is measured so often, in turn, and the best one counts: other load on the machine only ever takes away."""
+_KNOWN = StatusRules(policy=Settings().policy, rotation=Settings().rotation)
+
+
+async def measure(options: Options, table: Table) -> None:
+    """Print how long a look takes, beside the listing without which there is none."""
+    async with scene(namespaces=options.looked_at, identities=0, regions=REGIONS[:1]) as stage:
+        await stage.start()
+        await stage.sightings.all_written(1)
+        await stage.stop()
+        connection = await connect(kubeconfig=_kubeconfig(stage), observe=lambda *_: None)
+        listing = SnapshotReader(connection, secret_name=stage.installation.secret_name)
+        bare, look = [], []
+        for _ in range(_TIMES):
+            bare.append(await _timed(lambda: _bare(stage.installation.api, stage.installation.secret_name)))
+            look.append(await _timed(lambda: _look(listing, options)))
+        whole = await _timed(lambda: _process(stage))
+        await connection.close()
+    table.heading(f"status over {options.looked_at:,} namespaces with a pull Secret each")
+    table.row("a bare loop that lists the metadata of both kinds", ms(min(bare)), "aiohttp and json, in chunks of 500")
+    table.row("a look of status: listed, and every state told", ms(min(look)))
+    table.row(
+        "the look over the bare loop", f"{min(look) / min(bare):.2f}", "with few namespaces the start of a look counts"
+    )
+    table.row("the command as a process, start and table included", ms(whole))
+
+
+async def _timed(work: Callable[[], Awaitable[None]]) -> float:
+    started = time.monotonic()
+    await work()
+    return time.monotonic() - started
+
+
+async def _look(listing: SnapshotReader, options: Options) -> None:
+    overview = await status.look(listing, _KNOWN, lambda: datetime.now(UTC))
+    assert len(overview.standings) == options.looked_at, "status does not see every namespace"
+    assert overview.well, "status finds something wrong where all is well"
+
+
+async def _bare(api: RestClient, secret_name: str) -> None:
+    selector = f"metadata.name={secret_name}"
+    await asyncio.gather(_pages(api, "/api/v1/namespaces"), _pages(api, "/api/v1/secrets", fieldSelector=selector))
+
+
+async def _pages(api: RestClient, path: str, **query: str) -> None:
+    headers = {"Authorization": f"Bearer {api.token}", "Accept": METADATA_LIST}
+    more = ""
+    while True:
+        parameters = {**query, "limit": "500", **({"continue": more} if more else {})}
+        async with api.http.get(api.url + path, params=parameters, headers=headers) as answer:
+            more = json.loads(await answer.read())["metadata"].get("continue", "")
+        if not more:
+            return
+
+
+async def _process(stage: Scene) -> None:
+    command = (sys.executable, "-m", "pullkeeper", "status", "--kubeconfig", _kubeconfig(stage))
+    process = await asyncio.create_subprocess_exec(
+        *command, "--secret-name", stage.installation.secret_name, stdout=asyncio.subprocess.DEVNULL, env=os.environ
+    )
+    assert await process.wait() == 0, "status finds something wrong where all is well"
+
+
+def _kubeconfig(stage: Scene) -> str:
+    server, path = stage.installation.server, stage.installation.folder / "kubeconfig"
+    document = {
+        "clusters": [{"name": "it", "cluster": {"server": server.url, "certificate-authority": server.ca_file}}],
+        "users": [{"name": "it", "user": {"token": server.admin_token}}],
+        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+        "current-context": "it",
+    }
+    path.write_text(yaml.safe_dump(document))
+    return str(path)

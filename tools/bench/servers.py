@@ -1,0 +1,98 @@
+"""The API server and AWS as processes of their own, so that neither the controller nor the bench pays for them."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from testsupport.fake_aws import AwsFake
+
+_PATIENCE = 30.0
+"""Seconds for a server to start or to end."""
+_TOKEN_LIFE = "12h"
+
+
+@dataclass(kw_only=True, slots=True)
+class KubeServer:
+    """The API server, from the kubeconfig that it wrote."""
+
+    url: str
+    ca_file: str
+    admin_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteAws:
+    """The AWS fake by its control API: those methods of AwsFake that an installation uses."""
+
+    url: str
+
+    def trust_issuer(self, issuer: str, jwks: Mapping[str, Any]) -> None:
+        """Register an OIDC provider."""
+        self._call("issuers", {"issuer": issuer, "jwks": jwks})
+
+    def allow_role(self, arn: str, **options: object) -> None:
+        """Create a role."""
+        self._call("roles", {"arn": arn, **options})
+
+    def set_life(self, seconds: int) -> None:
+        """Let tokens live so long from now on."""
+        self._call("lifetime", {"seconds": seconds})
+
+    def environment(self, **query: str) -> dict[str, str]:
+        """Give the variables for a process that is to use it."""
+        return dict(self._call(f"environment?{urlencode(query)}"))
+
+    def calls(self) -> Mapping[str, int]:
+        """Count the calls so far by their operation."""
+        counts: dict[str, int] = self._call("state")["calls_by_operation"]
+        return {operation.partition(":")[2]: count for operation, count in counts.items()}
+
+    def as_fake(self) -> AwsFake:
+        """Pass for the fake itself, where a type asks for it."""
+        return cast("AwsFake", self)
+
+    def _call(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/_fake/{path}", data=data)  # noqa: S310 -- http, see servers()
+        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310 -- as above
+            return json.load(answer)
+
+
+@asynccontextmanager
+async def servers(folder: Path) -> AsyncIterator[tuple[KubeServer, RemoteAws]]:
+    """Run both for the length of the context."""
+    kubeconfig = folder / "kubeconfig"
+    kube_command = ("testsupport.fake_kube", "--kubeconfig-out", str(kubeconfig))
+    async with _process(*kube_command), _process("testsupport.fake_aws", "--lifetime", _TOKEN_LIFE) as said:
+        url = next(word for word in said.split() if word.startswith("http://"))
+        yield _from_kubeconfig(kubeconfig), RemoteAws(url)
+
+
+@asynccontextmanager
+async def _process(module: str, *arguments: str) -> AsyncIterator[str]:
+    """Start a module and give the line by which it says that it serves."""
+    command = (sys.executable, "-m", module, *arguments)
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        line = (await asyncio.wait_for(process.stdout.readline(), _PATIENCE)).decode()
+        assert line, f"{module} has ended"
+        yield line
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await asyncio.wait_for(process.wait(), _PATIENCE)
+
+
+def _from_kubeconfig(path: Path) -> KubeServer:
+    written = json.loads(path.read_text())
+    cluster, user = written["clusters"][0]["cluster"], written["users"][0]["user"]
+    return KubeServer(url=cluster["server"], ca_file=cluster["certificate-authority"], admin_token=user["token"])

@@ -1,0 +1,98 @@
+"""What a watcher sees of the pull Secrets: who was written how often, and when."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Self
+
+from testsupport.rest import METADATA, RestClient
+
+_PATH = "/api/v1/secrets"
+_LONGEST = 90.0
+"""Seconds until what must come counts as lost."""
+
+
+class Sightings:
+    """Counts the writes of the namespaces that are rotated, and times the Secrets of those that opt in."""
+
+    def __init__(self, members: Collection[str]) -> None:
+        self._members = frozenset(members)
+        self._changed = asyncio.Condition()
+        self._first_secrets: dict[str, asyncio.Future[float]] = {}
+        self._good_until: dict[str, datetime] = {}
+        self.forget()
+
+    def forget(self) -> None:
+        """Count from nothing again."""
+        self.writes: Counter[str] = Counter()
+        self.first_at = 0.0
+        self._reached: Counter[int] = Counter()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, api: RestClient, name: str, members: Collection[str]) -> AsyncIterator[Self]:
+        """Watch all Secrets of this name from now on, by their metadata."""
+        sightings = cls(members)
+        query = {"fieldSelector": f"metadata.name={name}"}
+        start = (await api.get(_PATH, **query)).ok()["metadata"]["resourceVersion"]
+        task = asyncio.create_task(sightings._follow(api, query, start))
+        try:
+            yield sightings
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def begun(self) -> float:
+        """Wait for the first write of a member, and tell when it was seen."""
+        await self._wait(lambda: self.first_at > 0)
+        return self.first_at
+
+    async def all_written(self, times: int) -> float:
+        """Wait until every member has been written so often, and tell when that was seen."""
+        await self._wait(lambda: self._reached[times] >= len(self._members))
+        return time.monotonic()
+
+    async def all_good_until(self, moment: datetime) -> None:
+        """Wait until every member holds a token that lives beyond this moment."""
+        await self.all_written(1)
+        await self._wait(lambda: min(self._good_until.values()) > moment)
+
+    def first_secret(self, namespace: str) -> asyncio.Future[float]:
+        """Give what will be the moment at which this namespace's Secret is seen."""
+        self._first_secrets[namespace] = asyncio.get_running_loop().create_future()
+        return self._first_secrets[namespace]
+
+    async def _wait(self, holds: Callable[[], bool]) -> None:
+        try:
+            async with asyncio.timeout(_LONGEST), self._changed:
+                await self._changed.wait_for(holds)
+        except TimeoutError:
+            seen = f"{len(self.writes)} of {len(self._members)} namespaces written, {self.writes.total()} writes seen"
+            raise AssertionError(f"waited {_LONGEST:g} s in vain; {seen}") from None
+
+    async def _follow(self, api: RestClient, query: dict[str, str], version: str) -> None:
+        while True:
+            async with api.watch(_PATH, accept=METADATA, resourceVersion=version, **query) as watch:
+                while (event := await watch._read()) is not None:  # noqa: SLF001 -- without its timeout: rest is no loss
+                    metadata = event["object"]["metadata"]
+                    version = metadata["resourceVersion"]
+                    if event["type"] != "DELETED":
+                        await self._take(metadata["namespace"], metadata["annotations"])
+
+    async def _take(self, namespace: str, annotations: Mapping[str, str]) -> None:
+        now = time.monotonic()
+        if (waiting := self._first_secrets.pop(namespace, None)) is not None:
+            waiting.set_result(now)
+        if namespace in self._members:
+            self._good_until[namespace] = datetime.fromisoformat(annotations["pullkeeper.dev/expires-at"])
+            await self._count(namespace, now)
+
+    async def _count(self, namespace: str, now: float) -> None:
+        self.first_at = self.first_at or now
+        self.writes[namespace] += 1
+        self._reached[self.writes[namespace]] += 1
+        async with self._changed:
+            self._changed.notify_all()
