@@ -53,11 +53,11 @@ class Figures:
     looks: list[float] = field(default_factory=list)
     """When the controller looked at any one namespace."""
 
-    def secret_write(self, operation: str, result: str) -> None:
+    def record_secret_write(self, operation: str, result: str) -> None:
         """Count a write of a Secret."""
         self.writes.append((operation, result))
 
-    def stands(self, namespace: str, state: str | None, expires_at: datetime | None) -> None:  # noqa: ARG002 -- Meters' signature
+    def set_namespace_state(self, namespace: str, state: str | None, expires_at: datetime | None) -> None:  # noqa: ARG002 -- Meters' signature
         """Note how a namespace stands."""
         if state is None:
             self.states.pop(namespace, None)
@@ -68,13 +68,13 @@ class Figures:
         """Forget how all of them stand."""
         self.states.clear()
 
-    def first_secret(self, wait: timedelta) -> None:
+    def observe_time_to_secret(self, wait: timedelta) -> None:
         """Note how long a first Secret took."""
 
-    def heartbeat(self, now: datetime) -> None:
+    def set_heartbeat(self, now: datetime) -> None:
         """Take the worker's heartbeat."""
 
-    def reconciled(self, result: str, seconds: float) -> None:  # noqa: ARG002 -- Gauges' signature
+    def observe_reconcile(self, result: str, seconds: float) -> None:  # noqa: ARG002 -- Gauges' signature
         """Count a look at one namespace."""
         self.looks.append(now())
 

@@ -92,12 +92,12 @@ class Metrics:
             self._show_soonest()
         return generate_latest(self._registry)
 
-    def watch_depth(self, depth: Callable[[Priority], int]) -> None:
+    def set_workqueue_depth(self, depth: Callable[[Priority], int]) -> None:
         """Ask for the queue's depth at each scrape."""
         for priority in Priority:
             self._depth.labels(priority.value).set_function(partial(depth, priority))
 
-    def token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:
+    def record_token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:
         """Count one question to ECR; `reason` is why it failed, None where it did not."""
         labels = (scope.identity.name, scope.label)
         if labels not in self._asked:
@@ -108,29 +108,29 @@ class Metrics:
         if reason is not None:
             self._errors.labels(*labels, reason).inc()
 
-    def token(self, scope: TokenScope, now: datetime, expires_at: datetime) -> None:
+    def record_token(self, scope: TokenScope, now: datetime, expires_at: datetime) -> None:
         """Note a token that was had."""
         labels = (scope.identity.name, scope.label)
         self._token_expiry.labels(*labels).set(expires_at.timestamp())
         self._token_success.labels(*labels).set(now.timestamp())
 
-    def registry_probe(self, result: str) -> None:
+    def record_registry_probe(self, result: str) -> None:
         """Count a token that was tried at a registry."""
         self._probes.labels(result).inc()
 
-    def kube_request(self, verb: str, resource: str, code: int, _seconds: float) -> None:
+    def record_kube_request(self, verb: str, resource: str, code: int, _seconds: float) -> None:
         """Count one request to the API server."""
         self._kube.labels(verb, resource, str(code)).inc()
 
-    def aws_request(self, service: str, operation: str, code: int) -> None:
+    def record_aws_request(self, service: str, operation: str, code: int) -> None:
         """Count one try of a request to AWS; it is called from threads."""
         self._aws.labels(service, operation, str(code)).inc()
 
-    def secret_write(self, operation: str, result: str) -> None:
+    def record_secret_write(self, operation: str, result: str) -> None:
         """Count a write of a Secret."""
         self._writes.labels(operation, result).inc()
 
-    def stands(self, namespace: str, state: str | None, expires_at: datetime | None) -> None:
+    def set_namespace_state(self, namespace: str, state: str | None, expires_at: datetime | None) -> None:
         """Note how a namespace stands; None takes it out of the count."""
         before = self._states.pop(namespace, None)
         if before is not None:
@@ -143,26 +143,26 @@ class Metrics:
     def forget_namespaces(self) -> None:
         """Drop all that was said of single namespaces: another replica tells it now."""
         for namespace in {*self._states, *self._expiries}:
-            self.stands(namespace, None, None)
+            self.set_namespace_state(namespace, None, None)
 
-    def first_secret(self, wait: timedelta) -> None:
+    def observe_time_to_secret(self, wait: timedelta) -> None:
         """Note how long a namespace waited for its first Secret."""
         self._first_secret.observe(wait.total_seconds())
 
-    def reconciled(self, result: str, seconds: float) -> None:
+    def observe_reconcile(self, result: str, seconds: float) -> None:
         """Count a look at one namespace."""
         self._reconciled.labels(result).inc()
         self._reconcile_seconds.observe(seconds)
 
-    def settings_valid(self, valid: bool) -> None:  # noqa: FBT001 -- the gauge's value
+    def set_config_last_reload_successful(self, valid: bool) -> None:  # noqa: FBT001 -- the gauge's value
         """Note whether the settings file can be read as it is now."""
         self._settings_valid.set(valid)
 
-    def leader(self, leads: bool) -> None:  # noqa: FBT001 -- the gauge's value
+    def set_leader(self, leads: bool) -> None:  # noqa: FBT001 -- the gauge's value
         """Note whether this replica is the one that acts."""
         self._leader.set(leads)
 
-    def heartbeat(self, now: datetime) -> None:
+    def set_heartbeat(self, now: datetime) -> None:
         """Note that the worker has come round."""
         self._heartbeat.set(now.timestamp())
 

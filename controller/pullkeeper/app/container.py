@@ -70,7 +70,7 @@ class Container:
             settings,
             read=partial(parse, config.path),
             changed=self.inventory.wake_all,
-            meter=metrics.settings_valid,
+            meter=metrics.set_config_last_reload_successful,
         )
         self.ecr = Ecr(
             environment=os.environ,
@@ -125,7 +125,7 @@ class Container:
             gauges=gauges,
             concurrency=settings.max_concurrent_reconciles,
         )
-        metrics.watch_depth(self.worker.depth)
+        metrics.set_workqueue_depth(self.worker.depth)
 
     def _watch_all(self) -> None:
         """Watch the Secrets everywhere, and leave the Namespaces to kopf; or both, namespace by namespace."""

@@ -32,7 +32,7 @@ async def run(config: Config, *, kubeconfig: str | None) -> None:
     settings = config.settings
     log_setup.configure_logging(form=settings.log_format, level=settings.log_level)
     metrics = Metrics(per_namespace=settings.per_namespace_metrics)
-    connection = await connect(kubeconfig=kubeconfig, observe=metrics.kube_request)
+    connection = await connect(kubeconfig=kubeconfig, observe=metrics.record_kube_request)
     try:
         await _Controller(config, connection, metrics).run()
     finally:
@@ -47,10 +47,10 @@ class _Controller:
         self._settings = config.settings
         self._connection = connection
         self._metrics = metrics
-        metrics.leader(not config.settings.leader_election)
+        metrics.set_leader(not config.settings.leader_election)
         self._stop = asyncio.Event()
         self._beat: datetime | None = None
-        self._parts = Container(config, connection, metrics, gauges=self, beat=lambda: self.heartbeat(now()))
+        self._parts = Container(config, connection, metrics, gauges=self, beat=lambda: self.set_heartbeat(now()))
 
     async def run(self) -> None:
         """Run until a signal; a task that dies takes the process down, for Kubernetes to start it anew."""
@@ -79,7 +79,7 @@ class _Controller:
         """Work while this replica leads; everything is looked at whenever it has come to lead."""
         leadership, worker = self._parts.leadership, self._parts.worker
         while await self._comes(leadership.gained()):
-            self._metrics.leader(True)  # noqa: FBT003 -- the gauge's value
+            self._metrics.set_leader(True)
             self._parts.inventory.wake_all()
             runs = (worker.run(), self._parts.verifying.patrol(), leadership.lost())
             work, patrol, lost = tasks = [asyncio.create_task(each) for each in runs]
@@ -93,7 +93,7 @@ class _Controller:
                 for task in tasks:
                     task.cancel()
                 await asyncio.wait(tasks)
-            self._metrics.leader(False)  # noqa: FBT003 -- the gauge's value
+            self._metrics.set_leader(False)
             self._parts.report.forget_namespaces()
 
     async def _finish(self, acting: asyncio.Task[None], leading: asyncio.Task[None]) -> None:
@@ -113,14 +113,14 @@ class _Controller:
         if kopf is not None:
             await asyncio.wait([kopf], timeout=_KOPF_SECONDS)
 
-    def heartbeat(self, now: datetime) -> None:
+    def set_heartbeat(self, now: datetime) -> None:
         """Take a heartbeat, for /healthz and for the metrics: the worker's, or where it stands by the leadership's."""
         self._beat = now
-        self._metrics.heartbeat(now)
+        self._metrics.set_heartbeat(now)
 
-    def reconciled(self, result: str, seconds: float) -> None:
+    def observe_reconcile(self, result: str, seconds: float) -> None:
         """Count a look at one namespace."""
-        self._metrics.reconciled(result, seconds)
+        self._metrics.observe_reconcile(result, seconds)
 
     @staticmethod
     def _complain(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

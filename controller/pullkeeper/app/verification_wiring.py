@@ -36,7 +36,7 @@ class Verifying:
         if settings.verify == "off":
             return
         probe = RegistryProbe(ca_file=settings.registry_ca_file)
-        self.shelf = TokenVerifier(tokens, probe.probe, clock=clock, chance=chance, meter=metrics.registry_probe)
+        self.shelf = TokenVerifier(tokens, probe.probe, clock=clock, chance=chance, meter=metrics.record_registry_probe)
         if settings.verify == "continuous":
             every = settings.verify_interval
             self._patrol = TokenRevalidator(

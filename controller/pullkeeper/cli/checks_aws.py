@@ -57,11 +57,11 @@ async def _nobody(identity: Identity) -> tuple[str, str]:
 class _Uncounted:
     """A command has no metrics."""
 
-    def token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:
+    def record_token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:
         """Count nothing."""
 
-    def aws_request(self, service: str, operation: str, code: int) -> None:
+    def record_aws_request(self, service: str, operation: str, code: int) -> None:
         """Nobody counts."""
 
-    def token(self, scope: TokenScope, now: datetime, expires_at: datetime) -> None:
+    def record_token(self, scope: TokenScope, now: datetime, expires_at: datetime) -> None:
         """Count nothing."""

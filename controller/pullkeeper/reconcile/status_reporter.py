@@ -42,16 +42,16 @@ class Events(Protocol):
 class Meters(Protocol):
     """Whoever counts."""
 
-    def secret_write(self, operation: str, result: str) -> None:
+    def record_secret_write(self, operation: str, result: str) -> None:
         """A Secret was written, or was not."""
 
-    def stands(self, namespace: str, state: str | None, expires_at: datetime | None) -> None:
+    def set_namespace_state(self, namespace: str, state: str | None, expires_at: datetime | None) -> None:
         """How a namespace stands; None where there is nothing to keep."""
 
     def forget_namespaces(self) -> None:
         """Another replica tells of all namespaces now."""
 
-    def first_secret(self, wait: timedelta) -> None:
+    def observe_time_to_secret(self, wait: timedelta) -> None:
         """A namespace got its first Secret, so long after it was seen to ask."""
 
 
@@ -76,14 +76,14 @@ class StatusReporter:
             yield
             result = Result.SUCCESS
         finally:
-            self._meters.secret_write(operation, result)
+            self._meters.record_secret_write(operation, result)
         if operation == Cause.ROTATED:
             self._told_in_full(_ROTATED, name, in_full=0, took=self._clock() - started)
 
     def wrote(self, name: str, cause: Cause, secret: ObservedSecret, waited: timedelta | None) -> None:
         """Tell that the pull Secret was written; `waited` is how long a first one took."""
         if waited is not None:
-            self._meters.first_secret(waited)
+            self._meters.observe_time_to_secret(waited)
         if cause is Cause.ROTATED:
             logger.debug("namespace/%s: pull Secret rotated%s", name, _holding(secret), extra={"namespace": name})
             return
@@ -113,7 +113,7 @@ class StatusReporter:
         published = ours.record if ours else None
         expires_at = published.expires_at if published else None
         state = state_of(ours, failures)
-        self._meters.stands(name, state, expires_at)
+        self._meters.set_namespace_state(name, state, expires_at)
         told = self._told.get(name, ())
         self._failed += state is State.FAILING and not told
         for failure in failures:
@@ -129,7 +129,7 @@ class StatusReporter:
     def forget(self, name: str) -> None:
         """Drop what was said of a namespace that asks for nothing any more."""
         self._told.pop(name, None)
-        self._meters.stands(name, None, None)
+        self._meters.set_namespace_state(name, None, None)
 
     def forget_namespaces(self) -> None:
         """Drop what was said of all namespaces: another replica tells it from now on."""

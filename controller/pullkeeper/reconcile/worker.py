@@ -26,10 +26,10 @@ _SLACK = 64
 class Gauges(Protocol):
     """What the worker tells of itself."""
 
-    def heartbeat(self, now: datetime) -> None:
+    def set_heartbeat(self, now: datetime) -> None:
         """The worker has come round."""
 
-    def reconciled(self, result: str, seconds: float) -> None:
+    def observe_reconcile(self, result: str, seconds: float) -> None:
         """One namespace was looked at."""
 
 
@@ -95,7 +95,7 @@ class Worker:
         """Work until told to stop."""
         async with asyncio.TaskGroup() as group:
             while not self._stopping:
-                self._gauges.heartbeat(self._clock())
+                self._gauges.set_heartbeat(self._clock())
                 self._changed.clear()
                 for name, priority in self._take():
                     self._running[name] = priority
@@ -180,7 +180,7 @@ class Worker:
                 _short(again),
             )
         finally:
-            self._gauges.reconciled(result, (self._clock() - started).total_seconds())
+            self._gauges.observe_reconcile(result, (self._clock() - started).total_seconds())
             self._finish(name, again)
 
     def _finish(self, name: str, again: datetime | None) -> None:

@@ -27,15 +27,15 @@ class Counts:
         self.tokens: list[tuple[TokenScope, datetime]] = []
         self.tries: list[tuple[str, str, int]] = []
 
-    def token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:
+    def record_token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:
         assert seconds >= 0
         self.requests.append((scope, reason))
 
-    def token(self, scope: TokenScope, now: datetime, expires_at: datetime) -> None:
+    def record_token(self, scope: TokenScope, now: datetime, expires_at: datetime) -> None:
         assert now <= datetime.now(UTC)
         self.tokens.append((scope, expires_at))
 
-    def aws_request(self, service: str, operation: str, code: int) -> None:
+    def record_aws_request(self, service: str, operation: str, code: int) -> None:
         self.tries.append((service, operation, code))
 
 

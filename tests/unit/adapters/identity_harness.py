@@ -46,13 +46,13 @@ class Meters:
 
     reasons: list[str | None] = field(default_factory=list)
 
-    def token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:  # noqa: ARG002 -- as the door has it
+    def record_token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:  # noqa: ARG002 -- as the door has it
         self.reasons.append(reason)
 
-    def token(self, scope: TokenScope, now: datetime, expires_at: datetime) -> None:
+    def record_token(self, scope: TokenScope, now: datetime, expires_at: datetime) -> None:
         """Nothing to remember."""
 
-    def aws_request(self, service: str, operation: str, code: int) -> None:
+    def record_aws_request(self, service: str, operation: str, code: int) -> None:
         """Nothing to remember."""
 
 

@@ -37,16 +37,16 @@ def sample(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 def used(metrics: Metrics) -> Metrics:
     """Touch everything once."""
-    metrics.watch_depth(lambda _: 3)
-    metrics.token_request(scope(EU), 0.2, "Throttled")
-    metrics.token(scope(EU), NOW, NOW + HOUR)
-    metrics.kube_request("list", "secrets", 200, 0.1)
-    metrics.aws_request("ecr", "GetAuthorizationToken", 200)
-    metrics.secret_write("create", "success")
-    metrics.stands("team-a", "ready", NOW)
-    metrics.first_secret(timedelta(seconds=1))
-    metrics.reconciled("success", 0.1)
-    metrics.heartbeat(NOW)
+    metrics.set_workqueue_depth(lambda _: 3)
+    metrics.record_token_request(scope(EU), 0.2, "Throttled")
+    metrics.record_token(scope(EU), NOW, NOW + HOUR)
+    metrics.record_kube_request("list", "secrets", 200, 0.1)
+    metrics.record_aws_request("ecr", "GetAuthorizationToken", 200)
+    metrics.record_secret_write("create", "success")
+    metrics.set_namespace_state("team-a", "ready", NOW)
+    metrics.observe_time_to_secret(timedelta(seconds=1))
+    metrics.observe_reconcile("success", 0.1)
+    metrics.set_heartbeat(NOW)
     return metrics
 
 
@@ -97,7 +97,7 @@ def test_closed_label_sets_are_there_from_the_start(metrics: Metrics) -> None:
 @pytest.mark.parametrize(("reason", "result"), [(None, "success"), ("AccessDenied", "error")])
 def test_a_request_for_a_token_is_counted_by_its_result(metrics: Metrics, reason: str | None, result: str) -> None:
     """With its reason only where it failed."""
-    metrics.token_request(scope(PUBLIC), 0.1, reason)
+    metrics.record_token_request(scope(PUBLIC), 0.1, reason)
     labels = {"identity": "controller", "region": "us-east-1/public"}
     assert sample(metrics, "pullkeeper_token_requests_total", **labels, result=result) == 1
     assert sample(metrics, "pullkeeper_token_request_errors_total", **labels, reason="AccessDenied") == bool(reason)
@@ -105,7 +105,7 @@ def test_a_request_for_a_token_is_counted_by_its_result(metrics: Metrics, reason
 
 def test_what_can_fail_of_a_request_for_a_token_starts_at_0_with_the_first_one(metrics: Metrics) -> None:
     """Once an identity has had a token in a region, its first failure there is an increase."""
-    metrics.token_request(scope(EU), 0.1, None)
+    metrics.record_token_request(scope(EU), 0.1, None)
     labels = {"identity": "controller", "region": "eu-west-1"}
     assert sample(metrics, "pullkeeper_token_requests_total", **labels, result="error") == 0
     for reason in TOKEN_REASONS:
@@ -117,11 +117,11 @@ def test_an_identity_that_nobody_uses_any_more_is_forgotten() -> None:
     hours = 0.0
     metrics = Metrics(timer=lambda: hours * 3600)
     for host in (EU, PUBLIC):
-        metrics.token_request(scope(host), 0.1, None)
-        metrics.token(scope(host), NOW, NOW + HOUR)
+        metrics.record_token_request(scope(host), 0.1, None)
+        metrics.record_token(scope(host), NOW, NOW + HOUR)
     hours = 24
     assert _regions(metrics) == {"eu-west-1", "us-east-1/public"}
-    metrics.token_request(scope(EU), 0.1, None)
+    metrics.record_token_request(scope(EU), 0.1, None)
     hours = 24.1
     assert _regions(metrics) == {"eu-west-1"}
 
@@ -137,7 +137,7 @@ def _regions(metrics: Metrics) -> set[str]:
 def test_every_try_of_a_request_to_aws_is_counted(metrics: Metrics) -> None:
     """By service, operation and status; no answer is 0."""
     for code in (400, 0, 0):
-        metrics.aws_request("sts", "AssumeRole", code)
+        metrics.record_aws_request("sts", "AssumeRole", code)
     labels = {"service": "sts", "operation": "AssumeRole"}
     assert sample(metrics, "pullkeeper_aws_requests_total", **labels, code="400") == 1
     assert sample(metrics, "pullkeeper_aws_requests_total", **labels, code="0") == 2
@@ -146,8 +146,8 @@ def test_every_try_of_a_request_to_aws_is_counted(metrics: Metrics) -> None:
 def test_each_namespace_counts_once(metrics: Metrics) -> None:
     """When it stands otherwise it changes over, and who is forgotten is in no state."""
     for state in ("pending", "ready", "ready", "failing"):
-        metrics.stands("team-a", state, None)
-    metrics.stands("team-b", "ready", None)
+        metrics.set_namespace_state("team-a", state, None)
+    metrics.set_namespace_state("team-b", "ready", None)
     assert {state: sample(metrics, "pullkeeper_namespaces", state=state) for state in State} == {
         "ready": 1,
         "pending": 0,
@@ -156,7 +156,7 @@ def test_each_namespace_counts_once(metrics: Metrics) -> None:
         "conflict": 0,
     }
     for name in ("team-a", "team-b", "team-c"):
-        metrics.stands(name, None, None)
+        metrics.set_namespace_state(name, None, None)
     assert {sample(metrics, "pullkeeper_namespaces", state=state) for state in State} == {0}
 
 
@@ -164,24 +164,24 @@ def test_each_namespace_counts_once(metrics: Metrics) -> None:
 def test_the_series_of_a_secret_goes_with_it(metrics: Metrics, state: str | None) -> None:
     """A Secret that is gone must not look as if it expired."""
     name, labels = "pullkeeper_secret_expiry_timestamp_seconds", {"target_namespace": "team-a"}
-    metrics.stands("team-a", "ready", NOW)
+    metrics.set_namespace_state("team-a", "ready", NOW)
     assert sample(metrics, name, **labels) == NOW.timestamp()
-    metrics.stands("team-a", "ready", NOW + HOUR)
+    metrics.set_namespace_state("team-a", "ready", NOW + HOUR)
     assert sample(metrics, name, **labels) == (NOW + HOUR).timestamp()
-    metrics.stands("team-a", state, None)
-    metrics.stands("team-a", state, None)
+    metrics.set_namespace_state("team-a", state, None)
+    metrics.set_namespace_state("team-a", state, None)
     assert sample(metrics, name, **labels) is None
 
 
 def test_series_of_single_namespaces_can_be_left_out() -> None:
     """Where there are very many, the counts by state remain, and when the Secret that dies first does so."""
     name, metrics = "pullkeeper_secret_expiry_timestamp_seconds", Metrics(per_namespace=False)
-    metrics.stands("team-a", "ready", NOW + HOUR)
-    metrics.stands("team-b", "ready", NOW)
+    metrics.set_namespace_state("team-a", "ready", NOW + HOUR)
+    metrics.set_namespace_state("team-b", "ready", NOW)
     assert [each.labels for each in families(metrics)[name].samples] == [{"target_namespace": ""}]
     assert sample(metrics, name, target_namespace="") == NOW.timestamp()
     assert sample(metrics, "pullkeeper_namespaces", state="ready") == 2
-    metrics.stands("team-b", None, None)
+    metrics.set_namespace_state("team-b", None, None)
     assert sample(metrics, name, target_namespace="") == (NOW + HOUR).timestamp()
     metrics.forget_namespaces()
     assert families(metrics)[name].samples == []
@@ -189,8 +189,8 @@ def test_series_of_single_namespaces_can_be_left_out() -> None:
 
 def test_a_replica_that_leads_no_more_tells_of_no_namespace(metrics: Metrics) -> None:
     """Another one does now, and two that tell of the same namespace would contradict each other."""
-    metrics.stands("team-a", "ready", NOW)
-    metrics.stands("team-b", "pending", None)
+    metrics.set_namespace_state("team-a", "ready", NOW)
+    metrics.set_namespace_state("team-b", "pending", None)
     metrics.forget_namespaces()
     assert families(metrics)["pullkeeper_secret_expiry_timestamp_seconds"].samples == []
     assert {sample(metrics, "pullkeeper_namespaces", state=state) for state in State} == {0}
@@ -200,7 +200,7 @@ def test_who_leads(metrics: Metrics) -> None:
     """A replica that is alone acts from the start; where there are several, the one that holds the Lease."""
     assert sample(metrics, "pullkeeper_leader") == 1
     for leads in (False, True):
-        metrics.leader(leads)
+        metrics.set_leader(leads)
         assert sample(metrics, "pullkeeper_leader") == leads
 
 
@@ -218,7 +218,7 @@ def test_the_revision_is_what_the_image_was_built_from(
 def test_the_depth_is_asked_at_each_scrape(metrics: Metrics) -> None:
     """Both lanes are told as they are now."""
     depths = {Priority.NEW: 1, Priority.ROTATION: 2}
-    metrics.watch_depth(depths.__getitem__)
+    metrics.set_workqueue_depth(depths.__getitem__)
     depths[Priority.ROTATION] = 5
     assert sample(metrics, "pullkeeper_workqueue_depth", priority="new") == 1
     assert sample(metrics, "pullkeeper_workqueue_depth", priority="rotation") == 5
@@ -226,7 +226,7 @@ def test_the_depth_is_asked_at_each_scrape(metrics: Metrics) -> None:
 
 def test_two_registries_do_not_mix(metrics: Metrics) -> None:
     """There is no global registry that one test or process part could share with another."""
-    metrics.secret_write("create", "success")
+    metrics.record_secret_write("create", "success")
     assert sample(Metrics(), "pullkeeper_secret_writes_total", operation="create", result="success") == 0
 
 

@@ -42,16 +42,16 @@ class Ledger:
     ) -> None:
         self.posted.append((namespace, reason.value, note + detail))
 
-    def secret_write(self, operation: str, result: str) -> None:
+    def record_secret_write(self, operation: str, result: str) -> None:
         self.writes.append((operation, result))
 
-    def stands(self, namespace: str, state: str | None, expires_at: datetime | None) -> None:
+    def set_namespace_state(self, namespace: str, state: str | None, expires_at: datetime | None) -> None:
         self.states.append((namespace, state, expires_at))
 
     def forget_namespaces(self) -> None:
         self.states.clear()
 
-    def first_secret(self, wait: timedelta) -> None:
+    def observe_time_to_secret(self, wait: timedelta) -> None:
         self.waits.append(wait)
 
 

@@ -32,10 +32,10 @@ class WorkerHarness:
             concurrency=concurrency,
         )
 
-    def heartbeat(self, now: datetime) -> None:
+    def set_heartbeat(self, now: datetime) -> None:
         self.beats.append(now)
 
-    def reconciled(self, result: str, seconds: float) -> None:
+    def observe_reconcile(self, result: str, seconds: float) -> None:
         self.results.append((result, seconds))
 
     def names(self) -> list[str]:

@@ -31,13 +31,13 @@ _PAUSE = 0.2
 class Meters(Protocol):
     """Whoever counts the calls."""
 
-    def token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:
+    def record_token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:
         """A token was asked for."""
 
-    def token(self, scope: TokenScope, now: datetime, expires_at: datetime) -> None:
+    def record_token(self, scope: TokenScope, now: datetime, expires_at: datetime) -> None:
         """A token was had."""
 
-    def aws_request(self, service: str, operation: str, code: int) -> None:
+    def record_aws_request(self, service: str, operation: str, code: int) -> None:
         """A request to AWS was tried, with this status code (0: no answer)."""
 
 
@@ -62,7 +62,7 @@ class Ecr:
             home_region=home_region,
             allow_node_instance_role=allow_node_instance_role,
             clock=clock,
-            observe=meters.aws_request,
+            observe=meters.record_aws_request,
         )
         self._principal = environment.get("AWS_ROLE_ARN", "the controller's own identity")
         # An endpoint that the environment names is used as it is; botocore refuses to make variants of one.
@@ -116,11 +116,11 @@ class Ecr:
                 reason = error.failure.reason.value
                 raise
             finally:
-                self._meters.token_request(scope, loop.time() - started, reason)
+                self._meters.record_token_request(scope, loop.time() - started, reason)
         self._answered.add(scope.region)
         self._introduce_caller(scope)
         if reason is None:
-            self._meters.token(scope, token.issued_at, token.expires_at)
+            self._meters.record_token(scope, token.issued_at, token.expires_at)
         until = f"{token.expires_at:%FT%TZ}"
         logger.info("new token for %s in %s, good until %s", scope.identity, scope.label, until)
         return token
