@@ -11,7 +11,7 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-ch
 # Folders of tests that need more than Python; each has a target of its own.
 APART := $(addprefix --ignore=tests/,alerts control_plane chart image interop)
 
-.PHONY: help demo test coverage lint test-cluster test-chart chart-docs \
+.PHONY: help demo test coverage lint lint-docs test-cluster test-chart chart-docs \
   test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench lock clean
 
 help: ## List the targets
@@ -32,6 +32,11 @@ lint: $(VENV)/dev.stamp ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+DOCUMENTS := $(wildcard *.md docs/*.md docs/adr/*.md charts/pullkeeper/*.md testsupport/*/README.md)
+lint-docs: $(VENV)/dev.stamp ## Documents: Markdown style, 100 columns, Mermaid diagrams that render
+	$(BIN)/pymarkdown --config pyproject.toml scan $(DOCUMENTS)
+	$(BIN)/python -m tools.check_mermaid $(DOCUMENTS)
 
 test-cluster: $(VENV)/dev.stamp ## The controller and the contract suite on a real control plane (built once, or KUBEBUILDER_ASSETS)
 	$(BIN)/python -m testsupport.control_plane.assets
