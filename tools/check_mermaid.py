@@ -1,6 +1,6 @@
 """Render the Mermaid diagrams in Markdown files, and fail with the file and line of each that does not parse.
 
-`python -m tools.check_mermaid FILE…` runs Mermaid's own JavaScript in an embedded engine; no browser or Node.js is needed.
+`python -m tools.check_mermaid FILE…` runs Mermaid's own JavaScript in an embedded engine, without a browser or Node.js.
 """
 
 import re
