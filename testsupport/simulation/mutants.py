@@ -8,12 +8,12 @@ from typing import Any
 
 from pullkeeper.adapters.kubernetes.pull_secrets import PullSecretClient
 from pullkeeper.domain.config.policy import Policy
-from pullkeeper.domain.ecr.registry_host import RegistryHost, parse
+from pullkeeper.domain.ecr.registry_host import parse
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.desired_state import DesiredState
-from pullkeeper.domain.secret.entries import EntryPlan
+from pullkeeper.domain.secret.entries import EntryPlan, plan_entries
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import Priority
 from pullkeeper.domain.secret.pull_secret import PullSecret
@@ -120,17 +120,10 @@ class TrustsTheWatch(NamespaceCache):
 
 
 def takes_any_token(
-    desired: DesiredState,
-    secret: ObservedSecret | None,  # noqa: ARG001 -- that is the mutation
-    tokens: Mapping[TokenScope, Any],
-    *,
-    complete: bool,
-    **_: frozenset[RegistryHost],
+    desired: DesiredState, secret: ObservedSecret | None, tokens: Mapping[TokenScope, Any], **others: Any
 ) -> EntryPlan:
-    """Choose, like `content.choose`, but without a look at what is there."""
-    scoped = {host: TokenScope.of(host, desired.identity) for host in desired.registries}
-    fresh = {host: tokens[scope] for host, scope in scoped.items() if scope in tokens}
-    return EntryPlan(fresh=fresh, kept=frozenset(), complete=complete)
+    """Plan as if no held entry could be relied on, so that any token replaces it."""
+    return plan_entries(desired, replace(secret, intact=False) if secret else None, tokens, **others)
 
 
 def guesses_on_bad_input(

@@ -153,8 +153,8 @@ class Reconciler:
     def _plan(
         self, view: ObservedNamespace | None, desired: DesiredState | None, secret: ObservedSecret | None
     ) -> Step:
-        now, died = self._clock(), bool(self._died(secret))
-        return plan(namespace=view, desired=desired, secret=secret, now=now, rotation=self._rotation, died=died)
+        now, revoked = self._clock(), bool(self._died(secret))
+        return plan(namespace=view, desired=desired, secret=secret, now=now, rotation=self._rotation, revoked=revoked)
 
     def _died(self, secret: ObservedSecret | None) -> frozenset[RegistryHost]:
         return self._tokens.revoked(secret.record) if secret and secret.record else entries.NO_HOSTS
@@ -184,8 +184,8 @@ class Reconciler:
             step.secret,
             {scope: answer.token for scope, answer in answers.items() if answer.token},
             complete=not any(answer.retry_at for answer in answers.values()),
-            withheld=entries.NO_HOSTS.union(*(answer.excluded for answer in answers.values())),
-            died=self._died(step.secret),
+            excluded=entries.NO_HOSTS.union(*(answer.excluded for answer in answers.values())),
+            revoked=self._died(step.secret),
         )
         try:
             secret = await self._apply(name, step, choice) or step.secret
@@ -218,10 +218,10 @@ class Reconciler:
         return seen.seen_at
 
     async def _apply(self, name: str, step: Apply, choice: EntryPlan) -> ObservedSecret | None:
-        if not entries.needs_write(step.desired, step.secret, choice):
+        if not choice.needs_write:
             return None
         held = await self._cluster.read_auths(name) if choice.kept else {}
-        composed = entries.build_secret(step.desired, step.secret, choice, held)
+        composed = entries.build_secret(choice, held)
         if composed is None:
             return None
         with self._report.writing(step.cause, name):

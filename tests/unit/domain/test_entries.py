@@ -1,16 +1,17 @@
-"""Never worse: what is chosen and put together for a pull Secret."""
+"""Which entry each registry gets in a pull Secret, and when the Secret is written at all."""
 
 from dataclasses import replace
 
 import pytest
 
 from pullkeeper.domain.ecr.credential import Password, Token
-from pullkeeper.domain.ecr.registry_host import RegistryHost
+from pullkeeper.domain.ecr.registry_host import RegistryHost, parse
 from pullkeeper.domain.ecr.token_scope import TokenScope
+from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.secret.desired_state import DesiredState
-from pullkeeper.domain.secret.entries import EntryPlan, build_secret, needs_write, plan_entries, token_scopes
+from pullkeeper.domain.secret.entries import NO_HOSTS, EntryPlan, Kept, build_secret, plan_entries, token_scopes
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from pullkeeper.domain.secret.pull_secret import PullSecret
+from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
 from testsupport.examples import (
     EU,
     EU_OTHER_ACCOUNT,
@@ -23,37 +24,48 @@ from testsupport.examples import (
     managed,
     published,
     scope,
+    times,
     token,
 )
 
-BOTH = DesiredState(registries=(EU, US))
+Tokens = dict[TokenScope, Token]
+
+EU_AND_US = DesiredState(registries=(EU, US))
+EU_ACCOUNTS = DesiredState(registries=(EU, EU_OTHER_ACCOUNT))
 HELD = auth("held")
-YOUNG = token(issued=NOW + HOUR, password="young")
+YOUNGER = token(issued=NOW + HOUR, password="younger")
+EARLIER_EXPIRY = token(life=11 * HOUR)
 
 
 def holding(*hosts: RegistryHost) -> dict[RegistryHost, Password]:
     return dict.fromkeys(hosts, HELD)
 
 
-def chosen(
+def entry_plan(
+    desired: DesiredState,
     secret: ObservedSecret | None,
-    tokens_: dict[TokenScope, Token],
-    desired: DesiredState = BOTH,
+    tokens: Tokens,
     *,
     complete: bool = True,
+    excluded: frozenset[RegistryHost] = NO_HOSTS,
+    revoked: frozenset[RegistryHost] = NO_HOSTS,
 ) -> EntryPlan:
-    return plan_entries(desired, secret, tokens_, complete=complete)
+    return plan_entries(desired, secret, tokens, complete=complete, excluded=excluded, revoked=revoked)
 
 
 def written(
+    desired: DesiredState,
     secret: ObservedSecret | None,
-    tokens_: dict[TokenScope, Token],
+    tokens: Tokens,
     auths: dict[RegistryHost, Password],
-    desired: DesiredState = BOTH,
     *,
     complete: bool = True,
-) -> PullSecret | None:
-    return build_secret(desired, secret, chosen(secret, tokens_, desired, complete=complete), auths)
+    excluded: frozenset[RegistryHost] = NO_HOSTS,
+) -> PullSecret:
+    """Build the content to write, which there must be."""
+    content = build_secret(entry_plan(desired, secret, tokens, complete=complete, excluded=excluded), auths)
+    assert content is not None
+    return content
 
 
 def test_one_token_serves_every_account_of_a_region() -> None:
@@ -62,124 +74,172 @@ def test_one_token_serves_every_account_of_a_region() -> None:
     assert token_scopes(desired) == {scope(EU), scope(US), scope(PUBLIC)}
 
 
-def test_a_first_secret_holds_the_tokens_that_were_had() -> None:
-    """Each host gets the token of its scope; all are fresh."""
-    desired = DesiredState(registries=(EU, EU_OTHER_ACCOUNT))
-    content = written(None, {scope(EU): YOUNG}, {}, desired)
-    assert content is not None
-    assert content.auths == {EU: YOUNG.auth, EU_OTHER_ACCOUNT: YOUNG.auth}
-    assert content.record.tokens == {scope(EU): YOUNG.validity}
+def test_first_secret_holds_fresh_tokens() -> None:
+    """Each host gets the token of its scope."""
+    content = written(EU_ACCOUNTS, None, {scope(EU): YOUNGER}, {})
+    assert content.auths == {EU: YOUNGER.auth, EU_OTHER_ACCOUNT: YOUNGER.auth}
+    assert content.record.tokens == {scope(EU): YOUNGER.validity}
 
 
-def test_a_registry_without_a_token_is_absent_until_there_is_one() -> None:
-    """One that cannot be had holds nothing else back."""
-    content = written(None, {scope(EU): YOUNG}, {}, complete=False)
-    assert content is not None
-    assert content.record.registries == (EU,)
+def test_registry_without_a_token_is_left_out_of_a_first_secret() -> None:
+    """A token that cannot be obtained does not delay the other registries."""
+    assert written(EU_AND_US, None, {scope(EU): YOUNGER}, {}, complete=False).record.registries == (EU,)
 
 
-def test_a_younger_token_replaces_the_held_one() -> None:
-    """Where every token is fresh, nothing needs to be read."""
-    choice = chosen(managed(published(EU, US)), {scope(EU): YOUNG, scope(US): YOUNG})
-    assert choice == EntryPlan(fresh={EU: YOUNG, US: YOUNG}, kept=frozenset(), complete=True)
+def test_younger_tokens_replace_every_entry_without_a_read() -> None:
+    """The Secret's data is read only if an entry is kept."""
+    found = entry_plan(EU_AND_US, managed(published(EU, US)), {scope(EU): YOUNGER, scope(US): YOUNGER})
+    assert (found.fresh, found.kept) == ({EU: YOUNGER, US: YOUNGER}, {})
 
 
-def test_a_token_that_dies_earlier_never_replaces_the_held_one() -> None:
-    """The held entry is kept, and its neighbour is renewed."""
-    worse = token(life=11 * HOUR)
-    choice = chosen(managed(published(EU, US)), {scope(EU): worse, scope(US): YOUNG})
-    assert choice == EntryPlan(fresh={US: YOUNG}, kept=frozenset({EU}), complete=True)
+def test_token_that_expires_earlier_does_not_replace_an_entry() -> None:
+    """The entry is kept while its neighbour is renewed."""
+    found = entry_plan(EU_AND_US, managed(published(EU, US)), {scope(EU): EARLIER_EXPIRY, scope(US): YOUNGER})
+    assert found.decisions == {EU: Kept(validity=times(), shared=times()), US: YOUNGER}
 
 
-def test_an_edited_secret_is_not_trusted_to_hold_what_it_says() -> None:
-    """There any token that was had is better than an entry that somebody may have changed."""
-    worse = token(life=11 * HOUR)
-    assert chosen(managed(published(EU, US), intact=False), {scope(EU): worse}).fresh == {EU: worse}
+@pytest.mark.parametrize(("intact", "revoked"), [(False, NO_HOSTS), (True, frozenset({EU}))], ids=["edited", "revoked"])
+def test_worthless_entry_is_replaced_by_any_token(*, intact: bool, revoked: frozenset[RegistryHost]) -> None:
+    """Somebody may have changed the entry, or its registry refuses it: an earlier expiry is still better."""
+    secret = managed(published(EU, US), intact=intact)
+    found = entry_plan(EU_AND_US, secret, {scope(EU): EARLIER_EXPIRY}, revoked=revoked)
+    assert (found.fresh, set(found.kept)) == ({EU: EARLIER_EXPIRY}, {US})
 
 
-def test_tokens_that_nobody_asked_for_are_not_taken() -> None:
-    """Only the scopes of the desired registries count, held or fetched."""
-    choice = chosen(managed(published(EU, US)), {scope(PUBLIC): YOUNG}, DesiredState(registries=(EU,)))
-    assert choice == EntryPlan(fresh={}, kept=frozenset({EU}), complete=True)
+def test_revoked_entry_leaves_its_neighbour_alone() -> None:
+    """Only the registry that refuses its token gets one that expires earlier."""
+    tokens = {scope(EU): EARLIER_EXPIRY, scope(US): EARLIER_EXPIRY}
+    found = entry_plan(EU_AND_US, managed(published(EU, US)), tokens, revoked=frozenset({EU}))
+    assert (found.fresh, set(found.kept)) == ({EU: EARLIER_EXPIRY}, {US})
 
 
-def test_what_is_kept_stays_as_it_is() -> None:
-    """The entry and the times of a token that was not replaced are those that are there."""
-    secret = managed(published(EU, US))
-    content = written(secret, {scope(US): YOUNG}, holding(EU, US), complete=False)
-    assert content is not None
-    assert content.auths == {EU: HELD, US: YOUNG.auth}
-    assert content.record.tokens[scope(EU)] == token().validity
+def test_token_of_another_scope_is_not_used() -> None:
+    """Only the scopes of the desired registries count."""
+    found = entry_plan(DesiredState(registries=(EU,)), managed(published(EU, US)), {scope(PUBLIC): YOUNGER})
+    assert (found.fresh, set(found.kept)) == ({}, {EU})
 
 
-def test_a_new_registry_of_a_held_region_takes_the_held_token() -> None:
-    """One token is good for all accounts of its region, so no call is needed."""
-    desired = DesiredState(registries=(EU, EU_OTHER_ACCOUNT))
-    content = written(managed(published(EU)), {}, holding(EU), desired)
-    assert content is not None
-    assert content.auths == holding(EU, EU_OTHER_ACCOUNT)
+def test_kept_entry_keeps_its_validity() -> None:
+    """Neither the entry nor its issue and expiry times change."""
+    content = written(EU_AND_US, managed(published(EU, US)), {scope(US): YOUNGER}, holding(EU, US), complete=False)
+    assert content.auths == {EU: HELD, US: YOUNGER.auth}
+    assert content.record.tokens[scope(EU)] == times()
 
 
-def test_a_registry_that_is_no_longer_wanted_goes() -> None:
-    """Taking one out of the annotation takes its entry out, without a new token."""
-    content = written(managed(published(EU, US)), {}, holding(EU, US), DesiredState(registries=(EU,)))
-    assert content is not None
+def test_new_registry_takes_the_entry_of_its_scope() -> None:
+    """One token is good for all accounts of its region, so no call to AWS is needed."""
+    assert written(EU_ACCOUNTS, managed(published(EU)), {}, holding(EU)).auths == holding(EU, EU_OTHER_ACCOUNT)
+
+
+def test_registry_that_is_no_longer_desired_is_removed() -> None:
+    """No new token is needed for that."""
+    content = written(DesiredState(registries=(EU,)), managed(published(EU, US)), {}, holding(EU, US))
     assert content.auths == holding(EU)
     assert set(content.record.tokens) == {scope(EU)}
 
 
-def test_nothing_is_written_where_a_wanted_registry_would_be_lost() -> None:
-    """If the held entry cannot be read after all, the Secret stays as it is."""
-    secret = managed(published(EU, US))
-    assert written(secret, {scope(US): YOUNG}, holding(US)) is None
+def test_nothing_is_written_if_a_desired_registry_would_be_lost() -> None:
+    """If a kept entry turns out to be unreadable, the Secret stays as it is."""
+    assert build_secret(entry_plan(EU_AND_US, managed(published(EU, US)), {scope(US): YOUNGER}), holding(US)) is None
 
 
-def test_without_any_entry_nothing_is_written() -> None:
-    """An empty pull Secret helps nobody."""
-    assert written(None, {}, {}) is None
-    assert written(managed(None, intact=False), {}, {}) is None
-    assert written(managed(published(US)), {}, {}, DesiredState(registries=(EU,))) is None
+@pytest.mark.parametrize("secret", [None, managed(None, intact=False), managed(published(US))])
+def test_nothing_is_written_without_any_entry(secret: ObservedSecret | None) -> None:
+    """An empty pull Secret is never written."""
+    assert build_secret(entry_plan(DesiredState(registries=(EU,)), secret, {}), {}) is None
 
 
 @pytest.mark.parametrize("intact", [True, False])
-def test_where_nothing_is_new_nothing_is_written(*, intact: bool) -> None:
-    """Failing tokens leave a Secret as it is, edited or not."""
-    secret = managed(published(EU, US), intact=intact)
-    assert not needs_write(BOTH, secret, chosen(secret, {}))
-    assert written(secret, {}, holding(EU, US)) is None
+def test_nothing_is_written_without_a_change(*, intact: bool) -> None:
+    """While no token can be obtained, a Secret stays as it is, edited or not."""
+    found = entry_plan(EU_AND_US, managed(published(EU, US), intact=intact), {})
+    assert not found.needs_write
+    assert build_secret(found, holding(EU, US)) is None
 
 
 @pytest.mark.parametrize(("complete", "answered"), [(True, "2"), (False, "1")])
-def test_a_refresh_request_is_answered_when_every_token_was_had(answered: str, *, complete: bool) -> None:
-    """One that failed leaves the request open, so that it is tried again."""
-    desired, secret = replace(BOTH, refresh_requested_at="2"), managed(published(EU, US, refresh_requested_at="1"))
-    content = written(secret, {scope(EU): YOUNG}, holding(EU, US), desired, complete=complete)
-    assert content is not None
+def test_refresh_request_is_answered_once_every_token_was_obtained(answered: str, *, complete: bool) -> None:
+    """If one failed, the request stays open and is tried again."""
+    desired, secret = replace(EU_AND_US, refresh_requested_at="2"), managed(published(EU, US, refresh_requested_at="1"))
+    content = written(desired, secret, {scope(EU): YOUNGER}, holding(EU, US), complete=complete)
     assert content.record.refresh_requested_at == answered
 
 
-def test_an_open_request_on_a_first_secret_stays_open() -> None:
+def test_incomplete_first_secret_leaves_the_refresh_request_open() -> None:
     """A first Secret without all of its tokens has answered nothing."""
-    content = written(None, {scope(EU): YOUNG}, {}, replace(BOTH, refresh_requested_at="1"), complete=False)
-    assert content is not None
-    assert content.record.refresh_requested_at is None
+    desired = replace(EU_AND_US, refresh_requested_at="1")
+    assert written(desired, None, {scope(EU): YOUNGER}, {}, complete=False).record.refresh_requested_at is None
 
 
-def test_a_strangers_secret_counts_as_holding_nothing() -> None:
-    """What is not ours is not read as ours, even if it came that far."""
-    assert chosen(FOREIGN, {scope(EU): YOUNG}).kept == frozenset()
+def test_foreign_secret_counts_as_empty() -> None:
+    """Nothing is kept from a Secret that Pullkeeper does not manage."""
+    assert entry_plan(EU_AND_US, FOREIGN, {scope(EU): YOUNGER}).kept == {}
 
 
-def test_what_an_unreadable_secret_holds_is_kept_where_nothing_better_is_had() -> None:
-    """Its entries may be good though nobody can read their age any more; of no known age, they are due at once."""
-    secret = managed(None, intact=False)
-    content = written(secret, {scope(US): YOUNG}, holding(EU), complete=False)
-    assert content is not None
-    assert content.auths == {EU: HELD, US: YOUNG.auth}
-    assert content.record.tokens[scope(US)] == YOUNG.validity
+def test_entries_of_an_unreadable_secret_are_kept_until_replaced() -> None:
+    """They may be good although nobody knows their age; with an unknown age they are due at once."""
+    content = written(EU_AND_US, managed(None, intact=False), {scope(US): YOUNGER}, holding(EU), complete=False)
+    assert content.auths == {EU: HELD, US: YOUNGER.auth}
+    assert content.record.tokens[scope(US)] == YOUNGER.validity
     assert content.record.expires_at < NOW
 
 
-def test_an_unreadable_secret_gives_way_to_any_token() -> None:
-    """Where every token was had, nothing of it is kept."""
-    assert not chosen(managed(None, intact=False), {scope(EU): YOUNG, scope(US): YOUNG}).kept
+def test_unreadable_secret_is_replaced_by_fresh_tokens() -> None:
+    """With a token for every registry, nothing of it is kept."""
+    tokens = {scope(EU): YOUNGER, scope(US): YOUNGER}
+    assert entry_plan(EU_AND_US, managed(None, intact=False), tokens).kept == {}
+
+
+def test_excluded_registry_keeps_its_entry_while_its_neighbour_is_renewed() -> None:
+    """Its older token is recorded per registry, and the Secret's expiry is that of the older one."""
+    secret, auths = managed(published(EU, EU_OTHER_ACCOUNT)), holding(EU, EU_OTHER_ACCOUNT)
+    content = written(EU_ACCOUNTS, secret, {scope(EU): YOUNGER}, auths, complete=False, excluded=frozenset({EU}))
+    assert content.auths == {EU: HELD, EU_OTHER_ACCOUNT: YOUNGER.auth}
+    assert content.record.tokens == {scope(EU): YOUNGER.validity}
+    assert content.record.per_registry == {EU: times()}
+    assert content.record.expires_at == times().expires_at
+
+
+def test_excluded_registry_is_left_out_of_a_first_secret() -> None:
+    """It does not take its neighbour's entry later either."""
+    tokens, excluded = {scope(EU): YOUNGER}, frozenset({EU})
+    content = written(EU_ACCOUNTS, None, tokens, {}, complete=False, excluded=excluded)
+    assert content.record.registries == (EU_OTHER_ACCOUNT,)
+    later = entry_plan(EU_ACCOUNTS, managed(content.record), tokens, complete=False, excluded=excluded)
+    assert not later.needs_write
+
+
+def test_excluded_registry_joins_its_neighbour_once_it_accepts() -> None:
+    """As soon as all hold the same token again, none is recorded per registry."""
+    record = SecretRecord.of({EU: times(), EU_OTHER_ACCOUNT: YOUNGER.validity}, CONTROLLER)
+    content = written(EU_ACCOUNTS, managed(record), {scope(EU): YOUNGER}, {})
+    assert content.record == SecretRecord.of({EU: YOUNGER.validity, EU_OTHER_ACCOUNT: YOUNGER.validity}, CONTROLLER)
+    assert content.record.per_registry == {}
+
+
+def test_new_registry_never_takes_a_token_recorded_per_registry() -> None:
+    """It takes the younger token, which is its scope's; the older one stays with the registry that keeps it."""
+    third = parse("333333333333.dkr.ecr.eu-west-1.amazonaws.com")
+    secret = managed(SecretRecord.of({EU: times(), EU_OTHER_ACCOUNT: YOUNGER.validity}, CONTROLLER))
+    auths = {EU: HELD, EU_OTHER_ACCOUNT: auth("younger")}
+    content = written(DesiredState(registries=(EU, EU_OTHER_ACCOUNT, third)), secret, {}, auths)
+    assert content.auths == {**auths, third: auth("younger")}
+    assert content.record.validity_of(third) == YOUNGER.validity
+
+
+def test_excluded_registry_takes_no_entry_of_an_unreadable_secret() -> None:
+    """Its neighbour's entry may be the very token that was refused."""
+    desired = DesiredState(registries=(EU, EU_OTHER_ACCOUNT, US))
+    secret, tokens = managed(None, intact=False), {scope(EU): YOUNGER, scope(US): YOUNGER}
+    auths, excluded = {EU_OTHER_ACCOUNT: HELD}, frozenset({EU, EU_OTHER_ACCOUNT})
+    content = written(desired, secret, tokens, auths, complete=False, excluded=excluded)
+    assert content.auths == {EU_OTHER_ACCOUNT: HELD, US: YOUNGER.auth}
+
+
+def test_removed_entry_comes_back_with_the_validity_of_the_shared_one() -> None:
+    """Somebody removed the entry recorded per registry: its scope's entry and validity take its place."""
+    secret = managed(SecretRecord.of({EU: times(), EU_OTHER_ACCOUNT: YOUNGER.validity}, CONTROLLER), intact=False)
+    desired = DesiredState(registries=(EU, EU_OTHER_ACCOUNT, US))
+    content = written(desired, secret, {scope(US): YOUNGER}, {EU_OTHER_ACCOUNT: HELD})
+    assert content.auths == {EU: HELD, EU_OTHER_ACCOUNT: HELD, US: YOUNGER.auth}
+    assert content.record.validity_of(EU) == YOUNGER.validity

@@ -177,14 +177,14 @@ def test_a_registry_that_keeps_an_older_token_sets_the_turn() -> None:
 def test_a_token_that_is_dead_before_its_time_is_due(secret: ObservedSecret, cause: Cause) -> None:
     """It is replaced at once, and whatever else is to be done names the cause."""
     wish = replace(WISH, refresh_requested_at="new") if cause is Cause.REFRESHED else WISH
-    found = plan(namespace=HERE, desired=wish, secret=secret, now=NOW, rotation=ROTATION, died=True)
+    found = plan(namespace=HERE, desired=wish, secret=secret, now=NOW, rotation=ROTATION, revoked=True)
     assert found == Apply(cause=cause, desired=wish, secret=secret)
 
 
 @pytest.mark.parametrize("secret", [None, FOREIGN])
 def test_a_death_changes_nothing_about_a_secret_that_is_not_ours(secret: ObservedSecret | None) -> None:
     """What is not there or a stranger's holds none of our tokens."""
-    found = plan(namespace=HERE, desired=WISH, secret=secret, now=NOW, rotation=ROTATION, died=True)
+    found = plan(namespace=HERE, desired=WISH, secret=secret, now=NOW, rotation=ROTATION, revoked=True)
     assert found == step(HERE, WISH, secret)
 
 

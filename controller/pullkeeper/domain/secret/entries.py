@@ -1,4 +1,4 @@
-"""What goes into a pull Secret: for each registry the token that is there or the one that was got."""
+"""Which entry each registry gets in a pull Secret: a fresh token, the entry that is there, or none."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,32 +7,69 @@ from datetime import UTC, datetime
 from pullkeeper.domain.ecr.credential import Password, Token, TokenValidity
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.token_scope import TokenScope
+from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNKNOWN = TokenValidity(issued_at=_EPOCH, expires_at=_EPOCH)
-"""The times of an entry that nobody knows the age of: it is due at once."""
+"""Validity of an entry of unknown age: it is rotated at once."""
 
 NO_HOSTS: frozenset[RegistryHost] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class EntryPlan:
-    """For each registry of a desired state, where its entry comes from."""
+class Kept:
+    """Keep the registry's own entry, or take the entry that the other registries of its scope share."""
 
-    fresh: Mapping[RegistryHost, Token]
-    kept: frozenset[RegistryHost]
-    """These entries stay as they are, so the Secret must be read before it can be written."""
-    complete: bool
-    """Every token that was asked for was had, so a `refresh` request is answered."""
-    excluded: frozenset[RegistryHost] = NO_HOSTS
-    """What these hold is their own: they take neither the token that was got nor what another registry holds."""
+    validity: TokenValidity
+    """Validity of the registry's own entry."""
+    shared: TokenValidity | None
+    """Validity of the shared entry; None for an excluded registry, which takes no other registry's entry."""
+
+
+Decision = Token | Kept | None
+"""Write this fresh token, keep an entry, or leave the registry out."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EntryPlan:
+    """One decision for each registry of a desired state, made before the Secret's data is read."""
+
+    decisions: Mapping[RegistryHost, Decision]
+    identity: Identity
+    refresh_requested_at: str | None
+    """The refresh request that the Secret will have answered once it is written."""
+    unshared: frozenset[RegistryHost] = NO_HOSTS
+    """Registries whose entry is not their scope's shared one, so no other registry takes it."""
+    current: SecretRecord | None = None
+    """What the Secret holds; None without a Secret, or if its content cannot be relied on."""
+
+    @property
+    def fresh(self) -> Mapping[RegistryHost, Token]:
+        """The tokens to write."""
+        return {host: found for host, found in self.decisions.items() if isinstance(found, Token)}
+
+    @property
+    def kept(self) -> Mapping[RegistryHost, Kept]:
+        """The entries to keep: unless this is empty, the Secret's data must be read before it is written."""
+        return {host: found for host, found in self.decisions.items() if isinstance(found, Kept)}
+
+    @property
+    def needs_write(self) -> bool:
+        """Whether the Secret would change."""
+        if self.current is None:
+            return bool(self.fresh)
+        return self.record({host: found.validity for host, found in self.decisions.items() if found}) != self.current
+
+    def record(self, validities: Mapping[RegistryHost, TokenValidity]) -> SecretRecord:
+        """Describe a Secret that holds tokens of these validities."""
+        return SecretRecord.of(validities, self.identity, self.refresh_requested_at)
 
 
 def token_scopes(desired: DesiredState) -> frozenset[TokenScope]:
-    """List the scopes that a desired state takes a token of; one FIPS host asks the FIPS endpoint for all."""
+    """The scopes a desired state needs a token of; one FIPS host sends its whole scope to the FIPS endpoint."""
     found: dict[TokenScope, TokenScope] = {}
     for host in desired.registries:
         scope = TokenScope.of(host, desired.identity)
@@ -47,106 +84,72 @@ def plan_entries(
     tokens: Mapping[TokenScope, Token],
     *,
     complete: bool,
-    withheld: frozenset[RegistryHost] = NO_HOSTS,
-    died: frozenset[RegistryHost] = NO_HOSTS,
+    excluded: frozenset[RegistryHost] = NO_HOSTS,
+    revoked: frozenset[RegistryHost] = NO_HOSTS,
 ) -> EntryPlan:
-    """Never worse: an entry is replaced only by a token that does not expire earlier, nor where that is withheld.
+    """Decide for each registry whether it gets a fresh token, keeps an entry, or stays without one.
 
-    What has `died` before its time is worse than any token that was had.
+    Replace an entry only with a token that expires no earlier, and never for an excluded registry; any token replaces
+    an entry that was revoked or that somebody has edited. `complete` says that every token asked for was obtained, so
+    that a refresh request is answered.
     """
-    held = _held(desired, secret)
+    record = secret.record if secret else None
+    # Tokens of another identity are of no use to the desired one.
+    held = record if record and record.identity == desired.identity else None
     intact = secret is not None and secret.intact
-    # Where nobody can read any more what is held, there may be something all the same.
-    unreadable = secret is not None and secret.managed and secret.record is None
-    fresh: dict[RegistryHost, Token] = {}
-    kept: set[RegistryHost] = set()
-    for host in desired.registries:
-        token = None if host in withheld else tokens.get(TokenScope.of(host, desired.identity))
-        before = held.validity_of(host) if held and host in held.registries else None
-        trusted = intact and host not in died
-        if token and not (trusted and before and token.expires_at < before.expires_at):
-            fresh[host] = token
-        elif before or unreadable or (host not in withheld and _shares(host, held)):
-            kept.add(host)
-    return EntryPlan(fresh=fresh, kept=frozenset(kept), complete=complete, excluded=withheld)
+    unreadable = secret is not None and secret.managed and record is None
+    answered = desired if complete else record
+
+    def decide(host: RegistryHost) -> Decision:
+        scope = TokenScope.of(host, desired.identity)
+        token = None if host in excluded else tokens.get(scope)
+        own = held.validity_of(host) if held and host in held.registries else None
+        shared = held.tokens.get(scope) if held else None
+        if token and not (own and intact and host not in revoked and token.expires_at < own.expires_at):
+            return token
+        if unreadable:
+            # Its entries may be good although their age is unknown.
+            return Kept(validity=_UNKNOWN, shared=None if host in excluded else _UNKNOWN)
+        if host in excluded:
+            return Kept(validity=own, shared=None) if own else None
+        return Kept(validity=own or shared, shared=shared) if shared else None
+
+    return EntryPlan(
+        decisions={host: decide(host) for host in desired.registries},
+        identity=desired.identity,
+        refresh_requested_at=answered.refresh_requested_at if answered else None,
+        unshared=frozenset(held.per_registry) if held else NO_HOSTS,
+        current=record if intact else None,
+    )
 
 
-def build_secret(
-    desired: DesiredState,
-    secret: ObservedSecret | None,
-    choice: EntryPlan,
-    auths: Mapping[RegistryHost, Password],
-) -> PullSecret | None:
-    """Put the content together; `auths` is what the Secret holds, read only if something is kept.
+def build_secret(plan: EntryPlan, auths: Mapping[RegistryHost, Password]) -> PullSecret | None:
+    """Build the content to write; `auths` are the Secret's entries, read only if the plan keeps any.
 
-    None means that there is nothing to write: no entry at all, nothing that differs, or a registry that is still wanted
-    would be lost.
+    Return None if there is nothing to write: no entry, no change, or an entry that is still wanted would be lost.
     """
-    if not needs_write(desired, secret, choice):
-        return None
-    sources = {host: _source(host, desired, secret, choice, auths) for host in choice.kept}
-    entries = {host: token.auth for host, token in choice.fresh.items()}
-    entries |= {host: auths[source] for host, source in sources.items() if source in auths}
-    if not entries or _loses(entries, desired, secret):
-        return None
-    published = _published(desired, secret, choice, {host: sources.get(host, host) for host in entries})
-    return PullSecret(record=published, auths=entries)
-
-
-def needs_write(desired: DesiredState, secret: ObservedSecret | None, choice: EntryPlan) -> bool:
-    """Whether writing would change anything, told before the Secret is read."""
-    if secret is None or secret.record is None or not secret.intact:
-        return bool(choice.fresh)
-    return _published(desired, secret, choice, {host: host for host in (*choice.kept, *choice.fresh)}) != secret.record
-
-
-def _held(desired: DesiredState, secret: ObservedSecret | None) -> SecretRecord | None:
-    """Give what is held as the identity that is wanted; another's token is worth nothing."""
-    published = secret.record if secret else None
-    return published if published and published.identity == desired.identity else None
-
-
-def _shares(host: RegistryHost, held: SecretRecord | None) -> bool:
-    return held is not None and TokenScope.of(host, held.identity) in held.tokens
-
-
-def _source(
-    host: RegistryHost,
-    desired: DesiredState,
-    secret: ObservedSecret | None,
-    choice: EntryPlan,
-    auths: Mapping[RegistryHost, Password],
-) -> RegistryHost:
-    """Find the registry whose entry a kept one takes: itself, or else one that holds the token of its scope."""
-    if host in auths or host in choice.excluded:
-        return host
-    held, scope = _held(desired, secret), TokenScope.of(host, desired.identity)
-    apart = held.per_registry if held else {}
-    fitting = (each for each in sorted(auths) if TokenScope.of(each, desired.identity) == scope and each not in apart)
-    return next(fitting, host)
-
-
-def _loses(entries: Mapping[RegistryHost, Password], desired: DesiredState, secret: ObservedSecret | None) -> bool:
-    if secret is None or secret.record is None or not secret.intact:
-        return False
-    return bool(set(secret.record.registries) & set(desired.registries) - entries.keys())
-
-
-def _published(
-    desired: DesiredState,
-    secret: ObservedSecret | None,
-    choice: EntryPlan,
-    sources: Mapping[RegistryHost, RegistryHost],
-) -> SecretRecord:
-    """Describe what each registry gets, from which registry's entry where it is kept."""
-    held, before = _held(desired, secret), secret.record if secret else None
-    refresh = desired.refresh_requested_at if choice.complete else (before.refresh_requested_at if before else None)
-    times = {
-        host: choice.fresh[host].validity if host in choice.fresh else _times(source, held)
-        for host, source in sources.items()
+    scopes = {host: TokenScope.of(host, plan.identity) for host in (*auths, *plan.decisions)}
+    shared = {scopes[host]: auths[host] for host in sorted(auths, reverse=True) if host not in plan.unshared}
+    resolved = {
+        host: entry
+        for host, decision in plan.decisions.items()
+        if (entry := _resolve(decision, own=auths.get(host), shared=shared.get(scopes[host])))
     }
-    return SecretRecord.of(times, desired.identity, refresh)
+    lost = plan.current and set(plan.current.registries) & plan.decisions.keys() - resolved.keys()
+    if lost or not resolved or not plan.needs_write:
+        return None
+    record = plan.record({host: validity for host, (_, validity) in resolved.items()})
+    return PullSecret(record=record, auths={host: auth for host, (auth, _) in resolved.items()})
 
 
-def _times(host: RegistryHost, held: SecretRecord | None) -> TokenValidity:
-    return held.validity_of(host) if held and _shares(host, held) else _UNKNOWN
+def _resolve(
+    decision: Decision, *, own: Password | None, shared: Password | None
+) -> tuple[Password, TokenValidity] | None:
+    match decision:
+        case Token():
+            return decision.auth, decision.validity
+        case Kept() if own:
+            return own, decision.validity
+        case Kept(shared=TokenValidity() as validity) if shared:
+            return shared, validity
+    return None

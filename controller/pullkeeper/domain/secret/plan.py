@@ -66,9 +66,9 @@ def plan(
     secret: ObservedSecret | None,
     now: datetime,
     rotation: Rotation,
-    died: bool = False,
+    revoked: bool = False,
 ) -> Step:
-    """Decide the one next step for a namespace; `died` says that a token in its Secret is dead before its time."""
+    """Decide the one next step for a namespace; `revoked` says that a registry refuses a token in its Secret."""
     if namespace is None or namespace.terminating:
         return NoOp()
     if desired is None:
@@ -78,7 +78,7 @@ def plan(
     if not secret.managed:
         return Conflict()
     step = _keep_up(namespace.name, desired, secret, now, rotation)
-    return Apply(cause=Cause.ROTATED, desired=desired, secret=secret) if died and isinstance(step, NoOp) else step
+    return Apply(cause=Cause.ROTATED, desired=desired, secret=secret) if revoked and isinstance(step, NoOp) else step
 
 
 def fallback_state(view: ObservedNamespace, secret: ObservedSecret | None, policy: Policy) -> DesiredState | None:
