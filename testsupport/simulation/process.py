@@ -18,6 +18,7 @@ from pullkeeper.reconcile.namespace_cache import NamespaceCache
 from pullkeeper.reconcile.reconciler import Reconciler
 from pullkeeper.reconcile.secret_cache import Placed, SecretCache
 from pullkeeper.reconcile.status_reporter import StatusReporter
+from pullkeeper.reconcile.work_queue import WorkQueue
 from pullkeeper.reconcile.worker import Worker
 from pullkeeper.tokens.token_cache import TokenCache
 from pullkeeper.tokens.token_verifier import UnverifiedTokens
@@ -88,8 +89,9 @@ class Process:
         self._chance = chance
         self._cluster = wiring.cluster(server, secret_name=SECRET_NAME)
         self._events = EventRecorder(server, secret_name=SECRET_NAME, instance="simulation", clock=clock)
-        self.inventory = wiring.inventory(wake=self._wake, clock=clock)
-        self.secrets = wiring.secrets(wake=self._wake)
+        self.queue = WorkQueue(clock=clock, max_concurrent=wiring.concurrency)
+        self.inventory = wiring.inventory(wake=self.queue.add, clock=clock)
+        self.secrets = wiring.secrets(wake=self.queue.add)
         self._secret_watch = Reflector[Placed](
             server,
             secrets_list_watch(SECRET_NAME),
@@ -111,12 +113,12 @@ class Process:
             clock=clock,
         )
         self.worker = wiring.worker(
+            self.queue,
             self.reconciler.reconcile,
-            priority=self.reconciler.priority,
+            priority_of=self.reconciler.priority,
             clock=clock,
-            chance=chance,
-            gauges=self.figures,
-            concurrency=wiring.concurrency,
+            rng=chance,
+            metrics=self.figures,
         )
 
     async def run(self, watch: Callable[[NamespaceCache], None]) -> None:
@@ -133,11 +135,9 @@ class Process:
 
     def shown(self) -> str:
         """Give everything that a debugger or a careless log line could show of the controller's memory."""
-        parts = (self.inventory, self.secrets, self.tokens, self.report, self.reconciler, self.worker, self._events)
+        queue = (self.queue, self.worker)
+        parts = (self.inventory, self.secrets, self.tokens, self.report, self.reconciler, *queue, self._events)
         return "\n".join(repr(_insides(part)) for part in parts)
-
-    def _wake(self, name: str) -> None:
-        self.worker.wake(name)
 
 
 def _insides(part: object) -> dict[str, Any]:

@@ -29,7 +29,9 @@ from pullkeeper.reconcile.namespace_cache import NamespaceCache, OneNamespace
 from pullkeeper.reconcile.reconciler import Reconciler
 from pullkeeper.reconcile.secret_cache import ByNamespace, OneNamespaceSecrets, Placed, SecretCache
 from pullkeeper.reconcile.status_reporter import StatusReporter
-from pullkeeper.reconcile.worker import Gauges, Worker
+from pullkeeper.reconcile.work_queue import WorkQueue
+from pullkeeper.reconcile.worker import Metrics as WorkerMetrics
+from pullkeeper.reconcile.worker import Worker
 
 
 class Runs(Protocol):
@@ -53,7 +55,7 @@ class Container:
     """The parts, wired together; nothing runs yet."""
 
     def __init__(
-        self, config: Config, connection: KubeClient, metrics: Metrics, gauges: Gauges, beat: Callable[[], None]
+        self, config: Config, connection: KubeClient, metrics: Metrics, gauges: WorkerMetrics, beat: Callable[[], None]
     ) -> None:
         self._settings = settings = config.settings
         self._connection = connection
@@ -63,7 +65,8 @@ class Container:
         name = settings.secret_name
         self.cluster = PullSecretClient(guarded, secret_name=name)
         self.events = EventRecorder(guarded, secret_name=name, instance=instance(), clock=now)
-        self.inventory = NamespaceCache(wake=self._wake, clock=now, asks=self._asks)
+        self.queue = WorkQueue(clock=now, max_concurrent=settings.max_concurrent_reconciles)
+        self.inventory = NamespaceCache(wake=self.queue.add, clock=now, asks=self._asks)
         self.policy_file = PolicyReloader(
             config.path,
             config.content,
@@ -86,7 +89,7 @@ class Container:
             self.ecr,
             self.secrets,
             self.cluster,
-            wake=self._wake,
+            wake=self.queue.add,
             clock=now,
             chance=chance,
             metrics=metrics,
@@ -111,19 +114,19 @@ class Container:
             secrets=self.secrets,
             events=self.events,
             policy=self.policy_file,
-            wake=self._wake,
+            wake=self.queue.add,
             clock=now,
             chance=chance,
         )
         self.watches = (*self.watches, *attaching.watches)
         self.accounts_synced = attaching.synced
         self.worker = Worker(
+            self.queue,
             attaching.after(reconciler.reconcile),
-            priority=reconciler.priority,
+            priority_of=reconciler.priority,
             clock=now,
-            chance=chance,
-            gauges=gauges,
-            concurrency=settings.max_concurrent_reconciles,
+            rng=chance,
+            metrics=gauges,
         )
         metrics.set_workqueue_depth(self.worker.depth)
 
@@ -132,12 +135,12 @@ class Container:
         only = self._settings.watch_namespaces
         self.secrets: SecretCache | ByNamespace
         if not only:
-            everywhere = SecretCache(wake=self._wake)
+            everywhere = SecretCache(wake=self.queue.add)
             self.secrets = everywhere
             self.watches = (self._watch_secrets(everywhere),)
             self.secrets_synced, self.namespaces_synced = [everywhere.synced], [self.inventory.synced]
             return
-        parts = {namespace: OneNamespaceSecrets(wake=self._wake) for namespace in only}
+        parts = {namespace: OneNamespaceSecrets(wake=self.queue.add) for namespace in only}
         sinks = [OneNamespace(self.inventory, namespace) for namespace in only]
         self.secrets = ByNamespace(parts)
         self.watches = (
@@ -174,9 +177,6 @@ class Container:
 
     def _asks(self, view: ObservedNamespace) -> bool:
         return self.policy_file.policy().applies_to(view)
-
-    def _wake(self, name: str) -> None:
-        self.worker.wake(name)
 
 
 def _leadership(settings: Settings, connection: KubeClient, beat: Callable[[], None]) -> NoElection | LeaderElector:

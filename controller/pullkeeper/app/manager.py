@@ -98,7 +98,7 @@ class _Controller:
 
     async def _finish(self, acting: asyncio.Task[None], leading: asyncio.Task[None]) -> None:
         logger.info("stopping: what is under way is finished, nothing more is begun")
-        self._parts.worker.stop()
+        self._parts.queue.shut_down()
         await asyncio.wait([acting], timeout=_FINISH_SECONDS)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._parts.events.drained(), _LAST_WORDS_SECONDS)

@@ -1,16 +1,16 @@
-"""The worker when a look fails, when it is told to stop, and over a long time."""
+"""The worker when a reconciliation fails, is cancelled, or has nothing to do for long."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import datetime
 
 import pytest
 
 from pullkeeper.domain.errors.failures import Reason, StaleObservationError
 from pullkeeper.reconcile.worker import HEARTBEAT
-from tests.unit.reconcile.worker_harness import WorkerHarness, failing, raising, working
-from testsupport.virtual_time import now, settle
+from tests.unit.reconcile.worker_harness import WorkerHarness, failing, raising, running
+from testsupport.virtual_time import settle
 
 
 @pytest.mark.parametrize(
@@ -21,78 +21,76 @@ from testsupport.virtual_time import now, settle
         (Reason.SECRET_CONFLICT, [0, 28.5, 85.5, 199.5, 427.5]),
     ],
 )
-async def test_a_failure_backs_off(reason: Reason, times: list[float]) -> None:
-    """Each try waits longer than the one before, at people's pace where somebody has to grant something."""
-    house = WorkerHarness()
-    house.behaviour["a"] = failing(reason)
-    async with working(house) as worker:
-        worker.wake("a")
+async def test_failure_backs_off(reason: Reason, times: list[float]) -> None:
+    """Each retry waits longer than the one before, at people's pace where somebody has to act."""
+    harness = WorkerHarness()
+    harness.script["a"] = failing(reason)
+    async with running(harness) as queue:
+        queue.add("a")
         await asyncio.sleep(times[-1] + 0.5)
-    assert [at for _, at in house.looks] == pytest.approx(times, abs=0.01)
-    assert {result for result, _ in house.results} == {"error"}
+    assert [at for _, at in harness.reconciled_at] == pytest.approx(times, abs=0.01)
+    assert {result for result, _ in harness.results} == {"error"}
 
 
-async def test_what_has_changed_under_our_hands_is_looked_at_again_without_a_word(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """That is nobody's fault: ever less often, and at once when the watch tells what has changed."""
-    house = WorkerHarness()
-    house.behaviour["a"] = raising(StaleObservationError("namespace/a"))
-    async with working(house) as worker:
-        worker.wake("a")
+async def test_stale_observation_backs_off_without_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
+    """It is nobody's fault: retried ever less often, and at once when the watch brings what has changed."""
+    harness = WorkerHarness()
+    harness.script["a"] = raising(StaleObservationError("namespace/a"))
+    async with running(harness) as queue:
+        queue.add("a")
         await asyncio.sleep(4)
-        worker.wake("a")
+        queue.add("a")
         await settle()
-    assert [at for _, at in house.looks] == pytest.approx([0, 1, 3, 4], abs=0.01)
+    assert [at for _, at in harness.reconciled_at] == pytest.approx([0, 1, 3, 4], abs=0.01)
     assert caplog.records == []
 
 
-async def test_a_success_ends_the_back_off() -> None:
-    """After it the next failure is tried again soon."""
-    house = WorkerHarness()
-    house.behaviour["a"] = failing(Reason.KUBERNETES_UNAVAILABLE)
-    async with working(house) as worker:
-        worker.wake("a")
+async def test_success_resets_the_backoff() -> None:
+    """The next failure after it is retried soon."""
+    harness = WorkerHarness()
+    harness.script["a"] = failing(Reason.KUBERNETES_UNAVAILABLE)
+    async with running(harness) as queue:
+        queue.add("a")
         await asyncio.sleep(20)
-        del house.behaviour["a"]
-        worker.wake("a")
+        del harness.script["a"]
+        queue.add("a")
         await asyncio.sleep(20)
-        house.behaviour["a"] = failing(Reason.KUBERNETES_UNAVAILABLE)
-        worker.wake("a")
+        harness.script["a"] = failing(Reason.KUBERNETES_UNAVAILABLE)
+        queue.add("a")
         await asyncio.sleep(1.5)
-    assert [at for _, at in house.looks][-2:] == pytest.approx([40, 41], abs=0.01)
+    assert [at for _, at in harness.reconciled_at][-2:] == pytest.approx([40, 41], abs=0.01)
 
 
-async def test_one_namespaces_surprise_stops_nobody(caplog: pytest.LogCaptureFixture) -> None:
-    """An exception of any kind is backed off from; its place is logged and its content is not."""
-    house = WorkerHarness()
-    house.behaviour["a"] = raising(ValueError("hush-hush"))
-    async with working(house) as worker:
-        worker.wake("a")
-        worker.wake("b")
+async def test_unexpected_error_stops_no_other_namespace(caplog: pytest.LogCaptureFixture) -> None:
+    """It backs off; its place in the code is logged, its text is not."""
+    harness = WorkerHarness()
+    harness.script["a"] = raising(ValueError("hush-hush"))
+    async with running(harness) as queue:
+        queue.add("a")
+        queue.add("b")
         await asyncio.sleep(2)
-    assert house.names().count("a") > 1
-    assert ("b", 0) in house.looks
+    assert harness.names().count("a") > 1
+    assert ("b", 0) in harness.reconciled_at
     assert "hush-hush" not in caplog.text
     assert "namespace/a: unexpected ValueError at raising.<locals>.fail:" in caplog.text
 
 
-async def test_a_failure_is_logged_with_its_words_and_the_next_try(caplog: pytest.LogCaptureFixture) -> None:
-    """With all its words, for whoever debugs: the report has told it to everybody else, once."""
+async def test_failure_is_logged_at_debug_with_the_next_try(caplog: pytest.LogCaptureFixture) -> None:
+    """At each retry, for whoever debugs: everybody else has been told once."""
     caplog.set_level(logging.DEBUG, "pullkeeper")
-    house = WorkerHarness()
-    house.behaviour["a"] = failing(Reason.SECRET_CONFLICT)
-    async with working(house) as worker:
-        worker.wake("a")
+    harness = WorkerHarness()
+    harness.script["a"] = failing(Reason.SECRET_CONFLICT)
+    async with running(harness) as queue:
+        queue.add("a")
         await settle()
     (record,) = caplog.records
     assert record.levelno == logging.DEBUG
     assert record.getMessage() == "namespace/a: no (SecretConflict); next try at 12:00:28Z"
 
 
-async def test_stopping_finishes_what_is_under_way_and_begins_nothing() -> None:
-    """No write is cut in half; who waits is left to the next process."""
-    house = WorkerHarness(concurrency=2)
+async def test_shutdown_finishes_what_is_processed_and_starts_nothing() -> None:
+    """No write is cut in half; what waits is left to the next process."""
+    harness = WorkerHarness(max_concurrent=2)
     ended: list[float] = []
 
     async def long() -> datetime | None:
@@ -100,45 +98,41 @@ async def test_stopping_finishes_what_is_under_way_and_begins_nothing() -> None:
         ended.append(asyncio.get_running_loop().time())
         return None
 
-    house.behaviour["a"] = long
-    run = asyncio.create_task(house.worker.run())
+    harness.script["a"] = long
+    run = asyncio.create_task(harness.worker.run())
     for name in ("a", "b"):
-        house.worker.wake(name)
+        harness.queue.add(name)
     await settle()
-    house.worker.stop()
-    house.worker.wake("c")
+    harness.queue.shut_down()
+    harness.queue.add("c")
     await run
-    assert house.names() == ["a"]
+    assert harness.names() == ["a"]
     assert ended == [10]
 
 
-async def test_the_heart_beats_while_there_is_nothing_to_do() -> None:
+@pytest.mark.parametrize("ticks", range(6))
+async def test_cancelled_worker_leaves_every_namespace_to_the_next_run(ticks: int) -> None:
+    """A leader that loses the Lease cancels it, be it just before a task's first step, and may lead again."""
+    harness = WorkerHarness()
+    harness.queue.add("a")
+    run = asyncio.create_task(harness.worker.run())
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    run.cancel()
+    with suppress(asyncio.CancelledError):
+        await run
+    harness.reconciled_at.clear()
+    async with running(harness) as queue:
+        queue.add("a")
+        await settle()
+    assert harness.names() == ["a"]
+
+
+async def test_heartbeat_goes_on_while_there_is_nothing_to_do() -> None:
     """An idle worker can be told from a stuck one."""
-    house = WorkerHarness()
-    async with working(house):
+    harness = WorkerHarness()
+    async with running(harness):
         await asyncio.sleep(60)
-    gaps = {later - earlier for earlier, later in zip(house.beats, house.beats[1:], strict=False)}
-    assert len(house.beats) >= 12
+    gaps = {later - earlier for earlier, later in zip(harness.heartbeats, harness.heartbeats[1:], strict=False)}
+    assert len(harness.heartbeats) >= 12
     assert max(gaps) <= HEARTBEAT
-
-
-async def test_outdated_tickets_are_swept() -> None:
-    """Waking a few namespaces for ever does not grow the queue for ever, even behind one that waits for long."""
-    house = WorkerHarness()
-
-    def after(wait: timedelta) -> Callable[[], Awaitable[datetime | None]]:
-        async def look() -> datetime | None:
-            return now() + wait
-
-        return look
-
-    house.behaviour |= {"a": after(timedelta(days=1)), "b": after(timedelta(hours=1))}
-    async with working(house) as worker:
-        worker.wake("b")
-        for _ in range(500):
-            worker.wake("a")
-            await settle()
-        assert sum(map(len, worker._tickets.values())) < 100  # noqa: SLF001 -- a leak has no other symptom
-        assert house.names().count("a") == 500
-        await asyncio.sleep(3601)
-    assert house.names()[-1] == "b"

@@ -1,4 +1,4 @@
-"""A worker with everything around it."""
+"""A worker and its queue, with reconciliations that a test scripts."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -7,47 +7,49 @@ from datetime import datetime
 
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.secret.plan import Priority
+from pullkeeper.reconcile.work_queue import WorkQueue
 from pullkeeper.reconcile.worker import Worker
 from testsupport.fixed_random import FixedRandom
 from testsupport.virtual_time import now
 
 
 class WorkerHarness:
-    """A worker with everything around it: each look takes a second, unless a test says otherwise."""
+    """A worker and its queue: each reconciliation takes a second, unless a test scripts another."""
 
-    def __init__(self, concurrency: int = 4) -> None:
-        self.looks: list[tuple[str, float]] = []
+    def __init__(self, max_concurrent: int = 4) -> None:
+        self.reconciled_at: list[tuple[str, float]] = []
         self.running: set[str] = set()
-        self.most = 0
-        self.first: set[str] = set()
-        self.beats: list[datetime] = []
+        self.most_at_once = 0
+        self.without_secret: set[str] = set()
+        self.heartbeats: list[datetime] = []
         self.results: list[tuple[str, float]] = []
-        self.behaviour: dict[str, Callable[[], Awaitable[datetime | None]]] = {}
+        self.script: dict[str, Callable[[], Awaitable[datetime | None]]] = {}
+        self.queue = WorkQueue(clock=now, max_concurrent=max_concurrent)
         self.worker = Worker(
+            self.queue,
             self._reconcile,
-            priority=lambda name: Priority.NEW if name in self.first else Priority.ROTATION,
+            priority_of=lambda name: Priority.NEW if name in self.without_secret else Priority.ROTATION,
             clock=now,
-            chance=FixedRandom(),
-            gauges=self,
-            concurrency=concurrency,
+            rng=FixedRandom(),
+            metrics=self,
         )
 
     def set_heartbeat(self, now: datetime) -> None:
-        self.beats.append(now)
+        self.heartbeats.append(now)
 
     def observe_reconcile(self, result: str, seconds: float) -> None:
         self.results.append((result, seconds))
 
     def names(self) -> list[str]:
-        return [name for name, _ in self.looks]
+        return [name for name, _ in self.reconciled_at]
 
     async def _reconcile(self, name: str) -> datetime | None:
-        assert name not in self.running, f"{name} is looked at twice at once"
-        self.looks.append((name, asyncio.get_running_loop().time()))
+        assert name not in self.running, f"{name} is reconciled twice at once"
+        self.reconciled_at.append((name, asyncio.get_running_loop().time()))
         self.running.add(name)
-        self.most = max(self.most, len(self.running))
+        self.most_at_once = max(self.most_at_once, len(self.running))
         try:
-            return await self.behaviour.get(name, _a_second)()
+            return await self.script.get(name, _a_second)()
         finally:
             self.running.discard(name)
 
@@ -68,10 +70,11 @@ def failing(reason: Reason) -> Callable[[], Awaitable[datetime | None]]:
 
 
 @asynccontextmanager
-async def working(house: WorkerHarness) -> AsyncIterator[Worker]:
-    task = asyncio.create_task(house.worker.run())
+async def running(harness: WorkerHarness) -> AsyncIterator[WorkQueue]:
+    """Run the worker; yield its queue, and shut that down at the end."""
+    task = asyncio.create_task(harness.worker.run())
     try:
-        yield house.worker
+        yield harness.queue
     finally:
-        house.worker.stop()
+        harness.queue.shut_down()
         await task

@@ -1,0 +1,134 @@
+"""The work queue: which namespace to reconcile next, first Secrets ahead of everything else."""
+
+import asyncio
+import heapq
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pullkeeper.domain.secret.plan import Priority
+
+_STALE_ITEMS = 64
+"""Compact the heap once it holds this many stale items beyond one for each current item."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Item:
+    at: datetime
+    number: int
+    name: str
+
+
+class WorkQueue:
+    """Names of namespaces that wait to be reconciled, with the guarantees of client-go's work queue.
+
+    - A name is queued at most once: adding it again before it is popped changes nothing, so bursts coalesce.
+    - A name is processed by one task at a time. Adding it while it is processed marks it dirty, and `done` queues it
+      again: no change is lost, and none is processed twice at once.
+    - A scheduled name (`done` with `requeue_at`) waits until then, or until it is added, whichever comes first.
+
+    As in controller-runtime's priority queue, a ready name of Priority.NEW is popped before any of Priority.ROTATION,
+    each in the order in which they became ready. In addition, rotations leave one of `max_concurrent` slots free, so
+    a first Secret never waits for a rotation to finish. The priority of a name is asked when it becomes ready, and
+    again when it is added while it waits: it keeps its place unless its priority has changed.
+    """
+
+    def __init__(self, *, clock: Callable[[], datetime], max_concurrent: int) -> None:
+        self._clock = clock
+        self._slots = {Priority.NEW: max_concurrent, Priority.ROTATION: max_concurrent - 1}
+        self._heap: list[_Item] = []
+        self._scheduled: dict[str, _Item] = {}
+        """The current item of each name; any other item of it in the heap is stale."""
+        self._numbers = 0
+        self._ready: dict[Priority, OrderedDict[str, None]] = {priority: OrderedDict() for priority in Priority}
+        self._processing: set[str] = set()
+        self._dirty: set[str] = set()
+        self._changed = asyncio.Event()
+        self._shut_down = False
+
+    def add(self, name: str) -> None:
+        """Queue a name now, or once more when the task that processes it is done."""
+        if name in self._processing:
+            self._dirty.add(name)
+        else:
+            self._schedule(name, self._clock())
+
+    def pop(self, priority_of: Callable[[str], Priority]) -> str | None:
+        """Take the next name and start processing it; None where nothing is ready or no slot is free."""
+        if self._shut_down:
+            return None
+        self._promote(priority_of)
+        for priority, slots in self._slots.items():
+            if self._ready[priority] and len(self._processing) < slots:
+                name, _ = self._ready[priority].popitem(last=False)
+                self._processing.add(name)
+                return name
+        return None
+
+    def done(self, name: str, requeue_at: datetime | None = None) -> None:
+        """End processing a name; queue it again now if it is dirty, else at `requeue_at`, if given."""
+        self._processing.discard(name)
+        if name in self._dirty:
+            self._dirty.discard(name)
+            requeue_at = self._clock()
+        if requeue_at is not None:
+            self._schedule(name, requeue_at)
+        self._changed.set()
+
+    def depth(self, priority: Priority, priority_of: Callable[[str], Priority]) -> int:
+        """Count the ready names of a priority that wait for a slot."""
+        self._promote(priority_of)
+        return len(self._ready[priority])
+
+    async def wait(self, timeout: timedelta) -> None:  # noqa: ASYNC109 -- the worker's heartbeat, not a deadline
+        """Wait until `pop` may give another name: one was added, done or has become ready; or for `timeout`."""
+        self._changed.clear()
+        if (item := self._head()) is not None:
+            timeout = max(min(timeout, item.at - self._clock()), timedelta())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), timeout.total_seconds())
+
+    def shut_down(self) -> None:
+        """Pop nothing more; what is being processed goes on."""
+        self._shut_down = True
+        self._changed.set()
+
+    @property
+    def is_shut_down(self) -> bool:
+        """Whether the queue was shut down."""
+        return self._shut_down
+
+    def _schedule(self, name: str, at: datetime) -> None:
+        current = self._scheduled.get(name)
+        if current is not None and current.at <= at:
+            return
+        self._numbers += 1
+        self._scheduled[name] = item = _Item(at, self._numbers, name)
+        heapq.heappush(self._heap, item)
+        if len(self._heap) > 2 * len(self._scheduled) + _STALE_ITEMS:
+            self._heap = sorted(self._scheduled.values())
+        self._changed.set()
+
+    def _promote(self, priority_of: Callable[[str], Priority]) -> None:
+        """Move every scheduled name whose time has come to the ready names of its priority."""
+        for name in self._due():
+            current = priority_of(name)
+            for priority, names in self._ready.items():
+                if priority is current:
+                    names.setdefault(name)
+                else:
+                    names.pop(name, None)
+
+    def _due(self) -> Iterator[str]:
+        now = self._clock()
+        while (item := self._head()) is not None and item.at <= now:
+            heapq.heappop(self._heap)
+            del self._scheduled[item.name]
+            yield item.name
+
+    def _head(self) -> _Item | None:
+        while self._heap and self._scheduled.get(self._heap[0].name) is not self._heap[0]:
+            heapq.heappop(self._heap)
+        return self._heap[0] if self._heap else None
