@@ -96,8 +96,8 @@ async def build(installation: Installation) -> Village:
     account = await village.settle("c-account", enabled="true", service_account_name="puller")
     await village.keep(account, IRELAND, age=HOUR, who=lambda name: identity.service_account(name, "puller"))
     await village.settle("d-pending", enabled="true")
-    behind = await village.settle("e-behind", enabled="true", registries=f"{IRELAND},{VIRGINIA}")
-    await village.keep(behind, IRELAND, age=HOUR)
+    outdated = await village.settle("e-outdated", enabled="true", registries=f"{IRELAND},{VIRGINIA}")
+    await village.keep(outdated, IRELAND, age=HOUR)
     overdue = await village.settle("f-overdue", enabled="true")
     await village.keep(overdue, IRELAND, age=8 * HOUR)
     await village.warn(
@@ -118,7 +118,7 @@ async def build(installation: Installation) -> Village:
 def plain(village: Village, text: str) -> str:
     """Take out of an output what differs from one run to the next; moments keep their length, for the columns."""
     text = text.replace(village.suffix, "x" * len(village.suffix))
-    text = re.sub(r"\b\d+s ago", "9s ago", re.sub(r"asked for since \d+s\b", "asked for since 9s", text))
+    text = re.sub(r"\b\d+s ago", "9s ago", text)
     text = re.sub(r"\b(\d+m)\d\ds\b", r"\g<1>99s", text)
     return _MOMENT.sub(lambda match: _offset(village, match[0]), text)
 

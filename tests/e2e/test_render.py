@@ -33,5 +33,5 @@ def _timeless(secret: dict[str, Any]) -> dict[str, Any]:
         "name": (metadata["name"], metadata["namespace"], metadata["labels"]),
         "keys": set(annotations),
         "scopes": list(json.loads(annotations["pullkeeper.dev/tokens"])),
-        **{key: annotations.get(f"pullkeeper.dev/{key}") for key in ("registries", "identity", "refresh")},
+        **{key: annotations.get(f"pullkeeper.dev/{key}") for key in ("registries", "identity", "refresh-requested-at")},
     }

@@ -99,7 +99,7 @@ async def test_a_name_that_is_not_there_is_wrong(installation: Installation) -> 
     team = await installation.create_namespace()
     ended = await status(installation, "-n", team, "-n", "no-such-namespace")
     assert ended.status == 1
-    assert "no-such-namespace (absent):\n  there is no such namespace" in ended.out
+    assert "no-such-namespace (not_found):\n  there is no such namespace" in ended.out
 
 
 async def test_as_the_controller_leaves_it_all_is_well(installation: Installation) -> None:

@@ -56,8 +56,8 @@ async def _timed(work: Callable[[], Awaitable[None]]) -> float:
 
 async def _look(listing: SnapshotReader, options: Options) -> None:
     overview = await status.look(listing, _KNOWN, lambda: datetime.now(UTC))
-    assert len(overview.standings) == options.looked_at, "status does not see every namespace"
-    assert overview.well, "status finds something wrong where all is well"
+    assert len(overview.namespaces) == options.looked_at, "status does not see every namespace"
+    assert overview.healthy, "status finds something wrong where all is well"
 
 
 async def _bare(api: RestClient, secret_name: str) -> None:

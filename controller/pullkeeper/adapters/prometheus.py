@@ -25,7 +25,7 @@ from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import TOKEN_REASONS
 from pullkeeper.domain.reporting import metric_families as families
 from pullkeeper.domain.reporting.metric_families import OPERATIONS, MetricFamily, Result
-from pullkeeper.domain.reporting.state import State
+from pullkeeper.domain.reporting.state import STATUS_ONLY, State
 from pullkeeper.domain.secret.plan import Priority
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -199,7 +199,8 @@ class Metrics:
         """Let every closed label set start at 0, so that a first failure shows as an increase."""
         self._leader.set(1)
         for state in State:
-            self._namespaces.labels(state).set(0)
+            if state not in STATUS_ONLY:
+                self._namespaces.labels(state).set(0)
         for verdict in Verdict:
             self._probes.labels(verdict)
         for result in Result:

@@ -74,13 +74,13 @@ async def _shown(options: argparse.Namespace, settings: Settings) -> int:
         namespaces = options.namespace or settings.watch_namespaces
         listing = SnapshotReader(connection, secret_name=settings.secret_name, namespaces=namespaces)
         if options.watch is None:
-            overview = await look(listing, rules, _now, expected=namespaces)
-            print(_written(overview, options))
-            return 0 if overview.well else 1
+            report = await look(listing, rules, _now, expected=namespaces)
+            print(_written(report, options))
+            return 0 if report.healthy else 1
         while not stop.is_set():
             try:
-                overview = await look(listing, rules, _now, expected=namespaces)
-                print(_written(overview, options), flush=True)
+                report = await look(listing, rules, _now, expected=namespaces)
+                print(_written(report, options), flush=True)
             except FailureError as error:
                 print(f"pullkeeper: {error}", file=sys.stderr, flush=True)
             with suppress(TimeoutError):
@@ -94,34 +94,34 @@ async def look(
     """Look once: one listing of Namespaces and one of Secrets, and one of Events where only they can tell more."""
     seen, secrets = await asyncio.gather(listing.namespaces(namespace_request), listing.secrets())
     now = clock()
-    found = _standings(seen, secrets, rules, now)
+    found = _statuses(seen, secrets, rules, now)
     found += [not_found(name) for name in expected if name not in {each.namespace.name for each in seen}]
     notes = [] if rules.policy else [_NO_CONFIG]
-    if any(each.puzzling for each in found):
+    if any(status.needs_events for status in found):
         try:
             warnings = await listing.warnings()
             found = [with_warning(each, warnings.get(each.namespace)) for each in found]
         except FailureError as error:
             notes.append(f"what the controller says of it is not shown: {error}")
-    return StatusReport(standings=found, now=now, notes=notes)
+    return StatusReport(namespaces=found, now=now, notes=notes)
 
 
-def _standings(
+def _statuses(
     seen: list[NamespaceRequest], secrets: Mapping[str, ObservedSecret], rules: StatusRules, now: datetime
 ) -> list[NamespaceStatus]:
     found = (namespace_status(each, secrets.get(each.namespace.name), rules, now) for each in seen)
     return sorted(filter(None, found), key=lambda each: each.namespace)
 
 
-def _written(overview: StatusReport, options: argparse.Namespace) -> str:
+def _written(report: StatusReport, options: argparse.Namespace) -> str:
     if options.output == "json":
-        return json.dumps(status_table.as_document(overview), indent=2)
+        return json.dumps(status_table.as_document(report), indent=2)
     if options.output == "yaml":
-        document = status_table.as_document(overview)
+        document = status_table.as_document(report)
         return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000).rstrip()
     terminal = sys.stdout.isatty()
     colours = terminal and not os.environ.get("NO_COLOR")
-    text = status_table.as_text(overview, wide=options.output == "wide", colours=colours)
+    text = status_table.as_text(report, wide=options.output == "wide", colours=colours)
     return f"{_CLEAR}{text}" if options.watch is not None and terminal else text
 
 

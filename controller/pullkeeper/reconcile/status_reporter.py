@@ -11,7 +11,7 @@ from pullkeeper.domain.errors.failures import Failure, FailureError
 from pullkeeper.domain.reporting.aggregator import EventAggregator, Summary
 from pullkeeper.domain.reporting.event_reasons import EventReason, event_reason, kind
 from pullkeeper.domain.reporting.metric_families import Result
-from pullkeeper.domain.reporting.state import State, state_of
+from pullkeeper.domain.reporting.state import State, namespace_state
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import Cause
 
@@ -25,6 +25,7 @@ _SAID = {
 }
 """A rotation is not among them: it is what is expected."""
 _ROTATED = "rotated"
+_NOT_RENEWED = frozenset({State.FAILING, State.EXPIRING, State.EXPIRED})
 _WELL_AGAIN = "all is well again"
 _IN_FULL = 10
 """So many namespaces are told one by one of the same trouble; the others follow as one line with their number."""
@@ -97,7 +98,7 @@ class StatusReporter:
             with self.writing("delete", name):
                 yield
         except FailureError as error:
-            self.stands(name, secret, (error.failure,))
+            self.stands(name, secret, (error.failure,), opted_in=False)
             raise
         self._say(name, EventReason.PULL_SECRET_DELETED, "pull Secret deleted: the namespace is opted out", secret)
 
@@ -107,15 +108,17 @@ class StatusReporter:
         secret: ObservedSecret | None,
         failures: tuple[Failure, ...],
         next_try: datetime | None = None,
+        *,
+        opted_in: bool = True,
     ) -> None:
         """Tell how the namespace stands now, and when what failed is tried again."""
         ours = secret if secret and secret.managed else None
         published = ours.record if ours else None
         expires_at = published.expires_at if published else None
-        state = state_of(ours, failures)
+        state = namespace_state(secret, failures, now=self._clock(), opted_in=opted_in)
         self._meters.set_namespace_state(name, state, expires_at)
         told = self._told.get(name, ())
-        self._failed += state is State.FAILING and not told
+        self._failed += state in _NOT_RENEWED and not told
         for failure in failures:
             if failure not in told:
                 self._warn(name, failure, next_try)

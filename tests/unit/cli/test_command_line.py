@@ -14,7 +14,7 @@ from pullkeeper.cli import run as run_command
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.errors.validation import InvalidInputError
-from pullkeeper.domain.views.namespace_status import State
+from pullkeeper.domain.reporting.state import State
 
 DENIED = FailureError(Failure(reason=Reason.KUBERNETES_DENIED, message="grant it"))
 
@@ -175,7 +175,7 @@ def test_every_command_and_every_state_is_documented() -> None:
     text = Path("docs/commands.md").read_text()
     assert set(re.findall(r"^## (.+)$", text, re.MULTILINE)) == set(command_line.COMMANDS) - {"run"}
     states = text.partition("| state |")[2].partition("\n\n")[0]
-    assert set(re.findall(r"^\| ([a-z]+) \|", states, re.MULTILINE)) == set(State)
+    assert set(re.findall(r"^\| ([a-z_]+) \|", states, re.MULTILINE)) == set(State)
 
 
 def test_it_tells_its_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,8 @@ from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
 from pullkeeper.cli import status
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.kube.api import METADATA_LIST
-from pullkeeper.domain.views.namespace_status import State, StatusRules
+from pullkeeper.domain.reporting.state import State
+from pullkeeper.domain.views.namespace_status import StatusRules
 from pullkeeper.domain.views.status_table import StatusReport
 from tests.unit.domain.test_observed_secret import applied
 from testsupport.canned_responses import CannedResponses, Query
@@ -61,9 +62,9 @@ async def look(answers: CannedResponses, rules: StatusRules | None = None, *expe
 async def test_where_all_is_well_two_listings_of_metadata_tell_it_all() -> None:
     """No Secret's data comes over the wire, and nobody's Events are asked for."""
     answers = server(timedelta(hours=1))
-    overview = await look(answers)
-    assert [(each.namespace, each.state) for each in overview.standings] == [("a", State.READY), ("b", State.READY)]
-    assert overview.well
+    report = await look(answers)
+    assert [(each.namespace, each.state) for each in report.namespaces] == [("a", State.READY), ("b", State.READY)]
+    assert report.healthy
     assert sorted(path for _, path, _ in answers.asked) == ["/api/v1/namespaces", "/api/v1/secrets"]
     assert answers.accepted == [METADATA_LIST] * 2
 
@@ -71,26 +72,26 @@ async def test_where_all_is_well_two_listings_of_metadata_tell_it_all() -> None:
 async def test_where_something_is_wrong_one_more_request_tells_why() -> None:
     """The last of the controller's own warnings, and only of the namespace that is puzzling."""
     answers = server(timedelta(hours=13))
-    overview = await look(answers)
-    told = {each.namespace: each.warned.note if each.warned else None for each in overview.standings}
+    report = await look(answers)
+    told = {each.namespace: each.last_warning.note if each.last_warning else None for each in report.namespaces}
     assert told == {"a": None, "b": "newer"}
-    assert not overview.well
+    assert not report.healthy
     selector = "type=Warning,reportingController=pullkeeper.dev/controller"
     assert answers.asked[2:] == [("list", "/apis/events.k8s.io/v1/events", {"fieldSelector": selector, "limit": "500"})]
 
 
 async def test_events_that_may_not_be_listed_are_a_note() -> None:
     """The rest is told."""
-    overview = await look(server(timedelta(hours=13), events=403))
-    assert [each.state for each in overview.standings] == [State.READY, State.EXPIRED]
-    assert "the API server refused to list Events (403)" in overview.notes[-1]
+    report = await look(server(timedelta(hours=13), events=403))
+    assert [each.state for each in report.namespaces] == [State.READY, State.EXPIRED]
+    assert "the API server refused to list Events (403)" in report.notes[-1]
 
 
 async def test_who_is_expected_and_not_there_is_told_of() -> None:
     """After those that are."""
-    overview = await look(server(timedelta(hours=1)), None, "a", "nobody")
-    assert [(each.namespace, each.state) for each in overview.standings][-1] == ("nobody", State.ABSENT)
-    assert not overview.well
+    report = await look(server(timedelta(hours=1)), None, "a", "nobody")
+    assert [(each.namespace, each.state) for each in report.namespaces][-1] == ("nobody", State.NOT_FOUND)
+    assert not report.healthy
 
 
 @pytest.mark.parametrize("known", [False, True])

@@ -68,7 +68,7 @@ def report(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> StatusReporter:
 
 @pytest.mark.parametrize(
     ("secret", "state", "expires_at"),
-    [(SECRET, State.READY, EXPIRES), (FOREIGN, State.PENDING, None), (managed(None), State.READY, None)],
+    [(SECRET, State.READY, EXPIRES), (FOREIGN, State.CONFLICT, None), (managed(None), State.CORRUPT, None)],
 )
 async def test_how_a_namespace_stands_is_measured(
     ledger: Ledger, report: StatusReporter, secret: ObservedSecret, state: State, expires_at: datetime | None
@@ -187,7 +187,7 @@ async def test_a_removal_that_fails_is_told_as_any_trouble(
         raise FailureError(denied)
     assert ledger.posted == []
     assert ledger.writes == [("delete", "error")]
-    assert ledger.states == [("a", State.FAILING, EXPIRES)]
+    assert ledger.states == [("a", State.ORPHANED, EXPIRES)]
     assert caplog.messages == ["namespace/a: grant it (KubernetesDenied)"]
 
 

@@ -1,8 +1,7 @@
-"""How a namespace stands, told from its metadata and its Secret's alone, by whoever looks at it from outside."""
+"""The status of a namespace as seen from outside: from its metadata, its Secret's metadata and the settings alone."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from pullkeeper.domain.config.policy import ANYBODY, EVERY_NAMESPACE, NO_NAMESPACE, Policy, RoleGrant
 from pullkeeper.domain.ecr.rotation import Rotation
@@ -12,217 +11,215 @@ from pullkeeper.domain.namespace import annotations
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
 from pullkeeper.domain.namespace.namespace_request import NamespaceRequest
 from pullkeeper.domain.reporting.last_warning import LastWarning
+from pullkeeper.domain.reporting.state import State, expiry_state
 from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.pull_secret import SecretRecord
 from pullkeeper.domain.views.durations import format_duration
 
-_PATIENCE = timedelta(minutes=1)
-"""So long a namespace may wait for what it has asked for, before that is taken for trouble."""
-_LATE_SHARE = 50
-"""A token is overdue when its turn is over by this part (a fiftieth) of its life: a quarter of an hour of 12 hours."""
-_LAST_SHARE = 16
-"""It is about to expire in this last part (a sixteenth) of its life: three quarters of an hour of 12 hours."""
+_GRACE_PERIOD = timedelta(minutes=1)
+"""How long a namespace may wait for what it has requested before it counts as unhealthy."""
+_OVERDUE_SHARE = 50
+"""Renewal is overdue once it is late by this part (a fiftieth) of the token's lifetime: 15 minutes of 12 hours."""
 
-
-class State(StrEnum):
-    """How it stands, as far as that can be seen."""
-
-    READY = "ready"
-    PENDING = "pending"
-    BEHIND = "behind"
-    OVERDUE = "overdue"
-    EXPIRING = "expiring"
-    EXPIRED = "expired"
-    DAMAGED = "damaged"
-    MISCONFIGURED = "misconfigured"
-    CONFLICT = "conflict"
-    ORPHANED = "orphaned"
-    LEAVING = "leaving"
-    ABSENT = "absent"
-
-
-_CALM = frozenset({State.READY, State.LEAVING})
-_WAITING = frozenset({State.PENDING, State.BEHIND})
-_SELF_EVIDENT = frozenset({State.MISCONFIGURED, State.CONFLICT, State.ORPHANED, State.ABSENT})
-"""What is wrong is seen at once; for anything else only the controller can tell why."""
+_HEALTHY = frozenset({State.READY, State.TERMINATING})
+_IN_PROGRESS = frozenset({State.PENDING, State.OUTDATED})
+_SELF_EXPLANATORY = frozenset({State.MISCONFIGURED, State.CONFLICT, State.ORPHANED, State.NOT_FOUND})
+"""States whose cause the metadata shows; for the others only the controller's Events tell the cause."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StatusRules:
-    """What the installation has set; without a policy that is known, everything is taken to be allowed."""
+    """The installation's policy and refresh rule; None where the settings are not known."""
 
     policy: Policy | None = None
+    """None allows everything."""
     rotation: Rotation | None = None
+    """None leaves overdue renewals undetected."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NamespaceStatus:
-    """How one namespace stands."""
+    """Status of one namespace."""
 
     namespace: str
     state: State
-    wrong: bool
+    unhealthy: bool
+    """Whether somebody should look into it: false while a request is less than a minute old."""
     registries: tuple[str, ...] = ()
     identity: str = ""
     issued_at: datetime | None = None
+    """When the oldest token in the pull Secret was issued."""
     expires_at: datetime | None = None
-    due_at: datetime | None = None
+    """When the first token in the pull Secret expires."""
+    refresh_at: datetime | None = None
+    """When the first token is to be replaced; None where the refresh rule is not known."""
     problems: tuple[str, ...] = ()
-    warned: LastWarning | None = None
+    last_warning: LastWarning | None = None
 
     @property
-    def puzzling(self) -> bool:
-        """Whether only the controller's own words can tell what is the matter."""
-        return self.wrong and self.state not in _SELF_EVIDENT
+    def needs_events(self) -> bool:
+        """Whether only the controller's Events can tell why the namespace is unhealthy."""
+        return self.unhealthy and self.state not in _SELF_EXPLANATORY
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Wish:
+class _Request:
+    """What the annotations ask for: a desired state, or problems, or neither where the namespace is opted out."""
+
     desired: DesiredState | None
     problems: tuple[str, ...] = ()
 
 
 def namespace_status(
-    seen: NamespaceRequest, secret: ObservedSecret | None, rules: StatusRules, now: datetime
+    request: NamespaceRequest, secret: ObservedSecret | None, rules: StatusRules, now: datetime
 ) -> NamespaceStatus | None:
-    """Tell how a namespace stands; None where it asks for nothing and has nothing of ours."""
-    wish = _wish(seen.namespace, secret, rules.policy)
-    ours = secret if secret and secret.managed else None
-    if wish.desired is None and not wish.problems and ours is None:
+    """Return the status of a namespace; None where it requests nothing and has no pull Secret of ours."""
+    name = request.namespace.name
+    wanted = _request(request.namespace, secret, rules.policy)
+    managed = secret if secret and secret.managed else None
+    if wanted.desired is None and not wanted.problems and managed is None:
         return None
-    held = ours.record if ours else None
-    due = _due(seen.namespace.name, held, rules.rotation) if held and rules.rotation else None
-    state, problems = _judge(seen, secret, wish, due, now)
-    waits = state in _WAITING and seen.first_requested_at is not None and now - seen.first_requested_at < _PATIENCE
+    record = managed.record if managed else None
+    refresh_at = _refresh_at(name, record, rules.rotation) if record and rules.rotation else None
+    state, problems = _state(request, secret, wanted, refresh_at, now)
     return NamespaceStatus(
-        namespace=seen.namespace.name,
+        namespace=name,
         state=state,
-        wrong=state not in _CALM and not waits,
-        registries=_registries(wish, held),
-        identity=_identity(wish, held),
-        issued_at=min((times.issued_at for times in held.validities), default=None) if held else None,
-        expires_at=held.expires_at if held else None,
-        due_at=due,
+        unhealthy=state not in _HEALTHY and not (state in _IN_PROGRESS and _is_recent(request, now)),
+        registries=_registries(wanted, record),
+        identity=_identity(wanted, record),
+        issued_at=min((validity.issued_at for validity in record.validities), default=None) if record else None,
+        expires_at=record.expires_at if record else None,
+        refresh_at=refresh_at,
         problems=problems,
     )
 
 
 def not_found(name: str) -> NamespaceStatus:
-    """Tell of a namespace that was named and is not there."""
-    return NamespaceStatus(namespace=name, state=State.ABSENT, wrong=True, problems=("there is no such namespace",))
+    """Return the status of a namespace that was named and does not exist."""
+    return NamespaceStatus(
+        namespace=name, state=State.NOT_FOUND, unhealthy=True, problems=("there is no such namespace",)
+    )
 
 
-def with_warning(found: NamespaceStatus, last: LastWarning | None) -> NamespaceStatus:
-    """Add the controller's last warning, where it can tell more than is seen."""
-    return replace(found, warned=last) if last and found.puzzling else found
+def with_warning(status: NamespaceStatus, warning: LastWarning | None) -> NamespaceStatus:
+    """Add the controller's last warning to a status that needs it."""
+    return replace(status, last_warning=warning) if warning and status.needs_events else status
 
 
-def _judge(
-    seen: NamespaceRequest, secret: ObservedSecret | None, wish: _Wish, due: datetime | None, now: datetime
+def _is_recent(request: NamespaceRequest, now: datetime) -> bool:
+    return request.first_requested_at is not None and now - request.first_requested_at < _GRACE_PERIOD
+
+
+def _state(
+    request: NamespaceRequest,
+    secret: ObservedSecret | None,
+    wanted: _Request,
+    refresh_at: datetime | None,
+    now: datetime,
 ) -> tuple[State, tuple[str, ...]]:
-    held = secret.record if secret and secret.managed else None
-    aged = _aged(held, due, now) if held else None
-    if seen.namespace.terminating:
-        return State.LEAVING, ()
-    if wish.desired is None:
-        return _unwished(wish, aged[1] if aged else ())
+    record = secret.record if secret and secret.managed else None
+    late = _late(record, refresh_at, now) if record else None
+    if request.namespace.terminating:
+        return State.TERMINATING, ()
+    if wanted.problems:
+        return State.MISCONFIGURED, (*wanted.problems, *(late[1] if late else ()))
+    if wanted.desired is None:
+        return State.ORPHANED, ("the namespace is not opted in, but the pull Secret has not been deleted",)
     if secret is None:
-        return State.PENDING, (f"no pull Secret yet{_for_how_long(seen, now)}",)
-    if held is None:
-        return _not_readable(secret)
-    return aged or _kept_up(wish.desired, secret, held) or (State.READY, ())
+        return State.PENDING, (f"no pull Secret yet{_requested_ago(request, now)}",)
+    if record is None:
+        return _unreadable(secret)
+    return late or _outdated(wanted.desired, secret, record) or (State.READY, ())
 
 
-def _unwished(wish: _Wish, more: tuple[str, ...]) -> tuple[State, tuple[str, ...]]:
-    if wish.problems:
-        return State.MISCONFIGURED, (*wish.problems, *more)
-    return State.ORPHANED, ("the namespace is not opted in, and the pull Secret is still there",)
-
-
-def _not_readable(secret: ObservedSecret) -> tuple[State, tuple[str, ...]]:
+def _unreadable(secret: ObservedSecret) -> tuple[State, tuple[str, ...]]:
     if not secret.managed:
         return State.CONFLICT, (_CONFLICT,)
-    return State.DAMAGED, ("what the pull Secret holds cannot be read: its annotations have been changed",)
+    return State.CORRUPT, ("the pull Secret's annotations were changed and cannot be read",)
 
 
 _CONFLICT = (
-    "a Secret of the pull Secret's name is there and is not Pullkeeper's: delete or rename it, or hand it over "
-    "with the label app.kubernetes.io/managed-by=pullkeeper"
+    "a Secret with the pull Secret's name exists and is not managed by Pullkeeper: delete or rename it, "
+    "or hand it over by adding the label app.kubernetes.io/managed-by=pullkeeper"
 )
 
 
-def _aged(held: SecretRecord, due: datetime | None, now: datetime) -> tuple[State, tuple[str, ...]] | None:
-    """Judge by the clock; without knowing the rule of rotation, only the end of a token's life tells."""
-    times = min(held.validities, key=lambda each: each.expires_at)
-    life, left = times.expires_at - times.issued_at, times.expires_at - now
-    if left <= timedelta():
-        return State.EXPIRED, (f"the token is dead since {format_duration(-left)}: pulls fail",)
-    if left < life / _LAST_SHARE:
-        return State.EXPIRING, (f"the token dies in {format_duration(left)}, and has not been replaced",)
-    late = now - due if due else timedelta()
-    if late > life / _LATE_SHARE:
-        return State.OVERDUE, (f"the token should have been replaced {format_duration(late)} ago",)
+def _late(record: SecretRecord, refresh_at: datetime | None, now: datetime) -> tuple[State, tuple[str, ...]] | None:
+    """Judge by the clock; without the refresh rule only the end of a token's lifetime is known."""
+    first = min(record.validities, key=lambda validity: validity.expires_at)
+    state, left = expiry_state(record, now), first.expires_at - now
+    if state is State.EXPIRED:
+        return state, (f"the token expired {format_duration(-left)} ago: image pulls fail",)
+    if state is State.EXPIRING:
+        return state, (f"the token expires in {format_duration(left)} and has not been replaced",)
+    late = now - refresh_at if refresh_at else timedelta()
+    if late > (first.expires_at - first.issued_at) / _OVERDUE_SHARE:
+        return State.FAILING, (f"the token should have been replaced {format_duration(late)} ago",)
     return None
 
 
-def _kept_up(desired: DesiredState, secret: ObservedSecret, held: SecretRecord) -> tuple[State, tuple[str, ...]] | None:
-    wanted, there = set(desired.registries), set(held.registries)
-    found = [f"no entry yet for {host}" for host in sorted(wanted - there)]
-    found += [f"still an entry for {host}" for host in sorted(there - wanted)]
-    if held.identity != desired.identity:
-        found.append(f"still fetched as {held.identity}, and asked for as {desired.identity}")
-    if desired.refresh_requested_at not in (None, held.refresh_requested_at):
-        found.append("the `refresh` request is not answered yet")
+def _outdated(
+    desired: DesiredState, secret: ObservedSecret, record: SecretRecord
+) -> tuple[State, tuple[str, ...]] | None:
+    wanted, present = set(desired.registries), set(record.registries)
+    problems = [f"no entry yet for {host}" for host in sorted(wanted - present)]
+    problems += [f"still an entry for {host}" for host in sorted(present - wanted)]
+    if record.identity != desired.identity:
+        problems.append(f"still fetched as {record.identity}; {desired.identity} is requested")
+    if desired.refresh_requested_at not in (None, record.refresh_requested_at):
+        problems.append(f"the request in {PREFIX}{annotations.REFRESH} has not been answered yet")
     if not secret.intact:
-        found.append("the pull Secret has been changed by somebody else, and is not put right yet")
-    return (State.BEHIND, tuple(found)) if found else None
+        problems.append("the pull Secret was changed by somebody else and has not been repaired yet")
+    return (State.OUTDATED, tuple(problems)) if problems else None
 
 
-def _wish(view: ObservedNamespace, secret: ObservedSecret | None, policy: Policy | None) -> _Wish:
-    allowed = policy or _anything(secret)
+def _request(namespace: ObservedNamespace, secret: ObservedSecret | None, policy: Policy | None) -> _Request:
+    allowed = policy or _permissive_policy(secret)
     try:
-        return _Wish(desired=desired_state(view, allowed))
+        return _Request(desired=desired_state(namespace, allowed))
     except FailureError as error:
-        return _Wish(desired=None, problems=(error.failure.message.removeprefix(f"namespace/{view.name}: "),))
+        return _Request(desired=None, problems=(error.failure.message.removeprefix(f"namespace/{namespace.name}: "),))
     except InvalidInputError as error:
         problems = tuple(str(problem) for problem in error.problems)
-        if policy is None and annotations.REGISTRIES not in view.annotations:
-            # The one problem of that key is then that there is no default, which cannot be told.
+        if policy is None and annotations.REGISTRIES not in namespace.annotations:
+            # Without the settings the default registries are unknown, so their absence is no problem.
             problems = tuple(each for each in problems if not each.startswith(f"{PREFIX}{annotations.REGISTRIES}:"))
-        return _Wish(desired=None, problems=problems) if problems else _Wish(desired=_undefined(view, allowed))
+        return _Request(desired=None if problems else _without_registries(namespace, allowed), problems=problems)
 
 
-def _anything(secret: ObservedSecret | None) -> Policy:
-    """Give the policy that fits what is there: whoever has a pull Secret may be opted in by the installation."""
-    ours = secret is not None and secret.managed
+def _permissive_policy(secret: ObservedSecret | None) -> Policy:
+    """Return a policy that allows everything; a namespace with a pull Secret may be opted in by the settings."""
+    managed = secret is not None and secret.managed
     return Policy(
         registries=secret.target.registries if secret and secret.target else (),
         roles=(RoleGrant(role="*"),),
         service_accounts=ANYBODY,
-        opt_in=EVERY_NAMESPACE if ours else NO_NAMESPACE,
+        opt_in=EVERY_NAMESPACE if managed else NO_NAMESPACE,
     )
 
 
-def _undefined(view: ObservedNamespace, policy: Policy) -> DesiredState:
-    role, account = (view.annotations.get(key, "") for key in (annotations.ROLE_ARN, annotations.SERVICE_ACCOUNT))
-    return DesiredState(registries=(), identity=policy.identity(view, (), role=role, account=account))
+def _without_registries(namespace: ObservedNamespace, policy: Policy) -> DesiredState:
+    role, account = (namespace.annotations.get(key, "") for key in (annotations.ROLE_ARN, annotations.SERVICE_ACCOUNT))
+    return DesiredState(registries=(), identity=policy.identity(namespace, (), role=role, account=account))
 
 
-def _registries(wish: _Wish, held: SecretRecord | None) -> tuple[str, ...]:
-    wanted = wish.desired.registries if wish.desired else ()
-    return tuple(host.name for host in wanted or (held.registries if held else ()))
+def _registries(wanted: _Request, record: SecretRecord | None) -> tuple[str, ...]:
+    desired = wanted.desired.registries if wanted.desired else ()
+    return tuple(host.name for host in desired or (record.registries if record else ()))
 
 
-def _identity(wish: _Wish, held: SecretRecord | None) -> str:
-    if wish.desired:
-        return wish.desired.identity.name
-    return held.identity.name if held else ""
+def _identity(wanted: _Request, record: SecretRecord | None) -> str:
+    if wanted.desired:
+        return wanted.desired.identity.name
+    return record.identity.name if record else ""
 
 
-def _due(name: str, held: SecretRecord, rotation: Rotation) -> datetime:
-    return min(rotation.refresh_at_for(name, times) for times in held.validities)
+def _refresh_at(name: str, record: SecretRecord, rotation: Rotation) -> datetime:
+    return min(rotation.refresh_at_for(name, validity) for validity in record.validities)
 
 
-def _for_how_long(seen: NamespaceRequest, now: datetime) -> str:
-    return f", asked for since {format_duration(now - seen.first_requested_at)}" if seen.first_requested_at else ""
+def _requested_ago(request: NamespaceRequest, now: datetime) -> str:
+    since = request.first_requested_at
+    return f"; requested {format_duration(now - since)} ago" if since else ""
