@@ -1,16 +1,11 @@
 """Users of the contract: ServiceAccounts, their tokens and what RBAC lets them do."""
 
-import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from testsupport.rest import RestClient
-
-PROPAGATION_TIMEOUT = 10.0
-"""Seconds until the authorizer knows a new binding; it learns of it by a watch of its own."""
-
-POLL_INTERVAL = 0.02
+from testsupport.waiting import until
 
 
 async def token_of(api: RestClient, namespace: str, account: str, **spec: Any) -> str:
@@ -34,10 +29,7 @@ async def grant(api: RestClient, user: RestClient, namespace: str, account: str,
         "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
     }
     (await api.post(f"{path}/clusterrolebindings", binding)).ok()
-    async with asyncio.timeout(PROPAGATION_TIMEOUT):
-        # The authorizer tells nobody when it has caught up; asking is all there is.
-        while not await may(user, **_first_attributes(rule)):  # noqa: ASYNC110 -- see above
-            await asyncio.sleep(POLL_INTERVAL)
+    await until(lambda: may(user, **_first_attributes(rule)), f"the authorizer to know {role}")
 
 
 async def grant_within(
@@ -54,10 +46,8 @@ async def grant_within(
         "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
     }
     (await api.post(f"{path}/rolebindings", binding)).ok()
-    async with asyncio.timeout(PROPAGATION_TIMEOUT):
-        # The authorizer tells nobody when it has caught up; asking is all there is.
-        while not await may(user, namespace=namespace, **_first_attributes(rules[-1])):  # noqa: ASYNC110 -- see above
-            await asyncio.sleep(POLL_INTERVAL)
+    attributes = {**_first_attributes(rules[-1]), "namespace": namespace}
+    await until(lambda: may(user, **attributes), f"the authorizer to know {role}")
 
 
 async def may(user: RestClient, **attributes: str) -> bool:

@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from testsupport.waiting import until
+from testsupport.waiting import HANG_GUARD, until
 
 _PORT = re.compile(r"on port (\d+)")
 
@@ -26,7 +27,9 @@ class ControllerProcess:
         self.config = config
         self.log = log
         self.last_metrics = ""
-        """The metrics as they stood when it was told to stop."""
+        """The metrics just before SIGTERM."""
+        self.terminated_at: datetime | None = None
+        """When SIGTERM was sent, at the latest."""
         inherited = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
         command = command or [sys.executable, "-m", "pullkeeper", "run", "--config", str(config)]
         with log.open("wb") as out:
@@ -94,12 +97,13 @@ class ControllerProcess:
         if self.popen.poll() is None:
             self.last_metrics = (await self.probe("/metrics"))[1]
             self.popen.send_signal(signal.SIGTERM)
+            self.terminated_at = datetime.now(UTC)
         return await self.ended()
 
     async def ended(self) -> int:
         """Wait for its end and give the exit status."""
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(HANG_GUARD):
                 return await asyncio.to_thread(self.popen.wait)
         except TimeoutError:
             self.kill()

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -26,8 +27,10 @@ ACCOUNT_NAME = "pullkeeper"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/pullkeeper"
 IRELAND = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 VIRGINIA = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
-SHORT: Mapping[str, Any] = {"refreshJitter": "0s", "refreshFraction": 0.25}
-"""With tokens of 20 s: a rotation every 5 s."""
+SHORT_LIFE = timedelta(seconds=60)
+"""How long a token lives where a test waits for rotations."""
+FAST_ROTATION: Mapping[str, Any] = {"refreshJitter": "0s", "refreshFraction": 0.1}
+"""With tokens of SHORT_LIFE a rotation every 6 s, so that a loaded machine has 54 s to do each."""
 ATTACHMENT: Mapping[str, Any] = {
     "apiGroups": [""],
     "resources": ["serviceaccounts"],

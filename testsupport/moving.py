@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from testsupport.installation import IRELAND, SHORT, Installation, auths
+from testsupport.installation import FAST_ROTATION, IRELAND, Installation, auths
 from testsupport.other_tools import CronJob, ExternalSecrets, LoginRenew, OtherTool, RegistryCreds
 from testsupport.recipes import Step, recipe
 from testsupport.recorder import SecretRecorder, Version
@@ -25,7 +25,7 @@ class Runner(Protocol):
 
 async def move(installation: Installation, heading: str, kubectl: Runner) -> None:
     """Run a recipe; the Secret stays the same object, always holds a living token, and rotates on as Pullkeeper's."""
-    await installation.start(SHORT)
+    await installation.start(FAST_ROTATION)
     team = await installation.create_namespace()
     tool = tool_in(installation, team, RECIPES[heading])
     async with installation.recording() as recorder:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from testsupport.rest import RestClient
-from testsupport.waiting import PATIENCE
+from testsupport.waiting import HANG_GUARD
 
 _PATH = "/api/v1/secrets"
 
@@ -60,18 +60,20 @@ class SecretRecorder:
         """Give the versions in one namespace, in their order."""
         return [version for version in self.versions if version.namespace == namespace]
 
-    async def wait(self, namespace: str, fits: Callable[[Version], bool], patience: float = PATIENCE) -> Version:
-        """Give the first version in the namespace that fits, when it comes."""
+    async def wait(self, namespace: str, matches: Callable[[Version], bool]) -> Version:
+        """Wait for the first version in the namespace that matches, and return it."""
 
         def found() -> Version | None:
-            return next((version for version in self.of(namespace) if fits(version)), None)
+            return next((version for version in self.of(namespace) if matches(version)), None)
 
         try:
-            async with asyncio.timeout(patience), self._changed:
+            async with asyncio.timeout(HANG_GUARD), self._changed:
                 await self._changed.wait_for(found)
         except TimeoutError:
             seen = [(version.kind, version.annotations) for version in self.of(namespace)]
-            raise AssertionError(f"no fitting version in {namespace} within {patience} s; seen: {seen}") from None
+            raise AssertionError(
+                f"waited {HANG_GUARD:g} s in vain for a version in {namespace}; seen: {seen}"
+            ) from None
         version = found()
         assert version is not None
         return version

@@ -1,32 +1,22 @@
-"""Several replicas that agree by a Lease, and who of them wrote what by the API server's own record."""
+"""Several replicas of one installation that elect a leader by a Lease."""
 
-import json
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from testsupport.access import may
-from testsupport.control_plane.plane import ControlPlane
 from testsupport.controller_process import ControllerProcess
 from testsupport.installation import ACCOUNT_NAME, Installation
+from testsupport.request_log import Request, writes_of
+from testsupport.rest import Watch
 from testsupport.waiting import until
 
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 _LEASES = "/apis/coordination.k8s.io/v1"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
-    """One request that arrived at the API server."""
-
-    at: datetime
-    verb: str
-    resource: str
-    code: int
 
 
 @dataclass(kw_only=True)
@@ -52,7 +42,7 @@ class Replicas:
                     return name
             return None
 
-        return await until(look, "a leader", patience=60)
+        return await until(look, "a leader")
 
     def freeze(self, name: str) -> None:
         """Stop it where it is."""
@@ -68,15 +58,27 @@ class Replicas:
         return dict((await self.installation.api.get(path)).ok()["spec"])
 
     def writes_of(self, name: str, resource: str = "secrets") -> list[Request]:
-        """Give what a replica wrote, as the API server has noted it: in its audit log, or in the fake's memory."""
-        server: Any = self.installation.server
-        instance = self._instance(name)
-        found = _audited(server, instance) if isinstance(server, ControlPlane) else _remembered(server, instance)
-        return [
-            request
-            for request in found
-            if request.resource == resource and request.verb in {"create", "patch", "update", "delete"}
-        ]
+        """Return what a replica wrote, as the API server recorded it."""
+        return writes_of(self.installation.server, self._instance(name), resource)
+
+    @asynccontextmanager
+    async def lease_changes(self) -> AsyncIterator[list[dict[str, Any]]]:
+        """Record the spec of each version of the Lease from now on; the first one is the present one."""
+        path = f"{_LEASES}/namespaces/{self.installation.namespace}/leases"
+        specs: list[dict[str, Any]] = []
+
+        async def follow(watch: Watch) -> None:
+            while True:
+                specs.append((await watch.next())["object"]["spec"])
+
+        async with self.installation.api.watch(path) as watch:
+            specs.append((await watch.next())["object"]["spec"])
+            task = asyncio.create_task(follow(watch))
+            try:
+                yield specs
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     def _instance(self, name: str) -> str:
         """Give the pod's name: no other test's replica has it."""
@@ -115,34 +117,3 @@ async def _grant(installation: Installation) -> None:
     (await api.post(f"{path}/rolebindings", binding)).ok()
     last = {"verb": "patch", "group": "coordination.k8s.io", "resource": "leases", "name": "pullkeeper"}
     await until(lambda: may(installation.user, namespace=namespace, **last), "the right to the Lease")
-
-
-def _audited(plane: ControlPlane, name: str) -> list[Request]:
-    found = []
-    for line in plane.audit_log.read_text().splitlines():
-        if f"({name})" not in line:
-            continue
-        entry = json.loads(line)
-        target = entry.get("objectRef") or {}
-        found.append(
-            Request(
-                at=datetime.fromisoformat(entry["requestReceivedTimestamp"]),
-                verb=entry["verb"],
-                resource=target.get("resource", ""),
-                code=entry.get("responseStatus", {}).get("code", 0),
-            )
-        )
-    return found
-
-
-def _remembered(server: Any, name: str) -> list[Request]:
-    return [
-        Request(at=datetime.fromtimestamp(record.at, UTC), verb=record.verb, resource=record.resource, code=record.code)
-        for record in list(server.requests)
-        if f"({name})" in record.user_agent
-    ]
-
-
-def since(requests: list[Request], moment: datetime) -> list[Request]:
-    """Give those that arrived after a moment; the clocks are the same machine's."""
-    return [request for request in requests if request.at > moment + timedelta(milliseconds=1)]

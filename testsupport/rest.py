@@ -11,6 +11,8 @@ from typing import Any, Self
 
 import aiohttp
 
+from testsupport.waiting import HANG_GUARD
+
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
@@ -19,9 +21,6 @@ STRATEGIC = "application/strategic-merge-patch+json"
 
 METADATA_LIST = f"{JSON};as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 METADATA = f"{JSON};as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
-
-EVENT_TIMEOUT = 20.0
-"""Seconds until a watch event that must come counts as lost."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,8 +60,8 @@ class Watch:
         self._response = response
 
     async def next(self) -> dict[str, Any]:
-        """Return the next event; fails if the watch ends or none comes in time."""
-        async with asyncio.timeout(EVENT_TIMEOUT):
+        """Return the next event; fails if the watch ends or no event comes."""
+        async with asyncio.timeout(HANG_GUARD):
             event = await self._read()
         assert event is not None, "the watch ended"
         return event
@@ -70,7 +69,7 @@ class Watch:
     async def rest(self) -> list[dict[str, Any]]:
         """Return every event until the server ends the watch."""
         events = []
-        async with asyncio.timeout(EVENT_TIMEOUT):
+        async with asyncio.timeout(HANG_GUARD):
             while (event := await self._read()) is not None:
                 events.append(event)
         return events

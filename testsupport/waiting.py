@@ -1,33 +1,42 @@
-"""Waiting for a condition."""
+"""Waiting for a condition; the one limit here guards against hanging and judges no speed."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import aiohttp
 
-PATIENCE = 20.0
-"""Seconds until what must come counts as lost; far longer than any promise, so that it judges nothing but loss."""
-_PAUSE = 0.02
+HANG_GUARD = 120.0
+"""Seconds until something that must happen counts as never happening: far more than a loaded machine needs."""
+_INTERVAL = 0.02
 
 _T = TypeVar("_T")
 
 
-async def until(look: Callable[[], Awaitable[_T | None]], what: str, patience: float = PATIENCE) -> _T:
-    """Ask again and again until the answer is true, and give it; fails with what was waited for."""
+async def until(condition: Callable[[], Awaitable[_T | None]], what: str) -> _T:
+    """Poll the condition until it is true and return its result; fail with what was waited for."""
     try:
-        async with asyncio.timeout(patience):
-            # A process, an HTTP port or a list of Events tells nobody when it has changed; asking is all there is.
-            while not (found := await _answer(look)):  # noqa: ASYNC110 -- see above
-                await asyncio.sleep(_PAUSE)
+        async with asyncio.timeout(HANG_GUARD):
+            # Nothing notifies us of a change in a process, behind an HTTP port or in a list of Events: poll.
+            while not (found := await _poll(condition)):  # noqa: ASYNC110 -- see above
+                await asyncio.sleep(_INTERVAL)
             return found
     except TimeoutError:
-        raise AssertionError(f"waited {patience} s in vain for {what}") from None
+        raise AssertionError(f"waited {HANG_GUARD:g} s in vain for {what}") from None
 
 
-async def _answer(look: Callable[[], Awaitable[_T | None]]) -> _T | None:
-    """Take a connection that breaks for "not yet": some of what is waited for comes after an outage."""
+def block_until(condition: Callable[[], object], what: str) -> None:
+    """Poll the condition until it is true, without an event loop; fail with what was waited for."""
+    give_up_at = time.monotonic() + HANG_GUARD
+    while not condition():
+        assert time.monotonic() < give_up_at, f"waited {HANG_GUARD:g} s in vain for {what}"
+        time.sleep(_INTERVAL)
+
+
+async def _poll(condition: Callable[[], Awaitable[_T | None]]) -> _T | None:
+    """Treat a broken connection as "not yet": some conditions come true only after an outage."""
     try:
-        return await look()
+        return await condition()
     except aiohttp.ClientConnectionError:
         return None

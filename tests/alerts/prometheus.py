@@ -16,8 +16,6 @@ from testsupport.prometheus_tools import Tools
 from testsupport.waiting import until
 
 _EVERY = "500ms"
-_PATIENCE = 90.0
-"""Seconds; an alert that waits for a token to die takes a while on a busy machine."""
 _CONFIG = {
     "global": {"scrape_interval": _EVERY, "scrape_timeout": _EVERY, "evaluation_interval": _EVERY},
     "rule_files": ["rules.yaml"],
@@ -84,7 +82,7 @@ class Prometheus:
         async def firing() -> bool:
             return {(name, "firing") for name in names} <= await self.alerts()
 
-        await until(firing, f"{', '.join(names)} to fire", patience=_PATIENCE)
+        await until(firing, f"{', '.join(names)} to fire")
         assert set(names) <= await self.ever("pending")
 
     async def resolves(self, *names: str) -> None:
@@ -93,7 +91,7 @@ class Prometheus:
         async def gone() -> bool:
             return not set(names) & {name for name, _ in await self.alerts()}
 
-        await until(gone, f"{', '.join(names)} to resolve", patience=_PATIENCE)
+        await until(gone, f"{', '.join(names)} to resolve")
 
     async def sees(self, expression: str) -> None:
         """Wait until an expression has a result."""
@@ -101,7 +99,7 @@ class Prometheus:
         async def has() -> bool:
             return bool(await self.query(expression))
 
-        await until(has, f"a result of {expression}", patience=_PATIENCE)
+        await until(has, f"a result of {expression}")
 
     async def until_ready(self) -> None:
         """Wait until it answers."""

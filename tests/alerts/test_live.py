@@ -18,8 +18,6 @@ from testsupport.installation import IRELAND, Installation
 from testsupport.objects import foreign_secret
 from testsupport.prometheus_tools import Tools, promtool
 
-pytestmark = pytest.mark.timeout(400)
-
 TOKEN = "GetAuthorizationToken"
 LIFE = timedelta(seconds=40)
 SETTINGS = {"refreshJitter": "0s", "refreshFraction": 0.25, "relistInterval": "5s"}

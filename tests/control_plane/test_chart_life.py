@@ -4,13 +4,10 @@ import pytest
 
 from testsupport.control_plane.plane import ControlPlane
 from testsupport.control_plane.release import Release
-from testsupport.installation import IRELAND, VIRGINIA, auths
+from testsupport.installation import FAST_ROTATION, IRELAND, VIRGINIA, auths
 from testsupport.objects import foreign_secret
 from testsupport.recorder import SecretRecorder, Version
 from testsupport.waiting import until
-
-HASTY = {"refreshJitter": "0s", "refreshFraction": 0.25}
-"""With tokens of 20 s: a rotation every 5 s."""
 
 
 async def _next(recorder: SecretRecorder, team: str) -> Version:
@@ -46,12 +43,12 @@ async def test_a_change_of_the_policy_restarts_nothing(release: Release) -> None
 @pytest.mark.usefixtures("short_lived")
 async def test_a_change_that_takes_a_restart_rolls_out_without_a_gap(release: Release) -> None:
     """The new pods come, the old ones go, and the Secret never holds an expired token meanwhile."""
-    await release.install(settings=HASTY)
+    await release.install(settings=FAST_ROTATION)
     team = await release.installation.create_namespace(enabled="true")
     async with release.installation.recording() as recorder:
         await release.installation.event(team, "PullSecretCreated")
         before = [process for _, process in release.pods]
-        await release.install("upgrade", settings={**HASTY, "refreshFraction": 0.3})
+        await release.install("upgrade", settings={**FAST_ROTATION, "refreshFraction": 0.12})
         after = [process for _, process in release.pods]
         assert len(after) == 2
         assert not set(before) & set(after)
@@ -120,7 +117,7 @@ async def test_nothing_holds_up_a_namespace_after_the_uninstall(release: Release
     async def gone() -> bool:
         return (await release.api.get(f"/api/v1/namespaces/{team}")).status == 404
 
-    await until(gone, "the namespace to go", patience=60)
+    await until(gone, "the namespace to go")
 
 
 async def test_helm_test_checks_everything(release: Release) -> None:

@@ -45,7 +45,7 @@ async def _forget(api: RestClient) -> None:
 
     for name in (TEAM, NAMESPACE):
         await api.delete(f"/api/v1/namespaces/{name}")
-    await until(gone, "the namespaces to go", patience=60)
+    await until(gone, "the namespaces to go")
 
 
 async def test_the_three_commands_bring_a_pull_secret(release: Release) -> None:

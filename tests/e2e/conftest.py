@@ -1,7 +1,6 @@
 """The operator tier: the real process against HTTP fakes, or against a real API server with --server=real."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from tests.conformance.conftest import api, server  # noqa: F401 -- fixtures
 from testsupport import fake_aws
 from testsupport.fake_aws import AwsFake
 from testsupport.fake_aws.registry_proxy import RegistryProxy, serve_registries
-from testsupport.installation import PROGRAM, Installation, Server, install
+from testsupport.installation import PROGRAM, SHORT_LIFE, Installation, Server, install
 from testsupport.leaks import search
 from testsupport.rest import RestClient
 
@@ -56,5 +55,5 @@ async def registries(aws: AwsFake, tmp_path: Path) -> AsyncIterator[RegistryProx
 
 @pytest.fixture
 def short_lived(aws: AwsFake) -> None:
-    """Let every token live for 20 seconds."""
-    aws.lifetime = timedelta(seconds=20)
+    """Let every token live for SHORT_LIFE."""
+    aws.lifetime = SHORT_LIFE

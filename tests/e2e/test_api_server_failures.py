@@ -2,7 +2,7 @@
 
 import pytest
 
-from testsupport.installation import ACCOUNT_NAME, SHORT, Installation
+from testsupport.installation import ACCOUNT_NAME, FAST_ROTATION, Installation
 from testsupport.outage import away
 from testsupport.waiting import until
 
@@ -10,7 +10,7 @@ from testsupport.waiting import until
 @pytest.mark.usefixtures("short_lived")
 async def test_outage_of_the_api_server_is_got_over(installation: Installation) -> None:
     """The controller lives through an outage; then what was due is rotated and what is new is served."""
-    process = await installation.start(SHORT)
+    process = await installation.start(FAST_ROTATION)
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
         first = await recorder.wait(team, lambda version: version.kind == "ADDED")
@@ -18,8 +18,8 @@ async def test_outage_of_the_api_server_is_got_over(installation: Installation) 
         assert process.popen.poll() is None
     async with installation.recording() as recorder:
         late = await installation.create_namespace(enabled="true")
-        await recorder.wait(late, lambda version: version.kind == "ADDED", patience=40)
-        await recorder.wait(team, lambda version: version.expires_at > first.expires_at, patience=40)
+        await recorder.wait(late, lambda version: version.kind == "ADDED")
+        await recorder.wait(team, lambda version: version.expires_at > first.expires_at)
     assert process.popen.poll() is None
     assert (await process.probe("/healthz"))[0] == 200
 
@@ -49,7 +49,7 @@ async def test_rotated_service_account_token_is_read_from_disk(installation: Ins
     async def refused() -> bool:
         return (await old.get("/api/v1/namespaces")).status == 401
 
-    await until(refused, "the old token to be refused", patience=60)
+    await until(refused, "the old token to be refused")
     await installation.renew_token()
     await installation.renew_web_identity()
     late = await installation.create_namespace(enabled="true")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from testsupport.fake_aws import ACCOUNT, AwsFake, Garbage
-from testsupport.installation import IRELAND, ROLE, SHORT, VIRGINIA, Installation, auths
+from testsupport.installation import FAST_ROTATION, IRELAND, ROLE, VIRGINIA, Installation, auths
 from testsupport.waiting import until
 
 TOKEN = "GetAuthorizationToken"
@@ -88,7 +88,7 @@ async def test_hanging_aws_holds_nobody_else_up(installation: Installation) -> N
         served = await installation.create_namespace(enabled="true")
         await recorder.wait(served, lambda version: version.kind == "ADDED")
         fault.clear()
-        await recorder.wait(stuck, lambda version: version.kind == "ADDED", patience=60)
+        await recorder.wait(stuck, lambda version: version.kind == "ADDED")
 
 
 async def test_region_that_hangs_holds_back_no_other_registry_of_its_namespace(installation: Installation) -> None:
@@ -100,13 +100,13 @@ async def test_region_that_hangs_holds_back_no_other_registry_of_its_namespace(i
         first = await recorder.wait(team, lambda version: version.kind == "ADDED")
         assert list(auths(first.secret)) == [IRELAND]
         fault.clear()
-        await recorder.wait(team, lambda version: len(auths(version.secret)) == 2, patience=60)
+        await recorder.wait(team, lambda version: len(auths(version.secret)) == 2)
 
 
 @pytest.mark.usefixtures("short_lived")
 async def test_invariant_02_never_worse(installation: Installation) -> None:
     """A token that expires earlier than the one that is there is not published, and a failure takes nothing away."""
-    await installation.start(SHORT)
+    await installation.start(FAST_ROTATION)
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
         first = await recorder.wait(team, lambda version: version.kind == "ADDED")

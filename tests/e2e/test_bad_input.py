@@ -2,7 +2,7 @@
 
 import pytest
 
-from testsupport.installation import IRELAND, SHORT, VIRGINIA, Installation, auths
+from testsupport.installation import FAST_ROTATION, IRELAND, VIRGINIA, Installation, auths
 from testsupport.recorder import Version
 from testsupport.waiting import until
 
@@ -42,7 +42,7 @@ async def test_namespace_without_any_registry_is_told_so(installation: Installat
 @pytest.mark.usefixtures("short_lived")
 async def test_invariant_10_bad_input_harms_nobody_else_and_not_even_its_owner(installation: Installation) -> None:
     """An annotation that breaks leaves the Secret rotating with what it has; mended, it counts at once."""
-    process = await installation.start(SHORT)
+    process = await installation.start(FAST_ROTATION)
     async with installation.recording() as recorder:
         team, other = [await installation.create_namespace(enabled="true") for _ in range(2)]
         first = await recorder.wait(team, _there)

@@ -1,7 +1,7 @@
 """The essential path: opted in, written, changed, repaired, refreshed, opted out."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from testsupport.installation import IRELAND, VIRGINIA, Installation, auths
@@ -18,20 +18,19 @@ def _gone(version: Version) -> bool:
     return version.kind == "DELETED"
 
 
-async def test_opted_in_namespace_has_its_secret_within_a_second(installation: Installation) -> None:
-    """At rest, a namespace that opts in has its Secret within a second, of the right type, with the issued token."""
+async def test_namespace_that_opts_in_gets_its_secret(installation: Installation) -> None:
+    """It has the right type and holds the token that AWS issued, by one call and one write."""
     await installation.start()
     team = await installation.create_namespace()
     async with installation.recording() as recorder:
-        asked_at = datetime.now(UTC)
         await installation.annotate(team, enabled="true")
         written = await recorder.wait(team, _there)
-    assert written.seen_at - asked_at < timedelta(seconds=1)
+        created = await installation.event(team, "PullSecretCreated")
+        assert recorder.of(team) == [written]
     assert written.secret["type"] == "kubernetes.io/dockerconfigjson"
     (token,) = installation.aws.tokens
     assert auths(written.secret) == {IRELAND: token.authorization_token}
     assert abs(written.expires_at - token.expires_at) <= timedelta(milliseconds=1)
-    created = await installation.event(team, "PullSecretCreated")
     assert created["regarding"]["uid"] == written.uid
 
 
@@ -73,16 +72,14 @@ async def test_changed_registries_are_in_the_secret(installation: Installation) 
     await installation.event(team, "PullSecretUpdated")
 
 
-async def test_deleted_secret_is_back_within_two_seconds_without_a_call_to_aws(installation: Installation) -> None:
-    """Somebody deletes the pull Secret: it is back at once, from the token that is still young."""
+async def test_deleted_secret_is_restored_without_a_call_to_aws(installation: Installation) -> None:
+    """Somebody deletes the pull Secret: it is written again from the token that is still fresh."""
     await installation.start()
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
         first = await recorder.wait(team, _there)
-        deleted_at = datetime.now(UTC)
         (await installation.api.delete(installation.path(team))).ok()
         again = await recorder.wait(team, lambda version: _there(version) and version.uid != first.uid)
-    assert again.seen_at - deleted_at < timedelta(seconds=2)
     assert auths(again.secret) == auths(first.secret)
     assert installation.aws.count("GetAuthorizationToken") == 1
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from testsupport.fake_aws import ACCOUNT, principal_hash
-from testsupport.installation import IRELAND, ROLE, VIRGINIA, Installation, auths
+from testsupport.installation import FAST_ROTATION, IRELAND, ROLE, VIRGINIA, Installation, auths
 from testsupport.principals import BLUE, EXTERNAL_ID, GREEN, OWN, blue, own_account, policy, principals, there
 from testsupport.waiting import until
 
@@ -49,7 +49,7 @@ async def test_role_is_not_allowed_by_default(installation: Installation) -> Non
 @pytest.mark.usefixtures("short_lived")
 async def test_tenant_without_permission_keeps_what_it_has_while_others_rotate(installation: Installation) -> None:
     """Asking for a role that is another's changes nothing: the Secret goes on as the identity that it may use."""
-    await installation.start({**policy(blue(installation)), "refreshJitter": "0s", "refreshFraction": 0.25})
+    await installation.start({**policy(blue(installation)), **FAST_ROTATION})
     async with installation.recording() as recorder:
         tenant = await installation.create_namespace("blue", enabled="true", role_arn=BLUE)
         thief = await installation.create_namespace("thief", enabled="true")

@@ -53,7 +53,7 @@ async def test_change_during_an_outage_of_the_watches_is_found(installation: Ins
     async def settled() -> bool:
         return await installation.secret(team) is not None and await installation.secret(other) is None
 
-    await until(settled, "both namespaces to be as their annotations ask", patience=40)
+    await until(settled, "both namespaces to be as their annotations ask")
 
 
 async def test_invariant_07_the_token_is_only_in_the_secret(installation: Installation) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from testsupport import other_tools
-from testsupport.installation import IRELAND, SHORT, VIRGINIA, Installation, auths
+from testsupport.installation import FAST_ROTATION, IRELAND, VIRGINIA, Installation, auths
 from testsupport.moving import RECIPES, assert_no_gap, follow, move, names_of, rotated, tool_in
 from testsupport.other_tools import CronJob, LoginRenew, OtherTool
 from testsupport.recipes import Kubectl, recipe
@@ -25,7 +25,7 @@ async def test_recipe_leaves_no_gap(installation: Installation, heading: str) ->
 @pytest.mark.parametrize("kind", [other_tools.TYPE, "kubernetes.io/dockercfg"])
 async def test_new_name_beside_the_old_one_leaves_no_gap(installation: Installation, kind: str) -> None:
     """Pods name the old Secret, then both; the old one goes when the new one has long held a living token."""
-    await installation.start(SHORT)
+    await installation.start(FAST_ROTATION)
     team = await installation.create_namespace()
     names = {"team-a": team, "ecr-pull-secret": installation.secret_name}
     tool = tool_in(installation, team, CronJob, "regcred")

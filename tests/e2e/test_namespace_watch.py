@@ -52,7 +52,7 @@ async def connection(
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
 
     def observe(verb: str, resource: str, code: int, seconds: float) -> None:
-        assert 0 <= seconds < 60
+        assert seconds >= 0
         counts[verb, resource, code] += 1
 
     kubeconfig = tmp_path / "kubeconfig"

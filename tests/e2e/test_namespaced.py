@@ -102,16 +102,16 @@ async def test_a_namespace_that_goes_and_comes_back_is_served_again(few: Install
     async def gone() -> bool:
         return await process.metric("pullkeeper_namespaces") == 0
 
-    await until(gone, "the controller to see it go", patience=60)
+    await until(gone, "the controller to see it go")
     body = {"metadata": {"name": teams[0], "annotations": written({"enabled": "true"})}}
 
     async def made() -> bool:
         return (await few.api.post("/api/v1/namespaces", body)).status == 201
 
-    await until(made, "the namespace to be made anew", patience=60)
+    await until(made, "the namespace to be made anew")
     await few.grant_within(teams[0])
 
     async def served() -> bool:
         return await few.secret(teams[0]) is not None
 
-    await until(served, "the Secret of the new namespace", patience=60)
+    await until(served, "the Secret of the new namespace")

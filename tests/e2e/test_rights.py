@@ -72,7 +72,7 @@ async def test_opted_in_namespace_can_be_deleted_while_the_controller_is_stopped
     async def gone() -> bool:
         return (await installation.api.get(f"/api/v1/namespaces/{team}")).status == 404
 
-    await until(gone, "the namespace to go", patience=60)
+    await until(gone, "the namespace to go")
 
 
 async def test_namespace_that_is_being_deleted_is_left_alone(installation: Installation) -> None:

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-_PATIENCE = 60.0
-"""Seconds until a puller counts as stuck."""
+from testsupport.waiting import HANG_GUARD
 
 
 class NetworkError(Exception):
@@ -55,11 +54,11 @@ async def run(command: Sequence[str], *, environment: Mapping[str, str], entered
         stderr=asyncio.subprocess.STDOUT,
     )
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(HANG_GUARD):
             said, _ = await process.communicate(entered)
     except TimeoutError:
         process.kill()
-        raise AssertionError(f"{shlex.join(command)} has not ended within {_PATIENCE} s") from None
+        raise AssertionError(f"{shlex.join(command)} has not ended within {HANG_GUARD:g} s") from None
     return Outcome(status=process.returncode or 0, text=said.decode(errors="replace"))
 
 

@@ -14,9 +14,7 @@ from typing import Any, Self
 from testsupport.control_plane import assets, certificates, commands
 from testsupport.control_plane.probe import Probe
 from testsupport.control_plane.process import Guard, Process
-
-START_TIMEOUT = 90.0
-"""Seconds until the plane must be up; five are usual, and a busy machine is given more."""
+from testsupport.waiting import HANG_GUARD
 
 POLL_INTERVAL = 0.05
 
@@ -147,11 +145,11 @@ class ControlPlane:
         self._wait(lambda: self._probe.found("/readyz"), f"{self.url}/readyz")
 
     def _wait(self, condition: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + START_TIMEOUT
+        deadline = time.monotonic() + HANG_GUARD
         while not condition():
             self._check_alive()
             if time.monotonic() > deadline:
-                raise PlaneError(f"waited {START_TIMEOUT:.0f} s for {what} in vain\n{self._tails()}")
+                raise PlaneError(f"waited {HANG_GUARD:g} s for {what} in vain\n{self._tails()}")
             # The processes of others are polled: nobody sends us an event when they are up.
             time.sleep(POLL_INTERVAL)
 

@@ -7,7 +7,7 @@ import urllib.request
 from http import HTTPStatus
 from typing import Any
 
-TIMEOUT = 5.0
+TIMEOUT = 30.0
 """Seconds without an answer that count as none."""
 
 

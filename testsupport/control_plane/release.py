@@ -140,7 +140,7 @@ class Release:
                     return process
             return None
 
-        return await until(look, "a leader", patience=60)
+        return await until(look, "a leader")
 
     async def _start(self, spec: Mapping[str, Any]) -> None:
         pod = await self.kubelet.pod(NAME, self.namespace, spec)

@@ -1,4 +1,4 @@
-"""Real boto3 clients that talk to the fake, with short timeouts and no retries."""
+"""Real boto3 clients that talk to the fake, without retries unless asked for."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from testsupport.fake_aws.fake import AwsFake
 from testsupport.fake_aws.records import Session
+from testsupport.waiting import HANG_GUARD
 
 if TYPE_CHECKING:
     from types_boto3_ecr import ECRClient
@@ -40,12 +41,12 @@ def clients(
     credentials: Session | None = None,
     *,
     region: str = "eu-west-1",
-    read_timeout: float = 5,
+    read_timeout: float = HANG_GUARD,
     attempts: int = 1,
 ) -> Iterator[Clients]:
     """Clients with these credentials (the fake's static ones if none are given)."""
     config = Config(
-        connect_timeout=2,
+        connect_timeout=HANG_GUARD,
         read_timeout=read_timeout,
         retries={"total_max_attempts": attempts, "mode": "standard"},
     )

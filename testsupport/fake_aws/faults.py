@@ -11,6 +11,7 @@ from typing import TypedDict
 from testsupport.fake_aws.arns import like
 from testsupport.fake_aws.effects import Deny, Effect, Fail, Garble, Life, Reset, Throttle, Wait
 from testsupport.fake_aws.records import API_SERVICES, Call
+from testsupport.waiting import HANG_GUARD
 
 
 class Where(TypedDict, total=False):
@@ -87,9 +88,9 @@ class Fault:
         """End it."""
         self.board.clear(self)
 
-    def wait_played(self, timeout: float = 10) -> bool:
-        """Block (never on the fake's own loop) until it has hit one call more; False where none came."""
-        return self._hits.acquire(timeout=timeout)
+    def wait_played(self) -> bool:
+        """Block (never on the fake's own loop) until it has hit one more call; False if no call comes."""
+        return self._hits.acquire(timeout=HANG_GUARD)
 
     def hit(self) -> None:
         """Count one call that it is played on."""

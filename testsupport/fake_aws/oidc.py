@@ -14,6 +14,7 @@ import jwt
 from jwt.types import Options
 
 from testsupport.fake_aws.errors import AwsError, invalid_identity_token
+from testsupport.waiting import HANG_GUARD
 
 Jwks = Mapping[str, Any]
 
@@ -44,7 +45,7 @@ class JwksUrl:
     async def fetch(self) -> Jwks:
         """GET the key set; raises aiohttp.ClientError, OSError or ValueError."""
         context = ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
-        timeout = aiohttp.ClientTimeout(total=5)
+        timeout = aiohttp.ClientTimeout(total=HANG_GUARD)
         async with (
             aiohttp.ClientSession(timeout=timeout, headers=self.headers) as session,
             session.get(self.url, ssl=context, raise_for_status=True) as response,

@@ -140,7 +140,7 @@ def serve_in_thread(*, port: int = 0, clock: Callable[[], datetime] = utcnow) ->
         yield running.fake
     finally:
         running.stop()
-        thread.join(timeout=10)
+        thread.join()
 
 
 class _Running:

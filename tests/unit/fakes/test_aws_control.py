@@ -31,6 +31,7 @@ from testsupport.fake_aws import ACCOUNT, AwsFake, JwksUrl, serve, serve_in_thre
 from testsupport.fake_aws.clients import clients
 from testsupport.fake_aws.errors import AwsError
 from testsupport.fake_aws.issuer import Issuer
+from testsupport.waiting import HANG_GUARD
 
 ROOT = Path(__file__).parents[3]
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/puller"
@@ -45,7 +46,7 @@ def fake() -> Iterator[AwsFake]:
 def http(url: str, method: str = "GET", body: object = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, method=method)  # noqa: S310 -- http, and ours
-    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 -- an address of this machine
+    with urllib.request.urlopen(request, timeout=HANG_GUARD) as answer:  # noqa: S310 -- an address of this machine
         return json.load(answer)
 
 
@@ -113,7 +114,7 @@ def test_a_held_call_is_let_go_by_the_id_of_its_fault(fake: AwsFake) -> None:
         while fake.count(outcome="pending") == 0:
             http(f"{fake.url}/_fake/state")
         http(f"{fake.url}/_fake/faults/{made['id']}", "DELETE")
-        assert held.result(timeout=5)["authorizationData"]
+        assert held.result(HANG_GUARD)["authorizationData"]
     with pytest.raises(urllib.error.HTTPError) as raised:
         http(f"{fake.url}/_fake/faults/99", "DELETE")
     raised.value.close()
@@ -218,7 +219,7 @@ def test_it_runs_alone_until_sigterm() -> None:
             assert match is not None
             assert http(f"{match[1]}/_fake/state")["lifetime_seconds"] == 60.0
             process.send_signal(signal.SIGTERM)
-            assert process.communicate(timeout=10) == ("", "")
+            assert process.communicate(timeout=HANG_GUARD) == ("", "")
             assert process.returncode == 0
         finally:
             process.kill()
@@ -226,7 +227,7 @@ def test_it_runs_alone_until_sigterm() -> None:
 
 def test_a_length_of_time_that_is_none_is_refused() -> None:
     command = [sys.executable, "-m", "testsupport.fake_aws", "--lifetime", "soon"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HANG_GUARD, check=False)
     assert done.returncode == 2
     assert "is not a length of time" in done.stderr
 

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from testsupport.fake_aws import ACCOUNT, TOKEN_MARKER, USER_ARN, AwsFake, Grants, principal_hash, serve_in_thread
 from testsupport.fake_aws.clients import clients, code_of
+from testsupport.waiting import HANG_GUARD
 
 LIMITED = f"arn:aws:iam::{ACCOUNT}:user/limited"
 HOST = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com"
@@ -28,7 +29,7 @@ def probe(fake: AwsFake, token: str, host: str = HOST, *, by_path: bool = False)
     url = f"{fake.url}/_registry/{host}/v2/" if by_path else f"{fake.url}/v2/"
     headers = {"Authorization": f"Basic {token}", **({} if by_path else {"Host": host})}
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=5) as answer:  # noqa: S310 -- http, and ours
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=HANG_GUARD) as answer:  # noqa: S310 -- http, and ours
             return int(answer.status)
     except urllib.error.HTTPError as error:
         with error:

@@ -14,10 +14,13 @@ from botocore.exceptions import CredentialRetrievalError
 from testsupport.fake_aws import ACCOUNT, USER_ARN, AwsFake, serve_in_thread
 from testsupport.fake_aws.clients import session_clients
 from testsupport.fake_aws.issuer import Issuer
+from testsupport.waiting import HANG_GUARD
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/team/puller"
 SUBJECT = "system:serviceaccount:team-a:puller"
-SHORT = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1, "mode": "standard"})
+SHORT = Config(
+    connect_timeout=HANG_GUARD, read_timeout=HANG_GUARD, retries={"total_max_attempts": 1, "mode": "standard"}
+)
 
 
 @cache

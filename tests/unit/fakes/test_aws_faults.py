@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,6 +12,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, HTTPClientEr
 
 from testsupport.fake_aws import ACCOUNT, USER_ARN, AwsFake, serve, serve_in_thread, utcnow
 from testsupport.fake_aws.clients import Clients, clients
+from testsupport.waiting import HANG_GUARD, block_until
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/puller"
 
@@ -128,7 +128,7 @@ def test_a_held_call_goes_on_when_the_fault_is_cleared_and_holds_nobody_else(fak
         aws.ecr.get_authorization_token()
         assert not held.done()
         fault.clear()
-        assert held.result(timeout=5)["authorizationData"]
+        assert held.result(HANG_GUARD)["authorizationData"]
     assert [each.outcome for each in fake.calls] == ["ok", "ok", "ok"]
 
 
@@ -136,32 +136,32 @@ def test_a_client_that_gives_up_leaves_nothing_behind(fake: AwsFake) -> None:
     fake.hang(service="ecr")
     with clients(fake, read_timeout=0.2) as aws, pytest.raises(ReadTimeoutError):
         aws.ecr.get_authorization_token()
-    deadline = time.monotonic() + 5
-    while fake.calls[0].outcome == "pending" and time.monotonic() < deadline:
-        with clients(fake) as aws:  # a round trip, until the fake has noticed
-            aws.sts.get_caller_identity()
+    block_until(lambda: fake.calls[0].outcome != "pending", "the fake to notice that the client has gone")
     assert fake.calls[0].outcome == "client gone"
     assert fake.tokens == []
 
 
 def test_the_fake_shuts_down_at_once_while_a_call_hangs() -> None:
     with ThreadPoolExecutor(1) as pool:
-        with serve_in_thread() as fake, clients(fake, read_timeout=30) as aws:
+        with serve_in_thread() as fake, clients(fake) as aws:
             fault = fake.hang()
             held = pool.submit(aws.ecr.get_authorization_token)
             assert fault.wait_played()
         with pytest.raises(HTTPClientError):
-            held.result(timeout=5)
+            held.result(HANG_GUARD)
     assert fake.calls[0].outcome == "connection reset"
 
 
-def test_a_slow_answer_is_slow_and_right(fake: AwsFake) -> None:
-    fake.slow(0.3)
-    begin = time.monotonic()
-    with clients(fake) as aws:
-        aws.ecr.get_authorization_token()
-    assert time.monotonic() - begin >= 0.3
-    assert fake.calls[0].fault == "slow"
+def test_a_slow_answer_is_late_and_right(fake: AwsFake) -> None:
+    slow = fake.slow(HANG_GUARD, operation="GetAuthorizationToken")
+    with clients(fake) as aws, ThreadPoolExecutor(1) as pool:
+        late = pool.submit(aws.ecr.get_authorization_token)
+        assert slow.wait_played()
+        aws.sts.get_caller_identity()
+        assert not late.done()
+        slow.clear()
+        assert late.result(HANG_GUARD)["authorizationData"]
+    assert [each.fault for each in fake.calls] == ["slow", None]
 
 
 def test_a_delay_goes_together_with_what_follows_it(fake: AwsFake) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from testsupport.fake_aws import ACCOUNT, USER_ARN, AwsFake, serve_in_thread
+from testsupport.waiting import HANG_GUARD
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/puller"
 ECR = {"X-Amz-Target": "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken"}
@@ -30,7 +31,7 @@ def send(url: str, headers: Mapping[str, str], body: str | None = None, method: 
     data = None if body is None else body.encode()
     request = urllib.request.Request(url, data, dict(headers), method=method)  # noqa: S310 -- http, and ours
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 -- an address of this machine
+        with urllib.request.urlopen(request, timeout=HANG_GUARD) as answer:  # noqa: S310 -- an address of this machine
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from testsupport.fake_kube import ApiServer, serve, serve_in_thread
+from testsupport.waiting import HANG_GUARD
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -80,7 +81,7 @@ async def test_termination_can_be_held_back() -> None:
                 assert response.status == HTTPStatus.BAD_REQUEST  # it names another namespace
         assert server.state.objects("serviceaccounts", "team-a")
         server.state.hold_termination = False
-        await asyncio.wait_for(gone.wait(), 5)
+        await asyncio.wait_for(gone.wait(), HANG_GUARD)
         assert not server.state.objects("serviceaccounts", "team-a")
 
 
@@ -103,7 +104,7 @@ async def test_a_token_is_bound_to_the_account_it_was_made_for() -> None:
         made_anew = asyncio.Event()
         server.state.listeners.append(lambda _, change: made_anew.set() if change.type == "ADDED" else None)
         server.state.delete("serviceaccounts", "default", "default")
-        await asyncio.wait_for(made_anew.wait(), 5)
+        await asyncio.wait_for(made_anew.wait(), HANG_GUARD)
         assert await status(server, "/version", token) == HTTPStatus.UNAUTHORIZED
 
 
@@ -145,7 +146,7 @@ def test_alone(tmp_path: Path) -> None:
         config = yaml.safe_load(kubeconfig.read_text())
         assert config["clusters"][0]["cluster"]["server"] in line
         process.terminate()
-        assert process.wait(timeout=10) == 0
+        assert process.wait(HANG_GUARD) == 0
 
 
 def test_kubeconfig_names_the_credential_asked_for() -> None:
