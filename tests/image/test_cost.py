@@ -28,7 +28,7 @@ def _bare(image: Image, folder: Path) -> float:
 async def test_size_and_start(
     image: Image, installation: Installation, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is smaller than the base that it is built on, and soon ready; the figures are printed for the docs."""
+    """It is smaller than the base that it is built on; the figures are printed for the docs."""
     pulled = tmp_path / "pulled"
     buildah("push", "--quiet", image.name, f"dir:{pulled}")
     with built.root_of(image.base) as base:
@@ -51,4 +51,3 @@ async def test_size_and_start(
             f" (a bare `python -c pass`: {median['bare']:.2f} s; medians of {_STARTS})\n"
         )
     assert sizes["image"] < sizes["base"]
-    assert median["ready"] < 10

@@ -13,10 +13,15 @@ from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import Failure, FailureError
 from pullkeeper.domain.iam.identity import Identity
 from testsupport.fake_aws import AwsFake
+from testsupport.waiting import HANG_GUARD
 
 
-def quick(attempts: int = 1) -> Config:
-    return Config(connect_timeout=0.5, read_timeout=0.5, retries={"mode": "standard", "total_max_attempts": attempts})
+def quick(attempts: int = 1, seconds: float = HANG_GUARD) -> Config:
+    return Config(
+        connect_timeout=seconds,
+        read_timeout=seconds,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+    )
 
 
 class Counts:

@@ -12,6 +12,7 @@ from pullkeeper.adapters.aws.sts import Sessions, WebIdentity
 from pullkeeper.domain.iam.identity import Identity, service_account
 from tests.unit.adapters.identity_harness import OWN, IdentityHarness, as_role, identity_harness
 from testsupport.fake_aws import ACCOUNT, USER_ARN
+from testsupport.waiting import HANG_GUARD
 
 MANY = 60
 TAGGED = 15
@@ -89,7 +90,7 @@ def test_regions_of_an_identity_share_one_session(there: IdentityHarness) -> Non
         assert held.wait_played()
         held.clear()
         for each in uses:
-            each.result(timeout=10)
+            each.result(HANG_GUARD)
     assert there.aws.count("AssumeRole") == 1
 
 

@@ -17,6 +17,7 @@ from testsupport.examples import EU, EU_OTHER_ACCOUNT, US
 from testsupport.fake_aws import TOKEN_MARKER, AwsFake, serve_in_thread
 from testsupport.fake_aws.clients import clients
 from testsupport.fake_aws.registry_proxy import RegistryProxy, serve_registries
+from testsupport.waiting import until
 
 PROBE = "ProbeRegistry"
 
@@ -116,7 +117,7 @@ async def test_a_registry_that_hangs_is_given_up(
     fake: AwsFake, door: RegistryProbe, token: Password, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After its time there is an answer, and other registries were served meanwhile."""
-    monkeypatch.setattr(registry, "_LIMIT", aiohttp.ClientTimeout(total=0.5, connect=0.5))
+    monkeypatch.setattr(registry, "_LIMIT", aiohttp.ClientTimeout(total=2))
     fake.hang(operation=PROBE, host=EU.name)
     hanging = asyncio.create_task(door.probe(EU, token))
     assert (await door.probe(EU_OTHER_ACCOUNT, token)).verdict is Verdict.ACCEPTED
@@ -159,28 +160,36 @@ async def test_a_netrc_does_not_stand_in_the_way(
 
 
 async def test_one_registry_is_asked_at_its_pace(
-    door: RegistryProbe, token: Password, monkeypatch: pytest.MonkeyPatch
+    fake: AwsFake, door: RegistryProbe, token: Password, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Requests to one follow each other at a distance; another one does not wait for it."""
-    monkeypatch.setattr(registry, "_PAUSE", 0.2)
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    await asyncio.gather(*(door.probe(EU, token) for _ in range(4)), door.probe(EU_OTHER_ACCOUNT, token))
-    assert loop.time() - started >= 0.6
+    monkeypatch.setattr(registry, "_PAUSE", 3600.0)
+    first, *others = [asyncio.create_task(door.probe(EU, token)) for _ in range(4)]
+    await door.probe(EU_OTHER_ACCOUNT, token)
+    await first
+    assert len(fake.probes(EU.name)) == 1
+    assert not any(task.done() for task in others)
+    for task in others:
+        task.cancel()
+    await asyncio.wait(others)
 
 
 async def test_no_more_than_so_many_are_asked_at_once(
     fake: AwsFake, door: RegistryProbe, token: Password, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What hangs takes up a bounded number of connections: six that each take their whole time, two at once."""
-    monkeypatch.setattr(registry, "_LIMIT", aiohttp.ClientTimeout(total=0.3))
+    """What hangs takes up a bounded number of connections: of six, two at once."""
     monkeypatch.setattr(door, "_slots", asyncio.Semaphore(2))
-    fake.hang(operation=PROBE)
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    outcomes = await asyncio.gather(*(door.probe(EU, token) for _ in range(6)))
-    assert {each.verdict for each in outcomes} == {Verdict.UNREACHABLE}
-    assert loop.time() - started >= 0.9
+    hang = fake.hang(operation=PROBE)
+    probes = asyncio.gather(*(door.probe(EU, token) for _ in range(6)))
+
+    async def hanging() -> bool:
+        return fake.count(PROBE, outcome="pending") == 2
+
+    await until(hanging, "two probes to hang")
+    await asyncio.sleep(0.1)  # time for a third, if there were one
+    assert len(fake.probes(EU.name)) == 2
+    hang.clear()
+    assert {each.verdict for each in await probes} == {Verdict.ACCEPTED}
 
 
 async def test_nothing_that_goes_wrong_shows_the_token(

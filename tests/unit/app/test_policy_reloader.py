@@ -10,6 +10,7 @@ import yaml
 from pullkeeper.app.policy_reloader import PolicyReloader
 from pullkeeper.domain.config.settings import Settings, read
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem
+from testsupport.waiting import HANG_GUARD
 
 ROLE = "arn:aws:iam::123456789012:role/blue"
 NONE: dict[str, object] = {"maxConcurrentReconciles": 4}
@@ -217,7 +218,7 @@ def test_watch_looks_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
         watch = asyncio.create_task(file.watch())
         for document in (BLUE, NONE):
             path.write_text(yaml.safe_dump(document))
-            await asyncio.wait_for(woken.get(), 10)
+            await asyncio.wait_for(woken.get(), HANG_GUARD)
             counts.append(len(file.policy().roles))
         watch.cancel()
         return counts

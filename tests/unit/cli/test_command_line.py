@@ -15,6 +15,7 @@ from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.reporting.state import State
+from testsupport.waiting import HANG_GUARD
 
 DENIED = FailureError(Failure(reason=Reason.KUBERNETES_DENIED, message="grant it"))
 
@@ -190,7 +191,9 @@ def test_the_status_reaches_the_shell(tmp_path: Path) -> None:
     """As a process of its own, wrong settings are status 2 and nothing on standard output."""
     file = config(tmp_path, "nope: 1")
     command = [sys.executable, "-m", "pullkeeper", "run", "--config", str(file)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env={"PYTHONPATH": "."})
+    ended = subprocess.run(
+        command, capture_output=True, text=True, timeout=HANG_GUARD, check=False, env={"PYTHONPATH": "."}
+    )
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "nope: found an unknown key" in ended.stderr
     assert "Traceback" not in ended.stderr
