@@ -1,1 +1,1 @@
-"""The names that users build on: code, alerts, dashboard and docs agree about every one."""
+"""Documents: their names, links and words agree with the code."""

@@ -1,4 +1,4 @@
-"""Code, alerts, dashboard and docs agree: what is renamed is renamed everywhere."""
+"""Code, alerts, dashboard and documents agree about every name that users rely on."""
 
 import re
 from typing import Any
@@ -30,7 +30,7 @@ PROCESS = {
     "process_open_fds",
     "process_start_time_seconds",
 }
-"""prometheus_client's own."""
+"""Exported by prometheus_client itself."""
 VALUES: dict[str, set[str]] = {
     "state": set(State),
     "operation": set(OPERATIONS),
@@ -38,13 +38,13 @@ VALUES: dict[str, set[str]] = {
     "reason": set(TOKEN_REASONS),
     "priority": set(Priority),
 }
-"""The labels whose values are a closed set."""
+"""Labels with a closed set of values."""
 EXPRESSIONS = {**alert_expressions(), **panel_expressions()}
 
 
 @pytest.mark.parametrize("where", EXPRESSIONS)
-def test_every_expression_asks_for_what_is_exported(where: str) -> None:
-    """Each metric is one of ours or the process's, each label one that it has, each value one that can be."""
+def test_every_expression_selects_what_is_exported(where: str) -> None:
+    """Each metric exists, has the labels that are selected, and these can have the values."""
     expression = EXPRESSIONS[where]
     found = selections(expression)
     assert found
@@ -60,21 +60,21 @@ def test_every_expression_asks_for_what_is_exported(where: str) -> None:
 
 
 @pytest.mark.parametrize("alert", definitions())
-def test_the_words_of_an_alert_use_labels_that_it_has(alert: str) -> None:
-    """A label that is not there would leave a hole in the sentence."""
+def test_an_alerts_description_uses_labels_that_it_has(alert: str) -> None:
+    """A missing label would render as an empty string."""
     known = set[str]().union(*(LABELS[each.family] for each in selections(alert_expressions()[alert])))
     used = set(re.findall(r"\$labels\.([a-z_]+)", definitions()[alert]["description"]))
     assert used <= known | SCRAPED
 
 
-def test_every_metric_is_looked_at() -> None:
-    """One that neither an alert nor the dashboard shows would be kept for nobody."""
+def test_every_metric_is_used() -> None:
+    """Each is in an alert or on the dashboard; otherwise nobody would need it."""
     shown = {selection.family for each in EXPRESSIONS.values() for selection in selections(each)}
     assert set(LABELS) - shown == set()
 
 
-def test_the_alerts_cover_every_reason_for_which_a_token_cannot_be_had() -> None:
-    """Each reason belongs to one alert; those that somebody has to mend are told soon."""
+def test_the_alerts_cover_every_reason_of_a_failed_token_request() -> None:
+    """Each reason belongs to one alert; those that require action to the one that fires soonest."""
     covering: dict[str, list[str]] = {reason: [] for reason in TOKEN_REASONS}
     for alert, expression in alert_expressions().items():
         for selection in selections(expression):
@@ -86,19 +86,19 @@ def test_the_alerts_cover_every_reason_for_which_a_token_cannot_be_had() -> None
 
 
 def test_every_metric_is_documented_with_its_type_and_labels() -> None:
-    """The table in docs/observability.md is the list of metrics, line by line."""
+    """The table in docs/observability.md is the list of metrics, in the same order."""
     rows = re.findall(r"^\| `(pullkeeper_[a-z_]+)` \| ([a-z]+) \| ([^|]*)\|", OBSERVABILITY.read_text(), re.MULTILINE)
     written = [(name, kind, tuple(re.findall(r"`([a-z_]+)`", labels))) for name, kind, labels in rows]
     assert written == [(family.name, family.type.value, family.labels) for family in FAMILIES]
 
 
 def test_every_state_is_documented() -> None:
-    """In the order in which they are counted."""
+    """In the order of the enumeration."""
     assert first_column(section(OBSERVABILITY, "States")) == list(State)
 
 
 def test_every_reason_of_an_event_is_documented() -> None:
-    """With its type, and nothing that is never posted."""
+    """With its type, and no reason that is never posted."""
     text = section(OBSERVABILITY, "Events")
     assert first_column(text) == list(EventReason)
     kinds = dict(re.findall(r"^\| `([A-Za-z]+)` \| (Normal|Warning) \|", text, re.MULTILINE))
@@ -106,12 +106,12 @@ def test_every_reason_of_an_event_is_documented() -> None:
 
 
 def test_every_reason_of_a_failure_is_in_the_runbook() -> None:
-    """Each has a line that says what to do, and the Event that tells of it."""
+    """Each has a row that says what to do, and which Event reports it."""
     assert set(first_column(section(RUNBOOK, "Reasons"))) == set(Reason)
 
 
 def test_every_alert_is_documented_with_its_figures() -> None:
-    """The table shows what can be set and what it is, unless somebody sets it."""
+    """The table lists every figure that can be set, with its default."""
     text = section(OBSERVABILITY, "Alerts")
     assert sorted(first_column(text)) == sorted(definitions())
     for name, alert in definitions().items():
@@ -131,19 +131,19 @@ def test_every_alert_has_its_section_in_the_runbook(alert: str) -> None:
 
 
 def test_the_runbook_has_no_section_of_an_alert_that_is_gone() -> None:
-    """Nor do the docs name one anywhere."""
+    """Nor do the documents name one anywhere else."""
     named = set(re.findall(r"\bPullkeeper[A-Z][A-Za-z]+", RUNBOOK.read_text() + OBSERVABILITY.read_text()))
     assert named == set(definitions())
 
 
 def test_the_docs_name_no_metric_that_is_gone() -> None:
-    """Whoever copies a line from them gets an answer."""
+    """A query copied from them returns data."""
     found = {each.family for each in selections(RUNBOOK.read_text() + OBSERVABILITY.read_text())}
     assert {family for family in found if family.startswith("pullkeeper_")} <= set(LABELS)
 
 
-def test_the_dashboard_is_one_that_grafana_takes() -> None:
-    """No panel twice or on top of another, every query against the chosen data source, all of it titled."""
+def test_the_dashboard_is_valid() -> None:
+    """Panels are unique, do not overlap, have titles, and query the selected data source."""
     panels: list[dict[str, Any]] = dashboard()["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
     cells = [cell for panel in panels for cell in _cells(panel["gridPos"])]
@@ -156,7 +156,7 @@ def test_the_dashboard_is_one_that_grafana_takes() -> None:
 
 
 def test_the_dashboards_variables_are_used_everywhere() -> None:
-    """What one chooses above holds for every panel."""
+    """A selection applies to every panel."""
     assert [each["name"] for each in dashboard()["templating"]["list"]] == ["datasource", "namespace", "job"]
     for expression in panel_expressions().values():
         for selection in selections(expression):
