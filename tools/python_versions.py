@@ -1,0 +1,68 @@
+"""Run the unit tests on every Python version that the project declares: `make test-pythons`.
+
+A version without an interpreter is a failure, not a gap: whoever wants to do without one leaves it out by name.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from testsupport.interpreters import InterpreterError, declared, find
+
+ENVIRONMENTS = Path(".venv-pythons")
+LOCK = Path("requirements/dev.txt")
+
+
+def run(version: str, workers: str) -> str:
+    """Run the unit tests on one version and return its line of the summary, which starts with ok, FAILED or MISSING."""
+    try:
+        interpreter = find(version)
+    except InterpreterError as error:
+        return f"MISSING {version}: {error}"
+    started = time.monotonic()
+    python = environment(version, interpreter)
+    pytest = ["pytest", "-q", "-n", workers, "--dist", "worksteal", "tests/unit", "--server=memory"]
+    completed = subprocess.run([str(python), "-m", *pytest], check=False)
+    outcome = "ok     " if completed.returncode == 0 else "FAILED "
+    return f"{outcome} {version}: {interpreter}, {time.monotonic() - started:.0f} s"
+
+
+def environment(version: str, interpreter: Path) -> Path:
+    """Return the interpreter of an environment with the locked requirements, created anew only when they change."""
+    folder = ENVIRONMENTS / version
+    python, stamp = folder / "bin" / "python", folder / "stamp"
+    wanted = hashlib.sha256(f"{interpreter}\n{LOCK.read_text()}".encode()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([interpreter, "-m", "venv", "--without-pip", folder], check=True)
+        _pip(python, "--require-hashes", "-r", str(LOCK))
+        _pip(python, "--no-deps", "--no-build-isolation", "--editable", ".")
+        stamp.write_text(wanted)
+    return python.absolute()
+
+
+def _pip(python: Path, *arguments: str) -> None:
+    command = [sys.executable, "-m", "pip", f"--python={python}", "install", "--quiet", "--disable-pip-version-check"]
+    # pip's own deprecations on a newer Python are not this project's.
+    subprocess.run([*command, *arguments], check=True, env={**os.environ, "PYTHONWARNINGS": "ignore"})
+
+
+def main(arguments: Iterable[str] | None = None) -> int:
+    """Run the unit tests on the versions named, all declared ones by default; returns 1 if any failed or is missing."""
+    parser = argparse.ArgumentParser(prog="python_versions", description=__doc__)
+    parser.add_argument("versions", nargs="*", help="such as 3.12; the versions declared in pyproject.toml by default")
+    parser.add_argument("--workers", default="2", help="processes that pytest uses")
+    options = parser.parse_args(None if arguments is None else list(arguments))
+    lines = [run(version, options.workers) for version in options.versions or declared()]
+    sys.stdout.write("\n".join(["", "Unit tests by Python version:", *lines, ""]))
+    return 0 if all(line.startswith("ok") for line in lines) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
