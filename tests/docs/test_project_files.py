@@ -26,7 +26,7 @@ def test_the_pre_commit_hooks_are_the_commands_of_make_lint() -> None:
     repositories = yaml.safe_load(Path(".pre-commit-config.yaml").read_text())["repos"]
     assert [repository["repo"] for repository in repositories] == ["local"]
     hooks: list[dict[str, Any]] = repositories[0]["hooks"]
-    assert [hook["entry"] for hook in hooks] == _recipe("lint")
+    assert [hook["entry"] for hook in hooks] == [*_recipe("lint"), "make lint-docs"]
     assert all(hook["language"] == "system" and not hook["pass_filenames"] for hook in hooks)
 
 
