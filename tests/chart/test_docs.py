@@ -92,15 +92,15 @@ NOTES: list[tuple[dict[str, Any], list[str]]] = [
             "kubectl get secret ecr-pull-secret -n team-a",
             "kubectl get events -n team-a --field-selector reportingComponent=pullkeeper.dev/controller",
             "helm test pullkeeper -n pullkeeper-system --logs",
-            "system:serviceaccount:pullkeeper-system:pullkeeper with the audience sts.amazonaws.com.",
-            "cleanup.onUninstall=true before, or afterwards:",
+            "system:serviceaccount:pullkeeper-system:pullkeeper and the audience sts.amazonaws.com.",
+            "cleanup.onUninstall=true before you uninstall, or run this afterwards:",
             f"kubectl delete secrets -A --field-selector metadata.name=ecr-pull-secret -l {OURS}",
         ],
     ),
     (
         with_role(settings={"registries": ["public.ecr.aws"], "secretName": "pull", "watchNamespaces": ["b", "c"]}),
         [
-            "Pullkeeper 0.1.0 keeps the Secret pull fresh in every namespace that asks for it, of these: b, c.",
+            "Pullkeeper 0.1.0 maintains the pull Secret pull in every namespace that opts in, of these: b, c.",
             "kubectl annotate namespace b pullkeeper.dev/enabled=true",
             "kubectl get secret pull -n b",
             f"kubectl delete secrets -n NAMESPACE --field-selector metadata.name=pull -l {OURS}",
@@ -111,7 +111,7 @@ NOTES: list[tuple[dict[str, Any], list[str]]] = [
         [
             "aws eks create-pod-identity-association --cluster-name CLUSTER --namespace pullkeeper-system \\",
             "--service-account pullkeeper --role-arn ARN",
-            "`helm uninstall` deletes these Secrets as well.",
+            "`helm uninstall` deletes the pull Secrets as well.",
         ],
     ),
     (
@@ -121,8 +121,8 @@ NOTES: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"aws": {"credentials": "nodeRole"}, "rbac": {"create": False}, "serviceAccount": {"name": "puller"}},
         [
-            "It uses the role of the node, which every other pod of the node could use as well.",
-            "No Roles were made (rbac.create is false): bind the rights that it needs to the ServiceAccount puller.",
+            "The controller uses the instance role of its node, which is available to every other pod on that node, too.",
+            "No Roles were created because rbac.create is false: bind the permissions in the chart's README to the ServiceAccount puller.",
         ],
     ),
 ]

@@ -1,4 +1,4 @@
-"""What somebody sees who gives the chart a wrong value: wrong_values.yaml has the table."""
+"""The messages for invalid values, listed in wrong_values.yaml."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,10 +26,10 @@ def _prepared(helms: Helms) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", [*TABLE["forms"], *TABLE["schema"]], ids=lambda case: _lines(case)["helm3"].partition(":")[0]
+    "case", [*TABLE["checks"], *TABLE["schema"]], ids=lambda case: _lines(case)["helm3"].partition(":")[0]
 )
-def test_a_wrong_value_is_said_in_one_line(helms: Helms, case: Mapping[str, Any]) -> None:
-    """Both Helms refuse the value, each with one line that names it, what was found and what was expected."""
+def test_an_invalid_value_is_reported_in_one_line(helms: Helms, case: Mapping[str, Any]) -> None:
+    """Both Helm versions reject the value, with one line that names it, what was found and what was expected."""
     answers = helms.template(_values(case))
     assert {name: answer.lines for name, answer in answers.items()} == {
         name: [line] for name, line in _lines(case).items()
@@ -37,8 +37,8 @@ def test_a_wrong_value_is_said_in_one_line(helms: Helms, case: Mapping[str, Any]
     assert [answer.status for answer in answers.values()] == [1, 1]
 
 
-def test_all_problems_come_at_once(helms: Helms) -> None:
-    """Whoever got several values wrong hears of all of them."""
+def test_all_problems_are_reported_at_once(helms: Helms) -> None:
+    """Several invalid values need one attempt to find them all."""
     values = {"leaderElection": False, "settings": {"maxTokenAge": "1s", "registries": ["x", "y"]}}
     for answer in helms.template(values).values():
         assert [line.partition(":")[0] for line in answer.lines] == [

@@ -1,6 +1,7 @@
 {{- /*
-What values.schema.json cannot say in a line that one understands: forms, and values that do not go together. Each check prints one line for
-a problem, and nothing otherwise; validate.yaml shows them all at once. The forms are those of controller/core.
+What values.schema.json cannot express in a helpful message: patterns, and values that exclude each other. Each check prints one line per
+problem; validate.yaml reports all of them at once. The patterns are those of the controller: registry_host, role_arn and settings in
+pullkeeper.domain, and tests/chart/test_schema.py compares them.
 */ -}}
 {{- define "pullkeeper.problems" -}}
 {{ include "pullkeeper.replicaProblems" . }}
@@ -8,56 +9,56 @@ a problem, and nothing otherwise; validate.yaml shows them all at once. The form
 {{ include "pullkeeper.imageProblems" . }}
 {{ include "pullkeeper.awsProblems" . }}
 {{ include "pullkeeper.settingsProblems" . }}
-{{ include "pullkeeper.rightsProblems" . }}
+{{ include "pullkeeper.rbacProblems" . }}
 {{ include "pullkeeper.podProblems" . }}
 {{ include "pullkeeper.monitorProblems" . }}
 {{- end }}
 
-{{- /* A problem: a dict of where, found, expected. */ -}}
+{{- /* A problem. A dict: where, found, expected. */ -}}
 {{- define "pullkeeper.problem" }}
 {{ .where }}: found {{ if or (kindIs "invalid" .found) (eq (toString .found) "") }}nothing{{ else if kindIs "string" .found }}{{ quote .found }}{{ else }}{{ .found }}{{ end }}, expected {{ .expected }}
 {{- end }}
 
-{{- /* A text that has to have a form, matched whole: a dict of where, found, form, expected, and perhaps longest. */ -}}
-{{- define "pullkeeper.formProblem" }}
-{{- if or (not (regexMatch (printf "^(?:%s)$" .form) .found)) (gt (len .found) (int (default 2048 .longest))) }}
+{{- /* A problem if a text does not match a pattern as a whole. A dict: where, found, pattern, expected, and optionally longest. */ -}}
+{{- define "pullkeeper.patternProblem" }}
+{{- if or (not (regexMatch (printf "^(?:%s)$" .pattern) .found)) (gt (len .found) (int (default 2048 .longest))) }}
 {{- include "pullkeeper.problem" . }}
 {{- end }}
 {{- end }}
 
-{{- define "pullkeeper.labelForm" }}[a-z0-9](?:[-a-z0-9]*[a-z0-9])?{{ end }}
-{{- define "pullkeeper.roleForm" }}arn:aws(?:-[a-z]+)*:iam::[0-9]{12}:role/(?:[!-~]{1,510}/)?[A-Za-z0-9+=,.@_-]{1,64}{{ end }}
-{{- define "pullkeeper.hostForm" -}}
+{{- define "pullkeeper.labelPattern" }}[a-z0-9](?:[-a-z0-9]*[a-z0-9])?{{ end }}
+{{- define "pullkeeper.rolePattern" }}arn:aws(?:-[a-z]+)*:iam::[0-9]{12}:role/(?:[!-~]{1,510}/)?[A-Za-z0-9+=,.@_-]{1,64}{{ end }}
+{{- define "pullkeeper.hostPattern" -}}
 public\.ecr\.aws|ecr-public\.aws\.com|
 {{- `[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.[a-zA-Z0-9][a-zA-Z0-9_-]*\.(?:amazonaws\.(?:com(?:\.cn)?|eu)|on\.(?:aws|amazonwebservices\.com\.cn)` -}}
 |sc2s\.sgov\.gov|c2s\.ic\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)
 {{- end }}
 
-{{- /* The name of a Namespace, or of what is named like one: a dict of where, found, what. */ -}}
+{{- /* A problem if a text is not a DNS label, such as the name of a Namespace. A dict: where, found, what. */ -}}
 {{- define "pullkeeper.labelProblem" }}
-{{- $expected := printf "a %s's name: lower case letters, digits and '-', at most 63" .what }}
-{{- include "pullkeeper.formProblem" (dict "where" .where "found" .found "form" (include "pullkeeper.labelForm" .) "longest" 63 "expected" $expected) }}
+{{- $expected := printf "the name of a %s: at most 63 lower case letters, digits and '-'" .what }}
+{{- include "pullkeeper.patternProblem" (dict "where" .where "found" .found "pattern" (include "pullkeeper.labelPattern" .) "longest" 63 "expected" $expected) }}
 {{- end }}
 
-{{- /* The name of a Secret or ServiceAccount: a dict of where, found, what. */ -}}
+{{- /* A problem if a text is not a DNS subdomain, such as the name of a Secret or ServiceAccount. A dict: where, found, what. */ -}}
 {{- define "pullkeeper.nameProblem" }}
-{{- $label := include "pullkeeper.labelForm" . }}
-{{- $expected := printf "a %s's name: lower case letters, digits, '-' and '.', at most 253" .what }}
-{{- include "pullkeeper.formProblem" (dict "where" .where "found" .found "form" (printf "%s(?:\\.%s)*" $label $label) "longest" 253 "expected" $expected) }}
+{{- $label := include "pullkeeper.labelPattern" . }}
+{{- $expected := printf "the name of a %s: at most 253 lower case letters, digits, '-' and '.'" .what }}
+{{- include "pullkeeper.patternProblem" (dict "where" .where "found" .found "pattern" (printf "%s(?:\\.%s)*" $label $label) "longest" 253 "expected" $expected) }}
 {{- end }}
 
 {{- define "pullkeeper.replicaProblems" }}
 {{- if not .Values.leaderElection }}
 {{- if gt (int .Values.replicas) 1 }}
-{{- include "pullkeeper.problem" (dict "where" "replicas" "found" .Values.replicas "expected" "1 where leaderElection is false: set leaderElection=true, or replicas=1") }}
+{{- include "pullkeeper.problem" (dict "where" "replicas" "found" .Values.replicas "expected" "1 without leader election: set leaderElection=true or replicas=1") }}
 {{- end }}
 {{- if eq (toString (get (default dict .Values.deploymentStrategy) "type")) "RollingUpdate" }}
-{{- include "pullkeeper.problem" (dict "where" "deploymentStrategy.type" "found" "RollingUpdate" "expected" "Recreate where leaderElection is false, for the old and the new controller must not overlap") }}
+{{- include "pullkeeper.problem" (dict "where" "deploymentStrategy.type" "found" "RollingUpdate" "expected" "Recreate without leader election, because two controllers must not run at the same time: set deploymentStrategy.type=Recreate or leaderElection=true") }}
 {{- end }}
 {{- end }}
 {{- $budget := .Values.podDisruptionBudget }}
 {{- if and $budget.enabled (eq (toString $budget.minAvailable) "") (eq (toString $budget.maxUnavailable) "") }}
-{{- include "pullkeeper.problem" (dict "where" "podDisruptionBudget.maxUnavailable" "expected" "a number or a percentage, here or in minAvailable") }}
+{{- include "pullkeeper.problem" (dict "where" "podDisruptionBudget.maxUnavailable" "expected" "a number or a percentage here or in podDisruptionBudget.minAvailable") }}
 {{- end }}
 {{- end }}
 
@@ -71,18 +72,18 @@ public\.ecr\.aws|ecr-public\.aws\.com|
 {{- include "pullkeeper.nameProblem" (dict "where" "serviceAccount.name" "found" . "what" "ServiceAccount") }}
 {{- end }}
 {{- if not (or .Values.serviceAccount.create .Values.serviceAccount.name) }}
-{{- include "pullkeeper.problem" (dict "where" "serviceAccount.name" "expected" "the name of the ServiceAccount to use, where serviceAccount.create is false") }}
+{{- include "pullkeeper.problem" (dict "where" "serviceAccount.name" "expected" "the name of an existing ServiceAccount, because serviceAccount.create is false") }}
 {{- end }}
 {{- end }}
 
 {{- define "pullkeeper.imageProblems" }}
-{{- $form := `[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\.[a-z0-9-]+)*(?::[0-9]+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*` }}
-{{- include "pullkeeper.formProblem" (dict "where" "image.repository" "found" .Values.image.repository "form" $form "expected" "HOST/PATH in lower case, without tag and digest, which have values of their own") }}
+{{- $pattern := `[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\.[a-z0-9-]+)*(?::[0-9]+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*` }}
+{{- include "pullkeeper.patternProblem" (dict "where" "image.repository" "found" .Values.image.repository "pattern" $pattern "expected" "HOST/PATH in lower case; set the tag and the digest in image.tag and image.digest") }}
 {{- with .Values.image.tag }}
-{{- include "pullkeeper.formProblem" (dict "where" "image.tag" "found" . "form" "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}" "expected" "a tag: letters, digits and ._-, at most 128") }}
+{{- include "pullkeeper.patternProblem" (dict "where" "image.tag" "found" . "pattern" "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}" "expected" "a tag of at most 128 letters, digits, '.', '_' and '-'") }}
 {{- end }}
 {{- with .Values.image.digest }}
-{{- include "pullkeeper.formProblem" (dict "where" "image.digest" "found" . "form" "sha256:[0-9a-f]{64}" "expected" "\"sha256:\" and 64 hexadecimal digits") }}
+{{- include "pullkeeper.patternProblem" (dict "where" "image.digest" "found" . "pattern" "sha256:[0-9a-f]{64}" "expected" "\"sha256:\" and 64 hexadecimal digits") }}
 {{- end }}
 {{- end }}
 
@@ -91,38 +92,38 @@ public\.ecr\.aws|ecr-public\.aws\.com|
 {{- $role := "\"arn:PARTITION:iam::ACCOUNT:role/NAME\"" }}
 {{- if eq $aws.credentials "irsa" | and (not .Values.serviceAccount.create) }}
 {{- with $aws.roleArn }}
-{{- include "pullkeeper.problem" (dict "where" "aws.roleArn" "found" . "expected" "nothing where serviceAccount.create is false: annotate that ServiceAccount with eks.amazonaws.com/role-arn yourself") }}
+{{- include "pullkeeper.problem" (dict "where" "aws.roleArn" "found" . "expected" "nothing, because serviceAccount.create is false: annotate that ServiceAccount with eks.amazonaws.com/role-arn yourself") }}
 {{- end }}
 {{- else if has $aws.credentials (list "webIdentity" "irsa") }}
-{{- $expected := printf "the controller's IAM role, %s, which aws.credentials=%s needs" $role $aws.credentials }}
-{{- include "pullkeeper.formProblem" (dict "where" "aws.roleArn" "found" $aws.roleArn "form" (include "pullkeeper.roleForm" .) "expected" $expected) }}
+{{- $expected := printf "the ARN of the controller's IAM role, %s, as aws.credentials=%s requires" $role $aws.credentials }}
+{{- include "pullkeeper.patternProblem" (dict "where" "aws.roleArn" "found" $aws.roleArn "pattern" (include "pullkeeper.rolePattern" .) "expected" $expected) }}
 {{- else if $aws.roleArn }}
-{{- include "pullkeeper.problem" (dict "where" "aws.roleArn" "found" $aws.roleArn "expected" (printf "nothing where aws.credentials=%s, for it names the role itself" $aws.credentials)) }}
+{{- include "pullkeeper.problem" (dict "where" "aws.roleArn" "found" $aws.roleArn "expected" (printf "nothing, because aws.credentials=%s determines the role: remove aws.roleArn" $aws.credentials)) }}
 {{- end }}
 {{- if eq $aws.credentials "secret" }}
 {{- include "pullkeeper.nameProblem" (dict "where" "aws.existingSecret" "found" $aws.existingSecret "what" "Secret") }}
 {{- else if $aws.existingSecret }}
-{{- include "pullkeeper.problem" (dict "where" "aws.existingSecret" "found" $aws.existingSecret "expected" (printf "nothing where aws.credentials=%s: set aws.credentials=secret to use it" $aws.credentials)) }}
+{{- include "pullkeeper.problem" (dict "where" "aws.existingSecret" "found" $aws.existingSecret "expected" (printf "nothing, because aws.credentials=%s does not use a Secret: set aws.credentials=secret to use it" $aws.credentials)) }}
 {{- end }}
 {{- with $aws.region }}
-{{- include "pullkeeper.formProblem" (dict "where" "aws.region" "found" . "form" "[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}" "expected" "a region such as \"eu-west-1\"") }}
+{{- include "pullkeeper.patternProblem" (dict "where" "aws.region" "found" . "pattern" "[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}" "expected" "a region such as \"eu-west-1\"") }}
 {{- end }}
 {{- if and (eq $aws.credentials "webIdentity") (not $aws.audience) }}
-{{- include "pullkeeper.problem" (dict "where" "aws.audience" "expected" "an audience that the IAM OIDC provider knows, such as \"sts.amazonaws.com\"") }}
+{{- include "pullkeeper.problem" (dict "where" "aws.audience" "expected" "a client ID of the IAM OIDC provider, such as \"sts.amazonaws.com\"") }}
 {{- end }}
 {{- end }}
 
 {{- define "pullkeeper.settingsProblems" }}
 {{- $settings := .Values.settings }}
-{{- $derived := dict "leaderElection" "leaderElection, beside settings" "leaseName" "fullnameOverride" "leaseNamespace" "namespaceOverride" "allowNodeInstanceRole" "aws.credentials=nodeRole" "httpHost" "nothing: the probes and Prometheus need every address of the pod" }}
+{{- $derived := dict "leaderElection" "use the top-level leaderElection" "leaseName" "use fullnameOverride" "leaseNamespace" "use namespaceOverride" "allowNodeInstanceRole" "use aws.credentials=nodeRole" "httpHost" "probes and Prometheus need all addresses of the pod" }}
 {{- range $key, $instead := $derived }}
 {{- if hasKey $settings $key }}
-{{- include "pullkeeper.problem" (dict "where" (print "settings." $key) "found" (get $settings $key) "expected" (print "nothing, for the chart sets it; use " $instead)) }}
+{{- include "pullkeeper.problem" (dict "where" (print "settings." $key) "found" (get $settings $key) "expected" (print "nothing, because the chart sets it: " $instead)) }}
 {{- end }}
 {{- end }}
 {{- include "pullkeeper.nameProblem" (dict "where" "settings.secretName" "found" $settings.secretName "what" "Secret") }}
 {{- if kindIs "string" $settings.clusterName }}
-{{- include "pullkeeper.formProblem" (dict "where" "settings.clusterName" "found" $settings.clusterName "form" "[A-Za-z0-9._-]{1,40}" "expected" "a name of letters, digits and ._-, at most 40") }}
+{{- include "pullkeeper.patternProblem" (dict "where" "settings.clusterName" "found" $settings.clusterName "pattern" "[A-Za-z0-9._-]{1,40}" "expected" "a name of at most 40 letters, digits, '.', '_' and '-'") }}
 {{- end }}
 {{- range $index, $host := $settings.registries }}
 {{- include "pullkeeper.hostProblem" (dict "where" (printf "settings.registries[%d]" $index) "found" $host) }}
@@ -137,7 +138,7 @@ public\.ecr\.aws|ecr-public\.aws\.com|
 {{- end }}
 {{- end }}
 {{- if and $attached (not $settings.serviceAccountAttachment) }}
-{{- include "pullkeeper.problem" (dict "where" "settings.attachToServiceAccounts" "found" (join ", " $attached) "expected" "nothing where settings.serviceAccountAttachment is false: set it to true, which grants the right to patch ServiceAccounts") }}
+{{- include "pullkeeper.problem" (dict "where" "settings.attachToServiceAccounts" "found" (join ", " $attached) "expected" "nothing, because settings.serviceAccountAttachment is false: set it to true to grant permission to patch ServiceAccounts") }}
 {{- end }}
 {{- $bounds := dict "verifyInterval" (list 5 43200 "from 5s to 12h") "refreshJitter" (list 0 7200 "at most 2h") "maxTokenAge" (list 10 43200 "from 10s to 12h") "relistInterval" (list 1 86400 "from 1s to 24h") "leaseDuration" (list 3 300 "from 3s to 5m") }}
 {{- range $key, $bound := $bounds }}
@@ -159,21 +160,21 @@ public\.ecr\.aws|ecr-public\.aws\.com|
 {{- end }}
 
 {{- define "pullkeeper.hostProblem" }}
-{{- $form := include "pullkeeper.hostForm" . }}
+{{- $pattern := include "pullkeeper.hostPattern" . }}
 {{- $plain := .found | trim | lower | trimPrefix "https://" | trimPrefix "http://" | regexFind "^[^/:]*" }}
-{{- $advice := "\"ACCOUNT.dkr.ecr.REGION.amazonaws.com\" (or its form in another partition) or \"public.ecr.aws\"" }}
-{{- if and (ne $plain .found) (regexMatch (printf "^(?:%s)$" $form) $plain) }}{{ $advice = printf "only the host, in lower case: %q" $plain }}{{ end }}
-{{- include "pullkeeper.formProblem" (dict "where" .where "found" .found "form" $form "expected" $advice) }}
+{{- $expected := "\"ACCOUNT.dkr.ecr.REGION.amazonaws.com\" (or the equivalent in another partition) or \"public.ecr.aws\"" }}
+{{- if and (ne $plain .found) (regexMatch (printf "^(?:%s)$" $pattern) $plain) }}{{ $expected = printf "only the host, in lower case: %q" $plain }}{{ end }}
+{{- include "pullkeeper.patternProblem" (dict "where" .where "found" .found "pattern" $pattern "expected" $expected) }}
 {{- end }}
 
 {{- define "pullkeeper.grantedRoleProblem" }}
-{{- $form := printf "%s|arn:aws[a-z-]*:iam::[0-9*]{1,12}:role/[!-~]*[*][!-~]*|arn:aws[a-z-]*:iam::[0-9]*[*][0-9*]*:role/[!-~]+" (include "pullkeeper.roleForm" .) }}
-{{- include "pullkeeper.formProblem" (dict "where" .where "found" .found "form" $form "expected" "\"arn:PARTITION:iam::ACCOUNT:role/NAME\", in which * stands for anything") }}
+{{- $pattern := printf "%s|arn:aws[a-z-]*:iam::[0-9*]{1,12}:role/[!-~]*[*][!-~]*|arn:aws[a-z-]*:iam::[0-9]*[*][0-9*]*:role/[!-~]+" (include "pullkeeper.rolePattern" .) }}
+{{- include "pullkeeper.patternProblem" (dict "where" .where "found" .found "pattern" $pattern "expected" "\"arn:PARTITION:iam::ACCOUNT:role/NAME\", where * matches any characters") }}
 {{- end }}
 
 {{- define "pullkeeper.matcherProblem" }}
 {{- if not (or (hasKey .given "namespaces") (hasKey .given "namespaceSelector")) }}
-{{- include "pullkeeper.problem" (dict "where" .where "expected" "`namespaces` (name patterns), `namespaceSelector`, or both") }}
+{{- include "pullkeeper.problem" (dict "where" .where "expected" "`namespaces` (name patterns), `namespaceSelector` or both") }}
 {{- end }}
 {{- end }}
 
@@ -187,7 +188,7 @@ public\.ecr\.aws|ecr-public\.aws\.com|
 {{- end }}
 {{- end }}
 
-{{- define "pullkeeper.rightsProblems" }}
+{{- define "pullkeeper.rbacProblems" }}
 {{- $identity := .Values.rbac.serviceAccountIdentity }}
 {{- range $index, $name := $identity.names }}
 {{- include "pullkeeper.nameProblem" (dict "where" (printf "rbac.serviceAccountIdentity.names[%d]" $index) "found" $name "what" "ServiceAccount") }}
@@ -201,7 +202,7 @@ public\.ecr\.aws|ecr-public\.aws\.com|
 {{- end }}
 {{- end }}
 {{- if and .Values.cleanup.onUninstall (not .Values.rbac.create) }}
-{{- include "pullkeeper.problem" (dict "where" "cleanup.onUninstall" "found" true "expected" "false where rbac.create is false, for its Job has rights of its own") }}
+{{- include "pullkeeper.problem" (dict "where" "cleanup.onUninstall" "found" true "expected" "false, because rbac.create is false and the cleanup Job needs a Role: delete the Secrets yourself or set rbac.create=true") }}
 {{- end }}
 {{- end }}
 
@@ -211,24 +212,24 @@ public\.ecr\.aws|ecr-public\.aws\.com|
 {{- range $index, $variable := .Values.extraEnv }}
 {{- $where := printf "extraEnv[%d].name" $index }}
 {{- if hasPrefix "PULLKEEPER_" $variable.name }}
-{{- include "pullkeeper.problem" (dict "where" $where "found" $variable.name "expected" "another variable: settings are set under `settings`, so that rights and probes fit them") }}
+{{- include "pullkeeper.problem" (dict "where" $where "found" $variable.name "expected" "another variable: use `settings`, from which the chart derives permissions and probes") }}
 {{- else if has $variable.name $own }}
-{{- include "pullkeeper.problem" (dict "where" $where "found" $variable.name "expected" "another variable, for the chart sets this one from aws.*; or aws.credentials=custom") }}
+{{- include "pullkeeper.problem" (dict "where" $where "found" $variable.name "expected" "another variable, because the chart derives this one from aws.*: remove it or set aws.credentials=custom") }}
 {{- end }}
 {{- end }}
 {{- end }}
 
 {{- define "pullkeeper.monitorProblems" }}
 {{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled }}
-{{- include "pullkeeper.problem" (dict "where" "podMonitor.enabled" "found" true "expected" "false where serviceMonitor.enabled is true, or every series is there twice") }}
+{{- include "pullkeeper.problem" (dict "where" "podMonitor.enabled" "found" true "expected" "false, because serviceMonitor.enabled is true and every series would be scraped twice: enable only one") }}
 {{- end }}
 {{- if and .Values.serviceMonitor.enabled (not .Values.service.enabled) }}
-{{- include "pullkeeper.problem" (dict "where" "serviceMonitor.enabled" "found" true "expected" "false where service.enabled is false: set podMonitor.enabled=true instead") }}
+{{- include "pullkeeper.problem" (dict "where" "serviceMonitor.enabled" "found" true "expected" "false, because service.enabled is false: set service.enabled=true or use podMonitor") }}
 {{- end }}
 {{- range $monitor := list "serviceMonitor" "podMonitor" }}
 {{- range $key := list "interval" "scrapeTimeout" }}
 {{- with get (get $.Values $monitor) $key }}
-{{- include "pullkeeper.formProblem" (dict "where" (printf "%s.%s" $monitor $key) "found" . "form" "(?:[0-9]+h)?(?:[0-9]+m)?(?:[0-9]+s)?" "expected" "a duration such as \"30s\" or \"1m\"") }}
+{{- include "pullkeeper.patternProblem" (dict "where" (printf "%s.%s" $monitor $key) "found" . "pattern" "(?:[0-9]+h)?(?:[0-9]+m)?(?:[0-9]+s)?" "expected" "a duration such as \"30s\" or \"1m\"") }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -1,4 +1,4 @@
-{{- /* How Prometheus reads the metrics, the same for a ServiceMonitor and a PodMonitor: a dict of root and its values. */ -}}
+{{- /* What a ServiceMonitor and a PodMonitor have in common: the selector (from the root) and the endpoint (from the monitor's values). */ -}}
 {{- define "pullkeeper.monitorSelector" -}}
 selector:
   matchLabels:

@@ -2,7 +2,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{- /* The name of every object; 50 characters leave room for the longest suffix. */ -}}
+{{- /* The name of all objects, at most 50 characters to leave room for the longest suffix. */ -}}
 {{- define "pullkeeper.fullname" -}}
 {{- $name := include "pullkeeper.name" . }}
 {{- $both := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
@@ -28,13 +28,13 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: controller
 {{- end }}
 
-{{- /* Labels of a pod: without the chart's version, which would restart it for nothing. A list as below. */ -}}
+{{- /* Labels of a pod, without the chart's version: a new one must not restart the pods. A list, as below. */ -}}
 {{- define "pullkeeper.podLabels" -}}
 {{- $labels := omit (include "pullkeeper.labels" . | fromYaml) "helm.sh/chart" }}
 {{- toYaml (mergeOverwrite (deepCopy (default dict (index . 0).Values.podLabels)) $labels) }}
 {{- end }}
 
-{{- /* Labels of an object. A list of the root and, beside the controller itself, the component: "test", "cleanup". */ -}}
+{{- /* Labels of an object. A list: the root and, for other objects than the controller's, the component ("test", "cleanup"). */ -}}
 {{- define "pullkeeper.labels" -}}
 {{- $root := index . 0 }}
 {{- $own := include "pullkeeper.selectorLabels" $root | fromYaml }}
@@ -45,7 +45,7 @@ app.kubernetes.io/component: controller
 {{- toYaml (mergeOverwrite (deepCopy (default dict $root.Values.commonLabels)) $own) }}
 {{- end }}
 
-{{- /* The metadata of an object. A dict of root, name, and as needed namespace, component, labels, annotations; "cluster" for one without a namespace. */ -}}
+{{- /* The metadata of an object. A dict: root, name, and optionally namespace, component, labels, annotations, and "cluster" for a cluster-scoped one. */ -}}
 {{- define "pullkeeper.metadata" -}}
 {{- $root := .root }}
 {{- $labels := include "pullkeeper.labels" (compact (list $root .component)) | fromYaml }}

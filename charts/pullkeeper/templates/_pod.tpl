@@ -1,4 +1,4 @@
-{{- /* What all pods of the chart share, beside their container. */ -}}
+{{- /* What all pods of the chart have in common, apart from their containers. */ -}}
 {{- define "pullkeeper.podCommons" -}}
 enableServiceLinks: false
 securityContext:
@@ -17,7 +17,7 @@ tolerations:
 {{- end }}
 {{- end }}
 
-{{- /* What all containers of the chart share. */ -}}
+{{- /* What all containers of the chart have in common. */ -}}
 {{- define "pullkeeper.containerCommons" -}}
 image: {{ include "pullkeeper.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
@@ -79,7 +79,7 @@ volumeMounts:
 {{- end }}
 {{- end }}
 
-{{- /* Volumes of a pod whose container calls AWS. The ConfigMap is mounted whole: a subPath would never see a change. */ -}}
+{{- /* Volumes of a pod whose container calls AWS. The ConfigMap is mounted as a directory: a subPath mount is never updated. */ -}}
 {{- define "pullkeeper.awsVolumes" -}}
 volumes:
   - name: settings

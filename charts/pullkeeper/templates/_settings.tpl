@@ -1,4 +1,4 @@
-{{- /* The settings file: what the values say, and what the chart knows better. Empty maps are left out: the controller takes them as an attempt to say something. */ -}}
+{{- /* The settings file: the values, and what the chart derives. Empty maps are left out because the controller rejects them as incomplete. */ -}}
 {{- define "pullkeeper.settings" -}}
 {{- $settings := dict }}
 {{- range $key, $value := .Values.settings }}
@@ -15,7 +15,7 @@
 {{- toYaml $settings }}
 {{- end }}
 
-{{- /* Settings that the controller takes over by itself, so that a change of them restarts nothing: controller/pullkeeper/app/policy_reloader.py. */ -}}
+{{- /* Settings that the controller reloads (pullkeeper.app.policy_reloader), so that changing them does not restart the pods. */ -}}
 {{- define "pullkeeper.liveSettings" -}}
 registries clusterName roles controllerIdentity serviceAccountIdentity optIn attachToServiceAccounts
 {{- end }}

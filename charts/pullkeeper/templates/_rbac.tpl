@@ -1,6 +1,6 @@
 {{- /*
-The rights, feature by feature. All that concerns Secrets is bound to the one name: a list or watch carries it in its field selector, and a
-server-side apply that creates is authorized as the creation of that name.
+RBAC rules by feature. Rules for Secrets are limited to one name: list and watch requests carry it in their field selector, and a server-side
+apply that creates an object is authorized as the creation of that name.
 */ -}}
 {{- define "pullkeeper.rules" -}}
 {{- $name := .Values.settings.secretName }}
@@ -24,7 +24,7 @@ server-side apply that creates is authorized as the creation of that name.
   verbs: [list, watch]
 {{- end }}
 
-{{- /* In one namespace: that Namespace alone. Reading it is authorized within it. */ -}}
+{{- /* A Namespace, granted by a Role in that namespace. */ -}}
 {{- define "pullkeeper.ownNamespaceRules" -}}
 - apiGroups: [""]
   resources: [namespaces]
@@ -65,7 +65,7 @@ server-side apply that creates is authorized as the creation of that name.
 {{- end }}
 
 {{- /*
-A role and its binding to a ServiceAccount. A dict of root, name, rules (text), and as needed: namespace (without one it is a ClusterRole),
+A Role, or a ClusterRole without a namespace, and its binding to a ServiceAccount. A dict: root, name, rules (text), and optionally namespace,
 account, component, annotations.
 */ -}}
 {{- define "pullkeeper.role" }}
@@ -91,7 +91,7 @@ subjects:
     namespace: {{ include "pullkeeper.namespace" .root }}
 {{- end }}
 
-{{- /* The same role in each of several namespaces, or for the whole cluster where none is named. As above, with namespaces in the place of namespace. */ -}}
+{{- /* A Role in each of several namespaces, or a ClusterRole if there are none. A dict as above, with namespaces instead of namespace. */ -}}
 {{- define "pullkeeper.roles" -}}
 {{- $role := omit . "namespaces" }}
 {{- range .namespaces }}
