@@ -1,10 +1,10 @@
-# The base is pinned by its patch release; `make image BASE=…@sha256:…` and the release workflow pin it by digest, too.
+# The base is pinned to a patch release; the release workflow and `make image BASE=…@sha256:…` pin it by digest as well.
 ARG BASE=docker.io/library/python:3.13.16-slim-trixie
 
 FROM ${BASE} AS build
 WORKDIR /src
 COPY requirements/build.txt requirements/run.txt requirements/
-# Both secrets are optional: a pip.conf that names a mirror, and the certificates of a proxy. Nothing of them stays.
+# Both secrets are optional: a pip.conf that names a mirror, and the CA certificates of a proxy. Neither ends up in the image.
 RUN --mount=type=secret,id=pip-config,target=/etc/pip.conf \
     --mount=type=secret,id=ca-certificates,target=/run/secrets/ca-certificates \
     if [ -e /run/secrets/ca-certificates ]; then export PIP_CERT=/run/secrets/ca-certificates; fi \
@@ -22,7 +22,7 @@ RUN export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INDEX=1 \
     && /opt/pullkeeper/bin/python -B image/trim.py \
     && python3 -B image/rootfs.py /rootfs /opt/pullkeeper
 
-# No package manager, no compiler and no shell: there is nothing in it but what rootfs.py put there.
+# No package manager, compiler or shell: the image contains only what rootfs.py copies.
 FROM scratch
 COPY --from=build /rootfs /
 ENV PATH=/opt/pullkeeper/bin:/usr/local/bin:/usr/bin \
@@ -40,7 +40,7 @@ ARG REVISION=unknown
 ARG SOURCE=unknown
 ARG CREATED=unknown
 LABEL org.opencontainers.image.title="pullkeeper" \
-      org.opencontainers.image.description="Keeps an image-pull Secret for Amazon ECR fresh in every Kubernetes namespace that asks for one." \
+      org.opencontainers.image.description="Maintains an image pull Secret for Amazon ECR in every Kubernetes namespace that opts in." \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.base.name="${BASE}" \
       org.opencontainers.image.version="${VERSION}" \

@@ -1,1 +1,1 @@
-"""What makes the image: its parts run in the Dockerfile's build stage, and `make image` runs whatever builds it."""
+"""Building the container image: the stages of the Dockerfile and `make image`."""

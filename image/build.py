@@ -1,8 +1,8 @@
-"""`make image`: builds the image by whatever is there of docker (with an engine), podman and buildah.
+"""Build the image with docker (if its engine runs), podman or buildah: `make image`.
 
-IMAGE, TAG and BASE name the result and what it stands on (an empty TAG names nothing), BUILDER which of the three
-builds; the arguments are handed to it. pip's own PIP_CONFIG_FILE and PIP_CERT count within the build, too, for a mirror
-or a proxy; nothing of them stays in the image.
+The environment variables IMAGE and TAG name the result (an empty TAG leaves it unnamed), BASE is the base image and
+BUILDER one of the three programs. Arguments are passed on to the builder. PIP_CONFIG_FILE and PIP_CERT apply within
+the build, too, for a mirror or a proxy; neither ends up in the image.
 """
 
 import os
@@ -17,36 +17,36 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
 REVISION = ("describe", "--always", "--abbrev=40", "--exclude=*", "--dirty")
-"""Asks git for the commit, and whether what is built is just that."""
+"""Arguments for git to print the commit, with a suffix if the work tree differs from it."""
 SECRETS = {"PIP_CONFIG_FILE": "pip-config", "PIP_CERT": "ca-certificates"}
-"""Which build secret brings the file that a variable names."""
+"""The build secret for the file that each variable names."""
 PROBES = {"docker": ("docker", "version"), "podman": ("podman", "--version"), "buildah": ("buildah", "--version")}
-"""What builds an image, and what each answers where it can: `docker version` fails where there is no engine."""
+"""The builders, in order of preference, and a command that succeeds if one works: `docker version` needs the engine."""
 
-NOTHING_BUILDS = (
-    "nothing here can build an image: start the docker engine, or install podman or buildah (`apt-get install buildah`)"
+NO_BUILDER = (
+    "no program to build an image with: start the docker engine, or install podman or buildah (apt-get install buildah)"
 )
 
-Answers = Callable[[Sequence[str]], bool]
-"""Tells whether a command is there and succeeds."""
+Probe = Callable[[Sequence[str]], bool]
+"""Whether a command exists and succeeds."""
 
 
-class NothingBuildsError(Exception):
-    """There is no docker with an engine, no podman and no buildah."""
+class NoBuilderError(Exception):
+    """No docker with a running engine, no podman and no buildah."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """What the image is built from, as its labels say."""
+    """What the image is built from, for its labels."""
 
     version: str
     revision: str
     url: str
     epoch: int
-    """Seconds since 1970 of the commit: everything in the image has this time."""
+    """Unix time of the commit, in seconds: the modification time of every file in the image."""
 
     def arguments(self) -> dict[str, str]:
-        """Give the arguments of the build; what is not known is left to say so itself."""
+        """Return the build arguments; unknown ones keep their default in the Dockerfile."""
         known = {
             "VERSION": self.version,
             "REVISION": self.revision,
@@ -57,16 +57,16 @@ class Source:
         return {name: value for name, value in known.items() if value}
 
 
-def choose(answers: Answers) -> str:
-    """Name the builder to use; raises NothingBuildsError."""
+def find_builder(works: Probe) -> str:
+    """Return the first builder that works; raises NoBuilderError."""
     for builder, probe in PROBES.items():
-        if answers(probe):
+        if works(probe):
             return builder
-    raise NothingBuildsError(NOTHING_BUILDS)
+    raise NoBuilderError(NO_BUILDER)
 
 
 def command(builder: str, source: Source, environment: Mapping[str, str], *, isolated: bool) -> list[str]:
-    """Give the command that builds; `isolated` is false where nothing can run containers, as for root in one."""
+    """Return the build command; `isolated` is false without a container runtime, such as inside a container."""
     tag = environment.get("TAG", source.version)
     arguments = source.arguments() | ({"BASE": environment["BASE"]} if environment.get("BASE") else {})
     secrets = {SECRETS[variable]: environment[variable] for variable in SECRETS if environment.get(variable)}
@@ -82,7 +82,7 @@ def command(builder: str, source: Source, environment: Mapping[str, str], *, iso
 
 
 def source() -> Source:
-    """Read what is built: the version from pyproject.toml, the rest from git."""
+    """Read the version from pyproject.toml and the rest from git."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     return Source(
         version=project["version"],
@@ -100,7 +100,7 @@ def _git(*arguments: str) -> str:
     ).stdout.strip()
 
 
-def _answers(probe: Sequence[str]) -> bool:
+def _works(probe: Sequence[str]) -> bool:
     return (
         shutil.which(probe[0]) is not None and subprocess.run(probe, capture_output=True, check=False).returncode == 0
     )
@@ -109,11 +109,11 @@ def _answers(probe: Sequence[str]) -> bool:
 def main() -> int:
     """Build the image."""
     try:
-        builder = os.environ.get("BUILDER") or choose(_answers)
-    except NothingBuildsError as error:
+        builder = os.environ.get("BUILDER") or find_builder(_works)
+    except NoBuilderError as error:
         sys.stderr.write(f"make image: {error}\n")
         return 1
-    # Root without a container runtime: buildah can still build, in a chroot.
+    # Root without a container runtime can still build in a chroot, with buildah.
     isolated = os.geteuid() != 0 or any(shutil.which(runtime) for runtime in ("crun", "runc"))
     line = [*command(builder, source(), os.environ, isolated=isolated), *sys.argv[1:], str(REPOSITORY)]
     sys.stderr.write(f"{' '.join(line)}\n")

@@ -1,6 +1,6 @@
-"""Says where a release comes from: a SLSA v1 provenance predicate (slsa.dev/spec/v1.0/provenance), for cosign to sign.
+"""Write a SLSA v1 provenance predicate (slsa.dev/spec/v1.0/provenance) for cosign to sign.
 
-It runs in the release workflow, and says what the forge's runner says of itself in the environment.
+Runs in the release workflow, and reads the environment variables of GitHub's runner.
 """
 
 import json
@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 BUILD_TYPE = "https://actions.github.io/buildtypes/workflow/v1"
-"""Tells a verifier how to read the rest: which workflow ran, of which repository, at which commit."""
+"""How a verifier interprets the other fields: a GitHub workflow, its repository and its commit."""
 
 
 def predicate(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Give the predicate; raises KeyError with the variable that the forge did not set."""
+    """Return the predicate; raises KeyError with the name of a missing variable."""
     server, repository = environment["GITHUB_SERVER_URL"], environment["GITHUB_REPOSITORY"]
     source, ref = f"{server}/{repository}", environment["GITHUB_REF"]
-    # OWNER/NAME/.github/workflows/FILE@REF, where the workflow that runs is written down
+    # OWNER/NAME/.github/workflows/FILE@REF
     workflow = environment["GITHUB_WORKFLOW_REF"].partition("@")[0].removeprefix(f"{repository}/")
     run = f"{source}/actions/runs/{environment['GITHUB_RUN_ID']}/attempts/{environment['GITHUB_RUN_ATTEMPT']}"
     commit = {"uri": f"git+{source}@{ref}", "digest": {"gitCommit": environment["GITHUB_SHA"]}}

@@ -1,7 +1,7 @@
-"""Lays out the image's root: the interpreter, the program, and the libraries that they link.
+"""Assemble the image's root file system: the interpreter, the program, and the libraries that they link.
 
-Nothing that installs, no compiler and no shell comes along. It runs in the Dockerfile's build stage, as root, by the
-base's own interpreter, and asks that for its places, so it knows no architecture.
+Package managers, compilers and shells are left out. Runs in the build stage, as root, with the base image's
+interpreter, which knows its own paths, so nothing here depends on the architecture.
 """
 
 import compileall
@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
-_INSTALLS_OR_LINKS = ("ensurepip", "venv", "config-3*", "site-packages", "dist-packages", "sitecustomize.py")
-_FOR_PEOPLE_AT_A_SCREEN = (
+_PACKAGING = ("ensurepip", "venv", "config-3*", "site-packages", "dist-packages", "sitecustomize.py")
+_INTERACTIVE = (
     "curses",
     "_curses*",
     "idlelib",
@@ -27,8 +27,8 @@ _FOR_PEOPLE_AT_A_SCREEN = (
     "turtle*",
 )
 _TESTS = ("test", "_test*", "_ctypes_test.*", "xxlimited*", "xxsubtype*")
-LEFT_OUT = shutil.ignore_patterns("__pycache__", *_INSTALLS_OR_LINKS, *_FOR_PEOPLE_AT_A_SCREEN, *_TESTS)
-"""What stays behind of the standard library."""
+LEFT_OUT = shutil.ignore_patterns("__pycache__", *_PACKAGING, *_INTERACTIVE, *_TESTS)
+"""Parts of the standard library that are not copied."""
 
 ETC = {
     "passwd": "root:x:0:0:root:/root:/nonexistent\nnonroot:x:65532:65532:nonroot:/home/nonroot:/nonexistent\n",
@@ -40,7 +40,7 @@ _LINKED = re.compile(r"(/\S+) \(0x")
 
 
 class Root:
-    """The root that is being laid out, and which of the base's files are in it."""
+    """The new root, and the files of the base image that were copied to it."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -52,11 +52,11 @@ class Root:
                 (target / name).symlink_to(link.readlink())
 
     def inside(self, path: Path) -> Path:
-        """Tell where a path of the base is in the new root."""
+        """Map a path of the base image to the new root."""
         return self.target / path.relative_to("/")
 
     def place(self, path: Path) -> None:
-        """Copy a file to the same place; a link with all that it leads to."""
+        """Copy a file to the same path; a symbolic link together with its target."""
         path = Path(os.path.normpath(path))
         destination = self.inside(path)
         if os.path.lexists(destination):
@@ -70,22 +70,22 @@ class Root:
             self.sources.add(path.resolve())
 
     def place_tree(self, folder: Path) -> None:
-        """Copy a folder to the same place, without what is left out."""
+        """Copy a folder to the same path, except LEFT_OUT."""
         shutil.copytree(folder, self.inside(folder), symlinks=True, ignore=LEFT_OUT, dirs_exist_ok=True)
         placed = (folder / path.relative_to(self.inside(folder)) for path in self.inside(folder).rglob("*"))
         self.sources |= {path.resolve() for path in placed if path.is_file()}
 
     def write(self, path: str, text: str) -> None:
-        """Write a file of our own."""
+        """Write a generated file."""
         destination = self.target / path
         destination.parent.mkdir(parents=True, exist_ok=True)
         destination.write_text(text)
 
 
-def lay_out(target: Path, program: Path) -> None:
-    """Lay out the root in `target`, with the environment of the program in it."""
+def assemble(target: Path, program: Path) -> None:
+    """Assemble the root in `target`, including the program's virtual environment."""
     root = Root(target)
-    keep_only_the_program(program)
+    remove_other_commands(program)
     standard_library = Path(sysconfig.get_path("stdlib"))
     root.place(Path(sys.executable))
     root.place_tree(standard_library)
@@ -104,15 +104,15 @@ def lay_out(target: Path, program: Path) -> None:
     compile_all(root, standard_library, program)
 
 
-def keep_only_the_program(environment: Path) -> None:
-    """Leave no command in the environment but its own and the interpreter: those of the libraries nobody needs."""
+def remove_other_commands(environment: Path) -> None:
+    """Delete the commands of libraries from the environment; only those of the program and the interpreter remain."""
     for command in (environment / "bin").iterdir():
         if not command.name.startswith(("python", "pullkeeper")):
             command.unlink()
 
 
 def linked_by(root: Root, executable: Path, *folders: Path) -> list[Path]:
-    """Give the base's libraries that these are linked with, and the loader."""
+    """Return the libraries of the base image that these files are linked with, and the loader."""
     placed = [
         folder / file.relative_to(root.inside(folder))
         for folder in folders
@@ -123,15 +123,15 @@ def linked_by(root: Root, executable: Path, *folders: Path) -> list[Path]:
         command, capture_output=True, text=True, check=True, env={"LC_ALL": "C", "PATH": os.environ["PATH"]}
     ).stdout
     if missing := [line.strip() for line in printed.splitlines() if "not found" in line]:
-        raise SystemExit(f"the base lacks libraries: {'; '.join(missing)}")
+        raise SystemExit(f"the base image lacks libraries: {'; '.join(missing)}")
     found = {Path(path) for path in _LINKED.findall(printed)}
     outside = [path for path in found if not any(path.is_relative_to(folder) for folder in folders)]
-    # glibc opens this one by its name, when a thread ends early.
+    # glibc loads this one by name when a thread exits early.
     return [*outside, *(path.with_name("libgcc_s.so.1") for path in outside if path.name == "libc.so.6")]
 
 
 def record_packages(root: Root) -> None:
-    """Tell scanners which of Debian's packages the files are from, as distroless images do; and give their licences."""
+    """Record the Debian packages that files come from, where scanners look in distroless images, and their licences."""
     stanzas = Path("/var/lib/dpkg/status").read_text().strip().split("\n\n")
     by_name = {stanza.partition("\n")[0].removeprefix("Package: "): stanza for stanza in stanzas}
     for package in sorted(owners(root.sources)):
@@ -140,18 +140,18 @@ def record_packages(root: Root) -> None:
 
 
 def owners(files: Iterable[Path]) -> set[str]:
-    """Give the names of Debian's packages that own any of these files."""
-    wanted = {str(file) for file in files}
+    """Return the names of the Debian packages that own any of these files."""
+    paths = {str(file) for file in files}
     lists = Path("/var/lib/dpkg/info").glob("*.list")
     return {
         listing.stem.partition(":")[0]
         for listing in lists
-        if any(os.path.realpath(line) in wanted for line in listing.read_text().splitlines())
+        if any(os.path.realpath(line) in paths for line in listing.read_text().splitlines())
     }
 
 
 def index_libraries(root: Root) -> None:
-    """Let the loader find libraries in /usr/local, too."""
+    """Create the loader's cache, so that it finds libraries in /usr/local as well."""
     for file in (Path("/etc/ld.so.conf"), *Path("/etc/ld.so.conf.d").glob("*.conf")):
         root.place(file)
     subprocess.run(["ldconfig", "-r", str(root.target)], check=True)
@@ -159,9 +159,9 @@ def index_libraries(root: Root) -> None:
 
 
 def compile_all(root: Root, *folders: Path) -> None:
-    """Byte-compile everything: a start on a read-only root has nothing to compile, whatever the files' times."""
+    """Byte-compile all modules, because nothing can be written at run time; hash-based, so file times do not matter."""
     for folder in folders:
-        done = compileall.compile_dir(
+        compiled = compileall.compile_dir(
             root.inside(folder),
             maxlevels=20,
             quiet=1,
@@ -170,12 +170,12 @@ def compile_all(root: Root, *folders: Path) -> None:
             prependdir="/",
             invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
         )
-        if not done:
-            raise SystemExit(f"{folder} does not compile")
+        if not compiled:
+            raise SystemExit(f"modules in {folder} do not compile")
 
 
-def settle(target: Path, epoch: int) -> None:
-    """Give everything the same time, so that the same source gives the same image; and no module is a command."""
+def normalize(target: Path, epoch: int) -> None:
+    """Set the same time on every file, for a reproducible image, and make modules non-executable."""
     for module in target.rglob("*.py"):
         module.chmod(0o644)
     for path in (target, *target.rglob("*")):
@@ -183,10 +183,10 @@ def settle(target: Path, epoch: int) -> None:
 
 
 def main() -> None:
-    """Lay out the root in the first argument; the second is the program's environment."""
+    """Assemble the root in the first argument, with the virtual environment in the second."""
     target, program = Path(sys.argv[1]), Path(sys.argv[2])
-    lay_out(target, program)
-    settle(target, int(os.environ.get("SOURCE_DATE_EPOCH", "0")))
+    assemble(target, program)
+    normalize(target, int(os.environ.get("SOURCE_DATE_EPOCH", "0")))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Takes out of the installed packages what the controller never loads.
+"""Delete what the controller never loads from the installed packages.
 
-It runs in the image's build stage, in the environment that it trims. botocore brings descriptions of every AWS
-service, boto3 its resources, and kubernetes a module for each kind and each API group: most of all that is
-installed. What stays is what is named here, and what importing the whole controller loads.
+Runs in the build stage, in the environment that it trims. Most of what is installed is data and generated code:
+botocore's descriptions of every AWS service, boto3's resources, and kubernetes' modules for each kind and API group.
+What remains is listed here or loaded by importing the whole controller.
 """
 
 import importlib
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 SERVICES = frozenset({"ecr", "ecr-public", "sts"})
-"""Services that there are clients of: botocore's credential chain, where nobody sits at a browser, needs sts alone."""
+"""Services with clients in the controller. botocore's credential chain needs only sts without a browser login."""
 
 BY_KIND = (
     "kubernetes/client/api",
@@ -21,24 +21,24 @@ BY_KIND = (
     "kubernetes/aio/client/api",
     "kubernetes/aio/client/models",
 )
-"""Folders with a module for each kind, which the client loads by name only when it is used."""
+"""Folders with one module per kind, which the client imports by name on first use."""
 
 
 def import_all(package: str) -> None:
-    """Import every module of a package, so that what they need is loaded."""
+    """Import every module of a package, and with them what they depend on."""
     found = importlib.import_module(package)
     for module in pkgutil.walk_packages(found.__path__, f"{package}."):
         importlib.import_module(module.name)
 
 
 def loaded() -> frozenset[Path]:
-    """Give the files of all modules that are loaded."""
+    """Return the files of all loaded modules."""
     files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
     return frozenset(Path(file) for file in files if file)
 
 
-def superfluous(packages: Path, keep: frozenset[Path]) -> Iterable[Path]:
-    """Name the files and folders that nothing loads."""
+def unused(packages: Path, keep: frozenset[Path]) -> Iterable[Path]:
+    """Yield the files and folders to delete."""
     data = packages / "botocore" / "data"
     yield from (entry for entry in data.iterdir() if entry.is_dir() and entry.name not in SERVICES)
     yield from (packages / "boto3" / "data").iterdir()
@@ -47,10 +47,10 @@ def superfluous(packages: Path, keep: frozenset[Path]) -> Iterable[Path]:
 
 
 def main() -> None:
-    """Trim the environment that runs this."""
+    """Trim the environment that this runs in."""
     import_all("pullkeeper")
     packages = Path(importlib.import_module("kubernetes").__path__[0]).parent
-    for path in list(superfluous(packages, loaded())):
+    for path in list(unused(packages, loaded())):
         if path.is_dir():
             shutil.rmtree(path)
         else:

@@ -1,1 +1,1 @@
-"""The image: built by the real Dockerfile, and run as a cluster would run it."""
+"""The image, built from the real Dockerfile and run as a kubelet would."""

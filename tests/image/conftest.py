@@ -1,4 +1,4 @@
-"""The image tests' fixtures: one image for all, and the operator tier's installation to start it in."""
+"""Fixtures of the image tests: the end-to-end tests' installation, with the image as its controller."""
 
 from pathlib import Path
 
@@ -11,5 +11,5 @@ from testsupport.image.built import Image
 
 @pytest.fixture
 def program(image: Image, tmp_path: Path) -> list[str]:
-    """Start the image, whatever --controller says."""
+    """Run the image, regardless of --controller."""
     return image.command(tmp_path)

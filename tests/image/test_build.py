@@ -1,11 +1,11 @@
-"""`make image` takes what is there, and says what is not."""
+"""How `make image` finds a builder and which command it runs."""
 
 import subprocess
 import sys
 
 import pytest
 
-from image.build import NothingBuildsError, Source, choose, command
+from image.build import NoBuilderError, Source, command, find_builder
 from testsupport.image import tools
 from testsupport.image.built import REPOSITORY
 
@@ -13,31 +13,31 @@ SOURCE = Source(version="1.2.3", revision="abc", url="", epoch=1_000_000_000)
 
 
 @pytest.mark.parametrize(
-    ("there", "chosen"),
+    ("available", "chosen"),
     [
         (("docker", "podman", "buildah"), "docker"),
         (("podman", "buildah"), "podman"),
         (("buildah",), "buildah"),
     ],
 )
-def test_it_is_built_by_what_is_there(there: tuple[str, ...], chosen: str) -> None:
-    """Docker where its engine answers, else podman, else buildah."""
-    assert choose(lambda probe: probe[0] in there) == chosen
+def test_the_first_builder_available_is_used(available: tuple[str, ...], chosen: str) -> None:
+    """Docker if its engine runs, else podman, else buildah."""
+    assert find_builder(lambda probe: probe[0] in available) == chosen
 
 
-def test_docker_without_its_engine_is_not_there() -> None:
-    """`docker --version` succeeds without an engine, so it is not what is asked."""
-    assert choose(lambda probe: probe in [("docker", "--version"), ("buildah", "--version")]) == "buildah"
+def test_docker_without_its_engine_is_not_used() -> None:
+    """`docker --version` succeeds without an engine, so the probe is another command."""
+    assert find_builder(lambda probe: probe in [("docker", "--version"), ("buildah", "--version")]) == "buildah"
 
 
-def test_nothing_that_builds_is_one_clear_error() -> None:
+def test_no_builder_is_an_error() -> None:
     """The message says what to install."""
-    with pytest.raises(NothingBuildsError, match="install podman or buildah"):
-        choose(lambda _: False)
+    with pytest.raises(NoBuilderError, match="install podman or buildah"):
+        find_builder(lambda _: False)
 
 
-def test_names_base_and_secrets_are_handed_over() -> None:
-    """IMAGE, TAG and BASE name things; pip's own variables become secrets; what is not known is not said."""
+def test_names_base_and_secrets_are_passed_to_the_builder() -> None:
+    """IMAGE and TAG become the tag, BASE an argument, pip's variables secrets; an unknown URL is left out."""
     environment = {"IMAGE": "registry.example/pk", "TAG": "dev", "BASE": "python:3.13", "PIP_CERT": "/ca.crt"}
     assert command("docker", SOURCE, environment, isolated=True) == [
         "docker",
@@ -53,26 +53,26 @@ def test_names_base_and_secrets_are_handed_over() -> None:
 
 
 def test_the_tag_is_the_version_by_default() -> None:
-    """Without a word it is pullkeeper:VERSION on the base of the Dockerfile."""
+    """Without variables the image is pullkeeper:VERSION, on the base in the Dockerfile."""
     line = command("docker", SOURCE, {}, isolated=True)
     assert "--tag=pullkeeper:1.2.3" in line
     assert not any("BASE" in argument for argument in line)
 
 
-def test_an_empty_tag_names_nothing() -> None:
-    """A release pushes each architecture by its digest, which cannot have a name."""
+def test_an_empty_tag_leaves_the_image_unnamed() -> None:
+    """A release pushes each architecture by digest, which excludes a tag."""
     assert not any("--tag" in argument for argument in command("docker", SOURCE, {"TAG": ""}, isolated=True))
 
 
 @pytest.mark.parametrize(("isolated", "expected"), [(True, False), (False, True)])
-def test_without_a_runtime_it_is_built_in_a_chroot(*, isolated: bool, expected: bool) -> None:
-    """The steps run in containers where that is possible."""
+def test_without_a_container_runtime_the_build_uses_a_chroot(*, isolated: bool, expected: bool) -> None:
+    """With one, the build steps run in containers."""
     assert ("--isolation=chroot" in command("buildah", SOURCE, {}, isolated=isolated)) is expected
 
 
-def test_make_image_says_what_is_missing() -> None:
-    """With nothing on the path it is one line and no traceback."""
-    done = subprocess.run(
+def test_make_image_reports_a_missing_builder() -> None:
+    """With an empty PATH it prints one line and no traceback."""
+    completed = subprocess.run(
         [sys.executable, "-m", "image.build"],
         cwd=REPOSITORY,
         env={"PATH": ""},
@@ -80,13 +80,13 @@ def test_make_image_says_what_is_missing() -> None:
         text=True,
         check=False,
     )
-    assert done.returncode == 1
-    assert done.stderr.startswith("make image: nothing here can build an image")
-    assert done.stderr.count("\n") == 1
+    assert completed.returncode == 1
+    assert completed.stderr.startswith("make image: no program to build an image with")
+    assert completed.stderr.count("\n") == 1
 
 
-def test_missing_tools_are_named_by_their_packages() -> None:
-    """What `make test-image` needs is said in the words of the package manager."""
+def test_missing_tools_are_reported_by_package() -> None:
+    """`make test-image` names the Debian packages to install."""
     assert tools.missing(lambda command: None if command in {"buildah", "unshare"} else command) == [
         "buildah",
         "util-linux",

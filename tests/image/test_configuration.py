@@ -1,4 +1,4 @@
-"""What the image says of itself: user, entry, port, labels."""
+"""The image's configuration: user, entry point, port, labels."""
 
 import subprocess
 import tomllib
@@ -14,19 +14,19 @@ def _git(*arguments: str) -> str:
     ).stdout.strip()
 
 
-def test_user_is_a_number_and_nobody(image: Image) -> None:
-    """Only by a number can `runAsNonRoot` tell that it is not root."""
+def test_the_user_is_an_unprivileged_number(image: Image) -> None:
+    """`runAsNonRoot` can verify a numeric user only."""
     assert image.config["User"] == "65532:65532"
 
 
-def test_it_starts_the_command_that_is_on_the_path(image: Image) -> None:
-    """The entry is the bare name, so that a chart can say the same; it listens where the chart expects it."""
+def test_the_entry_point_is_the_command_on_the_path(image: Image) -> None:
+    """The bare name, which the chart uses as well; the exposed port is the chart's default."""
     assert image.config["Entrypoint"] == ["pullkeeper"]
     assert list(image.config["ExposedPorts"]) == ["8080/tcp"]
 
 
-def test_labels_say_what_it_was_built_from(image: Image) -> None:
-    """The version is pyproject's, revision and time are the commit's."""
+def test_labels_name_what_the_image_was_built_from(image: Image) -> None:
+    """The version is that of pyproject.toml, revision and time are those of the commit."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     labels = {key.removeprefix("org.opencontainers.image."): value for key, value in image.config["Labels"].items()}
     committed = datetime.fromtimestamp(int(_git("log", "-1", "--format=%ct")), UTC)
@@ -40,4 +40,4 @@ def test_labels_say_what_it_was_built_from(image: Image) -> None:
         "base.name": image.base,
         "source": project.get("urls", {}).get("Repository", "unknown"),
     }
-    assert f"PULLKEEPER_REVISION={labels['revision']}" in image.config["Env"], "the metrics tell it, too"
+    assert f"PULLKEEPER_REVISION={labels['revision']}" in image.config["Env"], "exported as a metric"

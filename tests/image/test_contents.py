@@ -1,4 +1,4 @@
-"""What is in the image, and above all what is not."""
+"""What the image contains, and what it must not contain."""
 
 import json
 import re
@@ -12,9 +12,9 @@ from testsupport.image.built import REPOSITORY, Image
 
 SBOM = REPOSITORY / "build" / "pullkeeper.cdx.json"
 _MAGIC = 3571
-"""Of Python 3.13's byte code."""
+"""Magic number of Python 3.13's byte code."""
 _UNCHECKED_HASH = 1
-"""The flags of byte code that is taken as it is, whatever its source's time or content (PEP 552)."""
+"""Flags of byte code that is loaded without comparing it with the source (PEP 552)."""
 
 
 def _site_packages(image: Image) -> Path:
@@ -27,7 +27,7 @@ def _canonical(name: str) -> str:
 
 
 def _installed(image: Image) -> dict[str, str]:
-    """Give the distributions by their metadata."""
+    """Return the installed distributions and their versions."""
     names = (path.name.removesuffix(".dist-info") for path in _site_packages(image).glob("*.dist-info"))
     return {_canonical(name): version for name, _, version in (name.partition("-") for name in names)}
 
@@ -37,24 +37,24 @@ def _locked() -> dict[str, str]:
     return {_canonical(name): version for name, version in re.findall(r"^(\S+)==(\S+) \\$", lock, re.MULTILINE)}
 
 
-def test_it_holds_what_is_locked_and_itself(image: Image) -> None:
-    """The distributions are those of requirements/run.txt in the same versions: nothing that installs is among them."""
+def test_it_contains_the_locked_distributions(image: Image) -> None:
+    """The distributions and versions of requirements/run.txt and the controller, but no installer."""
     version = image.config["Labels"]["org.opencontainers.image.version"]
     assert _installed(image) == _locked() | {"pullkeeper": version}
 
 
-def test_sbom_lists_what_it_holds(image: Image) -> None:
-    """`make sbom` names each distribution that is in the image, and no other."""
-    assert SBOM.exists(), "make sbom writes it"
+def test_the_sbom_lists_all_distributions(image: Image) -> None:
+    """`make sbom` lists the distributions in the image, and no others."""
+    assert SBOM.exists(), "run make sbom first"
     components = json.loads(SBOM.read_text())["components"]
     listed = {_canonical(component["name"]): component["version"] for component in components}
     installed = _installed(image)
-    del installed["pullkeeper"]  # it is what the SBOM is of
+    del installed["pullkeeper"]  # the subject of the SBOM, not a component
     assert listed == installed
 
 
-def test_nothing_can_be_executed_but_the_interpreter_and_the_program(image: Image) -> None:
-    """No shell, no package manager, no compiler, no tool: of everything that is executable, all else are libraries."""
+def test_only_the_interpreter_and_the_program_are_executable(image: Image) -> None:
+    """No shell, package manager, compiler or other tool: all other executable files are libraries."""
     executable = {
         path.name
         for path in image.root.rglob("*")
@@ -64,14 +64,14 @@ def test_nothing_can_be_executed_but_the_interpreter_and_the_program(image: Imag
 
 
 @pytest.mark.parametrize("module", ["pip", "setuptools", "ensurepip", "venv", "wheel", "distutils", "apt"])
-def test_nothing_that_installs_can_be_imported(image: Image, tmp_path: Path, module: str) -> None:
-    """Python brings its own installers, and a base brings more; none is left."""
+def test_no_installer_can_be_imported(image: Image, tmp_path: Path, module: str) -> None:
+    """Neither those of Python nor those of the base image."""
     code = f"import importlib.util, json; print(json.dumps(importlib.util.find_spec({module!r}) is None))"
     assert image.python(tmp_path, code)
 
 
-def test_everything_is_roots_and_nobody_elses_to_write(image: Image) -> None:
-    """The image's user owns nothing and may write nowhere but in /tmp, even where the root is not read-only."""
+def test_all_files_belong_to_root_and_only_tmp_is_writable(image: Image) -> None:
+    """The image's user owns nothing and can write to /tmp only, even without a read-only root; no setuid files."""
     entries = {path: path.lstat() for path in image.root.rglob("*")}
     links = {path for path, status in entries.items() if stat.S_ISLNK(status.st_mode)}
     assert {path for path, status in entries.items() if (status.st_uid, status.st_gid) != (0, 0)} == set()
@@ -79,37 +79,37 @@ def test_everything_is_roots_and_nobody_elses_to_write(image: Image) -> None:
     assert {path for path in entries.keys() - links if entries[path].st_mode & 0o6000} == set()
 
 
-def test_every_source_has_its_byte_code(image: Image) -> None:
-    """Byte code is there for each source, for this Python, and is taken without a look at the source."""
+def test_every_module_is_byte_compiled(image: Image) -> None:
+    """For this Python version, and loaded without comparing it with the source."""
     for source in image.root.rglob("*.py"):
         compiled = source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
         header = compiled.read_bytes()[:8]
         assert struct.unpack("<H2xI", header) == (_MAGIC, _UNCHECKED_HASH), source
 
 
-def test_a_start_compiles_nothing(image: Image, tmp_path: Path) -> None:
-    """Everything that the controller imports comes from byte code."""
-    told = image.run(tmp_path, "python", "-v", "-c", "import pullkeeper.cli.main, pullkeeper.app.manager")
-    loaded = [line for line in told.splitlines() if line.startswith("# code object from ")]
+def test_nothing_is_compiled_at_start(image: Image, tmp_path: Path) -> None:
+    """All modules that the controller imports are loaded from byte code."""
+    output = image.run(tmp_path, "python", "-v", "-c", "import pullkeeper.cli.main, pullkeeper.app.manager")
+    loaded = [line for line in output.splitlines() if line.startswith("# code object from ")]
     assert len(loaded) > 500
     assert [line for line in loaded if not line.endswith(".pyc'")] == []
 
 
-def test_it_trusts_the_public_certificate_authorities(image: Image, tmp_path: Path) -> None:
-    """A registry or an API server with a public certificate is believed by default."""
+def test_it_trusts_public_certificate_authorities(image: Image, tmp_path: Path) -> None:
+    """TLS connections to servers with public certificates work by default."""
     code = "import json, ssl; print(json.dumps(ssl.create_default_context().cert_store_stats()))"
     assert image.python(tmp_path, code)["x509_ca"] > 50
 
 
-def test_debians_packages_are_on_record(image: Image) -> None:
-    """A scanner finds the versions of the libraries that are in it, and each has its licence beside it."""
+def test_debian_packages_are_recorded(image: Image) -> None:
+    """A scanner finds the version of each library's package, and its licence is included."""
     records = {path.name: path.read_text() for path in (image.root / "var/lib/dpkg/status.d").iterdir()}
     assert {"libc6", "libssl3t64", "zlib1g"} <= records.keys()
     assert all(f"Package: {name}\n" in text and "\nVersion: " in text for name, text in records.items())
     assert all((image.root / "usr/share/doc" / name / "copyright").exists() for name in records)
 
 
-def test_nothing_of_the_build_stays(image: Image) -> None:
-    """Neither the mirror's configuration nor the proxy's certificates, which are secrets of the build."""
+def test_build_secrets_are_not_in_the_image(image: Image) -> None:
+    """Neither the configuration of a mirror nor the certificates of a proxy."""
     assert not (image.root / "etc/pip.conf").exists()
     assert list((image.root / "run").iterdir()) == []

@@ -1,4 +1,4 @@
-"""What the image costs, each figure beside its bare baseline."""
+"""Size and start time of the image, with baselines."""
 
 import statistics
 import time
@@ -28,7 +28,7 @@ def _bare(image: Image, folder: Path) -> float:
 async def test_size_and_start(
     image: Image, installation: Installation, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is smaller than the base that it is built on; the figures are printed for the docs."""
+    """The image is smaller than its base; the figures are printed for the documentation."""
     pulled = tmp_path / "pulled"
     buildah("push", "--quiet", image.name, f"dir:{pulled}")
     with built.root_of(image.base) as base:

@@ -1,4 +1,4 @@
-"""On a root that can only be read, as a user who may do nothing."""
+"""The image runs with a read-only root, as a user without privileges."""
 
 from pathlib import Path
 
@@ -25,9 +25,9 @@ print(json.dumps({
 
 
 def test_nothing_can_be_written(image: Image, tmp_path: Path) -> None:
-    """In none of the folders can a file be made: the tests of the controller in it run where nothing can be kept."""
-    told = image.python(tmp_path, _TRY)
-    assert told["user"] == [65532, 65532, []]
-    assert told["privileges"] == [0, 0, 1]
-    assert told["tried"] > 100
-    assert told["written"] == []
+    """No file can be created in any folder, which also holds for the end-to-end tests that run in the image."""
+    found = image.python(tmp_path, _TRY)
+    assert found["user"] == [65532, 65532, []]
+    assert found["privileges"] == [0, 0, 1]
+    assert found["tried"] > 100
+    assert found["written"] == []

@@ -1,4 +1,4 @@
-"""What was taken out is not missed: the trimmed libraries know what the whole ones know."""
+"""The trimmed libraries behave like the complete ones."""
 
 import json
 import subprocess
@@ -43,30 +43,32 @@ print(json.dumps({
 """
 
 
-def test_endpoints_are_those_of_the_whole_library(image: Image, tmp_path: Path) -> None:
-    """ECR, ECR Public and STS in every partition, FIPS and dual-stack: the same addresses, and the same refusals."""
+def test_endpoints_are_those_of_the_complete_library(image: Image, tmp_path: Path) -> None:
+    """ECR, ECR Public and STS in every partition, FIPS and dual-stack: the same URLs and the same errors."""
     trimmed = image.python(tmp_path, _ENDPOINTS)
     whole = subprocess.run([sys.executable, "-c", _ENDPOINTS], capture_output=True, text=True, check=True)
     assert trimmed == json.loads(whole.stdout)
     assert len(set(trimmed.values())) > 40
 
 
-def test_services_and_kinds_that_nobody_uses_are_gone(image: Image) -> None:
-    """What is left of botocore's data and of kubernetes' models is what is used."""
+def test_unused_services_and_kinds_are_removed(image: Image) -> None:
+    """Of botocore's data and kubernetes' models, only what is used remains."""
     (packages,) = (image.root / "opt/pullkeeper/lib").glob("python3.*/site-packages")
     data = packages / "botocore/data"
     assert {path.name for path in data.iterdir() if path.is_dir()} == {"ecr", "ecr-public", "sts"}
     assert len(list((packages / "kubernetes").glob("**/models/*.py"))) < 10
 
 
-async def test_a_kubeconfig_logs_in(image: Image, installation: Installation, tmp_path: Path) -> None:
-    """With a token in it, the controller outside a pod gets ready."""
+async def test_a_kubeconfig_with_a_token_works(image: Image, installation: Installation, tmp_path: Path) -> None:
+    """The controller becomes ready outside a pod."""
     assert isinstance(installation.server, ApiServer)
     await _starts(image, installation, tmp_path, {"token": (tmp_path / "token").read_text()})
 
 
-async def test_a_kubeconfig_with_a_plugin_logs_in(image: Image, installation: Installation, tmp_path: Path) -> None:
-    """With a credential plugin in it, as EKS's own kubeconfig has."""
+async def test_a_kubeconfig_with_a_credential_plugin_works(
+    image: Image, installation: Installation, tmp_path: Path
+) -> None:
+    """As in the kubeconfig that `aws eks update-kubeconfig` writes."""
     answer = [{"name": "ANSWER", "value": (tmp_path / "token").read_text()}]
     plugin = {
         "apiVersion": "client.authentication.k8s.io/v1",

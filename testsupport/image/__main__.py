@@ -1,4 +1,4 @@
-"""`python -m tests.image`: provides tools and base and builds the image, or says in one line what is missing."""
+"""Install the tools, provide the base image and build the image: `python -m testsupport.image`."""
 
 import sys
 
@@ -7,7 +7,7 @@ from testsupport.image.tools import ToolsError, say
 
 
 def main() -> int:
-    """Prepare what the tests of the image stand on."""
+    """Prepare the image tests; reports in one line what is missing."""
     try:
         base = built.base()
         say(f"building {built.build(base)} on {base}")

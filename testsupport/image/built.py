@@ -1,4 +1,4 @@
-"""The image, built by `make image`'s own program, and its root, mounted."""
+"""The image, built as by `make image`, with its root mounted."""
 
 import json
 import os
@@ -21,7 +21,7 @@ _ENTER = Path(__file__).parent / "enter.sh"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Image:
-    """A built image with its root mounted, to look at and to run."""
+    """A built image whose root is mounted, for inspection and to run programs in."""
 
     name: str
     base: str
@@ -29,12 +29,12 @@ class Image:
     config: Mapping[str, Any]
 
     def command(self, folder: Path, *program: str) -> list[str]:
-        """Give the command that runs a program of the image, or what it starts by itself, as a cluster would.
+        """Return the command that runs a program in the image, its entry point by default, as a kubelet would.
 
-        As the image's user with nothing more to gain, in its environment, on its root; that and `folder`, which is seen
-        at its own path, can only be read.
+        It runs with the image's user and environment and cannot gain privileges. The root is read-only, and so is
+        `folder`, which is mounted at the same path.
         """
-        folder.chmod(0o755)  # the image's user is nobody who owns it
+        folder.chmod(0o755)  # readable for the image's user, who does not own it
         settings = ["env", *self.config["Env"]]
         drop = [
             _path("setpriv"),
@@ -48,38 +48,38 @@ class Image:
         return [*enter, *settings, *drop, *(program or self.config["Entrypoint"])]
 
     def run(self, folder: Path, *program: str) -> str:
-        """Run a program of the image to its end and give what it prints, on both outputs; fails where it does."""
-        alone = {"PATH": os.environ["PATH"]}  # which finds what enters; nothing else of ours is seen inside
+        """Run a program in the image and return its output and errors; asserts that it succeeds."""
+        alone = {"PATH": os.environ["PATH"]}  # for the commands that enter the root; nothing else is inherited
         command = self.command(folder, *program)
-        done = subprocess.run(
+        completed = subprocess.run(
             command, env=alone, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
+        assert completed.returncode == 0, completed.stdout
+        return completed.stdout
 
     def python(self, folder: Path, code: str) -> Any:
-        """Run Python code in the image and give the JSON that it prints."""
+        """Run Python code in the image and return the JSON that it prints."""
         return json.loads(self.run(folder, "python", "-c", code))
 
 
 def _path(command: str) -> str:
-    """Find a command of ours by its path: inside, the search path is the image's."""
+    """Return the path of a command of this machine: in the image, PATH is the image's."""
     found = shutil.which(command)
     if found is None:
-        raise ToolsError(f"there is no {command} here: install coreutils and util-linux")
+        raise ToolsError(f"{command} is missing: install coreutils and util-linux")
     return found
 
 
 def base() -> str:
-    """Give the base that is built on: BASE, or a stand-in for it."""
+    """Return the name of the base image: BASE, or a stand-in."""
     tools.provide()
     return os.environ.get("BASE") or stand_in.provide()
 
 
 def build(base: str, tag: str = "test", *arguments: str) -> str:
-    """Build the image and give its name; raises ToolsError with what went wrong."""
+    """Build the image and return its name; raises ToolsError with the builder's errors."""
     environment = tools.environment() | {"BASE": base, "IMAGE": NAME, "TAG": tag, "BUILDER": "buildah"}
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "image.build", *arguments],
         cwd=REPOSITORY,
         env=environment,
@@ -87,20 +87,20 @@ def build(base: str, tag: str = "test", *arguments: str) -> str:
         text=True,
         check=False,
     )
-    if done.returncode != 0:
-        raise ToolsError(f"the image cannot be built: {done.stderr.strip()[-3000:]}")
+    if completed.returncode != 0:
+        raise ToolsError(f"the image cannot be built: {completed.stderr.strip()[-3000:]}")
     return f"{NAME}:{tag}"
 
 
 def inspected(name: str) -> dict[str, Any]:
-    """Give an image's OCI configuration."""
+    """Return an image's OCI configuration."""
     configuration: dict[str, Any] = json.loads(buildah("inspect", "--type=image", name))["OCIv1"]
     return configuration
 
 
 @contextmanager
 def root_of(name: str) -> Iterator[Path]:
-    """Mount an image's root; what is made in it is gone afterwards."""
+    """Mount an image's root for the length of the block; changes to it are discarded."""
     container = buildah("from", "--pull-never", name)
     try:
         yield Path(buildah("mount", container))
@@ -111,7 +111,7 @@ def root_of(name: str) -> Iterator[Path]:
 @contextmanager
 def opened() -> Iterator[Image]:
     """Build the image and mount its root."""
-    on = base()
-    name = build(on)
+    base_name = base()
+    name = build(base_name)
     with root_of(name) as root:
-        yield Image(name=name, base=on, root=root, config=inspected(name)["config"])
+        yield Image(name=name, base=base_name, root=root, config=inspected(name)["config"])

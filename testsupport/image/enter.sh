@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes a root that can only be read, with one folder seen in it, and runs a command: enter.sh ROOT FOLDER COMMAND...
-# It is started in a mount namespace of its own, so that all of it goes away with the command.
+# enter.sh ROOT FOLDER COMMAND...: mounts ROOT read-only, FOLDER at the same path in it, and runs COMMAND.
+# Run it in a mount namespace of its own, so that the mounts disappear with the command.
 set -eu
 root=$1 folder=$2
 shift 2

@@ -1,4 +1,4 @@
-"""What builds and runs an image here, without a container engine; and where it may keep what it makes."""
+"""Tools that build and run an image without a container engine, and their storage."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 PACKAGES = {"buildah": "buildah", "mmdebstrap": "mmdebstrap", "unshare": "util-linux", "setpriv": "util-linux"}
-"""Which of Debian's packages a command comes with."""
+"""The Debian package of each command."""
 
 _STORAGE = """[storage]
 driver = ""
@@ -18,19 +18,19 @@ runroot = "/run/pullkeeper-image"
 
 
 class ToolsError(Exception):
-    """A tool is missing and cannot be installed; the message is one line and says how to get it."""
+    """A tool is missing and cannot be installed. The message is one line and says how to get it."""
 
 
 def missing(which: Callable[[str], str | None] = shutil.which) -> list[str]:
-    """Name the packages whose commands are not here."""
+    """Return the packages of missing commands."""
     return sorted({package for command, package in PACKAGES.items() if which(command) is None})
 
 
 def provide() -> None:
-    """Install what is missing, where that is possible; raises ToolsError."""
+    """Install missing packages; raises ToolsError if that is not possible."""
     if os.geteuid() != 0:
         raise ToolsError(
-            "make test-image mounts a root and drops to the image's user, so it needs root: sudo make test-image"
+            "make test-image mounts the image and switches to its user, which needs root: sudo make test-image"
         )
     packages = missing()
     if not packages:
@@ -40,19 +40,19 @@ def provide() -> None:
     say(f"installing {' and '.join(packages)}")
     quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for command in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
-        done = subprocess.run(["apt-get", "-qq", *command], env=quiet, stdout=sys.stderr, check=False)
-        if done.returncode != 0:
+        completed = subprocess.run(["apt-get", "-qq", *command], env=quiet, stdout=sys.stderr, check=False)
+        if completed.returncode != 0:
             raise ToolsError(f"`apt-get {' '.join(command)}` failed: install {' and '.join(packages)}")
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:
-    """Return the folder that lasts; it need not exist."""
+    """Return the cache folder, which may not exist."""
     base = environment.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     return Path(base) / "pullkeeper"
 
 
 def environment() -> dict[str, str]:
-    """Give the environment in which buildah and podman keep their images in our cache, apart from the machine's own."""
+    """Return an environment in which buildah and podman store images in the cache folder, apart from the machine's."""
     cache = cache_folder(os.environ)
     cache.mkdir(parents=True, exist_ok=True)
     configuration = cache / "image-storage.conf"
@@ -61,19 +61,19 @@ def environment() -> dict[str, str]:
 
 
 def buildah(*arguments: str) -> str:
-    """Run buildah on our own images and give what it prints; raises ToolsError with what it complains of."""
+    """Run buildah with the storage in the cache folder and return its output; raises ToolsError with its errors."""
     return output(["buildah", *arguments], environment())
 
 
 def output(command: Sequence[str], environment: Mapping[str, str]) -> str:
-    """Run a command and give what it prints; raises ToolsError with what it complains of."""
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise ToolsError(f"`{' '.join(command)}` failed: {done.stderr.strip()[-2000:]}")
-    return done.stdout.strip()
+    """Run a command and return its output; raises ToolsError with its errors."""
+    completed = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if completed.returncode != 0:
+        raise ToolsError(f"`{' '.join(command)}` failed: {completed.stderr.strip()[-2000:]}")
+    return completed.stdout.strip()
 
 
 def say(line: str) -> None:
-    """Tell what is going on."""
+    """Print a progress message to standard error."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
