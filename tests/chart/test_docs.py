@@ -122,7 +122,7 @@ NOTES: list[tuple[dict[str, Any], list[str]]] = [
         {"aws": {"credentials": "nodeRole"}, "rbac": {"create": False}, "serviceAccount": {"name": "puller"}},
         [
             "The controller uses the instance role of its node, which all other pods on that node can use, too.",
-            "No Roles were created (rbac.create=false): grant the permissions in the chart's README to ServiceAccount puller.",
+            "rbac.create is false: grant the permissions in the chart's README to the ServiceAccount puller.",
         ],
     ),
 ]
