@@ -7,13 +7,11 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from statistics import median
 
-from testsupport.simulation.process import Wiring
 from testsupport.simulation.record import CONTROLLER, Record, SecretVersion, Span
-from testsupport.simulation.scenarios import IRELAND, opted_in
+from testsupport.simulation.scenarios import IRELAND, QUIET, opted_in
 from testsupport.simulation.virtual_time import DAY, HOUR, MINUTE
 from testsupport.simulation.weather import Weather
 from testsupport.simulation.world import Run, simulate
@@ -76,9 +74,8 @@ WRITES = Panel(top=420, bottom=560, most=150)
 
 def a_day() -> Record:
     """Simulate the day."""
-    wiring = Wiring(relist_interval=timedelta(hours=6))  # there is nothing to find
     acts, weather = opted_in(NAMESPACES, IRELAND), Weather(aws=[OUTAGE])
-    return simulate(Run(seed=1, end=DAY, acts=acts, weather=weather, wiring=wiring))
+    return simulate(Run(seed=1, end=DAY, acts=acts, weather=weather, settings=QUIET))
 
 
 def draw(record: Record) -> str:

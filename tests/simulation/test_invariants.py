@@ -3,13 +3,11 @@
 The sixth is about RBAC: only a real API server can answer for it.
 """
 
-from datetime import timedelta
-
 import pytest
 
+from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.namespace.namespace import PREFIX
 from testsupport.simulation import check_objects, check_tokens
-from testsupport.simulation.process import Wiring
 from testsupport.simulation.record import CONTROLLER, Record, Wish
 from testsupport.simulation.scenarios import (
     FRANKFURT,
@@ -201,12 +199,8 @@ def test_a_refresh_request_is_answered_once() -> None:
 
 def test_a_season_is_the_same_each_time() -> None:
     """The same seed gives the same record, so a failure can be looked at again."""
-    first, second = (simulate(quiet(opted_in(20, IRELAND, FRANKFURT), 2 * DAY, wiring=_audited())) for _ in range(2))
+    first, second = (simulate(quiet(opted_in(20, IRELAND, FRANKFURT), 2 * DAY, settings=Settings())) for _ in range(2))
     assert _digest(first) == _digest(second)
-
-
-def _audited() -> Wiring:
-    return Wiring(relist_interval=timedelta(minutes=10))
 
 
 def _digest(record: Record) -> list[tuple[float, str, Wish | str]]:

@@ -1,17 +1,17 @@
 """Each checker notices a controller that breaks its rule, and finds nothing to say of the real one in the same run."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from pullkeeper.domain.ecr.rotation import Rotation
+from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.secret import entries
 from pullkeeper.domain.secret.desired_state import desired_state
 from pullkeeper.reconcile import reconciler
 from testsupport.simulation import check_objects, check_tokens, mutants
-from testsupport.simulation.process import Wiring
 from testsupport.simulation.record import Record, Span
 from testsupport.simulation.scenarios import FRANKFURT, IRELAND, first_waits, opted_in, overdue, overtaken, quiet, team
 from testsupport.simulation.script import HOSTS, Act, asking, doing, erring, leaving
@@ -26,14 +26,21 @@ Checker = Callable[[Record], Iterable[object]]
 class Mutant:
     """A part that is broken, a run in which it matters, and the checker that is to notice."""
 
-    wiring: Wiring
     run: Run
     checker: Checker
+    classes: Mapping[str, type] = field(default_factory=dict)
+    """Broken classes, by the names of those that they replace in the container's module."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that break a rule."""
+
+    def broken(self) -> Run:
+        """Return the run of the broken controller."""
+        return replace(self.run, mutation=self.classes, settings=replace(self.run.settings, **self.settings))
 
 
 def _events_all_lost(acts: list[Act], end: float, audit: float) -> Run:
-    wiring = Wiring(relist_interval=timedelta(seconds=audit))
-    return Run(seed=1, end=end, acts=acts, weather=Weather(chances=Chances(event_lost=1.0)), wiring=wiring)
+    settings = Settings(relist_interval=timedelta(seconds=audit))
+    return Run(seed=1, end=end, acts=acts, weather=Weather(chances=Chances(event_lost=1.0)), settings=settings)
 
 
 def _waited(record: Record) -> list[float]:
@@ -51,50 +58,50 @@ _LEAVING = quiet([*_TEAMS, leaving(HOUR, team(0))], 2 * HOUR)
 _STRIPPED = [doing(6 * HOUR, "strip", team(number)) for number in range(20)]
 _STRIPPED_UNSEEN = _events_all_lost([*opted_in(20), *_STRIPPED], 6.2 * HOUR, 5.8 * HOUR)
 _JOINING_UNSEEN = _events_all_lost([*_TEAMS, asking(HOUR, "new", IRELAND)], 2 * HOUR, 10 * MINUTE)
-_EARLY = Rotation(max_token_age=timedelta(hours=2))
+_EARLY = {"max_token_age": timedelta(hours=2)}
 
 MUTANTS = {
     "01 rotates too late": Mutant(
-        wiring=Wiring(rotation=Rotation(fraction=1.1, max_token_age=timedelta(days=2))),
+        settings={"refresh_fraction": 1.1, "max_token_age": timedelta(days=2)},
         run=_DAYS,
         checker=check_tokens.never_stale,
     ),
     "02 drops a registry": Mutant(
-        wiring=Wiring(cluster=mutants.DropsARegistry), run=_DAYS, checker=check_tokens.never_worse
+        classes={"PullSecretClient": mutants.DropsARegistry}, run=_DAYS, checker=check_tokens.never_worse
     ),
     "03 takes every Secret for ours": Mutant(
-        wiring=Wiring(secrets=mutants.TakesEverySecretForOurs), run=_STRANGERS, checker=check_objects.only_ours
+        classes={"SecretCache": mutants.TakesEverySecretForOurs}, run=_STRANGERS, checker=check_objects.only_ours
     ),
     "03 ignores versions": Mutant(
-        wiring=Wiring(cluster=mutants.IgnoresVersions), run=_STRIPPED_UNSEEN, checker=check_objects.only_ours
+        classes={"PullSecretClient": mutants.IgnoresVersions}, run=_STRIPPED_UNSEEN, checker=check_objects.only_ours
     ),
     "04 deletes and creates": Mutant(
-        wiring=Wiring(cluster=mutants.DeletesAndCreates), run=_DAYS, checker=check_objects.in_place
+        classes={"PullSecretClient": mutants.DeletesAndCreates}, run=_DAYS, checker=check_objects.in_place
     ),
     "05 touches Namespaces": Mutant(
-        wiring=Wiring(cluster=mutants.TouchesNamespaces), run=_DAYS, checker=check_objects.hands_off
+        classes={"PullSecretClient": mutants.TouchesNamespaces}, run=_DAYS, checker=check_objects.hands_off
     ),
     "07 logs what it writes": Mutant(
-        wiring=Wiring(cluster=mutants.LogsWhatItWrites),
+        classes={"PullSecretClient": mutants.LogsWhatItWrites},
         run=_DAYS,
         checker=check_tokens.token_is_only_in_the_secret,
     ),
     "08 shares no token": Mutant(
-        wiring=Wiring(tokens=mutants.SharesNothing), run=_DAYS, checker=check_tokens.one_call_serves_all
+        classes={"TokenCache": mutants.SharesNothing}, run=_DAYS, checker=check_tokens.one_call_serves_all
     ),
-    "08 calls too often": Mutant(wiring=Wiring(rotation=_EARLY), run=_DAYS, checker=check_tokens.one_call_serves_all),
-    "08 writes too often": Mutant(
-        wiring=Wiring(rotation=_EARLY), run=_DAYS, checker=check_tokens.each_write_replaces_what_is_due
-    ),
-    "09 has one lane": Mutant(wiring=Wiring(reconciler=mutants.HasOneLane), run=overdue(), checker=_waited),
+    "08 calls too often": Mutant(settings=_EARLY, run=_DAYS, checker=check_tokens.one_call_serves_all),
+    "08 writes too often": Mutant(settings=_EARLY, run=_DAYS, checker=check_tokens.each_write_replaces_what_is_due),
+    "09 has one lane": Mutant(classes={"Reconciler": mutants.HasOneLane}, run=overdue(), checker=_waited),
     "11 keeps what is opted out": Mutant(
-        wiring=Wiring(reconciler=mutants.KeepsWhatIsOptedOut), run=_LEAVING, checker=_still_there
+        classes={"Reconciler": mutants.KeepsWhatIsOptedOut}, run=_LEAVING, checker=_still_there
     ),
     "11 deletes blindly": Mutant(
-        wiring=Wiring(cluster=mutants.DeletesBlindly), run=_LEAVING, checker=check_objects.deletes_just_what_was_seen
+        classes={"PullSecretClient": mutants.DeletesBlindly},
+        run=_LEAVING,
+        checker=check_objects.deletes_just_what_was_seen,
     ),
     "12 trusts the watch": Mutant(
-        wiring=Wiring(inventory=mutants.TrustsTheWatch), run=_JOINING_UNSEEN, checker=check_objects.converged
+        classes={"NamespaceCache": mutants.TrustsTheWatch}, run=_JOINING_UNSEEN, checker=check_objects.converged
     ),
 }
 
@@ -103,8 +110,7 @@ MUTANTS = {
 def test_a_broken_part_is_noticed(name: str) -> None:
     """The checker finds something in the run with the broken part, and nothing without."""
     mutant = MUTANTS[name]
-    audit = mutant.run.wiring.relist_interval
-    assert list(mutant.checker(simulate(replace(mutant.run, wiring=replace(mutant.wiring, relist_interval=audit)))))
+    assert list(mutant.checker(simulate(mutant.broken())))
     real = overtaken() if mutant.checker is _waited else simulate(mutant.run)
     assert list(mutant.checker(real)) == []
 
@@ -121,7 +127,7 @@ def test_02_an_earlier_death_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None
 def test_10_a_guess_on_bad_input_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A controller that makes something up where the annotations are wrong breaks "creates nothing"."""
     acts = [erring(0.0, team(0), {"enabled": "yes"}), doing(HOUR, "delete", team(0))]
-    run = replace(_DAYS, acts=acts, wiring=Wiring())
+    run = replace(_DAYS, acts=acts, settings=Settings())
     assert list(check_objects.bad_input_creates_nothing(simulate(run))) == []
     monkeypatch.setattr(reconciler, "desired_state", mutants.guesses_on_bad_input(desired_state))
     assert list(check_objects.bad_input_creates_nothing(simulate(run)))
@@ -130,7 +136,7 @@ def test_10_a_guess_on_bad_input_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
 def test_01_an_outage_is_an_excuse_and_an_end_of_it_is_none() -> None:
     """Stale is excused while AWS is away from the middle of a token's life on, and no longer."""
     outage = Span(start=5 * HOUR, end=20 * HOUR, reason="ServiceError")
-    run = replace(_DAYS, weather=Weather(aws=[outage]), wiring=Wiring())
+    run = replace(_DAYS, weather=Weather(aws=[outage]), settings=Settings())
     record = simulate(run)
     assert record.issued[record.secrets[team(0)][0].auths[IRELAND]].expires_at < outage.end
     assert list(check_tokens.never_stale(record)) == []

@@ -4,15 +4,15 @@ Leader election spares work; it is not what keeps the Secrets right. Each write 
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from testsupport.simulation import check_objects, check_tokens
 from testsupport.simulation.mutants import IgnoresVersions
-from testsupport.simulation.process import Wiring
 from testsupport.simulation.record import CONTROLLER, Record
 from testsupport.simulation.scenarios import SEEDS, split, stormy_season
-from testsupport.simulation.world import Run, simulate
+from testsupport.simulation.world import simulate
 
 INVARIANTS: dict[str, Callable[[Record], Iterator[str]]] = {
     "never stale": check_tokens.never_stale,
@@ -41,7 +41,5 @@ def test_both_of_them_really_write() -> None:
 
 def test_without_the_versions_they_would_undo_each_others_writes() -> None:
     """The checks notice two controllers that write over whatever is there now."""
-    season = stormy_season(SEEDS[0], Wiring(cluster=IgnoresVersions))
-    run = Run(seed=season.seed, end=season.end, acts=season.acts, weather=season.weather,
-              restarts=season.restarts, wiring=season.wiring, at_once=2)  # fmt: skip
+    run = replace(stormy_season(SEEDS[0]), mutation={"PullSecretClient": IgnoresVersions}, at_once=2)
     assert [found for check in INVARIANTS.values() for found in check(simulate(run))]

@@ -4,10 +4,12 @@ import asyncio
 import base64
 import json
 import random
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
+from copy import copy
 from typing import Any
 
+from pullkeeper.domain.errors.failures import NotLeadingError
 from pullkeeper.domain.kube.api import Response
 from pullkeeper.domain.secret.pull_secret import DATA_KEY
 from testsupport.simulation.record import Request
@@ -17,6 +19,7 @@ from testsupport.simulation.watches import Event, SecretStreams, unavailable
 from testsupport.simulation.weather import Weather
 
 _Query = Mapping[str, str]
+_READING = {"get", "list"}
 
 
 class ApiServer:
@@ -30,6 +33,13 @@ class ApiServer:
         self._weather = weather
         self._chance = chance
         self.streams = SecretStreams(store, weather, chance)
+        self.may_write: Callable[[], bool] = lambda: True
+
+    def guarded(self, may_write: Callable[[], bool]) -> "ApiServer":
+        """Return a connection whose writes raise NotLeadingError unless `may_write()` holds."""
+        gated = copy(self)
+        gated.may_write = may_write
+        return gated
 
     async def request(
         self,
@@ -42,6 +52,8 @@ class ApiServer:
         accept: str = "application/json",  # noqa: ARG002 -- the doors' signature
     ) -> Response:
         """Make one request; raises FailureError when there is no answer."""
+        if verb not in _READING and not self.may_write():
+            raise NotLeadingError(path)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Response] = loop.create_future()
         loop.call_later(self._way(), self._arrive, answer, verb, path, query or {}, body)

@@ -32,6 +32,9 @@ class Aws:
         self._weather = weather
         self._chance = chance
 
+    async def introduce(self) -> None:
+        """Log nothing: there are no credentials."""
+
     async def fetch(self, scope: TokenScope) -> Token:
         """Give a new token; raises FailureError."""
         asked_at = clock()

@@ -1,144 +1,144 @@
-"""One life of the controller: its real parts, wired as the container wires them."""
+"""One life of the controller: the real container and manager, with simulated adapters."""
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from unittest import mock
 
-from pullkeeper.adapters.kubernetes.events import EventRecorder
-from pullkeeper.adapters.kubernetes.pull_secrets import PullSecretClient
-from pullkeeper.adapters.kubernetes.reflector import Reflector, secrets_list_watch
-from pullkeeper.domain.config.policy import Policy
+from pullkeeper.adapters.kubernetes.namespaces_kopf import Sink
+from pullkeeper.app import container
+from pullkeeper.app.adapters import Adapters, NamespaceWatch
+from pullkeeper.app.config_loader import Config
+from pullkeeper.app.container import Container
+from pullkeeper.app.manager import Manager
+from pullkeeper.domain.config.settings import Settings
+from pullkeeper.domain.ecr.credential import Password
 from pullkeeper.domain.ecr.registry_host import RegistryHost
-from pullkeeper.domain.ecr.rotation import Rotation
-from pullkeeper.domain.secret.observed_secret import observe
-from pullkeeper.reconcile.namespace_cache import NamespaceCache
-from pullkeeper.reconcile.reconciler import Reconciler
-from pullkeeper.reconcile.secret_cache import Placed, SecretCache
-from pullkeeper.reconcile.status_reporter import StatusReporter
-from pullkeeper.reconcile.work_queue import WorkQueue
-from pullkeeper.reconcile.worker import Worker
-from pullkeeper.tokens.token_cache import TokenCache
-from pullkeeper.tokens.token_verifier import UnverifiedTokens
+from pullkeeper.domain.ecr.registry_probe import ProbeResult
+from pullkeeper.domain.secret.plan import Priority
 from testsupport.simulation.api_server import ApiServer
 from testsupport.simulation.aws import Aws
-from testsupport.simulation.store import SECRET_NAME
 from testsupport.simulation.virtual_time import clock, now
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wiring:
-    """What the controller is made of; a mutant replaces one part of it."""
-
-    rotation: Rotation = field(default_factory=Rotation)
-    defaults: tuple[RegistryHost, ...] = ()
-    relist_interval: timedelta = timedelta(minutes=10)
-    concurrency: int = 16
-    cluster: type[PullSecretClient] = PullSecretClient
-    tokens: type[TokenCache] = TokenCache
-    reconciler: type[Reconciler] = Reconciler
-    worker: type[Worker] = Worker
-    inventory: type[NamespaceCache] = NamespaceCache
-    secrets: type[SecretCache] = SecretCache
-    report: type[StatusReporter] = StatusReporter
-
-
 @dataclass(kw_only=True, slots=True)
-class Figures:
-    """The metrics: what is counted, for the tests to look at."""
+class RecordedMetrics:
+    """The controller's metrics, as far as tests look at them."""
 
     states: dict[str, str] = field(default_factory=dict)
-    writes: list[tuple[str, str]] = field(default_factory=list)
-    looks: list[float] = field(default_factory=list)
-    """When the controller looked at any one namespace."""
+    reconciled_at: list[float] = field(default_factory=list)
+    """When the controller reconciled any namespace, in seconds of the run."""
 
     def record_secret_write(self, operation: str, result: str) -> None:
-        """Count a write of a Secret."""
-        self.writes.append((operation, result))
+        """Ignore a write: the API server records them."""
 
-    def set_namespace_state(self, namespace: str, state: str | None, expires_at: datetime | None) -> None:  # noqa: ARG002 -- Meters' signature
-        """Note how a namespace stands."""
+    def set_namespace_state(self, namespace: str, state: str | None, expires_at: datetime | None) -> None:  # noqa: ARG002 -- the protocol's
+        """Record the state of a namespace."""
         if state is None:
             self.states.pop(namespace, None)
         else:
             self.states[namespace] = str(state)
 
     def forget_namespaces(self) -> None:
-        """Forget how all of them stand."""
+        """Drop the states of all namespaces."""
         self.states.clear()
 
     def observe_time_to_secret(self, wait: timedelta) -> None:
-        """Note how long a first Secret took."""
+        """Ignore how long a first Secret took."""
 
     def set_heartbeat(self, now: datetime) -> None:
-        """Take the worker's heartbeat."""
+        """Ignore the worker's heartbeat."""
 
-    def observe_reconcile(self, result: str, seconds: float) -> None:  # noqa: ARG002 -- Gauges' signature
-        """Count a look at one namespace."""
-        self.looks.append(now())
+    def observe_reconcile(self, result: str, seconds: float) -> None:  # noqa: ARG002 -- the protocol's
+        """Record the time of a reconciliation."""
+        self.reconciled_at.append(now())
+
+    def set_leader(self, leads: bool) -> None:  # noqa: FBT001 -- the protocol's
+        """Ignore whether this replica leads."""
+
+    def record_registry_probe(self, result: str) -> None:
+        """Ignore a probe."""
+
+    def set_config_last_reload_successful(self, valid: bool) -> None:  # noqa: FBT001 -- the protocol's
+        """Ignore whether the settings file is valid: there is none."""
+
+    def set_workqueue_depth(self, depth: Callable[[Priority], int]) -> None:
+        """Ignore the queue's depth."""
 
 
 class Process:
     """The controller from its start to the instant when it is killed."""
 
-    def __init__(self, server: ApiServer, aws: Aws, wiring: Wiring, chance: random.Random) -> None:
-        self.figures = Figures()
-        self._wiring = wiring
-        self._chance = chance
-        self._cluster = wiring.cluster(server, secret_name=SECRET_NAME)
-        self._events = EventRecorder(server, secret_name=SECRET_NAME, instance="simulation", clock=clock)
-        self.queue = WorkQueue(clock=clock, max_concurrent=wiring.concurrency)
-        self.inventory = wiring.inventory(wake=self.queue.add, clock=clock)
-        self.secrets = wiring.secrets(wake=self.queue.add)
-        self._secret_watch = Reflector[Placed](
-            server,
-            secrets_list_watch(SECRET_NAME),
-            read=lambda metadata: (metadata["namespace"], observe(metadata)),
-            sink=self.secrets,
-            relist_after=wiring.relist_interval,
-            chance=chance,
-        )
-        self.tokens = wiring.tokens(aws, rotation=wiring.rotation, clock=clock, chance=chance)
-        self.report = wiring.report(self._events, self.figures, clock=clock)
-        self.reconciler = wiring.reconciler(
-            namespaces=self.inventory,
-            secrets=self.secrets,
-            cluster=self._cluster,
-            tokens=UnverifiedTokens(self.tokens),
-            report=self.report,
-            policy=lambda: Policy(registries=wiring.defaults),
-            rotation=wiring.rotation,
+    def __init__(
+        self,
+        server: ApiServer,
+        aws: Aws,
+        watch_namespaces: Callable[[Sink], NamespaceWatch],
+        rng: random.Random,
+        *,
+        settings: Settings,
+        mutation: Mapping[str, object],
+    ) -> None:
+        """Build the container; `mutation` replaces classes in its module, by their names there."""
+        self.metrics = RecordedMetrics()
+        adapters = Adapters(
+            kube_client=server,
+            token_source=aws,
+            registry_probe=lambda _: _accept,
+            watch_namespaces=watch_namespaces,
+            serve_http=_serve_nothing,
+            metrics=self.metrics,
             clock=clock,
+            uptime=now,
+            rng=rng,
+            instance="simulation",
+            holder_id="simulation",
         )
-        self.worker = wiring.worker(
-            self.queue,
-            self.reconciler.reconcile,
-            priority_of=self.reconciler.priority,
-            clock=clock,
-            rng=chance,
-            metrics=self.figures,
-        )
+        with ExitStack() as stack:
+            for name, broken in mutation.items():
+                stack.enter_context(mock.patch.object(container, name, broken))
+            self.container = Container(Config(settings=settings), adapters)
+        self._manager = Manager(self.container, handle_signals=lambda _: None)
 
-    async def run(self, watch: Callable[[NamespaceCache], None]) -> None:
-        """Run until killed; `watch` starts to hand on the Namespaces."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._events.run())
-            group.create_task(self.report.run())
-            group.create_task(self._secret_watch.run())
-            await self.secrets.synced.wait()
-            group.create_task(self.worker.run())
-            every = self._wiring.relist_interval
-            group.create_task(self.inventory.audit(self._cluster.list_namespaces, every=every, chance=self._chance))
-            watch(self.inventory)
+    async def run(self) -> None:
+        """Run until killed."""
+        await self._manager.run()
 
     def shown(self) -> str:
-        """Give everything that a debugger or a careless log line could show of the controller's memory."""
-        queue = (self.queue, self.worker)
-        parts = (self.inventory, self.secrets, self.tokens, self.report, self.reconciler, *queue, self._events)
-        return "\n".join(repr(_insides(part)) for part in parts)
+        """Return everything that a debugger or a careless log line could show of the controller's memory."""
+        return "\n".join(repr(fields) for _, fields in self.memory())
+
+    def memory(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Give the fields of every object of the controller, but for functions, with the name of its class."""
+        seen: set[int] = set()
+        waiting: list[object] = [self.container]
+        while waiting:
+            part = waiting.pop()
+            if id(part) in seen:
+                continue
+            seen.add(id(part))
+            fields = {name: value for name, value in vars(part).items() if not callable(value)}
+            yield type(part).__name__, fields
+            for value in fields.values():
+                waiting += filter(_is_ours, value.values() if isinstance(value, dict) else _several(value))
 
 
-def _insides(part: object) -> dict[str, Any]:
-    return {name: value for name, value in vars(part).items() if not callable(value)}
+def _several(value: object) -> tuple[object, ...] | list[object]:
+    return value if isinstance(value, tuple | list) else (value,)
+
+
+def _is_ours(value: object) -> bool:
+    """Whether this is an object of the controller with a memory of its own, be it a mutant."""
+    return hasattr(value, "__dict__") and any(each.__module__.startswith("pullkeeper.") for each in type(value).__mro__)
+
+
+async def _accept(host: RegistryHost, auth: Password) -> ProbeResult:
+    raise NotImplementedError("no run verifies tokens")
+
+
+async def _serve_nothing(*, healthy: Callable[[], str | None], ready: Callable[[], str | None]) -> None:  # noqa: ARG001 -- the protocol's
+    await asyncio.Event().wait()

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 
-from testsupport.simulation.process import Wiring
+from pullkeeper.domain.config.settings import Settings
 from testsupport.simulation.record import Record
 from testsupport.simulation.script import HOSTS, REGIONS, Act, asking, season
 from testsupport.simulation.virtual_time import DAY, HOUR, MINUTE
@@ -18,22 +18,24 @@ HALF_A_YEAR = 182 * DAY
 NEW_AT = 8 * HOUR + 2
 """When the first of the new namespaces of `overdue` opts in."""
 
+QUIET = Settings(relist_interval=timedelta(hours=6))
+"""For runs in which a relist finds nothing."""
 _SEASON = 12 * DAY
 _PAUSES = (0.0, 1.0, MINUTE, HOUR / 2)
 
 
-def stormy_season(seed: int, wiring: Wiring | None = None) -> Run:
+def stormy_season(seed: int) -> Run:
     """Twelve days of 20 namespaces, with everything that can go wrong, and three quiet hours at the end."""
     chance = random.Random(seed)
     weather = storm(chance, until=_SEASON, regions=REGIONS)
     restarts = [Restart(at=chance.uniform(0, _SEASON), gap=chance.choice(_PAUSES)) for _ in range(8)]
-    return replace(fair_season(seed, wiring), weather=weather, restarts=restarts)
+    return replace(fair_season(seed), weather=weather, restarts=restarts)
 
 
-def fair_season(seed: int, wiring: Wiring | None = None) -> Run:
+def fair_season(seed: int) -> Run:
     """The same acts of the same people, and nothing goes wrong."""
     acts = season(random.Random(seed), namespaces=20, until=_SEASON)
-    return Run(seed=seed, end=_SEASON + 3 * HOUR, acts=acts, wiring=wiring or Wiring())
+    return Run(seed=seed, end=_SEASON + 3 * HOUR, acts=acts)
 
 
 def wild_days(seed: int) -> Run:
@@ -45,8 +47,8 @@ def wild_days(seed: int) -> Run:
     weather.chances = chance.choice((STORMY, WILD))
     acts = season(chance, namespaces=12, until=end, every=8 * HOUR)
     restarts = [Restart(at=chance.uniform(0, end), gap=chance.choice(_PAUSES)) for _ in range(24)]
-    wiring = Wiring(concurrency=chance.choice((2, 16)))
-    return Run(seed=seed, end=end + 3 * HOUR, acts=acts, weather=weather, restarts=restarts, wiring=wiring)
+    settings = Settings(max_concurrent_reconciles=chance.choice((2, 16)))
+    return Run(seed=seed, end=end + 3 * HOUR, acts=acts, weather=weather, restarts=restarts, settings=settings)
 
 
 @cache
@@ -77,19 +79,18 @@ def opted_in(count: int, *hosts: str, at: float = 0.0, apart: float = 0.01) -> l
     return [asking(at + number * apart, team(number), *(hosts or (IRELAND,))) for number in range(count)]
 
 
-def quiet(acts: list[Act], end: float, *, seed: int = 1, wiring: Wiring | None = None, life: float = 12 * HOUR) -> Run:
+def quiet(acts: list[Act], end: float, *, seed: int = 1, settings: Settings = QUIET, life: float = 12 * HOUR) -> Run:
     """A run in which nothing goes wrong, with an audit every six hours, for there is nothing to find."""
-    wiring = wiring or Wiring(relist_interval=timedelta(hours=6))
-    return Run(seed=seed, end=end, acts=acts, wiring=wiring, weather=Weather(life=life))
+    return Run(seed=seed, end=end, acts=acts, settings=settings, weather=Weather(life=life))
 
 
-def overdue(wiring: Wiring | None = None) -> Run:
+def overdue() -> Run:
     """1,500 rotations that are all overdue, and nine namespaces that opt in while they are being made up for."""
     acts = opted_in(1500, apart=0.001)
     acts += [asking(NEW_AT + number / 3, f"new-{number}", IRELAND) for number in range(9)]
     away = Restart(at=HOUR, gap=7 * HOUR)
     weather = Weather(latency=0.2)
-    return Run(seed=1, end=8.1 * HOUR, acts=acts, restarts=[away], weather=weather, wiring=wiring or Wiring())
+    return Run(seed=1, end=8.1 * HOUR, acts=acts, restarts=[away], weather=weather)
 
 
 @cache

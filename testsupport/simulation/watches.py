@@ -118,9 +118,12 @@ class NamespaceFeed:
         self._weather = weather
         self._chance = chance
         self._feed = Feed(weather, chance)
-        self.sinks: list[Sink] = []
-        """The controllers that listen: one, unless a test lets two act at once."""
+        self._sinks: list[Sink] = []
         store.listeners.append(self._hear)
+
+    def watch(self, sink: Sink) -> "FeedWatch":
+        """Make a controller's watch: one, unless a test lets two act at once."""
+        return FeedWatch(sink, self._sinks)
 
     def _hear(self, change: Change) -> None:
         if change.view is not None:
@@ -132,11 +135,34 @@ class NamespaceFeed:
             if change.view is self._store.namespaces.get(change.namespace):
                 asyncio.get_running_loop().call_at(back_at + self._chance.uniform(0, 2), self._deliver, change)
             return
-        for sink in self.sinks:
+        for sink in self._sinks:
             if change.kind == "DELETED":
                 sink.delete(change.namespace)
             elif change.view is not None:
                 sink.upsert(observe_namespace(namespace_metadata(change.view)))
+
+
+class FeedWatch:
+    """One controller's watch of the Namespaces: it ends with the task that runs it."""
+
+    def __init__(self, sink: Sink, sinks: list[Sink]) -> None:
+        self._sink = sink
+        self._sinks = sinks
+        self._stopped = asyncio.Event()
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Hand on the events, until stopped."""
+        self._sinks.append(self._sink)
+        self.ready.set()
+        try:
+            await self._stopped.wait()
+        finally:
+            self._sinks.remove(self._sink)
+
+    def stop(self) -> None:
+        """Hand on no more."""
+        self._stopped.set()
 
 
 def _event(change: Change) -> Event:

@@ -4,16 +4,16 @@ import asyncio
 import logging
 import random
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from pullkeeper.adapters.kubernetes.namespaces_kopf import Sink
+from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.namespace.namespace import PREFIX
 from testsupport.simulation import virtual_time
 from testsupport.simulation.api_server import ApiServer
 from testsupport.simulation.aws import Aws
-from testsupport.simulation.process import Process, Wiring
+from testsupport.simulation.process import Process
 from testsupport.simulation.record import USER, Record, Span, Wish
 from testsupport.simulation.script import Act
 from testsupport.simulation.store import Store
@@ -42,7 +42,9 @@ class Run:
     acts: Sequence[Act] = ()
     weather: Weather = field(default_factory=Weather)
     restarts: Sequence[Restart] = ()
-    wiring: Wiring = field(default_factory=Wiring)
+    settings: Settings = field(default_factory=Settings)
+    mutation: Mapping[str, object] = field(default_factory=dict)
+    """Names in the container's module, and the broken classes that take their place."""
     at_once: int = 1
     """So many controllers act at the same time, as if leader election had failed."""
 
@@ -60,7 +62,7 @@ class World:
     def __init__(self, run: Run) -> None:
         self._run = run
         weather = run.weather
-        audit = run.wiring.relist_interval.total_seconds()
+        audit = run.settings.relist_interval.total_seconds()
         self.record = Record(aws_down=list(weather.aws), kube_down=list(weather.kube), end=run.end, audit=audit)
         self.store = Store(self.record)
         self.server = ApiServer(self.store, weather, _chance(run.seed, "server"))
@@ -75,9 +77,9 @@ class World:
         with _listening(self.record):
             virtual_time.run(self._live())
 
-    def looks(self) -> list[float]:
-        """Tell when the controller, as it was last started, looked at any one namespace."""
-        return [look for process in self.processes for look in process.figures.looks]
+    def reconciliations(self) -> list[float]:
+        """Return when the controller, as it was last started, reconciled any namespace."""
+        return [at for process in self.processes for at in process.metrics.reconciled_at]
 
     async def _live(self) -> None:
         """Let everything happen, in its order."""
@@ -96,14 +98,18 @@ class World:
         await self._kill()
 
     def _start(self) -> None:
-        self.processes = [
-            Process(self.server, self.aws, self._run.wiring, self._controllers) for _ in range(self._run.at_once)
-        ]
-        self._alive = [asyncio.create_task(process.run(self._watch)) for process in self.processes]
+        self.processes = [self._process() for _ in range(self._run.at_once)]
+        self._alive = [asyncio.create_task(process.run()) for process in self.processes]
 
-    def _watch(self, sink: Sink) -> None:
-        if any(sink is process.inventory for process in self.processes):
-            self._feed.sinks.append(sink)
+    def _process(self) -> Process:
+        return Process(
+            self.server,
+            self.aws,
+            self._feed.watch,
+            self._controllers,
+            settings=self._run.settings,
+            mutation=self._run.mutation,
+        )
 
     async def _sleep_until(self, at: float) -> None:
         """Sleep, and fail with the controller if it ends on its own."""
@@ -124,8 +130,7 @@ class World:
         """End every task of the controller where it stands, as a SIGKILL does; what is on its way arrives."""
         for process in self.processes:
             self.record.texts.append(process.shown())
-            self.record.states = dict(process.figures.states)
-        self._feed.sinks.clear()
+            self.record.states = dict(process.metrics.states)
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()

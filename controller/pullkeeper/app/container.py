@@ -1,188 +1,264 @@
-"""What the controller is made of, and which part knows which."""
+"""The object graph of one controller: what it is made of, and which part knows which."""
 
-import os
-import random
-import time
-from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
-from uuid import uuid4
+from typing import Any, Protocol, TypeVar
 
-from pullkeeper.adapters.aws import Ecr
-from pullkeeper.adapters.kubernetes.client import KubeClient, instance
 from pullkeeper.adapters.kubernetes.events import EventRecorder
 from pullkeeper.adapters.kubernetes.lease import LeaseClient
 from pullkeeper.adapters.kubernetes.pull_secrets import PullSecretClient
-from pullkeeper.adapters.kubernetes.reflector import Reflector, namespace_list_watch, secrets_list_watch
-from pullkeeper.adapters.kubernetes.service_account_tokens import ServiceAccountTokens
-from pullkeeper.adapters.prometheus import Metrics
+from pullkeeper.adapters.kubernetes.reflector import (
+    EventHandler,
+    ListWatch,
+    Reflector,
+    namespace_list_watch,
+    secrets_list_watch,
+    service_accounts_list_watch,
+)
+from pullkeeper.adapters.kubernetes.service_accounts import ServiceAccountClient
+from pullkeeper.app.adapters import Adapters
 from pullkeeper.app.config_loader import Config, parse
+from pullkeeper.app.health import Liveness, Readiness
 from pullkeeper.app.policy_reloader import PolicyReloader
-from pullkeeper.app.service_account_wiring import Attaching
-from pullkeeper.app.verification_wiring import Verifying
-from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.namespace.namespace import ObservedNamespace, observe_namespace
 from pullkeeper.domain.secret.observed_secret import observe
+from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount, observe_service_account
 from pullkeeper.reconcile.leader_elector import LeaderElector, NoElection
 from pullkeeper.reconcile.namespace_cache import NamespaceCache, OneNamespace
 from pullkeeper.reconcile.reconciler import Reconciler
 from pullkeeper.reconcile.secret_cache import ByNamespace, OneNamespaceSecrets, Placed, SecretCache
+from pullkeeper.reconcile.service_account_cache import AccountsSink, ServiceAccountCache
+from pullkeeper.reconcile.service_account_reconciler import ServiceAccountReconciler
 from pullkeeper.reconcile.status_reporter import StatusReporter
 from pullkeeper.reconcile.work_queue import WorkQueue
-from pullkeeper.reconcile.worker import Metrics as WorkerMetrics
-from pullkeeper.reconcile.worker import Worker
+from pullkeeper.reconcile.worker import Reconcile, Worker
+from pullkeeper.tokens.token_cache import TokenCache
+from pullkeeper.tokens.token_revalidator import TokenRevalidator
+from pullkeeper.tokens.token_verifier import TokenVerifier, UnverifiedTokens
+
+_T = TypeVar("_T")
 
 
-class Runs(Protocol):
-    """Whatever runs until it is cancelled."""
+class Runnable(Protocol):
+    """Something that runs until it is cancelled or has nothing left to do."""
 
     async def run(self) -> None:
         """Run."""
 
 
-def now() -> datetime:
-    """Tell the time."""
-    return datetime.now(UTC)
+@dataclass(frozen=True, slots=True)
+class RunnableFunc:
+    """A Runnable made of a coroutine function."""
+
+    run: Callable[[], Coroutine[Any, Any, None]]
 
 
-def _uptime() -> float:
-    """Tell seconds that never stand still: not while the process is frozen, nor while the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+Reflectors = tuple[Runnable, ...]
+Synced = list[asyncio.Event]
 
 
 class Container:
-    """The parts, wired together; nothing runs yet."""
+    """Builds everything in order of dependency; a feature that is off is not built. Nothing runs yet.
 
-    def __init__(
-        self, config: Config, connection: KubeClient, metrics: Metrics, gauges: WorkerMetrics, beat: Callable[[], None]
-    ) -> None:
+    The Manager starts `runnables` first, `runnables_after_sync` once `secrets_listed` returns, and `leader_runnables`
+    whenever this replica leads.
+    """
+
+    def __init__(self, config: Config, adapters: Adapters) -> None:
+        """Raise OSError if `registryCaFile` cannot be read."""
         self._settings = settings = config.settings
-        self._connection = connection
-        self._chance = chance = random.Random()  # noqa: S311 -- jitter, not a secret
-        self.leadership = _leadership(settings, connection, beat)
-        guarded = connection.guarded(self.leadership.is_leader)
-        name = settings.secret_name
-        self.cluster = PullSecretClient(guarded, secret_name=name)
-        self.events = EventRecorder(guarded, secret_name=name, instance=instance(), clock=now)
-        self.queue = WorkQueue(clock=now, max_concurrent=settings.max_concurrent_reconciles)
-        self.inventory = NamespaceCache(wake=self.queue.add, clock=now, asks=self._asks)
-        self.policy_file = PolicyReloader(
+        self._adapters = adapters
+        clock, metrics = adapters.clock, adapters.metrics
+        self.queue = WorkQueue(clock=clock, max_concurrent=settings.max_concurrent_reconciles)
+        self.liveness = Liveness(metrics, clock=clock)
+        self.leader_elector = self._elector()
+        self._gated_client = gated = adapters.kube_client.guarded(self.leader_elector.is_leader)
+        self.pull_secrets = PullSecretClient(gated, secret_name=settings.secret_name)
+        self.events = EventRecorder(gated, secret_name=settings.secret_name, instance=adapters.instance, clock=clock)
+        self.status_reporter = StatusReporter(self.events, metrics, clock=clock)
+        self.namespaces = NamespaceCache(wake=self.queue.add, clock=clock, asks=self._applies_to)
+        self.policy_reloader = PolicyReloader(
             config.path,
             config.content,
             settings,
             read=partial(parse, config.path),
-            changed=self.inventory.wake_all,
+            changed=self.namespaces.wake_all,
             meter=metrics.set_config_last_reload_successful,
         )
-        self.ecr = Ecr(
-            environment=os.environ,
-            allow_node_instance_role=settings.allow_node_instance_role,
-            clock=now,
-            meters=metrics,
-            web_identity=ServiceAccountTokens(connection).web_identity,
+        namespace_reflectors, namespaces_synced = self._watch_some_namespaces()
+        self.namespace_watch = None if settings.watch_namespaces else adapters.watch_namespaces(self.namespaces)
+        self.secrets, secret_reflectors, self._secrets_synced = self._watch_secrets()
+        self.token_cache = TokenCache(
+            adapters.token_source, rotation=settings.rotation, clock=clock, chance=adapters.rng
         )
-        self.watches: tuple[Runs, ...] = ()
-        self._watch_all()
-        self.verifying = Verifying(
-            settings,
-            self.ecr,
-            self.secrets,
-            self.cluster,
-            wake=self.queue.add,
-            clock=now,
-            chance=chance,
-            metrics=metrics,
-        )
-        self.report = StatusReporter(self.events, metrics, clock=now)
-        reconciler = Reconciler(
-            namespaces=self.inventory,
+        self.token_verifier = self._verifier()
+        self.reconciler = Reconciler(
+            namespaces=self.namespaces,
             secrets=self.secrets,
-            cluster=self.cluster,
-            tokens=self.verifying.shelf,
-            report=self.report,
-            policy=self.policy_file.policy,
+            cluster=self.pull_secrets,
+            tokens=self.token_verifier or UnverifiedTokens(self.token_cache),
+            report=self.status_reporter,
+            policy=self.policy_reloader.policy,
             rotation=settings.rotation,
-            clock=now,
+            clock=clock,
             attaching=settings.service_account_attachment,
         )
-        attaching = Attaching(
-            connection,
-            guarded,
-            settings,
-            inventory=self.inventory,
-            secrets=self.secrets,
-            events=self.events,
-            policy=self.policy_file,
-            wake=self.queue.add,
-            clock=now,
-            chance=chance,
-        )
-        self.watches = (*self.watches, *attaching.watches)
-        self.accounts_synced = attaching.synced
+        reconcile, account_reflectors, accounts_synced = self._attach_service_accounts()
         self.worker = Worker(
             self.queue,
-            attaching.after(reconciler.reconcile),
-            priority_of=reconciler.priority,
-            clock=now,
-            rng=chance,
-            metrics=gauges,
+            reconcile,
+            priority_of=self.reconciler.priority,
+            clock=clock,
+            rng=adapters.rng,
+            metrics=self.liveness,
         )
         metrics.set_workqueue_depth(self.worker.depth)
+        synced = {
+            "Secrets": self._secrets_synced,
+            "Namespaces": namespaces_synced,
+            "ServiceAccounts": accounts_synced,
+        }
+        self.readiness = Readiness(synced)
+        serve = partial(adapters.serve_http, healthy=self.liveness.problem, ready=self.readiness.problem)
+        self.runnables: tuple[Runnable, ...] = (
+            RunnableFunc(serve),
+            self.events,
+            self.status_reporter,
+            *secret_reflectors,
+            *namespace_reflectors,
+            *account_reflectors,
+        )
+        self.runnables_after_sync = self._runnables_after_sync()
+        self.leader_runnables = (self.worker, *self._revalidator())
 
-    def _watch_all(self) -> None:
-        """Watch the Secrets everywhere, and leave the Namespaces to kopf; or both, namespace by namespace."""
+    async def secrets_listed(self) -> None:
+        """Wait until the Secrets are known: without them every namespace would seem to be without one."""
+        for synced in self._secrets_synced:
+            await synced.wait()
+
+    def start_leading(self) -> None:
+        """Take over from another replica: every namespace is reconciled."""
+        self._adapters.metrics.set_leader(True)
+        self.namespaces.wake_all()
+
+    def stop_leading(self) -> None:
+        """Leave the reporting of namespaces to another replica."""
+        self._adapters.metrics.set_leader(False)
+        self.status_reporter.forget_namespaces()
+
+    def _elector(self) -> NoElection | LeaderElector:
+        settings, adapters = self._settings, self._adapters
+        adapters.metrics.set_leader(not settings.leader_election)
+        if not settings.leader_election:
+            return NoElection()
+        lease = LeaseClient(
+            adapters.kube_client, namespace=settings.lease_namespace, name=settings.lease_name, clock=adapters.clock
+        )
+        return LeaderElector(
+            lease,
+            me=adapters.holder_id,
+            duration=settings.lease_duration,
+            clock=adapters.uptime,
+            beat=lambda: self.liveness.set_heartbeat(adapters.clock()),
+        )
+
+    def _watch_some_namespaces(self) -> tuple[Reflectors, Synced]:
+        """Watch the Namespaces of `watchNamespaces` one by one, where there is no right to watch all of them."""
+        handlers = [OneNamespace(self.namespaces, name) for name in self._settings.watch_namespaces]
+        reflectors = tuple(
+            self._reflector(namespace_list_watch(handler.name), observe_namespace, handler) for handler in handlers
+        )
+        return reflectors, [handler.synced for handler in handlers] or [self.namespaces.synced]
+
+    def _watch_secrets(self) -> tuple[SecretCache | ByNamespace, Reflectors, Synced]:
         only = self._settings.watch_namespaces
-        self.secrets: SecretCache | ByNamespace
         if not only:
-            everywhere = SecretCache(wake=self.queue.add)
-            self.secrets = everywhere
-            self.watches = (self._watch_secrets(everywhere),)
-            self.secrets_synced, self.namespaces_synced = [everywhere.synced], [self.inventory.synced]
-            return
-        parts = {namespace: OneNamespaceSecrets(wake=self.queue.add) for namespace in only}
-        sinks = [OneNamespace(self.inventory, namespace) for namespace in only]
-        self.secrets = ByNamespace(parts)
-        self.watches = (
-            *(self._watch_secrets(part, namespace) for namespace, part in parts.items()),
-            *(self._watch_namespace(sink) for sink in sinks),
-        )
-        self.secrets_synced = [part.synced for part in parts.values()]
-        self.namespaces_synced = [sink.synced for sink in sinks]
+            cache = SecretCache(wake=self.queue.add)
+            return cache, (self._secret_reflector(cache),), [cache.synced]
+        caches = {name: OneNamespaceSecrets(wake=self.queue.add) for name in only}
+        reflectors = tuple(self._secret_reflector(cache, name) for name, cache in caches.items())
+        return ByNamespace(caches), reflectors, [cache.synced for cache in caches.values()]
 
-    def _watch_secrets(self, sink: SecretCache, namespace: str = "") -> Runs:
-        return Reflector[Placed](
-            self._connection,
-            secrets_list_watch(self._settings.secret_name, namespace),
-            read=lambda metadata: (metadata["namespace"], observe(metadata)),
-            sink=sink,
+    def _secret_reflector(self, cache: SecretCache, namespace: str = "") -> Runnable:
+        return self._reflector(secrets_list_watch(self._settings.secret_name, namespace), _placed_secret, cache)
+
+    def _reflector(
+        self, list_watch: ListWatch, read: Callable[[Mapping[str, Any]], _T], handler: EventHandler[_T]
+    ) -> Reflector[_T]:
+        return Reflector[_T](
+            self._adapters.kube_client,
+            list_watch,
+            read=read,
+            sink=handler,
             relist_after=self._settings.relist_interval,
-            chance=self._chance,
+            chance=self._adapters.rng,
         )
 
-    def _watch_namespace(self, sink: OneNamespace) -> Runs:
-        return Reflector[ObservedNamespace](
-            self._connection,
-            namespace_list_watch(sink.name),
-            read=observe_namespace,
-            sink=sink,
-            relist_after=self._settings.relist_interval,
-            chance=self._chance,
+    def _verifier(self) -> TokenVerifier | None:
+        settings, adapters = self._settings, self._adapters
+        if settings.verify == "off":
+            return None
+        return TokenVerifier(
+            self.token_cache,
+            adapters.registry_probe(settings.registry_ca_file),
+            clock=adapters.clock,
+            chance=adapters.rng,
+            meter=adapters.metrics.record_registry_probe,
         )
 
-    def audit(self) -> Coroutine[None, None, None]:
-        """List all Namespaces, again and again."""
+    def _revalidator(self) -> tuple[Runnable, ...]:
+        if self.token_verifier is None or self._settings.verify != "continuous":
+            return ()
+        revalidator = TokenRevalidator(
+            self.token_verifier,
+            secrets=self.secrets,
+            cluster=self.pull_secrets,
+            in_memory=self.token_cache.peek,
+            wake=self.queue.add,
+            every=self._settings.verify_interval,
+        )
+        return (revalidator,)
+
+    def _attach_service_accounts(self) -> tuple[Reconcile, Reflectors, Synced]:
+        settings = self._settings
+        if not settings.service_account_attachment:
+            return self.reconciler.reconcile, (), []
+        cache = ServiceAccountCache(wake=self.queue.add, listed=self.namespaces.wake_all)
+        handlers = {namespace: AccountsSink(cache, namespace) for namespace in settings.watch_namespaces or ("",)}
+        read = partial(_service_account, secret_name=settings.secret_name)
+        reflectors = tuple(
+            self._reflector(service_accounts_list_watch(namespace), read, handler)
+            for namespace, handler in handlers.items()
+        )
+        reconciler = ServiceAccountReconciler(
+            namespaces=self.namespaces,
+            secrets=self.secrets,
+            accounts=cache,
+            door=ServiceAccountClient(self._gated_client, secret_name=settings.secret_name),
+            events=self.events,
+            policy=self.policy_reloader.policy,
+            secret_name=settings.secret_name,
+            clock=self._adapters.clock,
+        )
+        return reconciler.after(self.reconciler.reconcile), reflectors, [each.synced for each in handlers.values()]
+
+    def _runnables_after_sync(self) -> tuple[Runnable, ...]:
+        always = (RunnableFunc(self.policy_reloader.watch), RunnableFunc(self._adapters.token_source.introduce))
+        return always if self._settings.watch_namespaces else (*always, RunnableFunc(self._relist_namespaces))
+
+    async def _relist_namespaces(self) -> None:
         every = self._settings.relist_interval
-        return self.inventory.audit(self.cluster.list_namespaces, every=every, chance=self._chance)
+        await self.namespaces.audit(self.pull_secrets.list_namespaces, every=every, chance=self._adapters.rng)
 
-    def _asks(self, view: ObservedNamespace) -> bool:
-        return self.policy_file.policy().applies_to(view)
+    def _applies_to(self, namespace: ObservedNamespace) -> bool:
+        return self.policy_reloader.policy().applies_to(namespace)
 
 
-def _leadership(settings: Settings, connection: KubeClient, beat: Callable[[], None]) -> NoElection | LeaderElector:
-    if not settings.leader_election:
-        return NoElection()
-    door = LeaseClient(connection, namespace=settings.lease_namespace, name=settings.lease_name, clock=now)
-    # The pod's name for people, and more, because a container that starts anew is another one.
-    me = f"{instance()}_{uuid4().hex[:8]}"
-    return LeaderElector(door, me=me, duration=settings.lease_duration, clock=_uptime, beat=beat)
+def _placed_secret(metadata: Mapping[str, Any]) -> Placed:
+    return metadata["namespace"], observe(metadata)
+
+
+def _service_account(account: Mapping[str, Any], secret_name: str) -> ObservedServiceAccount:
+    return observe_service_account(account, secret_name)

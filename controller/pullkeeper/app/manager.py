@@ -1,196 +1,153 @@
-"""The life of the controller process, from start to orderly shutdown, in one TaskGroup."""
+"""The life of the process: what starts when, what only a leader runs, and the orderly shutdown."""
 
 import asyncio
 import logging
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
-from datetime import datetime, timedelta
 from typing import Any
 
-from pullkeeper.adapters import http_server
-from pullkeeper.adapters.kubernetes import namespaces_kopf
-from pullkeeper.adapters.kubernetes.client import KubeClient, connect
-from pullkeeper.adapters.prometheus import CONTENT_TYPE, Metrics
+from pullkeeper.adapters.kubernetes.client import connect
+from pullkeeper.adapters.prometheus import Metrics
 from pullkeeper.app import log_setup
+from pullkeeper.app.adapters import NamespaceWatch, real_adapters
 from pullkeeper.app.config_loader import Config
-from pullkeeper.app.container import Container, now
-from pullkeeper.domain.namespace.namespace import observe_namespace
-from pullkeeper.reconcile.worker import HEARTBEAT
+from pullkeeper.app.container import Container, Runnable
 
 logger = logging.getLogger(__name__)
 
-_STUCK_AFTER = 12 * HEARTBEAT
 _FINISH_SECONDS = 1.0
-"""Time for what is under way when the process is told to stop: then another replica may take over."""
-_LAST_WORDS_SECONDS = 0.5
-_KOPF_SECONDS = 1.0
+"""Shutdown waits this long for reconciliations in progress; then another replica may take over."""
+_DRAIN_SECONDS = 0.5
+"""Shutdown waits this long for queued Events to be sent."""
+_NAMESPACE_WATCH_SECONDS = 1.0
+"""Shutdown waits this long for the watch of Namespaces to end."""
+
+HandleSignals = Callable[[Callable[[], None]], None]
+"""Has this function called when the process is told to stop."""
 
 
 async def run(config: Config, *, kubeconfig: str | None) -> None:
-    """Run the controller until SIGTERM or SIGINT; raises FailureError or OSError where it cannot start."""
+    """Run the controller until SIGTERM or SIGINT. Raises FailureError or OSError if it cannot start."""
     settings = config.settings
     log_setup.configure_logging(form=settings.log_format, level=settings.log_level)
     metrics = Metrics(per_namespace=settings.per_namespace_metrics)
-    connection = await connect(kubeconfig=kubeconfig, observe=metrics.record_kube_request)
+    client = await connect(kubeconfig=kubeconfig, observe=metrics.record_kube_request)
     try:
-        await _Controller(config, connection, metrics).run()
+        container = Container(config, real_adapters(settings, client, metrics))
+        await Manager(container, handle_signals=on_termination).run()
     finally:
-        await connection.close()
+        await client.close()
     logger.info("stopped")
 
 
-class _Controller:
-    """The parts at work."""
+def on_termination(stop: Callable[[], None]) -> None:
+    """Call `stop` on SIGTERM and SIGINT, in place of any handler that is set."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
 
-    def __init__(self, config: Config, connection: KubeClient, metrics: Metrics) -> None:
-        self._settings = config.settings
-        self._connection = connection
-        self._metrics = metrics
-        metrics.set_leader(not config.settings.leader_election)
-        self._stop = asyncio.Event()
-        self._beat: datetime | None = None
-        self._parts = Container(config, connection, metrics, gauges=self, beat=lambda: self.set_heartbeat(now()))
+
+class Manager:
+    """Runs a container's Runnables in one TaskGroup, from start to orderly shutdown."""
+
+    def __init__(self, container: Container, *, handle_signals: HandleSignals) -> None:
+        self._container = container
+        self._handle_signals = handle_signals
+        self._stopped = asyncio.Event()
+
+    def stop(self) -> None:
+        """Begin the shutdown; `run` returns when it is complete."""
+        self._stopped.set()
 
     async def run(self) -> None:
-        """Run until a signal; a task that dies takes the process down, for Kubernetes to start it anew."""
-        asyncio.get_running_loop().set_exception_handler(self._complain)
-        self._listen_to_signals()
-        parts = self._parts
+        """Run until stopped. A Runnable that raises ends the process with it, so that Kubernetes restarts it."""
+        asyncio.get_running_loop().set_exception_handler(_log_loop_error)
+        self._handle_signals(self.stop)
+        container, watching = self._container, None
         async with asyncio.TaskGroup() as group:
-            runs = (self._serve(), parts.events.run(), parts.report.run(), *(watch.run() for watch in parts.watches))
-            tasks = [group.create_task(work) for work in runs]
-            await self._until(*parts.secrets_synced)
-            leading = group.create_task(parts.leadership.run())
-            acting = group.create_task(self._act())
-            kopf_stop, kopf = asyncio.Event(), None
-            if not self._stop.is_set():
-                tasks += [group.create_task(work) for work in (parts.policy_file.watch(), parts.ecr.introduce())]
-                if not self._settings.watch_namespaces:
-                    tasks.append(group.create_task(parts.audit()))
-                    kopf = group.create_task(self._watch(kopf_stop))
-            await self._stop.wait()
-            await self._finish(acting, leading)
-            await self._end_kopf(kopf, kopf_stop)
-            for task in filter(None, (acting, leading, kopf, *tasks)):
+            tasks = _start(group, container.runnables)
+            await self._unless_stopped(container.secrets_listed())
+            electing = group.create_task(container.leader_elector.run())
+            leading = group.create_task(self._lead())
+            if not self._stopped.is_set():
+                tasks += _start(group, container.runnables_after_sync)
+                if container.namespace_watch:
+                    watching = group.create_task(self._watch_namespaces(container.namespace_watch))
+            await self._stopped.wait()
+            await self._finish(leading, electing)
+            await self._end_watch(watching)
+            for task in filter(None, (leading, electing, watching, *tasks)):
                 task.cancel()
 
-    async def _act(self) -> None:
-        """Work while this replica leads; everything is looked at whenever it has come to lead."""
-        leadership, worker = self._parts.leadership, self._parts.worker
-        while await self._comes(leadership.gained()):
-            self._metrics.set_leader(True)
-            self._parts.inventory.wake_all()
-            runs = (worker.run(), self._parts.verifying.patrol(), leadership.lost())
-            work, patrol, lost = tasks = [asyncio.create_task(each) for each in runs]
+    async def _lead(self) -> None:
+        """Run the leader's Runnables whenever this replica leads, until one of them ends."""
+        container = self._container
+        elector = container.leader_elector
+        while await self._unless_stopped(elector.gained()):
+            container.start_leading()
+            lost = asyncio.create_task(elector.lost())
+            tasks = [asyncio.create_task(each.run()) for each in container.leader_runnables]
             try:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait([lost, *tasks], return_when=asyncio.FIRST_COMPLETED)
                 if not lost.done():
-                    await (work if work.done() else patrol)
+                    await next(task for task in tasks if task.done())
                     return
             finally:
-                # What is cut off here can write nothing more, and whatever it has sent says what it was to replace.
-                for task in tasks:
+                # A write that is cut off here is refused or names the version that it replaces.
+                for task in (lost, *tasks):
                     task.cancel()
-                await asyncio.wait(tasks)
-            self._metrics.set_leader(False)
-            self._parts.report.forget_namespaces()
+                await asyncio.wait([lost, *tasks])
+            container.stop_leading()
 
-    async def _finish(self, acting: asyncio.Task[None], leading: asyncio.Task[None]) -> None:
-        logger.info("stopping: what is under way is finished, nothing more is begun")
-        self._parts.queue.shut_down()
-        await asyncio.wait([acting], timeout=_FINISH_SECONDS)
+    async def _finish(self, leading: asyncio.Task[None], electing: asyncio.Task[None]) -> None:
+        """Finish reconciliations in progress, send the last Events, then give up the Lease."""
+        logger.info("stopping: finishing reconciliations in progress, starting no more")
+        self._container.queue.shut_down()
+        await asyncio.wait([leading], timeout=_FINISH_SECONDS)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._parts.events.drained(), _LAST_WORDS_SECONDS)
-        acting.cancel()
+            await asyncio.wait_for(self._container.events.drained(), _DRAIN_SECONDS)
         leading.cancel()
-        await asyncio.wait([acting, leading])
-        await self._parts.leadership.release()
+        electing.cancel()
+        await asyncio.wait([leading, electing])
+        await self._container.leader_elector.release()
 
-    @staticmethod
-    async def _end_kopf(kopf: asyncio.Task[None] | None, stop: asyncio.Event) -> None:
-        stop.set()
-        if kopf is not None:
-            await asyncio.wait([kopf], timeout=_KOPF_SECONDS)
+    async def _end_watch(self, watching: asyncio.Task[None] | None) -> None:
+        if watching is not None and self._container.namespace_watch:
+            self._container.namespace_watch.stop()
+            await asyncio.wait([watching], timeout=_NAMESPACE_WATCH_SECONDS)
 
-    def set_heartbeat(self, now: datetime) -> None:
-        """Take a heartbeat, for /healthz and for the metrics: the worker's, or where it stands by the leadership's."""
-        self._beat = now
-        self._metrics.set_heartbeat(now)
+    async def _watch_namespaces(self, watch: NamespaceWatch) -> None:
+        """Run the watch; if it ends by itself, stop the process."""
+        running = asyncio.create_task(watch.run())
+        try:
+            await self._unless_stopped(watch.ready.wait())
+            # kopf has replaced our signal handlers with its own, and would stop before the worker has finished.
+            self._handle_signals(self.stop)
+            await running
+        except Exception:
+            # Told to stop while it starts, kopf closes its connections under its own requests.
+            if not self._stopped.is_set():
+                raise
+        finally:
+            running.cancel()
+            self.stop()
 
-    def observe_reconcile(self, result: str, seconds: float) -> None:
-        """Count a look at one namespace."""
-        self._metrics.observe_reconcile(result, seconds)
-
-    @staticmethod
-    def _complain(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Log what asyncio has to say in one line: nobody can tell what a traceback of others would show."""
-        error = context.get("exception")
-        logger.warning("%s (%s)", context["message"], type(error).__name__ if error else "no exception")
-
-    def _listen_to_signals(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
-
-    async def _comes(self, awaited: Coroutine[None, None, None]) -> bool:
-        """Wait for something or for the end; tells whether it came before the end."""
-        waits = [asyncio.create_task(each) for each in (awaited, self._stop.wait())]
+    async def _unless_stopped(self, awaited: Coroutine[Any, Any, object]) -> bool:
+        """Wait for something or for the shutdown; returns False if the process is stopping."""
+        waits = [asyncio.create_task(each) for each in (awaited, self._stopped.wait())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
                 wait.cancel()
-        return not self._stop.is_set()
-
-    async def _until(self, *events: asyncio.Event) -> None:
-        for event in events:
-            await self._comes(_set(event))
-
-    async def _watch(self, stop: asyncio.Event) -> None:
-        connection = self._connection
-        registry = namespaces_kopf.registry(
-            self._parts.inventory, observe_namespace, connection.access, connection.trace()
-        )
-        ready = asyncio.Event()
-        operator = asyncio.create_task(namespaces_kopf.operate(registry, ready=ready, stop=stop))
-        try:
-            await self._until(ready)
-            # Kopf has put its own handlers in the place of ours, and would stop before the worker is done.
-            self._listen_to_signals()
-            await operator
-        except Exception:
-            # Told to stop while it starts, it closes its connections under its own requests.
-            if not self._stop.is_set():
-                raise
-        finally:
-            operator.cancel()
-            self._stop.set()
-
-    async def _serve(self) -> None:
-        await http_server.serve(
-            host=self._settings.http_host,
-            port=self._settings.http_port,
-            healthy=self._trouble,
-            ready=self._missing,
-            metrics=self._metrics.render,
-            content_type=CONTENT_TYPE,
-            bound=lambda port: logger.info("serving /healthz, /readyz and /metrics on port %d", port),
-        )
-
-    def _trouble(self) -> str | None:
-        age = now() - self._beat if self._beat else timedelta()
-        return f"the worker has not come round for {age.total_seconds():.0f} s" if age > _STUCK_AFTER else None
-
-    def _missing(self) -> str | None:
-        parts = self._parts
-        synced = {
-            "Secrets": parts.secrets_synced,
-            "Namespaces": parts.namespaces_synced,
-            "ServiceAccounts": parts.accounts_synced,
-        }
-        waiting = [kind for kind, events in synced.items() if not all(event.is_set() for event in events)]
-        return f"still listing {' and '.join(waiting)}" if waiting else None
+        return not self._stopped.is_set()
 
 
-async def _set(event: asyncio.Event) -> None:
-    await event.wait()
+def _start(group: asyncio.TaskGroup, runnables: Iterable[Runnable]) -> list[asyncio.Task[None]]:
+    return [group.create_task(runnable.run()) for runnable in runnables]
+
+
+def _log_loop_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log asyncio's complaint in one line, without a traceback: a foreign one may show anything."""
+    error = context.get("exception")
+    logger.warning("%s (%s)", context["message"], type(error).__name__ if error else "no exception")

@@ -1,0 +1,177 @@
+"""What the container needs from outside: the API server, AWS, registries, clocks, metrics and the health port."""
+
+import asyncio
+import logging
+import os
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Protocol
+from uuid import uuid4
+
+from pullkeeper.adapters import http_server, prometheus
+from pullkeeper.adapters.aws import Ecr
+from pullkeeper.adapters.kubernetes import namespaces_kopf
+from pullkeeper.adapters.kubernetes.client import KubeClient, instance
+from pullkeeper.adapters.kubernetes.service_account_tokens import ServiceAccountTokens
+from pullkeeper.adapters.registry import RegistryProbe
+from pullkeeper.domain.config.settings import Settings
+from pullkeeper.domain.kube.api import Response
+from pullkeeper.domain.namespace.namespace import observe_namespace
+from pullkeeper.domain.secret.plan import Priority
+from pullkeeper.reconcile import status_reporter, worker
+from pullkeeper.tokens import token_cache
+from pullkeeper.tokens.token_verifier import Probe
+
+logger = logging.getLogger(__name__)
+
+
+class KubernetesClient(Protocol):
+    """A client of the API server. Its requests raise FailureError if there is no answer."""
+
+    async def request(
+        self,
+        verb: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+    ) -> Response:
+        """Make one request."""
+        ...
+
+    def stream(
+        self, path: str, *, query: Mapping[str, str], accept: str, silence: float
+    ) -> AbstractAsyncContextManager[AsyncIterator[Mapping[str, Any]]]:
+        """Open a watch and iterate over its events."""
+        ...
+
+    def guarded(self, may_write: Callable[[], bool]) -> "KubernetesClient":
+        """Return this client with writes that raise NotLeadingError unless `may_write()` holds."""
+        ...
+
+
+class TokenSource(token_cache.TokenSource, Protocol):
+    """AWS."""
+
+    async def introduce(self) -> None:
+        """Log which credentials the controller uses; never fails."""
+
+
+class Metrics(status_reporter.Meters, worker.Metrics, Protocol):
+    """Everything that the controller counts about itself."""
+
+    def set_leader(self, leads: bool) -> None:  # noqa: FBT001 -- the gauge's value
+        """Set whether this replica leads."""
+
+    def record_registry_probe(self, result: str) -> None:
+        """Count a token that was tried at a registry."""
+
+    def set_config_last_reload_successful(self, valid: bool) -> None:  # noqa: FBT001 -- the gauge's value
+        """Set whether the settings file was readable when it was last loaded."""
+
+    def set_workqueue_depth(self, depth: Callable[[Priority], int]) -> None:
+        """Take the queue's depth from this function at each scrape."""
+
+
+class NamespaceWatch(Protocol):
+    """A watch of all Namespaces, under way or about to be."""
+
+    ready: asyncio.Event
+    """Set once the watch has begun."""
+
+    async def run(self) -> None:
+        """Hand each event to the handler, until stopped."""
+
+    def stop(self) -> None:
+        """Let `run` end in an orderly way."""
+
+
+class HttpServer(Protocol):
+    """Serves /healthz, /readyz and /metrics."""
+
+    async def __call__(self, *, healthy: Callable[[], str | None], ready: Callable[[], str | None]) -> None:
+        """Serve until cancelled; a probe returns what is wrong, or None. Raises OSError if the port is taken."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Adapters:
+    """One controller's outside world; the simulation has one of its own."""
+
+    kube_client: KubernetesClient
+    token_source: TokenSource
+    registry_probe: Callable[[str], Probe]
+    """Makes a probe that trusts the CAs in this file; raises OSError. Only called if `verify` is on."""
+    watch_namespaces: Callable[[namespaces_kopf.Sink], NamespaceWatch]
+    """Makes the cluster-wide watch of Namespaces. Not called if `watchNamespaces` names some."""
+    serve_http: HttpServer
+    metrics: Metrics
+    clock: Callable[[], datetime]
+    uptime: Callable[[], float]
+    """Seconds that also pass while the process is frozen or the machine sleeps: the lease is measured by them."""
+    rng: random.Random
+    instance: str
+    """This replica's name, in Events."""
+    holder_id: str
+    """This process's name, in the Lease."""
+
+
+def utc_now() -> datetime:
+    """Return the current time."""
+    return datetime.now(UTC)
+
+
+class _KopfNamespaceWatch:
+    """kopf's watch of all Namespaces."""
+
+    def __init__(self, client: KubeClient, handler: namespaces_kopf.Sink) -> None:
+        self._registry = namespaces_kopf.registry(handler, observe_namespace, client.access, client.trace())
+        self._stopped = asyncio.Event()
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        await namespaces_kopf.operate(self._registry, ready=self.ready, stop=self._stopped)
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+
+def _registry_probe(ca_file: str) -> Probe:
+    return RegistryProbe(ca_file=ca_file).probe
+
+
+def real_adapters(settings: Settings, kube_client: KubeClient, metrics: prometheus.Metrics) -> Adapters:
+    """Connect the container to the cluster that `kube_client` is logged in to, and to AWS."""
+    return Adapters(
+        kube_client=kube_client,
+        token_source=Ecr(
+            environment=os.environ,
+            allow_node_instance_role=settings.allow_node_instance_role,
+            clock=utc_now,
+            meters=metrics,
+            web_identity=ServiceAccountTokens(kube_client).web_identity,
+        ),
+        registry_probe=_registry_probe,
+        watch_namespaces=partial(_KopfNamespaceWatch, kube_client),
+        serve_http=partial(
+            http_server.serve,
+            host=settings.http_host,
+            port=settings.http_port,
+            metrics=metrics.render,
+            content_type=prometheus.CONTENT_TYPE,
+            bound=lambda port: logger.info("serving /healthz, /readyz and /metrics on port %d", port),
+        ),
+        metrics=metrics,
+        clock=utc_now,
+        uptime=partial(time.clock_gettime, time.CLOCK_BOOTTIME),
+        rng=random.Random(),  # noqa: S311 -- jitter, not a secret
+        instance=instance(),
+        # A container that restarts keeps the pod's name but is another holder.
+        holder_id=f"{instance()}_{uuid4().hex[:8]}",
+    )
