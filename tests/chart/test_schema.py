@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pullkeeper.domain.config.settings import read
+from pullkeeper.domain.config.settings import parse_settings
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.iam import role_arn
@@ -203,7 +203,7 @@ def test_granted_roles_are_the_controllers(helms: Helms) -> None:
     """The chart takes a role in `roles` just where the controller does, patterns included."""
 
     def grant(role: str) -> object:
-        return read({"roles": [{"role": role, "namespaces": ["a"]}]}, {})
+        return parse_settings({"roles": [{"role": role, "namespaces": ["a"]}]}, {})
 
     expected = {f"settings.roles[{index}].role" for index in _wrong(grant, GRANTED)}
     roles = [{"role": role, "namespaces": ["a"]} for role in GRANTED]
@@ -225,7 +225,7 @@ def test_durations_are_the_controllers(helms: Helms, duration: str) -> None:
     expected = set()
     for key in keys:
         try:
-            read({key: duration}, {})
+            parse_settings({key: duration}, {})
         except InvalidInputError:
             expected.add(f"settings.{key}")
     assert _refused(helms, with_role(settings=dict.fromkeys(keys, duration))) == expected

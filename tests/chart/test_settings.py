@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pullkeeper.app import policy_reloader
-from pullkeeper.domain.config.settings import Settings, read
+from pullkeeper.domain.config.policy import Policy
+from pullkeeper.domain.config.settings import Settings, parse_settings
 from pullkeeper.domain.errors.validation import InvalidInputError
 from testsupport.helm import CHART, CI_VALUES, NAMESPACE, RELEASE, Helms, Rendering, ci_values, with_role
 
@@ -56,7 +56,7 @@ DERIVED = {"leaderElection", "leaseName", "leaseNamespace", "allowNodeInstanceRo
 def _known() -> set[str]:
     """Ask the controller which settings there are: its answer to an unknown one lists them."""
     with pytest.raises(InvalidInputError) as caught:
-        read({"?": 1}, {})
+        parse_settings({"?": 1}, {})
     return set(caught.value.problems[0].expected.removeprefix("one of ").split(", "))
 
 
@@ -77,7 +77,7 @@ def test_every_setting_is_live_cold_or_derived() -> None:
 
 def test_the_defaults_are_those_of_the_controller(helms: Helms) -> None:
     """The chart's values differ from the controller's own defaults only in what the chart derives."""
-    found = read(helms.render(with_role()).settings, {})
+    found = parse_settings(helms.render(with_role()).settings, {})
     expected = dataclasses.replace(Settings(), leader_election=True, lease_name=RELEASE, lease_namespace=NAMESPACE)
     assert found == expected
 
@@ -87,7 +87,7 @@ def test_the_controller_can_read_it(helms: Helms, path: Any) -> None:
     """Whatever passes the chart's checks starts the controller."""
     for each in helms.render(ci_values(path)).all("ConfigMap"):
         if "settings.yaml" in each["data"]:
-            read(yaml.safe_load(each["data"]["settings.yaml"]), {})
+            parse_settings(yaml.safe_load(each["data"]["settings.yaml"]), {})
 
 
 @pytest.mark.parametrize("key", LIVE)
@@ -108,16 +108,18 @@ def test_a_cold_setting_restarts_the_pods(helms: Helms, key: str) -> None:
 
 def test_live_is_what_the_controller_takes_over() -> None:
     """LIVE, to which the chart is held above, is the controller's own list, by what each setting changes in it."""
-    before = read(BASE, {})
+    before = parse_settings(BASE, {})
     changed = {
-        key: _fields_that_differ(before, read({**BASE, key: value}, {})) for key, value in {**LIVE, **COLD}.items()
+        key: _fields_that_differ(before, parse_settings({**BASE, key: value}, {}))
+        for key, value in {**LIVE, **COLD}.items()
     }
-    live = set(policy_reloader._POLICY)  # noqa: SLF001 -- the list that the chart is held to
-    assert {key for key, fields in changed.items() if fields <= live} == LIVE.keys()
-    assert set().union(*(changed[key] for key in LIVE)) == live
+    assert {key for key, fields in changed.items() if fields == {"policy"}} == LIVE.keys()
+    policies = [parse_settings({**BASE, key: value}, {}).policy for key, value in LIVE.items()]
+    every_field = {field.name for field in dataclasses.fields(Policy)}
+    assert set().union(*(_fields_that_differ(before.policy, policy) for policy in policies)) == every_field
 
 
-def _fields_that_differ(one: Settings, other: Settings) -> set[str]:
+def _fields_that_differ(one: Settings | Policy, other: Settings | Policy) -> set[str]:
     return {field.name for field in dataclasses.fields(one) if getattr(one, field.name) != getattr(other, field.name)}
 
 
@@ -125,7 +127,7 @@ def test_the_lease_follows_the_release(helms: Helms) -> None:
     """The Lease is named like the release's objects, and is in its namespace."""
     named = helms.render(with_role(fullnameOverride="keeper", namespaceOverride="platform"))
     (config,) = named.all("ConfigMap")
-    found = read(yaml.safe_load(config["data"]["settings.yaml"]), {})
+    found = parse_settings(yaml.safe_load(config["data"]["settings.yaml"]), {})
     assert (found.lease_name, found.lease_namespace) == ("keeper", "platform")
 
 
@@ -146,7 +148,7 @@ def test_an_emptied_grant_stays_narrow(helms: Helms) -> None:
     """A list of namespaces that was left empty is written as it is: leaving it out would open it to all."""
     settings = helms.render(with_role(settings={"controllerIdentity": {"namespaces": []}})).settings
     assert settings["controllerIdentity"] == {"namespaces": []}
-    assert not read(settings, {}).controller_identity.namespaces.names
+    assert not parse_settings(settings, {}).policy.controller_identity.namespaces.names
 
 
 def test_the_file_is_mounted_whole(helms: Helms) -> None:

@@ -1,4 +1,4 @@
-"""`pullkeeper check`: every precondition, each for itself, as the controller's own ServiceAccount and as others."""
+"""`pullkeeper check`: every precondition, as the controller's own ServiceAccount and as other users."""
 
 import json
 from typing import Any
@@ -9,15 +9,15 @@ from testsupport.commands import Ended, as_pod, bound_to, kubeconfig, pullkeeper
 from testsupport.fake_aws import ACCOUNT
 from testsupport.installation import IRELAND, ROLE, VIRGINIA, Installation
 
-ACCOUNTS = "rights to ServiceAccounts"
+ACCOUNTS = "ServiceAccount permissions"
 
 
-def _of(ended: Ended, what: str) -> list[dict[str, Any]]:
-    return [check for check in json.loads(ended.out)["checks"] if check["what"] == what]
+def _of(ended: Ended, name: str) -> list[dict[str, Any]]:
+    return [check for check in json.loads(ended.out)["checks"] if check["check"] == name]
 
 
 def _failed(ended: Ended) -> set[str]:
-    return {check["what"] for check in json.loads(ended.out)["checks"] if check["result"] == "failed"}
+    return {check["check"] for check in json.loads(ended.out)["checks"] if check["outcome"] == "failed"}
 
 
 async def test_where_all_is_there_each_precondition_is_one_line(installation: Installation) -> None:
@@ -29,9 +29,9 @@ async def test_where_all_is_there_each_precondition_is_one_line(installation: In
     assert [line.partition(":")[0] for line in lines[:-2]] == [
         "✓ settings",
         "✓ API server",
-        "✓ rights",
-        "- rights to ServiceAccounts",
-        "✓ other rights",
+        "✓ permissions",
+        "- ServiceAccount permissions",
+        "✓ excess permissions",
         "✓ Namespaces",
         "✓ Secrets",
         "- Lease",
@@ -40,18 +40,18 @@ async def test_where_all_is_there_each_precondition_is_one_line(installation: In
         "✓ token in eu-west-1",
         "✓ token in us-east-1",
     ]
-    assert lines[2] == "✓ rights: all 10 that are needed are granted"
-    assert lines[7] == "- Lease: not asked, because leaderElection is off"
-    assert lines[8] == "✓ AWS credentials: by assume-role-with-web-identity"
+    assert lines[2] == "✓ permissions: all 10 required rules are granted"
+    assert lines[7] == "- Lease: skipped: leaderElection is off"
+    assert lines[8] == "✓ AWS credentials: from assume-role-with-web-identity"
     assert lines[9].startswith(f"✓ AWS caller: arn:aws:sts::{ACCOUNT}:assumed-role/pullkeeper/")
-    assert lines[-2:] == ["", "all is well"]
+    assert lines[-2:] == ["", "no check failed"]
     assert (ended.status, ended.err) == (0, "")
 
 
 async def test_without_default_registries_no_token_is_asked_for(installation: Installation) -> None:
     """That is no trouble, and it is said."""
     ended = await pullkeeper(installation, "check", "--config", settings_file(installation, registries=[]))
-    assert "- token: not asked, because the settings name no default registries" in ended.out.splitlines()
+    assert "- token: skipped: there are no default registries in the settings" in ended.out.splitlines()
     assert ended.status == 0
     assert installation.aws.count("GetAuthorizationToken") == 0
 
@@ -65,15 +65,15 @@ async def test_each_missing_right_is_a_line_with_the_rule_that_grants_it(install
     )
     ended = await pullkeeper(installation, "check", "--config", config, "-o", "json")
     assert ended.status == 1
-    missing = {check["found"]: check["fix"] for check in _of(ended, "rights")}
+    missing = {check["detail"]: check["fix"] for check in _of(ended, "permissions")}
     lease = f"leases.coordination.k8s.io named pullkeeper in {installation.namespace}"
-    assert set(missing) == {f"no right to {verb} {lease}" for verb in ("get", "create", "patch")}
-    assert missing[f"no right to patch {lease}"] == (
+    assert set(missing) == {f"missing: {verb} {lease}" for verb in ("get", "create", "patch")}
+    assert missing[f"missing: patch {lease}"] == (
         f'add to the Role in {installation.namespace}: {{apiGroups: ["coordination.k8s.io"], resources: [leases], '
         "resourceNames: [pullkeeper], verbs: [patch]}"
     )
     assert "Lease" in _failed(ended)
-    assert _of(ended, "AWS caller")[0]["result"] == "passed"
+    assert _of(ended, "AWS caller")[0]["outcome"] == "passed"
 
 
 async def test_rights_to_the_service_accounts_that_are_asked_for_will_do(installation: Installation) -> None:
@@ -81,19 +81,19 @@ async def test_rights_to_the_service_accounts_that_are_asked_for_will_do(install
     config = settings_file(installation, serviceAccountIdentity={"namespaces": ["*"]})
     arguments = ("check", "--config", config, "-o", "json")
     (found,) = _of(await pullkeeper(installation, *arguments), ACCOUNTS)
-    assert (found["result"], found["found"].rpartition(", and ")[2]) == ("not asked", "no namespace asks for one yet")
+    assert (found["outcome"], found["detail"].rpartition(", and ")[2]) == ("skipped", "no namespace requests one yet")
     await installation.allow_service_accounts("puller")
     await installation.create_namespace(enabled="true", service_account_name="puller")
     (found,) = _of(await pullkeeper(installation, *arguments), ACCOUNTS)
-    assert (found["result"], found["found"]) == ("passed", "all 2 that are needed are granted")
+    assert (found["outcome"], found["detail"]) == ("passed", "all 2 required rules are granted")
     team = await installation.create_namespace(enabled="true", service_account_name="other")
     ended = await pullkeeper(installation, *arguments)
-    assert {check["found"]: check["fix"] for check in _of(ended, ACCOUNTS)} == {
-        f"no right to get serviceaccounts named other in {team}": (
+    assert {check["detail"]: check["fix"] for check in _of(ended, ACCOUNTS)} == {
+        f"missing: get serviceaccounts named other in {team}": (
             f'add to the Role in {team}: {{apiGroups: [""], resources: [serviceaccounts], '
             "resourceNames: [other], verbs: [get]}"
         ),
-        f"no right to create serviceaccounts/token named other in {team}": (
+        f"missing: create serviceaccounts/token named other in {team}": (
             f'add to the Role in {team}: {{apiGroups: [""], resources: [serviceaccounts/token], '
             "resourceNames: [other], verbs: [create]}"
         ),
@@ -109,11 +109,11 @@ async def test_bound_to_namespaces_it_needs_no_right_elsewhere(installation: Ins
     ended = await pullkeeper(installation, "check", "--config", config, "-o", "json", environment=environment)
     assert _failed(ended) == set()
     (found,) = _of(ended, "Namespaces")
-    assert found["found"] == "1 can be read, 1 of them ask for a pull Secret"
+    assert found["detail"] == "1 readable, 1 of them request a pull Secret"
     config = settings_file(installation, watchNamespaces=[team, f"{team}-x"])
     ended = await pullkeeper(installation, "check", "--config", config, "-o", "json", environment=environment)
-    assert len(_of(ended, "rights")) == 10
-    assert {"rights", "Namespaces", "Secrets"} == _failed(ended)
+    assert len(_of(ended, "permissions")) == 10
+    assert {"permissions", "Namespaces", "Secrets"} == _failed(ended)
 
 
 async def test_who_may_everything_may_too_much(installation: Installation) -> None:
@@ -123,10 +123,10 @@ async def test_who_may_everything_may_too_much(installation: Installation) -> No
     ended = await pullkeeper(
         installation, "check", "--config", config, "--context", "here", "-o", "json", environment=environment
     )
-    assert _failed(ended) == {"other rights"}
-    found = [check["found"] for check in _of(ended, "other rights")]
-    assert "a right to get secrets in kube-system, which is not needed" in found
-    assert "a right to create pods everywhere, which is not needed" in found
+    assert _failed(ended) == {"excess permissions"}
+    found = [check["detail"] for check in _of(ended, "excess permissions")]
+    assert "granted but not needed: get secrets in kube-system" in found
+    assert "granted but not needed: create pods everywhere" in found
     assert ended.status == 1
 
 
@@ -139,8 +139,8 @@ async def test_the_lease_tells_who_holds_it(installation: Installation) -> None:
     arguments = ("check", "--config", config, "--kubeconfig", kubeconfig(installation), "--context", "here")
     ended = await pullkeeper(installation, *arguments, "-o", "json")
     (lease,) = _of(ended, "Lease")
-    assert lease["found"].startswith(f"{installation.namespace}/pullkeeper is held by pullkeeper-0, renewed ")
-    assert (lease["result"], lease["fix"]) == ("failed", "it lasts 15 s: look for why no replica renews it")
+    assert lease["detail"].startswith(f"{installation.namespace}/pullkeeper is held by pullkeeper-0, renewed ")
+    assert (lease["outcome"], lease["fix"]) == ("failed", "it expires after 15 s: find out why no replica renews it")
 
 
 async def test_aws_that_refuses_hides_nothing_else(installation: Installation) -> None:
@@ -150,7 +150,7 @@ async def test_aws_that_refuses_hides_nothing_else(installation: Installation) -
     ended = await pullkeeper(installation, "check", "--config", config, "-o", "json")
     assert _failed(ended) == {"token in us-east-1"}
     (token,) = _of(ended, "token in us-east-1")
-    assert f'for {ROLE} in us-east-1 (AccessDeniedException): allow ecr:GetAuthorizationToken on "*"' in token["found"]
+    assert f'for {ROLE} in us-east-1 (AccessDeniedException): allow ecr:GetAuthorizationToken on "*"' in token["detail"]
 
 
 async def test_an_identity_that_is_refused_is_told_of_each_call_and_no_library_speaks(
@@ -163,7 +163,7 @@ async def test_an_identity_that_is_refused_is_told_of_each_call_and_no_library_s
     assert _failed(ended) == {"AWS caller", "token in eu-west-1"}
     for what in _failed(ended):
         (found,) = _of(ended, what)
-        assert "the role's trust policy must allow sts:AssumeRoleWithWebIdentity" in found["found"]
+        assert "the role's trust policy must allow sts:AssumeRoleWithWebIdentity" in found["detail"]
 
 
 async def test_aws_that_hangs_does_not_hold_up_the_report(installation: Installation) -> None:
@@ -172,17 +172,17 @@ async def test_aws_that_hangs_does_not_hold_up_the_report(installation: Installa
     config = settings_file(installation, registries=[IRELAND, VIRGINIA])
     ended = await pullkeeper(installation, "check", "--config", config, "-o", "json")
     assert _failed(ended) == {"AWS caller", "token in eu-west-1", "token in us-east-1"}
-    assert _of(ended, "Namespaces")[0]["result"] == "passed"
+    assert _of(ended, "Namespaces")[0]["outcome"] == "passed"
 
 
 async def test_wrong_settings_are_said_beside_the_rest(installation: Installation) -> None:
     """Every problem is a cross; what does not depend on the settings is looked at."""
     config = settings_file(installation, nope=1, maxTokenAge="7d")
     ended = await pullkeeper(installation, "check", "--config", config, "-o", "json")
-    assert [check["found"].partition(":")[0] for check in _of(ended, "settings")] == ["nope", "maxTokenAge"]
+    assert [check["detail"].partition(":")[0] for check in _of(ended, "settings")] == ["nope", "maxTokenAge"]
     assert _failed(ended) == {"settings"}
-    assert _of(ended, "rights, lists and Lease")[0]["result"] == "not asked"
-    assert _of(ended, "AWS caller")[0]["result"] == "passed"
+    assert _of(ended, "permissions, Namespaces, Secrets and Lease")[0]["outcome"] == "skipped"
+    assert _of(ended, "AWS caller")[0]["outcome"] == "passed"
     assert ended.status == 1
 
 
@@ -195,7 +195,7 @@ async def test_an_api_server_out_of_reach_hides_nothing_of_aws(installation: Ins
     config = settings_file(installation)
     ended = await pullkeeper(installation, "check", "--config", config, "-o", "json", environment=environment)
     assert "API server" in _failed(ended)
-    assert _of(ended, "token in eu-west-1")[0]["result"] == "passed"
+    assert _of(ended, "token in eu-west-1")[0]["outcome"] == "passed"
     assert ended.status == 1
 
 
@@ -206,5 +206,5 @@ async def test_only_the_nodes_role_is_refused(installation: Installation) -> Non
     config = settings_file(installation)
     ended = await pullkeeper(installation, "check", "--config", config, "-o", "json", environment=environment)
     (found,) = _of(ended, "AWS credentials")
-    assert found["result"] == "failed"
-    assert "only the node's own role was found" in found["found"]
+    assert found["outcome"] == "failed"
+    assert "only the node's own role was found" in found["detail"]

@@ -32,7 +32,7 @@ async def test_a_fresh_token_is_told_as_soon_as_it_is_there(installation: Instal
     for rule in (secret, namespace):
         await grant(installation.api, user, team, "tenant", {"apiGroups": [""], **rule})
     ended = await refresh(installation, team, token=token)
-    said = rf"namespace/{team}: refreshed after \d+\.\d s: issued {MOMENT}, good until {MOMENT}\n"
+    said = rf"namespace/{team}: refreshed in \d+\.\d s: issued {MOMENT}, valid until {MOMENT}\n"
     assert (ended.status, ended.err) == (0, "")
     assert re.fullmatch(said, ended.out)
     after = await installation.secret(team)
@@ -64,8 +64,8 @@ async def test_without_a_controller_the_wait_ends(installation: Installation) ->
     ended = await refresh(installation, team, "--timeout", "0.3")
     assert (ended.status, ended.out) == (1, "")
     assert ended.err == (
-        f"namespace/{team}: not refreshed within 0.3 s; and no warning says why: look whether the controller runs; "
-        "the request stays, and is answered when it can be\n"
+        f"namespace/{team}: not refreshed within 0.3 s; there is no warning: check that the controller is running; "
+        "the request remains and is answered as soon as possible\n"
     )
 
 
@@ -77,14 +77,14 @@ async def test_in_vain_the_last_warning_is_told(installation: Installation) -> N
     await process.stop()
     ended = await refresh(installation, team, "--timeout", "0.3")
     assert ended.status == 1
-    assert re.search(r"; the last warning, \d+s ago: InvalidAnnotation: pullkeeper\.dev/registries: found", ended.err)
+    assert re.search(r"; last warning, \d+s ago: InvalidAnnotation: pullkeeper\.dev/registries: found", ended.err)
 
 
 @pytest.mark.parametrize(
     ("annotations", "words"),
     [
-        ({}, "it is not opted in: annotate it with pullkeeper.dev/enabled=true"),
-        ({"enabled": "false"}, "it is not opted in: annotate it with pullkeeper.dev/enabled=true"),
+        ({}, "not opted in: annotate it with pullkeeper.dev/enabled=true"),
+        ({"enabled": "false"}, "not opted in: annotate it with pullkeeper.dev/enabled=true"),
         (None, "there is no such namespace"),
     ],
 )

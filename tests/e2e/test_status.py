@@ -91,7 +91,7 @@ async def test_a_warning_that_may_not_be_read_is_a_note(installation: Installati
     config = settings_file(installation, **POLICY)
     ended = await pullkeeper(installation, "status", "--config", config)
     assert built.name("f-overdue") in ended.out
-    assert "note: what the controller says of it is not shown: the API server refused to list Events" in ended.out
+    assert "note: the controller's warnings are not shown: the API server refused to list Events" in ended.out
 
 
 async def test_a_name_that_is_not_there_is_wrong(installation: Installation) -> None:

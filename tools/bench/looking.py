@@ -55,7 +55,7 @@ async def _timed(work: Callable[[], Awaitable[None]]) -> float:
 
 
 async def _look(listing: SnapshotReader, options: Options) -> None:
-    overview = await status.look(listing, _KNOWN, lambda: datetime.now(UTC))
+    overview = await status.status_report(listing, _KNOWN, lambda: datetime.now(UTC))
     assert len(overview.namespaces) == options.looked_at, "status does not see every namespace"
     assert overview.healthy, "status finds something wrong where all is well"
 

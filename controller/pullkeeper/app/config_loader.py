@@ -1,6 +1,5 @@
 """The settings of a command: from the file that `--config` names, and from the environment."""
 
-import argparse
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from types import MappingProxyType
 
 import yaml
 
-from pullkeeper.domain.config.settings import VARIABLE_PREFIX, Settings, read
+from pullkeeper.domain.config.settings import Settings, parse_settings
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem
 
 
@@ -20,22 +19,6 @@ class Config:
     settings: Settings
     path: Path | None = None
     content: bytes = b""
-
-
-def add_config(parser: argparse.ArgumentParser) -> None:
-    """Let a command take a settings file."""
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings file (YAML)")
-
-
-def add_secret_name(parser: argparse.ArgumentParser) -> None:
-    """Let a command be told the pull Secrets' name where no settings file is at hand."""
-    parser.add_argument("--secret-name", metavar="NAME", help="the pull Secrets' name, if the settings do not say it")
-
-
-def settings_from(options: argparse.Namespace) -> Settings:
-    """Read the settings of a command that may be told the name; raises InvalidInputError with every problem."""
-    named = {f"{VARIABLE_PREFIX}SECRET_NAME": options.secret_name} if options.secret_name else {}
-    return config_from(options.config, named).settings
 
 
 def config_from(path: Path | None, variables: Mapping[str, str] = MappingProxyType({})) -> Config:
@@ -53,7 +36,7 @@ def parse(path: Path | None, content: bytes, variables: Mapping[str, str] = Mapp
         document = yaml.safe_load(content)
     except (ValueError, yaml.YAMLError) as error:
         raise _no_yaml(path, error) from None
-    return read(document, {**os.environ, **variables})
+    return parse_settings(document, {**os.environ, **variables})
 
 
 def _no_yaml(path: Path | None, error: Exception) -> InvalidInputError:

@@ -14,16 +14,6 @@ logger = logging.getLogger(__name__)
 
 _EVERY = 2.0
 """Seconds between two looks at the file: the kubelet brings a changed ConfigMap within a minute or so anyway."""
-_POLICY = (
-    "registries",
-    "cluster_name",
-    "roles",
-    "controller_identity",
-    "service_accounts",
-    "opt_in",
-    "opt_in_exclude",
-    "attach_to_service_accounts",
-)
 
 
 class PolicyReloader:
@@ -76,7 +66,7 @@ class PolicyReloader:
         self._take_over(settings)
 
     def _take_over(self, settings: Settings) -> None:
-        running = replace(self._settings, **{name: getattr(settings, name) for name in _POLICY})
+        running = replace(self._settings, policy=settings.policy)
         if running != settings:
             logger.warning("the changed settings take a restart, but for the policy, which is in force now")
         if running != self._settings:

@@ -1,4 +1,4 @@
-"""`pullkeeper check`: the doctor. It looks at every precondition, each for itself, and changes nothing."""
+"""`pullkeeper check`: check each precondition of the controller independently, without changing anything."""
 
 import argparse
 import asyncio
@@ -11,87 +11,90 @@ from datetime import UTC, datetime
 from pullkeeper.adapters.kubernetes.access_review import AccessReviewer
 from pullkeeper.adapters.kubernetes.client import KubeClient
 from pullkeeper.app import log_setup
-from pullkeeper.app.config_loader import add_config, config_from
+from pullkeeper.app.config_loader import config_from
+from pullkeeper.cli.api_server import connected
 from pullkeeper.cli.checks_aws import AwsChecks
 from pullkeeper.cli.checks_kubernetes import KubernetesChecks
-from pullkeeper.cli.login import add_login, logged_in
+from pullkeeper.cli.options import add_config, add_kubeconfig, add_output
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.views import check_result
 from pullkeeper.domain.views.check_result import Check, CheckResult, failed, passed, skipped
 
-_PATIENCE = 12.0
-"""Seconds for each question; all are asked at once, so this is about how long the whole takes at most."""
+_CHECK_TIMEOUT = 12.0
+"""Seconds per check; all checks run at once, so the command takes little longer than this."""
 
-_REST = "rights, lists and Lease"
+_API_SERVER = "API server"
+_REMAINING = "permissions, Namespaces, Secrets and Lease"
 
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the command's options."""
     add_config(parser)
-    add_login(parser)
-    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="how to write the findings")
+    add_kubeconfig(parser)
+    add_output(parser, ("text", "json"))
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print one line for each precondition; 1 where one is not met."""
-    log_setup.configure_logging(form="text", level="error")  # what the libraries would warn of is among the findings
-    items = asyncio.run(_examined(options))
-    print(
-        json.dumps(check_result.as_document(items), indent=2)
-        if options.output == "json"
-        else check_result.as_text(items)
-    )
-    return 0 if check_result.all_passed(items) else 1
+    """Print the result of every check; the exit status is 1 if one failed."""
+    log_setup.configure_logging(form="text", level="error")  # the results include what libraries would warn about
+    results = asyncio.run(_run_checks(options))
+    document = options.output == "json"
+    print(json.dumps(check_result.as_document(results), indent=2) if document else check_result.as_text(results))
+    return 0 if check_result.all_passed(results) else 1
 
 
-async def _examined(options: argparse.Namespace) -> list[CheckResult]:
-    settings, items = _settings(options)
+async def _run_checks(options: argparse.Namespace) -> list[CheckResult]:
+    settings, results = _load_settings(options)
     async with AsyncExitStack() as stack:
-        probes: list[tuple[str, Check]] = []
+        checks: list[tuple[str, Check]] = []
         try:
-            connection = await stack.enter_async_context(logged_in(options))
-            probes += _of_the_cluster(connection, settings)
+            client = await stack.enter_async_context(connected(options))
+            checks += _kubernetes_checks(client, settings)
         except FailureError as error:
-            items += [failed("API server", str(error)), skipped(_REST, "there is no way to log in")]
-        probes += AwsChecks(settings or Settings(), os.environ, clock=_now).all()
-        found = await asyncio.gather(*(bounded(what, probe) for what, probe in probes))
-    return [*items, *(item for part in found for item in part)]
+            results += [
+                failed(_API_SERVER, str(error)),
+                skipped(_REMAINING, "there are no credentials for the API server"),
+            ]
+        checks += AwsChecks(settings or Settings(), os.environ, clock=_now).all()
+        found = await asyncio.gather(*(run_check(name, check) for name, check in checks))
+    return [*results, *(result for group in found for result in group)]
 
 
-def _of_the_cluster(connection: KubeClient, settings: Settings | None) -> list[tuple[str, Check]]:
+def _kubernetes_checks(client: KubeClient, settings: Settings | None) -> list[tuple[str, Check]]:
     async def version() -> Sequence[CheckResult]:
-        return [passed("API server", f"answers, version {await AccessReviewer(connection).version()}")]
+        return [passed(_API_SERVER, f"reachable, version {await AccessReviewer(client).version()}")]
 
-    async def nothing() -> Sequence[CheckResult]:
-        return [skipped(_REST, "the settings cannot be read")]
+    async def skip() -> Sequence[CheckResult]:
+        return [skipped(_REMAINING, "the settings are invalid")]
 
-    rest = KubernetesChecks(connection, settings, clock=_now).all() if settings else [(_REST, nothing)]
-    return [("API server", version), *rest]
+    remaining = KubernetesChecks(client, settings, clock=_now).all() if settings else [(_REMAINING, skip)]
+    return [(_API_SERVER, version), *remaining]
 
 
-def _settings(options: argparse.Namespace) -> tuple[Settings | None, list[CheckResult]]:
-    where = options.config or "the defaults, and the environment"
+def _load_settings(options: argparse.Namespace) -> tuple[Settings | None, list[CheckResult]]:
+    source = options.config or "defaults and environment"
     try:
         settings = config_from(options.config).settings
     except InvalidInputError as error:
         return None, [failed("settings", str(problem)) for problem in error.problems]
-    return settings, [passed("settings", f"{where}: valid")]
+    return settings, [passed("settings", f"{source}: valid")]
 
 
-async def bounded(what: str, probe: Check) -> Sequence[CheckResult]:
-    """Look at one precondition; whatever goes wrong with it is its own finding, and hides no other."""
+async def run_check(name: str, check: Check) -> Sequence[CheckResult]:
+    """Run one check; a failure of the check itself is its result and does not affect other checks."""
     try:
-        async with asyncio.timeout(_PATIENCE):
-            return await probe()
+        async with asyncio.timeout(_CHECK_TIMEOUT):
+            return await check()
     except FailureError as error:
-        return [failed(what, str(error))]
+        return [failed(name, str(error))]
     except TimeoutError:
         fix = "check DNS and egress from here: NetworkPolicy, proxy, VPC endpoint"
-        return [failed(what, f"no answer within {_PATIENCE:.0f} s", fix)]
-    except Exception as error:  # noqa: BLE001 -- an answer may hold anything, and the other findings count all the same
-        return [failed(what, f"the answer cannot be read ({type(error).__name__})", "check what stands in between")]
+        return [failed(name, f"no response within {_CHECK_TIMEOUT:.0f} s", fix)]
+    except Exception as error:  # noqa: BLE001 -- a response may contain anything, and the other results still count
+        fix = "check what answers in place of the server: proxy, load balancer"
+        return [failed(name, f"the response cannot be read ({type(error).__name__})", fix)]
 
 
 def _now() -> datetime:

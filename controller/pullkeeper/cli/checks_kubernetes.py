@@ -1,4 +1,4 @@
-"""What `pullkeeper check` asks the API server: its version, our rights, the lists, the Lease."""
+"""Checks against the API server: permissions, Namespaces, Secrets and the Lease."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -8,7 +8,6 @@ from datetime import datetime
 from pullkeeper.adapters.kubernetes.access_review import AccessReviewer, LeaseHolder
 from pullkeeper.adapters.kubernetes.client import KubeClient
 from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
-from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.config.rbac import RbacRule, forbidden_rules, required_rules, service_account_rules
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.failures import FailureError
@@ -18,114 +17,112 @@ from pullkeeper.domain.namespace.namespace import observe_namespace
 from pullkeeper.domain.secret.desired_state import desired_state
 from pullkeeper.domain.views.check_result import Check, CheckResult, failed, passed, skipped
 
-_AT_ONCE = 8
+_MAX_CONCURRENT_REVIEWS = 8
+_PERMISSIONS = "permissions"
+_SERVICE_ACCOUNT_PERMISSIONS = "ServiceAccount permissions"
+_EXCESS_PERMISSIONS = "excess permissions"
 
 
 class KubernetesChecks:
-    """Asks as whoever is logged in; each question stands for itself."""
+    """Checks the API server with the caller's credentials; every check is independent."""
 
-    def __init__(self, connection: KubeClient, settings: Settings, *, clock: Callable[[], datetime]) -> None:
-        self._inquiry = AccessReviewer(connection)
+    def __init__(self, client: KubeClient, settings: Settings, *, clock: Callable[[], datetime]) -> None:
+        self._reviewer = AccessReviewer(client)
         self._settings = settings
         self._clock = clock
-        self._free = asyncio.Semaphore(_AT_ONCE)
+        self._semaphore = asyncio.Semaphore(_MAX_CONCURRENT_REVIEWS)
         name, namespaces = settings.secret_name, settings.watch_namespaces
-        self._listing = SnapshotReader(connection, secret_name=name, namespaces=namespaces)
+        self._snapshot = SnapshotReader(client, secret_name=name, namespaces=namespaces)
 
     def all(self) -> list[tuple[str, Check]]:
-        """Give every question with its name."""
+        """Return every check with its name."""
         return [
-            ("rights", self._rights),
-            ("rights to ServiceAccounts", self._account_rights),
-            ("other rights", self._other_rights),
+            (_PERMISSIONS, self._permissions),
+            (_SERVICE_ACCOUNT_PERMISSIONS, self._service_account_permissions),
+            (_EXCESS_PERMISSIONS, self._excess_permissions),
             ("Namespaces", self._namespaces),
             ("Secrets", self._secrets),
             ("Lease", self._lease),
         ]
 
-    async def _rights(self) -> Sequence[CheckResult]:
-        rights = [right for right in required_rules(self._settings) if not right.some_names]
-        missing = await self._without(rights)
-        items = [failed("rights", f"no right to {right}", right.grant) for right in missing]
-        return items or [passed("rights", f"all {len(rights)} that are needed are granted")]
+    async def _permissions(self) -> Sequence[CheckResult]:
+        rules = [rule for rule in required_rules(self._settings) if not rule.any_name_suffices]
+        return await self._granted(_PERMISSIONS, rules)
 
-    async def _account_rights(self) -> Sequence[CheckResult]:
-        """Ask for all ServiceAccounts, or else for just those that are asked for: the rights may be bound to them."""
-        what, general = (
-            "rights to ServiceAccounts",
-            [right for right in required_rules(self._settings) if right.some_names],
-        )
+    async def _service_account_permissions(self) -> Sequence[CheckResult]:
+        """Check the rules for all ServiceAccounts, or else for those in use: they may be granted by name."""
+        check = _SERVICE_ACCOUNT_PERMISSIONS
+        general = [rule for rule in required_rules(self._settings) if rule.any_name_suffices]
         if not general:
-            return [skipped(what, "serviceAccountIdentity names no namespaces")]
-        if not await self._without(general):
-            return [passed(what, "granted for all of them")]
-        rights = [
-            right for namespace, name in await self._accounts() for right in service_account_rules(namespace, name)
-        ]
-        if not rights:
-            return [skipped(what, "they are not granted for all of them, and no namespace asks for one yet")]
-        items = [failed(what, f"no right to {right}", right.grant) for right in await self._without(rights)]
-        return items or [passed(what, f"all {len(rights)} that are needed are granted")]
+            return [skipped(check, "serviceAccountIdentity selects no namespaces")]
+        if not await self._missing(general):
+            return [passed(check, "granted for all ServiceAccounts")]
+        accounts = await self._service_accounts_in_use()
+        rules = [rule for namespace, name in accounts for rule in service_account_rules(namespace, name)]
+        if not rules:
+            return [skipped(check, "not granted for all ServiceAccounts, and no namespace requests one yet")]
+        return await self._granted(check, rules)
 
-    async def _accounts(self) -> list[tuple[str, str]]:
-        policy, found = self._settings.policy, []
-        for view in await self._listing.namespaces(observe_namespace):
-            with suppress(InvalidInputError, FailureError):  # such a one is not served
-                if (desired := desired_state(view, policy)) and desired.identity.kind is Kind.SERVICE_ACCOUNT:
-                    found.append(desired.identity.service_account)
-        return found
+    async def _service_accounts_in_use(self) -> list[tuple[str, str]]:
+        accounts = []
+        for namespace in await self._snapshot.namespaces(observe_namespace):
+            with suppress(InvalidInputError, FailureError):  # the controller does not serve such a namespace
+                desired = desired_state(namespace, self._settings.policy)
+                if desired and desired.identity.kind is Kind.SERVICE_ACCOUNT:
+                    accounts.append(desired.identity.service_account)
+        return accounts
 
-    async def _without(self, rights: Sequence[RbacRule]) -> list[RbacRule]:
-        """Give those of the rights that are not granted."""
-        held = await asyncio.gather(*(self._held(right) for right in rights))
-        return [right for right, has in zip(rights, held, strict=True) if not has]
+    async def _granted(self, check: str, rules: Sequence[RbacRule]) -> list[CheckResult]:
+        missing = [failed(check, f"missing: {rule}", rule.grant) for rule in await self._missing(rules)]
+        return missing or [passed(check, f"all {len(rules)} required rules are granted")]
 
-    async def _held(self, right: RbacRule) -> bool:
-        async with self._free:
-            return await self._inquiry.may(right)
+    async def _missing(self, rules: Sequence[RbacRule]) -> list[RbacRule]:
+        allowed = await asyncio.gather(*(self._is_allowed(rule) for rule in rules))
+        return [rule for rule, is_allowed in zip(rules, allowed, strict=True) if not is_allowed]
 
-    async def _other_rights(self) -> Sequence[CheckResult]:
-        rights = forbidden_rules(self._settings)
-        absent = await self._without(rights)
-        excess = [right for right in rights if right not in absent]
-        fix = "take it away; an administrator has it, so ask as the controller's own ServiceAccount"
-        items = [failed("other rights", f"a right to {right}, which is not needed", fix) for right in excess]
-        return items or [passed("other rights", f"none of the {len(rights)} that were asked for, as it should be")]
+    async def _is_allowed(self, rule: RbacRule) -> bool:
+        async with self._semaphore:
+            return await self._reviewer.may(rule)
+
+    async def _excess_permissions(self) -> Sequence[CheckResult]:
+        rules = forbidden_rules(self._settings)
+        missing = await self._missing(rules)
+        excess = [rule for rule in rules if rule not in missing]
+        fix = "revoke it; administrators have it, so run the check as the controller's own ServiceAccount"
+        results = [failed(_EXCESS_PERMISSIONS, f"granted but not needed: {rule}", fix) for rule in excess]
+        return results or [passed(_EXCESS_PERMISSIONS, f"none of the {len(rules)} forbidden rules is granted")]
 
     async def _namespaces(self) -> Sequence[CheckResult]:
-        views = await self._listing.namespaces(observe_namespace)
-        policy: Policy = self._settings.policy
-        asking = sum(policy.applies_to(view) for view in views)
-        items = [passed("Namespaces", f"{len(views):,} can be read, {asking:,} of them ask for a pull Secret")]
-        return [*items, *_absent(set(self._settings.watch_namespaces) - {view.name for view in views})]
+        namespaces = await self._snapshot.namespaces(observe_namespace)
+        requested = sum(self._settings.policy.applies_to(namespace) for namespace in namespaces)
+        result = passed("Namespaces", f"{len(namespaces):,} readable, {requested:,} of them request a pull Secret")
+        return [result, *_not_found(set(self._settings.watch_namespaces) - {each.name for each in namespaces})]
 
     async def _secrets(self) -> Sequence[CheckResult]:
-        secrets = await self._listing.secrets()
+        secrets = await self._snapshot.secrets()
         managed = sum(secret.managed for secret in secrets.values())
-        what = f"{len(secrets):,} named {self._settings.secret_name} can be listed, {managed:,} of them Pullkeeper's"
-        return [passed("Secrets", what)]
+        name = self._settings.secret_name
+        return [passed("Secrets", f"{len(secrets):,} named {name}, {managed:,} of them managed by Pullkeeper")]
 
     async def _lease(self) -> Sequence[CheckResult]:
         settings = self._settings
         if not settings.leader_election:
             return [skipped("Lease", "leaderElection is off")]
-        held = await self._inquiry.lease(settings.lease_namespace, settings.lease_name)
-        return [self._judged(held, f"{settings.lease_namespace}/{settings.lease_name}")]
+        holder = await self._reviewer.lease(settings.lease_namespace, settings.lease_name)
+        return [self._lease_result(holder, f"{settings.lease_namespace}/{settings.lease_name}")]
 
-    def _judged(self, held: LeaseHolder | None, name: str) -> CheckResult:
-        if held is None or not held.holder or held.renewed_at is None:
-            fix = "start the controller, and look into its log for why it does not take the Lease"
-            return failed("Lease", f"nobody holds {name}", fix)
-        age = self._clock() - held.renewed_at
-        found = f"{name} is held by {held.holder}, renewed {age.total_seconds():.0f} s ago"
-        if age > self._settings.lease_duration:
-            seconds = self._settings.lease_duration.total_seconds()
-            return failed("Lease", found, f"it lasts {seconds:.0f} s: look for why no replica renews it")
-        return passed("Lease", found)
+    def _lease_result(self, holder: LeaseHolder | None, name: str) -> CheckResult:
+        if holder is None or not holder.holder or holder.renewed_at is None:
+            fix = "start the controller; if it runs, its log says why it does not acquire the Lease"
+            return failed("Lease", f"no replica holds {name}", fix)
+        age, duration = self._clock() - holder.renewed_at, self._settings.lease_duration
+        detail = f"{name} is held by {holder.holder}, renewed {age.total_seconds():.0f} s ago"
+        if age > duration:
+            fix = f"it expires after {duration.total_seconds():.0f} s: find out why no replica renews it"
+            return failed("Lease", detail, fix)
+        return passed("Lease", detail)
 
 
-def _absent(names: Iterable[str]) -> list[CheckResult]:
-    return [
-        failed("Namespaces", f"there is no {name}", "create it, or take it out of `watchNamespaces`")
-        for name in sorted(names)
-    ]
+def _not_found(names: Iterable[str]) -> list[CheckResult]:
+    fix = "create it, or remove it from `watchNamespaces`"
+    return [failed("Namespaces", f"{name} does not exist", fix) for name in sorted(names)]

@@ -1,4 +1,4 @@
-"""`pullkeeper cleanup`: deletes the pull Secrets that the controller has made, and no other."""
+"""`pullkeeper cleanup`: delete the pull Secrets created by the controller, and no others."""
 
 import argparse
 import asyncio
@@ -8,77 +8,75 @@ from dataclasses import dataclass, field
 
 from pullkeeper.adapters.kubernetes.pull_secrets import PullSecretClient
 from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
-from pullkeeper.app.config_loader import add_config, add_secret_name, settings_from
-from pullkeeper.cli.login import add_login, logged_in
+from pullkeeper.cli.api_server import connected
+from pullkeeper.cli.options import add_config, add_kubeconfig, add_secret_name, settings_from
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.failures import FailureError, NamespaceGoneError, StaleObservationError
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 
-_AT_ONCE = 16
-_ROUNDS = 3
-"""What is left is looked at anew and tried again so often: the last rotation may have come in between."""
+_MAX_CONCURRENT_DELETES = 16
+_MAX_ATTEMPTS = 3
+"""How often the remaining Secrets are listed and deleted again: a last rotation may interfere."""
 
 
 @dataclass(kw_only=True, slots=True)
-class _Tally:
-    """What has come of it."""
-
+class _Outcome:
     deleted: int = 0
-    left: dict[str, str] = field(default_factory=dict)
-    """Why, by namespace, of the last round."""
+    remaining: dict[str, str] = field(default_factory=dict)
+    """Why a Secret was not deleted, by namespace."""
 
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the command's options."""
     add_config(parser)
-    add_login(parser)
+    add_kubeconfig(parser)
     add_secret_name(parser)
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print how many were deleted, and a line for each that was not; 1 where one is left."""
+    """Print the number of deleted Secrets, and a line for each remaining one; the exit status is 1 if any remains."""
     settings = settings_from(options)
-    tally = asyncio.run(_swept(options, settings))
-    for why in tally.left.values():
-        print(why, file=sys.stderr)
-    left = f", {len(tally.left):,} left" if tally.left else ""
-    several = "" if tally.deleted == 1 else "s"
-    print(f"{tally.deleted:,} pull Secret{several} named {settings.secret_name} deleted{left}")
-    return 1 if tally.left else 0
+    outcome = asyncio.run(_delete_all(options, settings))
+    for reason in outcome.remaining.values():
+        print(reason, file=sys.stderr)
+    remaining = f", {len(outcome.remaining):,} remaining" if outcome.remaining else ""
+    plural = "" if outcome.deleted == 1 else "s"
+    print(f"{outcome.deleted:,} pull Secret{plural} named {settings.secret_name} deleted{remaining}")
+    return 1 if outcome.remaining else 0
 
 
-async def _swept(options: argparse.Namespace, settings: Settings) -> _Tally:
-    tally = _Tally()
-    async with logged_in(options) as connection:
+async def _delete_all(options: argparse.Namespace, settings: Settings) -> _Outcome:
+    outcome = _Outcome()
+    async with connected(options) as client:
         name = settings.secret_name
-        listing = SnapshotReader(connection, secret_name=name, namespaces=settings.watch_namespaces)
-        cluster = PullSecretClient(connection, secret_name=name)
-        for _ in range(_ROUNDS):
-            secrets = await listing.secrets()
-            # One that somebody has only labelled, and that was never taken over, is still theirs.
-            ours = {where: secret for where, secret in secrets.items() if secret.managed and secret.written}
-            tally.left = await _delete(cluster, ours)
-            tally.deleted += len(ours) - len(tally.left)
-            if not tally.left:
+        snapshot = SnapshotReader(client, secret_name=name, namespaces=settings.watch_namespaces)
+        pull_secrets = PullSecretClient(client, secret_name=name)
+        for _ in range(_MAX_ATTEMPTS):
+            secrets = await snapshot.secrets()
+            # A Secret that carries the label but was never written by the controller still belongs to its author.
+            ours = {namespace: secret for namespace, secret in secrets.items() if secret.managed and secret.written}
+            outcome.remaining = await _delete(pull_secrets, ours)
+            outcome.deleted += len(ours) - len(outcome.remaining)
+            if not outcome.remaining:
                 break
-    return tally
+    return outcome
 
 
-async def _delete(cluster: PullSecretClient, secrets: Mapping[str, ObservedSecret]) -> dict[str, str]:
-    """Delete just what was seen; tells what is left, and why."""
-    free = asyncio.Semaphore(_AT_ONCE)
+async def _delete(pull_secrets: PullSecretClient, secrets: Mapping[str, ObservedSecret]) -> dict[str, str]:
+    """Delete exactly the observed Secrets; returns why one remains, by namespace."""
+    semaphore = asyncio.Semaphore(_MAX_CONCURRENT_DELETES)
 
     async def delete(namespace: str, secret: ObservedSecret) -> str:
-        async with free:
+        async with semaphore:
             try:
-                await cluster.delete(namespace, secret)
+                await pull_secrets.delete(namespace, secret)
             except NamespaceGoneError:
-                return ""  # it takes the Secret along
+                return ""  # deleted with the namespace
             except StaleObservationError:
-                return f"namespace/{namespace}: its pull Secret is being changed: stop the controller, then try again"
+                return f"namespace/{namespace}: its pull Secret keeps changing: stop the controller, then try again"
             except FailureError as error:
                 return f"namespace/{namespace}: {error}"
         return ""
 
-    outcomes = await asyncio.gather(*(delete(*each) for each in secrets.items()))
-    return {namespace: why for namespace, why in zip(secrets, outcomes, strict=True) if why}
+    reasons = await asyncio.gather(*(delete(*each) for each in secrets.items()))
+    return {namespace: reason for namespace, reason in zip(secrets, reasons, strict=True) if reason}

@@ -1,4 +1,4 @@
-"""The command line."""
+"""Entry point of the command line."""
 
 import argparse
 import sys
@@ -10,62 +10,65 @@ from typing import Protocol, cast
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.validation import InvalidInputError
 
-_CANNOT = 1
-_WRONG_INPUT = 2
+_FAILED = 1
+_INVALID_INPUT = 2
 
 COMMANDS = {
     "run": "run the controller",
-    "check": "tell whether everything is there that the controller needs",
-    "status": "tell how every namespace that asks for a pull Secret stands",
-    "render": "tell what the controller would do for a Namespace, and why, without touching anything",
-    "refresh": "have a namespace's pull Secret renewed now, and wait until it is",
-    "cleanup": "delete the pull Secrets that the controller has made",
+    "check": "check everything that the controller needs: settings, permissions, Lease, AWS credentials and tokens",
+    "status": "show the status of every namespace that requests a pull Secret",
+    "render": "show what the controller would do for a Namespace manifest, and why, without contacting any server",
+    "refresh": "request a fresh token for a namespace and wait until its pull Secret has it",
+    "cleanup": "delete the pull Secrets created by the controller",
 }
-"""A module of `pullkeeper.cli` each, and what it does."""
+"""Help text of each command; its module is `pullkeeper.cli.<command>`."""
 
 
 class _Command(Protocol):
-    """What a command's module holds."""
+    """Module of a command."""
 
     @staticmethod
     def add_parser(parser: argparse.ArgumentParser) -> None:
-        """Say what the command takes."""
+        """Add the command's options."""
 
     @staticmethod
     def main(options: argparse.Namespace) -> int:
-        """Do it; raises InvalidInputError where it is not told well, FailureError or OSError where it cannot."""
+        """Run the command and return the exit status; raises InvalidInputError, FailureError or OSError."""
 
 
 def main() -> int:
-    """Run the command that is asked for; the exit status is 0 when it did what it should."""
+    """Run the command and return the exit status: 0 for success, 1 for failure, 2 for invalid input."""
     return _run(sys.argv[1:])
 
 
 def _run(arguments: Sequence[str]) -> int:
     options = _parser(arguments).parse_args(arguments)
     try:
-        return _done(options)
+        return _run_command(options)
     except InvalidInputError as error:
-        _complain("what it was given is wrong:", *(f"  {problem}" for problem in error.problems))
-        return _WRONG_INPUT
+        _print_error("invalid input:", *(f"  {problem}" for problem in error.problems))
+        return _INVALID_INPUT
 
 
-def _done(options: argparse.Namespace) -> int:
-    status = _CANNOT
+def _run_command(options: argparse.Namespace) -> int:
+    status = _FAILED
     try:
         status = options.main(options)
     except* (FailureError, OSError) as group:
-        _complain(*(str(error) for error in _leaves(group)))
+        for error in _leaves(group):
+            _print_error(str(error))
     return status
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="pullkeeper", description="Keeps pull Secrets for Amazon ECR fresh.")
+    parser = argparse.ArgumentParser(
+        prog="pullkeeper", description="Keeps image-pull Secrets for Amazon ECR fresh in Kubernetes namespaces."
+    )
     parser.add_argument("--version", action="version", version=f"pullkeeper {version('pullkeeper')}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name, words in COMMANDS.items():
-        command = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
-        # Only the one that is asked for is loaded: kopf and boto3 alone take more than a second.
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        # Load only the requested command: importing kopf and boto3 takes more than a second.
         if [name] == list(arguments[:1]):
             module = cast("_Command", import_module(f"pullkeeper.cli.{name}"))
             module.add_parser(command)
@@ -74,11 +77,11 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    found: list[BaseException] = []
+    leaves: list[BaseException] = []
     for error in group.exceptions:
-        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
+        leaves += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return leaves
 
 
-def _complain(*lines: str) -> None:
-    print("pullkeeper:", *lines, sep="\n" if len(lines) > 1 else " ", file=sys.stderr)
+def _print_error(*lines: str) -> None:
+    print(f"pullkeeper: {lines[0]}", *lines[1:], sep="\n", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`pullkeeper refresh`: asks for a fresh token by the namespace's annotation, as whoever calls it, and waits for it."""
+"""`pullkeeper refresh`: annotate a namespace to request a fresh token, as the caller, and wait for the result."""
 
 import argparse
 import asyncio
@@ -8,100 +8,101 @@ from datetime import UTC, datetime
 
 from pullkeeper.adapters.kubernetes import refresh_request
 from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
-from pullkeeper.app.config_loader import add_config, add_secret_name, settings_from
-from pullkeeper.cli.login import add_login, logged_in
+from pullkeeper.cli.api_server import connected
+from pullkeeper.cli.options import add_config, add_kubeconfig, add_secret_name, settings_from
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.namespace.annotations import ENABLED
-from pullkeeper.domain.namespace.namespace import observe_namespace
+from pullkeeper.domain.namespace.namespace import PREFIX, observe_namespace
 from pullkeeper.domain.reporting.last_warning import LastWarning
 from pullkeeper.domain.secret.pull_secret import SecretRecord
 from pullkeeper.domain.views.durations import format_duration
 
-_EVERY = 0.5
-"""Seconds between two looks."""
+_POLL_INTERVAL = 0.5
+"""Seconds between polls of the pull Secret."""
 
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the command's options."""
     add_config(parser)
-    add_login(parser)
+    add_kubeconfig(parser)
     add_secret_name(parser)
-    parser.add_argument("-n", "--namespace", required=True, metavar="NAME", help="the namespace")
+    parser.add_argument("-n", "--namespace", required=True, metavar="NAME", help="namespace to refresh")
     parser.add_argument(
-        "--timeout", type=float, default=60.0, metavar="SECONDS", help="wait so long for the answer (default: 60)"
+        "--timeout", type=float, default=60.0, metavar="SECONDS", help="how long to wait for the token (default: 60)"
     )
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print until when the new token is good; 1 where there is none, and why."""
-    where = f"namespace/{options.namespace}"
-    refused, said = asyncio.run(_asked(options, settings_from(options).secret_name))
-    print(f"{where}: {said}", file=sys.stderr if refused else sys.stdout)
-    return 1 if refused else 0
+    """Print until when the new token is valid; the exit status is 1 if there is none, with the reason."""
+    refreshed, message = asyncio.run(_refresh(options, settings_from(options).secret_name))
+    print(f"namespace/{options.namespace}: {message}", file=sys.stdout if refreshed else sys.stderr)
+    return 0 if refreshed else 1
 
 
-async def _asked(options: argparse.Namespace, secret_name: str) -> tuple[bool, str]:
+async def _refresh(options: argparse.Namespace, secret_name: str) -> tuple[bool, str]:
     name, loop = options.namespace, asyncio.get_running_loop()
-    async with logged_in(options) as connection:
-        listing = SnapshotReader(connection, secret_name=secret_name, namespaces=(name,))
-        if why := await _hopeless(listing, name):
-            return True, why
-        before = await _warned(listing, name)
-        value, started = _value(), loop.time()
-        await refresh_request.put(connection, name, value)
-        while (passed := loop.time() - started) < options.timeout:
-            await asyncio.sleep(min(_EVERY, options.timeout - passed))
-            if held := await _answered(listing, name, value):
-                return False, _refreshed(held, loop.time() - started)
-            last = await _warned(listing, name)
-            if last and last != before:
-                return True, f"not refreshed: {last.reason}: {last.note.removeprefix(f'namespace/{name}: ')}"
-        return True, _in_vain(options.timeout, before, name)
+    async with connected(options) as client:
+        snapshot = SnapshotReader(client, secret_name=secret_name, namespaces=(name,))
+        if reason := await _cannot_refresh(snapshot, name):
+            return False, reason
+        previous = await _last_warning(snapshot, name)
+        value, started = _unique_value(), loop.time()
+        await refresh_request.put(client, name, value)
+        while (elapsed := loop.time() - started) < options.timeout:
+            await asyncio.sleep(min(_POLL_INTERVAL, options.timeout - elapsed))
+            if record := await _answer(snapshot, name, value):
+                return True, _refreshed(record, loop.time() - started)
+            warning = await _last_warning(snapshot, name)
+            if warning and warning != previous:
+                return False, f"not refreshed: {_reason_and_note(warning)}"
+        return False, _timed_out(options.timeout, previous)
 
 
-async def _hopeless(listing: SnapshotReader, name: str) -> str:
-    """Tell why nobody would answer, before anything is written."""
-    views, secrets_there = await listing.namespaces(observe_namespace), await listing.secrets()
-    if not views:
+async def _cannot_refresh(snapshot: SnapshotReader, name: str) -> str:
+    """Return why the controller would not answer a request; empty if it would."""
+    namespaces, pull_secrets = await snapshot.namespaces(observe_namespace), await snapshot.secrets()
+    if not namespaces:
         return "there is no such namespace"
-    secret = secrets_there.get(name)
-    if views[0].annotations.get(ENABLED) == "false" or not (views[0].is_requested or secret):
-        return f"it is not opted in: annotate it with pullkeeper.dev/{ENABLED}=true"
+    (namespace,) = namespaces
+    if namespace.annotations.get(ENABLED) == "false" or not (namespace.is_requested or pull_secrets.get(name)):
+        return f"not opted in: annotate it with {PREFIX}{ENABLED}=true"
     return ""
 
 
-async def _answered(listing: SnapshotReader, name: str, value: str) -> SecretRecord | None:
-    secret = (await listing.secrets()).get(name)
-    held = secret.record if secret else None
-    return held if held and held.refresh_requested_at == value else None
+async def _answer(snapshot: SnapshotReader, name: str, value: str) -> SecretRecord | None:
+    secret = (await snapshot.secrets()).get(name)
+    record = secret.record if secret else None
+    return record if record and record.refresh_requested_at == value else None
 
 
-async def _warned(listing: SnapshotReader, name: str) -> LastWarning | None:
-    """Give the controller's last warning; whoever may not list Events has to wait for the timeout."""
+async def _last_warning(snapshot: SnapshotReader, name: str) -> LastWarning | None:
+    """Return the controller's last warning; None also where the caller may not list Events."""
     try:
-        return (await listing.warnings()).get(name)
+        return (await snapshot.warnings()).get(name)
     except FailureError:
         return None
 
 
-def _refreshed(held: SecretRecord, seconds: float) -> str:
-    issued, until = min(times.issued_at for times in held.tokens.values()), held.expires_at
-    return f"refreshed after {seconds:.1f} s: issued {_moment(issued)}, good until {_moment(until)}"
+def _refreshed(record: SecretRecord, seconds: float) -> str:
+    issued_at = min(validity.issued_at for validity in record.tokens.values())
+    return f"refreshed in {seconds:.1f} s: issued {_timestamp(issued_at)}, valid until {_timestamp(record.expires_at)}"
 
 
-def _in_vain(seconds: float, before: LastWarning | None, name: str) -> str:
-    if before is None:
-        why = "and no warning says why: look whether the controller runs"
+def _timed_out(seconds: float, warning: LastWarning | None) -> str:
+    if warning is None:
+        cause = "there is no warning: check that the controller is running"
     else:
-        note = before.note.removeprefix(f"namespace/{name}: ")
-        why = f"the last warning, {format_duration(datetime.now(UTC) - before.at)} ago: {before.reason}: {note}"
-    return f"not refreshed within {seconds:g} s; {why}; the request stays, and is answered when it can be"
+        cause = f"last warning, {format_duration(datetime.now(UTC) - warning.at)} ago: {_reason_and_note(warning)}"
+    return f"not refreshed within {seconds:g} s; {cause}; the request remains and is answered as soon as possible"
 
 
-def _value() -> str:
-    """Give a value that was never there before."""
+def _reason_and_note(warning: LastWarning) -> str:
+    return f"{warning.reason}: {warning.note.removeprefix(f'namespace/{warning.namespace}: ')}"
+
+
+def _unique_value() -> str:
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}-{secrets.token_hex(3)}"
 
 
-def _moment(moment: datetime) -> str:
+def _timestamp(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%SZ}"

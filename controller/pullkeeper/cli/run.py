@@ -3,8 +3,9 @@
 import argparse
 import asyncio
 
-from pullkeeper.app.config_loader import add_config, config_from
+from pullkeeper.app.config_loader import config_from
 from pullkeeper.app.manager import run
+from pullkeeper.cli.options import add_config
 
 
 def add_parser(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""`pullkeeper status`: how every namespace stands, from metadata alone: no Secret's data is read, no token fetched."""
+"""`pullkeeper status`: show the status of all namespaces, from metadata alone: no Secret's data is read."""
 
 import argparse
 import asyncio
@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 import yaml
 
 from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
-from pullkeeper.app.config_loader import add_config, add_secret_name, settings_from
-from pullkeeper.cli.login import add_login, logged_in
+from pullkeeper.cli.api_server import connected
+from pullkeeper.cli.options import add_config, add_kubeconfig, add_output, add_secret_name, settings_from
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.namespace.namespace_request import NamespaceRequest, namespace_request
@@ -29,58 +29,56 @@ from pullkeeper.domain.views.namespace_status import (
 )
 from pullkeeper.domain.views.status_table import StatusReport
 
-_EVERY = 5.0
-"""Seconds between two looks with `--watch`, unless it says otherwise."""
-_CLEAR = "\033[H\033[2J"
+_WATCH_INTERVAL = 5.0
+"""Default seconds between two reports of --watch."""
+_CLEAR_SCREEN = "\033[H\033[2J"
 _NO_CONFIG = (
-    "without --config it cannot be told which namespaces the installation opts in, its default registries, "
-    "its policy and its rule of rotation"
+    "without --config, the installation's opt-ins, default registries, policy and refresh rule are unknown: "
+    "everything counts as allowed, and overdue renewals are not detected"
 )
 
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the command's options."""
     add_config(parser)
-    add_login(parser)
+    add_kubeconfig(parser)
     add_secret_name(parser)
     parser.add_argument(
-        "-n", "--namespace", action="append", default=[], metavar="NAME", help="only this namespace; may be given again"
+        "-n", "--namespace", action="append", default=[], metavar="NAME", help="show only this namespace; repeatable"
     )
-    parser.add_argument(
-        "-o", "--output", choices=("text", "wide", "json", "yaml"), default="text", help="how to write it"
-    )
+    add_output(parser, ("text", "wide", "json", "yaml"))
     parser.add_argument(
         "-w",
         "--watch",
         nargs="?",
-        const=_EVERY,
+        const=_WATCH_INTERVAL,
         type=float,
         metavar="SECONDS",
-        help=f"look again every so many seconds ({_EVERY:.0f}), until Ctrl-C",
+        help=f"repeat at this interval until Ctrl-C (default: every {_WATCH_INTERVAL:.0f} seconds)",
     )
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print how the namespaces stand; 1 where something is wrong."""
-    return asyncio.run(_shown(options, settings_from(options)))
+    """Print the status of the namespaces; the exit status is 1 if one is unhealthy."""
+    return asyncio.run(_show(options, settings_from(options)))
 
 
-async def _shown(options: argparse.Namespace, settings: Settings) -> int:
+async def _show(options: argparse.Namespace, settings: Settings) -> int:
     rules = StatusRules(policy=settings.policy, rotation=settings.rotation) if options.config else StatusRules()
     stop = asyncio.Event()
     if options.watch is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
-    async with logged_in(options) as connection:
+    async with connected(options) as client:
         namespaces = options.namespace or settings.watch_namespaces
-        listing = SnapshotReader(connection, secret_name=settings.secret_name, namespaces=namespaces)
+        snapshot = SnapshotReader(client, secret_name=settings.secret_name, namespaces=namespaces)
         if options.watch is None:
-            report = await look(listing, rules, _now, expected=namespaces)
-            print(_written(report, options))
+            report = await status_report(snapshot, rules, _now, expected=namespaces)
+            print(_format(report, options))
             return 0 if report.healthy else 1
         while not stop.is_set():
             try:
-                report = await look(listing, rules, _now, expected=namespaces)
-                print(_written(report, options), flush=True)
+                report = await status_report(snapshot, rules, _now, expected=namespaces)
+                print(_format(report, options), flush=True)
             except FailureError as error:
                 print(f"pullkeeper: {error}", file=sys.stderr, flush=True)
             with suppress(TimeoutError):
@@ -88,41 +86,42 @@ async def _shown(options: argparse.Namespace, settings: Settings) -> int:
         return 0
 
 
-async def look(
-    listing: SnapshotReader, rules: StatusRules, clock: Callable[[], datetime], *, expected: Sequence[str] = ()
+async def status_report(
+    snapshot: SnapshotReader, rules: StatusRules, clock: Callable[[], datetime], *, expected: Sequence[str] = ()
 ) -> StatusReport:
-    """Look once: one listing of Namespaces and one of Secrets, and one of Events where only they can tell more."""
-    seen, secrets = await asyncio.gather(listing.namespaces(namespace_request), listing.secrets())
+    """Return one report, from a list of Namespaces, one of Secrets and, only if needed, one of Events."""
+    requests, secrets = await asyncio.gather(snapshot.namespaces(namespace_request), snapshot.secrets())
     now = clock()
-    found = _statuses(seen, secrets, rules, now)
-    found += [not_found(name) for name in expected if name not in {each.namespace.name for each in seen}]
+    statuses = _statuses(requests, secrets, rules, now)
+    existing = {request.namespace.name for request in requests}
+    statuses += [not_found(name) for name in expected if name not in existing]
     notes = [] if rules.policy else [_NO_CONFIG]
-    if any(status.needs_events for status in found):
+    if any(status.needs_events for status in statuses):
         try:
-            warnings = await listing.warnings()
-            found = [with_warning(each, warnings.get(each.namespace)) for each in found]
+            warnings = await snapshot.warnings()
+            statuses = [with_warning(status, warnings.get(status.namespace)) for status in statuses]
         except FailureError as error:
-            notes.append(f"what the controller says of it is not shown: {error}")
-    return StatusReport(namespaces=found, now=now, notes=notes)
+            notes.append(f"the controller's warnings are not shown: {error}")
+    return StatusReport(namespaces=statuses, now=now, notes=notes)
 
 
 def _statuses(
-    seen: list[NamespaceRequest], secrets: Mapping[str, ObservedSecret], rules: StatusRules, now: datetime
+    requests: list[NamespaceRequest], secrets: Mapping[str, ObservedSecret], rules: StatusRules, now: datetime
 ) -> list[NamespaceStatus]:
-    found = (namespace_status(each, secrets.get(each.namespace.name), rules, now) for each in seen)
-    return sorted(filter(None, found), key=lambda each: each.namespace)
+    statuses = (namespace_status(request, secrets.get(request.namespace.name), rules, now) for request in requests)
+    return sorted(filter(None, statuses), key=lambda status: status.namespace)
 
 
-def _written(report: StatusReport, options: argparse.Namespace) -> str:
+def _format(report: StatusReport, options: argparse.Namespace) -> str:
     if options.output == "json":
         return json.dumps(status_table.as_document(report), indent=2)
     if options.output == "yaml":
         document = status_table.as_document(report)
         return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000).rstrip()
-    terminal = sys.stdout.isatty()
-    colours = terminal and not os.environ.get("NO_COLOR")
+    is_terminal = sys.stdout.isatty()
+    colours = is_terminal and not os.environ.get("NO_COLOR")
     text = status_table.as_text(report, wide=options.output == "wide", colours=colours)
-    return f"{_CLEAR}{text}" if options.watch is not None and terminal else text
+    return f"{_CLEAR_SCREEN}{text}" if options.watch is not None and is_terminal else text
 
 
 def _now() -> datetime:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from pullkeeper.app.policy_reloader import PolicyReloader
-from pullkeeper.domain.config.settings import Settings, read
+from pullkeeper.domain.config.settings import Settings, parse_settings
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem
 from testsupport.waiting import HANG_GUARD
 
@@ -23,7 +23,7 @@ def parsed(content: bytes) -> Settings:
         document = yaml.safe_load(content)
     except (ValueError, yaml.YAMLError):
         raise InvalidInputError([Problem(where="the file", found="noise", expected="YAML")]) from None
-    return read(document, {})
+    return parse_settings(document, {})
 
 
 class Installation:
@@ -167,7 +167,7 @@ def test_policy_beside_what_takes_a_restart_counts(installation: Installation) -
 def test_file_that_vanishes_changes_nothing(
     installation: Installation, caplog: pytest.LogCaptureFixture, document: dict[str, object]
 ) -> None:
-    """A ConfigMap is swapped under our feet: while it is away all stays as it is, and then it is read."""
+    """A ConfigMap is swapped under our feet: while it is away all stays as it is, and then it is parse_settings."""
     installation.path.unlink()
     installation.look(times=2)
     assert (installation.changes, installation.valid, caplog.messages) == (0, [True], [])
@@ -192,7 +192,7 @@ def test_swapped_link_is_followed(tmp_path: Path) -> None:
 
 
 def test_change_before_the_first_look_is_seen(tmp_path: Path) -> None:
-    """What counts is the file as the settings were read from, not as it is when the watch begins."""
+    """What counts is the file as the settings were parse_settings from, not as it is when the watch begins."""
     installation = Installation(tmp_path)
     installation.write(BLUE)
     content = yaml.safe_dump(NONE).encode()
@@ -213,7 +213,12 @@ def test_watch_looks_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
         woken: asyncio.Queue[None] = asyncio.Queue()
         content, counts = path.read_bytes(), []
         file = PolicyReloader(
-            path, content, parsed(content), read=parsed, changed=lambda: woken.put_nowait(None), meter=lambda _: None
+            path,
+            content,
+            parsed(content),
+            read=parsed,
+            changed=lambda: woken.put_nowait(None),
+            meter=lambda _: None,
         )
         watch = asyncio.create_task(file.watch())
         for document in (BLUE, NONE):

@@ -1,11 +1,11 @@
-"""The doctor's patience, and that no question hides another."""
+"""`pullkeeper check`: the timeout of a check, and that no check affects another."""
 
 import asyncio
 from collections.abc import Sequence
 
 import pytest
 
-from pullkeeper.cli.check import bounded
+from pullkeeper.cli.check import run_check
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.views.check_result import CheckResult, Outcome, passed
 
@@ -13,30 +13,30 @@ DENIED = FailureError(Failure(reason=Reason.KUBERNETES_DENIED, message="grant it
 
 
 @pytest.mark.parametrize(
-    ("outcome", "found"),
+    ("error", "detail"),
     [
         (DENIED, "grant it (KubernetesDenied)"),
-        (KeyError("gitVersion"), "the answer cannot be read (KeyError)"),
+        (KeyError("gitVersion"), "the response cannot be read (KeyError)"),
     ],
 )
-async def test_what_goes_wrong_with_a_question_is_its_finding(outcome: Exception, found: str) -> None:
-    """A refusal in its own words; of what nobody has thought of only the kind, for it may quote anything."""
+async def test_an_error_in_a_check_is_its_result(error: Exception, detail: str) -> None:
+    """A failure with its message; of an unexpected error only the type, since its message may quote anything."""
 
-    async def ask() -> Sequence[CheckResult]:
-        raise outcome
+    async def check() -> Sequence[CheckResult]:
+        raise error
 
-    (item,) = await bounded("rights", ask)
-    assert (item.what, item.mark, item.found) == ("rights", Outcome.FAILED, found)
+    (result,) = await run_check("permissions", check)
+    assert (result.check, result.outcome, result.detail) == ("permissions", Outcome.FAILED, detail)
 
 
-async def test_a_question_that_is_not_answered_is_given_up() -> None:
-    """Well within the time of a `helm test`."""
+async def test_a_check_without_response_times_out() -> None:
+    """Well within the timeout of `helm test`."""
 
-    async def ask() -> Sequence[CheckResult]:
+    async def check() -> Sequence[CheckResult]:
         await asyncio.sleep(3600)
-        return [passed("rights", "at last")]
+        return [passed("permissions", "at last")]
 
     began = asyncio.get_running_loop().time()
-    (item,) = await bounded("rights", ask)
-    assert (item.mark, item.found) == (Outcome.FAILED, "no answer within 12 s")
+    (result,) = await run_check("permissions", check)
+    assert (result.outcome, result.detail) == (Outcome.FAILED, "no response within 12 s")
     assert asyncio.get_running_loop().time() - began == 12

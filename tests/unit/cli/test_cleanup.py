@@ -1,4 +1,4 @@
-"""`pullkeeper cleanup`: what it deletes, what it leaves, and what it says of it."""
+"""`pullkeeper cleanup`: what it deletes, what it leaves alone, and what it prints."""
 
 import argparse
 from collections.abc import AsyncIterator, Callable
@@ -16,8 +16,8 @@ OURS = {"app.kubernetes.io/managed-by": "pullkeeper"}
 
 
 @dataclass(kw_only=True)
-class Shelf:
-    """Secrets of the one name, by namespace, and how deleting one is refused."""
+class SecretStore:
+    """Secrets with the pull Secret's name by namespace, and how a deletion is refused."""
 
     labels: dict[str, dict[str, str]]
     versions: dict[str, int] = field(default_factory=dict)
@@ -43,55 +43,53 @@ class Shelf:
         return {"metadata": {**found, "labels": self.labels[namespace], "managedFields": applied}}
 
 
-def sweep(monkeypatch: pytest.MonkeyPatch, shelf: Shelf) -> int:
+def run_cleanup(monkeypatch: pytest.MonkeyPatch, store: SecretStore) -> int:
     @asynccontextmanager
-    async def log_in(_: argparse.Namespace) -> AsyncIterator[CannedResponses]:
-        yield CannedResponses(give=shelf.give)
+    async def connected(_: argparse.Namespace) -> AsyncIterator[CannedResponses]:
+        yield CannedResponses(give=store.give)
 
-    monkeypatch.setattr(cleanup, "logged_in", log_in)
+    monkeypatch.setattr(cleanup, "connected", connected)
     return cleanup.main(OPTIONS)
 
 
-def test_ours_are_deleted_and_no_other(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """The label decides, unless we have never applied it; and each delete names just the Secret that was seen."""
+def test_only_our_secrets_are_deleted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the label, unless we never wrote the Secret; each deletion has preconditions."""
     labels = {"a": OURS, "b": {"app.kubernetes.io/managed-by": "Helm"}, "c": OURS, "d": {}, "e": OURS}
-    shelf = Shelf(labels=labels, never_applied=frozenset("e"))
-    assert sweep(monkeypatch, shelf) == 0
-    assert list(shelf.labels) == ["b", "d", "e"]
-    assert shelf.preconditions == [{"uid": f"uid-{name}", "resourceVersion": "7"} for name in "ac"]
+    store = SecretStore(labels=labels, never_applied=frozenset("e"))
+    assert run_cleanup(monkeypatch, store) == 0
+    assert list(store.labels) == ["b", "d", "e"]
+    assert store.preconditions == [{"uid": f"uid-{name}", "resourceVersion": "7"} for name in "ac"]
     assert capsys.readouterr() == ("2 pull Secrets named ecr-pull-secret deleted\n", "")
 
 
-def test_where_nothing_is_left_there_is_nothing_to_do(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Called again, it is as well as before."""
-    assert sweep(monkeypatch, Shelf(labels={})) == 0
+def test_a_second_run_finds_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Cleanup is idempotent."""
+    assert run_cleanup(monkeypatch, SecretStore(labels={})) == 0
     assert capsys.readouterr() == ("0 pull Secrets named ecr-pull-secret deleted\n", "")
 
 
-def test_a_namespace_on_its_way_out_takes_its_secret_along(
+def test_a_secret_that_is_gone_is_no_failure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A Secret that has gone meanwhile is gone: that is no failure."""
-    assert sweep(monkeypatch, Shelf(labels={"a": OURS}, refuses=lambda _: (404, {}))) == 0
+    """A namespace that is being deleted deletes its Secret as well."""
+    assert run_cleanup(monkeypatch, SecretStore(labels={"a": OURS}, refuses=lambda _: (404, {}))) == 0
     assert capsys.readouterr().err == ""
 
 
-def test_one_that_changes_meanwhile_is_looked_at_again(
+def test_a_secret_that_changes_meanwhile_is_listed_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The last rotation may come in between; the next look sees it as it is then."""
-    shelf = Shelf(labels={"a": OURS})
+    """A last rotation may come in between."""
+    store = SecretStore(labels={"a": OURS})
 
     def refuse_once(namespace: str) -> tuple[int, Any] | None:
-        first = namespace not in shelf.versions
-        shelf.versions[namespace] = 8
+        first = namespace not in store.versions
+        store.versions[namespace] = 8
         return (409, {}) if first else None
 
-    shelf.refuses = refuse_once
-    assert sweep(monkeypatch, shelf) == 0
-    assert [each["resourceVersion"] for each in shelf.preconditions] == ["7", "8"]
+    store.refuses = refuse_once
+    assert run_cleanup(monkeypatch, store) == 0
+    assert [each["resourceVersion"] for each in store.preconditions] == ["7", "8"]
     assert capsys.readouterr() == ("1 pull Secret named ecr-pull-secret deleted\n", "")
 
 
@@ -100,17 +98,17 @@ def test_one_that_changes_meanwhile_is_looked_at_again(
     [
         (403, "namespace/b: the API server refused to delete Secret b/ecr-pull-secret (403): grant"),
         (500, "namespace/b: the API server could not delete Secret b/ecr-pull-secret (status 500)"),
-        (409, "namespace/b: its pull Secret is being changed: stop the controller, then try again"),
+        (409, "namespace/b: its pull Secret keeps changing: stop the controller, then try again"),
     ],
 )
-def test_what_is_left_is_said_and_holds_nothing_else_up(
+def test_remaining_secrets_are_reported_and_delay_no_others(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: int, words: str
 ) -> None:
-    """A line for each on standard error, the count on standard output, and status 1."""
-    shelf = Shelf(labels=dict.fromkeys("abc", OURS), refuses=lambda name: (status, {}) if name == "b" else None)
-    assert sweep(monkeypatch, shelf) == 1
-    assert list(shelf.labels) == ["b"]
+    """One line each on standard error, the count on standard output, and exit status 1."""
+    store = SecretStore(labels=dict.fromkeys("abc", OURS), refuses=lambda name: (status, {}) if name == "b" else None)
+    assert run_cleanup(monkeypatch, store) == 1
+    assert list(store.labels) == ["b"]
     said = capsys.readouterr()
-    assert said.out == "2 pull Secrets named ecr-pull-secret deleted, 1 left\n"
+    assert said.out == "2 pull Secrets named ecr-pull-secret deleted, 1 remaining\n"
     assert said.err.startswith(words)
     assert said.err.count("\n") == 1

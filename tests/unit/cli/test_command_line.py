@@ -61,8 +61,8 @@ def test_wrong_settings_end_it_with_every_problem(
     began = running(monkeypatch)
     assert main(monkeypatch, "run", "--config", str(file)) == 2
     lines = capsys.readouterr().err.splitlines()
-    assert lines[:2] == ["pullkeeper:", "what it was given is wrong:"]
-    assert [line.partition(":")[0] for line in lines[2:]] == [
+    assert lines[0] == "pullkeeper: invalid input:"
+    assert [line.partition(":")[0] for line in lines[1:]] == [
         "  nope",
         "  maxTokenAge",
         "  httpPort",
@@ -129,7 +129,7 @@ def test_a_run_gets_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.Monke
         (ExceptionGroup("", [OSError("port taken")]), "pullkeeper: port taken\n"),
         (
             ExceptionGroup("", [ExceptionGroup("", [DENIED]), OSError("x")]),
-            "pullkeeper:\ngrant it (KubernetesDenied)\nx\n",
+            "pullkeeper: grant it (KubernetesDenied)\npullkeeper: x\n",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""`pullkeeper render`: from a Namespace's file to words, without any cluster."""
+"""`pullkeeper render`: from a manifest file to the result, without any cluster."""
 
 import argparse
 import io
@@ -89,31 +89,31 @@ def run(folder: Path, text: str, *, filename: str = "", output: str = "text") ->
 
 
 @pytest.mark.parametrize("form", ["text", "json", "yaml"])
-def test_every_kind_of_namespace_is_told_as_committed(tmp_path: Path, form: str) -> None:
-    """Each as its own identity, and each with what is wrong with it."""
+def test_the_output_for_every_kind_of_namespace_matches_the_golden_file(tmp_path: Path, form: str) -> None:
+    """Each identity, and each kind of problem."""
     settings = config_from(put(tmp_path, "settings.yaml", SETTINGS)).settings
-    views = render.views(str(put(tmp_path, "namespace.yaml", NAMESPACES)))
-    found = [render_namespace(view, settings, NOW) for view in views]
-    golden.check(GOLDEN / f"render-{form}.txt", render.written(found, form) + "\n")
+    namespaces = render.read_namespaces(str(put(tmp_path, "namespace.yaml", NAMESPACES)))
+    results = [render_namespace(namespace, settings, NOW) for namespace in namespaces]
+    golden.check(GOLDEN / f"render-{form}.txt", render.format_results(results, form) + "\n")
 
 
-def test_what_can_be_had_is_status_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A namespace that wants no Secret is as well as one that wants one."""
+def test_without_problems_the_exit_status_is_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whether or not a namespace is opted in."""
     first, *_, last = NAMESPACES.split("---\n")
     assert run(tmp_path, first + "---\n" + last) == 0
     assert "namespace/nobody: not opted in" in capsys.readouterr().out
 
 
-def test_what_cannot_be_had_is_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A pipeline that checks manifests stops there."""
+def test_with_problems_the_exit_status_is_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """So a pipeline that checks manifests fails."""
     assert run(tmp_path, NAMESPACES, output="json") == 1
     assert '"ok": false' in capsys.readouterr().out
 
 
-def test_standard_input_will_do(
+def test_manifests_are_read_from_standard_input(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """JSON as well as YAML: whatever `kubectl get namespace -o …` gives."""
+    """JSON as well as YAML, as `kubectl get namespace -o …` prints them."""
     monkeypatch.setattr("sys.stdin", io.StringIO('{"kind": "Namespace", "metadata": {"name": "piped"}}'))
     assert run(tmp_path, "", filename="-") == 0
     assert capsys.readouterr().out.startswith("namespace/piped: not opted in")
@@ -122,32 +122,32 @@ def test_standard_input_will_do(
 @pytest.mark.parametrize(
     ("text", "problems"),
     [
-        ("", ["found nothing, expected a Namespace's manifest"]),
-        ("a: [", ["expected a Namespace's manifest"]),
-        ("[1]", ["found [1], expected kind: Namespace, with its metadata.name"]),
+        ("", ["found nothing, expected a Namespace manifest"]),
+        ("a: [", ["expected a Namespace manifest"]),
+        ("[1]", ["found [1], expected kind: Namespace, with metadata.name"]),
         ("kind: Pod\nmetadata: {name: a}", ['found an object of kind "Pod", expected kind: Namespace']),
         ("kind: Namespace\nmetadata: {}", ['found an object of kind "Namespace", expected kind: Namespace, with']),
         ("kind: Namespace\nmetadata: {name: a, labels: [x]}", ["labels: found ['x'], expected a mapping"]),
         (
             "kind: Namespace\nmetadata: {name: a, annotations: {pullkeeper.dev/enabled: true, n: 1}}",
             [
-                'annotations: pullkeeper.dev/enabled: found True, expected a text: "true"',
-                'annotations: n: found 1, expected a text: "1"',
+                'annotations: pullkeeper.dev/enabled: found True, expected a string: "true"',
+                'annotations: n: found 1, expected a string: "1"',
             ],
         ),
     ],
 )
-def test_a_file_that_holds_something_else_is_said_to(tmp_path: Path, text: str, problems: list[str]) -> None:
-    """Every problem at once, each with the file's name: an API server would not take it either."""
+def test_a_file_with_something_else_is_rejected(tmp_path: Path, text: str, problems: list[str]) -> None:
+    """With every problem at once, each with the file's name."""
     file = put(tmp_path, "namespace.yaml", text)
     with pytest.raises(InvalidInputError) as raised:
-        render.views(str(file))
+        render.read_namespaces(str(file))
     for problem, words in zip(raised.value.problems, problems, strict=True):
         assert str(problem).startswith(f"-f {file}: ")
         assert words in str(problem)
 
 
-def test_a_file_that_is_not_there_is_said_to_be_none(tmp_path: Path) -> None:
-    """With its name."""
+def test_a_missing_file_is_rejected(tmp_path: Path) -> None:
+    """With the system's error message."""
     with pytest.raises(InvalidInputError, match="No such file"):
-        render.views(str(tmp_path / "absent.yaml"))
+        render.read_namespaces(str(tmp_path / "absent.yaml"))

@@ -1,4 +1,4 @@
-"""What a look of `status` asks for, and what it makes of the answers."""
+"""`pullkeeper status`: what one report requests, and what it makes of the responses."""
 
 import argparse
 import signal
@@ -54,57 +54,57 @@ def event(namespace: str, hour: int, note: str) -> dict[str, Any]:
     return {"metadata": metadata, "eventTime": f"2026-03-01T{hour}:00:00Z", "reason": "AccessDenied", "note": note}
 
 
-async def look(answers: CannedResponses, rules: StatusRules | None = None, *expected: str) -> StatusReport:
+async def report_from(answers: CannedResponses, rules: StatusRules | None = None, *expected: str) -> StatusReport:
     listing = SnapshotReader(answers, secret_name="pull")
-    return await status.look(listing, rules or StatusRules(), lambda: NOW, expected=expected)
+    return await status.status_report(listing, rules or StatusRules(), lambda: NOW, expected=expected)
 
 
-async def test_where_all_is_well_two_listings_of_metadata_tell_it_all() -> None:
-    """No Secret's data comes over the wire, and nobody's Events are asked for."""
+async def test_two_lists_of_metadata_suffice_while_everything_is_healthy() -> None:
+    """No Secret's data is transferred, and no Events are listed."""
     answers = server(timedelta(hours=1))
-    report = await look(answers)
+    report = await report_from(answers)
     assert [(each.namespace, each.state) for each in report.namespaces] == [("a", State.READY), ("b", State.READY)]
     assert report.healthy
     assert sorted(path for _, path, _ in answers.asked) == ["/api/v1/namespaces", "/api/v1/secrets"]
     assert answers.accepted == [METADATA_LIST] * 2
 
 
-async def test_where_something_is_wrong_one_more_request_tells_why() -> None:
-    """The last of the controller's own warnings, and only of the namespace that is puzzling."""
+async def test_an_unhealthy_namespace_takes_one_list_of_events() -> None:
+    """The controller's last warning is shown, only for the namespace that needs it."""
     answers = server(timedelta(hours=13))
-    report = await look(answers)
-    told = {each.namespace: each.last_warning.note if each.last_warning else None for each in report.namespaces}
-    assert told == {"a": None, "b": "newer"}
+    report = await report_from(answers)
+    notes = {each.namespace: each.last_warning.note if each.last_warning else None for each in report.namespaces}
+    assert notes == {"a": None, "b": "newer"}
     assert not report.healthy
     selector = "type=Warning,reportingController=pullkeeper.dev/controller"
     assert answers.asked[2:] == [("list", "/apis/events.k8s.io/v1/events", {"fieldSelector": selector, "limit": "500"})]
 
 
-async def test_events_that_may_not_be_listed_are_a_note() -> None:
-    """The rest is told."""
-    report = await look(server(timedelta(hours=13), events=403))
+async def test_without_permission_to_list_events_there_is_a_note() -> None:
+    """The rest is shown."""
+    report = await report_from(server(timedelta(hours=13), events=403))
     assert [each.state for each in report.namespaces] == [State.READY, State.EXPIRED]
     assert "the API server refused to list Events (403)" in report.notes[-1]
 
 
-async def test_who_is_expected_and_not_there_is_told_of() -> None:
-    """After those that are."""
-    report = await look(server(timedelta(hours=1)), None, "a", "nobody")
+async def test_a_named_namespace_that_does_not_exist_is_reported() -> None:
+    """After the existing ones."""
+    report = await report_from(server(timedelta(hours=1)), None, "a", "nobody")
     assert [(each.namespace, each.state) for each in report.namespaces][-1] == ("nobody", State.NOT_FOUND)
     assert not report.healthy
 
 
 @pytest.mark.parametrize("known", [False, True])
-async def test_what_cannot_be_told_without_the_settings_is_noted(known: bool) -> None:  # noqa: FBT001 -- a parameter of the table
+async def test_without_the_settings_there_is_a_note(known: bool) -> None:  # noqa: FBT001 -- a parameter of the table
     """And only then."""
     rules = StatusRules(policy=Settings().policy) if known else StatusRules()
-    assert bool((await look(server(timedelta(hours=1)), rules)).notes) != known
+    assert bool((await report_from(server(timedelta(hours=1)), rules)).notes) != known
 
 
-def test_a_look_that_fails_does_not_end_the_watching(
+def test_a_failed_report_does_not_end_watch_mode(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The API server may be away for a while; Ctrl-C is the end, and no failure."""
+    """The API server may be unavailable for a while; Ctrl-C ends it successfully."""
     healthy, looks = server(timedelta(hours=1)), 0
 
     def give(verb: str, path: str, query: Query, body: object) -> tuple[int, Any]:
@@ -115,13 +115,13 @@ def test_a_look_that_fails_does_not_end_the_watching(
         return (500, {}) if looks == 1 else healthy.give(verb, path, query, body)
 
     @asynccontextmanager
-    async def log_in(_: argparse.Namespace) -> AsyncIterator[CannedResponses]:
+    async def connected(_: argparse.Namespace) -> AsyncIterator[CannedResponses]:
         yield CannedResponses(give=give)
 
-    monkeypatch.setattr(status, "logged_in", log_in)
+    monkeypatch.setattr(status, "connected", connected)
     options = argparse.Namespace(config=None, secret_name=None, namespace=[], output="text", watch=0.01)
     assert status.main(options) == 0
-    said = capsys.readouterr()
-    assert said.err.count("\n") == 1
-    assert "(status 500)" in said.err
-    assert said.out.count("2 namespaces: 2 expired") == 2
+    output = capsys.readouterr()
+    assert output.err.count("\n") == 1
+    assert "(status 500)" in output.err
+    assert output.out.count("2 namespaces: 2 expired") == 2

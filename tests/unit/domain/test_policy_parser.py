@@ -1,5 +1,6 @@
 """The policy's part of the settings: each key, right and wrong."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from pullkeeper.domain.config.policy import (
     Policy,
     RoleGrant,
 )
-from pullkeeper.domain.config.settings import Settings, read
+from pullkeeper.domain.config.settings import Settings, parse_settings
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem
 
 ROLE = "arn:aws:iam::123456789012:role/blue"
@@ -26,7 +27,7 @@ MATCHER_FORM = "`namespaces` (name patterns), `namespaceSelector`, or both"
 
 def problems(document: object) -> tuple[Problem, ...]:
     with pytest.raises(InvalidInputError) as raised:
-        read(document, {})
+        parse_settings(document, {})
     return raised.value.problems
 
 
@@ -43,12 +44,12 @@ def expression(**parts: Any) -> dict[str, Any]:
 
 
 def selector_of(document: object) -> LabelSelector | None:
-    return read(document, {}).roles[0].namespaces.selector
+    return parse_settings(document, {}).policy.roles[0].namespaces.selector
 
 
 def test_an_empty_file_allows_nothing_new() -> None:
     """By default no role and no ServiceAccount may be used, nobody is opted in, and the controller serves everybody."""
-    assert read({}, {}).policy == Policy()
+    assert parse_settings({}, {}).policy == Policy()
     assert Policy() == Policy(
         roles=(), controller_identity=ANYBODY, service_accounts=NOBODY, opt_in=NO_NAMESPACE, opt_in_exclude=NO_NAMESPACE
     )
@@ -72,7 +73,7 @@ def test_a_whole_policy_is_read() -> None:
     optIn: {namespaces: ["*"], exclude: [kube-*]}
     """
     green = Requirement(key="team", operator=Operator.IN, values=frozenset({"green"}))
-    assert read(yaml.safe_load(text), {}).policy == Policy(
+    assert parse_settings(yaml.safe_load(text), {}).policy == Policy(
         cluster_name="prod",
         roles=(
             RoleGrant(
@@ -101,9 +102,10 @@ def test_a_whole_policy_is_read() -> None:
 )
 def test_the_policy_is_part_of_the_settings(key: str, field: str, value: object) -> None:
     """A key of the policy changes what it names and nothing else."""
-    found = read({key: value}, {})
-    assert getattr(found, field) != getattr(Settings(), field)
-    assert found == Settings(**{field: getattr(found, field)})
+    settings = parse_settings({key: value}, {})
+    parsed = getattr(settings.policy, field)
+    assert parsed != getattr(Policy(), field)
+    assert settings == Settings(policy=Policy(**{field: parsed}))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,7 @@ def test_labels_and_expressions_are_required_together() -> None:
 @pytest.mark.parametrize("value", ["ab", "a" * 1224, "aZ0_+=,.@:/-", "123456"])
 def test_an_external_id_is_what_sts_takes(value: str) -> None:
     """STS: 2 to 1224 letters, digits and some signs."""
-    assert read(role(externalId=value), {}).roles[0].external_id == value
+    assert parse_settings(role(externalId=value), {}).policy.roles[0].external_id == value
 
 
 @pytest.mark.parametrize(
@@ -185,28 +187,35 @@ def test_all_problems_come_in_one_error() -> None:
 @pytest.mark.parametrize("key", ["roles", "controllerIdentity", "serviceAccountIdentity", "optIn"])
 def test_a_policy_key_without_a_value_is_the_default(key: str) -> None:
     """As with every other setting, a key without a value in the file is as if it were not there."""
-    assert read({key: None}, {}) == Settings()
+    assert parse_settings({key: None}, {}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("key", "matcher"),
+    [
+        ("controllerIdentity", lambda policy: policy.controller_identity.namespaces),
+        ("serviceAccountIdentity", lambda policy: policy.service_accounts.namespaces),
+        ("optIn", lambda policy: policy.opt_in),
+    ],
+)
+def test_an_empty_list_of_namespaces_allows_nobody(key: str, matcher: Callable[[Policy], Matcher]) -> None:
+    """A list that a template left empty was written to restrict."""
+    assert matcher(parse_settings({key: {"namespaces": []}}, {}).policy) == NO_NAMESPACE
 
 
 @pytest.mark.parametrize("key", ["controllerIdentity", "serviceAccountIdentity", "optIn"])
-@pytest.mark.parametrize("empty", [{"namespaces": []}, {"namespaces": None}, {"namespaceSelector": None}])
-def test_a_matcher_that_came_out_empty_does_not_mean_everybody(key: str, empty: dict[str, Any]) -> None:
-    """What a template left empty allows nobody, or is a problem: it was written to narrow something down."""
-    try:
-        found = read({key: empty}, {})
-    except InvalidInputError:
-        return
-    meant = {
-        "controllerIdentity": found.controller_identity.namespaces,
-        "serviceAccountIdentity": found.service_accounts.namespaces,
-        "optIn": found.opt_in,
-    }
-    assert meant[key] == NO_NAMESPACE
+@pytest.mark.parametrize("matcher", ["namespaces", "namespaceSelector"])
+def test_a_matcher_without_a_value_is_a_problem(key: str, matcher: str) -> None:
+    """A key that a template left without a value does not mean everybody either."""
+    (problem,) = problems({key: {matcher: None}})
+    assert (problem.where, problem.expected) == (key, MATCHER_FORM)
 
 
 @pytest.mark.parametrize("registries", [{}, {"registries": ["public.ecr.aws"]}])
 def test_who_names_no_namespace_means_all_only_where_all_is_the_default(registries: dict[str, Any]) -> None:
     """The controller's identity is everybody's by default; a namespace's own accounts are used only if it is said."""
-    assert read({"controllerIdentity": registries}, {}).controller_identity.namespaces == EVERY_NAMESPACE
+    assert (
+        parse_settings({"controllerIdentity": registries}, {}).policy.controller_identity.namespaces == EVERY_NAMESPACE
+    )
     (problem,) = problems({"serviceAccountIdentity": registries})
     assert (problem.where, problem.expected) == ("serviceAccountIdentity", MATCHER_FORM)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pullkeeper.domain.config.policy import Policy
-from pullkeeper.domain.config.settings import read
+from pullkeeper.domain.config.settings import parse_settings
 from pullkeeper.domain.errors.validation import InvalidInputError
 
 ROLE = "arn:aws:iam::123456789012:role/blue"
@@ -16,7 +16,7 @@ ROLE_FORM = '"arn:PARTITION:iam::ACCOUNT:role/NAME", in which * stands for anyth
 NAMES_FORM = "a list of names, in which * stands for anything"
 MATCHER_FORM = "`namespaces` (name patterns), `namespaceSelector`, or both"
 EXPRESSION_FORM = "{key, operator: In or NotIn, values: [...]} or {key, operator: Exists or DoesNotExist}"
-ID_FORM = "2 to 1224 letters, digits and +=,.@:/-_"
+ID_FORM = "2 to 1224 letters, digits and characters of +=,.@:/-_"
 
 
 def role(**others: Any) -> dict[str, Any]:
@@ -109,7 +109,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
 def test_wrong_part_is_one_problem(document: dict[str, Any], where: str, expected: str) -> None:
     """A part that will not do is named by its path, with the form that would."""
     with pytest.raises(InvalidInputError) as raised:
-        read(document, {})
+        parse_settings(document, {})
     found = [problem.expected for problem in raised.value.problems if problem.where == where]
     assert [words for words in found if words.startswith(expected)] == found[:1]
 
@@ -125,7 +125,7 @@ TOP_KEYS = st.sampled_from(["roles", "controllerIdentity", "serviceAccountIdenti
 def test_any_document_gives_settings_or_problems(document: dict[str, Any]) -> None:
     """Whatever YAML holds, nothing else comes out than a policy or a list of problems: a reload must not die of it."""
     try:
-        found = read(document, {})
+        found = parse_settings(document, {})
     except InvalidInputError:
         return
     assert isinstance(found.policy, Policy)
@@ -135,6 +135,6 @@ def test_role_has_one_external_id() -> None:
     """Two grants for one role must agree on it, for its session is shared."""
     grants = [{"role": ROLE, "namespaces": ["a"], "externalId": "one"}, {"role": ROLE, "namespaces": ["b"]}]
     with pytest.raises(InvalidInputError) as raised:
-        read({"roles": grants}, {})
+        parse_settings({"roles": grants}, {})
     (problem,) = raised.value.problems
-    assert (problem.where, problem.expected) == ("roles[1].externalId", f"the one given before for {ROLE}")
+    assert (problem.where, problem.expected) == ("roles[1].externalId", f"the same as before for {ROLE}")

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from pullkeeper.domain.config.policy import ANYBODY
+from pullkeeper.domain.config.policy import ANYBODY, Policy
 from pullkeeper.domain.config.rbac import RbacRule, forbidden_rules, required_rules
 from pullkeeper.domain.config.settings import Settings
 
+OWN_ACCOUNTS = Policy(service_accounts=ANYBODY)
 NAMED = ("get", "list", "watch", "create", "patch", "delete")
 
 
@@ -44,10 +45,10 @@ def test_the_lease_takes_three_rights_and_only_with_leader_election() -> None:
 
 def test_service_accounts_take_two_rights_and_only_where_they_are_identities() -> None:
     """For which names is not known here, so some will do."""
-    more = set(required_rules(Settings(service_accounts=ANYBODY))) - set(required_rules(Settings()))
+    more = set(required_rules(Settings(policy=OWN_ACCOUNTS))) - set(required_rules(Settings()))
     assert more == {
-        RbacRule(verb="get", resource="serviceaccounts", some_names=True),
-        RbacRule(verb="create", resource="serviceaccounts", subresource="token", some_names=True),
+        RbacRule(verb="get", resource="serviceaccounts", any_name_suffices=True),
+        RbacRule(verb="create", resource="serviceaccounts", subresource="token", any_name_suffices=True),
     }
 
 
@@ -65,7 +66,7 @@ def test_attaching_service_accounts_takes_three_rights_and_only_where_it_is_on(n
 
 def test_bound_to_namespaces_nothing_is_required_elsewhere() -> None:
     """Every right is one in a listed namespace, and its Namespace is read by name."""
-    settings = Settings(watch_namespaces=("a", "b"), secret_name="pull", service_accounts=ANYBODY)
+    settings = Settings(watch_namespaces=("a", "b"), secret_name="pull", policy=OWN_ACCOUNTS)
     rights = required_rules(settings)
     assert {right.namespace for right in rights} == {"a", "b"}
     in_a = {(right.verb, right.resource, right.subresource, right.name) for right in rights if right.namespace == "a"}
@@ -84,8 +85,8 @@ def test_bound_to_namespaces_nothing_is_required_elsewhere() -> None:
     "settings",
     [
         Settings(),
-        Settings(leader_election=True, service_accounts=ANYBODY),
-        Settings(watch_namespaces=("kube-system",), service_accounts=ANYBODY),
+        Settings(leader_election=True, policy=OWN_ACCOUNTS),
+        Settings(watch_namespaces=("kube-system",), policy=OWN_ACCOUNTS),
     ],
 )
 def test_nothing_that_is_required_is_forbidden(settings: Settings) -> None:

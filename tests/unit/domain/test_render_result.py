@@ -1,57 +1,63 @@
-"""What would be done for a Namespace, and why."""
+"""What the controller would do for a Namespace, and why."""
 
 from datetime import timedelta
 
 import pytest
 
-from pullkeeper.domain.config.policy import ANYBODY, NOBODY, Matcher, RoleGrant
+from pullkeeper.domain.config.policy import ANYBODY, NOBODY, Matcher, Policy, RoleGrant
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.ecr.registry_host import parse
+from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
-from pullkeeper.domain.views.render_result import RenderResult, render_namespace
-from pullkeeper.domain.views.render_text import as_document, as_text
+from pullkeeper.domain.views.render_result import RenderResult, as_document, as_text, render_namespace
 from testsupport.examples import EU, EU_OTHER_ACCOUNT, HOUR, NOW, PUBLIC
 
 ROLE = "arn:aws:iam::123456789012:role/puller"
 BLUE = RoleGrant(role=ROLE, namespaces=Matcher(names=("blue",)))
-SETTINGS = Settings(registries=(EU,), refresh_jitter=timedelta())
+SETTINGS = Settings(policy=Policy(registries=(EU,)), rotation=Rotation(jitter=timedelta()))
 CONTROLLERS = "the controller's own role"
 ROTATION = (
-    "a token issued at 2026-03-01T12:00:00Z that lives 12h is due after 6h, and this namespace's turn is 0s later: "
-    "2026-03-01T18:00:00Z"
+    "a token issued at 2026-03-01T12:00:00Z with a lifetime of 12h is replaced after 6h "
+    "(including 0s of jitter for this namespace): 2026-03-01T18:00:00Z"
 )
-PULLS = "ecr:BatchCheckLayerAvailability, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer on what is pulled"
+PULLS = (
+    "ecr:BatchCheckLayerAvailability, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer on the repositories to pull from"
+)
 
 
-def told(settings: Settings = SETTINGS, name: str = "team-a", **annotations: str) -> RenderResult:
+def render(settings: Settings = SETTINGS, name: str = "team-a", **annotations: str) -> RenderResult:
     written = {key.replace("_", "-"): value for key, value in annotations.items()}
     return render_namespace(ObservedNamespace(name=name, resource_version=0, annotations=written), settings, NOW)
 
 
 @pytest.mark.parametrize(
-    ("annotations", "settings", "why"),
+    ("annotations", "settings", "reason"),
     [
         ({"enabled": "true"}, SETTINGS, "opted in by its annotation pullkeeper.dev/enabled"),
-        ({}, Settings(registries=(EU,), opt_in=Matcher(names=("team-*",))), "opted in by `optIn` of the settings"),
-        ({}, SETTINGS, "not opted in: there is no pull Secret, and one that the controller has made is deleted"),
+        (
+            {},
+            Settings(policy=Policy(registries=(EU,), opt_in=Matcher(names=("team-*",)))),
+            "opted in by `optIn` in the settings",
+        ),
+        ({}, SETTINGS, "not opted in: there is no pull Secret, and one created by the controller is deleted"),
         (
             {"enabled": "false", "registries": "nonsense"},
             SETTINGS,
-            "opted out by its annotation: there is no pull Secret, and one that the controller has made is deleted",
+            "opted out by its annotation: there is no pull Secret, and one created by the controller is deleted",
         ),
     ],
 )
-def test_it_says_who_has_opted_in_or_out(annotations: dict[str, str], settings: Settings, why: str) -> None:
-    """The namespace's own word, or the installation's."""
-    found = told(settings, **annotations)
-    assert (found.why, found.problems) == (why, ())
-    assert bool(found.secret) == why.startswith("opted in")
+def test_the_reason_says_who_opted_in_or_out(annotations: dict[str, str], settings: Settings, reason: str) -> None:
+    """The namespace by its annotation, or the settings."""
+    found = render(settings, **annotations)
+    assert (found.reason, found.problems) == (reason, ())
+    assert bool(found.secret) == reason.startswith("opted in")
 
 
-def test_every_problem_is_told() -> None:
-    """And what comes of it: nothing new, nothing lost."""
-    found = told(enabled="yes", nope="1")
-    assert found.why == "nothing is created, and a pull Secret that is there goes on with what it has"
+def test_every_problem_is_render() -> None:
+    """With the consequence: nothing is created, nothing is lost."""
+    found = render(enabled="yes", nope="1")
+    assert found.reason == "nothing is created, and an existing pull Secret is renewed as it is"
     assert [problem.partition(":")[0] for problem in found.problems] == [
         "pullkeeper.dev/nope",
         "pullkeeper.dev/enabled",
@@ -59,9 +65,9 @@ def test_every_problem_is_told() -> None:
     assert (found.desired, found.secret) == (None, None)
 
 
-def test_what_the_policy_does_not_allow_is_told_with_the_setting_that_would() -> None:
-    """As in the Event, without the namespace's name before it."""
-    (problem,) = told(enabled="true", role_arn=ROLE).problems
+def test_an_identity_that_the_policy_forbids_is_a_problem_with_the_setting_to_change() -> None:
+    """As in the Event, without the namespace's name in front."""
+    (problem,) = render(enabled="true", role_arn=ROLE).problems
     assert problem.startswith(f"the installation does not let this namespace use the role {ROLE}: ")
     assert problem.endswith("can allow it in the settings, under `roles`")
 
@@ -69,23 +75,29 @@ def test_what_the_policy_does_not_allow_is_told_with_the_setting_that_would() ->
 @pytest.mark.parametrize(
     ("settings", "annotations", "setting"),
     [
-        (Settings(registries=(EU,)), {}, "controllerIdentity"),
-        (Settings(registries=(EU,), roles=(BLUE,), service_accounts=ANYBODY), {"role_arn": ROLE}, "roles[0]"),
+        (Settings(policy=Policy(registries=(EU,))), {}, "controllerIdentity"),
+        (
+            Settings(policy=Policy(registries=(EU,), roles=(BLUE,), service_accounts=ANYBODY)),
+            {"role_arn": ROLE},
+            "roles[0]",
+        ),
         (
             Settings(
-                registries=(EU,),
-                controller_identity=NOBODY,
-                roles=(
-                    RoleGrant(role="*", namespaces=Matcher(names=("red",))),
-                    RoleGrant(role=ROLE, registries=("elsewhere",)),
-                    BLUE,
+                policy=Policy(
+                    registries=(EU,),
+                    controller_identity=NOBODY,
+                    roles=(
+                        RoleGrant(role="*", namespaces=Matcher(names=("red",))),
+                        RoleGrant(role=ROLE, registries=("elsewhere",)),
+                        BLUE,
+                    ),
                 ),
             ),
             {"role_arn": ROLE},
             "roles[2]",
         ),
         (
-            Settings(registries=(EU,), service_accounts=ANYBODY),
+            Settings(policy=Policy(registries=(EU,), service_accounts=ANYBODY)),
             {"service_account_name": "puller"},
             "serviceAccountIdentity",
         ),
@@ -94,13 +106,13 @@ def test_what_the_policy_does_not_allow_is_told_with_the_setting_that_would() ->
 def test_the_grant_that_allows_the_identity_is_named(
     settings: Settings, annotations: dict[str, str], setting: str
 ) -> None:
-    """The first that fits namespace, role and registries."""
-    assert told(settings, "blue", enabled="true", **annotations).allowed_by == setting
+    """The first that matches namespace, role and registries."""
+    assert render(settings, "blue", enabled="true", **annotations).allowed_by == setting
 
 
 def test_the_controllers_permissions() -> None:
-    """One line for each thing that has to be allowed."""
-    found = told(enabled="true", registries=f"{EU},{EU_OTHER_ACCOUNT},{PUBLIC}")
+    """One line for each statement that IAM needs."""
+    found = render(enabled="true", registries=f"{EU},{EU_OTHER_ACCOUNT},{PUBLIC}")
     assert found.permissions == (
         f'{CONTROLLERS}: ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken on "*"',
         f'{CONTROLLERS}: ecr:GetAuthorizationToken on "*"',
@@ -120,9 +132,9 @@ def test_the_controllers_permissions() -> None:
     ],
 )
 def test_a_roles_permissions(grant: RoleGrant, acts: str, given: str) -> None:
-    """On both sides: the one that assumes, and the one that is assumed."""
-    settings = Settings(registries=(EU,), roles=(grant,))
-    found = told(settings, "blue", enabled="true", role_arn=ROLE)
+    """On both sides: the assuming role and the assumed one."""
+    settings = Settings(policy=Policy(registries=(EU,), roles=(grant,)))
+    found = render(settings, "blue", enabled="true", role_arn=ROLE)
     assert found.permissions == (
         f"{CONTROLLERS}: {acts} on {ROLE}",
         f"{ROLE}: a trust policy that allows {acts} to {CONTROLLERS}{given}",
@@ -132,9 +144,9 @@ def test_a_roles_permissions(grant: RoleGrant, acts: str, given: str) -> None:
 
 
 def test_a_service_accounts_permissions() -> None:
-    """Its role is written on it, which a look at the Namespace does not tell."""
-    settings = Settings(registries=(EU,), service_accounts=ANYBODY)
-    found = told(settings, enabled="true", service_account_name="puller")
+    """Its role is in an annotation of the ServiceAccount, which the Namespace does not show."""
+    settings = Settings(policy=Policy(registries=(EU,), service_accounts=ANYBODY))
+    found = render(settings, enabled="true", service_account_name="puller")
     who = "the role in eks.amazonaws.com/role-arn of the ServiceAccount team-a/puller"
     subject = "system:serviceaccount:team-a:puller"
     assert found.permissions == (
@@ -144,19 +156,20 @@ def test_a_service_accounts_permissions() -> None:
     )
 
 
-def test_the_turn_is_the_namespaces_own() -> None:
-    """Due by the rule, and moved within the window as the controller would move it."""
-    settings = Settings(registries=(EU,), refresh_fraction=0.25, refresh_jitter=timedelta(minutes=10))
-    turns = [told(settings, name, enabled="true").turn for name in ("team-a", "team-b")]
-    for turn in filter(None, turns):
-        assert turn.due_at == NOW + 3 * HOUR
-        assert turn.due_at <= turn.at < turn.due_at + timedelta(minutes=10)
-    assert turns[0] != turns[1]
+def test_the_refresh_time_includes_the_jitter_of_the_namespace() -> None:
+    """After the refresh rule, spread as the controller spreads it."""
+    settings = Settings(policy=Policy(registries=(EU,)), rotation=Rotation(fraction=0.25, jitter=timedelta(minutes=10)))
+    times = [render(settings, name, enabled="true").refresh for name in ("team-a", "team-b")]
+    assert None not in times
+    for refresh in filter(None, times):
+        assert refresh.earliest_at == NOW + 3 * HOUR
+        assert refresh.earliest_at <= refresh.refresh_at < refresh.earliest_at + timedelta(minutes=10)
+    assert times[0] != times[1]
 
 
-def test_the_secret_is_as_it_would_be_applied_but_for_the_token() -> None:
-    """Its annotations tell all that a restart must know; the token is not there to be shown."""
-    found = told(enabled="true", refresh_requested_at="now")
+def test_the_secret_is_the_one_that_would_be_applied_without_the_token() -> None:
+    """With all annotations; the token is redacted."""
+    found = render(enabled="true", refresh_requested_at="now")
     assert found.secret == {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -180,47 +193,52 @@ def test_the_secret_is_as_it_would_be_applied_but_for_the_token() -> None:
     }
 
 
-def test_in_words_each_part_is_under_its_name() -> None:
-    """Several of a kind are under each other."""
+def test_the_text_groups_lines_under_labels() -> None:
+    """Several values of one label are aligned."""
     fips = parse("123456789012.dkr.ecr-fips.us-east-1.amazonaws.com")
     both = parse("123456789012.dkr-ecr-fips.us-west-2.on.aws")
-    found = told(enabled="true", registries=f"{EU},{EU_OTHER_ACCOUNT},{fips},{both}")
+    found = render(enabled="true", registries=f"{EU},{EU_OTHER_ACCOUNT},{fips},{both}")
     assert as_text(found).splitlines() == [
         "namespace/team-a: opted in by its annotation pullkeeper.dev/enabled",
         f"  registries    {both}",
         f"                {fips}",
         f"                {EU}",
         f"                {EU_OTHER_ACCOUNT}",
-        "  identity      controller, allowed by `controllerIdentity` of the settings",
+        "  identity      controller, allowed by `controllerIdentity` in the settings",
         f"  tokens        eu-west-1: {EU}, {EU_OTHER_ACCOUNT}",
-        f"                us-east-1 by the FIPS endpoint: {fips}",
-        f"                us-west-2 by the FIPS and dual-stack endpoint: {both}",
+        f"                us-east-1 from the FIPS endpoint: {fips}",
+        f"                us-west-2 from the FIPS and dual-stack endpoint: {both}",
         f'  permissions   {CONTROLLERS}: ecr:GetAuthorizationToken on "*"',
         f"                {CONTROLLERS}: {PULLS}",
         f"  rotation      {ROTATION}",
     ]
 
 
-def test_in_words_a_default_is_said_to_be_one() -> None:
-    """Nothing on the namespace tells where it comes from."""
-    assert f"  registries    {EU}, by `registries` of the settings" in as_text(told(enabled="true")).splitlines()
+def test_the_text_marks_default_registries() -> None:
+    """The Namespace itself does not show where they come from."""
+    assert f"  registries    {EU}, from `registries` in the settings" in as_text(render(enabled="true")).splitlines()
 
 
-def test_in_words_problems_are_lines() -> None:
-    """Nothing else is told of what would not be done."""
-    assert as_text(told(enabled="yes")).splitlines()[1:] == [
+def test_the_text_lists_problems_alone() -> None:
+    """Nothing would be done, so there is nothing else to show."""
+    assert as_text(render(enabled="yes")).splitlines()[1:] == [
         '  pullkeeper.dev/enabled: found "yes", expected "true" or "false"'
     ]
 
 
 def test_the_document_says_the_same() -> None:
-    """What there is not is empty or null."""
-    document = as_document(told(enabled="true"))
+    """Missing values are empty or null."""
+    document = as_document(render(enabled="true"))
     assert document["ok"]
     assert document["tokens"] == [{"scope": "eu-west-1", "registries": [EU.name]}]
     assert (document["identity"], document["allowedBy"]) == ("controller", "controllerIdentity")
-    assert (document["dueAt"], document["turnAt"]) == ("2026-03-01T18:00:00Z", "2026-03-01T18:00:00Z")
+    assert (document["earliestRefreshAt"], document["refreshAt"]) == ("2026-03-01T18:00:00Z", "2026-03-01T18:00:00Z")
     assert document["secret"]["kind"] == "Secret"
-    nothing = as_document(told(enabled="yes"))
+    nothing = as_document(render(enabled="yes"))
     assert not nothing["ok"]
-    assert (nothing["registries"], nothing["identity"], nothing["dueAt"], nothing["secret"]) == ([], None, None, None)
+    assert (nothing["registries"], nothing["identity"], nothing["refreshAt"], nothing["secret"]) == (
+        [],
+        None,
+        None,
+        None,
+    )

@@ -3,7 +3,7 @@
 import pytest
 
 from pullkeeper.domain.config.policy import Policy
-from pullkeeper.domain.config.settings import Settings, read
+from pullkeeper.domain.config.settings import Settings, parse_settings
 from pullkeeper.domain.errors.failures import Reason
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
@@ -103,22 +103,22 @@ def test_a_request_that_is_not_heeded_names_the_setting(value: str | None, told:
 @pytest.mark.parametrize("value", [["default", "builder"], "default, builder"])
 def test_the_settings_name_accounts(value: object) -> None:
     """A list, or a text with commas; the switch stands beside it."""
-    settings = read({"serviceAccountAttachment": True, "attachToServiceAccounts": value}, {})
-    assert settings == Settings(service_account_attachment=True, attach_to_service_accounts=named("default", "builder"))
-    assert settings.policy.attach_to == named("default", "builder")
+    settings = parse_settings({"serviceAccountAttachment": True, "attachToServiceAccounts": value}, {})
+    policy = Policy(attach_to=named("default", "builder"))
+    assert settings == Settings(service_account_attachment=True, policy=policy)
 
 
 @pytest.mark.parametrize("value", ["*", ["*"]])
 def test_the_settings_name_all_accounts(value: object) -> None:
     """`*` alone means all of each namespace."""
-    settings = read({"attachToServiceAccounts": value}, {"PULLKEEPER_SERVICE_ACCOUNT_ATTACHMENT": "true"})
-    assert settings.attach_to_service_accounts == EVERY
+    settings = parse_settings({"attachToServiceAccounts": value}, {"PULLKEEPER_SERVICE_ACCOUNT_ATTACHMENT": "true"})
+    assert settings.policy.attach_to == EVERY
 
 
 def test_names_without_the_switch_are_a_problem() -> None:
     """A list that would have no effect is not taken in silence."""
     with pytest.raises(InvalidInputError) as raised:
-        read({"attachToServiceAccounts": ["default"]}, {})
+        parse_settings({"attachToServiceAccounts": ["default"]}, {})
     (problem,) = raised.value.problems
     assert problem.where == "attachToServiceAccounts"
-    assert problem.expected.startswith("serviceAccountAttachment: true beside it")
+    assert problem.expected.startswith("serviceAccountAttachment: true (and the RBAC rules")

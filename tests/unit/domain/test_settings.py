@@ -1,5 +1,6 @@
-"""Each setting, right and wrong."""
+"""Each setting, with valid and invalid values."""
 
+import re
 from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pullkeeper.domain.config.settings import Settings, read
+from pullkeeper.domain.config.policy import Policy
+from pullkeeper.domain.config.settings import Settings, parse_settings
 from pullkeeper.domain.ecr.registry_host import FORM
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem
@@ -19,8 +21,8 @@ NAME = "lower case letters, digits, '-' and '.', at most 253"
 FORMS = {
     "secretName": f"a Secret's name: {NAME}",
     "registries": f"a list of registry hosts: {FORM}",
-    "clusterName": "a name of letters, digits and ._-, at most 40",
-    "watchNamespaces": f"a list of Namespaces' names: {NAME}",
+    "clusterName": "a name of at most 40 letters, digits, '.', '_' and '-'",
+    "watchNamespaces": f"a list of Namespace names: {NAME}",
     "serviceAccountAttachment": "true or false",
     "attachToServiceAccounts": 'a list of names of ServiceAccounts, or "*" alone for all of the namespace',
     "refreshFraction": "a number from 0.1 to 0.9",
@@ -43,32 +45,30 @@ FORMS = {
     "logLevel": "one of debug, info, warning, error",
 }
 POLICY_KEYS = ("roles", "controllerIdentity", "serviceAccountIdentity", "optIn")
-"""Their tables are in test_policy_settings.py."""
-OF_THE_POLICY = {"roles", "controller_identity", "service_accounts", "opt_in", "opt_in_exclude"}
-FIELDS = {
-    "clusterName": "cluster_name",
-    "secretName": "secret_name",
-    "serviceAccountAttachment": "service_account_attachment",
-    "attachToServiceAccounts": "attach_to_service_accounts",
-    "refreshFraction": "refresh_fraction",
-    "refreshJitter": "refresh_jitter",
-    "maxTokenAge": "max_token_age",
-    "relistInterval": "relist_interval",
-    "maxConcurrentReconciles": "max_concurrent_reconciles",
-    "allowNodeInstanceRole": "allow_node_instance_role",
-    "watchNamespaces": "watch_namespaces",
-    "leaderElection": "leader_election",
-    "leaseName": "lease_name",
-    "leaseNamespace": "lease_namespace",
-    "leaseDuration": "lease_duration",
-    "verifyInterval": "verify_interval",
-    "registryCaFile": "registry_ca_file",
-    "perNamespaceMetrics": "per_namespace_metrics",
-    "httpPort": "http_port",
-    "httpHost": "http_host",
-    "logFormat": "log_format",
-    "logLevel": "log_level",
+"""Their tables are in test_policy_parser.py."""
+NESTED = {
+    "registries": ("policy", "registries"),
+    "clusterName": ("policy", "cluster_name"),
+    "attachToServiceAccounts": ("policy", "attach_to"),
+    "refreshFraction": ("rotation", "fraction"),
+    "refreshJitter": ("rotation", "jitter"),
+    "maxTokenAge": ("rotation", "max_token_age"),
 }
+"""Where a setting is, if it is not a field of Settings itself."""
+PARSED_FROM_POLICY_KEYS = {"roles", "controller_identity", "service_accounts", "opt_in", "opt_in_exclude"}
+
+
+def field_of(key: str) -> tuple[str, str]:
+    """Return the group and the field of a setting; the group is empty for a field of Settings itself."""
+    return NESTED.get(key) or ("", re.sub(r"([A-Z])", r"_\1", key).lower())
+
+
+def settings_with(key: str, value: Any) -> Settings:
+    """Return the default settings with one other value."""
+    group, field = field_of(key)
+    change = {field: value}
+    return replace(Settings(), **({group: replace(getattr(Settings(), group), **change)} if group else change))
+
 
 RIGHT: list[tuple[str, Any, Any]] = [
     ("secretName", "a", "a"),
@@ -149,14 +149,14 @@ WRONG: dict[str, list[Any]] = {
 
 def problems(document: object, environment: dict[str, str] | None = None) -> tuple[Problem, ...]:
     with pytest.raises(InvalidInputError) as raised:
-        read(document, environment or {})
+        parse_settings(document, environment or {})
     return raised.value.problems
 
 
 @pytest.mark.parametrize(("key", "value", "expected"), RIGHT)
 def test_a_right_value_is_taken(key: str, value: object, expected: Any) -> None:
     """Each key takes its values, the limits included, and nothing else is touched."""
-    assert read({key: value}, {}) == replace(Settings(), **{FIELDS.get(key, key): expected})
+    assert parse_settings({key: value}, {}) == settings_with(key, expected)
 
 
 @pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in WRONG.items() for value in values])
@@ -177,19 +177,22 @@ def test_a_wrong_registry_is_named_by_itself() -> None:
 @pytest.mark.parametrize("key", FORMS)
 def test_an_empty_value_is_the_default(key: str) -> None:
     """A key without a value in the file is as if it were not there."""
-    assert read({key: None}, {}) == Settings()
+    assert parse_settings({key: None}, {}) == Settings()
 
 
 def test_every_setting_has_its_table() -> None:
     """A new setting has to come with its right and wrong values."""
-    assert {FIELDS.get(key, key) for key in FORMS} == {field.name for field in fields(Settings)} - OF_THE_POLICY
+    known = {("", field.name) for field in fields(Settings)} - {("", "policy"), ("", "rotation")}
+    known |= {("policy", field.name) for field in fields(Policy) if field.name not in PARSED_FROM_POLICY_KEYS}
+    known |= {("rotation", field.name) for field in fields(Rotation)}
+    assert set(map(field_of, FORMS)) == known
     assert {key for key, *_ in RIGHT} == set(WRONG) == set(FORMS)
 
 
 @pytest.mark.parametrize("document", [None, {}])
 def test_an_empty_file_gives_the_defaults(document: object) -> None:
     """Everything has a default that works."""
-    assert read(document, {}) == Settings()
+    assert parse_settings(document, {}) == Settings()
 
 
 @pytest.mark.parametrize("document", [[], "secretName: x", 7, True, ["secretName"]])
@@ -236,11 +239,11 @@ def test_what_yaml_makes_of_a_bare_word_is_shown(text: str, shown: str) -> None:
 
 def test_the_refresh_rule_is_made_of_the_settings() -> None:
     """Fraction, window and highest age go into the rule."""
-    settings = read({"refreshFraction": 0.3, "refreshJitter": "1m", "maxTokenAge": "1h"}, {})
+    settings = parse_settings({"refreshFraction": 0.3, "refreshJitter": "1m", "maxTokenAge": "1h"}, {})
     assert settings.rotation == Rotation(fraction=0.3, jitter=timedelta(minutes=1), max_token_age=timedelta(hours=1))
 
 
 @pytest.mark.parametrize("text", ["verify: off", 'verify: "off"', "verify: no"])
 def test_a_bare_off_is_off(text: str) -> None:
     """YAML makes false of it, which nobody who writes it can see."""
-    assert read(yaml.safe_load(text), {}).verify == "off"
+    assert parse_settings(yaml.safe_load(text), {}).verify == "off"

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullkeeper.domain.config.settings import Settings, read
+from pullkeeper.domain.config.policy import Policy
+from pullkeeper.domain.config.settings import Settings, parse_settings
+from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.validation import InvalidInputError
 from testsupport.examples import EU
 
@@ -16,10 +18,10 @@ from testsupport.examples import EU
     ("variable", "value", "expected"),
     [
         ("SECRET_NAME", "other", Settings(secret_name="other")),
-        ("REGISTRIES", f"{EU}", Settings(registries=(EU,))),
-        ("REFRESH_FRACTION", "0.25", Settings(refresh_fraction=0.25)),
-        ("REFRESH_JITTER", "5m", Settings(refresh_jitter=timedelta(minutes=5))),
-        ("MAX_TOKEN_AGE", "1h", Settings(max_token_age=timedelta(hours=1))),
+        ("REGISTRIES", f"{EU}", Settings(policy=Policy(registries=(EU,)))),
+        ("REFRESH_FRACTION", "0.25", Settings(rotation=Rotation(fraction=0.25))),
+        ("REFRESH_JITTER", "5m", Settings(rotation=Rotation(jitter=timedelta(minutes=5)))),
+        ("MAX_TOKEN_AGE", "1h", Settings(rotation=Rotation(max_token_age=timedelta(hours=1)))),
         ("RELIST_INTERVAL", "1m", Settings(relist_interval=timedelta(minutes=1))),
         ("MAX_CONCURRENT_RECONCILES", "4", Settings(max_concurrent_reconciles=4)),
         ("ALLOW_NODE_INSTANCE_ROLE", "true", Settings(allow_node_instance_role=True)),
@@ -31,12 +33,12 @@ from testsupport.examples import EU
 )
 def test_each_setting_has_its_variable(variable: str, value: str, expected: Settings) -> None:
     """A variable sets what its key would set."""
-    assert read(None, {f"PULLKEEPER_{variable}": value}) == expected
+    assert parse_settings(None, {f"PULLKEEPER_{variable}": value}) == expected
 
 
 def test_a_variable_goes_before_the_file() -> None:
     """What stands in both is taken from the environment, and a wrong value in the file harms nothing then."""
-    assert read({"httpPort": "x", "httpHost": "a"}, {"PULLKEEPER_HTTP_PORT": "9"}) == Settings(
+    assert parse_settings({"httpPort": "x", "httpHost": "a"}, {"PULLKEEPER_HTTP_PORT": "9"}) == Settings(
         http_port=9, http_host="a"
     )
 
@@ -44,21 +46,23 @@ def test_a_variable_goes_before_the_file() -> None:
 def test_a_wrong_variable_is_named_as_a_variable() -> None:
     """Whoever reads of it knows where to look; the right value in the file does not hide it."""
     with pytest.raises(InvalidInputError) as raised:
-        read({"logLevel": "info"}, {"PULLKEEPER_LOG_LEVEL": "loud"})
+        parse_settings({"logLevel": "info"}, {"PULLKEEPER_LOG_LEVEL": "loud"})
     (problem,) = raised.value.problems
     assert (problem.where, problem.found) == ("PULLKEEPER_LOG_LEVEL", '"loud"')
 
 
 def test_other_variables_are_not_ours() -> None:
     """Only our prefix and a known key count."""
-    assert read(None, {"HTTP_PORT": "x", "PULLKEEPERHTTP_PORT": "x", "pullkeeper_http_port": "x"}) == Settings()
+    assert (
+        parse_settings(None, {"HTTP_PORT": "x", "PULLKEEPERHTTP_PORT": "x", "pullkeeper_http_port": "x"}) == Settings()
+    )
 
 
 @pytest.mark.parametrize("link", ["tcp://10.96.0.5:8080", "udp://10.96.0.5:53"])
 def test_a_service_link_of_kubernetes_is_no_setting(link: str) -> None:
     """A Service named pullkeeper makes Kubernetes put PULLKEEPER_PORT into every pod beside it."""
     links = {"PULLKEEPER_PORT": link, "PULLKEEPER_SERVICE_HOST": "10.96.0.5", "PULLKEEPER_SERVICE_PORT": "8080"}
-    assert read(None, links) == Settings()
+    assert parse_settings(None, links) == Settings()
 
 
 def written(length: timedelta) -> str:
@@ -73,11 +77,11 @@ def test_a_duration_reads_as_it_is_written(seconds: int) -> None:
     """Every whole number of seconds comes back, in mixed units and in seconds alone."""
     length = timedelta(seconds=seconds)
     for text in (written(length), f"{seconds}s"):
-        assert read({"relistInterval": text}, {}).relist_interval == length
+        assert parse_settings({"relistInterval": text}, {}).relist_interval == length
 
 
 @given(st.text("0123456789hms .-", max_size=12))
 def test_any_text_is_a_duration_or_a_problem(text: str) -> None:
     """No text breaks the reading, and no duration beyond the limits comes out of it."""
     with suppress(InvalidInputError):
-        assert timedelta(seconds=1) <= read({"relistInterval": text}, {}).relist_interval <= timedelta(days=1)
+        assert timedelta(seconds=1) <= parse_settings({"relistInterval": text}, {}).relist_interval <= timedelta(days=1)

@@ -1,4 +1,4 @@
-"""The forms that a single setting can have: each reads what was written, or says what is expected."""
+"""Parsers for single settings: each returns a value, or raises with what is expected instead."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from pullkeeper.domain.namespace.service_account_names import ServiceAccountName
 
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_LONGEST_NAME = 253
+_MAX_NAME_LENGTH = 253
 _CLUSTER_NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 _DURATION_FORM = 'a duration such as "90s", "10m" or "1h30m"'
@@ -20,40 +20,40 @@ _DURATION_FORM = 'a duration such as "90s", "10m" or "1h30m"'
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """How one setting is read: `parse` raises ValueError, and `text` says what it takes."""
+    """How one setting is parsed: `parse` raises ValueError or TypeError, and `expected` describes valid values."""
 
-    text: str
+    expected: str
     parse: Callable[[Any], Any]
 
 
 class FieldError(ValueError):
-    """An error whose text says more of what is expected than the setting's form does."""
+    """An error whose text describes what is expected more precisely than the field does."""
 
 
-def name(value: object) -> str:
-    """Read a name as Kubernetes takes it for Secrets, Leases and Namespaces."""
-    if isinstance(value, str) and len(value) <= _LONGEST_NAME and _NAME.fullmatch(value):
+def parse_name(value: object) -> str:
+    """Parse a Kubernetes object name (an RFC 1123 subdomain)."""
+    if isinstance(value, str) and len(value) <= _MAX_NAME_LENGTH and _NAME.fullmatch(value):
         return value
     raise ValueError
 
 
-def names(value: object) -> tuple[str, ...]:
-    """Read a list of names, or a text of them with commas in between."""
+def parse_names(value: object) -> tuple[str, ...]:
+    """Parse object names from a list or from comma-separated text; sorted, without duplicates."""
     parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
     if not isinstance(parts, list):
         raise TypeError
-    return tuple(sorted({name(part) for part in parts if part != ""}))
+    return tuple(sorted({parse_name(part) for part in parts if part != ""}))
 
 
-def cluster_name(value: object) -> str:
-    """Read a name that fits into the name of an STS session."""
+def parse_cluster_name(value: object) -> str:
+    """Parse a name that fits into the name of an STS session."""
     if isinstance(value, str) and _CLUSTER_NAME.fullmatch(value):
         return value
     raise ValueError
 
 
-def registries(value: object) -> tuple[RegistryHost, ...]:
-    """Read a list of registry hosts, or a text of them."""
+def parse_registry_hosts(value: object) -> tuple[RegistryHost, ...]:
+    """Parse registry hosts from a list or from text separated by commas or newlines."""
     text = "\n".join(value) if isinstance(value, list) else value
     if not isinstance(text, str):
         raise TypeError
@@ -63,40 +63,76 @@ def registries(value: object) -> tuple[RegistryHost, ...]:
     return hosts
 
 
-def accounts(value: object) -> ServiceAccountNames:
-    """Read a list of ServiceAccounts' names, or a text of them with commas in between."""
+def parse_service_accounts(value: object) -> ServiceAccountNames:
+    """Parse ServiceAccount names from a list or from comma-separated text."""
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
         raise TypeError
-    found, wrong = service_account_names.parse(parts)
-    if wrong:
+    names, invalid = service_account_names.parse(parts)
+    if invalid:
         raise ValueError
-    return found
+    return names
+
+
+def parse_flag(value: object) -> bool:
+    """Parse true or false, as a boolean or as text."""
+    known = {True: True, False: False, "true": True, "false": False}
+    if isinstance(value, bool | str) and value in known:
+        return known[value]
+    raise ValueError
+
+
+def parse_text(value: object) -> str:
+    """Parse any text."""
+    if isinstance(value, str):
+        return value
+    raise TypeError
+
+
+def parse_verify(value: object) -> str:
+    """Parse when tokens are verified; YAML reads a bare `off` as false."""
+    return "off" if value is False else str(choice("off", "new", "continuous").parse(value))
 
 
 def number(low: float, high: float) -> Callable[[object], float]:
-    """Take a number within these bounds, a text of digits too."""
+    """Return a parser for numbers within these bounds, given as a number or as text."""
 
     def parse(value: object) -> float:
-        found = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else -1
-        if low <= found <= high:
-            return found
+        parsed = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else -1
+        if low <= parsed <= high:
+            return parsed
         raise ValueError
 
     return parse
 
 
-def whole(low: int, high: int) -> Callable[[object], int]:
-    """Take a whole number within these bounds."""
-    within = number(low, high)
+def integer(low: int, high: int) -> Callable[[object], int]:
+    """Return a parser for whole numbers within these bounds."""
+    parse_number = number(low, high)
 
     def parse(value: object) -> int:
-        found = within(value)
-        if found == int(found):
-            return int(found)
+        parsed = parse_number(value)
+        if parsed == int(parsed):
+            return int(parsed)
         raise ValueError
 
     return parse
+
+
+def choice(*words: str) -> Field:
+    """Return a field that takes one of a few words."""
+
+    def parse(value: object) -> str:
+        if isinstance(value, str) and value in words:
+            return value
+        raise ValueError
+
+    return Field("one of " + ", ".join(words), parse)
+
+
+def duration(low: timedelta, high: timedelta, bounds: str) -> Field:
+    """Return a field that takes a duration within these bounds; `bounds` states them in words."""
+    return Field(f"{_DURATION_FORM}, {bounds}", _duration(low, high))
 
 
 def _duration(low: timedelta, high: timedelta) -> Callable[[object], timedelta]:
@@ -111,39 +147,3 @@ def _duration(low: timedelta, high: timedelta) -> Callable[[object], timedelta]:
         raise ValueError
 
     return parse
-
-
-def flag(value: object) -> bool:
-    """Read true or false."""
-    known = {True: True, False: False, "true": True, "false": False}
-    if isinstance(value, bool | str) and value in known:
-        return known[value]
-    raise ValueError
-
-
-def one_of(*words: str) -> Field:
-    """Take one of a few words."""
-
-    def parse(value: object) -> str:
-        if isinstance(value, str) and value in words:
-            return value
-        raise ValueError
-
-    return Field("one of " + ", ".join(words), parse)
-
-
-def verify(value: object) -> str:
-    """Read when tokens are tried at their registries; YAML makes false of a bare `off`."""
-    return "off" if value is False else str(one_of("off", "new", "continuous").parse(value))
-
-
-def text(value: object) -> str:
-    """Read any text."""
-    if isinstance(value, str):
-        return value
-    raise TypeError
-
-
-def lasting(low: timedelta, high: timedelta, words: str) -> Field:
-    """Take a duration within these bounds, which `words` says again."""
-    return Field(f"{_DURATION_FORM}, {words}", _duration(low, high))

@@ -1,4 +1,4 @@
-"""Kubernetes' label selectors, as the API writes them: matchLabels and matchExpressions."""
+"""Kubernetes label selectors: matchLabels and matchExpressions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Operator(StrEnum):
-    """The operators of a match expression."""
+    """Operator of a match expression."""
 
     IN = "In"
     NOT_IN = "NotIn"
@@ -16,14 +16,14 @@ class Operator(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Requirement:
-    """One requirement on one label."""
+    """A requirement on one label."""
 
     key: str
     operator: Operator
     values: frozenset[str] = frozenset()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether the labels meet it; as in Kubernetes, NotIn is met where the label is absent."""
+        """Return whether the labels meet it; as in Kubernetes, NotIn also matches where the label is missing."""
         match self.operator:
             case Operator.IN:
                 return labels.get(self.key) in self.values
@@ -36,10 +36,10 @@ class Requirement:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelSelector:
-    """All of its requirements must be met; an empty one fits everything."""
+    """Matches labels that meet all requirements; an empty selector matches everything."""
 
     requirements: tuple[Requirement, ...] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether the labels meet every requirement."""
+        """Return whether the labels meet every requirement."""
         return all(requirement.matches(labels) for requirement in self.requirements)

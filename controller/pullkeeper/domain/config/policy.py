@@ -1,4 +1,4 @@
-"""What the installation allows: which namespaces are opted in, which may fetch as whom, for which registries."""
+"""The policy: which namespaces are opted in, and which identities they may use for which registries."""
 
 import re
 from collections.abc import Sequence
@@ -13,23 +13,23 @@ from pullkeeper.domain.iam.identity import CONTROLLER, Identity, Kind, Session, 
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.namespace.service_account_names import NO_SERVICE_ACCOUNTS, ServiceAccountNames
 
-_NOT_IN_A_SESSION = re.compile(r"[^\w+=,.@-]", re.ASCII)
-# STS: a RoleSessionName and a SourceIdentity have 2 to 64 characters out of word characters and +=,.@-
+_INVALID_IN_SESSION_NAME = re.compile(r"[^\w+=,.@-]", re.ASCII)
+# STS: RoleSessionName and SourceIdentity take 2 to 64 word characters and +=,.@-
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Matcher:
-    """Namespaces by name pattern (`*` stands for anything), by labels, or by both where both are given."""
+    """Selects namespaces by name pattern (`*` matches anything), by labels, or by both if both are given."""
 
     names: tuple[str, ...] = ()
     selector: LabelSelector | None = None
 
-    def matches(self, view: ObservedNamespace) -> bool:
-        """Whether a namespace is meant; a matcher without anything means none."""
+    def matches(self, namespace: ObservedNamespace) -> bool:
+        """Return whether a namespace is selected; an empty matcher selects none."""
         if not self.names and self.selector is None:
             return False
-        named = not self.names or matches_any(self.names, view.name)
-        return named and (self.selector is None or self.selector.matches(view.labels))
+        named = not self.names or matches_any(self.names, namespace.name)
+        return named and (self.selector is None or self.selector.matches(namespace.labels))
 
 
 EVERY_NAMESPACE = Matcher(names=("*",))
@@ -38,7 +38,7 @@ NO_NAMESPACE = Matcher()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Grant:
-    """Who may fetch for which registries."""
+    """Which namespaces may use an identity, for which registries."""
 
     namespaces: Matcher = EVERY_NAMESPACE
     registries: tuple[str, ...] = ("*",)
@@ -51,103 +51,115 @@ NOBODY = Grant(namespaces=NO_NAMESPACE)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RoleGrant(Grant):
-    """Which roles may be assumed for them, and how."""
+    """Which role these namespaces may use, and how its session is opened."""
 
     role: str
     """A role's ARN, or a pattern of ARNs."""
     external_id: str | None = None
     session_tags: bool = False
-    """Send the cluster and the namespace as session tags: then each namespace is an identity of its own."""
+    """Whether to send cluster and namespace as session tags; each namespace then gets tokens of its own."""
     source_identity: bool = False
-    """Send the cluster's name as SourceIdentity."""
+    """Whether to send the cluster's name as SourceIdentity."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """Everything of the settings that may change without a restart."""
+    """The part of the settings that is reloaded without a restart."""
 
     registries: tuple[RegistryHost, ...] = ()
-    """Registry hosts of a namespace that names none."""
+    """Default registry hosts, for namespaces that name none."""
     cluster_name: str = "kubernetes"
+    """Names the cluster in role sessions, and so in CloudTrail."""
     roles: tuple[RoleGrant, ...] = ()
+    """Roles that namespaces may use; none by default."""
     controller_identity: Grant = ANYBODY
+    """Which namespaces may use the controller's own identity; all by default."""
     service_accounts: Grant = NOBODY
-    """Whose own ServiceAccounts may be used; their trust policy decides in IAM."""
+    """Which namespaces may use their own ServiceAccounts, as IAM's trust policies allow; none by default."""
     opt_in: Matcher = NO_NAMESPACE
+    """Namespaces that are opted in without an annotation."""
     opt_in_exclude: Matcher = NO_NAMESPACE
+    """Exceptions from `opt_in`."""
     attach_to: ServiceAccountNames = NO_SERVICE_ACCOUNTS
-    """ServiceAccounts of a namespace that names none."""
+    """Default ServiceAccounts to attach the pull Secret to, for namespaces that name none."""
 
-    def opts_in(self, view: ObservedNamespace) -> bool:
-        """Whether the installation opts a namespace in that says nothing itself."""
-        return self.opt_in.matches(view) and not self.opt_in_exclude.matches(view)
+    def opts_in(self, namespace: ObservedNamespace) -> bool:
+        """Return whether a namespace without the `enabled` annotation is opted in."""
+        return self.opt_in.matches(namespace) and not self.opt_in_exclude.matches(namespace)
 
-    def applies_to(self, view: ObservedNamespace) -> bool:
-        """Whether anything is asked for a namespace, by itself or by the installation."""
-        return view.is_requested or self.opts_in(view)
+    def applies_to(self, namespace: ObservedNamespace) -> bool:
+        """Return whether a namespace has annotations of ours, or is opted in by the policy."""
+        return namespace.is_requested or self.opts_in(namespace)
 
     def identity(
-        self, view: ObservedNamespace, registries: Sequence[RegistryHost], *, role: str = "", account: str = ""
+        self, namespace: ObservedNamespace, registries: Sequence[RegistryHost], *, role: str = "", account: str = ""
     ) -> Identity:
-        """Give the identity that the namespace asks for; raises FailureError (RoleNotAllowed) where it may not."""
+        """Return the identity that the namespace requests; raises FailureError (RoleNotAllowed) if not allowed."""
         if role:
-            return self._role(view, registries, role)
+            return self._role(namespace, registries, role)
         if account:
-            _check(self.service_accounts, view, registries, f"its ServiceAccount {account}", "serviceAccountIdentity")
-            return service_account(view.name, account)
-        _check(self.controller_identity, view, registries, "the controller's own identity", "controllerIdentity")
+            _check(
+                self.service_accounts, namespace, registries, f"its ServiceAccount {account}", "serviceAccountIdentity"
+            )
+            return service_account(namespace.name, account)
+        _check(self.controller_identity, namespace, registries, "the controller's own identity", "controllerIdentity")
         return CONTROLLER
 
     def reauthorize(
-        self, view: ObservedNamespace, held: Identity, registries: Sequence[RegistryHost]
+        self, namespace: ObservedNamespace, written: Identity, registries: Sequence[RegistryHost]
     ) -> Identity | None:
-        """Give the identity by which a pull Secret was written, if the namespace may still use it."""
+        """Return the identity that a pull Secret was written with, if the namespace may still use it."""
         try:
-            held = identity.parse(held.name)
-            account = held.service_account[1] if held.kind is Kind.SERVICE_ACCOUNT else ""
-            found = self.identity(view, registries, role=held.role_arn, account=account)
+            written = identity.parse(written.name)
+            account = written.service_account[1] if written.kind is Kind.SERVICE_ACCOUNT else ""
+            allowed = self.identity(namespace, registries, role=written.role_arn, account=account)
         except (FailureError, ValueError):
             return None
-        same_role = bool(held.role_arn) and found.role_arn == held.role_arn
-        return found if same_role or found == held else None
+        same_role = bool(written.role_arn) and allowed.role_arn == written.role_arn
+        return allowed if same_role or allowed == written else None
 
-    def granted_by(self, view: ObservedNamespace, registries: Sequence[RegistryHost], held: Identity) -> str:
-        """Name the setting that allows an identity which `identity` has given."""
-        if held.kind is Kind.ROLE:
-            grant = self._role_grants(view, registries, held.role_arn)[0]
+    def granted_by(self, namespace: ObservedNamespace, registries: Sequence[RegistryHost], allowed: Identity) -> str:
+        """Return the setting that allows an identity returned by `identity`."""
+        if allowed.kind is Kind.ROLE:
+            grant = self._role_grants(namespace, registries, allowed.role_arn)[0]
             return f"roles[{self.roles.index(grant)}]"
-        return "serviceAccountIdentity" if held.kind is Kind.SERVICE_ACCOUNT else "controllerIdentity"
+        return "serviceAccountIdentity" if allowed.kind is Kind.SERVICE_ACCOUNT else "controllerIdentity"
 
-    def _role_grants(self, view: ObservedNamespace, registries: Sequence[RegistryHost], role: str) -> list[RoleGrant]:
-        return [grant for grant in self._near_grants(view, role) if not _outside(grant, registries)]
+    def _role_grants(
+        self, namespace: ObservedNamespace, registries: Sequence[RegistryHost], role: str
+    ) -> list[RoleGrant]:
+        return [
+            grant for grant in self._grants_but_for_registries(namespace, role) if not _uncovered(grant, registries)
+        ]
 
-    def _near_grants(self, view: ObservedNamespace, role: str) -> list[RoleGrant]:
-        return [grant for grant in self.roles if matches(grant.role, role) and grant.namespaces.matches(view)]
+    def _grants_but_for_registries(self, namespace: ObservedNamespace, role: str) -> list[RoleGrant]:
+        return [grant for grant in self.roles if matches(grant.role, role) and grant.namespaces.matches(namespace)]
 
-    def _role(self, view: ObservedNamespace, registries: Sequence[RegistryHost], role: str) -> Identity:
-        granted = self._role_grants(view, registries, role)
-        if not granted:
-            near = self._near_grants(view, role)
-            raise _not_allowed(view, f"the role {role}", "roles", _outside(near[0], registries) if near else ())
-        grant = granted[0]
-        tags = (("pullkeeper-cluster", self.cluster_name), ("pullkeeper-namespace", view.name))
+    def _role(self, namespace: ObservedNamespace, registries: Sequence[RegistryHost], role: str) -> Identity:
+        grants = self._role_grants(namespace, registries, role)
+        if not grants:
+            others = self._grants_but_for_registries(namespace, role)
+            uncovered = _uncovered(others[0], registries) if others else ()
+            raise _not_allowed(namespace, f"the role {role}", "roles", uncovered)
+        grant = grants[0]
+        tags = (("pullkeeper-cluster", self.cluster_name), ("pullkeeper-namespace", namespace.name))
         session = Session(
-            name=_session_text(f"pullkeeper-{self.cluster_name}-{view.name}"),
+            name=_session_text(f"pullkeeper-{self.cluster_name}-{namespace.name}"),
             external_id=grant.external_id,
             source_identity=_session_text(f"pullkeeper-{self.cluster_name}") if grant.source_identity else None,
             tags=tags if grant.session_tags else (),
         )
-        # Session tags can change what a role may do, so a token fetched with them is for that namespace alone.
-        return identity.role(role, session, only_for=view.name if grant.session_tags else "")
+        # Session tags can change what a role may do, so such a token is never shared between namespaces.
+        return identity.role(role, session, only_for=namespace.name if grant.session_tags else "")
 
 
 def matches_any(patterns: Sequence[str], text: str) -> bool:
-    """Whether any of the patterns fits the whole text."""
+    """Return whether any of the patterns matches the whole text."""
     return any(matches(pattern, text) for pattern in patterns)
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether a pattern, in which `*` stands for anything, fits the whole text."""
+    """Return whether a pattern, in which `*` matches anything, matches the whole text."""
     return _compiled(pattern).fullmatch(text) is not None
 
 
@@ -156,24 +168,28 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
 
 
-def _check(grant: Grant, view: ObservedNamespace, registries: Sequence[RegistryHost], what: str, key: str) -> None:
-    outside = _outside(grant, registries)
-    if outside or not grant.namespaces.matches(view):
-        raise _not_allowed(view, what, key, outside)
+def _check(
+    grant: Grant, namespace: ObservedNamespace, registries: Sequence[RegistryHost], what: str, setting: str
+) -> None:
+    uncovered = _uncovered(grant, registries)
+    if uncovered or not grant.namespaces.matches(namespace):
+        raise _not_allowed(namespace, what, setting, uncovered)
 
 
-def _outside(grant: Grant, registries: Sequence[RegistryHost]) -> tuple[RegistryHost, ...]:
+def _uncovered(grant: Grant, registries: Sequence[RegistryHost]) -> tuple[RegistryHost, ...]:
     return tuple(host for host in registries if not matches_any(grant.registries, host.name))
 
 
-def _not_allowed(view: ObservedNamespace, what: str, key: str, outside: Sequence[RegistryHost]) -> FailureError:
-    where = f" for {', '.join(host.name for host in outside)}" if outside else ""
+def _not_allowed(
+    namespace: ObservedNamespace, what: str, setting: str, uncovered: Sequence[RegistryHost]
+) -> FailureError:
+    where = f" for {', '.join(host.name for host in uncovered)}" if uncovered else ""
     message = (
-        f"namespace/{view.name}: the installation does not let this namespace use {what}{where}: "
-        f"whoever runs Pullkeeper can allow it in the settings, under `{key}`"
+        f"namespace/{namespace.name}: the installation does not let this namespace use {what}{where}: "
+        f"whoever runs Pullkeeper can allow it in the settings, under `{setting}`"
     )
     return FailureError(Failure(reason=Reason.ROLE_NOT_ALLOWED, message=message))
 
 
 def _session_text(text: str) -> str:
-    return shortened(_NOT_IN_A_SESSION.sub("-", text))
+    return shortened(_INVALID_IN_SESSION_NAME.sub("-", text))

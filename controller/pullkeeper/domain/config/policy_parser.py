@@ -1,4 +1,4 @@
-"""The policy's part of the settings file: from its raw form to a Policy, with the path of each problem."""
+"""Parser for the policy's part of the settings file; every problem has the path of its key."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from pullkeeper.domain.config.policy import EVERY_NAMESPACE, Grant, Matcher, Rol
 from pullkeeper.domain.errors.validation import Problem, quoted
 from pullkeeper.domain.iam import role_arn
 
-# STS: an ExternalId has 2 to 1224 characters out of these.
+# STS: an ExternalId has 2 to 1224 of these characters.
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _ROLE_PATTERN = re.compile(r"arn:aws[a-z-]*:iam::[0-9*]{1,12}:role/[!-~]+")
 _NAME_PATTERN = re.compile(r"[a-z0-9*-]+")
@@ -22,37 +22,39 @@ _OPT_IN_KEYS = _MATCHER_KEYS | {"exclude"}
 
 
 class PolicyParser:
-    """Reads parts of a document and collects what is wrong with them."""
+    """Parses parts of a document and collects their problems; an invalid part yields a value that allows nothing."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
 
     def roles(self, value: object) -> tuple[RoleGrant, ...]:
-        """Read `roles`: a list of grants."""
+        """Parse `roles`, a list of grants."""
         if not isinstance(value, list):
-            self._wrong("roles", value, "a list of {role, namespaces or namespaceSelector, externalId, ...}")
+            self._add_problem("roles", value, "a list of {role, namespaces or namespaceSelector, externalId, ...}")
             return ()
         grants = tuple(self._role(item, f"roles[{index}]") for index, item in enumerate(value))
-        self._one_external_id_each(grants)
+        self._check_external_ids(grants)
         return grants
 
-    def _one_external_id_each(self, grants: tuple[RoleGrant, ...]) -> None:
-        """Refuse a role with two ExternalIds: its session is shared, so it would depend on who asks first."""
+    def _check_external_ids(self, grants: tuple[RoleGrant, ...]) -> None:
+        """Reject a role with two ExternalIds: its tokens are shared, so the first namespace would decide for all."""
         known: dict[str, str | None] = {}
         for index, grant in enumerate(grants):
             if known.setdefault(grant.role, grant.external_id) != grant.external_id and grant.role:
-                self._wrong(f"roles[{index}].externalId", grant.external_id, f"the one given before for {grant.role}")
+                self._add_problem(
+                    f"roles[{index}].externalId", grant.external_id, f"the same as before for {grant.role}"
+                )
 
-    def grant(self, value: object, where: str, *, to_all: bool) -> Grant:
-        """Read `controllerIdentity` or `serviceAccountIdentity`; `to_all` where naming no namespaces means all."""
+    def grant(self, value: object, where: str, *, default_all: bool) -> Grant:
+        """Parse `controllerIdentity` or `serviceAccountIdentity`; `default_all`: no matcher means all namespaces."""
         given = self._mapping(value, where, _GRANT_KEYS)
-        # A list that a template left empty must not open what was meant to be narrowed.
-        unnamed = to_all and not (isinstance(value, dict) and _MATCHER_KEYS & value.keys())
-        meant = EVERY_NAMESPACE if unnamed else self._required_matcher(given, where)
-        return Grant(namespaces=meant, registries=self._registries(given, where))
+        # An empty list left by a template must not allow everybody: it was written to restrict.
+        unrestricted = default_all and not (isinstance(value, dict) and _MATCHER_KEYS & value.keys())
+        namespaces = EVERY_NAMESPACE if unrestricted else self._required_matcher(given, where)
+        return Grant(namespaces=namespaces, registries=self._registries(given, where))
 
     def opt_in(self, value: object) -> tuple[Matcher, Matcher]:
-        """Read `optIn`: whom the installation opts in, and whom not."""
+        """Parse `optIn`: the namespaces to opt in, and the exceptions."""
         given = self._mapping(value, "optIn", _OPT_IN_KEYS)
         excluded = self._patterns(given.get("exclude", []), "optIn.exclude", _NAME_PATTERN)
         return self._required_matcher(given, "optIn"), Matcher(names=excluded)
@@ -71,19 +73,19 @@ class PolicyParser:
     def _role_pattern(self, value: object, where: str) -> str:
         if isinstance(value, str) and ((_ROLE_PATTERN.fullmatch(value) and "*" in value) or _is_role(value)):
             return value
-        self._wrong(where, value, f"{role_arn.FORM}, in which * stands for anything")
+        self._add_problem(where, value, f"{role_arn.FORM}, in which * stands for anything")
         return ""
 
     def _external_id(self, value: object, where: str) -> str | None:
         if value is None or (isinstance(value, str) and _EXTERNAL_ID.fullmatch(value)):
             return value
-        self._wrong(where, value, "2 to 1224 letters, digits and +=,.@:/-_")
+        self._add_problem(where, value, "2 to 1224 letters, digits and characters of +=,.@:/-_")
         return None
 
     def _flag(self, given: Mapping[str, Any], key: str, where: str) -> bool:
         value = given.get(key, False)
         if not isinstance(value, bool):
-            self._wrong(f"{where}.{key}", value, "true or false")
+            self._add_problem(f"{where}.{key}", value, "true or false")
         return value is True
 
     def _registries(self, given: Mapping[str, Any], where: str) -> tuple[str, ...]:
@@ -91,7 +93,7 @@ class PolicyParser:
 
     def _required_matcher(self, given: Mapping[str, Any], where: str) -> Matcher:
         if not _MATCHER_KEYS & given.keys():
-            self._wrong(where, None, "`namespaces` (name patterns), `namespaceSelector`, or both")
+            self._add_problem(where, None, "`namespaces` (name patterns), `namespaceSelector`, or both")
         return self._matcher(given, where)
 
     def _matcher(self, given: Mapping[str, Any], where: str) -> Matcher:
@@ -104,10 +106,10 @@ class PolicyParser:
         given = self._mapping(value, where, {"matchLabels", "matchExpressions"})
         labels, expressions = given.get("matchLabels", {}), given.get("matchExpressions", [])
         if not isinstance(labels, dict) or not all(isinstance(text, str) for pair in labels.items() for text in pair):
-            self._wrong(f"{where}.matchLabels", labels, "a mapping of label keys to texts")
+            self._add_problem(f"{where}.matchLabels", labels, "a mapping of label keys to texts")
             labels = {}
         if not isinstance(expressions, list):
-            self._wrong(f"{where}.matchExpressions", expressions, "a list of {key, operator, values}")
+            self._add_problem(f"{where}.matchExpressions", expressions, "a list of {key, operator, values}")
             expressions = []
         equal = [Requirement(key=key, operator=Operator.IN, values=frozenset({label})) for key, label in labels.items()]
         found = [
@@ -122,21 +124,21 @@ class PolicyParser:
         needs_values = operator in ("In", "NotIn")
         if isinstance(key, str) and operator in tuple(Operator) and listed and bool(values) == needs_values:
             return Requirement(key=key, operator=Operator(operator), values=frozenset(values))
-        self._wrong(
+        self._add_problem(
             where, value, "{key, operator: In or NotIn, values: [...]} or {key, operator: Exists or DoesNotExist}"
         )
         return Requirement(key="", operator=Operator.EXISTS)
 
-    def _patterns(self, value: object, where: str, form: re.Pattern[str]) -> tuple[str, ...]:
+    def _patterns(self, value: object, where: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
         given: Sequence[object] = value if isinstance(value, list) else [value]
-        wrong = [each for each in given if not isinstance(each, str) or not form.fullmatch(each)]
-        for each in wrong:
-            self._wrong(where, each, "a list of names, in which * stands for anything")
-        return tuple(each for each in given if isinstance(each, str) and each not in wrong)
+        invalid = [each for each in given if not isinstance(each, str) or not pattern.fullmatch(each)]
+        for each in invalid:
+            self._add_problem(where, each, "a list of names, in which * stands for anything")
+        return tuple(each for each in given if isinstance(each, str) and each not in invalid)
 
     def _mapping(self, value: object, where: str, known: set[str]) -> Mapping[str, Any]:
         if not isinstance(value, dict):
-            self._wrong(where, value, f"a mapping with {', '.join(sorted(known))}")
+            self._add_problem(where, value, f"a mapping with {', '.join(sorted(known))}")
             return {}
         for key in (key for key in value if key not in known):
             self.problems.append(
@@ -144,7 +146,7 @@ class PolicyParser:
             )
         return {str(key): each for key, each in value.items() if each is not None}
 
-    def _wrong(self, where: str, found: object, expected: str) -> None:
+    def _add_problem(self, where: str, found: object, expected: str) -> None:
         self.problems.append(
             Problem(where=where, found="nothing" if found is None else quoted(found), expected=expected)
         )

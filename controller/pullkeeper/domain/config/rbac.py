@@ -1,4 +1,4 @@
-"""The rights to the Kubernetes API: just those that the settings call for, and a few that nobody should have given."""
+"""RBAC rules: exactly those that the settings require, and some that the controller must not have."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,13 +10,13 @@ _SECRET_VERBS = ("get", "list", "watch", "create", "patch", "delete")
 _LEASE_VERBS = ("get", "create", "patch")
 _EVENT_VERBS = ("create", "patch")
 _RBAC = "rbac.authorization.k8s.io"
-_KEPT_OUT_OF = "kube-system"
-"""Where a Secret that can be read is worth the cluster."""
+_PROTECTED_NAMESPACE = "kube-system"
+"""Reading a Secret there is as good as owning the cluster."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
 class RbacRule:
-    """One verb on one kind of object; without a name on all of them, without a namespace in all of them."""
+    """One verb on one resource; an empty name means all objects, an empty namespace all namespaces."""
 
     verb: str
     resource: str
@@ -24,8 +24,8 @@ class RbacRule:
     subresource: str = ""
     name: str = ""
     namespace: str = ""
-    some_names: bool = False
-    """It may be had for some names alone: for which, the settings do not say; see `service_account_rules`."""
+    any_name_suffices: bool = False
+    """The rule may be granted for single names instead; `service_account_rules` returns those."""
 
     def __str__(self) -> str:
         kind = f"{self._kind}.{self.group}" if self.group else self._kind
@@ -34,7 +34,7 @@ class RbacRule:
 
     @property
     def grant(self) -> str:
-        """Write the rule that grants it, and where that belongs."""
+        """How to grant it: the role to extend and the rule to add."""
         named = f", resourceNames: [{self.name}]" if self.name else ""
         where = f"the Role in {self.namespace}" if self.namespace else "the ClusterRole"
         return (
@@ -47,22 +47,29 @@ class RbacRule:
 
 
 def required_rules(settings: Settings) -> tuple[RbacRule, ...]:
-    """List every right that the controller uses under these settings, and no other."""
+    """Return exactly the rules that the controller uses with these settings."""
     return tuple(
-        sorted({*_watching(settings), *_leading(settings), *_attaching(settings), *_asking_as_accounts(settings)})
+        sorted(
+            {
+                *_watches(settings),
+                *_leader_election(settings),
+                *_attachment(settings),
+                *_service_account_identity(settings),
+            }
+        )
     )
 
 
 def forbidden_rules(settings: Settings) -> tuple[RbacRule, ...]:
-    """List rights that the controller must not have: each opens far more than pull Secrets."""
-    secrets = (RbacRule(verb=verb, resource="secrets", namespace=_KEPT_OUT_OF) for verb in _SECRET_VERBS)
+    """Return rules that the controller must not have: each allows far more than managing pull Secrets."""
+    secrets = (RbacRule(verb=verb, resource="secrets", namespace=_PROTECTED_NAMESPACE) for verb in _SECRET_VERBS)
     namespaces = (RbacRule(verb=verb, resource="namespaces") for verb in ("create", "update", "patch", "delete"))
     tokens = RbacRule(verb="create", resource="serviceaccounts", subresource="token")
     roles = (RbacRule(verb=verb, group=_RBAC, resource="clusterroles") for verb in ("bind", "escalate", "patch"))
     return (
         *secrets,
         *namespaces,
-        *(() if _asks_as_accounts(settings) else (tokens,)),
+        *(() if _uses_service_accounts(settings) else (tokens,)),
         RbacRule(verb="create", resource="pods"),
         RbacRule(verb="create", resource="pods", subresource="exec"),
         RbacRule(verb="impersonate", resource="users"),
@@ -71,16 +78,16 @@ def forbidden_rules(settings: Settings) -> tuple[RbacRule, ...]:
 
 
 def service_account_rules(namespace: str, name: str) -> tuple[RbacRule, ...]:
-    """List the rights to one ServiceAccount, which a namespace fetches as."""
+    """Return the rules for fetching tokens as one ServiceAccount."""
     return (
         RbacRule(verb="get", resource="serviceaccounts", name=name, namespace=namespace),
         RbacRule(verb="create", resource="serviceaccounts", subresource="token", name=name, namespace=namespace),
     )
 
 
-def _watching(settings: Settings) -> Iterator[RbacRule]:
+def _watches(settings: Settings) -> Iterator[RbacRule]:
     for namespace in settings.watch_namespaces or ("",):
-        # The API server asks for the right to a Namespace's own path in that namespace.
+        # The API server authorizes requests for a Namespace object in that namespace.
         for verb in ("get", "watch") if namespace else ("list", "watch"):
             yield RbacRule(verb=verb, resource="namespaces", name=namespace, namespace=namespace)
         for verb in _SECRET_VERBS:
@@ -89,13 +96,13 @@ def _watching(settings: Settings) -> Iterator[RbacRule]:
             yield RbacRule(verb=verb, group="events.k8s.io", resource="events", namespace=namespace)
 
 
-def _attaching(settings: Settings) -> Iterator[RbacRule]:
+def _attachment(settings: Settings) -> Iterator[RbacRule]:
     for namespace in (settings.watch_namespaces or ("",)) if settings.service_account_attachment else ():
         for verb in ("list", "watch", "patch"):
             yield RbacRule(verb=verb, resource="serviceaccounts", namespace=namespace)
 
 
-def _leading(settings: Settings) -> Iterator[RbacRule]:
+def _leader_election(settings: Settings) -> Iterator[RbacRule]:
     for verb in _LEASE_VERBS if settings.leader_election else ():
         yield RbacRule(
             verb=verb,
@@ -106,10 +113,10 @@ def _leading(settings: Settings) -> Iterator[RbacRule]:
         )
 
 
-def _asking_as_accounts(settings: Settings) -> Iterator[RbacRule]:
-    for namespace in (settings.watch_namespaces or ("",)) if _asks_as_accounts(settings) else ():
-        yield from (replace(right, some_names=True) for right in service_account_rules(namespace, ""))
+def _service_account_identity(settings: Settings) -> Iterator[RbacRule]:
+    for namespace in (settings.watch_namespaces or ("",)) if _uses_service_accounts(settings) else ():
+        yield from (replace(rule, any_name_suffices=True) for rule in service_account_rules(namespace, ""))
 
 
-def _asks_as_accounts(settings: Settings) -> bool:
-    return settings.service_accounts != NOBODY
+def _uses_service_accounts(settings: Settings) -> bool:
+    return settings.policy.service_accounts != NOBODY

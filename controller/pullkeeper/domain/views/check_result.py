@@ -1,4 +1,4 @@
-"""The doctor's findings: one line each, with the fix behind what is wrong."""
+"""Results of `pullkeeper check`: one line per check, with the fix for those that failed."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,67 +7,72 @@ from typing import Any
 
 
 class Outcome(StrEnum):
-    """How an item was found."""
+    """Outcome of a check."""
 
     PASSED = "passed"
     FAILED = "failed"
-    NOT_ASKED = "not asked"
+    SKIPPED = "skipped"
 
 
-_SIGNS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.NOT_ASKED: "-"}
+_MARKS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.SKIPPED: "-"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckResult:
-    """One precondition, and what was found."""
+    """Result of one check."""
 
-    what: str
-    mark: Outcome
-    found: str
+    check: str
+    outcome: Outcome
+    detail: str
     fix: str = ""
 
     def lines(self) -> Iterable[str]:
-        """Write it for people."""
-        yield f"{_SIGNS[self.mark]} {self.what}: {self.found}"
+        """Return the result for people: one line, and a second one with the fix."""
+        yield f"{_MARKS[self.outcome]} {self.check}: {self.detail}"
         if self.fix:
             yield f"    fix: {self.fix}"
 
 
 Check = Callable[[], Awaitable[Sequence[CheckResult]]]
-"""Whoever looks at one precondition, or at a few of a kind."""
+"""Runs one check, which may have several results."""
 
 
-def passed(what: str, found: str) -> CheckResult:
-    """Note what is as it should be."""
-    return CheckResult(what=what, mark=Outcome.PASSED, found=found)
+def passed(check: str, detail: str) -> CheckResult:
+    """Return the result of a check that passed."""
+    return CheckResult(check=check, outcome=Outcome.PASSED, detail=detail)
 
 
-def failed(what: str, found: str, fix: str = "") -> CheckResult:
-    """Note what is not, and how to mend it."""
-    return CheckResult(what=what, mark=Outcome.FAILED, found=found, fix=fix)
+def failed(check: str, detail: str, fix: str = "") -> CheckResult:
+    """Return the result of a check that failed, with the fix unless `detail` already states it."""
+    return CheckResult(check=check, outcome=Outcome.FAILED, detail=detail, fix=fix)
 
 
-def skipped(what: str, why: str) -> CheckResult:
-    """Note what was not looked at."""
-    return CheckResult(what=what, mark=Outcome.NOT_ASKED, found=f"not asked, because {why}")
+def skipped(check: str, reason: str) -> CheckResult:
+    """Return the result of a check that did not run."""
+    return CheckResult(check=check, outcome=Outcome.SKIPPED, detail=f"skipped: {reason}")
 
 
-def all_passed(items: Iterable[CheckResult]) -> bool:
-    """Whether nothing was found wrong."""
-    return all(item.mark is not Outcome.FAILED for item in items)
+def all_passed(results: Iterable[CheckResult]) -> bool:
+    """Return whether no check failed."""
+    return all(result.outcome is not Outcome.FAILED for result in results)
 
 
-def as_text(items: Sequence[CheckResult]) -> str:
-    """Write the whole list, and the verdict under it."""
-    wrong = sum(item.mark is Outcome.FAILED for item in items)
-    verdict = f"{wrong} of {len(items)} must be mended" if wrong else "all is well"
-    return "\n".join([*(line for item in items for line in item.lines()), "", verdict])
+def as_text(results: Sequence[CheckResult]) -> str:
+    """Return all results for people, with a summary at the end."""
+    failures = sum(result.outcome is Outcome.FAILED for result in results)
+    summary = f"{failures} of {len(results)} checks failed" if failures else "no check failed"
+    return "\n".join([*(line for result in results for line in result.lines()), "", summary])
 
 
-def as_document(items: Sequence[CheckResult]) -> Mapping[str, Any]:
-    """Write the whole list for machines."""
+def as_document(results: Sequence[CheckResult]) -> Mapping[str, Any]:
+    """Return all results for machines."""
     checks = [
-        {"what": item.what, "result": item.mark.value, "found": item.found, **({"fix": item.fix} if item.fix else {})}
-        for item in items
+        {
+            "check": result.check,
+            "outcome": result.outcome.value,
+            "detail": result.detail,
+            **({"fix": result.fix} if result.fix else {}),
+        }
+        for result in results
     ]
-    return {"ok": all_passed(items), "checks": checks}
+    return {"ok": all_passed(results), "checks": checks}

@@ -1,14 +1,15 @@
-"""What the controller would do for a Namespace, and why: told from the Namespace and the settings alone."""
+"""What the controller would do for a Namespace and why, derived from the Namespace and the settings alone."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.ecr.aws_errors import actions
 from pullkeeper.domain.ecr.credential import TokenValidity
+from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.validation import InvalidInputError
@@ -18,19 +19,23 @@ from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
 from pullkeeper.domain.secret import entries
 from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
 from pullkeeper.domain.secret.pull_secret import DATA_KEY, SecretRecord, manifest
+from pullkeeper.domain.views.durations import format_duration
 
-LIFE = timedelta(hours=12)
-"""What ECR promises for a token; what counts is what it says with each."""
+TOKEN_LIFETIME = timedelta(hours=12)
+"""The lifetime that ECR documents; the controller goes by what ECR returns with each token."""
+_LABEL_WIDTH = 14
+_INVALID = "nothing is created, and an existing pull Secret is renewed as it is"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RefreshTime:
-    """When a token that is issued now is replaced."""
+    """When a token issued now would be replaced."""
 
     issued_at: datetime
-    due_at: datetime
-    at: datetime
-    """This namespace's turn, within the window that spreads them."""
+    earliest_at: datetime
+    """When the refresh rule applies to the token."""
+    refresh_at: datetime
+    """When this namespace's Secret is written, after its share of the jitter."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,86 +43,155 @@ class RenderResult:
     """What would be done for one Namespace."""
 
     namespace: str
-    why: str
-    """Why there is a pull Secret or none."""
+    reason: str
+    """Why there would be a pull Secret, or none."""
     problems: tuple[str, ...] = ()
     desired: DesiredState | None = None
-    by_default: bool = False
-    """The registries are the installation's, because the namespace names none."""
+    default_registries: bool = False
+    """Whether the registries come from the settings."""
     allowed_by: str = ""
-    """The setting by which it may use its identity."""
+    """The setting that allows the identity."""
     scopes: tuple[TokenScope, ...] = ()
     permissions: tuple[str, ...] = ()
-    """What has to be allowed in IAM, and to whom."""
-    turn: RefreshTime | None = None
+    """What IAM has to allow, and to whom."""
+    refresh: RefreshTime | None = None
     secret: Mapping[str, Any] | None = None
+    """The manifest, without the token."""
 
 
-def render_namespace(view: ObservedNamespace, settings: Settings, now: datetime) -> RenderResult:
-    """Tell it, as of now."""
+def render_namespace(namespace: ObservedNamespace, settings: Settings, now: datetime) -> RenderResult:
+    """Return what the controller would do for the Namespace at `now`."""
+    name = namespace.name
     try:
-        desired = desired_state(view, settings.policy)
+        desired = desired_state(namespace, settings.policy)
     except InvalidInputError as error:
-        return RenderResult(namespace=view.name, why=_REFUSED, problems=tuple(map(str, error.problems)))
+        return RenderResult(namespace=name, reason=_INVALID, problems=tuple(map(str, error.problems)))
     except FailureError as error:
-        said = error.failure.message.removeprefix(f"namespace/{view.name}: ")
-        return RenderResult(namespace=view.name, why=_REFUSED, problems=(said,))
+        problem = error.failure.message.removeprefix(f"namespace/{name}: ")
+        return RenderResult(namespace=name, reason=_INVALID, problems=(problem,))
     if desired is None:
-        return RenderResult(namespace=view.name, why=_not_opted_in(view))
-    return _opted_in(view, desired, settings, now)
+        return RenderResult(namespace=name, reason=_not_opted_in(namespace))
+    return _opted_in(namespace, desired, settings, now)
 
 
-_REFUSED = "nothing is created, and a pull Secret that is there goes on with what it has"
+def as_text(result: RenderResult) -> str:
+    """Return everything but the Secret, for people."""
+    lines = [f"namespace/{result.namespace}: {result.reason}"]
+    lines += [f"  {problem}" for problem in result.problems]
+    for label, texts in _sections(result):
+        lines += [f"  {'' if number else label:<{_LABEL_WIDTH}}{text}" for number, text in enumerate(texts)]
+    return "\n".join(lines)
 
 
-def _not_opted_in(view: ObservedNamespace) -> str:
-    why = "opted out by its annotation" if ENABLED in view.annotations else "not opted in"
-    return f"{why}: there is no pull Secret, and one that the controller has made is deleted"
+def as_document(result: RenderResult) -> Mapping[str, Any]:
+    """Return everything for machines, including the Secret."""
+    desired, refresh = result.desired, result.refresh
+    return {
+        "namespace": result.namespace,
+        "ok": not result.problems,
+        "reason": result.reason,
+        "problems": list(result.problems),
+        "registries": [host.name for host in desired.registries] if desired else [],
+        "identity": desired.identity.name if desired else None,
+        "allowedBy": result.allowed_by or None,
+        "tokens": [{"scope": scope.label, "registries": _hosts_in(result, scope)} for scope in result.scopes],
+        "permissions": list(result.permissions),
+        "earliestRefreshAt": _timestamp(refresh.earliest_at) if refresh else None,
+        "refreshAt": _timestamp(refresh.refresh_at) if refresh else None,
+        "secret": result.secret,
+    }
 
 
-def _opted_in(view: ObservedNamespace, desired: DesiredState, settings: Settings, now: datetime) -> RenderResult:
-    by = f"its annotation {PREFIX}{ENABLED}" if ENABLED in view.annotations else "`optIn` of the settings"
-    times = TokenValidity(issued_at=now, expires_at=now + LIFE)
-    rotation, scopes = settings.rotation, tuple(sorted(entries.token_scopes(desired)))
-    held = SecretRecord(
+def _not_opted_in(namespace: ObservedNamespace) -> str:
+    why = "opted out by its annotation" if ENABLED in namespace.annotations else "not opted in"
+    return f"{why}: there is no pull Secret, and one created by the controller is deleted"
+
+
+def _opted_in(namespace: ObservedNamespace, desired: DesiredState, settings: Settings, now: datetime) -> RenderResult:
+    name, scopes = namespace.name, tuple(sorted(entries.token_scopes(desired)))
+    validity = TokenValidity(issued_at=now, expires_at=now + TOKEN_LIFETIME)
+    record = SecretRecord(
         registries=desired.registries,
         identity=desired.identity,
-        tokens=dict.fromkeys(scopes, times),
+        tokens=dict.fromkeys(scopes, validity),
         refresh_requested_at=desired.refresh_requested_at,
     )
+    by_annotation = ENABLED in namespace.annotations
     return RenderResult(
-        namespace=view.name,
-        why=f"opted in by {by}",
+        namespace=name,
+        reason=f"opted in by {f'its annotation {PREFIX}{ENABLED}' if by_annotation else '`optIn` in the settings'}",
         desired=desired,
-        by_default=REGISTRIES not in view.annotations,
-        allowed_by=settings.policy.granted_by(view, desired.registries, desired.identity),
+        default_registries=REGISTRIES not in namespace.annotations,
+        allowed_by=settings.policy.granted_by(namespace, desired.registries, desired.identity),
         scopes=scopes,
         permissions=tuple(_permissions(desired.identity, scopes)),
-        turn=RefreshTime(
-            issued_at=now, due_at=rotation.refresh_at(times), at=rotation.refresh_at_for(view.name, times)
+        refresh=RefreshTime(
+            issued_at=now,
+            earliest_at=settings.rotation.refresh_at(validity),
+            refresh_at=settings.rotation.refresh_at_for(name, validity),
         ),
-        secret=manifest(settings.secret_name, view.name, held, {DATA_KEY: _redacted(desired)}),
+        secret=manifest(settings.secret_name, name, record, {DATA_KEY: _redacted(desired)}),
     )
 
 
 def _permissions(identity: Identity, scopes: Sequence[TokenScope]) -> Iterator[str]:
-    session, who = identity.session, identity.role_arn or "the controller's own role"
+    session, principal = identity.session, identity.role_arn or "the controller's own role"
     if identity.kind is Kind.ROLE:
-        asks = ["sts:AssumeRole"]
-        asks += ["sts:TagSession"] if session and session.tags else []
-        asks += ["sts:SetSourceIdentity"] if session and session.source_identity else []
-        given = f", with the ExternalId {session.external_id}" if session and session.external_id else ""
-        yield f"the controller's own role: {' and '.join(asks)} on {who}"
-        yield f"{who}: a trust policy that allows {' and '.join(asks)} to the controller's own role{given}"
+        actions_on_role = ["sts:AssumeRole"]
+        actions_on_role += ["sts:TagSession"] if session and session.tags else []
+        actions_on_role += ["sts:SetSourceIdentity"] if session and session.source_identity else []
+        assume = " and ".join(actions_on_role)
+        condition = f", with the ExternalId {session.external_id}" if session and session.external_id else ""
+        yield f"the controller's own role: {assume} on {principal}"
+        yield f"{principal}: a trust policy that allows {assume} to the controller's own role{condition}"
     if identity.kind is Kind.SERVICE_ACCOUNT:
         namespace, name = identity.service_account
-        who = f"the role in eks.amazonaws.com/role-arn of the ServiceAccount {namespace}/{name}"
-        yield f"{who}: a trust policy that allows sts:AssumeRoleWithWebIdentity to {identity}"
+        principal = f"the role in eks.amazonaws.com/role-arn of the ServiceAccount {namespace}/{name}"
+        yield f"{principal}: a trust policy that allows sts:AssumeRoleWithWebIdentity to {identity}"
     for action in sorted({actions(scope) for scope in scopes}):
-        yield f'{who}: {action} on "*"'
-    yield f"{who}: ecr:BatchCheckLayerAvailability, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer on what is pulled"
+        yield f'{principal}: {action} on "*"'
+    pull = "ecr:BatchCheckLayerAvailability, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer"
+    yield f"{principal}: {pull} on the repositories to pull from"
 
 
 def _redacted(desired: DesiredState) -> str:
     auths = {host.name: {"auth": "***"} for host in sorted(desired.registries)}
     return f"base64 of {json.dumps({'auths': auths})}"
+
+
+def _sections(result: RenderResult) -> Iterator[tuple[str, Sequence[str]]]:
+    if result.desired is None or result.refresh is None:
+        return
+    source = ", from `registries` in the settings" if result.default_registries else ""
+    yield "registries", [f"{host}{source}" for host in result.desired.registries]
+    yield "identity", [f"{result.desired.identity}, allowed by `{result.allowed_by}` in the settings"]
+    yield (
+        "tokens",
+        [f"{scope.label}{_endpoint(scope)}: {', '.join(_hosts_in(result, scope))}" for scope in result.scopes],
+    )
+    yield "permissions", result.permissions
+    yield "rotation", [_rotation(result.refresh)]
+
+
+def _hosts_in(result: RenderResult, scope: TokenScope) -> list[str]:
+    hosts: Sequence[RegistryHost] = result.desired.registries if result.desired else ()
+    return [host.name for host in hosts if TokenScope.of(host, scope.identity) == scope]
+
+
+def _endpoint(scope: TokenScope) -> str:
+    variants = [name for name, used in (("FIPS", scope.fips), ("dual-stack", scope.dual_stack)) if used]
+    return f" from the {' and '.join(variants)} endpoint" if variants else ""
+
+
+def _rotation(refresh: RefreshTime) -> str:
+    age = format_duration(refresh.refresh_at - refresh.issued_at)
+    jitter = format_duration(refresh.refresh_at - refresh.earliest_at)
+    lifetime = format_duration(TOKEN_LIFETIME)
+    return (
+        f"a token issued at {_timestamp(refresh.issued_at)} with a lifetime of {lifetime} is replaced after {age} "
+        f"(including {jitter} of jitter for this namespace): {_timestamp(refresh.refresh_at)}"
+    )
+
+
+def _timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
