@@ -30,7 +30,7 @@ test-pythons: $(VENV)/dev.stamp ## The unit tests on each Python version declare
 coverage: $(VENV)/dev.stamp ## Line and branch coverage of the same tests, including the controller's subprocesses
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(OTHER_TARGETS) --server=memory --cov --cov-report=term
 
-lint: $(VENV)/dev.stamp ## ruff, mypy strict, import contracts
+lint: $(VENV)/dev.stamp lint-docs ## ruff, mypy strict, import contracts, documents
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy

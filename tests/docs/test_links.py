@@ -38,3 +38,10 @@ def test_every_link_leads_to_a_file_and_a_heading(document: Path) -> None:
         if not target.exists() or (anchor and anchor not in anchors(target)):
             broken.append(link)
     assert broken == []
+
+
+def test_the_index_names_every_page() -> None:
+    """docs/README.md lists each page of the folder once."""
+    listed = {link.partition("#")[0] for link in links(Path("docs/README.md"))}
+    assert {path.name for path in Path("docs").glob("*.md")} - {"README.md"} <= listed
+    assert {path.name for path in Path("docs/adr").glob("0*.md")} <= set(links(Path("docs/adr/README.md")))
