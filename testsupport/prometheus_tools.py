@@ -1,6 +1,6 @@
-"""Finds promtool and prometheus: on the PATH, in the cache, or in Debian's package, unpacked and never installed.
+"""Find promtool and prometheus on the PATH, in the cache or in Debian's package, which is unpacked but not installed.
 
-`python -m testsupport.prometheus_tools` fetches them and prints where they are.
+`python -m testsupport.prometheus_tools` prints the paths.
 """
 
 import os
@@ -15,12 +15,12 @@ PACKAGE = "prometheus"
 
 
 class ToolsError(Exception):
-    """The tools are not there and cannot be fetched; the message is one line and says how to get them."""
+    """The tools are missing and cannot be fetched. The message is one line and says how to get them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tools:
-    """Where each binary is."""
+    """The path of each binary."""
 
     prometheus: Path
     promtool: Path
@@ -37,16 +37,16 @@ def find() -> Tools:
     return _tools(folder)
 
 
-def promtool(tools: Tools, *arguments: str | Path, given: str | None = None) -> str:
-    """Run promtool and give what it says; fails with that where promtool does."""
+def promtool(tools: Tools, *arguments: str | Path, stdin: str | None = None) -> str:
+    """Run promtool and return its output and errors; asserts that it succeeds."""
     command = [tools.promtool, *arguments]
-    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    completed = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    return completed.stdout + completed.stderr
 
 
 def cache() -> Path:
-    """Return the folder that the package is unpacked into."""
+    """Return the folder that the package is unpacked to, which may not exist."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pullkeeper" / PACKAGE
 
 
@@ -55,12 +55,12 @@ def _tools(folder: Path) -> Tools:
 
 
 def _unpack(folder: Path) -> None:
-    """Take the package apart beside the system: installed, it would start a service."""
+    """Unpack the package to the cache: an installation would start a service."""
     if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
-        raise ToolsError("promtool and prometheus are missing and this is no Debian: put both on the PATH")
+        raise ToolsError("promtool and prometheus are missing and there is no apt-get: put both on the PATH")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        # Apt drops its rights for a download, and then may not write where only we may.
+        # apt would download as another user, who cannot write to the scratch folder.
         command = ["apt-get", "-o", "APT::Sandbox::User=root", "download", PACKAGE]
         if _run(command, scratch):
             _refresh_lists()
@@ -80,10 +80,10 @@ def _refresh_lists() -> None:
 
 
 def _run(command: list[str], folder: str) -> str:
-    """Run a command; gives its last words if it failed, else nothing."""
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    said = (done.stderr.strip() or done.stdout.strip() or f"status {done.returncode}").splitlines()
-    return said[-1] if done.returncode else ""
+    """Run a command; returns the last line of its output if it fails, else an empty string."""
+    completed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    output = (completed.stderr.strip() or completed.stdout.strip() or f"status {completed.returncode}").splitlines()
+    return output[-1] if completed.returncode else ""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Writes the table of values in the chart's README from the comments in values.yaml: `make chart-docs`."""
+"""Update the table of values in the chart's README from the comments in values.yaml: `make chart-docs`."""
 
 import json
 import re
@@ -21,7 +21,7 @@ _KEY = re.compile(r"(?P<indent> *)(?P<key>[A-Za-z]+):")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One documented value."""
+    """A documented value."""
 
     path: str
     default: str
@@ -33,15 +33,15 @@ class Row:
 
 
 def table(text: str) -> str:
-    """Give the table of a values file, in Markdown; what is documented part by part has no default of its own."""
+    """Return the Markdown table for a values file. A map whose keys are documented has no default of its own."""
     found = list(rows(text))
     parents = {row.path for row in found if any(other.path.startswith(f"{row.path}.") for other in found)}
     lines = [str(replace(row, default="") if row.path in parents else row) for row in found]
-    return "\n".join(["| value | default | meaning |", "|---|---|---|", *lines])
+    return "\n".join(["| value | default | description |", "|---|---|---|", *lines])
 
 
 def rows(text: str) -> Iterator[Row]:
-    """Read a values file: each comment documents the key below it, and what is in that."""
+    """Yield the documented values: a comment documents the key below it, with everything inside it."""
     values = yaml.safe_load(text)
     comment: list[str] = []
     path: list[str] = []
@@ -63,18 +63,18 @@ def _default(values: Any, path: list[str]) -> str:
     return json.dumps(values, ensure_ascii=False)
 
 
-def written(readme: str, values: str) -> str:
-    """Give the README with the table of these values in its place."""
+def updated(readme: str, values: str) -> str:
+    """Return the README with the table for these values; raises ValueError if its markers are missing."""
     before, _, rest = readme.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
-        raise ValueError(f"{README} has lost the lines {BEGIN} and {END}: put them around the table")
+        raise ValueError(f"{README} does not contain the lines {BEGIN} and {END}: put them around the table")
     return f"{before}{BEGIN}\n\n{table(values)}\n\n{END}{after}"
 
 
 def main(readme: Path = README) -> int:
-    """Write the README anew."""
-    readme.write_text(written(readme.read_text(), (CHART / "values.yaml").read_text()))
+    """Update the README."""
+    readme.write_text(updated(readme.read_text(), (CHART / "values.yaml").read_text()))
     return 0
 
 

@@ -1,1 +1,1 @@
-"""The alerts on a real Prometheus: its checks, series played to the rules, and the controller made to trip them."""
+"""The alerts on a real Prometheus: linted, unit-tested with series, and fired by a real controller."""

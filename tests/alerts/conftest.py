@@ -1,4 +1,4 @@
-"""Prometheus' own tools, found or fetched once."""
+"""Fixture for Prometheus' binaries."""
 
 import pytest
 
@@ -7,5 +7,5 @@ from testsupport.prometheus_tools import Tools, find
 
 @pytest.fixture(scope="session")
 def tools() -> Tools:
-    """Give promtool and prometheus."""
+    """Provide promtool and prometheus, fetched if necessary."""
     return find()

@@ -1,4 +1,4 @@
-"""A real Prometheus on 127.0.0.1 that scrapes one target, evaluates the rules, and is asked by its HTTP API."""
+"""A real Prometheus on 127.0.0.1 that scrapes one target and evaluates the rules."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ _CONFIG = {
 
 
 class Prometheus:
-    """A running Prometheus, which keeps everything in a folder of its own."""
+    """A running Prometheus with its files in one folder."""
 
     def __init__(self, tools: Tools, folder: Path, rules: str) -> None:
         folder.mkdir()
@@ -47,7 +47,7 @@ class Prometheus:
             self.popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def point_to(self, port: int | None) -> None:
-        """Scrape this port from now on, as the pod of the installation; None is no pod at all."""
+        """Scrape this port as the installation's only pod from now on; None removes the pod."""
         labels = {"namespace": "pullkeeper-system", "pod": "pullkeeper-0"}
         targets = [{"targets": [f"127.0.0.1:{port}"], "labels": labels}] if port else []
         new = self._folder / "targets.new"
@@ -55,29 +55,29 @@ class Prometheus:
         new.rename(self._folder / "targets.json")
 
     async def query(self, expression: str) -> list[dict[str, Any]]:
-        """Evaluate an expression now."""
+        """Evaluate an expression and return its result."""
         async with (
             aiohttp.ClientSession() as http,
-            http.get(f"{self._url}/api/v1/query", params={"query": expression}) as answer,
+            http.get(f"{self._url}/api/v1/query", params={"query": expression}) as response,
         ):
-            body = await answer.json()
+            body = await response.json()
             assert body["status"] == "success", body
             found: list[dict[str, Any]] = body["data"]["result"]
             return found
 
     async def alerts(self) -> set[tuple[str, str]]:
-        """Give the alerts that are not inactive now: name and state."""
-        async with aiohttp.ClientSession() as http, http.get(f"{self._url}/api/v1/alerts") as answer:
-            found = (await answer.json())["data"]["alerts"]
+        """Return the names and states of pending and firing alerts."""
+        async with aiohttp.ClientSession() as http, http.get(f"{self._url}/api/v1/alerts") as response:
+            found = (await response.json())["data"]["alerts"]
         return {(alert["labels"]["alertname"], alert["state"]) for alert in found}
 
     async def ever(self, state: str) -> set[str]:
-        """Give the alerts that were in this state at any evaluation of the last ten minutes."""
+        """Return the names of alerts that were in a state at any time in the last ten minutes."""
         found = await self.query(f'count by (alertname) (count_over_time(ALERTS{{alertstate="{state}"}}[10m]))')
         return {each["metric"]["alertname"] for each in found}
 
     async def fires(self, *names: str) -> None:
-        """Wait until all of these fire, having been pending before."""
+        """Wait until all of these alerts fire; asserts that each was pending before."""
 
         async def firing() -> bool:
             return {(name, "firing") for name in names} <= await self.alerts()
@@ -86,7 +86,7 @@ class Prometheus:
         assert set(names) <= await self.ever("pending")
 
     async def resolves(self, *names: str) -> None:
-        """Wait until none of these is there any more."""
+        """Wait until none of these alerts is pending or firing."""
 
         async def gone() -> bool:
             return not set(names) & {name for name, _ in await self.alerts()}
@@ -102,18 +102,18 @@ class Prometheus:
         await until(has, f"a result of {expression}")
 
     async def until_ready(self) -> None:
-        """Wait until it answers."""
+        """Wait until Prometheus is ready."""
 
         async def ready() -> bool:
-            async with aiohttp.ClientSession() as http, http.get(f"{self._url}/-/ready") as answer:
-                return answer.status == 200
+            async with aiohttp.ClientSession() as http, http.get(f"{self._url}/-/ready") as response:
+                return response.status == 200
 
         await until(ready, "Prometheus to be ready")
 
 
 @asynccontextmanager
 async def serve(tools: Tools, folder: Path, rules: str) -> AsyncIterator[Prometheus]:
-    """Run Prometheus for the length of the block."""
+    """Run Prometheus within the block."""
     prometheus = Prometheus(tools, folder, rules)
     try:
         await prometheus.until_ready()

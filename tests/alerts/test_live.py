@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes the real controller process while things go wrong: each alert pending, firing, resolved."""
+"""A real Prometheus scrapes a real controller during failures: each alert becomes pending, fires and resolves."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -9,7 +9,7 @@ import pytest
 from tests.alerts.prometheus import Prometheus, serve
 from tests.conformance.conftest import api, server  # noqa: F401 -- fixtures
 from tests.e2e.conftest import aws, installation, program  # noqa: F401 -- fixtures
-from testsupport.alert_rules import Changes, definitions, file_of, rules
+from testsupport.alert_rules import Overrides, definitions, file_of, rules
 from testsupport.controller_process import ControllerProcess
 from testsupport.fake_aws import AwsFake
 from testsupport.fake_aws.registry_proxy import RegistryProxy, serve_registries
@@ -21,8 +21,8 @@ from testsupport.prometheus_tools import Tools, promtool
 TOKEN = "GetAuthorizationToken"
 LIFE = timedelta(seconds=40)
 SETTINGS = {"refreshJitter": "0s", "refreshFraction": 0.25, "relistInterval": "5s"}
-"""With tokens of 40 s: a rotation every 10 s, so a Secret has never less than 30 s to live while all is well."""
-SHORT: Changes = {
+"""With tokens of 40 s: a rotation every 10 s, so a Secret has at least 30 s left unless renewals fail."""
+SHORT: Overrides = {
     "PullkeeperAbsent": {"for": "2s"},
     "PullkeeperStalled": {"for": "2s", "seconds": 10},
     "PullkeeperPullSecretExpiring": {"for": "2s", "seconds": 22},
@@ -36,10 +36,10 @@ SHORT: Changes = {
     "PullkeeperNamespaceMisconfigured": {"for": "2s"},
     "PullkeeperSettingsInvalid": {"for": "2s"},
 }
-"""The rules are the chart's; only the times are shorter, as the chart's values can make them."""
-DYING = ("PullkeeperTokenRefreshStale", "PullkeeperPullSecretExpiring", "PullkeeperPullSecretExpired")
+"""The chart's rules with shorter times, set like users would in the chart's values."""
+EXPIRING = ("PullkeeperTokenRefreshStale", "PullkeeperPullSecretExpiring", "PullkeeperPullSecretExpired")
 SEEN: set[str] = set()
-"""The alerts that the tests below have made fire; the last of them looks that none was left out."""
+"""The alerts that have fired in the tests below; the last test checks that none is missing."""
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ async def started(
     prometheus: Prometheus,
     registries: RegistryProxy | None = None,
 ) -> ControllerProcess:
-    """Start the controller, with one namespace that has its Secret, and see for two rotations that no alert fires."""
+    """Start the controller with one ready namespace, and check that no alert fires during two rotations."""
     installation.aws.lifetime = LIFE
     verified = {"verify": "new", "registryCaFile": registries.ca_file} if registries else {}
     environment = installation.irsa() | (registries.environment if registries else {})
@@ -63,38 +63,38 @@ async def started(
     team = await installation.create_namespace(enabled="true")
     await installation.event(team, "PullSecretCreated")
     await prometheus.sees('pullkeeper_secret_writes_total{operation="rotate",result="success"} >= 2')
-    assert await prometheus.ever("firing") <= {"PullkeeperAbsent"}, "before the start there was none"
+    assert await prometheus.ever("firing") <= {"PullkeeperAbsent"}, "there was no leader before the start"
     await prometheus.resolves(*definitions())
     return process
 
 
 async def test_aws_denies_throttles_hangs_and_recovers(installation: Installation, prometheus: Prometheus) -> None:  # noqa: F811 -- a fixture's argument
-    """Each kind of trouble has its alert; where it lasts, those that tell of dying Secrets follow; all resolve."""
+    """Each kind of failure has its alert; if it lasts, those for expiring Secrets follow; all resolve."""
     await started(installation, prometheus)
     fake, team = installation.aws, installation.namespaces[0]
     fake.throttle(operation=TOKEN)
     await prometheus.fires("PullkeeperThrottled")
     fake.clear_faults()
-    await prometheus.resolves("PullkeeperThrottled", *DYING)
+    await prometheus.resolves("PullkeeperThrottled", *EXPIRING)
     fake.hang(operation=TOKEN)
     await prometheus.fires("PullkeeperAwsUnavailable")
     fake.clear_faults()
-    await prometheus.resolves("PullkeeperAwsUnavailable", *DYING)
+    await prometheus.resolves("PullkeeperAwsUnavailable", *EXPIRING)
     fake.deny(operation=TOKEN)
     await prometheus.fires("PullkeeperTokenRequestFailing")
-    await prometheus.fires(*DYING)
+    await prometheus.fires(*EXPIRING)
     fake.clear_faults()
     await installation.annotate(team, refresh_requested_at="granted")
     await prometheus.resolves(*definitions())
 
 
-async def test_a_registry_refuses_and_accepts_again(
+async def test_a_registry_rejects_and_accepts_again(
     installation: Installation,  # noqa: F811 -- a fixture's argument
     prometheus: Prometheus,
     aws: AwsFake,  # noqa: F811 -- a fixture's argument
     tmp_path: Path,
 ) -> None:
-    """With verification on, what a registry does not take is told, and over when it takes it."""
+    """With verification enabled, the alert fires while a registry rejects tokens."""
     async with serve_registries(aws, tmp_path) as registries:
         await started(installation, prometheus, registries)
         aws.refuse(host=IRELAND)
@@ -104,7 +104,7 @@ async def test_a_registry_refuses_and_accepts_again(
 
 
 async def test_owners_make_mistakes(installation: Installation, prometheus: Prometheus) -> None:  # noqa: F811 -- a fixture's argument
-    """Wrong annotations, a stranger's Secret and a wrong settings file are told until each is mended."""
+    """Invalid annotations, a conflicting Secret and an invalid settings file, until each is fixed."""
     process = await started(installation, prometheus)
     wrong = await installation.create_namespace(enabled="perhaps")
     taken = await installation.create_namespace()
@@ -122,24 +122,24 @@ async def test_owners_make_mistakes(installation: Installation, prometheus: Prom
     await prometheus.resolves(*definitions())
 
 
-async def test_api_server_takes_no_writes(
+async def test_api_server_rejects_writes(
     server: ApiServer,  # noqa: F811 -- a fixture's argument
     installation: Installation,  # noqa: F811 -- a fixture's argument
     prometheus: Prometheus,
 ) -> None:
-    """An API server that answers and refuses to write Secrets is told before the first of them is dead."""
+    """The alert fires before the first Secret expires."""
     await started(installation, prometheus)
     with server.faults.fail(500, matching(verb="patch", resource="secrets")):
         await prometheus.fires("PullkeeperSecretWriteFailing")
     await prometheus.resolves(*definitions())
 
 
-async def test_controller_cannot_begin_and_is_gone(
+async def test_controller_stalls_and_disappears(
     server: ApiServer,  # noqa: F811 -- a fixture's argument
     installation: Installation,  # noqa: F811 -- a fixture's argument
     prometheus: Prometheus,
 ) -> None:
-    """One that may not list its Secrets stalls; one that is killed is absent; both are over with the cause."""
+    """One that cannot list Secrets is stalled, one that was killed is absent; both resolve with the cause."""
     with server.faults.fail(500, matching(verb="list", resource="secrets")):
         process = await installation.start(SETTINGS, ready=False)
         await process.first_answer("/healthz")
@@ -154,7 +154,7 @@ async def test_controller_cannot_begin_and_is_gone(
 
 
 async def test_metrics_pass_promtool(tools: Tools, installation: Installation) -> None:  # noqa: F811 -- a fixture's argument
-    """What a process serves that has been through something passes every lint that Prometheus has for metrics."""
+    """After successes and failures, the metrics pass all lints of promtool."""
     process = await installation.start()
     team = await installation.create_namespace(enabled="true")
     await installation.event(team, "PullSecretCreated")
@@ -162,9 +162,9 @@ async def test_metrics_pass_promtool(tools: Tools, installation: Installation) -
     await installation.annotate(team, refresh_requested_at="now")
     await installation.event(team, "AccessDenied")
     _, text = await process.probe("/metrics")
-    assert promtool(tools, "check", "metrics", given=text) == ""
+    assert promtool(tools, "check", "metrics", stdin=text) == ""
 
 
-def test_every_alert_was_seen_live() -> None:
-    """The tests above leave none out."""
+def test_every_alert_has_fired() -> None:
+    """In the tests above."""
     assert set(definitions()) == SEEN

@@ -1,4 +1,4 @@
-"""Every alert by promtool: it parses, it fires for what it is for, and it is quiet when all is well."""
+"""promtool's lints and unit tests for every alert."""
 
 from pathlib import Path
 
@@ -18,27 +18,27 @@ def rules_file(tmp_path: Path) -> Path:
     return file
 
 
-def test_prometheus_takes_the_rules(tools: Tools, rules_file: Path) -> None:
-    """With every lint that promtool has."""
+def test_promtool_accepts_the_rules(tools: Tools, rules_file: Path) -> None:
+    """With all of its lints."""
     assert f"{len(ALERTS)} rules found" in promtool(tools, "check", "rules", "--lint=all", "--lint-fatal", rules_file)
 
 
 @pytest.mark.parametrize("alert", ALERTS)
-def test_alert_fires_when_it_should_and_not_otherwise(tools: Tools, rules_file: Path, alert: str) -> None:
-    """Series are played to the rule, and its alerts are as expected at each moment, with every word."""
+def test_alert_fires_in_its_cases_only(tools: Tools, rules_file: Path, alert: str) -> None:
+    """Its labels and texts are compared at each time of each case."""
     file = rules_file.with_name("test.yaml")
     file.write_text(unit_test(alert, rules_file))
     promtool(tools, "test", "rules", file)
 
 
 @pytest.mark.parametrize("alert", ALERTS)
-def test_alert_has_cases_of_both_kinds(alert: str) -> None:
-    """One at least in which it fires, and one at least in which it never does."""
+def test_every_alert_has_cases_in_which_it_fires_and_does_not(alert: str) -> None:
+    """At least one of each, and none that checks nothing."""
     fires = [any(moment["exp_alerts"] for moment in case["alert_rule_test"]) for case in cases(alert)]
     assert set(fires) == {True, False}
     assert all(case["input_series"] and case["alert_rule_test"] for case in cases(alert))
 
 
-def test_there_are_no_cases_of_alerts_that_are_gone() -> None:
-    """A case file is named as its alert."""
+def test_every_case_file_belongs_to_an_alert() -> None:
+    """It has the name of the alert."""
     assert {file.stem for file in CASES.iterdir()} == set(ALERTS)

@@ -1,4 +1,4 @@
-"""Both Helms, once for all tests of the chart."""
+"""Both Helm versions, shared by all tests of the chart."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from testsupport.helm_tools import find
 
 @pytest.fixture(scope="session")
 def helms() -> Iterator[Helms]:
-    """Give both Helms, which begin to render ci/ at once."""
+    """Provide both Helm versions, which start to render ci/ in the background."""
     both = Helms(find())
     both.prepare(ci_values(path) for path in CI_VALUES)
     yield both

@@ -1,4 +1,4 @@
-"""What holds for every rendering: by both Helms, for every Kubernetes version, under Pod Security restricted."""
+"""Rules for every rendering: both Helm versions, all Kubernetes versions, restricted Pod Security Standard."""
 
 import copy
 import functools
@@ -17,40 +17,42 @@ from testsupport.pod_security_mutants import MUTANTS
 
 VERSIONS = [f"1.{minor}" for minor in range(29, 38)]
 CUSTOM = dict.fromkeys(("ServiceMonitor", "PodMonitor", "PrometheusRule"), "monitoring.coreos.com/v1")
-"""Kinds that no Kubernetes version knows: their form is asserted by hand."""
+"""Kinds that are not part of Kubernetes; test_monitoring.py checks their fields."""
 
 
 @pytest.fixture(params=CI_VALUES, ids=lambda path: path.stem)
 def values(request: pytest.FixtureRequest) -> Path:
-    """Give one of the values files in ci/."""
+    """Provide each values file in ci/."""
     path: Path = request.param
     return path
 
 
 @pytest.fixture
 def rendering(helms: Helms, values: Path) -> Rendering:
-    """Render it, by both Helms alike."""
+    """Render it with both Helm versions, which must agree."""
     return helms.render(ci_values(values))
 
 
 @pytest.fixture(scope="session")
 def validate() -> Iterator[Callable[[Object, str], None]]:
-    """Give kubernetes-validate, which reads its megabytes of schemas anew for each object unless they are kept."""
+    """Provide kubernetes-validate, with a cache: it would read its schemas again for every object."""
     with pytest.MonkeyPatch.context() as patch:
         utils = kubernetes_validate.utils
         patch.setattr(utils, "schema_contents", functools.cache(utils.schema_contents))
         yield lambda each, version: kubernetes_validate.validate(each, version, strict=True)
 
 
-def test_both_helms_lint_it(helms: Helms, values: Path) -> None:
-    """Neither Helm has anything to say against the chart, warnings included."""
+def test_helm_lint_passes(helms: Helms, values: Path) -> None:
+    """With --strict and both Helm versions."""
     for name, answer in helms.lint(values).items():
         assert answer.status == 0, f"{name}: {answer.output}{answer.errors}"
         assert "0 chart(s) failed" in answer.output
 
 
-def test_every_kubernetes_version_takes_it(rendering: Rendering, validate: Callable[[Object, str], None]) -> None:
-    """From 1.29 to 1.37 every object is valid, and no field is one that the version does not know."""
+def test_objects_are_valid_in_every_kubernetes_version(
+    rendering: Rendering, validate: Callable[[Object, str], None]
+) -> None:
+    """From 1.29 to 1.37, without unknown fields."""
     for each in rendering.objects:
         if each["kind"] in CUSTOM:
             assert each["apiVersion"] == CUSTOM[each["kind"]]
@@ -59,8 +61,8 @@ def test_every_kubernetes_version_takes_it(rendering: Rendering, validate: Calla
                 validate(each, version)
 
 
-def test_the_validation_finds_a_typing_error(helms: Helms, validate: Callable[[Object, str], None]) -> None:
-    """A field that is misspelt is found in the oldest and in the newest version."""
+def test_the_validation_finds_a_misspelt_field(helms: Helms, validate: Callable[[Object, str], None]) -> None:
+    """In the oldest and in the newest version."""
     deployment = copy.deepcopy(dict(helms.render(with_role()).one("Deployment")))
     deployment["spec"]["template"]["spec"]["enableServiceLink"] = False
     for version in (VERSIONS[0], VERSIONS[-1]):
@@ -68,28 +70,28 @@ def test_the_validation_finds_a_typing_error(helms: Helms, validate: Callable[[O
             validate(deployment, version)
 
 
-def test_every_pod_passes_restricted(rendering: Rendering) -> None:
-    """No pod of the chart violates a control of Pod Security restricted; the controller's is among them."""
+def test_every_pod_meets_the_restricted_standard(rendering: Rendering) -> None:
+    """No pod violates a control of the restricted Pod Security Standard."""
     found = {name: pod_security.violations(spec) for name, spec in pods(rendering)}
     assert any(name.startswith("Deployment") for name in found)
     assert [name for name, violated in found.items() if violated] == [], found
 
 
 def test_every_container_has_a_read_only_root(rendering: Rendering) -> None:
-    """Beyond what restricted asks for, nothing can be written to."""
+    """Which the restricted standard does not require."""
     for name, spec in pods(rendering):
         for container in pod_security.containers(spec):
             assert container["securityContext"]["readOnlyRootFilesystem"] is True, name
 
 
-def test_every_object_can_be_told_apart(rendering: Rendering) -> None:
-    """No two objects of a release share kind, namespace and name, or one would overwrite the other."""
+def test_object_names_are_unique(rendering: Rendering) -> None:
+    """Of two objects with the same kind, namespace and name, one would overwrite the other."""
     names = [(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in rendering.objects]
     assert len(names) == len(set(names))
 
 
-def test_every_object_bears_the_recommended_labels(rendering: Rendering) -> None:
-    """Whoever finds one of the objects can tell what it belongs to."""
+def test_every_object_has_the_recommended_labels(rendering: Rendering) -> None:
+    """The labels that Kubernetes recommends show which release an object belongs to."""
     for each in rendering.objects:
         if not each["metadata"]["name"].endswith("-extra"):
             labels = each["metadata"]["labels"]
@@ -98,8 +100,8 @@ def test_every_object_bears_the_recommended_labels(rendering: Rendering) -> None
             } <= labels.keys()
 
 
-def test_yamllint_is_content(helms: Helms, tmp_path: Path) -> None:
-    """The chart's own YAML and what both Helms make of it are clean."""
+def test_yamllint_passes(helms: Helms, tmp_path: Path) -> None:
+    """For the chart's own YAML and for what it renders."""
     for path in CI_VALUES:
         (tmp_path / path.name).write_text(helms.render(ci_values(path)).text)
     own = [CHART / "Chart.yaml", CHART / "values.yaml", CHART / "ci"]
@@ -115,20 +117,20 @@ def _yamllint(config: str, *paths: Path) -> str:
 
 
 @pytest.mark.parametrize(("control", "part", "value"), MUTANTS)
-def test_each_control_of_restricted_can_fail(helms: Helms, control: str, part: str, value: Any) -> None:
-    """A pod that violates one control is found by just that one."""
+def test_each_control_can_fail(helms: Helms, control: str, part: str, value: Any) -> None:
+    """A pod that violates one control is reported for exactly that one."""
     spec = copy.deepcopy(dict(helms.render(with_role()).pod))
     pod_security_mutants.change(spec, part, value)
     assert pod_security.violations(spec) == [control]
 
 
 def test_each_control_has_a_mutant() -> None:
-    """There is no control in the table that nobody has seen fail."""
+    """Every control in the table has been seen to fail."""
     assert {control for control, _, _ in MUTANTS} == pod_security.CONTROLS.keys()
 
 
-def test_an_init_container_is_looked_at_too(helms: Helms) -> None:
-    """A violation in a container of another sort counts as well."""
+def test_init_containers_are_checked_as_well(helms: Helms) -> None:
+    """A violation in any type of container is reported."""
     spec = copy.deepcopy(dict(helms.render(with_role()).pod))
     spec["initContainers"] = [{"name": "init", "image": "x"}]
     assert pod_security.violations(spec) == ["Privilege Escalation", "Capabilities dropped"]

@@ -1,4 +1,4 @@
-"""What the chart says of itself: the README, its notes, and its versions."""
+"""The chart's README, its notes and its versions."""
 
 import re
 import tomllib
@@ -15,17 +15,17 @@ OURS = "app.kubernetes.io/managed-by=pullkeeper"
 VALUES = (CHART / "values.yaml").read_text()
 
 
-def test_the_readme_has_the_table_of_the_values() -> None:
-    """The table says what values.yaml says; `make chart-docs` writes it anew."""
+def test_the_readme_has_the_current_table_of_values() -> None:
+    """`make chart-docs` updates it."""
     readme = chart_docs.README.read_text()
-    assert readme == chart_docs.written(readme, VALUES)
+    assert readme == chart_docs.updated(readme, VALUES)
 
 
-def test_a_changed_comment_is_found() -> None:
-    """The comparison above fails where a comment or a default has changed."""
+def test_a_changed_comment_or_default_changes_the_table() -> None:
+    """So the comparison above would fail."""
     readme = chart_docs.README.read_text()
     for changed in (VALUES.replace("replicas: 2", "replicas: 3"), VALUES.replace("# Number of", "# How many")):
-        assert chart_docs.written(readme, changed) != readme
+        assert chart_docs.updated(readme, changed) != readme
 
 
 def _leaves(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
@@ -37,21 +37,21 @@ def _leaves(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
 
 
 def test_every_value_is_documented() -> None:
-    """Each value has a comment of its own, or is part of one that has."""
+    """By a comment of its own or that of a parent."""
     documented = [row.path for row in chart_docs.rows(VALUES)]
     assert len(documented) == len(set(documented))
     for leaf in _leaves(yaml.safe_load(VALUES)):
         assert any(leaf == path or leaf.startswith(f"{path}.") for path in documented), leaf
 
 
-def test_a_lost_table_is_an_error() -> None:
-    """Where the marks are gone the generator says so, instead of writing the table somewhere."""
+def test_a_missing_table_is_an_error() -> None:
+    """Without its markers in the README, the generator does not know where the table belongs."""
     with pytest.raises(ValueError, match="put them around the table"):
-        chart_docs.written("# No table", VALUES)
+        chart_docs.updated("# No table", VALUES)
 
 
-def test_the_chart_has_the_controllers_version() -> None:
-    """`appVersion`, and with it the image's tag, is the version of the package."""
+def test_the_chart_has_the_version_of_the_package() -> None:
+    """`appVersion` is also the default tag of the image."""
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     package = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     assert chart["appVersion"] == package["project"]["version"]
@@ -60,16 +60,16 @@ def test_the_chart_has_the_controllers_version() -> None:
 @pytest.mark.parametrize(
     ("version", "status"), [("1.28.15", 1), ("1.29.0", 0), ("v1.29.1-eks-0a1b2c3", 0), ("1.37.0", 0)]
 )
-def test_it_needs_kubernetes_1_29(helms: Helms, version: str, status: int) -> None:
-    """An older cluster is refused, and a vendor's own suffix is none of a pre-release."""
+def test_it_requires_kubernetes_1_29(helms: Helms, version: str, status: int) -> None:
+    """Older clusters are rejected; a vendor's suffix does not make a version a pre-release."""
     answers = helms.on(version)
     assert [answer.status for answer in answers.values()] == [status, status]
     refusal = f"chart requires kubeVersion: >=1.29.0-0 which is incompatible with Kubernetes v{version}"
     assert all((refusal in answer.errors) == bool(status) for answer in answers.values())
 
 
-def test_the_readme_names_every_rule_of_the_role(helms: Helms) -> None:
-    """The README's rights are those of the ClusterRole, rule by rule."""
+def test_the_readme_lists_every_rule_of_the_cluster_role(helms: Helms) -> None:
+    """With its resources and verbs."""
     readme = chart_docs.README.read_text()
     for rule in helms.render(with_role()).one("ClusterRole")["rules"]:
         assert f"{', '.join(rule['resources'])}" in readme
@@ -77,7 +77,7 @@ def test_the_readme_names_every_rule_of_the_role(helms: Helms) -> None:
 
 
 def test_docs_grant_what_the_chart_grants(helms: Helms) -> None:
-    """docs/rbac.yaml, for those who run from a checkout, is the chart's ClusterRole without a Lease."""
+    """docs/rbac.yaml, for running from a checkout, has the chart's ClusterRole."""
     documents = yaml.safe_load_all((REPOSITORY / "docs" / "rbac.yaml").read_text())
     (role,) = (each for each in documents if each["kind"] == "ClusterRole")
     assert role["rules"] == helms.render(with_role()).one("ClusterRole")["rules"]
@@ -129,15 +129,17 @@ NOTES: list[tuple[dict[str, Any], list[str]]] = [
 
 
 @pytest.mark.parametrize(("values", "expected"), NOTES)
-def test_the_notes_say_what_to_do_next(helms: Helms, values: dict[str, Any], expected: list[str]) -> None:
-    """After an installation its own names stand in commands that can be copied."""
+def test_the_notes_have_commands_for_this_installation(
+    helms: Helms, values: dict[str, Any], expected: list[str]
+) -> None:
+    """With its names, so that they can be copied."""
     lines = [line.strip() for line in helms.notes(values).splitlines()]
     assert [line for line in expected if line not in lines] == []
 
 
 @pytest.mark.parametrize("path", CI_VALUES, ids=lambda path: path.stem)
-def test_no_note_is_left_empty(helms: Helms, path: Any) -> None:
-    """Whatever is installed, no template's hole is seen in the notes, and there are no gaps of several lines."""
+def test_the_notes_have_no_gaps(helms: Helms, path: Any) -> None:
+    """No missing values and no runs of empty lines, for all values files in ci/."""
     notes = helms.notes(ci_values(path))
     assert "<no value>" not in notes
     assert not re.search(r"\n\s*\n\s*\n", notes.strip())

@@ -1,7 +1,6 @@
-"""How Prometheus reaches the metrics, and what a NetworkPolicy lets through.
+"""Monitors, alerts, dashboard and NetworkPolicy.
 
-ServiceMonitor and PodMonitor are kinds of the Prometheus operator, which kubernetes-validate does not know: their
-form is asserted here, field by field.
+kubernetes-validate has no schemas for the kinds of the Prometheus Operator, so these tests compare every field.
 """
 
 import json
@@ -19,8 +18,8 @@ DNS = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"
     ("value", "kind", "endpoints"),
     [("serviceMonitor", "ServiceMonitor", "endpoints"), ("podMonitor", "PodMonitor", "podMetricsEndpoints")],
 )
-def test_a_monitor_finds_the_metrics(helms: Helms, value: str, kind: str, endpoints: str) -> None:
-    """It selects in the release's namespace, reads /metrics at the named port, and bears the labels asked for."""
+def test_a_monitor_selects_the_metrics_endpoint(helms: Helms, value: str, kind: str, endpoints: str) -> None:
+    """In the release's namespace, by port name, with the configured labels and relabelings."""
     given = {"enabled": True, "additionalLabels": {"release": "prometheus"}, "interval": "30s", "scrapeTimeout": "5s"}
     rules = {
         "relabelings": [{"action": "labeldrop", "regex": "pod"}],
@@ -36,8 +35,8 @@ def test_a_monitor_finds_the_metrics(helms: Helms, value: str, kind: str, endpoi
     }
 
 
-def test_the_service_has_what_its_monitor_selects(helms: Helms) -> None:
-    """A ServiceMonitor selects Services by their labels, and the port by its name."""
+def test_the_service_matches_its_monitor(helms: Helms) -> None:
+    """A ServiceMonitor selects Services by label and ports by name."""
     rendering = helms.render(with_role(serviceMonitor={"enabled": True}, service={"port": 80}))
     service, monitor = rendering.one("Service"), rendering.one("ServiceMonitor")
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
@@ -45,8 +44,8 @@ def test_the_service_has_what_its_monitor_selects(helms: Helms) -> None:
     assert rendering.container["ports"][0]["name"] == "http"
 
 
-def test_there_is_no_monitor_unless_asked_for(helms: Helms) -> None:
-    """A cluster without the Prometheus operator would refuse the whole release."""
+def test_there_is_no_monitor_by_default(helms: Helms) -> None:
+    """A cluster without the Prometheus Operator would reject the whole release."""
     kinds = {each["kind"] for each in helms.render(with_role()).objects}
     assert not kinds & {"ServiceMonitor", "PodMonitor", "NetworkPolicy"}
 
@@ -61,8 +60,8 @@ def _policy(helms: Helms, **values: Any) -> dict[str, Any]:
     return dict(found["spec"])
 
 
-def test_the_policy_lets_out_what_the_controller_calls(helms: Helms) -> None:
-    """Out: DNS, the API server's ports and 443 for AWS. In: the metrics. Nothing else."""
+def test_the_network_policy_allows_what_the_controller_connects_to(helms: Helms) -> None:
+    """Egress: DNS, the API server and port 443 for AWS. Ingress: the metrics. Nothing else."""
     spec = _policy(helms, networkPolicy={"enabled": True})
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     assert spec["egress"] == [DNS, _ports(443, 6443)]
@@ -76,8 +75,10 @@ def test_the_policy_lets_out_what_the_controller_calls(helms: Helms) -> None:
         ("nodeRole", ["169.254.169.254/32", "fd00:ec2::254/128"]),
     ],
 )
-def test_the_policy_lets_out_to_where_credentials_are(helms: Helms, credentials: str, addresses: list[str]) -> None:
-    """Pod Identity's agent and the instance metadata are on the node, by plain HTTP."""
+def test_the_network_policy_allows_the_credentials_endpoint(
+    helms: Helms, credentials: str, addresses: list[str]
+) -> None:
+    """The Pod Identity agent and the instance metadata service are on the node, over plain HTTP."""
     spec = helms.render({"aws": {"credentials": credentials}, "networkPolicy": {"enabled": True}}).one("NetworkPolicy")[
         "spec"
     ]
@@ -85,8 +86,8 @@ def test_the_policy_lets_out_to_where_credentials_are(helms: Helms, credentials:
     assert spec["egress"][2] == {"to": peers, **_ports(80)}
 
 
-def test_the_policy_can_be_widened_and_narrowed(helms: Helms) -> None:
-    """Who reads the metrics can be named; a proxy can be added; 443 is there once."""
+def test_the_network_policy_can_be_adapted(helms: Helms) -> None:
+    """Metrics can be limited to peers, rules can be added, and port 443 appears once."""
     peers: list[dict[str, Any]] = [{"podSelector": {}}]
     more = [{"ports": [{"port": 3128, "protocol": "TCP"}]}]
     policy = {"enabled": True, "apiServerPorts": [443], "metricsFrom": peers, "extraEgress": more, "extraIngress": more}
@@ -95,8 +96,8 @@ def test_the_policy_can_be_widened_and_narrowed(helms: Helms) -> None:
     assert spec["ingress"] == [{"ports": [{"port": "http", "protocol": "TCP"}], "from": peers}, *more]
 
 
-def test_alerts_are_there_where_the_cluster_knows_them(helms: Helms) -> None:
-    """By default they come with the CRD, bear the labels asked for, and take figures one by one."""
+def test_alerts_depend_on_the_crd_by_default(helms: Helms) -> None:
+    """Without the CRD there are none; labels and single thresholds can be set."""
     given = {"additionalLabels": {"release": "prometheus"}, "alerts": {"PullkeeperAbsent": {"for": "1m"}}}
     assert helms.render(with_role()).all("PrometheusRule") == []
     rule = helms.render(with_role(prometheusRule={**given, "enabled": True})).one("PrometheusRule")
@@ -106,8 +107,8 @@ def test_alerts_are_there_where_the_cluster_knows_them(helms: Helms) -> None:
     assert rendered == {each["alert"]: each for each in changed}
 
 
-def test_the_dashboard_is_one_that_grafana_finds(helms: Helms) -> None:
-    """A ConfigMap with the label that Grafana's sidecar looks for, and the dashboard as it is in the chart."""
+def test_the_dashboard_has_the_label_of_grafanas_sidecar(helms: Helms) -> None:
+    """The ConfigMap contains the dashboard in the chart."""
     assert helms.render(with_role()).all("ConfigMap") == [helms.render(with_role()).one("ConfigMap")]
     found = helms.render(with_role(dashboard={"enabled": True, "namespace": "monitoring"})).all("ConfigMap")
     (dashboard,) = [each for each in found if each["metadata"]["name"].endswith("-dashboard")]

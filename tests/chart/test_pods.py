@@ -1,4 +1,4 @@
-"""What the pods get, by where the AWS identity comes from and by whether there is a Lease."""
+"""Pods: AWS credentials, probes, strategy, scheduling, labels, the test and the cleanup."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,8 +23,8 @@ def _credentials(kind: str, **more: str) -> dict[str, Any]:
     return {"aws": {"credentials": kind, **more}}
 
 
-def test_web_identity_mounts_a_token_for_aws_alone(helms: Helms) -> None:
-    """By default STS gets a token of the ServiceAccount that is good for nothing else, and the role to take."""
+def test_web_identity_mounts_a_token_for_aws(helms: Helms) -> None:
+    """By default, the pods have a ServiceAccount token whose audience is STS, and the role to assume."""
     rendering = helms.render(with_role())
     (volume,) = (each for each in rendering.pod["volumes"] if each["name"] == "aws-token")
     assert volume["projected"] == {
@@ -42,7 +42,7 @@ def test_web_identity_mounts_a_token_for_aws_alone(helms: Helms) -> None:
     }
 
 
-def test_a_region_and_an_audience_can_be_named(helms: Helms) -> None:
+def test_region_and_audience_can_be_set(helms: Helms) -> None:
     """STS of another partition has its own region and audience."""
     rendering = helms.render({"aws": {"roleArn": ROLE, "region": "cn-north-1", "audience": "sts.cn"}})
     assert _env(rendering.container)["AWS_REGION"] == "cn-north-1"
@@ -50,7 +50,7 @@ def test_a_region_and_an_audience_can_be_named(helms: Helms) -> None:
 
 
 def test_irsa_annotates_the_service_account(helms: Helms) -> None:
-    """EKS' webhook reads the role there, beside whatever else is annotated, and does the rest."""
+    """The EKS webhook reads the annotation and mounts the token."""
     values = _credentials("irsa", roleArn=ROLE) | {"serviceAccount": {"annotations": {"a": "b"}}}
     rendering = helms.render(values)
     annotations = rendering.one("ServiceAccount")["metadata"]["annotations"]
@@ -59,8 +59,8 @@ def test_irsa_annotates_the_service_account(helms: Helms) -> None:
     assert _names(rendering.pod["volumes"]) == ["settings"]
 
 
-def test_keys_come_from_the_secret_one_by_one(helms: Helms) -> None:
-    """Just the keys that botocore knows are taken: whatever else is in the Secret reaches no variable."""
+def test_only_aws_keys_are_taken_from_the_secret(helms: Helms) -> None:
+    """Other keys in the Secret do not become environment variables."""
     container = helms.render(_credentials("secret", existingSecret="keys")).container
     assert _env(container) == {
         key: {"secretKeyRef": {"name": "keys", "key": key, "optional": key == "AWS_SESSION_TOKEN"}} for key in KEYS
@@ -69,15 +69,15 @@ def test_keys_come_from_the_secret_one_by_one(helms: Helms) -> None:
 
 
 @pytest.mark.parametrize("kind", ["podIdentity", "nodeRole", "custom"])
-def test_others_bring_their_own(helms: Helms, kind: str) -> None:
-    """Where the credentials come from elsewhere, the chart sets no variable and mounts no token for AWS."""
+def test_other_credentials_add_nothing(helms: Helms, kind: str) -> None:
+    """The chart sets no AWS variables and mounts no token."""
     rendering = helms.render(_credentials(kind))
     assert _env(rendering.container) == {}
     assert _names(rendering.pod["volumes"]) == ["settings"]
 
 
-def test_helm_test_asks_with_the_same_eyes(helms: Helms) -> None:
-    """The test's pod checks what the controller has: its image, ServiceAccount, environment, mounts and volumes."""
+def test_helm_test_runs_with_the_controllers_identity(helms: Helms) -> None:
+    """Its pod has the controller's image, ServiceAccount, environment and volumes."""
     more = {"extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}], "image": {"tag": "1"}}
     rendering = helms.render(with_role(**more))
     pod = rendering.one("Pod")
@@ -91,8 +91,8 @@ def test_helm_test_asks_with_the_same_eyes(helms: Helms) -> None:
     assert pod["spec"]["restartPolicy"] == "Never"
 
 
-def test_the_cleanup_runs_when_the_release_is_gone(helms: Helms) -> None:
-    """Everything that it needs is a hook after the deletion, made before its Job, and gone when it has succeeded."""
+def test_the_cleanup_runs_after_the_release_is_deleted(helms: Helms) -> None:
+    """What the Job needs is created by post-delete hooks before it, and deleted when it succeeds."""
     rendering = helms.render(with_role(cleanup={"onUninstall": True}))
     parts = [each for each in rendering.objects if each["metadata"]["name"] == f"{RELEASE}-cleanup"]
     assert sorted(each["kind"] for each in parts) == sorted(
@@ -117,20 +117,20 @@ def test_the_cleanup_runs_when_the_release_is_gone(helms: Helms) -> None:
     assert configs[f"{RELEASE}-cleanup"] == configs[RELEASE]
 
 
-def test_secrets_stay_by_default(helms: Helms) -> None:
-    """Without `cleanup.onUninstall` nothing runs at the deletion."""
+def test_pull_secrets_remain_by_default(helms: Helms) -> None:
+    """Without `cleanup.onUninstall` there is no post-delete hook."""
     assert "post-delete" not in helms.render(with_role()).text
 
 
-def test_tokens_are_asked_for_where_they_are_used(helms: Helms) -> None:
-    """A pod that just happens to use the ServiceAccount gets no token; the chart's own ask for theirs."""
+def test_service_account_tokens_are_mounted_only_where_needed(helms: Helms) -> None:
+    """The ServiceAccount does not mount its token by default; the chart's pods request it."""
     rendering = helms.render(with_role())
     assert rendering.one("ServiceAccount")["automountServiceAccountToken"] is False
     assert rendering.pod["automountServiceAccountToken"] is True
 
 
-def test_no_service_speaks_for_the_settings(helms: Helms) -> None:
-    """A Service named pullkeeper would give every pod variables `PULLKEEPER_…`, which is what settings go by."""
+def test_services_do_not_set_environment_variables(helms: Helms) -> None:
+    """A Service named pullkeeper would set `PULLKEEPER_…` variables, which the controller reads as settings."""
     assert helms.render(with_role()).pod["enableServiceLinks"] is False
 
 
@@ -143,13 +143,15 @@ def test_no_service_speaks_for_the_settings(helms: Helms) -> None:
         ({"deploymentStrategy": {"type": "Recreate"}}, {"type": "Recreate"}),
     ],
 )
-def test_controllers_overlap_only_with_a_lease(helms: Helms, values: Mapping[str, Any], expected: object) -> None:
-    """With a Lease the new pod is ready before the old one goes; without one the old one goes first."""
+def test_two_controllers_run_at_once_only_with_leader_election(
+    helms: Helms, values: Mapping[str, Any], expected: object
+) -> None:
+    """With it the new pod starts first; without it the old pod stops first."""
     assert helms.render(with_role(**values)).one("Deployment")["spec"]["strategy"] == expected
 
 
-def test_the_probes_ask_what_they_are_for(helms: Helms) -> None:
-    """Alive is /healthz, ready is /readyz, and the start may take two minutes."""
+def test_probes_use_the_right_endpoints(helms: Helms) -> None:
+    """Liveness is /healthz, readiness /readyz, and startup may take two minutes."""
     container = helms.render(with_role(settings={"httpPort": 9090})).container
     paths = {key: container[f"{key}Probe"]["httpGet"] for key in ("startup", "liveness", "readiness")}
     assert paths == {
@@ -161,16 +163,16 @@ def test_the_probes_ask_what_they_are_for(helms: Helms) -> None:
     assert container["startupProbe"]["periodSeconds"] * container["startupProbe"]["failureThreshold"] == 120
 
 
-def test_replicas_are_spread_softly(helms: Helms) -> None:
-    """The controllers go to different nodes where that is possible, counting only themselves."""
+def test_replicas_are_spread_over_nodes_if_possible(helms: Helms) -> None:
+    """The constraint counts the controller's pods only."""
     rendering = helms.render(with_role())
     (constraint,) = rendering.pod["topologySpreadConstraints"]
     assert constraint["whenUnsatisfiable"] == "ScheduleAnyway"
     assert constraint["labelSelector"] == rendering.one("Deployment")["spec"]["selector"]
 
 
-def test_everything_that_selects_selects_the_controller_alone(helms: Helms) -> None:
-    """Service, budget and policy find the controller's pods, and neither the test's nor the cleanup's."""
+def test_selectors_match_the_controller_only(helms: Helms) -> None:
+    """Service, PodDisruptionBudget and NetworkPolicy select neither the test pod nor the cleanup pod."""
     rendering = helms.render(with_role(networkPolicy={"enabled": True}, cleanup={"onUninstall": True}))
     spec = {
         kind: rendering.one(kind)["spec"] for kind in ("Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy")
@@ -184,8 +186,8 @@ def test_everything_that_selects_selects_the_controller_alone(helms: Helms) -> N
     assert not any(selector.items() <= metadata["labels"].items() for metadata in others)
 
 
-def test_a_label_of_all_cannot_break_the_selector(helms: Helms) -> None:
-    """Common labels stand beside the chart's own, which win."""
+def test_common_labels_cannot_break_the_selector(helms: Helms) -> None:
+    """The chart's own labels take precedence."""
     labels = {"app.kubernetes.io/name": "other", "team": "platform"}
     deployment = helms.render(with_role(commonLabels=labels, podLabels=labels)).one("Deployment")
     found = deployment["spec"]["template"]["metadata"]["labels"]
@@ -193,8 +195,8 @@ def test_a_label_of_all_cannot_break_the_selector(helms: Helms) -> None:
     assert found["team"] == "platform"
 
 
-def test_a_digest_goes_before_the_tag(helms: Helms) -> None:
-    """Where a digest is given, it is what counts; otherwise the tag, and without one the chart's appVersion."""
+def test_the_digest_takes_precedence_over_the_tag(helms: Helms) -> None:
+    """Then comes the tag, and without one the chart's appVersion."""
     digest = f"sha256:{'0' * 64}"
     image = {"repository": "example.com:5000/a/pullkeeper"}
     images = [
@@ -204,8 +206,8 @@ def test_a_digest_goes_before_the_tag(helms: Helms) -> None:
     assert images == [f"example.com:5000/a/pullkeeper{suffix}" for suffix in (":0.1.0", ":1.2", f"@{digest}")]
 
 
-def test_a_budget_is_for_more_than_one(helms: Helms) -> None:
-    """A budget of one replica would block every drain of its node."""
+def test_a_single_replica_has_no_disruption_budget(helms: Helms) -> None:
+    """It would block every drain of its node."""
     assert not helms.render(with_role(replicas=1)).all("PodDisruptionBudget")
     budget = helms.render(with_role(replicas=2)).one("PodDisruptionBudget")["spec"]
     assert (budget["maxUnavailable"], budget["unhealthyPodEvictionPolicy"]) == (1, "AlwaysAllow")
@@ -213,8 +215,8 @@ def test_a_budget_is_for_more_than_one(helms: Helms) -> None:
     assert (fewest["minAvailable"], "maxUnavailable" in fewest) == (1, False)
 
 
-def test_everything_is_in_one_namespace(helms: Helms) -> None:
-    """`namespaceOverride` moves every object, and the bindings' subjects with them."""
+def test_the_namespace_override_applies_to_all_objects(helms: Helms) -> None:
+    """And to the subjects of the bindings."""
     values = with_role(namespaceOverride="platform", networkPolicy={"enabled": True}, serviceMonitor={"enabled": True})
     rendering = helms.render(values)
     found = {each["metadata"].get("namespace", "platform") for each in rendering.objects}
@@ -222,8 +224,8 @@ def test_everything_is_in_one_namespace(helms: Helms) -> None:
     assert found | subjects == {"platform"}
 
 
-def test_extra_objects_are_filled_in_one_by_one(helms: Helms) -> None:
-    """Objects and texts of objects are templates, and each one is an object of its own."""
+def test_extra_objects_are_templates(helms: Helms) -> None:
+    """Whether they are maps or strings; each is rendered separately."""
     config = {"apiVersion": "v1", "kind": "ConfigMap"}
     text = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-second\n"
     extra = [{**config, "metadata": {"name": "{{ .Release.Name }}-first"}}, text]

@@ -1,4 +1,4 @@
-"""The schema and the checks, beside the values and beside the controller's own readers."""
+"""The schema and the checks agree with values.yaml and with the controller's parsers."""
 
 import json
 import shutil
@@ -88,7 +88,7 @@ DURATIONS = [*BOUNDS, "90s", "1h30m", "121m", "1m30s", "", "10", "1d", "10 m", "
 
 
 def _keys(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Give every value that the chart's own values.yaml spells out, as far as the schema knows it by name."""
+    """Yield the path of every key in values.yaml."""
     for key, value in values.items():
         yield f"{path}{key}"
         if isinstance(value, dict):
@@ -102,8 +102,8 @@ def _schema_keys(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
         yield from _schema_keys(resolved, f"{path}{key}.")
 
 
-def test_every_value_has_its_schema() -> None:
-    """Whatever stands in values.yaml is known to the schema, or is within a map that is free."""
+def test_every_value_is_in_the_schema() -> None:
+    """Except for keys within free-form maps."""
     known, free = (
         set(_schema_keys(SCHEMA)),
         ("podSecurityContext.", "securityContext.", "resources.requests.", "resources.limits.", "dashboard.labels."),
@@ -111,8 +111,8 @@ def test_every_value_has_its_schema() -> None:
     assert {key for key in _keys(VALUES) if not key.startswith(free)} <= known
 
 
-def test_every_schema_key_is_a_value() -> None:
-    """Whatever the schema knows stands in values.yaml, where it is documented, but for what a value of it may hold."""
+def test_every_key_of_the_schema_is_in_values_yaml() -> None:
+    """Where it is documented, except for keys within a documented value."""
     written = set(_keys(VALUES))
     optional = {"global", "resources.claims", "deploymentStrategy.type", "deploymentStrategy.rollingUpdate"}
     optional |= {f"{kind}Probe.initialDelaySeconds" for kind in ("startup", "liveness", "readiness")}
@@ -126,7 +126,7 @@ def test_every_schema_key_is_a_value() -> None:
 
 
 def _alerts() -> set[str]:
-    """Give the keys of `prometheusRule.alerts`: what the alerts themselves say of their figures."""
+    """Return the keys of `prometheusRule.alerts`, derived from the alerts' defaults."""
     alerts = yaml.safe_load((CHART / "alerts" / "alerts.yaml").read_text())
     figures = {figure for alert in alerts.values() for figure in alert["defaults"]}
     places = {f"prometheusRule.alerts.{name}" for name in alerts}
@@ -144,8 +144,8 @@ def _objects(schema: Any) -> Iterator[Mapping[str, Any]]:
             yield from _objects(value)
 
 
-def test_no_map_of_the_charts_own_takes_unknown_keys() -> None:
-    """A misspelt key is refused at whatever depth; only what Kubernetes defines is left to the API server."""
+def test_unknown_keys_are_rejected_at_every_level() -> None:
+    """Except in objects that Kubernetes defines, which the API server validates."""
     open_ones = [
         each["properties"].keys() for each in _objects(SCHEMA) if each.get("additionalProperties") is not False
     ]
@@ -161,8 +161,8 @@ def _may_be_null(schema: Mapping[str, Any], path: tuple[str, ...] = ()) -> Itera
             yield from _may_be_null(resolved, (*path, key))
 
 
-def test_what_may_be_null_renders(helms: Helms) -> None:
-    """A list or free map that is set to null, Helm's way to take a default away, is as good as an empty one."""
+def test_nullable_values_render_without_a_value(helms: Helms) -> None:
+    """Setting a list or map to null is how Helm users remove a default."""
     values: dict[str, Any] = {}
     for *path, key in _may_be_null(SCHEMA):
         inner = values
@@ -175,14 +175,14 @@ def test_what_may_be_null_renders(helms: Helms) -> None:
     assert helms.render(values).one("Deployment")
 
 
-def _refused(helms: Helms, values: Mapping[str, Any]) -> set[str]:
-    """Give the names of the values that both Helms refuse."""
+def _rejected(helms: Helms, values: Mapping[str, Any]) -> set[str]:
+    """Return the names of the values that both Helm versions reject."""
     third, fourth = (answer.lines for answer in helms.template(values).values())
     assert third == fourth
     return {line.partition(": found")[0] for line in third}
 
 
-def _wrong(parse: Callable[[str], object], texts: list[str]) -> set[int]:
+def _invalid(parse: Callable[[str], object], texts: list[str]) -> set[int]:
     found = set()
     for index, text in enumerate(texts):
         try:
@@ -192,35 +192,35 @@ def _wrong(parse: Callable[[str], object], texts: list[str]) -> set[int]:
     return found
 
 
-def test_hosts_are_the_controllers(helms: Helms) -> None:
-    """The chart takes a registry host just where the controller does, hostile lookalikes included."""
-    expected = {f"settings.registries[{index}]" for index in _wrong(registry_host.parse, HOSTS)}
+def test_registry_hosts_are_validated_like_in_the_controller(helms: Helms) -> None:
+    """The chart accepts the same hosts, and rejects the same lookalikes."""
+    expected = {f"settings.registries[{index}]" for index in _invalid(registry_host.parse, HOSTS)}
     assert 10 < len(expected) < len(HOSTS) - 10
-    assert _refused(helms, with_role(settings={"registries": HOSTS})) == expected
+    assert _rejected(helms, with_role(settings={"registries": HOSTS})) == expected
 
 
-def test_granted_roles_are_the_controllers(helms: Helms) -> None:
-    """The chart takes a role in `roles` just where the controller does, patterns included."""
+def test_role_patterns_are_validated_like_in_the_controller(helms: Helms) -> None:
+    """The chart accepts the same ARNs and patterns in `roles`."""
 
     def grant(role: str) -> object:
         return parse_settings({"roles": [{"role": role, "namespaces": ["a"]}]}, {})
 
-    expected = {f"settings.roles[{index}].role" for index in _wrong(grant, GRANTED)}
+    expected = {f"settings.roles[{index}].role" for index in _invalid(grant, GRANTED)}
     roles = [{"role": role, "namespaces": ["a"]} for role in GRANTED]
     assert 5 < len(expected) < len(GRANTED) - 5
-    assert _refused(helms, with_role(settings={"roles": roles})) == expected
+    assert _rejected(helms, with_role(settings={"roles": roles})) == expected
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_its_own_role_is_a_role(helms: Helms, role: str) -> None:
-    """The chart takes an ARN as its own role just where the controller would take it as a role's."""
-    refused = _refused(helms, {"aws": {"roleArn": role}})
-    assert refused == ({"aws.roleArn"} if _wrong(role_arn.parse, [role]) else set())
+def test_the_controllers_role_is_validated_like_other_roles(helms: Helms, role: str) -> None:
+    """`aws.roleArn` accepts the ARNs that the controller accepts for namespaces."""
+    rejected = _rejected(helms, {"aws": {"roleArn": role}})
+    assert rejected == ({"aws.roleArn"} if _invalid(role_arn.parse, [role]) else set())
 
 
 @pytest.mark.parametrize("duration", DURATIONS)
-def test_durations_are_the_controllers(helms: Helms, duration: str) -> None:
-    """The chart takes a duration just where the controller does, within the same bounds."""
+def test_durations_are_validated_like_in_the_controller(helms: Helms, duration: str) -> None:
+    """With the same syntax and the same bounds."""
     keys = ("refreshJitter", "maxTokenAge", "relistInterval", "leaseDuration", "verifyInterval")
     expected = set()
     for key in keys:
@@ -228,11 +228,11 @@ def test_durations_are_the_controllers(helms: Helms, duration: str) -> None:
             parse_settings({key: duration}, {})
         except InvalidInputError:
             expected.add(f"settings.{key}")
-    assert _refused(helms, with_role(settings=dict.fromkeys(keys, duration))) == expected
+    assert _rejected(helms, with_role(settings=dict.fromkeys(keys, duration))) == expected
 
 
-def test_it_can_be_a_dependency(tmp_path: Path) -> None:
-    """As a subchart it gets `global` from Helm, and values under its name."""
+def test_the_chart_can_be_a_dependency(tmp_path: Path) -> None:
+    """A subchart gets `global` from Helm and its values under its name."""
     parent = tmp_path / "parent"
     shutil.copytree(CHART, parent / "charts" / "pullkeeper")
     dependency = {"name": "pullkeeper", "version": "0.1.0"}

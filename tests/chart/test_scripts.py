@@ -1,4 +1,4 @@
-"""Every shell script and every Dockerfile of the repository is clean."""
+"""Linters for all shell scripts and Dockerfiles in the repository."""
 
 import shutil
 import subprocess
@@ -41,15 +41,15 @@ def _lint(tool: str, paths: Sequence[Path]) -> str:
     return result.stdout + result.stderr
 
 
-def test_shellcheck_is_content() -> None:
-    """No shell script has a flaw that shellcheck knows; .ci/run is among them."""
+def test_shellcheck_passes() -> None:
+    """For every script, including .ci/run, which has no suffix."""
     scripts = _scripts()
     assert REPOSITORY / ".ci" / "run" in scripts
     assert _lint("shellcheck", scripts) == ""
 
 
-def test_hadolint_is_content() -> None:
-    """No Dockerfile has a flaw that hadolint knows."""
+def test_hadolint_passes() -> None:
+    """For every Dockerfile."""
     for path in _dockerfiles():
         assert _lint("hadolint", [path]) == "", path
 
@@ -58,7 +58,7 @@ def test_hadolint_is_content() -> None:
     ("tool", "name", "text"),
     [("shellcheck", "bad.sh", "#!/bin/sh\nrm -rf $1/*\n"), ("hadolint", "Dockerfile", "FROM python\nRUN cd /tmp\n")],
 )
-def test_the_linters_find_something(tmp_path: Path, tool: str, name: str, text: str) -> None:
-    """A flaw is found: a linter that says nothing has looked."""
+def test_the_linters_find_problems(tmp_path: Path, tool: str, name: str, text: str) -> None:
+    """A linter that reports nothing has actually run."""
     (tmp_path / name).write_text(text)
     assert _lint(tool, [tmp_path / name]) != ""

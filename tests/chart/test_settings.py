@@ -1,4 +1,4 @@
-"""The settings file that the chart writes: what the controller reads, and when a change of it restarts the pods."""
+"""The settings file in the ConfigMap, and which changes to it restart the pods."""
 
 import dataclasses
 import json
@@ -16,7 +16,7 @@ from testsupport.helm import CHART, CI_VALUES, NAMESPACE, RELEASE, Helms, Render
 IRELAND = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 
 BASE: Mapping[str, Any] = {"serviceAccountAttachment": True}
-"""Settings that others need."""
+"""Settings that other settings depend on."""
 
 LIVE: Mapping[str, Any] = {
     "registries": [IRELAND],
@@ -27,9 +27,9 @@ LIVE: Mapping[str, Any] = {
     "optIn": {"namespaces": ["app"], "exclude": ["app-1"]},
     "attachToServiceAccounts": ["default"],
 }
-"""Another value for each setting that is taken over without a restart."""
+"""A non-default value for each setting that is applied without a restart."""
 
-COLD: Mapping[str, Any] = {
+RESTARTING: Mapping[str, Any] = {
     "serviceAccountAttachment": False,
     "verify": "new",
     "verifyInterval": "1h",
@@ -47,14 +47,14 @@ COLD: Mapping[str, Any] = {
     "logFormat": "text",
     "logLevel": "debug",
 }
-"""Another value for each that takes one."""
+"""A non-default value for each setting that needs a restart."""
 
 DERIVED = {"leaderElection", "leaseName", "leaseNamespace", "allowNodeInstanceRole", "httpHost"}
-"""Settings that the chart knows better, and refuses in `settings`."""
+"""Settings that the chart derives from other values, and rejects in `settings`."""
 
 
 def _known() -> set[str]:
-    """Ask the controller which settings there are: its answer to an unknown one lists them."""
+    """Return the controller's settings, which its message about an unknown one lists."""
     with pytest.raises(InvalidInputError) as caught:
         parse_settings({"?": 1}, {})
     return set(caught.value.problems[0].expected.removeprefix("one of ").split(", "))
@@ -65,53 +65,53 @@ def _schema() -> dict[str, Any]:
     return document["properties"]["settings"]  # type: ignore[no-any-return]  # JSON has no types
 
 
-def test_the_schema_knows_every_setting_of_the_controller() -> None:
-    """A setting that is added to the controller has to be added to the chart, and the other way round."""
+def test_the_schema_has_every_setting() -> None:
+    """Settings of the controller and of the chart are the same."""
     assert _schema()["properties"].keys() == _known()
 
 
-def test_every_setting_is_live_cold_or_derived() -> None:
-    """These tests look at every setting there is."""
-    assert LIVE.keys() | COLD.keys() | DERIVED == _known()
+def test_the_tables_above_are_complete() -> None:
+    """Every setting is in one of them."""
+    assert LIVE.keys() | RESTARTING.keys() | DERIVED == _known()
 
 
-def test_the_defaults_are_those_of_the_controller(helms: Helms) -> None:
-    """The chart's values differ from the controller's own defaults only in what the chart derives."""
+def test_defaults_are_those_of_the_controller(helms: Helms) -> None:
+    """Except for the settings that the chart derives."""
     found = parse_settings(helms.render(with_role()).settings, {})
     expected = dataclasses.replace(Settings(), leader_election=True, lease_name=RELEASE, lease_namespace=NAMESPACE)
     assert found == expected
 
 
 @pytest.mark.parametrize("path", CI_VALUES, ids=lambda path: path.stem)
-def test_the_controller_can_read_it(helms: Helms, path: Any) -> None:
-    """Whatever passes the chart's checks starts the controller."""
+def test_the_controller_accepts_every_rendered_file(helms: Helms, path: Any) -> None:
+    """Values that pass the chart's checks do not fail at start."""
     for each in helms.render(ci_values(path)).all("ConfigMap"):
         if "settings.yaml" in each["data"]:
             parse_settings(yaml.safe_load(each["data"]["settings.yaml"]), {})
 
 
 @pytest.mark.parametrize("key", LIVE)
-def test_a_live_setting_restarts_nothing(helms: Helms, key: str) -> None:
-    """What the controller takes over by itself changes the file, but not the pods."""
+def test_a_live_setting_does_not_restart_the_pods(helms: Helms, key: str) -> None:
+    """It changes the ConfigMap but not the pod template."""
     before, after = (helms.render(with_role(settings={**BASE, **more})) for more in ({}, {key: LIVE[key]}))
     assert after.settings[key] == LIVE[key]
     assert _template(after) == _template(before)
 
 
-@pytest.mark.parametrize("key", COLD)
-def test_a_cold_setting_restarts_the_pods(helms: Helms, key: str) -> None:
-    """What takes a restart gets one, by another checksum on the pods."""
-    before, after = (helms.render(with_role(settings={**BASE, **more})) for more in ({}, {key: COLD[key]}))
-    assert after.settings[key] == COLD[key]
+@pytest.mark.parametrize("key", RESTARTING)
+def test_other_settings_restart_the_pods(helms: Helms, key: str) -> None:
+    """They change the checksum in the pod template."""
+    before, after = (helms.render(with_role(settings={**BASE, **more})) for more in ({}, {key: RESTARTING[key]}))
+    assert after.settings[key] == RESTARTING[key]
     assert _checksum(after) != _checksum(before)
 
 
-def test_live_is_what_the_controller_takes_over() -> None:
-    """LIVE, to which the chart is held above, is the controller's own list, by what each setting changes in it."""
+def test_live_settings_are_those_that_the_controller_reloads() -> None:
+    """LIVE is compared with the controller's list, by the fields that each setting changes."""
     before = parse_settings(BASE, {})
     changed = {
         key: _fields_that_differ(before, parse_settings({**BASE, key: value}, {}))
-        for key, value in {**LIVE, **COLD}.items()
+        for key, value in {**LIVE, **RESTARTING}.items()
     }
     assert {key for key, fields in changed.items() if fields == {"policy"}} == LIVE.keys()
     policies = [parse_settings({**BASE, key: value}, {}).policy for key, value in LIVE.items()]
@@ -123,36 +123,36 @@ def _fields_that_differ(one: Settings | Policy, other: Settings | Policy) -> set
     return {field.name for field in dataclasses.fields(one) if getattr(one, field.name) != getattr(other, field.name)}
 
 
-def test_the_lease_follows_the_release(helms: Helms) -> None:
-    """The Lease is named like the release's objects, and is in its namespace."""
+def test_the_lease_is_named_like_the_release(helms: Helms) -> None:
+    """And is in its namespace."""
     named = helms.render(with_role(fullnameOverride="keeper", namespaceOverride="platform"))
     (config,) = named.all("ConfigMap")
     found = parse_settings(yaml.safe_load(config["data"]["settings.yaml"]), {})
     assert (found.lease_name, found.lease_namespace) == ("keeper", "platform")
 
 
-def test_without_a_lease_none_is_named(helms: Helms) -> None:
-    """One replica without a Lease has none in its settings."""
+def test_without_leader_election_there_is_no_lease(helms: Helms) -> None:
+    """The settings name none."""
     settings = helms.render(with_role(replicas=1, leaderElection=False)).settings
     assert settings["leaderElection"] is False
     assert not {"leaseName", "leaseNamespace"} & settings.keys()
 
 
-def test_only_the_node_role_is_allowed_by_choosing_it(helms: Helms) -> None:
-    """`allowNodeInstanceRole` is true just where the credentials are to come from the node."""
+def test_the_node_role_is_allowed_only_if_it_is_selected(helms: Helms) -> None:
+    """`allowNodeInstanceRole` is true only with `aws.credentials=nodeRole`."""
     assert helms.render({"aws": {"credentials": "nodeRole"}}).settings["allowNodeInstanceRole"] is True
     assert helms.render({"aws": {"credentials": "podIdentity"}}).settings["allowNodeInstanceRole"] is False
 
 
-def test_an_emptied_grant_stays_narrow(helms: Helms) -> None:
-    """A list of namespaces that was left empty is written as it is: leaving it out would open it to all."""
+def test_an_empty_list_of_namespaces_grants_nothing(helms: Helms) -> None:
+    """It is rendered as an empty list: omitting it would allow all namespaces."""
     settings = helms.render(with_role(settings={"controllerIdentity": {"namespaces": []}})).settings
     assert settings["controllerIdentity"] == {"namespaces": []}
     assert not parse_settings(settings, {}).policy.controller_identity.namespaces.names
 
 
-def test_the_file_is_mounted_whole(helms: Helms) -> None:
-    """A subPath would be a copy of the day when the pod started, so that nothing could be taken over."""
+def test_the_settings_are_mounted_as_a_directory(helms: Helms) -> None:
+    """A subPath mount is never updated, so no change could be applied without a restart."""
     rendering = helms.render(with_role())
     (mount,) = (each for each in rendering.container["volumeMounts"] if each["name"] == "settings")
     (volume,) = (each for each in rendering.pod["volumes"] if each["name"] == "settings")

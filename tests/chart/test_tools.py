@@ -1,4 +1,4 @@
-"""Helm and kubectl are those that are pinned, or the error says how to get them."""
+"""Helm and kubectl have the pinned versions, or the error says how to get them."""
 
 import subprocess
 import tarfile
@@ -16,7 +16,7 @@ def _version(*command: str | Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def test_they_are_the_versions_that_are_promised() -> None:
+def test_they_have_the_pinned_versions() -> None:
     """Helm 3.17, Helm 4.1 and kubectl 1.35."""
     found = find()
     assert _version(found.helm3, "version", "--short").startswith("v3.17.")
@@ -24,15 +24,15 @@ def test_they_are_the_versions_that_are_promised() -> None:
     assert "v1.35." in _version(found.kubectl, "version", "--client")
 
 
-def test_a_second_look_fetches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is in the cache is taken from there."""
+def test_they_are_fetched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later calls use the cache."""
     first = find()
     monkeypatch.setattr(helm_tools, "_fetch", None)
     assert find() == first
 
 
-def test_own_binaries_go_before_everything(tmp_path: Path) -> None:
-    """HELM3, HELM4 and KUBECTL name binaries, on machines for which npm has none."""
+def test_environment_variables_take_precedence(tmp_path: Path) -> None:
+    """HELM3, HELM4 and KUBECTL name binaries, for machines that npm has none for."""
     own = tmp_path / "own"
     own.write_text("#!/bin/sh\n")
     own.chmod(0o755)
@@ -40,8 +40,8 @@ def test_own_binaries_go_before_everything(tmp_path: Path) -> None:
     assert (found.helm3, found.helm4, found.kubectl) == (own, own, own)
 
 
-def test_an_own_binary_that_is_none_is_refused(tmp_path: Path) -> None:
-    """A variable that names no executable is an error that names it."""
+def test_a_variable_must_name_an_executable(tmp_path: Path) -> None:
+    """The error names the variable."""
     with pytest.raises(ToolsError, match=r"HELM3=/nowhere is no executable file: name one, or unset it"):
         find({"HELM3": "/nowhere", "XDG_CACHE_HOME": str(tmp_path)})
 
@@ -49,20 +49,20 @@ def test_an_own_binary_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_without_npm_the_error_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No npm, no cache: one line, exit status 1, and nothing left behind but the lock."""
+    """One line and exit status 1; nothing remains but the lock."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
     for tool in TOOLS.values():
         monkeypatch.delenv(tool.variable, raising=False)
     assert main() == 1
-    said = capsys.readouterr()
-    assert "set HELM3, HELM4 and KUBECTL" in said.err.splitlines()[-1]
-    assert said.out == ""
+    printed = capsys.readouterr()
+    assert "set HELM3, HELM4 and KUBECTL" in printed.err.splitlines()[-1]
+    assert printed.out == ""
     assert [path.name for path in (tmp_path / "pullkeeper").iterdir() if not path.name.endswith(".lock")] == []
 
 
-def test_an_unreachable_registry_is_said(tmp_path: Path) -> None:
-    """Where npm fails, its last line is in the error."""
+def test_npms_error_is_reported(tmp_path: Path) -> None:
+    """The last line that npm printed is in the error."""
     npm = tmp_path / "npm"
     npm.write_text("#!/bin/sh\necho 'npm error network' >&2\nexit 1\n")
     npm.chmod(0o755)
@@ -70,8 +70,8 @@ def test_an_unreachable_registry_is_said(tmp_path: Path) -> None:
         find({"PATH": f"{tmp_path}:/bin", "XDG_CACHE_HOME": str(tmp_path)})
 
 
-def test_other_content_is_refused(tmp_path: Path) -> None:
-    """A package that is not the one that was pinned is not unpacked, whoever served it."""
+def test_a_package_with_another_hash_is_rejected(tmp_path: Path) -> None:
+    """It is not unpacked, no matter who served it."""
     archive = _package(tmp_path)
     npm = tmp_path / "npm"
     npm.write_text(f"#!/bin/sh\ncp {archive} package.tgz\necho package.tgz\n")
@@ -81,8 +81,8 @@ def test_other_content_is_refused(tmp_path: Path) -> None:
     assert not list((tmp_path / "cache" / "pullkeeper").glob("lambda*"))
 
 
-def test_one_changed_byte_is_found(tmp_path: Path) -> None:
-    """The hash is of the whole package."""
+def test_one_changed_byte_is_detected(tmp_path: Path) -> None:
+    """The hash covers the whole package."""
     archive = _package(tmp_path)
     package = replace(TOOLS["helm3"].package, sha512=helm_tools.sha512(archive))
     helm_tools.verify(archive, package)
