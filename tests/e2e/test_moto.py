@@ -28,7 +28,7 @@ async def test_moto_understands_us_and_its_token_of_2015_is_not_published(
     process = await installation.start(environment=endpoints(moto_url, "eu-west-1") | keys)
     team = await installation.create_namespace(enabled="true")
     event = await installation.event(team, "TokenFetchFailed")
-    assert "with a token that has expired" in event["note"]
+    assert "returned an expired token" in event["note"]
     assert "expired at 2015-" in event["note"]
     assert await installation.secret(team) is None
     assert await process.metric("pullkeeper_token_request_errors_total", reason="TokenExpired") >= 1

@@ -91,7 +91,7 @@ class TakesEverySecretForOurs(SecretCache):
 class SharesNothing(TokenCache):
     """Asks AWS for each namespace anew."""
 
-    async def get(self, scope: TokenScope, *, since: datetime | None = None) -> TokenResult:  # noqa: ARG002 -- the same
+    async def get(self, scope: TokenScope, *, not_before: datetime | None = None) -> TokenResult:  # noqa: ARG002 -- the same
         """Fetch, whatever is at hand."""
         return TokenResult(token=await self._source.fetch(scope))
 

@@ -74,12 +74,12 @@ class TokenShelf(Protocol):
     """Whoever hands out tokens."""
 
     async def get(
-        self, scope: TokenScope, hosts: Iterable[RegistryHost], *, since: datetime | None = None
+        self, scope: TokenScope, hosts: Iterable[RegistryHost], *, not_before: datetime | None = None
     ) -> TokenResult:
         """Give the best token that can be had, and tell which of these registries are not to get it."""
         ...
 
-    def revoked(self, held: SecretRecord) -> frozenset[RegistryHost]:
+    def revoked(self, record: SecretRecord) -> frozenset[RegistryHost]:
         """Tell which registries refuse by now what a Secret holds for them."""
         ...
 
@@ -199,7 +199,7 @@ class Reconciler:
     async def _ask(self, name: str, step: Apply) -> dict[TokenScope, TokenResult]:
         since = self._fresh_since(name, step)
         wanted, hosts = sorted(entries.token_scopes(step.desired)), step.desired.registries
-        answers = await asyncio.gather(*(self._tokens.get(scope, hosts, since=since) for scope in wanted))
+        answers = await asyncio.gather(*(self._tokens.get(scope, hosts, not_before=since) for scope in wanted))
         return dict(zip(wanted, answers, strict=True))
 
     def _fresh_since(self, name: str, step: Apply) -> datetime | None:

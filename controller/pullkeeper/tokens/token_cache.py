@@ -1,4 +1,4 @@
-"""Which token for whom: shared by all that may use it, fetched once at a time, replaced when it is due."""
+"""ECR tokens in memory: one per scope, fetched once for all its namespaces, replaced shortly before it is due."""
 
 import asyncio
 import random
@@ -16,45 +16,45 @@ from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 
 
 class TokenSource(Protocol):
-    """Whoever issues tokens: AWS, or what plays it."""
+    """Issues tokens: AWS, or a fake of it."""
 
     async def fetch(self, scope: TokenScope) -> Token:
-        """Fetch a new token; raises FailureError."""
+        """Fetch a new token; raise FailureError."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenResult:
-    """The best token that can be had now, and what went wrong if a younger one should have been there."""
+    """The best token available, and why there is no better one."""
 
     token: Token | None = None
     failure: Failure | None = None
     retry_at: datetime | None = None
     excluded: frozenset[RegistryHost] = frozenset()
-    """Registries that are not to get the token: what they have stays."""
+    """Registries that must not get the token: they keep the entry that they have."""
 
 
-_PATIENCE = timedelta(seconds=2)
-"""A call that takes longer holds nobody up: the registries of other regions are written meanwhile."""
-_SLACK = 64
-_UNHURRIED = 2
-"""Who was not waited for comes back after up to 2**2 seconds, each at a moment of its own; in an outage, less often."""
+_MAX_WAIT = timedelta(seconds=2)
+"""Callers stop waiting for a fetch that takes longer, so that the registries of other regions are written meanwhile."""
+_SLOW_FETCH_ATTEMPT = 2
+"""Callers that stop waiting retry after a random delay of up to 4 s (2**2), longer while fetches keep failing."""
+_SWEEP_SLACK = 64
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(kw_only=True, slots=True)
 class _Entry:
-    """What is known of one scope."""
+    """The cached token of one scope, and how its last fetch went."""
 
     token: Token | None = None
     failure: Failure | None = None
     failures: int = 0
-    began_at: datetime = _NEVER
-    """When the last call was begun."""
-    asked_at: datetime = _NEVER
-    """When the last call that has ended was begun: whatever it brought is as fresh as that."""
+    started_at: datetime = _NEVER
+    """Start of the last fetch."""
+    fetched_at: datetime = _NEVER
+    """Start of the last fetch that has ended: its result is no older than this."""
     retry_at: datetime = _NEVER
-    flight: asyncio.Task[None] | None = None
+    in_flight: asyncio.Task[None] | None = None
 
 
 class TokenCache:
@@ -66,115 +66,114 @@ class TokenCache:
         *,
         rotation: Rotation,
         clock: Callable[[], datetime],
-        chance: random.Random,
+        rng: random.Random,
     ) -> None:
         self._source = source
         self._rotation = rotation
         self._clock = clock
-        self._chance = chance
-        self._shelves: dict[TokenScope, _Entry] = {}
+        self._rng = rng
+        self._entries: dict[TokenScope, _Entry] = {}
         self._swept = 0
-        """So many were left by the last sweep; the next one comes when there are twice as many."""
+        """Entries left by the last sweep; the next one comes once there are twice as many."""
 
-    async def get(self, scope: TokenScope, *, since: datetime | None = None) -> TokenResult:
-        """Give a token that is not due yet; with `since`, one that was fetched after that moment.
+    async def get(self, scope: TokenScope, *, not_before: datetime | None = None) -> TokenResult:
+        """Return a token that is not due for rotation and, with `not_before`, was fetched no earlier than that.
 
-        Callers that ask at the same time share one call; after a failure none is made before `retry_at`, whoever asks,
-        unless `since` is younger than the failure. A call that takes long is not waited for: `retry_at` then says when
-        to ask again, with no failure yet.
+        Concurrent callers share one fetch. After a failure no fetch starts before `retry_at`, except for a
+        `not_before` that is later than the failed fetch. A slow fetch is left to finish in the background: the result
+        then has the token at hand, no new failure, and a `retry_at`.
         """
-        if scope not in self._shelves:
+        if scope not in self._entries:
             self._sweep()
-        shelf = self._shelves.setdefault(scope, _Entry())
-        while not self._serves(shelf, since) and not self._hopeless(shelf, since):
-            flight = shelf.flight or self._take_off(scope, shelf)
-            patience = shelf.began_at + _PATIENCE - self._clock()
-            # The call is shared: whoever stops waiting does not end it for the others.
-            await asyncio.wait([flight], timeout=max(patience.total_seconds(), 0))
-            if not flight.done():
-                return self._still_waiting(shelf)
-            flight.result()
-            if since is None or shelf.asked_at >= since:
+        entry = self._entries.setdefault(scope, _Entry())
+        while not self._is_usable(entry, not_before) and not self._in_backoff(entry, not_before):
+            fetch = entry.in_flight or self._start_fetch(scope, entry)
+            wait = entry.started_at + _MAX_WAIT - self._clock()
+            # asyncio.wait does not cancel the fetch together with this caller: others share it.
+            await asyncio.wait([fetch], timeout=max(wait.total_seconds(), 0))
+            if not fetch.done():
+                return self._still_fetching(entry)
+            fetch.result()
+            if not_before is None or entry.fetched_at >= not_before:
                 break
-        return self._answer(shelf, since)
+        return self._result(entry, not_before)
 
     def peek(self, scope: TokenScope) -> Token | None:
-        """Give the token that is there, without asking for one."""
-        shelf = self._shelves.get(scope)
-        return self._alive(shelf) if shelf else None
+        """Return the unexpired token of a scope, without fetching one."""
+        entry = self._entries.get(scope)
+        return self._unexpired(entry) if entry else None
 
-    def _still_waiting(self, shelf: _Entry) -> TokenResult:
-        again = self._clock() + retry_delay(max(_UNHURRIED, shelf.failures), self._chance.random())
-        return TokenResult(token=self._alive(shelf), failure=shelf.failure, retry_at=again)
+    def _still_fetching(self, entry: _Entry) -> TokenResult:
+        retry_at = self._clock() + retry_delay(max(_SLOW_FETCH_ATTEMPT, entry.failures), self._rng.random())
+        return TokenResult(token=self._unexpired(entry), failure=entry.failure, retry_at=retry_at)
 
     def _sweep(self) -> None:
-        """Forget scopes that nobody has asked for since their token died: identities come and go."""
-        if len(self._shelves) < 2 * self._swept + _SLACK:
+        """Drop the scopes that nobody has asked for since their token expired."""
+        if len(self._entries) < 2 * self._swept + _SWEEP_SLACK:
             return
         now = self._clock()
-        for scope, shelf in list(self._shelves.items()):
-            if shelf.flight is None and self._alive(shelf) is None and now >= shelf.retry_at:
-                del self._shelves[scope]
-        self._swept = len(self._shelves)
+        for scope, entry in list(self._entries.items()):
+            if entry.in_flight is None and self._unexpired(entry) is None and now >= entry.retry_at:
+                del self._entries[scope]
+        self._swept = len(self._entries)
 
-    def _take_off(self, scope: TokenScope, shelf: _Entry) -> asyncio.Task[None]:
-        shelf.began_at = self._clock()
-        shelf.flight = asyncio.create_task(self._fetch(scope, shelf))
-        return shelf.flight
-
-    def _serves(self, shelf: _Entry, since: datetime | None) -> bool:
-        token = shelf.token
+    def _is_usable(self, entry: _Entry, not_before: datetime | None) -> bool:
+        token = entry.token
         if token is None or self._clock() >= self._rotation.usable_until(token):
             return False
-        return since is None or (shelf.failure is None and shelf.asked_at >= since)
+        return not_before is None or (entry.failure is None and entry.fetched_at >= not_before)
 
-    def _hopeless(self, shelf: _Entry, since: datetime | None) -> bool:
-        if shelf.flight is not None or shelf.failure is None or self._clock() >= shelf.retry_at:
+    def _in_backoff(self, entry: _Entry, not_before: datetime | None) -> bool:
+        if entry.in_flight is not None or entry.failure is None or self._clock() >= entry.retry_at:
             return False
-        return since is None or shelf.asked_at >= since
+        return not_before is None or entry.fetched_at >= not_before
 
-    async def _fetch(self, scope: TokenScope, shelf: _Entry) -> None:
+    def _start_fetch(self, scope: TokenScope, entry: _Entry) -> asyncio.Task[None]:
+        entry.started_at = self._clock()
+        entry.in_flight = asyncio.create_task(self._fetch(scope, entry))
+        return entry.in_flight
+
+    async def _fetch(self, scope: TokenScope, entry: _Entry) -> None:
         try:
             token = await self._source.fetch(scope)
         except FailureError as error:
-            self._remember(scope, shelf, error.failure)
+            self._record_failure(scope, entry, error.failure)
         else:
-            self._put(scope, shelf, token)
+            self._record_token(scope, entry, token)
         finally:
-            shelf.flight, shelf.asked_at = None, shelf.began_at
+            entry.in_flight, entry.fetched_at = None, entry.started_at
 
-    def _put(self, scope: TokenScope, shelf: _Entry, token: Token) -> None:
+    def _record_token(self, scope: TokenScope, entry: _Entry, token: Token) -> None:
         if token.expires_at <= self._clock():
-            self._remember(scope, shelf, _expired(scope, token))
+            self._record_failure(scope, entry, _expired_failure(scope, token))
         else:
-            shelf.token, shelf.failure, shelf.failures = token, None, 0
+            entry.token, entry.failure, entry.failures = token, None, 0
 
-    def _remember(self, scope: TokenScope, shelf: _Entry, failure: Failure) -> None:
-        now = self._clock()
-        left = shelf.token.expires_at - now if shelf.token else None
-        shelf.failures += 1
-        shelf.failure = replace(failure, identity=scope.identity.name, region=scope.label)
-        shelf.retry_at = now + retry_delay(
-            shelf.failures,
-            self._chance.random(),
+    def _record_failure(self, scope: TokenScope, entry: _Entry, failure: Failure) -> None:
+        now, token = self._clock(), self._unexpired(entry)
+        entry.failures += 1
+        entry.failure = replace(failure, identity=scope.identity.name, region=scope.label)
+        entry.retry_at = now + retry_delay(
+            entry.failures,
+            self._rng.random(),
             denied=failure.reason.requires_action,
-            left=left if left and left > timedelta() else None,
+            left=token.expires_at - now if token else None,
         )
 
-    def _answer(self, shelf: _Entry, since: datetime | None) -> TokenResult:
-        token = self._alive(shelf)
-        if shelf.failure is None or self._serves(shelf, since):
+    def _result(self, entry: _Entry, not_before: datetime | None) -> TokenResult:
+        token = self._unexpired(entry)
+        if entry.failure is None or self._is_usable(entry, not_before):
             return TokenResult(token=token)
-        return TokenResult(token=token, failure=shelf.failure, retry_at=shelf.retry_at)
+        return TokenResult(token=token, failure=entry.failure, retry_at=entry.retry_at)
 
-    def _alive(self, shelf: _Entry) -> Token | None:
-        return shelf.token if shelf.token and shelf.token.expires_at > self._clock() else None
+    def _unexpired(self, entry: _Entry) -> Token | None:
+        return entry.token if entry.token and entry.token.expires_at > self._clock() else None
 
 
-def _expired(scope: TokenScope, token: Token) -> Failure:
+def _expired_failure(scope: TokenScope, token: Token) -> Failure:
     message = (
-        f"ECR in {scope.region} answered {scope.identity} with a token that has expired: "
-        "check the clock of this node, and what stands between it and AWS"
+        f"ECR in {scope.region} returned an expired token to {scope.identity}: check the clock of this node, and any "
+        "proxy between it and AWS"
     )
     detail = f"expired at {token.expires_at:%FT%TZ}"
     return Failure(reason=Reason.TOKEN_EXPIRED, message=message, detail=detail)

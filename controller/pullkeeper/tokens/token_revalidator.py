@@ -1,4 +1,4 @@
-"""Published tokens, tried again at intervals: one that dies before its time is replaced at once."""
+"""Published tokens probed again at intervals, so that a revoked one is replaced long before it expires."""
 
 import asyncio
 import logging
@@ -17,115 +17,117 @@ from pullkeeper.tokens.token_verifier import TokenVerifier
 
 logger = logging.getLogger(__name__)
 
-_SHARE = 0.9
-"""So much of the interval lies between two rounds: what is left is for the repair."""
-_MOST_READS = 3
-"""So many namespaces are asked for a token that is not in memory; the next round comes anyway."""
+_INTERVAL_SHARE = 0.9
+"""Share of the interval between two rounds; the rest is left for the replacement."""
+_MAX_READS = 3
+"""Namespaces whose Secret is read for a token that is not in memory; if all fail, the next round tries again."""
 
 
 class Secrets(Protocol):
-    """The Secrets of our name as they were last seen."""
+    """The pull Secrets as last observed."""
 
     def all(self) -> Mapping[str, ObservedSecret]:
-        """Give them by their namespace."""
+        """Return them by namespace."""
         ...
 
 
-class Cluster(Protocol):
-    """Whoever reads a pull Secret; raises FailureError, StaleObservationError or NamespaceGoneError."""
+class PullSecretReader(Protocol):
+    """Reads the data of pull Secrets."""
 
     async def read_auths(self, namespace: str) -> Mapping[RegistryHost, Password]:
-        """Read the entries of the pull Secret."""
+        """Read the entries of a pull Secret; raise FailureError, StaleObservationError or NamespaceGoneError."""
         ...
 
 
 _Holders = Mapping[RegistryHost, list[str]]
-"""The namespaces whose Secrets hold a token, by the registry that they hold it for."""
+"""The namespaces whose Secrets hold a token, by the registry it is for."""
 
 
 class TokenRevalidator:
-    """Goes round what is published: each token is tried at each of its registries, however many namespaces hold it."""
+    """Probes each published token once per round and registry, however many namespaces hold it."""
 
     def __init__(
         self,
-        verification: TokenVerifier,
+        verifier: TokenVerifier,
         *,
         secrets: Secrets,
-        cluster: Cluster,
-        in_memory: Callable[[TokenScope], Token | None],
-        wake: Callable[[str], None],
-        every: timedelta,
+        reader: PullSecretReader,
+        peek: Callable[[TokenScope], Token | None],
+        enqueue: Callable[[str], None],
+        interval: timedelta,
     ) -> None:
-        self._verification = verification
+        self._verifier = verifier
         self._secrets = secrets
-        self._cluster = cluster
-        self._in_memory = in_memory
-        self._wake = wake
-        self._every = every
+        self._reader = reader
+        self._peek = peek
+        self._enqueue = enqueue
+        self._interval = interval
 
     async def run(self) -> None:
-        """Go round again and again, until cancelled."""
+        """Revalidate all tokens at each interval, until cancelled."""
         loop = asyncio.get_running_loop()
-        due = loop.time()
+        next_round = loop.time()
         while True:
-            due = max(due + self._every.total_seconds() * _SHARE, loop.time())
-            await asyncio.sleep(due - loop.time())
-            await self.go_round()
+            next_round = max(next_round + self._interval.total_seconds() * _INTERVAL_SHARE, loop.time())
+            await asyncio.sleep(next_round - loop.time())
+            await self.revalidate_all()
 
-    async def go_round(self) -> None:
-        """Try every published token once."""
-        for (scope, times), holders in self._published().items():
-            await self._look(scope, times, holders)
+    async def revalidate_all(self) -> None:
+        """Probe every published token once."""
+        for (scope, validity), holders in self._published().items():
+            await self._revalidate(scope, validity, holders)
 
     def _published(self) -> Mapping[tuple[TokenScope, TokenValidity], _Holders]:
-        """Group what the Secrets hold; one that somebody has changed tells nothing."""
+        """Group the namespaces by token; the record of an edited Secret cannot be relied on."""
         found: dict[tuple[TokenScope, TokenValidity], dict[RegistryHost, list[str]]] = {}
         for namespace, secret in self._secrets.all().items():
-            for use in secret.record.credentials if secret.record and secret.intact else ():
-                holders = found.setdefault((use.scope, use.validity), defaultdict(list))
-                holders[use.host].append(namespace)
+            for credential in secret.record.credentials if secret.record and secret.intact else ():
+                holders = found.setdefault((credential.scope, credential.validity), defaultdict(list))
+                holders[credential.host].append(namespace)
         return found
 
-    async def _look(self, scope: TokenScope, times: TokenValidity, holders: _Holders) -> None:
-        auths = await self._auths(scope, times, holders)
-        uses = [
-            RegistryCredential(identity=scope.identity, host=host, validity=times) for host in holders if host in auths
+    async def _revalidate(self, scope: TokenScope, validity: TokenValidity, holders: _Holders) -> None:
+        auths = await self._auths(scope, validity, holders)
+        credentials = [
+            RegistryCredential(identity=scope.identity, host=host, validity=validity)
+            for host in holders
+            if host in auths
         ]
-        died = await asyncio.gather(*(self._verification.revalidate(use, auths[use.host]) for use in uses))
-        dead = [use.host for use, gone in zip(uses, died, strict=True) if gone]
-        if dead:
-            await self._replace(scope, dead, holders)
+        results = await asyncio.gather(*(self._verifier.revalidate(each, auths[each.host]) for each in credentials))
+        revoked = [each.host for each, is_revoked in zip(credentials, results, strict=True) if is_revoked]
+        if revoked:
+            await self._replace(scope, revoked, holders)
 
     async def _auths(
-        self, scope: TokenScope, times: TokenValidity, holders: _Holders
+        self, scope: TokenScope, validity: TokenValidity, holders: _Holders
     ) -> Mapping[RegistryHost, Password]:
-        """Give the token by registry: from memory, or as the Secret of a namespace holds it."""
-        token = self._in_memory(scope)
-        if token is not None and token.validity == times:
+        """Return the token by registry: from memory, or from the Secrets of a few namespaces that hold it."""
+        token = self._peek(scope)
+        if token is not None and token.validity == validity:
             return dict.fromkeys(holders, token.auth)
         found: dict[RegistryHost, Password] = {}
         for host, namespaces in holders.items():
-            for namespace in namespaces[:_MOST_READS]:
+            for namespace in namespaces[:_MAX_READS]:
                 if host not in found:
-                    held = await self._read(namespace)
-                    found |= {each: auth for each, auth in held.items() if namespace in holders.get(each, ())}
+                    auths = await self._read(namespace)
+                    found |= {each: auth for each, auth in auths.items() if namespace in holders.get(each, ())}
         return found
 
     async def _read(self, namespace: str) -> Mapping[RegistryHost, Password]:
         try:
-            return await self._cluster.read_auths(namespace)
+            return await self._reader.read_auths(namespace)
         except (FailureError, StaleObservationError, NamespaceGoneError) as error:
-            logger.debug("namespace/%s: its tokens are not tried this time: %s", namespace, type(error).__name__)
+            logger.debug("namespace/%s: cannot read its pull Secret to revalidate: %s", namespace, type(error).__name__)
             return {}
 
     async def _replace(self, scope: TokenScope, hosts: list[RegistryHost], holders: _Holders) -> None:
         namespaces = sorted({name for host in hosts for name in holders[host]})
         names = ", ".join(sorted(host.name for host in hosts))
         logger.warning(
-            "%s: refuses the token of %s in %s before its time: it is replaced in %d namespaces",
+            "registry %s: refuses the token of %s in %s although it has not expired: replacing it in %d namespaces",
             *(names, scope.identity, scope.label, len(namespaces)),
         )
-        # First the token that all of them share, tried where the old one was refused; then whoever holds that.
-        await self._verification.get(scope, hosts)
+        # Fetch and verify the replacement once, before the namespaces that share it are reconciled.
+        await self._verifier.get(scope, hosts)
         for name in namespaces:
-            self._wake(name)
+            self._enqueue(name)

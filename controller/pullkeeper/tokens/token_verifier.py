@@ -1,13 +1,13 @@
-"""Which registry takes which token: each new one is tried there once, before anybody gets it for that registry."""
+"""Tokens verified at their registries: each new one is probed there once, before it is published for that registry."""
 
 import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from pullkeeper.domain.ecr.credential import Password, Token, TokenValidity
+from pullkeeper.domain.ecr.credential import Password, Token
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.registry_probe import (
     ProbeResult,
@@ -18,34 +18,24 @@ from pullkeeper.domain.ecr.registry_probe import (
 )
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.backoff import LONGEST_RETRY, retry_delay
-from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.secret.entries import NO_HOSTS
 from pullkeeper.domain.secret.pull_secret import SecretRecord
+from pullkeeper.tokens.registry_state import Backoff, RegistryStates
 from pullkeeper.tokens.token_cache import TokenCache, TokenResult
 
 logger = logging.getLogger(__name__)
 
 Probe = Callable[[RegistryHost, Password], Awaitable[ProbeResult]]
-"""Tries a token at a registry; it never raises, and what it takes is limited in time."""
+"""Tries a token at a registry, in limited time and without raising."""
 
-_PATIENCE = timedelta(seconds=2)
-"""A probe that takes longer holds nobody up: the other registries are written meanwhile."""
-_UNHURRIED = 2
-"""Who was not waited for comes back after up to 2**2 seconds, each at a moment of its own."""
-_SLACK = 256
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Backoff:
-    """A registry that refuses, or does not say, is not asked again before its time."""
-
-    tries: int
-    until: datetime
-    why: str = ""
+_MAX_WAIT = timedelta(seconds=2)
+"""Callers stop waiting for a probe that takes longer, so that the other registries are written meanwhile."""
+_SLOW_PROBE_ATTEMPT = 2
+"""Callers that stop waiting retry after a random delay of up to 4 s (2**2)."""
 
 
 class UnverifiedTokens:
-    """Gives tokens out as they come."""
+    """Hands out tokens without verification."""
 
     def __init__(self, tokens: TokenCache) -> None:
         self._tokens = tokens
@@ -53,20 +43,20 @@ class UnverifiedTokens:
     async def get(
         self,
         scope: TokenScope,
-        hosts: Iterable[RegistryHost],  # noqa: ARG002 -- the protocol's
+        hosts: Iterable[RegistryHost],  # noqa: ARG002 -- part of the protocol
         *,
-        since: datetime | None = None,
+        not_before: datetime | None = None,
     ) -> TokenResult:
-        """Give the best token that can be had."""
-        return await self._tokens.get(scope, since=since)
+        """Return the best token available; see TokenCache.get."""
+        return await self._tokens.get(scope, not_before=not_before)
 
-    def revoked(self, held: SecretRecord) -> frozenset[RegistryHost]:  # noqa: ARG002 -- the protocol's
-        """Nobody has looked."""
+    def revoked(self, record: SecretRecord) -> frozenset[RegistryHost]:  # noqa: ARG002 -- part of the protocol
+        """Return no host: nothing is verified."""
         return NO_HOSTS
 
 
 class TokenVerifier:
-    """Tries tokens at registries; what it knows of a token and a registry serves all namespaces."""
+    """Probes tokens at registries, and shares each verdict among all namespaces."""
 
     def __init__(
         self,
@@ -74,176 +64,166 @@ class TokenVerifier:
         probe: Probe,
         *,
         clock: Callable[[], datetime],
-        chance: random.Random,
-        meter: Callable[[str], None],
+        rng: random.Random,
+        record_probe: Callable[[str], None],
     ) -> None:
         self._tokens = tokens
         self._probe = probe
         self._clock = clock
-        self._chance = chance
-        self._meter = meter
-        self._verdicts: dict[RegistryCredential, Verdict] = {}
-        self._good: set[tuple[TokenScope, TokenValidity]] = set()
-        """Tokens that some registry accepts: where another one refuses, the token is not at fault."""
-        self._dead: set[RegistryCredential] = set()
-        """What is published and refused."""
-        self._flights: dict[RegistryCredential, asyncio.Task[Verdict]] = {}
-        self._refusing: dict[tuple[Identity, RegistryHost], _Backoff] = {}
-        self._silent: dict[RegistryHost, _Backoff] = {}
-        self._swept = 0
+        self._rng = rng
+        self._record_probe = record_probe
+        self._states = RegistryStates(clock)
 
     async def get(
-        self, scope: TokenScope, hosts: Iterable[RegistryHost], *, since: datetime | None = None
+        self, scope: TokenScope, hosts: Iterable[RegistryHost], *, not_before: datetime | None = None
     ) -> TokenResult:
-        """Give the best token that can be had, and tell which of the scope's registries are not to get it.
+        """Return the best token available, and which of the scope's registries must not get it.
 
-        A token that no registry takes is replaced after a pause; one that only some refuse is tried there again.
-        Registries that do not say whether they take it get it all the same.
+        A token that no registry accepts is replaced after a backoff; one that only some refuse is probed there again.
+        An unreachable registry gets the token unverified.
         """
-        ours = [host for host in hosts if TokenScope.of(host, scope.identity) == scope]
-        answer = await self._tokens.get(scope, since=since)
-        if answer.token and (wanted := self._wanted_since(scope, ours, answer.token)):
-            answer = await self._tokens.get(scope, since=max(wanted, since or wanted))
-        if answer.token is None:
-            # A neighbour's entry might do, but nobody has tried it there.
-            return replace(answer, excluded=frozenset(ours))
-        return self._judged(scope, answer, await self._try(_uses(scope, ours, answer.token), answer.token.auth))
+        own = [host for host in hosts if TokenScope.of(host, scope.identity) == scope]
+        result = await self._tokens.get(scope, not_before=not_before)
+        if result.token and (replaced := self._replacement_not_before(scope, own, result.token)):
+            result = await self._tokens.get(scope, not_before=max(replaced, not_before or replaced))
+        if result.token is None:
+            # Another registry's entry might do, but it has not been tried at these.
+            return replace(result, excluded=frozenset(own))
+        verdicts = await self._verify(_credentials(scope, own, result.token), result.token.auth)
+        return self._with_verdicts(scope, result, verdicts)
 
-    def revoked(self, held: SecretRecord) -> frozenset[RegistryHost]:
-        """Tell which registries refuse by now what a Secret holds for them."""
-        return frozenset(use.host for use in held.credentials if use in self._dead) if self._dead else NO_HOSTS
-
-    async def revalidate(self, use: RegistryCredential, auth: Password) -> bool:
-        """Try a published token again; tells whether its registry refuses it and nobody knew yet."""
-        if not is_verifiable(use.host) or self._pausing(self._silent.get(use.host)):
-            return False
-        found = await self._ask(use, auth)
-        if found.verdict is Verdict.ACCEPTED:
-            self._dead.discard(use)
-        if found.verdict is not Verdict.REJECTED or use in self._dead:
-            return False
-        self._dead.add(use)
-        # Its replacement is wanted now, and a pause comes only where that is refused as well.
-        before = self._refusing.get((use.identity, use.host)) or _Backoff(tries=0, until=self._clock())
-        self._refusing[use.identity, use.host] = replace(before, until=max(before.until, self._clock()), why=found.why)
-        return True
-
-    def _wanted_since(self, scope: TokenScope, hosts: Iterable[RegistryHost], token: Token) -> datetime | None:
-        """Tell since when a token is wanted in the place of one that is of no use; the same for all who ask."""
-        spent = [use for use in _uses(scope, hosts, token) if self._spent(use)]
-        pauses = [pause for use in spent if (pause := self._refusing.get((use.identity, use.host)))]
-        return max((pause.until for pause in pauses if not self._pausing(pause)), default=None)
-
-    def _spent(self, use: RegistryCredential) -> bool:
-        refused = self._verdicts.get(use) is Verdict.REJECTED
-        return use in self._dead or (refused and (use.scope, use.validity) not in self._good)
-
-    def _judged(
-        self, scope: TokenScope, answer: TokenResult, verdicts: Mapping[RegistryCredential, Verdict | None]
-    ) -> TokenResult:
-        refused = {use.host for use, verdict in verdicts.items() if verdict is Verdict.REJECTED}
-        waiting = {use.host for use, verdict in verdicts.items() if verdict is None}
-        if not refused and not waiting:
-            return answer
-        now = self._clock()
-        pauses = {host: pause for host in refused if (pause := self._refusing.get((scope.identity, host)))}
-        moments = [pause.until for pause in pauses.values() if pause.until > now]
-        if waiting:
-            moments.append(now + retry_delay(_UNHURRIED, self._chance.random()))
-        if answer.retry_at:
-            moments.append(answer.retry_at)
-        refusals = {host: pauses[host].why if host in pauses else "" for host in refused}
-        return replace(
-            answer,
-            failure=answer.failure or (rejected_failure(scope, refusals) if refusals else None),
-            retry_at=min(moments, default=now + LONGEST_RETRY),
-            excluded=frozenset(refused | waiting),
+    def revoked(self, record: SecretRecord) -> frozenset[RegistryHost]:
+        """Return the registries that are known to refuse what a Secret holds for them."""
+        return frozenset(
+            each.host for each in record.credentials if (state := self._states.find(each)) and state.revoked
         )
 
-    async def _try(
-        self, uses: Iterable[RegistryCredential], auth: Password
-    ) -> dict[RegistryCredential, Verdict | None]:
-        """Give the verdict of each registry, None where it is still awaited."""
-        found = {use: self._known(use) for use in uses}
-        flights = {use: self._flight(use, auth) for use, verdict in found.items() if verdict is None}
-        if flights:
-            # A probe is shared: whoever stops waiting does not end it for the others.
-            await asyncio.wait(flights.values(), timeout=_PATIENCE.total_seconds())
-        return found | {use: flight.result() for use, flight in flights.items() if flight.done()}
+    async def revalidate(self, credential: RegistryCredential, auth: Password) -> bool:
+        """Probe a published token again; return whether it turns out to be revoked."""
+        if not is_verifiable(credential.host) or self._is_active(self._states.unreachable.get(credential.host)):
+            return False
+        state, registry = self._states.credential(credential), self._states.registry(credential)
+        found = await self._probe_once(credential, auth)
+        if found.verdict is Verdict.ACCEPTED:
+            state.revoked = False
+        if found.verdict is not Verdict.REJECTED or state.revoked:
+            return False
+        state.revoked = True
+        # It is replaced at once: the backoff begins only if the replacement is refused as well.
+        now, before = self._clock(), registry.rejected
+        registry.rejected = Backoff(
+            attempts=before.attempts if before else 0, until=max(before.until, now) if before else now, why=found.why
+        )
+        return True
 
-    def _known(self, use: RegistryCredential) -> Verdict | None:
-        verdict = self._verdicts.get(use)
+    def _replacement_not_before(
+        self, scope: TokenScope, hosts: Iterable[RegistryHost], token: Token
+    ) -> datetime | None:
+        """Tell from when on a useless token may be replaced: the same for all callers, None while it may not."""
+        useless = [each for each in _credentials(scope, hosts, token) if self._is_useless(each)]
+        backoffs = [backoff for each in useless if (backoff := self._states.registry(each).rejected)]
+        return max((backoff.until for backoff in backoffs if not self._is_active(backoff)), default=None)
+
+    def _is_useless(self, credential: RegistryCredential) -> bool:
+        """Whether a registry refuses a token that no other registry accepts, or that it accepted before."""
+        state = self._states.credential(credential)
+        refused = state.verdict is Verdict.REJECTED
+        return state.revoked or (refused and not self._states.is_accepted(credential.scope, credential.validity))
+
+    def _with_verdicts(
+        self, scope: TokenScope, result: TokenResult, verdicts: Mapping[RegistryCredential, Verdict | None]
+    ) -> TokenResult:
+        refused = {
+            each.host: self._states.registry(each).rejected
+            for each, verdict in verdicts.items()
+            if verdict is Verdict.REJECTED
+        }
+        pending = {each.host for each, verdict in verdicts.items() if verdict is None}
+        if not refused and not pending:
+            return result
+        now = self._clock()
+        retries = [backoff.until for backoff in refused.values() if backoff and backoff.until > now]
+        if pending:
+            retries.append(now + retry_delay(_SLOW_PROBE_ATTEMPT, self._rng.random()))
+        if result.retry_at:
+            retries.append(result.retry_at)
+        refusals = {host: backoff.why if backoff else "" for host, backoff in refused.items()}
+        return replace(
+            result,
+            failure=result.failure or (rejected_failure(scope, refusals) if refusals else None),
+            retry_at=min(retries, default=now + LONGEST_RETRY),
+            excluded=frozenset(refused.keys() | pending),
+        )
+
+    async def _verify(
+        self, credentials: Iterable[RegistryCredential], auth: Password
+    ) -> dict[RegistryCredential, Verdict | None]:
+        """Return the verdict of each registry, None while its probe is still running."""
+        verdicts = {each: self._known_verdict(each) for each in credentials}
+        probes = {each: self._start_probe(each, auth) for each, verdict in verdicts.items() if verdict is None}
+        if probes:
+            # asyncio.wait does not cancel the probes together with this caller: others share them.
+            await asyncio.wait(probes.values(), timeout=_MAX_WAIT.total_seconds())
+        return verdicts | {each: probe.result() for each, probe in probes.items() if probe.done()}
+
+    def _known_verdict(self, credential: RegistryCredential) -> Verdict | None:
+        verdict = self._states.credential(credential).verdict
         if verdict is Verdict.REJECTED:
-            pausing = self._pausing(self._refusing.get((use.identity, use.host)))
-            return verdict if pausing or self._spent(use) else None
-        if verdict is None and not is_verifiable(use.host):
-            return self._learn(use, Verdict.SKIPPED)
-        if verdict is None and self._pausing(self._silent.get(use.host)):
+            stays = self._is_active(self._states.registry(credential).rejected) or self._is_useless(credential)
+            return verdict if stays else None
+        if verdict is None and not is_verifiable(credential.host):
+            return self._record(credential, Verdict.SKIPPED)
+        if verdict is None and self._is_active(self._states.unreachable.get(credential.host)):
             return Verdict.UNREACHABLE
         return verdict
 
-    def _flight(self, use: RegistryCredential, auth: Password) -> asyncio.Task[Verdict]:
-        if use not in self._flights:
-            self._flights[use] = asyncio.create_task(self._fly(use, auth))
-        return self._flights[use]
+    def _start_probe(self, credential: RegistryCredential, auth: Password) -> asyncio.Task[Verdict]:
+        state = self._states.credential(credential)
+        if state.probe is None:
+            state.probe = asyncio.create_task(self._probe_new(credential, auth))
+        return state.probe
 
-    async def _fly(self, use: RegistryCredential, auth: Password) -> Verdict:
+    async def _probe_new(self, credential: RegistryCredential, auth: Password) -> Verdict:
+        state, registry = self._states.credential(credential), self._states.registry(credential)
         try:
-            found = await self._ask(use, auth)
+            found = await self._probe_once(credential, auth)
         finally:
-            del self._flights[use]
-        # What was refused before is not published for it because the registry is silent now.
-        verdict = self._verdicts.get(use, found.verdict)
-        pair = use.identity, use.host
+            state.probe = None
+        # A registry that refused the token before does not get it just because it is unreachable now.
+        verdict = state.verdict or found.verdict
         if verdict is Verdict.ACCEPTED:
-            self._refusing.pop(pair, None)
+            registry.rejected = None
         elif verdict is Verdict.REJECTED:
-            left = use.validity.expires_at - self._clock()
-            self._refusing[pair] = self._pause(self._refusing.get(pair), left=left, why=found.why)
+            left = credential.validity.expires_at - self._clock()
+            registry.rejected = self._next_backoff(registry.rejected, left=left, why=found.why)
         return verdict
 
-    async def _ask(self, use: RegistryCredential, auth: Password) -> ProbeResult:
-        found = await self._probe(use.host, auth)
-        verdict = self._learn(use, found.verdict)
-        if verdict is Verdict.UNREACHABLE:
-            silence = self._silent.get(use.host)
-            if silence is None:
-                said = "registry %s does not say whether it takes tokens (%s): they are published unverified"
-                logger.warning(said, use.host, found.why)
-            self._silent[use.host] = self._pause(silence)
-        elif self._silent.pop(use.host, None):
-            logger.info("registry %s answers again: tokens are verified", use.host)
-        if verdict is Verdict.ACCEPTED:
-            self._good.add((use.scope, use.validity))
+    async def _probe_once(self, credential: RegistryCredential, auth: Password) -> ProbeResult:
+        found = await self._probe(credential.host, auth)
+        self._record(credential, found.verdict)
+        unreachable, host = self._states.unreachable, credential.host
+        if found.verdict is Verdict.UNREACHABLE:
+            if host not in unreachable:
+                logger.warning("registry %s: cannot verify tokens (%s): publishing them unverified", host, found.why)
+            unreachable[host] = self._next_backoff(unreachable.get(host))
+        elif unreachable.pop(host, None):
+            logger.info("registry %s: reachable again: verifying tokens", host)
         return found
 
-    def _learn(self, use: RegistryCredential, verdict: Verdict) -> Verdict:
-        self._meter(verdict.value)
+    def _record(self, credential: RegistryCredential, verdict: Verdict) -> Verdict:
+        self._record_probe(verdict.value)
         if verdict is not Verdict.UNREACHABLE:
-            self._sweep()
-            self._verdicts[use] = verdict
+            self._states.credential(credential).verdict = verdict
         return verdict
 
-    def _pause(self, before: _Backoff | None, *, left: timedelta | None = None, why: str = "") -> _Backoff:
-        tries = before.tries + 1 if before else 1
-        delay = retry_delay(tries, self._chance.random(), denied=True, left=left)
-        return _Backoff(tries=tries, until=self._clock() + delay, why=why)
+    def _next_backoff(self, before: Backoff | None, *, left: timedelta | None = None, why: str = "") -> Backoff:
+        attempts = before.attempts + 1 if before else 1
+        delay = retry_delay(attempts, self._rng.random(), denied=True, left=left)
+        return Backoff(attempts=attempts, until=self._clock() + delay, why=why)
 
-    def _pausing(self, pause: _Backoff | None) -> bool:
-        return pause is not None and self._clock() < pause.until
-
-    def _sweep(self) -> None:
-        """Forget tokens that have died of age."""
-        if len(self._verdicts) < 2 * self._swept + _SLACK:
-            return
-        now = self._clock()
-        self._verdicts = {use: verdict for use, verdict in self._verdicts.items() if use.validity.expires_at > now}
-        self._good = {(scope, times) for scope, times in self._good if times.expires_at > now}
-        self._dead = {use for use in self._dead if use.validity.expires_at > now}
-        pairs = {(use.identity, use.host) for use in self._verdicts}
-        self._refusing = {pair: pause for pair, pause in self._refusing.items() if pair in pairs}
-        self._swept = len(self._verdicts)
+    def _is_active(self, backoff: Backoff | None) -> bool:
+        return backoff is not None and self._clock() < backoff.until
 
 
-def _uses(scope: TokenScope, hosts: Iterable[RegistryHost], token: Token) -> list[RegistryCredential]:
+def _credentials(scope: TokenScope, hosts: Iterable[RegistryHost], token: Token) -> list[RegistryCredential]:
     return [RegistryCredential(identity=scope.identity, host=host, validity=token.validity) for host in hosts]

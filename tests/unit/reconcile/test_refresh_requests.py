@@ -84,12 +84,12 @@ class _Shelf(_Part):
         scope: TokenScope,  # noqa: ARG002 -- the protocol's
         hosts: Iterable[RegistryHost],  # noqa: ARG002 -- the protocol's
         *,
-        since: datetime | None = None,
+        not_before: datetime | None = None,
     ) -> TokenResult:
-        self._cell.asked.append(since)
+        self._cell.asked.append(not_before)
         return TokenResult(token=token(issued=LATER))
 
-    def revoked(self, held: SecretRecord) -> frozenset[RegistryHost]:  # noqa: ARG002 -- the protocol's
+    def revoked(self, record: SecretRecord) -> frozenset[RegistryHost]:  # noqa: ARG002 -- the protocol's
         return frozenset()
 
 

@@ -1,4 +1,4 @@
-"""Tokens when ECR fails: remembered for all, tried again in time, and never worse than what is there."""
+"""Failed fetches are shared, retried with backoff, and never cost a token that is still good."""
 
 import asyncio
 from datetime import timedelta
@@ -8,144 +8,146 @@ import pytest
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.failures import Failure, Reason
 from pullkeeper.tokens.token_cache import TokenCache
-from tests.unit.tokens.token_source import DENIED, MINUTE, THROTTLED, Source, until, young
+from tests.unit.tokens.fake_token_source import DENIED, MINUTE, THROTTLED, FakeTokenSource, fresh_token, sleep_until
 from testsupport.examples import EU, HOUR, US, scope, token
 from testsupport.fixed_random import FixedRandom
 from testsupport.virtual_time import now
 
 
 @pytest.fixture
-def source() -> Source:
-    return Source()
+def source() -> FakeTokenSource:
+    return FakeTokenSource()
 
 
 @pytest.fixture
-def tokens(source: Source) -> TokenCache:
-    return TokenCache(source, rotation=Rotation(), clock=now, chance=FixedRandom())
+def tokens(source: FakeTokenSource) -> TokenCache:
+    return TokenCache(source, rotation=Rotation(), clock=now, rng=FixedRandom())
 
 
-async def test_after_a_failure_nobody_asks_before_its_time(source: Source, tokens: TokenCache) -> None:
-    """A failure is remembered for all: 50 namespaces make no more calls than one."""
+async def test_no_fetch_starts_during_backoff(source: FakeTokenSource, tokens: TokenCache) -> None:
+    """All callers share the failure: 50 namespaces cause no more calls than one."""
     source.outcome = DENIED
     failed = await tokens.get(scope(EU))
     again = await asyncio.gather(*(tokens.get(scope(EU)) for _ in range(50)))
     assert len(source.calls) == 1
-    assert all(answer == failed for answer in again)
+    assert all(result == failed for result in again)
     assert (failed.token, failed.failure) == (None, DENIED)
     assert failed.retry_at is not None
     assert failed.retry_at > now()
 
 
-async def test_from_its_time_on_one_call_is_made(source: Source, tokens: TokenCache) -> None:
-    """At `retry_at` the next one who asks makes the next call."""
+async def test_fetch_is_retried_after_backoff(source: FakeTokenSource, tokens: TokenCache) -> None:
+    """At `retry_at` the next caller starts the next fetch."""
     source.outcome = THROTTLED
     failed = await tokens.get(scope(EU))
     assert failed.retry_at is not None
-    await until(failed.retry_at)
-    source.outcome = young
+    await sleep_until(failed.retry_at)
+    source.outcome = fresh_token
     assert (await tokens.get(scope(EU))).token is not None
     assert len(source.calls) == 2
 
 
-async def test_a_failure_of_one_scope_holds_no_other_back(source: Source, tokens: TokenCache) -> None:
+async def test_failing_scope_does_not_affect_others(source: FakeTokenSource, tokens: TokenCache) -> None:
     """Regions are independent."""
     source.outcome = DENIED
     await tokens.get(scope(EU))
-    source.outcome = young
+    source.outcome = fresh_token
     assert (await tokens.get(scope(US))).failure is None
 
 
 @pytest.mark.parametrize(("failure", "waits"), [(THROTTLED, [1, 2, 4, 8]), (DENIED, [28.5, 57, 114, 228])])
-async def test_waits_grow_with_each_failure(
-    source: Source, tokens: TokenCache, failure: Failure, waits: list[float]
+async def test_backoff_grows_with_each_failure(
+    source: FakeTokenSource, tokens: TokenCache, failure: Failure, waits: list[float]
 ) -> None:
-    """A second, two, four …; half a minute, a minute … where somebody has to grant something."""
+    """A second, two, four …; from half a minute on if somebody has to grant a permission."""
     source.outcome = failure
     for wait in waits:
-        answer = await tokens.get(scope(EU))
-        assert answer.retry_at == now() + timedelta(seconds=wait)
-        await until(answer.retry_at)
+        result = await tokens.get(scope(EU))
+        assert result.retry_at == now() + timedelta(seconds=wait)
+        await sleep_until(result.retry_at)
 
 
-async def test_a_success_forgets_the_failures(source: Source, tokens: TokenCache) -> None:
-    """After a recovery the next trouble begins with a short wait again, and nothing is said of the last one."""
+async def test_success_resets_the_backoff(source: FakeTokenSource, tokens: TokenCache) -> None:
+    """The next failure starts with a short backoff again, and the last one is no longer reported."""
     source.outcome = THROTTLED
     for _ in range(2):
         await tokens.get(scope(EU))
         await asyncio.sleep(100)
-    source.outcome = young
-    answer = await tokens.get(scope(EU))
-    assert (answer.failure, answer.retry_at) == (None, None)
+    source.outcome = fresh_token
+    result = await tokens.get(scope(EU))
+    assert (result.failure, result.retry_at) == (None, None)
     source.outcome = THROTTLED
-    failed = await tokens.get(scope(EU), since=now())
+    failed = await tokens.get(scope(EU), not_before=now())
     assert failed.retry_at == now() + timedelta(seconds=1)
 
 
-async def test_an_unexpired_token_is_better_than_none(source: Source, tokens: TokenCache) -> None:
-    """When no younger one can be had, the last is given with the failure, until it dies."""
+async def test_unexpired_token_is_returned_with_the_failure(source: FakeTokenSource, tokens: TokenCache) -> None:
+    """While no younger one can be fetched, the last one is used until it expires."""
     first = (await tokens.get(scope(EU))).token
     assert first is not None
     source.outcome = THROTTLED
-    await until(first.expires_at - MINUTE)
-    answer = await tokens.get(scope(EU))
-    assert (answer.token, answer.failure) == (first, THROTTLED)
-    await until(first.expires_at)
-    answer = await tokens.get(scope(EU))
-    assert (answer.token, answer.failure) == (None, THROTTLED)
+    await sleep_until(first.expires_at - MINUTE)
+    result = await tokens.get(scope(EU))
+    assert (result.token, result.failure) == (first, THROTTLED)
+    await sleep_until(first.expires_at)
+    result = await tokens.get(scope(EU))
+    assert (result.token, result.failure) == (None, THROTTLED)
 
 
-async def test_the_less_life_is_left_the_sooner_the_next_try(source: Source, tokens: TokenCache) -> None:
-    """Even a denial is tried again within a tenth of the life that the held token has left."""
+async def test_backoff_shrinks_as_the_token_nears_its_expiry(source: FakeTokenSource, tokens: TokenCache) -> None:
+    """Even a denial is retried within a tenth of the time that the cached token has left."""
     first = (await tokens.get(scope(EU))).token
     assert first is not None
     source.outcome = DENIED
-    await until(first.expires_at - MINUTE)
-    answer = await tokens.get(scope(EU))
-    assert answer.retry_at is not None
-    assert answer.retry_at - now() == timedelta(seconds=5.9)
+    await sleep_until(first.expires_at - MINUTE)
+    result = await tokens.get(scope(EU))
+    assert result.retry_at is not None
+    assert result.retry_at - now() == timedelta(seconds=5.9)
 
 
-async def test_a_failed_request_for_a_fresh_token_spoils_nothing(source: Source, tokens: TokenCache) -> None:
-    """Whoever needs no fresh one goes on with the young token that is there, without a failure."""
+async def test_failed_request_for_a_fresh_token_affects_only_its_caller(
+    source: FakeTokenSource, tokens: TokenCache
+) -> None:
+    """Callers that need no fresh token get the cached one, without a failure."""
     first = (await tokens.get(scope(EU))).token
     source.outcome = THROTTLED
-    asked = await tokens.get(scope(EU), since=now())
-    assert (asked.token, asked.failure) == (first, THROTTLED)
+    requested = await tokens.get(scope(EU), not_before=now())
+    assert (requested.token, requested.failure) == (first, THROTTLED)
     other = await tokens.get(scope(EU))
     assert (other.token, other.failure) == (first, None)
     assert len(source.calls) == 2
 
 
-async def test_a_request_younger_than_the_failure_is_tried_at_once(source: Source, tokens: TokenCache) -> None:
-    """Whoever has just mended something and says so need not wait; those who said so before wait on."""
+async def test_request_later_than_the_failure_is_tried_at_once(source: FakeTokenSource, tokens: TokenCache) -> None:
+    """A request made after something was fixed ends the backoff; earlier requests still wait for it."""
     source.outcome = DENIED
     since = now()
-    await tokens.get(scope(EU), since=since)
+    await tokens.get(scope(EU), not_before=since)
     await asyncio.sleep(5)
-    assert (await tokens.get(scope(EU), since=since)).failure == DENIED
-    source.outcome = young
-    assert (await tokens.get(scope(EU), since=now())).token is not None
+    assert (await tokens.get(scope(EU), not_before=since)).failure == DENIED
+    source.outcome = fresh_token
+    assert (await tokens.get(scope(EU), not_before=now())).token is not None
     assert len(source.calls) == 2
 
 
-async def test_a_token_that_has_expired_on_arrival_is_a_failure(source: Source, tokens: TokenCache) -> None:
-    """It is never given out; the same trouble again is the same failure, whenever the token died."""
+async def test_token_that_is_expired_on_arrival_is_a_failure(source: FakeTokenSource, tokens: TokenCache) -> None:
+    """It is never returned, and failures with different expiry times are equal."""
     failures = []
     for hours in (1, 20):
         source.outcome = lambda hours=hours: token(issued=now() - hours * HOUR, life=HOUR)
-        answer = await tokens.get(scope(EU), since=now())
-        assert answer.token is None
-        failures.append(answer.failure)
+        result = await tokens.get(scope(EU), not_before=now())
+        assert result.token is None
+        failures.append(result.failure)
     assert failures[0] is not None
     assert failures[0].reason is Reason.TOKEN_EXPIRED
     assert failures[0] == failures[1]
     assert "clock of this node" in failures[0].message
 
 
-async def test_an_expired_arrival_leaves_the_held_token(source: Source, tokens: TokenCache) -> None:
-    """What is worse never takes the place of what is there."""
+async def test_expired_arrival_leaves_the_cached_token(source: FakeTokenSource, tokens: TokenCache) -> None:
+    """A worse token never replaces a better one."""
     first = (await tokens.get(scope(EU))).token
-    source.outcome = lambda: young(timedelta())
-    answer = await tokens.get(scope(EU), since=now())
-    assert answer.token is first
-    assert answer.failure is not None
+    source.outcome = lambda: fresh_token(timedelta())
+    result = await tokens.get(scope(EU), not_before=now())
+    assert result.token is first
+    assert result.failure is not None

@@ -1,4 +1,4 @@
-"""Published tokens are tried again at intervals, and one that dies early is replaced wherever it is held."""
+"""Published tokens are probed at intervals, and a revoked one is replaced in every namespace that holds it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -15,38 +15,38 @@ from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.pull_secret import SecretRecord
 from pullkeeper.tokens.token_revalidator import TokenRevalidator
-from tests.unit.tokens.registries import Gate
+from tests.unit.tokens.verifier_harness import VerifierHarness
 from testsupport.examples import EU, EU_OTHER_ACCOUNT, FOREIGN, US, managed, scope
 
-EVERY = timedelta(minutes=15)
+INTERVAL = timedelta(minutes=15)
 
 
-class Beat:
-    """A patrol over Secrets that a test puts there."""
+class RevalidatorHarness:
+    """A TokenRevalidator over Secrets that a test publishes."""
 
     def __init__(self) -> None:
-        self.gate = Gate()
+        self.harness = VerifierHarness()
         self.secrets: dict[str, ObservedSecret] = {}
         self.auths: dict[str, Mapping[RegistryHost, Password]] = {}
         self.reads: list[str] = []
-        self.woken: list[str] = []
-        self.there: list[Token | None] = []
-        """The token that was at hand when a namespace was woken."""
-        self.patrol = TokenRevalidator(
-            self.gate.verification,
+        self.enqueued: list[str] = []
+        self.at_hand: list[Token | None] = []
+        """The cached token at the moment a namespace was enqueued."""
+        self.revalidator = TokenRevalidator(
+            self.harness.verifier,
             secrets=self,
-            cluster=self,
-            in_memory=self.gate.tokens.peek,
-            wake=self.wake,
-            every=EVERY,
+            reader=self,
+            peek=self.harness.cache.peek,
+            enqueue=self.enqueue,
+            interval=INTERVAL,
         )
 
     def all(self) -> Mapping[str, ObservedSecret]:
         return dict(self.secrets)
 
-    def wake(self, namespace: str) -> None:
-        self.woken.append(namespace)
-        self.there.append(self.gate.tokens.peek(scope(EU)))
+    def enqueue(self, namespace: str) -> None:
+        self.enqueued.append(namespace)
+        self.at_hand.append(self.harness.cache.peek(scope(EU)))
 
     async def read_auths(self, namespace: str) -> Mapping[RegistryHost, Password]:
         self.reads.append(namespace)
@@ -59,128 +59,128 @@ class Beat:
         self.secrets[namespace] = managed(SecretRecord.of(times, CONTROLLER))
         self.auths[namespace] = {host: token.auth for host, token in held.items()}
 
-    async def fetched(self, *hosts: RegistryHost) -> Token:
-        token = (await self.gate.verification.get(scope(hosts[0]), hosts)).token
+    async def verified_token(self, *hosts: RegistryHost) -> Token:
+        token = (await self.harness.verifier.get(scope(hosts[0]), hosts)).token
         assert token is not None
         return token
 
-    def restarted(self) -> None:
-        """Forget everything but what is in the cluster."""
-        issued = self.gate.issued
-        registries, self.gate = self.gate.registries, Gate()
+    def restart(self) -> None:
+        """Forget everything except what is in the cluster."""
+        issued = self.harness.issued
+        registries, self.harness = self.harness.registries, VerifierHarness()
         registries.probes.clear()
-        self.gate.registries = registries
-        self.gate.issued = issued
-        self.gate.verification._probe = registries.probe  # noqa: SLF001 -- the same registries for the new process
-        self.patrol = TokenRevalidator(
-            self.gate.verification,
+        self.harness.registries = registries
+        self.harness.issued = issued
+        self.harness.verifier._probe = registries.probe  # noqa: SLF001 -- the same registries for the new process
+        self.revalidator = TokenRevalidator(
+            self.harness.verifier,
             secrets=self,
-            cluster=self,
-            in_memory=self.gate.tokens.peek,
-            wake=self.wake,
-            every=EVERY,
+            reader=self,
+            peek=self.harness.cache.peek,
+            enqueue=self.enqueue,
+            interval=INTERVAL,
         )
 
 
 @pytest.fixture
-def beat() -> Beat:
-    return Beat()
+def harness() -> RevalidatorHarness:
+    return RevalidatorHarness()
 
 
 @asynccontextmanager
-async def patrolling(beat: Beat) -> AsyncIterator[None]:
-    task = asyncio.create_task(beat.patrol.run())
+async def running(harness: RevalidatorHarness) -> AsyncIterator[None]:
+    task = asyncio.create_task(harness.revalidator.run())
     yield
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_one_probe_for_each_token_and_registry_however_many_hold_it(beat: Beat) -> None:
-    """A thousand namespaces of one identity are one probe a round and registry, and no read."""
-    token = await beat.fetched(EU, EU_OTHER_ACCOUNT)
+async def test_each_token_is_probed_once_per_registry(harness: RevalidatorHarness) -> None:
+    """A thousand namespaces of one identity cause one probe per round and registry, and no read."""
+    token = await harness.verified_token(EU, EU_OTHER_ACCOUNT)
     for number in range(1000):
-        beat.publish(f"team-{number}", {EU: token, EU_OTHER_ACCOUNT: token})
-    beat.gate.registries.probes.clear()
-    async with patrolling(beat):
-        await asyncio.sleep(4 * EVERY.total_seconds())
-    assert beat.gate.registries.count(EU) == beat.gate.registries.count(EU_OTHER_ACCOUNT) == 4
-    assert beat.reads == beat.woken == []
+        harness.publish(f"team-{number}", {EU: token, EU_OTHER_ACCOUNT: token})
+    harness.harness.registries.probes.clear()
+    async with running(harness):
+        await asyncio.sleep(4 * INTERVAL.total_seconds())
+    assert harness.harness.registries.count(EU) == harness.harness.registries.count(EU_OTHER_ACCOUNT) == 4
+    assert harness.reads == harness.enqueued == []
 
 
-async def test_a_token_that_dies_is_replaced_within_an_interval_where_it_is_held(beat: Beat) -> None:
-    """First there is a fresh one that has been tried, then whoever holds the dead one is woken, and nobody else."""
-    token = await beat.fetched(EU, EU_OTHER_ACCOUNT)
-    other = await beat.fetched(US)
-    beat.publish("both", {EU: token, EU_OTHER_ACCOUNT: token})
-    beat.publish("one", {EU: token})
-    beat.publish("elsewhere", {US: other})
-    async with patrolling(beat):
-        await asyncio.sleep(EVERY.total_seconds())
-        beat.gate.registries.refused = {token.auth}
-        await asyncio.sleep(EVERY.total_seconds())
-        assert beat.woken == ["both", "one"]
-        assert beat.there == [beat.gate.issued[-1]] * 2
-        assert await beat.fetched(EU) is beat.gate.issued[-1] is not token
-        calls = len(beat.gate.source.calls)
-        await asyncio.sleep(10 * EVERY.total_seconds())
-    assert beat.woken == ["both", "one"]
-    assert len(beat.gate.source.calls) == calls == 3
+async def test_revoked_token_is_replaced_within_an_interval(harness: RevalidatorHarness) -> None:
+    """Once a verified replacement is cached, exactly the namespaces that hold the revoked token are enqueued."""
+    token = await harness.verified_token(EU, EU_OTHER_ACCOUNT)
+    other = await harness.verified_token(US)
+    harness.publish("both", {EU: token, EU_OTHER_ACCOUNT: token})
+    harness.publish("one", {EU: token})
+    harness.publish("elsewhere", {US: other})
+    async with running(harness):
+        await asyncio.sleep(INTERVAL.total_seconds())
+        harness.harness.registries.refused = {token.auth}
+        await asyncio.sleep(INTERVAL.total_seconds())
+        assert harness.enqueued == ["both", "one"]
+        assert harness.at_hand == [harness.harness.issued[-1]] * 2
+        assert await harness.verified_token(EU) is harness.harness.issued[-1] is not token
+        calls = len(harness.harness.source.calls)
+        await asyncio.sleep(10 * INTERVAL.total_seconds())
+    assert harness.enqueued == ["both", "one"]
+    assert len(harness.harness.source.calls) == calls == 3
 
 
-async def test_after_a_restart_the_token_is_read_from_one_holder(beat: Beat) -> None:
-    """It is not in memory any more, so one Secret of those that hold it is read in each round."""
-    token = await beat.fetched(EU, EU_OTHER_ACCOUNT)
+async def test_token_is_read_from_one_secret_after_a_restart(harness: RevalidatorHarness) -> None:
+    """It is no longer in memory, so each round reads one of the Secrets that hold it."""
+    token = await harness.verified_token(EU, EU_OTHER_ACCOUNT)
     for number in range(50):
-        beat.publish(f"team-{number}", {EU: token, EU_OTHER_ACCOUNT: token})
-    beat.restarted()
-    await beat.patrol.go_round()
-    assert beat.reads == ["team-0"]
-    assert beat.gate.registries.count(EU) == beat.gate.registries.count(EU_OTHER_ACCOUNT) == 1
-    assert beat.gate.source.calls == []
-    beat.gate.registries.refused = {token.auth}
-    await beat.patrol.go_round()
-    assert len(beat.woken) == 50
+        harness.publish(f"team-{number}", {EU: token, EU_OTHER_ACCOUNT: token})
+    harness.restart()
+    await harness.revalidator.revalidate_all()
+    assert harness.reads == ["team-0"]
+    assert harness.harness.registries.count(EU) == harness.harness.registries.count(EU_OTHER_ACCOUNT) == 1
+    assert harness.harness.source.calls == []
+    harness.harness.registries.refused = {token.auth}
+    await harness.revalidator.revalidate_all()
+    assert len(harness.enqueued) == 50
     assert all(
-        beat.gate.verification.revoked(held) == {EU, EU_OTHER_ACCOUNT}
-        for each in beat.secrets.values()
+        harness.harness.verifier.revoked(held) == {EU, EU_OTHER_ACCOUNT}
+        for each in harness.secrets.values()
         if (held := each.record)
     )
 
 
-async def test_a_holder_that_is_gone_is_passed_over(beat: Beat) -> None:
-    """The next one will do; where none can be read, the next round comes."""
-    token = await beat.fetched(EU)
+async def test_secret_that_cannot_be_read_is_skipped(harness: RevalidatorHarness) -> None:
+    """The next one is read instead, up to three per round."""
+    token = await harness.verified_token(EU)
     for name in ("a", "b", "c", "d"):
-        beat.publish(name, {EU: token})
-    beat.restarted()
-    del beat.auths["a"]
-    await beat.patrol.go_round()
-    assert (beat.reads, beat.gate.registries.count(EU)) == (["a", "b"], 1)
-    beat.auths.clear()
-    await beat.patrol.go_round()
-    assert (beat.reads[2:], beat.gate.registries.count(EU)) == (["a", "b", "c"], 1)
+        harness.publish(name, {EU: token})
+    harness.restart()
+    del harness.auths["a"]
+    await harness.revalidator.revalidate_all()
+    assert (harness.reads, harness.harness.registries.count(EU)) == (["a", "b"], 1)
+    harness.auths.clear()
+    await harness.revalidator.revalidate_all()
+    assert (harness.reads[2:], harness.harness.registries.count(EU)) == (["a", "b", "c"], 1)
 
 
-async def test_what_somebody_has_changed_tells_nothing(beat: Beat) -> None:
-    """A stranger's Secret and an edited one may hold anything, so no token is judged by them."""
-    token = await beat.fetched(EU)
-    beat.publish("edited", {EU: token})
-    beat.secrets["edited"] = replace(beat.secrets["edited"], intact=False)
-    beat.secrets |= {"foreign": FOREIGN, "unreadable": managed(None, intact=False)}
-    beat.restarted()
-    await beat.patrol.go_round()
-    assert beat.reads == []
-    assert beat.gate.registries.probes == []
+async def test_edited_and_foreign_secrets_are_ignored(harness: RevalidatorHarness) -> None:
+    """They may hold anything, so no token is judged by their entries."""
+    token = await harness.verified_token(EU)
+    harness.publish("edited", {EU: token})
+    harness.secrets["edited"] = replace(harness.secrets["edited"], intact=False)
+    harness.secrets |= {"foreign": FOREIGN, "unreadable": managed(None, intact=False)}
+    harness.restart()
+    await harness.revalidator.revalidate_all()
+    assert harness.reads == []
+    assert harness.harness.registries.probes == []
 
 
-async def test_two_generations_are_both_tried(beat: Beat) -> None:
-    """In the middle of a rotation some still hold the older one, and that one may be the dead one."""
-    older = await beat.fetched(EU)
-    beat.publish("late", {EU: older})
+async def test_tokens_of_both_generations_are_probed(harness: RevalidatorHarness) -> None:
+    """During a rotation some namespaces still hold the older token, which may be the revoked one."""
+    older = await harness.verified_token(EU)
+    harness.publish("late", {EU: older})
     await asyncio.sleep(6 * 3600)
-    younger = await beat.fetched(EU)
-    beat.publish("early", {EU: younger})
-    beat.gate.registries.refused = {older.auth}
-    await beat.patrol.go_round()
-    assert beat.woken == ["late"]
-    assert beat.reads == ["late"]
+    younger = await harness.verified_token(EU)
+    harness.publish("early", {EU: younger})
+    harness.harness.registries.refused = {older.auth}
+    await harness.revalidator.revalidate_all()
+    assert harness.enqueued == ["late"]
+    assert harness.reads == ["late"]

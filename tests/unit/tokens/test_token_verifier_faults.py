@@ -1,4 +1,4 @@
-"""Days of registries that refuse, fall silent and come back: what may never happen does not, by seed."""
+"""Random days of registries that refuse tokens, become unreachable and recover, by seed."""
 
 import asyncio
 import random
@@ -10,82 +10,86 @@ from pullkeeper.domain.ecr.credential import Password
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.registry_probe import ProbeResult, RegistryCredential, Verdict
 from pullkeeper.tokens.token_cache import TokenResult
-from tests.unit.tokens.registries import Gate, Registries
+from tests.unit.tokens.verifier_harness import FakeRegistries, VerifierHarness
 from testsupport.examples import EU, EU_OTHER_ACCOUNT, scope
 from testsupport.virtual_time import now
 
-IRISH = (EU, EU_OTHER_ACCOUNT)
+EU_HOSTS = (EU, EU_OTHER_ACCOUNT)
 _HOUR, _ROUND = 3600.0, 900.0
 _DAYS = 3
 
 
-class Remembering(Registries):
-    """Knows what each registry said last of each token."""
+class RecordingRegistries(FakeRegistries):
+    """Remember the last verdict of each registry on each token."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.said: dict[tuple[RegistryHost, Password], Verdict] = {}
+        self.verdicts: dict[tuple[RegistryHost, Password], Verdict] = {}
 
     async def probe(self, host: RegistryHost, auth: Password) -> ProbeResult:
         found = await super().probe(host, auth)
         if found.verdict is not Verdict.UNREACHABLE:
-            self.said[host, auth] = found.verdict
+            self.verdicts[host, auth] = found.verdict
         return found
 
 
-class Days:
-    """Twenty namespaces that come when they are told to, a patrol, and weather."""
+class RandomDays:
+    """Twenty namespaces that retry when told to, a revalidator, and registries that change their minds."""
 
     def __init__(self, seed: int) -> None:
-        self.chance = random.Random(seed)
-        self.registries = Remembering()
-        self.gate = Gate(self.registries)
+        self.rng = random.Random(seed)
+        self.registries = RecordingRegistries()
+        self.harness = VerifierHarness(self.registries)
         self.published: dict[RegistryHost, tuple[RegistryCredential, Password]] = {}
-        self.wild = True
+        self.changing = True
         self.last: list[TokenResult] = []
 
-    async def weather(self) -> None:
-        while self.wild:
-            await asyncio.sleep(self.chance.uniform(10, 3 * _HOUR))
-            hosts = [host for host in IRISH if self.chance.random() < 0.5]
+    async def change_registries(self) -> None:
+        while self.changing:
+            await asyncio.sleep(self.rng.uniform(10, 3 * _HOUR))
+            hosts = [host for host in EU_HOSTS if self.rng.random() < 0.5]
             self.registries.refusing = set(hosts)
-            self.registries.silent = {host for host in IRISH if host not in hosts and self.chance.random() < 0.3}
-            self.registries.seconds = self.chance.choice((0.1, 0.1, 3.0))
-            if self.gate.issued and self.chance.random() < 0.3:
-                self.registries.refused.add(self.gate.issued[-1].auth)
-        self.registries.refusing, self.registries.silent, self.registries.seconds = set(), set(), 0.1
+            self.registries.unreachable = {host for host in EU_HOSTS if host not in hosts and self.rng.random() < 0.3}
+            self.registries.seconds = self.rng.choice((0.1, 0.1, 3.0))
+            if self.harness.issued and self.rng.random() < 0.3:
+                self.registries.refused.add(self.harness.issued[-1].auth)
+        self.registries.refusing, self.registries.unreachable, self.registries.seconds = set(), set(), 0.1
 
     async def namespace(self, hosts: tuple[RegistryHost, ...]) -> None:
         while True:
-            answer = await self.gate.verification.get(scope(EU), hosts)
-            assert answer.token is not None
-            for host in set(hosts) - answer.excluded:
-                said = self.registries.said.get((host, answer.token.auth))
-                assert said is not Verdict.REJECTED, f"{host} got what it had refused"
-                use = RegistryCredential(identity=scope(EU).identity, host=host, validity=answer.token.validity)
-                self.published[host] = use, answer.token.auth
-            self.last.append(answer)
-            again = answer.retry_at or now() + timedelta(hours=1)
-            await asyncio.sleep(max((again - now()).total_seconds(), 0.001))
+            result = await self.harness.verifier.get(scope(EU), hosts)
+            assert result.token is not None
+            for host in set(hosts) - result.excluded:
+                verdict = self.registries.verdicts.get((host, result.token.auth))
+                assert verdict is not Verdict.REJECTED, f"{host} got a token that it refused"
+                credential = RegistryCredential(identity=scope(EU).identity, host=host, validity=result.token.validity)
+                self.published[host] = credential, result.token.auth
+            self.last.append(result)
+            retry_at = result.retry_at or now() + timedelta(hours=1)
+            await asyncio.sleep(max((retry_at - now()).total_seconds(), 0.001))
 
-    async def patrol(self) -> None:
+    async def revalidator(self) -> None:
         while True:
             await asyncio.sleep(_ROUND)
-            for use, auth in list(self.published.values()):
-                if await self.gate.verification.revalidate(use, auth):
-                    await self.gate.verification.get(scope(EU), IRISH)
+            for credential, auth in list(self.published.values()):
+                if await self.harness.verifier.revalidate(credential, auth):
+                    await self.harness.verifier.get(scope(EU), EU_HOSTS)
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_no_registry_gets_what_it_refused_and_no_storm_breaks_out(seed: int) -> None:
-    """Through three wild days; and once all is well again, within an hour everybody has a token for everything."""
-    days = Days(seed)
-    works = [days.weather(), days.patrol(), *(days.namespace(IRISH[: 1 + number % 2]) for number in range(20))]
-    tasks = [asyncio.create_task(work) for work in works]
+async def test_no_registry_gets_a_token_that_it_refused_and_calls_stay_bounded(seed: int) -> None:
+    """An hour after three random days, every namespace has a token for every registry again."""
+    days = RandomDays(seed)
+    coroutines = [
+        days.change_registries(),
+        days.revalidator(),
+        *(days.namespace(EU_HOSTS[: 1 + number % 2]) for number in range(20)),
+    ]
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     await asyncio.wait(tasks, timeout=_DAYS * 24 * _HOUR, return_when=asyncio.FIRST_EXCEPTION)
-    days.wild = False
+    days.changing = False
     await asyncio.wait(tasks[:1])
-    calls = len(days.gate.source.calls)
+    calls = len(days.harness.source.calls)
     await asyncio.wait(tasks[1:], timeout=_HOUR, return_when=asyncio.FIRST_EXCEPTION)
     days.last.clear()
     await asyncio.wait(tasks[1:], timeout=2 * _HOUR, return_when=asyncio.FIRST_EXCEPTION)
@@ -94,6 +98,6 @@ async def test_no_registry_gets_what_it_refused_and_no_storm_breaks_out(seed: in
             task.result()
         task.cancel()
     assert len(days.last) >= 20
-    assert not any(answer.excluded or answer.failure for answer in days.last)
-    # A call every five minutes at the most, and one at once for each death that a round of the patrol finds.
+    assert not any(result.excluded or result.failure for result in days.last)
+    # At most a call per five minutes, and one for each revoked token that a round finds.
     assert calls <= _DAYS * 24 * (12 * 1.2 + 4)

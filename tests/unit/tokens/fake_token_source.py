@@ -1,4 +1,4 @@
-"""A source of tokens that does as it is told, and tokens from it."""
+"""A token source whose results a test chooses."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,16 +16,16 @@ THROTTLED = Failure(reason=Reason.THROTTLED, message="slowly")
 Outcome = Failure | Callable[[], Token]
 
 
-def young(life: timedelta = 12 * HOUR) -> Token:
+def fresh_token(life: timedelta = 12 * HOUR) -> Token:
     return token(issued=now(), life=life)
 
 
-class Source:
-    """Issues tokens after a second, or fails as it is told to."""
+class FakeTokenSource:
+    """Issues tokens, or fails with `outcome`, after `seconds`."""
 
     def __init__(self) -> None:
         self.calls: list[TokenScope] = []
-        self.outcome: Outcome = young
+        self.outcome: Outcome = fresh_token
         self.seconds = 1.0
 
     async def fetch(self, scope_: TokenScope) -> Token:
@@ -37,5 +37,5 @@ class Source:
         return outcome()
 
 
-async def until(moment: datetime) -> None:
+async def sleep_until(moment: datetime) -> None:
     await asyncio.sleep((moment - now()).total_seconds())
