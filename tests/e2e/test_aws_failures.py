@@ -32,7 +32,7 @@ FAULTS: dict[str, tuple[Callable[[AwsFake], Any], str, str, str]] = {
         lambda aws: aws.garbage(Garbage.MISSING_FIELDS, operation=TOKEN),
         "MalformedAnswer",
         "TokenFetchFailed",
-        "no token that can be read",
+        "no readable token",
     ),
     "expired": (
         lambda aws: aws.answer_expired_token(operation=TOKEN),
@@ -171,7 +171,7 @@ async def test_role_of_the_node_is_refused_unless_allowed(installation: Installa
         await installation.event(team, "PullSecretCreated")
     else:
         event = await installation.event(team, "TokenFetchFailed")
-        assert "or set allowNodeInstanceRole if this is meant" in event["note"]
+        assert "or set allowNodeInstanceRole if this is intended" in event["note"]
         assert aws.count("GetAuthorizationToken") == 0
 
 

@@ -207,4 +207,4 @@ async def test_only_the_nodes_role_is_refused(installation: Installation) -> Non
     ended = await pullkeeper(installation, "check", "--config", config, "-o", "json", environment=environment)
     (found,) = _of(ended, "AWS credentials")
     assert found["outcome"] == "failed"
-    assert "only the node's own role was found" in found["detail"]
+    assert "the only credentials found are the node's instance role" in found["detail"]

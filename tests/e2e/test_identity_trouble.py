@@ -50,7 +50,7 @@ TROUBLES: dict[str, tuple[Any, str, str]] = {
     "wrong external id": (
         lambda aws: aws.allow_role(BLUE, trusted_principals=ROLE, external_id="another"),
         "AccessDenied",
-        f"{ROLE}, which is to become {BLUE},",
+        f"{ROLE}, assuming {BLUE},",
     ),
     "no trust": (lambda aws: aws.allow_role(BLUE), "AccessDenied", "trust policy must allow sts:AssumeRole"),
     "no permission": (
@@ -58,7 +58,7 @@ TROUBLES: dict[str, tuple[Any, str, str]] = {
         "AccessDenied",
         f"ECR refused GetAuthorizationToken for {BLUE}",
     ),
-    "deleted": (lambda aws: aws.remove(BLUE), "AccessDenied", f"which is to become {BLUE}"),
+    "deleted": (lambda aws: aws.remove(BLUE), "AccessDenied", f"assuming {BLUE}"),
     "sts throttled": (
         lambda aws: aws.throttle(operation="AssumeRole", code="Throttling"),
         "TokenFetchFailed",

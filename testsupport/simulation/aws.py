@@ -32,7 +32,7 @@ class Aws:
         self._weather = weather
         self._chance = chance
 
-    async def introduce(self) -> None:
+    async def log_credential_source(self) -> None:
         """Log nothing: there are no credentials."""
 
     async def fetch(self, scope: TokenScope) -> Token:

@@ -1,4 +1,4 @@
-"""The registries' HTTP API, as far as telling whether a token is accepted."""
+"""A probe of the registries' HTTP API that tells whether a token is accepted."""
 
 import asyncio
 import ssl
@@ -11,54 +11,56 @@ from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.registry_probe import API_VERSION, ProbeResult, Verdict, probe_result
 from pullkeeper.domain.errors.validation import Problem, quoted
 
-_LIMIT = aiohttp.ClientTimeout(total=5, connect=3)
-_AT_ONCE = 16
-_PAUSE = 0.2
+_TIMEOUT = aiohttp.ClientTimeout(total=5, connect=3)
+_MAX_CONCURRENT = 16
+_MIN_INTERVAL = 0.2
 """Seconds between two requests to one registry."""
 
 
 class RegistryProbe:
-    """Asks registries; a proxy and the hosts that need none are taken from HTTPS_PROXY and NO_PROXY."""
+    """Probes registries, through the proxy that HTTPS_PROXY and NO_PROXY name."""
 
     def __init__(self, *, ca_file: str) -> None:
-        """Trust the CAs in this file, or those of the system where none is named; raises OSError that says so."""
+        """Trust the CAs in this file, or the system's for ""; raise OSError if it cannot be used."""
         try:
             self._tls = ssl.create_default_context(cafile=ca_file or None)
         except OSError as error:
-            raise _unreadable(ca_file, error) from None
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+            raise _ca_file_error(ca_file, error) from None
+        self._slots = asyncio.Semaphore(_MAX_CONCURRENT)
         self._free_at: dict[RegistryHost, float] = {}
 
     async def probe(self, host: RegistryHost, auth: Password) -> ProbeResult:
-        """Try a token with `GET /v2/`; whatever goes wrong on the way is no refusal."""
+        """Try a token with `GET /v2/`. An error on the way is not a refusal: the verdict is then UNREACHABLE."""
         async with self._slots:
             await self._pace(host)
             try:
-                return await self._ask(host, auth)
+                return await self._request(host, auth)
             except (aiohttp.ClientError, OSError, ValueError) as error:
-                # Of the error no more than its kind is shown: it may quote the request.
+                # Only the type of the error is reported: its text may quote the request.
                 return ProbeResult(verdict=Verdict.UNREACHABLE, why=type(error).__name__)
 
-    async def _ask(self, host: RegistryHost, auth: Password) -> ProbeResult:
+    async def _request(self, host: RegistryHost, auth: Password) -> ProbeResult:
         headers = {"Authorization": f"Basic {auth.reveal()}"}
-        # Not by aiohttp's `trust_env`, which also looks for another password in ~/.netrc and then refuses to send ours.
+        # Not with aiohttp's `trust_env`, which also looks up a password in ~/.netrc and then refuses to send ours.
         proxy = None if proxy_bypass(host.name) else getproxies().get("https")
         proxy = f"http://{proxy}" if proxy and "://" not in proxy else proxy
         connector = aiohttp.TCPConnector(ssl=self._tls)
         async with (
-            aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=_LIMIT) as http,
-            # A redirect is not followed: the token is for this host alone. The body is not read.
-            http.get(f"https://{host.name}/v2/", headers=headers, proxy=proxy, allow_redirects=False) as answer,
+            aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=_TIMEOUT) as http,
+            # No redirects: the token is for this host alone. The body is not read.
+            http.get(f"https://{host.name}/v2/", headers=headers, proxy=proxy, allow_redirects=False) as response,
         ):
-            return probe_result(answer.status, from_registry=API_VERSION in answer.headers)
+            return probe_result(response.status, from_registry=API_VERSION in response.headers)
 
     async def _pace(self, host: RegistryHost) -> None:
         now = asyncio.get_running_loop().time()
         turn = max(now, self._free_at.get(host, now))
-        self._free_at = {each: free for each, free in self._free_at.items() if free > now} | {host: turn + _PAUSE}
+        self._free_at = {each: free for each, free in self._free_at.items() if free > now} | {
+            host: turn + _MIN_INTERVAL
+        }
         await asyncio.sleep(turn - now)
 
 
-def _unreadable(ca_file: str, error: OSError) -> OSError:
+def _ca_file_error(ca_file: str, error: OSError) -> OSError:
     found = f"{quoted(ca_file)} ({error.strerror or type(error).__name__})"
     return OSError(str(Problem(where="registryCaFile", found=found, expected="a file of CA certificates (PEM)")))

@@ -60,7 +60,7 @@ class KubernetesClient(Protocol):
 class TokenSource(token_cache.TokenSource, Protocol):
     """AWS."""
 
-    async def introduce(self) -> None:
+    async def log_credential_source(self) -> None:
         """Log which credentials the controller uses; never fails."""
 
 
@@ -154,7 +154,7 @@ def real_adapters(settings: Settings, kube_client: KubeClient, metrics: promethe
             environment=os.environ,
             allow_node_instance_role=settings.allow_node_instance_role,
             clock=utc_now,
-            meters=metrics,
+            metrics=metrics,
             web_identity=ServiceAccountTokens(kube_client).web_identity,
         ),
         registry_probe=_registry_probe,

@@ -90,9 +90,7 @@ class Container:
         namespace_reflectors, namespaces_synced = self._watch_some_namespaces()
         self.namespace_watch = None if settings.watch_namespaces else adapters.watch_namespaces(self.namespaces)
         self.secrets, secret_reflectors, self._secrets_synced = self._watch_secrets()
-        self.token_cache = TokenCache(
-            adapters.token_source, rotation=settings.rotation, clock=clock, chance=adapters.rng
-        )
+        self.token_cache = TokenCache(adapters.token_source, rotation=settings.rotation, clock=clock, rng=adapters.rng)
         self.token_verifier = self._verifier()
         self.reconciler = Reconciler(
             namespaces=self.namespaces,
@@ -204,8 +202,8 @@ class Container:
             self.token_cache,
             adapters.registry_probe(settings.registry_ca_file),
             clock=adapters.clock,
-            chance=adapters.rng,
-            meter=adapters.metrics.record_registry_probe,
+            rng=adapters.rng,
+            record_probe=adapters.metrics.record_registry_probe,
         )
 
     def _revalidator(self) -> tuple[Runnable, ...]:
@@ -214,10 +212,10 @@ class Container:
         revalidator = TokenRevalidator(
             self.token_verifier,
             secrets=self.secrets,
-            cluster=self.pull_secrets,
-            in_memory=self.token_cache.peek,
-            wake=self.queue.add,
-            every=self._settings.verify_interval,
+            reader=self.pull_secrets,
+            peek=self.token_cache.peek,
+            enqueue=self.queue.add,
+            interval=self._settings.verify_interval,
         )
         return (revalidator,)
 
@@ -245,7 +243,8 @@ class Container:
         return reconciler.after(self.reconciler.reconcile), reflectors, [each.synced for each in handlers.values()]
 
     def _runnables_after_sync(self) -> tuple[Runnable, ...]:
-        always = (RunnableFunc(self.policy_reloader.watch), RunnableFunc(self._adapters.token_source.introduce))
+        log_credential_source = RunnableFunc(self._adapters.token_source.log_credential_source)
+        always = (RunnableFunc(self.policy_reloader.watch), log_credential_source)
         return always if self._settings.watch_namespaces else (*always, RunnableFunc(self._relist_namespaces))
 
     async def _relist_namespaces(self) -> None:

@@ -23,7 +23,7 @@ class AwsChecks:
             environment=environment,
             allow_node_instance_role=settings.allow_node_instance_role,
             clock=clock,
-            meters=_NoMetrics(),
+            metrics=_NoMetrics(),
             web_identity=_no_web_identity,
         )
 
@@ -34,11 +34,11 @@ class AwsChecks:
         return [*identity, *tokens] if tokens else [*identity, ("token", self._no_token)]
 
     async def _credentials(self) -> Sequence[CheckResult]:
-        return [passed("AWS credentials", f"from {await self._ecr.way()}")]
+        return [passed("AWS credentials", f"from {await self._ecr.credential_method()}")]
 
     async def _caller(self) -> Sequence[CheckResult]:
         region = self._region or next((scope.region for scope in self._scopes), "us-east-1")
-        return [passed("AWS caller", await self._ecr.caller(region))]
+        return [passed("AWS caller", await self._ecr.caller_arn(region))]
 
     async def _token(self, scope: TokenScope) -> Sequence[CheckResult]:
         token = await self._ecr.fetch(scope)

@@ -1,4 +1,4 @@
-"""The door to AWS in front of the fake, quick enough for tests; whatever leaks is found at the end."""
+"""An Ecr against the fake of AWS, with short timeouts and a search for leaked secrets."""
 
 import os
 import traceback
@@ -16,7 +16,7 @@ from testsupport.fake_aws import AwsFake
 from testsupport.waiting import HANG_GUARD
 
 
-def quick(attempts: int = 1, seconds: float = HANG_GUARD) -> Config:
+def client_config(attempts: int = 1, seconds: float = HANG_GUARD) -> Config:
     return Config(
         connect_timeout=seconds,
         read_timeout=seconds,
@@ -24,8 +24,8 @@ def quick(attempts: int = 1, seconds: float = HANG_GUARD) -> Config:
     )
 
 
-class Counts:
-    """Writes down what the door counts."""
+class RequestRecorder:
+    """The Metrics of an Ecr, as lists."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[TokenScope, str | None]] = []
@@ -45,25 +45,27 @@ class Counts:
 
 
 async def no_web_identity(identity: Identity) -> tuple[str, str]:
-    """Nobody here asks for a ServiceAccount's token."""
+    """Fail: no test here fetches as a ServiceAccount."""
     raise AssertionError(identity)
 
 
 class AwsHarness:
-    """A process whose environment points to the fake."""
+    """A process whose environment points to the fake of AWS, with short timeouts."""
 
     def __init__(self, fake: AwsFake, monkeypatch: pytest.MonkeyPatch) -> None:
         self.fake = fake
-        self.counts = Counts()
+        self.recorder = RequestRecorder()
         self._shown: list[str] = []
         self._monkeypatch = monkeypatch
-        monkeypatch.setattr(sts, "QUICK", quick())
-        monkeypatch.setattr(ecr, "QUICK", quick())
-        monkeypatch.setattr(ecr, "_PAUSE", 0.0)
+        monkeypatch.setattr(sts, "CLIENT_CONFIG", client_config())
+        monkeypatch.setattr(ecr, "CLIENT_CONFIG", client_config())
+        monkeypatch.setattr(ecr, "_MIN_INTERVAL", 0.0)
         # Who the caller is would be asked beside the calls that are counted here.
-        monkeypatch.setattr(Ecr, "_introduce_caller", lambda *_: None)
+        monkeypatch.setattr(Ecr, "_start_caller_log", lambda *_: None)
 
-    def door(self, environment: Mapping[str, str] | None = None, *, allow_node_instance_role: bool = False) -> Ecr:
+    def token_source(
+        self, environment: Mapping[str, str] | None = None, *, allow_node_instance_role: bool = False
+    ) -> Ecr:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             self._monkeypatch.delenv(name)
         for name, value in (self.fake.environment() if environment is None else environment).items():
@@ -72,18 +74,18 @@ class AwsHarness:
             environment=os.environ,
             allow_node_instance_role=allow_node_instance_role,
             clock=lambda: datetime.now(UTC),
-            meters=self.counts,
+            metrics=self.recorder,
             web_identity=no_web_identity,
         )
 
-    async def refused(self, door: Ecr, scope: TokenScope) -> Failure:
+    async def failure(self, source: Ecr, scope: TokenScope) -> Failure:
         with pytest.raises(FailureError) as raised:
-            await door.fetch(scope)
+            await source.fetch(scope)
         self._shown.append("".join(traceback.format_exception(raised.value)))
         self._shown.append(repr(raised.value.failure))
         return raised.value.failure
 
-    def search(self, log: str) -> None:
-        """Fail if a secret that the fake has handed out was said anywhere."""
+    def check_no_secret(self, log: str) -> None:
+        """Assert that neither the log nor any failure holds a secret that the fake issued."""
         said = log + "".join(self._shown)
         assert not [secret for secret in self.fake.secrets if secret in said]

@@ -1,4 +1,4 @@
-"""The door to AWS with the fake of AWS behind it, and a clock that a test turns on."""
+"""An Ecr against the fake of AWS with roles and ServiceAccounts, and a clock that a test advances."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -26,12 +26,12 @@ SUBJECT = "system:serviceaccount:team-a:puller"
 
 @cache
 def issuer() -> Issuer:
-    """Give the one issuer of all tests, for making its key takes long."""
+    """Return the one issuer of all tests: creating its key is slow."""
     return Issuer()
 
 
 class Clock:
-    """The time of the controller and of AWS, which a test moves."""
+    """The clock of the controller and of AWS, which a test advances."""
 
     def __init__(self) -> None:
         self.ahead = timedelta()
@@ -41,36 +41,36 @@ class Clock:
 
 
 @dataclass(kw_only=True)
-class Meters:
-    """Remembers how each call ended: None is well."""
+class FetchRecorder:
+    """The reason of each fetch, None for success."""
 
     reasons: list[str | None] = field(default_factory=list)
 
-    def record_token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:  # noqa: ARG002 -- as the door has it
+    def record_token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:  # noqa: ARG002 -- as the source has it
         self.reasons.append(reason)
 
     def record_token(self, scope: TokenScope, now: datetime, expires_at: datetime) -> None:
-        """Nothing to remember."""
+        """Ignore it."""
 
     def record_aws_request(self, service: str, operation: str, code: int) -> None:
-        """Nothing to remember."""
+        """Ignore it."""
 
 
 class IdentityHarness:
-    """AWS, the environment of a process that uses it, and the door to it."""
+    """An Ecr, its environment, and the fake of AWS behind it."""
 
     def __init__(self, aws: AwsFake, clock: Clock, patch: pytest.MonkeyPatch) -> None:
         self.aws = aws
         self.clock = clock
-        self.meters = Meters()
+        self.metrics = FetchRecorder()
         self.issuer = issuer()
         self.web_token: str | None = None
         self.web_calls = 0
         self._patch = patch
-        self.live(aws.environment())
+        self.configure(aws.environment())
 
-    def live(self, environment: Mapping[str, str], *, allow_node_instance_role: bool = False) -> None:
-        """Open the door anew in another environment; its values are the whole of AWS's variables."""
+    def configure(self, environment: Mapping[str, str], *, allow_node_instance_role: bool = False) -> None:
+        """Create the Ecr anew in an environment with exactly these variables of AWS."""
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             self._patch.delenv(name)
         for name, value in environment.items():
@@ -79,7 +79,7 @@ class IdentityHarness:
             environment=environment,
             allow_node_instance_role=allow_node_instance_role,
             clock=self.clock,
-            meters=self.meters,
+            metrics=self.metrics,
             web_identity=self._web_identity,
         )
 
@@ -90,27 +90,27 @@ class IdentityHarness:
     async def fetch(
         self, identity: Identity = CONTROLLER, region: str = "eu-west-1", *, public: bool = False
     ) -> IssuedToken:
-        """Fetch a token, and look up which of AWS's it is."""
+        """Fetch a token, and return what AWS issued."""
         token: Token = await self.ecr.fetch(TokenScope(identity=identity, region=region, public=public))
-        if self.ecr.introduction is not None:
-            await self.ecr.introduction
+        if self.ecr.caller_log is not None:
+            await self.ecr.caller_log
         return next(each for each in self.aws.tokens if each.authorization_token == token.auth.reveal())
 
     async def failure(self, identity: Identity = CONTROLLER, region: str = "eu-west-1") -> Failure:
-        """Fetch what cannot be had; no text of the failure holds a secret."""
+        """Return the failure of a fetch, which must not hold a secret."""
         with pytest.raises(FailureError) as raised:
             await self.fetch(identity, region)
-        self.check_silence(str(raised.value), repr(raised.value), repr(raised.value.failure))
+        self.check_no_secret(str(raised.value), repr(raised.value), repr(raised.value.failure))
         return raised.value.failure
 
-    def check_silence(self, *texts: str) -> None:
-        """Make sure that no text holds any secret that AWS handed out, or the token of a ServiceAccount."""
+    def check_no_secret(self, *texts: str) -> None:
+        """Assert that no text holds a secret that AWS issued, or the token of a ServiceAccount."""
         secrets = {*self.aws.secrets, *filter(None, [self.web_token])}
         assert not [text for text in texts for secret in secrets if secret in text]
 
 
 def as_role(arn: str = BLUE, *, namespace: str = "team-a", **options: object) -> Identity:
-    """Give the identity of a role as the policy makes it for a namespace."""
+    """Return a role's identity as the policy makes it for a namespace."""
     grant = RoleGrant(role="arn:*", **options)  # type: ignore[arg-type] # a test's shorthand
     view = ObservedNamespace(name=namespace, resource_version=1)
     return Policy(cluster_name="test", roles=(grant,)).identity(view, (), role=arn)
@@ -118,7 +118,7 @@ def as_role(arn: str = BLUE, *, namespace: str = "team-a", **options: object) ->
 
 @contextmanager
 def identity_harness(patch: pytest.MonkeyPatch) -> Iterator[IdentityHarness]:
-    """Start AWS with one user that may do everything, a role that it may assume, and one of a ServiceAccount."""
+    """Start AWS with a user that may do everything, a role that it may assume, and a ServiceAccount's role."""
     clock = Clock()
     with serve_in_thread(clock=clock) as aws:
         built = IdentityHarness(aws, clock, patch)

@@ -1,4 +1,4 @@
-"""The endpoint that a token is asked of follows from the form of the hosts that it is for."""
+"""The endpoint of ECR follows from the registry hosts: FIPS, dual-stack, partition."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,46 +7,48 @@ import pytest
 from botocore.config import Config
 
 from pullkeeper.adapters.aws import Ecr
-from pullkeeper.adapters.aws.sts import QUICK, Sessions, WebIdentity
+from pullkeeper.adapters.aws.sts import CLIENT_CONFIG, Sessions, WebIdentity
 from pullkeeper.domain.ecr.registry_host import parse
 from pullkeeper.domain.errors.failures import FailureError, Reason
 from pullkeeper.domain.iam.identity import CONTROLLER, Identity
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.entries import token_scopes
-from tests.unit.adapters.identity_harness import Meters, as_role
+from tests.unit.adapters.identity_harness import FetchRecorder, as_role
 from testsupport.fake_aws import utcnow
 
 ACCOUNT = "123456789012"
 
 
-class _Deaf:
-    """A client that asks nobody."""
+class _StubClient:
+    """A client without a connection."""
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing."""
 
     def get_authorization_token(self) -> dict[str, Any]:
         return {}
 
 
-class _Recording(Sessions):
-    """Makes real clients, notes the endpoint of each, and gives a deaf one in its place."""
+class _RecordingSessions(Sessions):
+    """Create real clients, record their endpoints, and return stubs in their place."""
 
     seen: list[str]
 
-    def own(self, service: str, region: str, config: Config = QUICK, variant: str = "") -> Any:
-        return self._noted(super().own(service, region, config, variant), service)
+    def controller_client(self, service: str, region: str, config: Config = CLIENT_CONFIG, variant: str = "") -> Any:
+        return self._record(super().controller_client(service, region, config, variant), service)
 
-    def assumed(
-        self, identity: Identity, web: WebIdentity | None, service: str, region: str, config: Config = QUICK
+    def role_client(
+        self, identity: Identity, web: WebIdentity | None, service: str, region: str, config: Config = CLIENT_CONFIG
     ) -> Any:
         del identity, web
-        return self._noted(super().own(service, region, config, f"as a role, {config.__dict__}"), service)
+        return self._record(
+            super().controller_client(service, region, config, f"as a role, {config.__dict__}"), service
+        )
 
-    def _noted(self, client: Any, service: str) -> _Deaf:
+    def _record(self, client: Any, service: str) -> _StubClient:
         if service != "sts":
             self.seen.append(client.meta.endpoint_url)
-        return _Deaf()
+        return _StubClient()
 
 
 @pytest.fixture
@@ -55,12 +57,12 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         monkeypatch.delenv(f"AWS_ENDPOINT_URL_{name}", raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "fake")
-    monkeypatch.setattr("pullkeeper.adapters.aws.ecr.Sessions", _Recording)
-    monkeypatch.setattr(_Recording, "seen", [], raising=False)
-    return _Recording.seen
+    monkeypatch.setattr("pullkeeper.adapters.aws.ecr.Sessions", _RecordingSessions)
+    monkeypatch.setattr(_RecordingSessions, "seen", [], raising=False)
+    return _RecordingSessions.seen
 
 
-async def _ask(identity: Identity, hosts: Sequence[str], environment: dict[str, str] | None = None) -> None:
+async def _fetch_all(identity: Identity, hosts: Sequence[str], environment: dict[str, str] | None = None) -> None:
     async def nobody(_: Identity) -> tuple[str, str]:
         raise AssertionError
 
@@ -68,7 +70,7 @@ async def _ask(identity: Identity, hosts: Sequence[str], environment: dict[str, 
         environment=environment or {},
         allow_node_instance_role=False,
         clock=utcnow,
-        meters=Meters(),
+        metrics=FetchRecorder(),
         web_identity=nobody,
     )
     desired = DesiredState(registries=tuple(map(parse, hosts)), identity=identity)
@@ -94,32 +96,30 @@ async def _ask(identity: Identity, hosts: Sequence[str], environment: dict[str, 
         ("dkr.ecr.eusc-de-east-1.amazonaws.eu", "https://api.ecr.eusc-de-east-1.amazonaws.eu"),
     ],
 )
-async def test_the_form_of_the_host_chooses_the_endpoint(
+async def test_endpoint_matches_the_registry_host(
     seen: list[str], identity: Identity, host: str, endpoint: str
 ) -> None:
-    """A FIPS host asks the FIPS endpoint, a dual-stack host the dual-stack one, in the partition of the region."""
-    await _ask(identity, [f"{ACCOUNT}.{host}"])
+    """A FIPS host uses the FIPS endpoint and a dual-stack host the dual-stack one, in the partition of its region."""
+    await _fetch_all(identity, [f"{ACCOUNT}.{host}"])
     assert seen == [endpoint]
 
 
 async def test_ecr_public_has_one_endpoint(seen: list[str]) -> None:
-    """Its API is in us-east-1 alone."""
-    await _ask(CONTROLLER, ["public.ecr.aws"])
+    """Its API exists only in us-east-1."""
+    await _fetch_all(CONTROLLER, ["public.ecr.aws"])
     assert seen == ["https://api.ecr-public.us-east-1.amazonaws.com"]
 
 
-async def test_one_fips_host_asks_the_fips_endpoint_for_its_region(seen: list[str]) -> None:
-    """Where any host of a region wants FIPS its one token comes from there; other regions are not touched."""
+async def test_one_fips_host_sends_its_region_to_the_fips_endpoint(seen: list[str]) -> None:
+    """The token that all hosts of the region share comes from there; other regions are not affected."""
     hosts = [f"{ACCOUNT}.dkr.ecr{fips}.us-east-1.amazonaws.com" for fips in ("", "-fips")]
-    await _ask(CONTROLLER, [*hosts, f"{ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com"])
+    await _fetch_all(CONTROLLER, [*hosts, f"{ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com"])
     assert seen == ["https://ecr-fips.us-east-1.amazonaws.com", "https://api.ecr.us-west-2.amazonaws.com"]
 
 
-async def test_an_endpoint_of_the_environment_is_taken_as_it_is(
-    seen: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A VPC endpoint that somebody names serves all forms; botocore makes no variant of it."""
+async def test_configured_endpoint_is_used_unchanged(seen: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A configured VPC endpoint serves all kinds of hosts; botocore derives no variant of it."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", "http://vpce.example")
     hosts = [f"{ACCOUNT}.dkr-ecr-fips.us-east-1.on.aws", f"{ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com"]
-    await _ask(CONTROLLER, hosts, {"AWS_ENDPOINT_URL_ECR": "http://vpce.example"})
+    await _fetch_all(CONTROLLER, hosts, {"AWS_ENDPOINT_URL_ECR": "http://vpce.example"})
     assert seen == ["http://vpce.example"] * 2

@@ -1,4 +1,4 @@
-"""What goes wrong with an identity is said in IAM's words: who was refused, and what must be allowed to whom."""
+"""Failures in IAM's terms: who was refused what, and what to allow to whom."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from testsupport.fake_aws import ACCOUNT, USER_ARN, AwsFake
 
 PULLER = service_account("team-a", "puller")
 OWN_IDENTITY = "the controller's own identity"
-BECOME = f"STS refused AssumeRole for {OWN_IDENTITY}, which is to become {BLUE}, in eu-west-1 (AccessDenied): "
+BECOME = f"STS refused AssumeRole for {OWN_IDENTITY}, assuming {BLUE}, in eu-west-1 (AccessDenied): "
 TRUST = "the role's trust policy must allow sts:AssumeRole to that principal"
 WEB = f"STS refused AssumeRoleWithWebIdentity for {OWN} (as {PULLER}) in eu-west-1 (AccessDenied): "
 WEB_TRUST = "the role's trust policy must allow sts:AssumeRoleWithWebIdentity to the ServiceAccount"
@@ -23,7 +23,7 @@ Play = Callable[[AwsFake], Any]
 
 
 @pytest.fixture
-def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[IdentityHarness]:
+def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[IdentityHarness]:
     with identity_harness(monkeypatch) as built:
         yield built
 
@@ -61,21 +61,21 @@ def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[IdentityHarness]:
         ),
     ],
 )
-async def test_a_refusal_says_who_must_allow_what_to_whom(
-    there: IdentityHarness, identity: Identity, play: Play, words: str
+async def test_refusal_says_what_to_allow_to_whom(
+    harness: IdentityHarness, identity: Identity, play: Play, words: str
 ) -> None:
-    """The words name the principal, the call and the region, and what to write into which policy."""
-    play(there.aws)
-    found = await there.failure(identity)
+    """It names the principal, the call, the region, and what to add to which policy."""
+    play(harness.aws)
+    found = await harness.failure(identity)
     assert (found.reason, words in found.message) == (Reason.ACCESS_DENIED, True), found.message
-    assert there.meters.reasons == ["AccessDenied"]
+    assert harness.metrics.reasons == ["AccessDenied"]
 
 
-async def test_public_tokens_need_two_permissions(there: IdentityHarness) -> None:
-    """ECR Public asks for a bearer token besides, so both actions are named."""
-    there.aws.allow_role(BLUE, trusted_principals=USER_ARN, service_bearer_token=False)
+async def test_refusal_of_ecr_public_names_both_permissions(harness: IdentityHarness) -> None:
+    """ECR Public needs a bearer token as well."""
+    harness.aws.allow_role(BLUE, trusted_principals=USER_ARN, service_bearer_token=False)
     with pytest.raises(Exception, match="ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken"):
-        await there.fetch(as_role(), "us-east-1", public=True)
+        await harness.fetch(as_role(), "us-east-1", public=True)
 
 
 @pytest.mark.parametrize(
@@ -92,93 +92,90 @@ async def test_public_tokens_need_two_permissions(there: IdentityHarness) -> Non
         (PULLER, lambda aws: aws.fail(code="IDPCommunicationError", status=400, service="sts"), Reason.SERVICE_ERROR),
     ],
 )
-async def test_trouble_of_aws_has_its_reason(
-    there: IdentityHarness, identity: Identity, play: Play, reason: Reason
-) -> None:
-    """Whatever AWS or what stands before it answers, one of the closed set of reasons comes out."""
-    play(there.aws)
-    assert (await there.failure(identity)).reason is reason
+async def test_failure_has_its_reason(harness: IdentityHarness, identity: Identity, play: Play, reason: Reason) -> None:
+    """Every response of AWS, or of a proxy in front of it, has one of a closed set of reasons."""
+    play(harness.aws)
+    assert (await harness.failure(identity)).reason is reason
 
 
-async def test_no_log_line_holds_a_secret(there: IdentityHarness, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither tokens nor credentials are written anywhere, whether it goes well or not, at the finest level."""
+async def test_log_holds_no_secret(harness: IdentityHarness, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither tokens nor credentials are logged, for successes and failures, at any level."""
     caplog.set_level("DEBUG", logger="pullkeeper")
     for identity in (CONTROLLER, as_role(), PULLER):
-        await there.fetch(identity)
-    there.aws.deny(operation="GetAuthorizationToken")
+        await harness.fetch(identity)
+    harness.aws.deny(operation="GetAuthorizationToken")
     for identity in (CONTROLLER, as_role(), PULLER):
-        await there.failure(identity)
-    await there.ecr.introduce()
-    there.check_silence(caplog.text)
+        await harness.failure(identity)
+    await harness.ecr.log_credential_source()
+    harness.check_no_secret(caplog.text)
     assert f"new token for {PULLER} in eu-west-1" in caplog.text
 
 
-def profile(there: IdentityHarness, *lines: str, folder: Path) -> None:
-    """Live with a shared configuration file instead of keys in the environment."""
+def use_profile(harness: IdentityHarness, *lines: str, folder: Path) -> None:
+    """Configure a shared profile instead of keys in the environment."""
     file = folder / "config"
     file.write_text("\n".join(["[profile pull]", "region = eu-west-1", *lines]))
-    environment = {key: value for key, value in there.aws.environment().items() if "ACCESS_KEY" not in key}
-    there.live({**environment, "AWS_CONFIG_FILE": str(file), "AWS_PROFILE": "pull"})
+    environment = {key: value for key, value in harness.aws.environment().items() if "ACCESS_KEY" not in key}
+    harness.configure({**environment, "AWS_CONFIG_FILE": str(file), "AWS_PROFILE": "pull"})
 
 
-async def test_a_shared_profile_is_the_controllers_identity(
-    there: IdentityHarness, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Keys from a profile serve, and at the start it is said which way they are had."""
-    keys = there.aws.static_credentials
+async def test_shared_profile(harness: IdentityHarness, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Its keys are used, and their source is logged."""
+    keys = harness.aws.static_credentials
     lines = (f"aws_access_key_id = {keys.access_key_id}", f"aws_secret_access_key = {keys.secret_access_key}")
-    profile(there, *lines, folder=tmp_path)
+    use_profile(harness, *lines, folder=tmp_path)
     caplog.set_level("INFO")
-    await there.ecr.introduce()
-    assert (await there.fetch()).principal == USER_ARN
-    assert (await there.fetch(as_role())).role_arn == BLUE
+    await harness.ecr.log_credential_source()
+    assert (await harness.fetch()).principal == USER_ARN
+    assert (await harness.fetch(as_role())).role_arn == BLUE
     assert "AWS credentials: config-file" in caplog.text
     assert f"AWS caller: {USER_ARN}" in caplog.text
-    there.check_silence(caplog.text)
+    harness.check_no_secret(caplog.text)
 
 
 @pytest.mark.parametrize("works", [True, False])
-async def test_a_credential_process_is_the_controllers_identity(
-    there: IdentityHarness, tmp_path: Path, caplog: pytest.LogCaptureFixture, *, works: bool
+async def test_credential_process(
+    harness: IdentityHarness, tmp_path: Path, caplog: pytest.LogCaptureFixture, *, works: bool
 ) -> None:
-    """A command, as of IAM Roles Anywhere, gives the keys; one that fails is told without a word of what it said."""
-    keys = there.aws.static_credentials
+    """Its keys are used, as with IAM Roles Anywhere; if it fails, its output is not quoted."""
+    keys = harness.aws.static_credentials
     answer = f'{{"Version":1,"AccessKeyId":"{keys.access_key_id}","SecretAccessKey":"{keys.secret_access_key}"}}'
     (tmp_path / "answer").write_text(answer)
     script = tmp_path / "give"
     script.write_text(f"cat {tmp_path}/answer {'' if works else '>&2; exit 1'}\n")
-    profile(there, f"credential_process = sh {script}", folder=tmp_path)
+    use_profile(harness, f"credential_process = sh {script}", folder=tmp_path)
     caplog.set_level("INFO")
-    await there.ecr.introduce()
+    await harness.ecr.log_credential_source()
     if works:
-        assert (await there.fetch()).principal == USER_ARN
+        assert (await harness.fetch()).principal == USER_ARN
         assert "AWS credentials: custom-process" in caplog.text
     else:
-        found = await there.failure()
+        found = await harness.failure()
         assert found.reason is Reason.CREDENTIALS_MISSING
         assert "credential_process" in found.message
-    there.check_silence(caplog.text)
+    harness.check_no_secret(caplog.text)
 
 
-async def test_the_nodes_role_is_refused_unless_it_is_meant(there: IdentityHarness) -> None:
-    """Where only the node's role is there, nothing is fetched as it, nor any role assumed from it, but by a setting."""
+async def test_node_instance_role_is_refused_unless_allowed(harness: IdentityHarness) -> None:
+    """Without the setting nothing is fetched with it, and no role is assumed from it."""
     node = f"arn:aws:iam::{ACCOUNT}:role/node"
-    there.aws.allow_role(node)
-    there.aws.allow_role(BLUE, trusted_principals=node)
-    there.aws.set_node_role(node)
-    there.live(there.aws.environment(instance_metadata=True))
+    harness.aws.allow_role(node)
+    harness.aws.allow_role(BLUE, trusted_principals=node)
+    harness.aws.set_node_role(node)
+    harness.configure(harness.aws.environment(instance_metadata=True))
     for identity in (CONTROLLER, as_role()):
-        assert (await there.failure(identity)).reason is Reason.NODE_ROLE_REFUSED
-    assert there.aws.count() == 0
-    there.live(there.aws.environment(instance_metadata=True), allow_node_instance_role=True)
-    assert (await there.fetch()).role_arn == node
-    assert (await there.fetch(as_role())).role_arn == BLUE
+        found = await harness.failure(identity)
+        assert (found.reason, "allowNodeInstanceRole" in found.message) == (Reason.NODE_ROLE_REFUSED, True)
+    assert harness.aws.count() == 0
+    harness.configure(harness.aws.environment(instance_metadata=True), allow_node_instance_role=True)
+    assert (await harness.fetch()).role_arn == node
+    assert (await harness.fetch(as_role())).role_arn == BLUE
 
 
-async def test_without_credentials_it_says_where_to_give_some(there: IdentityHarness) -> None:
-    """No source at all is a reason of its own, for the controller and for what is assumed from it."""
-    there.live({key: value for key, value in there.aws.environment().items() if "ACCESS_KEY" not in key})
+async def test_missing_credentials_are_reported_with_the_fix(harness: IdentityHarness) -> None:
+    """Both for the controller and for a role that it would assume."""
+    harness.configure({key: value for key, value in harness.aws.environment().items() if "ACCESS_KEY" not in key})
     for identity in (CONTROLLER, as_role()):
-        found = await there.failure(identity)
+        found = await harness.failure(identity)
         assert found.reason is Reason.CREDENTIALS_MISSING
         assert "IRSA or EKS Pod Identity" in found.message

@@ -1,4 +1,4 @@
-"""The controller's own identity, in the ways in which a pod is given one."""
+"""The controller's own identity: IRSA and EKS Pod Identity."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,87 +15,87 @@ SUBJECT = "system:serviceaccount:pullkeeper:controller"
 
 
 @pytest.fixture
-def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[IdentityHarness]:
+def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[IdentityHarness]:
     with identity_harness(monkeypatch) as built:
         built.aws.allow_role(ROLE, trusts_subjects=SUBJECT)
         yield built
 
 
 @pytest.fixture
-def token_file(there: IdentityHarness, tmp_path: Path) -> Path:
+def token_file(harness: IdentityHarness, tmp_path: Path) -> Path:
     """Give the process IRSA, with its projected token in a file."""
     file = tmp_path / "token"
-    file.write_text(there.issuer.token(SUBJECT))
-    there.live(there.aws.environment(web_identity_token_file=str(file), role_arn=ROLE))
+    file.write_text(harness.issuer.token(SUBJECT))
+    harness.configure(harness.aws.environment(web_identity_token_file=str(file), role_arn=ROLE))
     return file
 
 
-def put(file: Path, content: str | None) -> None:
-    """Write a file as the kubelet would, or take it away."""
+def write_or_remove(file: Path, content: str | None) -> None:
+    """Write a file as the kubelet would, or remove it for None."""
     file.unlink(missing_ok=True)
     if content is not None:
         file.write_text(content)
 
 
 @pytest.mark.usefixtures("token_file")
-async def test_irsa_is_said_at_the_start(there: IdentityHarness, caplog: pytest.LogCaptureFixture) -> None:
-    """The log says the way and the role, then with the first token who STS says that it is; never a key."""
+async def test_credential_source_and_arn_are_logged(harness: IdentityHarness, caplog: pytest.LogCaptureFixture) -> None:
+    """The source and the role at the start, the ARN with the first token; never a key."""
     caplog.set_level("INFO")
-    await there.ecr.introduce()
+    await harness.ecr.log_credential_source()
     for region in ("eu-west-1", "us-west-2"):
-        assert (await there.fetch(region=region)).role_arn == ROLE
+        assert (await harness.fetch(region=region)).role_arn == ROLE
     assert f"AWS credentials: assume-role-with-web-identity, as {ROLE}" in caplog.messages
     session = f"arn:aws:sts::{ACCOUNT}:assumed-role/controller/pullkeeper"
     assert [line for line in caplog.messages if line.startswith("AWS caller")] == [f"AWS caller: {session}"]
-    there.check_silence(caplog.text)
+    harness.check_no_secret(caplog.text)
 
 
 @pytest.mark.usefixtures("token_file")
-async def test_the_caller_and_the_way_can_be_asked_for(there: IdentityHarness) -> None:
-    """Whoever wants to know is told, or is told why not, in words of that call."""
-    assert await there.ecr.way() == "assume-role-with-web-identity"
-    assert await there.ecr.caller("eu-west-1") == f"arn:aws:sts::{ACCOUNT}:assumed-role/controller/pullkeeper"
-    there.aws.deny(operation="GetCallerIdentity", times=1)
+async def test_credential_method_and_caller_arn(harness: IdentityHarness) -> None:
+    """A failure names the call that failed."""
+    assert await harness.ecr.credential_method() == "assume-role-with-web-identity"
+    assert await harness.ecr.caller_arn("eu-west-1") == f"arn:aws:sts::{ACCOUNT}:assumed-role/controller/pullkeeper"
+    harness.aws.deny(operation="GetCallerIdentity", times=1)
     with pytest.raises(FailureError, match=r"STS refused GetCallerIdentity for .* in eu-west-1 \(AccessDenied"):
-        await there.ecr.caller("eu-west-1")
-    there.aws.reset(operation="GetCallerIdentity", times=3)
-    with pytest.raises(FailureError, match="asking STS in eu-west-1 who this is, as"):
-        await there.ecr.caller("eu-west-1")
+        await harness.ecr.caller_arn("eu-west-1")
+    harness.aws.reset(operation="GetCallerIdentity", times=3)
+    with pytest.raises(FailureError, match="calling GetCallerIdentity of STS in eu-west-1 as"):
+        await harness.ecr.caller_arn("eu-west-1")
 
 
 @pytest.mark.parametrize("content", [None, "", "no.jwt.atall"])
-async def test_a_token_file_in_trouble_is_told_and_got_over(
-    there: IdentityHarness, token_file: Path, content: str | None
+async def test_bad_token_file_is_reported_until_it_is_fixed(
+    harness: IdentityHarness, token_file: Path, content: str | None
 ) -> None:
-    """Missing, empty or broken, it is a reason; once the kubelet has mended it the next fetch has a token."""
-    put(token_file, content)
-    await there.ecr.introduce()
-    found = await there.failure()
+    """Missing, empty or malformed; the next fetch after the fix succeeds."""
+    write_or_remove(token_file, content)
+    await harness.ecr.log_credential_source()
+    found = await harness.failure()
     expected = {None: Reason.CREDENTIALS_MISSING, "": None, "no.jwt.atall": Reason.CREDENTIALS_INVALID}[content]
     assert expected in (None, found.reason)
-    put(token_file, there.issuer.token(SUBJECT))
-    assert (await there.fetch()).role_arn == ROLE
+    write_or_remove(token_file, harness.issuer.token(SUBJECT))
+    assert (await harness.fetch()).role_arn == ROLE
 
 
-async def test_a_rotated_token_file_is_read_again(there: IdentityHarness, token_file: Path) -> None:
-    """When the session has ended a new one is had with the token as it is in the file by then."""
-    await there.fetch()
-    put(token_file, there.issuer.token(SUBJECT, now=utcnow() - timedelta(minutes=1)))
-    there.aws.expire_credentials()
-    assert (await there.fetch()).role_arn == ROLE
-    assert there.meters.reasons == [None, None]
+async def test_rotated_token_file_is_read_again(harness: IdentityHarness, token_file: Path) -> None:
+    """A new session uses the token that is in the file by then."""
+    await harness.fetch()
+    write_or_remove(token_file, harness.issuer.token(SUBJECT, now=utcnow() - timedelta(minutes=1)))
+    harness.aws.expire_credentials()
+    assert (await harness.fetch()).role_arn == ROLE
+    assert harness.metrics.reasons == [None, None]
 
 
-async def test_pod_identity_serves(there: IdentityHarness, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The agent's credentials are the pod's role; where it gives none, the words name the association."""
-    put(tmp_path / "token", "pod-identity-token")
-    there.live(there.aws.environment(container_token_file=str(tmp_path / "token")))
+async def test_pod_identity(harness: IdentityHarness, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The agent returns the pod's role; without an association the failure names it."""
+    write_or_remove(tmp_path / "token", "pod-identity-token")
+    harness.configure(harness.aws.environment(container_token_file=str(tmp_path / "token")))
     caplog.set_level("INFO")
-    found = await there.failure()
+    found = await harness.failure()
     assert found.reason is Reason.CREDENTIALS_MISSING
     assert "check the Pod Identity association and its agent" in found.message
-    there.aws.associate(ROLE, token="pod-identity-token")
-    await there.ecr.introduce()
-    assert (await there.fetch()).role_arn == ROLE
+    harness.aws.associate(ROLE, token="pod-identity-token")
+    await harness.ecr.log_credential_source()
+    assert (await harness.fetch()).role_arn == ROLE
     assert any(line.startswith("AWS credentials: container-role") for line in caplog.messages)
-    there.check_silence(caplog.text)
+    harness.check_no_secret(caplog.text)

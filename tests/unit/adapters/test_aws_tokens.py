@@ -1,18 +1,23 @@
-"""The door to AWS: tokens, and each way in which they cannot be had."""
+"""Tokens from ECR and ECR Public, each failure with its reason, and the requests that are recorded."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from pullkeeper.adapters.aws import ecr, sts
 from pullkeeper.domain.ecr.registry_host import RegistryHost, parse
 from pullkeeper.domain.errors.failures import Reason
-from tests.unit.adapters.aws_harness import AwsHarness, quick
+from tests.unit.adapters.aws_harness import AwsHarness, client_config
 from testsupport.examples import EU, PUBLIC, US, scope
-from testsupport.fake_aws import AwsFake, Garbage, serve_in_thread
+from testsupport.fake_aws import ACCOUNT, AwsFake, Garbage, serve_in_thread
+from testsupport.fake_aws.issuer import Issuer
+
+TOKEN, ROLE = "GetAuthorizationToken", f"arn:aws:iam::{ACCOUNT}:role/pullkeeper"
+SUBJECT = "system:serviceaccount:pullkeeper:pullkeeper"
 
 
 @pytest.fixture
@@ -22,32 +27,32 @@ def fake() -> Iterator[AwsFake]:
 
 
 @pytest.fixture
-def house(fake: AwsFake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[AwsHarness]:
+def harness(fake: AwsFake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[AwsHarness]:
     caplog.set_level(logging.DEBUG, "pullkeeper")
-    house = AwsHarness(fake, monkeypatch)
-    yield house
-    house.search(caplog.text)
+    harness = AwsHarness(fake, monkeypatch)
+    yield harness
+    harness.check_no_secret(caplog.text)
 
 
-async def test_a_token_comes_as_ecr_gives_it(house: AwsHarness, fake: AwsFake) -> None:
-    """Undecoded, with the times in UTC and whole milliseconds, and it is counted."""
+async def test_token_is_returned_as_issued(harness: AwsHarness, fake: AwsFake) -> None:
+    """It is not decoded, its times are in UTC and whole milliseconds, and the fetch is recorded."""
     before = datetime.now(UTC) - timedelta(milliseconds=1)
-    token = await house.door().fetch(scope(EU))
+    token = await harness.token_source().fetch(scope(EU))
     (issued,) = fake.tokens
     assert token.auth.reveal() in fake.secrets
     assert before <= token.issued_at <= datetime.now(UTC)
     assert abs(token.expires_at - issued.expires_at) < timedelta(seconds=1)
     assert token.issued_at.microsecond % 1000 == token.expires_at.microsecond % 1000 == 0
     assert token.expires_at.tzinfo is UTC
-    assert house.counts.requests == [(scope(EU), None)]
-    assert house.counts.tokens == [(scope(EU), token.expires_at)]
+    assert harness.recorder.requests == [(scope(EU), None)]
+    assert harness.recorder.tokens == [(scope(EU), token.expires_at)]
 
 
-async def test_each_scope_is_asked_in_its_region(house: AwsHarness, fake: AwsFake) -> None:
-    """ECR Public in its one region, each with one call, and no registry is named."""
-    door = house.door()
+async def test_each_scope_is_fetched_in_its_region(harness: AwsHarness, fake: AwsFake) -> None:
+    """ECR Public in its only region; each with one call that names no registry."""
+    source = harness.token_source()
     for host in (EU, US, PUBLIC):
-        await door.fetch(scope(host))
+        await source.fetch(scope(host))
     calls = [(call.service, call.region) for call in fake.calls]
     assert calls == [("ecr", "eu-west-1"), ("ecr", "us-west-2"), ("ecr-public", "us-east-1")]
     assert not any(call.registry_ids for call in fake.calls)
@@ -64,94 +69,94 @@ async def test_each_scope_is_asked_in_its_region(house: AwsHarness, fake: AwsFak
         (lambda fake: fake.disable_region("eu-west-1"), Reason.CREDENTIALS_INVALID, "enabled for the account"),
         (lambda fake: fake.fail("RegionDisabledException", 403), Reason.REGION_INVALID, "enable the region"),
         (lambda fake: fake.reset(), Reason.NETWORK_UNREACHABLE, "ConnectionClosedError"),
-        (lambda fake: fake.garbage(Garbage.NO_DATA), Reason.MALFORMED_ANSWER, "no token that can be read"),
-        (lambda fake: fake.garbage(Garbage.MISSING_FIELDS), Reason.MALFORMED_ANSWER, "no token that can be read"),
+        (lambda fake: fake.garbage(Garbage.NO_DATA), Reason.MALFORMED_ANSWER, "no readable token"),
+        (lambda fake: fake.garbage(Garbage.MISSING_FIELDS), Reason.MALFORMED_ANSWER, "no readable token"),
         (lambda fake: fake.garbage(Garbage.EMPTY_BODY), Reason.MALFORMED_ANSWER, "check proxies"),
-        (lambda fake: fake.garbage(Garbage.TOKEN_NOT_BASE64), Reason.MALFORMED_ANSWER, "no token that can be read"),
-        (lambda fake: fake.garbage(Garbage.TOKEN_WITHOUT_COLON), Reason.MALFORMED_ANSWER, "no token that can be read"),
+        (lambda fake: fake.garbage(Garbage.TOKEN_NOT_BASE64), Reason.MALFORMED_ANSWER, "no readable token"),
+        (lambda fake: fake.garbage(Garbage.TOKEN_WITHOUT_COLON), Reason.MALFORMED_ANSWER, "no readable token"),
         (lambda fake: fake.garbage(Garbage.INVALID_BODY), Reason.MALFORMED_ANSWER, "check proxies"),
         (lambda fake: fake.garbage(Garbage.HTML_PAGE), Reason.MALFORMED_ANSWER, "check proxies"),
     ],
 )
-async def test_each_trouble_has_its_reason(
-    house: AwsHarness, fake: AwsFake, break_it: Callable[[AwsFake], object], reason: Reason, words: str
+async def test_each_failure_has_its_reason(
+    harness: AwsHarness, fake: AwsFake, break_it: Callable[[AwsFake], object], reason: Reason, words: str
 ) -> None:
-    """And the words that help, with the region; it is counted by its reason, and the next one works again."""
+    """The message has the region and the fix; the failure is recorded, and the next fetch succeeds."""
     break_it(fake)
-    door = house.door()
-    failure = await house.refused(door, scope(EU))
+    source = harness.token_source()
+    failure = await harness.failure(source, scope(EU))
     assert (failure.reason, words in failure.message) == (reason, True), failure.message
     assert "eu-west-1" in failure.message
-    assert house.counts.requests == [(scope(EU), reason.value)]
+    assert harness.recorder.requests == [(scope(EU), reason.value)]
     fake.clear_faults()
     fake.disabled_regions.clear()
-    assert (await door.fetch(scope(EU))).auth.reveal()
+    assert (await source.fetch(scope(EU))).auth.reveal()
 
 
-async def test_a_hang_ends_by_the_short_timeout(
-    house: AwsHarness, fake: AwsFake, monkeypatch: pytest.MonkeyPatch
+async def test_hanging_call_ends_with_the_short_timeout(
+    harness: AwsHarness, fake: AwsFake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And it holds no other region up meanwhile."""
-    monkeypatch.setattr(ecr, "QUICK", quick(seconds=2))
+    """It delays no other region meanwhile."""
+    monkeypatch.setattr(ecr, "CLIENT_CONFIG", client_config(seconds=2))
     fake.hang(region="eu-west-1")
-    door = house.door()
-    await door.fetch(scope(US))
-    hanging = asyncio.create_task(house.refused(door, scope(EU)))
+    source = harness.token_source()
+    await source.fetch(scope(US))
+    hanging = asyncio.create_task(harness.failure(source, scope(EU)))
     await asyncio.sleep(0)
-    await door.fetch(scope(US))
+    await source.fetch(scope(US))
     assert not hanging.done()
     failure = await hanging
     assert (failure.reason, "ReadTimeoutError" in failure.message) == (Reason.NETWORK_UNREACHABLE, True)
-    assert house.counts.requests[-1] == (scope(EU), failure.reason.value)
+    assert harness.recorder.requests[-1] == (scope(EU), failure.reason.value)
 
 
-async def test_a_host_that_is_not_there_is_the_networks_trouble(house: AwsHarness, fake: AwsFake) -> None:
+async def test_unreachable_endpoint_is_a_network_failure(harness: AwsHarness, fake: AwsFake) -> None:
     """The advice names DNS, egress and the region."""
-    door = house.door(fake.environment() | {"AWS_ENDPOINT_URL_ECR": "http://127.0.0.1:9"})
-    failure = await house.refused(door, scope(EU))
+    source = harness.token_source(fake.environment() | {"AWS_ENDPOINT_URL_ECR": "http://127.0.0.1:9"})
+    failure = await harness.failure(source, scope(EU))
     assert failure.reason is Reason.NETWORK_UNREACHABLE
     assert "check DNS, egress" in failure.message
 
 
-async def test_a_region_that_cannot_be_one_is_named(house: AwsHarness) -> None:
-    """A host may pass with a region that no endpoint can have."""
-    odd = scope(aws_host("1_2"))
-    assert (await house.refused(house.door(), odd)).reason is Reason.REGION_INVALID
+async def test_impossible_region_is_reported(harness: AwsHarness) -> None:
+    """A registry host may be valid with a region that no endpoint can have."""
+    odd = scope(registry_in("1_2"))
+    assert (await harness.failure(harness.token_source(), odd)).reason is Reason.REGION_INVALID
 
 
-def aws_host(region: str) -> RegistryHost:
+def registry_in(region: str) -> RegistryHost:
     return parse(f"123456789012.dkr.ecr.{region}.amazonaws.com")
 
 
-async def test_an_expired_token_is_handed_on_as_it_is(house: AwsHarness, fake: AwsFake) -> None:
-    """Whether its time makes sense is judged by whoever keeps tokens."""
+async def test_expired_token_is_returned(harness: AwsHarness, fake: AwsFake) -> None:
+    """The token cache decides whether its times make sense."""
     fake.answer_expired_token()
-    token = await house.door().fetch(scope(EU))
+    token = await harness.token_source().fetch(scope(EU))
     assert token.expires_at < datetime.now(UTC)
 
 
-async def test_what_is_transient_is_tried_again_by_botocore(
-    house: AwsHarness, fake: AwsFake, monkeypatch: pytest.MonkeyPatch
+async def test_botocore_retries_transient_errors(
+    harness: AwsHarness, fake: AwsFake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A single 500 is not seen from outside."""
-    monkeypatch.setattr(sts, "QUICK", quick(attempts=2))
-    monkeypatch.setattr(ecr, "QUICK", quick(attempts=2))
+    """A single 500 causes no failure."""
+    monkeypatch.setattr(sts, "CLIENT_CONFIG", client_config(attempts=2))
+    monkeypatch.setattr(ecr, "CLIENT_CONFIG", client_config(attempts=2))
     fake.fail(times=1)
-    await house.door().fetch(scope(EU))
+    await harness.token_source().fetch(scope(EU))
     assert [call.outcome for call in fake.calls] == ["ServerException", "ok"]
 
 
-async def test_calls_to_one_region_keep_their_distance(
-    house: AwsHarness, fake: AwsFake, monkeypatch: pytest.MonkeyPatch
+async def test_calls_to_one_region_are_spaced(
+    harness: AwsHarness, fake: AwsFake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of five at once to one region the first goes out and the others have their turn; another region has its own."""
-    door = house.door()
+    """Five concurrent calls to one region are spread; another region does not wait for them."""
+    source = harness.token_source()
     for host in (EU, US):  # a client is made at the first call, which takes longer than the pause
-        await door.fetch(scope(host))
+        await source.fetch(scope(host))
     fake.forget_calls()
-    monkeypatch.setattr(ecr, "_PAUSE", 3600.0)
-    first, *others = [asyncio.create_task(door.fetch(scope(EU))) for _ in range(5)]
-    await door.fetch(scope(US))
+    monkeypatch.setattr(ecr, "_MIN_INTERVAL", 3600.0)
+    first, *others = [asyncio.create_task(source.fetch(scope(EU))) for _ in range(5)]
+    await source.fetch(scope(US))
     await first
     assert fake.count(region="eu-west-1") == 1
     assert not any(task.done() for task in others)
@@ -160,29 +165,67 @@ async def test_calls_to_one_region_keep_their_distance(
     await asyncio.wait(others)
 
 
-async def test_who_stops_waiting_leaves_the_call_behind(house: AwsHarness, fake: AwsFake) -> None:
-    """A cancelled call ends at once, and the next one is served."""
+async def test_cancelled_fetch_ends_at_once(harness: AwsHarness, fake: AwsFake) -> None:
+    """The next fetch succeeds while the abandoned call finishes in its thread."""
     hang = fake.hang(times=1)
-    door = house.door()
-    task = asyncio.create_task(door.fetch(scope(EU)))
+    source = harness.token_source()
+    task = asyncio.create_task(source.fetch(scope(EU)))
     await asyncio.to_thread(hang.wait_played)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     hang.clear()
-    assert (await door.fetch(scope(EU))).auth.reveal()
+    assert (await source.fetch(scope(EU))).auth.reveal()
 
 
-async def test_a_surprise_becomes_a_reason_and_shows_no_content(
-    house: AwsHarness, monkeypatch: pytest.MonkeyPatch
+async def test_unexpected_exception_is_reported_without_its_text(
+    harness: AwsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody can say what a foreign library puts into an exception: only its kind is told."""
+    """Nobody knows what a library puts into an exception: only its type is reported."""
 
-    def surprise(*_: object) -> None:
+    def fail(*_: object) -> None:
         raise RuntimeError("hush-hush")
 
-    monkeypatch.setattr(ecr, "_token", surprise)
-    failure = await house.refused(house.door(), scope(EU))
+    monkeypatch.setattr(ecr, "_token", fail)
+    failure = await harness.failure(harness.token_source(), scope(EU))
     assert failure.reason is Reason.MALFORMED_ANSWER
     assert "RuntimeError" in failure.message
     assert "hush" not in str(failure)
+
+
+async def test_requests_are_recorded_by_service(harness: AwsHarness) -> None:
+    """ECR and ECR Public are two services, with quotas of their own."""
+    source = harness.token_source()
+    await source.fetch(scope(EU))
+    await source.fetch(scope(PUBLIC))
+    assert harness.recorder.tries == [("ecr", TOKEN, 200), ("ecr-public", TOKEN, 200)]
+
+
+async def test_calls_for_credentials_are_recorded(harness: AwsHarness, fake: AwsFake, tmp_path: Path) -> None:
+    """Including those that botocore makes internally for IRSA."""
+    issuer = Issuer()
+    fake.trust_issuer(issuer.url, issuer.jwks())
+    fake.allow_role(ROLE, trusts_subjects=SUBJECT)
+    (tmp_path / "token").write_text(issuer.token(SUBJECT))
+    environment = fake.environment(web_identity_token_file=str(tmp_path / "token"), role_arn=ROLE)
+    await harness.token_source(environment).fetch(scope(EU))
+    assert harness.recorder.tries == [("sts", "AssumeRoleWithWebIdentity", 200), ("ecr", TOKEN, 200)]
+
+
+async def test_retries_of_botocore_are_recorded(
+    harness: AwsHarness, fake: AwsFake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One call may be several requests, and AWS's limits count requests."""
+    monkeypatch.setattr(ecr, "CLIENT_CONFIG", client_config(attempts=2))
+    fake.throttle(operation=TOKEN)
+    await harness.failure(harness.token_source(), scope(EU))
+    assert harness.recorder.tries == [("ecr", TOKEN, 400)] * 2
+    assert len(fake.calls) == 2
+
+
+async def test_requests_without_a_response_are_recorded_as_0(harness: AwsHarness, fake: AwsFake) -> None:
+    """Each attempt is recorded."""
+    fake.reset(operation=TOKEN)
+    await harness.failure(harness.token_source(), scope(EU))
+    assert set(harness.recorder.tries) == {("ecr", TOKEN, 0)}
+    assert len(harness.recorder.tries) == len(fake.calls)

@@ -1,4 +1,4 @@
-"""AWS: authorization tokens from ECR and ECR Public, as any of the identities."""
+"""AWS: authorization tokens from ECR and ECR Public."""
 
 from pullkeeper.adapters.aws.ecr import Ecr
 
