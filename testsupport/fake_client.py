@@ -1,4 +1,4 @@
-"""A connection to the API server that answers what a test has put up, and writes down what was asked."""
+"""A fake of the Kubernetes client: gives the responses that a test has prepared and records the requests."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -6,35 +6,44 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
-from pullkeeper.domain.kube.api import Response
+from pullkeeper.domain.kube.api import JSON, Response
 
 AWAY = FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message="the API server is away"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What was asked."""
+    """A recorded request."""
 
     verb: str
     path: str
     query: dict[str, str] = field(default_factory=dict)
     body: Any = None
-    content_type: str = ""
-    accept: str = ""
+    content_type: str = JSON
+    accept: str = JSON
+    idle_timeout: float | None = None
+
+
+Respond = Callable[[Request], Response]
 
 
 def ok(body: Mapping[str, Any] | None = None, status: int = 200) -> Response:
     return Response(status=status, body=body or {})
 
 
-class FakeClient:
-    """Gives one answer after the other, and the last one again and again; an exception is raised."""
+def items(*found: Mapping[str, Any], version: int = 9, more: str = "") -> Response:
+    """Return one page of a list; `more` is the continue token of the next one."""
+    return ok({"items": list(found), "metadata": {"resourceVersion": str(version), "continue": more}})
 
-    def __init__(self, *answers: Response | Exception) -> None:
-        self.answers: list[Response | Exception] = list(answers)
-        self.asked: list[Request] = []
+
+class FakeClient:
+    """Responds with the prepared responses in turn, repeating the last one, or as `respond` says; raises exceptions."""
+
+    def __init__(self, *responses: Response | Exception, respond: Respond | None = None) -> None:
+        self.responses: list[Response | Exception] = list(responses)
+        self.respond = respond
+        self.requests: list[Request] = []
         self.watches: list[Request] = []
-        self.silences: list[float] = []
         self.opened: Callable[[], AsyncIterator[Mapping[str, Any]]] | None = None
 
     async def request(
@@ -44,22 +53,26 @@ class FakeClient:
         *,
         query: Mapping[str, str] | None = None,
         body: object = None,
-        content_type: str = "",
-        accept: str = "",
+        content_type: str = JSON,
+        accept: str = JSON,
     ) -> Response:
-        self.asked.append(
-            Request(verb=verb, path=path, query=dict(query or {}), body=body, content_type=content_type, accept=accept)
+        request = Request(
+            verb=verb, path=path, query=dict(query or {}), body=body, content_type=content_type, accept=accept
         )
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        self.requests.append(request)
+        if self.respond:
+            return self.respond(request)
+        response = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
+        if isinstance(response, Exception):
+            raise response
+        return response
 
     @asynccontextmanager
     async def stream(
-        self, path: str, *, query: Mapping[str, str], accept: str, silence: float
+        self, path: str, *, query: Mapping[str, str], accept: str, idle_timeout: float
     ) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
-        self.watches.append(Request(verb="watch", path=path, query=dict(query), accept=accept))
-        self.silences.append(silence)
+        self.watches.append(
+            Request(verb="watch", path=path, query=dict(query), accept=accept, idle_timeout=idle_timeout)
+        )
         assert self.opened is not None
         yield self.opened()

@@ -186,7 +186,7 @@ async def test_without_the_rights_secrets_go_on(installation: Installation) -> N
     await installation.event(team, "PullSecretCreated")
 
     async def said() -> bool:
-        return "refuses to show ServiceAccounts (403): grant list, watch and patch" in process.text()
+        return "refused to list ServiceAccounts (403): grant list, watch and patch" in process.text()
 
     await until(said, "the missing rights to be told")
     assert (await process.probe("/readyz"))[1] == "still listing ServiceAccounts\n"

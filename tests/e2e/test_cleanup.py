@@ -69,5 +69,5 @@ async def test_without_the_right_to_list_it_says_so(installation: Installation) 
     config = settings_file(installation, secretName="some-other")
     ended = await pullkeeper(installation, "cleanup", "--config", config)
     assert (ended.status, ended.out) == (1, "")
-    assert "the API server refused to list Secrets named some-other (403): grant that right" in ended.err
+    assert "the API server refused to list Secrets named some-other (403): grant list on secrets" in ended.err
     assert ended.err.count("\n") == 1

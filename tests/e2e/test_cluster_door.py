@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pullkeeper.adapters.kubernetes.client import KubeClient, connect
+from pullkeeper.adapters.kubernetes.listing import list_namespaces
 from pullkeeper.adapters.kubernetes.pull_secrets import PullSecretClient
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.ecr.credential import Password, TokenValidity
@@ -31,7 +32,7 @@ async def connection(installation: Installation, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", str(where.hostname))
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(where.port))
     monkeypatch.setenv("PULLKEEPER_SERVICE_ACCOUNT_DIR", str(installation.folder))
-    server = await connect(kubeconfig=None, observe=lambda *_: None)
+    server = await connect(kubeconfig=None, record_request=lambda *_: None)
     yield server
     await server.close()
 
@@ -127,19 +128,24 @@ async def test_right_that_is_missing_is_named(installation: Installation, connec
     team = await installation.create_namespace()
     other = PullSecretClient(connection, secret_name="other")
     seen = ObservedSecret(uid="00000000-0000-4000-8000-000000000000", resource_version=1, managed=True)
-    for attempt in (other.apply(team, content(), None), other.delete(team, seen), other.read_auths(team)):
+    attempts = {
+        "create and patch": other.apply(team, content(), None),
+        "delete": other.delete(team, seen),
+        "get": other.read_auths(team),
+    }
+    for rights, attempt in attempts.items():
         with pytest.raises(FailureError) as raised:
             await attempt
         assert raised.value.failure.reason is Reason.KUBERNETES_DENIED
-        assert "grant the controller's ServiceAccount that right" in raised.value.failure.message
+        assert raised.value.failure.message.endswith(f"(403): grant {rights} on secrets named other")
 
 
-async def test_namespaces_are_listed_with_what_matters(installation: Installation, door: PullSecretClient) -> None:
+async def test_namespaces_are_listed_with_what_matters(installation: Installation, connection: KubeClient) -> None:
     """Our annotations without their prefix, the labels, and whether it is going; with the version of the listing."""
     team = await installation.create_namespace(enabled="true")
     await installation.label(team, tier="a")
     ending = await terminate_namespace(installation.api)
-    views, version = await door.list_namespaces()
+    views, version = await list_namespaces(connection)
     found = {view.name: view for view in views}
     assert found[team].annotations == {"enabled": "true"}
     assert found[team].labels["tier"] == "a"

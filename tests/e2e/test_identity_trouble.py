@@ -10,8 +10,8 @@ from testsupport.installation import IRELAND, ROLE, VIRGINIA, Installation, auth
 from testsupport.principals import BLUE, EXTERNAL_ID, OWN, blue, own_account, policy, principals, there
 
 ACCOUNTS: dict[str, tuple[dict[str, str] | None, str]] = {
-    "missing": (None, "there is no such ServiceAccount"),
-    "without a role": ({"note": "none"}, "it names no role: annotate it with eks.amazonaws.com/role-arn"),
+    "missing": (None, "the ServiceAccount does not exist: create it"),
+    "without a role": ({"note": "none"}, "it has no role: annotate it with eks.amazonaws.com/role-arn"),
     "malformed role": ({"eks.amazonaws.com/role-arn": "admin"}, "its annotation eks.amazonaws.com/role-arn is not"),
     "refused audience": (
         {"eks.amazonaws.com/role-arn": OWN, "eks.amazonaws.com/audience": "somebody-else"},
@@ -43,7 +43,7 @@ async def test_service_account_needs_rights_that_are_not_there_by_default(instal
     await installation.start({"serviceAccountIdentity": {"namespaces": ["*"]}})
     team = await installation.create_namespace(enabled="true", service_account_name="default")
     event = await installation.event(team, "TokenFetchFailed")
-    assert "the controller has no right to get on serviceaccounts there" in event["note"]
+    assert "grant the controller get on serviceaccounts there" in event["note"]
 
 
 TROUBLES: dict[str, tuple[Any, str, str]] = {

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ import yaml
 
 from pullkeeper.adapters.kubernetes import namespaces_kopf
 from pullkeeper.adapters.kubernetes.client import KubeClient, connect
-from pullkeeper.domain.kube.api import ConnectionInfo
+from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo
 from pullkeeper.domain.namespace.namespace import ObservedNamespace, observe_namespace
 from testsupport import fake_kube
 from testsupport.waiting import until
@@ -51,24 +51,21 @@ async def connection(
 ) -> AsyncIterator[KubeClient]:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
 
-    def observe(verb: str, resource: str, code: int, seconds: float) -> None:
-        assert seconds >= 0
+    def record(verb: str, resource: str, code: int) -> None:
         counts[verb, resource, code] += 1
 
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(yaml.safe_dump(server.kubeconfig()))
-    connected = await connect(kubeconfig=str(kubeconfig), observe=observe)
+    connected = await connect(kubeconfig=str(kubeconfig), record_request=record)
     yield connected
     await connected.close()
 
 
 @asynccontextmanager
-async def watching(
-    connection: KubeClient, access: Callable[[], Awaitable[ConnectionInfo]] | None = None
-) -> AsyncIterator[Sink]:
+async def watching(connection: KubeClient) -> AsyncIterator[Sink]:
     """Run kopf until the block ends, with nothing else on the connection."""
     sink, ready, stop = Sink(), asyncio.Event(), asyncio.Event()
-    registry = namespaces_kopf.registry(sink, observe_namespace, access or connection.access, connection.trace())
+    registry = namespaces_kopf.registry(sink, observe_namespace, connection)
     operator = asyncio.create_task(namespaces_kopf.operate(registry, ready=ready, stop=stop))
     try:
         await sees(sink, "default")
@@ -119,13 +116,16 @@ async def test_a_refusal_and_no_answer_are_counted(
         assert counts["get", "discovery", 0] >= 1
 
 
-async def test_a_token_that_is_refused_is_read_anew(connection: KubeClient, counts: Counts) -> None:
+async def test_a_token_that_is_refused_is_read_anew(
+    connection: KubeClient, counts: Counts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A watch that ends with 401 goes on with the token that is there by then; a request beside it may be cut off."""
-    good = await connection.access()
-    tokens = iter(["outdated", good.token])
+    good = await connection.connection_info()
+    tokens = iter(["Bearer outdated", good.authorization])
 
-    async def access() -> ConnectionInfo:
-        return replace(good, token=next(tokens))
+    async def connection_info() -> ConnectionInfo:
+        return replace(good, authorization=next(tokens))
 
-    async with watching(connection, access):
+    monkeypatch.setattr(connection, "connection_info", connection_info)
+    async with watching(connection):
         assert {401, 200} <= {code for _, _, code in counts} <= {401, 200, 0}

@@ -66,7 +66,7 @@ async def test_service_accounts_are_attached_where_there_are_rights(few: Install
     late = await account(few, teams[0], "late").create("theirs")
     await late.until("theirs", few.secret_name)
     await few.event(teams[1], "PullSecretCreated")
-    assert f"refuses to show ServiceAccounts in {teams[1]} (403)" in process.text()
+    assert f"refused to list ServiceAccounts in {teams[1]} (403)" in process.text()
     assert await account(few, teams[1], "default").entries() == []
 
 

@@ -104,4 +104,4 @@ async def test_without_the_right_to_the_namespace_it_says_so(installation: Insta
     team = await installation.create_namespace(enabled="true")
     ended = await refresh(installation, team, token=(installation.folder / "token").read_text())
     assert (ended.status, ended.out) == (1, "")
-    assert f"the API server refused to get Namespace {team} (403): grant that right" in ended.err
+    assert f"the API server refused to get Namespace {team} (403): grant get on namespaces" in ended.err

@@ -180,7 +180,7 @@ async def test_without_the_right_to_the_lease_it_says_what_to_grant(installation
     process = await installation.start({"leaderElection": True, "leaseNamespace": "default"})
 
     async def told() -> bool:
-        return "grant get, create and patch on it" in process.text()
+        return "grant get, create and patch on leases" in process.text()
 
     await until(told, "the log to say what to grant")
     assert "lease default/pullkeeper" in process.text().lower()

@@ -72,7 +72,7 @@ async def test_the_namespaces_that_are_named_need_no_rights_elsewhere(installati
     assert (ended.status, entry["namespace"], entry["state"]) == (0, mine, "ready")
     everywhere = await status(installation, *arguments[:-2], token=token)
     assert (everywhere.status, everywhere.out) == (1, "")
-    assert "refused to list Namespaces (403): grant that right" in everywhere.err
+    assert "refused to list Namespaces (403): grant list on namespaces" in everywhere.err
 
 
 async def test_bound_to_namespaces_it_tells_of_just_those(installation: Installation) -> None:

@@ -35,10 +35,10 @@ class ApiServer:
         self.streams = SecretStreams(store, weather, chance)
         self.may_write: Callable[[], bool] = lambda: True
 
-    def guarded(self, may_write: Callable[[], bool]) -> "ApiServer":
-        """Return a connection whose writes raise NotLeadingError unless `may_write()` holds."""
+    def leader_gated(self, is_leader: Callable[[], bool]) -> "ApiServer":
+        """Return a client whose writes raise NotLeadingError unless `is_leader()` holds."""
         gated = copy(self)
-        gated.may_write = may_write
+        gated.may_write = is_leader
         return gated
 
     async def request(
@@ -69,7 +69,7 @@ class ApiServer:
         *,
         query: _Query,
         accept: str,  # noqa: ARG002 -- the doors' signature
-        silence: float,  # noqa: ARG002 -- the doors' signature
+        idle_timeout: float,  # noqa: ARG002 -- the doors' signature
     ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
         """Open a watch of the Secrets."""
         return self.streams.open(int(query["resourceVersion"]), float(query["timeoutSeconds"]))

@@ -48,7 +48,7 @@ class TouchesNamespaces(PullSecretClient):
 
     async def apply(self, namespace: str, content: PullSecret, secret: ObservedSecret | None) -> ObservedSecret:
         """Write to the Namespace as well."""
-        await self._connection.request("patch", f"/api/v1/namespaces/{namespace}", body={})
+        await self._client.request("patch", f"/api/v1/namespaces/{namespace}", body={})
         return await super().apply(namespace, content, secret)
 
 
@@ -76,7 +76,7 @@ class DeletesBlindly(PullSecretClient):
 
     async def delete(self, namespace: str, secret: ObservedSecret) -> None:  # noqa: ARG002 -- that is the mutation
         """Delete without preconditions."""
-        await self._connection.request("delete", self._path(namespace), body={})
+        await self._client.request("delete", self._path(namespace), body={})
 
 
 class TakesEverySecretForOurs(SecretCache):

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from unittest import mock
 
-from pullkeeper.adapters.kubernetes.namespaces_kopf import Sink
+from pullkeeper.adapters.kubernetes.namespaces_kopf import NamespaceHandler
 from pullkeeper.app import container
 from pullkeeper.app.adapters import Adapters, NamespaceWatch
 from pullkeeper.app.config_loader import Config
@@ -77,7 +77,7 @@ class Process:
         self,
         server: ApiServer,
         aws: Aws,
-        watch_namespaces: Callable[[Sink], NamespaceWatch],
+        watch_namespaces: Callable[[NamespaceHandler], NamespaceWatch],
         rng: random.Random,
         *,
         settings: Settings,

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from pullkeeper.adapters.kubernetes.namespaces_kopf import Sink
+from pullkeeper.adapters.kubernetes.namespaces_kopf import NamespaceHandler
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.namespace.namespace import observe_namespace
 from testsupport.simulation.store import Change, Store, namespace_metadata, secret_metadata
@@ -118,10 +118,10 @@ class NamespaceFeed:
         self._weather = weather
         self._chance = chance
         self._feed = Feed(weather, chance)
-        self._sinks: list[Sink] = []
+        self._sinks: list[NamespaceHandler] = []
         store.listeners.append(self._hear)
 
-    def watch(self, sink: Sink) -> "FeedWatch":
+    def watch(self, sink: NamespaceHandler) -> "FeedWatch":
         """Make a controller's watch: one, unless a test lets two act at once."""
         return FeedWatch(sink, self._sinks)
 
@@ -145,7 +145,7 @@ class NamespaceFeed:
 class FeedWatch:
     """One controller's watch of the Namespaces: it ends with the task that runs it."""
 
-    def __init__(self, sink: Sink, sinks: list[Sink]) -> None:
+    def __init__(self, sink: NamespaceHandler, sinks: list[NamespaceHandler]) -> None:
         self._sink = sink
         self._sinks = sinks
         self._stopped = asyncio.Event()

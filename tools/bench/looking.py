@@ -31,7 +31,7 @@ async def measure(options: Options, table: Table) -> None:
         await stage.start()
         await stage.sightings.all_written(1)
         await stage.stop()
-        connection = await connect(kubeconfig=_kubeconfig(stage), observe=lambda *_: None)
+        connection = await connect(kubeconfig=_kubeconfig(stage), record_request=lambda *_: None)
         listing = SnapshotReader(connection, secret_name=stage.installation.secret_name)
         bare, look = [], []
         for _ in range(_TIMES):

@@ -118,7 +118,7 @@ class Metrics:
         """Count a token that was tried at a registry."""
         self._probes.labels(result).inc()
 
-    def record_kube_request(self, verb: str, resource: str, code: int, _seconds: float) -> None:
+    def record_kube_request(self, verb: str, resource: str, code: int) -> None:
         """Count one request to the API server."""
         self._kube.labels(verb, resource, str(code)).inc()
 

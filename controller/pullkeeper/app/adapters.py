@@ -5,22 +5,21 @@ import logging
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import uuid4
 
 from pullkeeper.adapters import http_server, prometheus
 from pullkeeper.adapters.aws import Ecr
 from pullkeeper.adapters.kubernetes import namespaces_kopf
-from pullkeeper.adapters.kubernetes.client import KubeClient, instance
-from pullkeeper.adapters.kubernetes.service_account_tokens import ServiceAccountTokens
+from pullkeeper.adapters.kubernetes.client import ApiClient, KubeClient
+from pullkeeper.adapters.kubernetes.service_accounts import ServiceAccountTokens
+from pullkeeper.adapters.kubernetes.session import instance
 from pullkeeper.adapters.registry import RegistryProbe
 from pullkeeper.domain.config.settings import Settings
-from pullkeeper.domain.kube.api import Response
 from pullkeeper.domain.namespace.namespace import observe_namespace
 from pullkeeper.domain.secret.plan import Priority
 from pullkeeper.reconcile import status_reporter, worker
@@ -30,30 +29,11 @@ from pullkeeper.tokens.token_verifier import Probe
 logger = logging.getLogger(__name__)
 
 
-class KubernetesClient(Protocol):
-    """A client of the API server. Its requests raise FailureError if there is no answer."""
+class KubernetesClient(ApiClient, Protocol):
+    """A client of the API server whose writes can be bound to leadership."""
 
-    async def request(
-        self,
-        verb: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: object = None,
-        content_type: str = "application/json",
-        accept: str = "application/json",
-    ) -> Response:
-        """Make one request."""
-        ...
-
-    def stream(
-        self, path: str, *, query: Mapping[str, str], accept: str, silence: float
-    ) -> AbstractAsyncContextManager[AsyncIterator[Mapping[str, Any]]]:
-        """Open a watch and iterate over its events."""
-        ...
-
-    def guarded(self, may_write: Callable[[], bool]) -> "KubernetesClient":
-        """Return this client with writes that raise NotLeadingError unless `may_write()` holds."""
+    def leader_gated(self, is_leader: Callable[[], bool]) -> ApiClient:
+        """Return a client on the same session whose writes raise NotLeadingError unless this replica leads."""
         ...
 
 
@@ -108,7 +88,7 @@ class Adapters:
     token_source: TokenSource
     registry_probe: Callable[[str], Probe]
     """Makes a probe that trusts the CAs in this file; raises OSError. Only called if `verify` is on."""
-    watch_namespaces: Callable[[namespaces_kopf.Sink], NamespaceWatch]
+    watch_namespaces: Callable[[namespaces_kopf.NamespaceHandler], NamespaceWatch]
     """Makes the cluster-wide watch of Namespaces. Not called if `watchNamespaces` names some."""
     serve_http: HttpServer
     metrics: Metrics
@@ -130,8 +110,8 @@ def utc_now() -> datetime:
 class _KopfNamespaceWatch:
     """kopf's watch of all Namespaces."""
 
-    def __init__(self, client: KubeClient, handler: namespaces_kopf.Sink) -> None:
-        self._registry = namespaces_kopf.registry(handler, observe_namespace, client.access, client.trace())
+    def __init__(self, client: KubeClient, handler: namespaces_kopf.NamespaceHandler) -> None:
+        self._registry = namespaces_kopf.registry(handler, observe_namespace, client)
         self._stopped = asyncio.Event()
         self.ready = asyncio.Event()
 

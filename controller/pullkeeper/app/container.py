@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from pullkeeper.adapters.kubernetes.events import EventRecorder
 from pullkeeper.adapters.kubernetes.lease import LeaseClient
+from pullkeeper.adapters.kubernetes.listing import list_namespaces
 from pullkeeper.adapters.kubernetes.pull_secrets import PullSecretClient
 from pullkeeper.adapters.kubernetes.reflector import (
     EventHandler,
@@ -74,7 +75,7 @@ class Container:
         self.queue = WorkQueue(clock=clock, max_concurrent=settings.max_concurrent_reconciles)
         self.liveness = Liveness(metrics, clock=clock)
         self.leader_elector = self._elector()
-        self._gated_client = gated = adapters.kube_client.guarded(self.leader_elector.is_leader)
+        self._gated_client = gated = adapters.kube_client.leader_gated(self.leader_elector.is_leader)
         self.pull_secrets = PullSecretClient(gated, secret_name=settings.secret_name)
         self.events = EventRecorder(gated, secret_name=settings.secret_name, instance=adapters.instance, clock=clock)
         self.status_reporter = StatusReporter(self.events, metrics, clock=clock)
@@ -188,10 +189,10 @@ class Container:
         return Reflector[_T](
             self._adapters.kube_client,
             list_watch,
-            read=read,
-            sink=handler,
-            relist_after=self._settings.relist_interval,
-            chance=self._adapters.rng,
+            translate=read,
+            handler=handler,
+            relist_interval=self._settings.relist_interval,
+            rng=self._adapters.rng,
         )
 
     def _verifier(self) -> TokenVerifier | None:
@@ -249,7 +250,8 @@ class Container:
 
     async def _relist_namespaces(self) -> None:
         every = self._settings.relist_interval
-        await self.namespaces.audit(self.pull_secrets.list_namespaces, every=every, chance=self._adapters.rng)
+        list_all = partial(list_namespaces, self._adapters.kube_client)
+        await self.namespaces.audit(list_all, every=every, chance=self._adapters.rng)
 
     def _applies_to(self, namespace: ObservedNamespace) -> bool:
         return self.policy_reloader.policy().applies_to(namespace)

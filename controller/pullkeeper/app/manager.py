@@ -32,7 +32,7 @@ async def run(config: Config, *, kubeconfig: str | None) -> None:
     settings = config.settings
     log_setup.configure_logging(form=settings.log_format, level=settings.log_level)
     metrics = Metrics(per_namespace=settings.per_namespace_metrics)
-    client = await connect(kubeconfig=kubeconfig, observe=metrics.record_kube_request)
+    client = await connect(kubeconfig=kubeconfig, record_request=metrics.record_kube_request)
     try:
         container = Container(config, real_adapters(settings, client, metrics))
         await Manager(container, handle_signals=on_termination).run()

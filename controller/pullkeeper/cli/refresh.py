@@ -6,7 +6,7 @@ import secrets
 import sys
 from datetime import UTC, datetime
 
-from pullkeeper.adapters.kubernetes import refresh_request
+from pullkeeper.adapters.kubernetes.refresh_request import request_refresh
 from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
 from pullkeeper.cli.api_server import connected
 from pullkeeper.cli.options import add_config, add_kubeconfig, add_secret_name, settings_from
@@ -47,7 +47,7 @@ async def _refresh(options: argparse.Namespace, secret_name: str) -> tuple[bool,
             return False, reason
         previous = await _last_warning(snapshot, name)
         value, started = _unique_value(), loop.time()
-        await refresh_request.put(client, name, value)
+        await request_refresh(client, name, value)
         while (elapsed := loop.time() - started) < options.timeout:
             await asyncio.sleep(min(_POLL_INTERVAL, options.timeout - elapsed))
             if record := await _answer(snapshot, name, value):

@@ -54,19 +54,19 @@ class ReflectorHarness:
     """Streams are played one after the other; where there is none left, a watch stays open and `say` speaks in it."""
 
     def __init__(self) -> None:
-        self.line = FakeClient(listing())
-        self.line.opened = self._stream
+        self.client = FakeClient(listing())
+        self.client.opened = self._stream
         self.streams: list[Sequence[Event | Exception]] = []
         self.woken: list[str] = []
         self._said: asyncio.Queue[Event | Exception] = asyncio.Queue()
         self.secrets = SecretCache(wake=self.woken.append)
         self.watch = Reflector[Placed](
-            self.line,
+            self.client,
             secrets_list_watch("ecr-pull-secret"),
-            read=lambda metadata: (metadata["namespace"], observe(metadata)),
-            sink=self.secrets,
-            relist_after=INTERVAL,
-            chance=Chance(),
+            translate=lambda metadata: (metadata["namespace"], observe(metadata)),
+            handler=self.secrets,
+            relist_interval=INTERVAL,
+            rng=Chance(),
         )
 
     def version(self, namespace: str) -> int | None:

@@ -1,4 +1,4 @@
-"""What the doctor asks the API server, and what it makes of the answers."""
+"""What `pullkeeper check` asks the API server."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,22 +8,23 @@ import pytest
 from pullkeeper.adapters.kubernetes.access_review import AccessReviewer, LeaseHolder
 from pullkeeper.domain.config.rbac import RbacRule
 from pullkeeper.domain.errors.failures import FailureError
-from testsupport.canned_responses import CannedResponses
+from testsupport.fake_client import FakeClient, ok
 
-TOKENS = RbacRule(verb="create", resource="serviceaccounts", subresource="token")
-
-
-def inquiry(status: int, body: Any) -> AccessReviewer:
-    return AccessReviewer(CannedResponses(give=lambda *_: (status, body)))
+CREATE_TOKENS = RbacRule(verb="create", resource="serviceaccounts", subresource="token")
 
 
-async def test_a_right_is_asked_for_as_it_is() -> None:
-    """Every part of it stands in the review, and only `allowed: true` is a yes."""
-    server = CannedResponses(give=lambda *_: (201, {"status": {"allowed": True}}))
+def reviewer(body: Any = None, status: int = 200) -> AccessReviewer:
+    return AccessReviewer(FakeClient(ok(body, status)))
+
+
+async def test_review_asks_for_every_attribute_of_a_right() -> None:
+    """A review that omitted one would ask for a wider or a narrower right."""
+    client = FakeClient(ok({"status": {"allowed": True}}, 201))
     right = RbacRule(verb="get", group="g", resource="things", subresource="part", name="one", namespace="home")
-    assert await AccessReviewer(server).may(right)
-    assert server.asked == [("create", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {})]
-    assert server.bodies[0]["spec"]["resourceAttributes"] == {
+    assert await AccessReviewer(client).may(right)
+    (request,) = client.requests
+    assert (request.verb, request.path) == ("create", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews")
+    assert request.body["spec"]["resourceAttributes"] == {
         "verb": "get",
         "group": "g",
         "resource": "things",
@@ -34,13 +35,13 @@ async def test_a_right_is_asked_for_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("status", [{"allowed": False}, {"allowed": False, "denied": True}, {}, None])
-async def test_anything_else_is_a_no(status: Any) -> None:
-    """An answer without a verdict gives no right."""
-    assert not await inquiry(201, {"status": status}).may(TOKENS)
+async def test_right_is_denied_unless_it_is_allowed(status: Any) -> None:
+    """A review without a verdict grants nothing."""
+    assert not await reviewer({"status": status}, 201).may(CREATE_TOKENS)
 
 
 @pytest.mark.parametrize(
-    ("body", "held"),
+    ("body", "holder"),
     [
         (
             {"spec": {"holderIdentity": "one", "renewTime": "2026-01-01T00:00:00.000000Z"}},
@@ -50,25 +51,25 @@ async def test_anything_else_is_a_no(status: Any) -> None:
         ({}, LeaseHolder(holder="", renewed_at=None)),
     ],
 )
-async def test_a_lease_tells_its_holder(body: Any, held: LeaseHolder) -> None:
-    """A released one is held by nobody."""
-    assert await inquiry(200, body).lease("home", "one") == held
+async def test_lease_names_its_holder(body: Any, holder: LeaseHolder) -> None:
+    """A released Lease has an empty holder."""
+    assert await reviewer(body).lease("home", "one") == holder
 
 
-async def test_a_lease_that_is_not_there_is_none() -> None:
-    """That is an answer, not a failure."""
-    assert await inquiry(404, {}).lease("home", "one") is None
+async def test_missing_lease_is_none() -> None:
+    """A 404 is an answer, not a failure."""
+    assert await reviewer(status=404).lease("home", "one") is None
 
 
-async def test_what_is_no_answer_is_a_failure_in_words() -> None:
-    """Refusals and times that cannot be read say what was asked."""
-    with pytest.raises(FailureError, match=r"did not get Lease home/one \(status 403\)"):
-        await inquiry(403, {}).lease("home", "one")
-    with pytest.raises(FailureError, match="renewTime cannot be read"):
-        await inquiry(200, {"spec": {"renewTime": "soon"}}).lease("home", "one")
+async def test_failures_name_what_was_asked() -> None:
+    """A refusal names the right to grant, and an unreadable time the Lease that it is in."""
+    with pytest.raises(FailureError, match=r"refused to get Lease home/one \(403\): grant get on leases in home"):
+        await reviewer(status=403).lease("home", "one")
+    with pytest.raises(FailureError, match="the renewTime of Lease home/one is not a timestamp"):
+        await reviewer({"spec": {"renewTime": "soon"}}).lease("home", "one")
     with pytest.raises(
-        FailureError, match=r"did not say whether one may create serviceaccounts/token everywhere \(status 500\)"
+        FailureError, match=r"could not review the right to create serviceaccounts/token everywhere \(status 500\)"
     ):
-        await inquiry(500, {}).may(TOKENS)
-    with pytest.raises(FailureError, match=r"did not tell its version \(status 401\)"):
-        await inquiry(401, {}).version()
+        await reviewer(status=500).may(CREATE_TOKENS)
+    with pytest.raises(FailureError, match=r"could not get its version \(status 401\)"):
+        await reviewer(status=401).version()

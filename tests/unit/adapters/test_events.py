@@ -26,8 +26,8 @@ class Desk:
     """The door to Events and the connection behind it."""
 
     def __init__(self, *answers: Response | Exception, secret_name: str = NAME) -> None:
-        self.line = FakeClient(*(answers or (ok(status=201),)))
-        self.events = EventRecorder(self.line, secret_name=secret_name, instance="pod-1", clock=now)
+        self.client = FakeClient(*(answers or (ok(status=201),)))
+        self.events = EventRecorder(self.client, secret_name=secret_name, instance="pod-1", clock=now)
 
     def post(
         self,
@@ -42,8 +42,8 @@ class Desk:
     async def sent(self) -> list[Request]:
         """Give what has gone out since the last time."""
         await self.events.drained()
-        found = list(self.line.asked)
-        self.line.asked.clear()
+        found = list(self.client.requests)
+        self.client.requests.clear()
         return found
 
 
@@ -208,7 +208,7 @@ async def test_drained_waits_for_the_last_event() -> None:
     assert not drained.done()
     async with sending(desk):
         await drained
-    assert len(desk.line.asked) == 1
+    assert len(desk.client.requests) == 1
 
 
 async def test_the_time_of_an_event_is_when_it_was_posted() -> None:

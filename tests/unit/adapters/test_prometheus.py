@@ -47,7 +47,7 @@ def used(metrics: Metrics) -> Metrics:
     metrics.set_workqueue_depth(lambda _: 3)
     metrics.record_token_request(scope(EU), 0.2, "Throttled")
     metrics.record_token(scope(EU), NOW, NOW + HOUR)
-    metrics.record_kube_request("list", "secrets", 200, 0.1)
+    metrics.record_kube_request("list", "secrets", 200)
     metrics.record_aws_request("ecr", "GetAuthorizationToken", 200)
     metrics.record_secret_write("create", "success")
     metrics.set_namespace_state("team-a", "ready", NOW)

@@ -14,10 +14,10 @@ async def desk() -> ReflectorHarness:
 
 async def test_everything_is_listed_by_name_and_by_metadata_alone(desk: ReflectorHarness) -> None:
     """No token comes over the wire, and the selector is the one that RBAC allows."""
-    desk.line.answers = [listing(secret("a", 3), version=9)]
+    desk.client.responses = [listing(secret("a", 3), version=9)]
     async with desk.running():
         await settle()
-    (request,) = desk.line.asked
+    (request,) = desk.client.requests
     assert (request.verb, request.path) == ("list", "/api/v1/secrets")
     assert request.query == {"fieldSelector": "metadata.name=ecr-pull-secret", "limit": "500"}
     assert request.accept.startswith("application/json;as=PartialObjectMetadataList")
@@ -28,25 +28,29 @@ async def test_everything_is_listed_by_name_and_by_metadata_alone(desk: Reflecto
 
 async def test_a_long_listing_comes_in_chunks(desk: ReflectorHarness) -> None:
     """Each page goes on where the last one ended, and only the whole is taken over."""
-    desk.line.answers = [page(secret("a", 1), goes_on="x"), page(secret("b", 2), goes_on="y"), listing(secret("c", 3))]
+    desk.client.responses = [
+        page(secret("a", 1), goes_on="x"),
+        page(secret("b", 2), goes_on="y"),
+        listing(secret("c", 3)),
+    ]
     async with desk.running():
         await settle()
-    assert [request.query.get("continue") for request in desk.line.asked] == [None, "x", "y"]
+    assert [request.query.get("continue") for request in desk.client.requests] == [None, "x", "y"]
     assert desk.woken == ["a", "b", "c"]
 
 
 async def test_a_listing_that_has_grown_old_on_the_way_begins_anew(desk: ReflectorHarness) -> None:
     """410 between two pages: what came before is dropped, because some of it may be gone."""
-    desk.line.answers = [page(secret("a", 1), goes_on="x"), GONE, listing(secret("b", 2))]
+    desk.client.responses = [page(secret("a", 1), goes_on="x"), GONE, listing(secret("b", 2))]
     async with desk.running():
         await settle()
-    assert [request.query.get("continue") for request in desk.line.asked] == [None, "x", None]
+    assert [request.query.get("continue") for request in desk.client.requests] == [None, "x", None]
     assert desk.woken == ["b"]
 
 
 async def test_an_empty_list_may_be_null(desk: ReflectorHarness) -> None:
     """Go writes an empty list as null."""
-    desk.line.answers = [listing(items=None)]
+    desk.client.responses = [listing(items=None)]
     async with desk.running():
         await settle()
         assert desk.secrets.synced.is_set()
@@ -55,10 +59,10 @@ async def test_an_empty_list_may_be_null(desk: ReflectorHarness) -> None:
 
 async def test_a_watch_begins_where_the_listing_ended(desk: ReflectorHarness) -> None:
     """With bookmarks, by metadata alone, and with a time limit of its own."""
-    desk.line.answers = [listing(version=9)]
+    desk.client.responses = [listing(version=9)]
     async with desk.running():
         await settle()
-    (watch,) = desk.line.watches
+    (watch,) = desk.client.watches
     seconds = int(watch.query.pop("timeoutSeconds"))
     assert watch.query == {
         "fieldSelector": "metadata.name=ecr-pull-secret",
@@ -68,7 +72,7 @@ async def test_a_watch_begins_where_the_listing_ended(desk: ReflectorHarness) ->
     }
     assert 300 <= seconds < 600
     assert watch.accept.startswith("application/json;as=PartialObjectMetadata;")
-    assert desk.line.silences == [90]
+    assert watch.idle_timeout == 90
 
 
 async def test_what_a_watch_brings_wakes(desk: ReflectorHarness) -> None:
@@ -86,7 +90,7 @@ async def test_what_a_watch_brings_wakes(desk: ReflectorHarness) -> None:
 @pytest.mark.parametrize("version", [3, 10])
 async def test_late_and_repeated_events_change_nothing(desk: ReflectorHarness, kind: str, version: int) -> None:
     """What is not younger than known wakes nobody."""
-    desk.line.answers = [listing(secret("a", 10), version=10)]
+    desk.client.responses = [listing(secret("a", 10), version=10)]
     desk.streams = [[event(kind, secret("a", version))]]
     async with desk.running():
         await settle()
@@ -115,7 +119,7 @@ async def test_our_own_write_wakes_nobody(desk: ReflectorHarness) -> None:
 
 async def test_our_own_deletion_wakes_nobody(desk: ReflectorHarness) -> None:
     """What we have deleted is gone at once."""
-    desk.line.answers = [listing(secret("a", 3))]
+    desk.client.responses = [listing(secret("a", 3))]
     async with desk.running():
         await settle()
         desk.secrets.written("a", None)
@@ -141,14 +145,14 @@ async def test_a_bookmark_moves_on_and_wakes_nobody(desk: ReflectorHarness) -> N
     desk.streams = [[event("BOOKMARK", {"resourceVersion": "50"})], []]
     async with desk.running(seconds=2):
         pass
-    assert [watch.query["resourceVersion"] for watch in desk.line.watches][:2] == ["9", "50"]
+    assert [watch.query["resourceVersion"] for watch in desk.client.watches][:2] == ["9", "50"]
     assert desk.woken == []
-    assert len(desk.line.asked) == 1
+    assert len(desk.client.requests) == 1
 
 
 async def test_a_strangers_secret_is_known_as_such(desk: ReflectorHarness) -> None:
     """Whether it is ours says its label."""
-    desk.line.answers = [listing(secret("a", 3))]
+    desk.client.responses = [listing(secret("a", 3))]
     async with desk.running():
         await settle()
     found = desk.secrets.get("a")
@@ -158,7 +162,7 @@ async def test_a_strangers_secret_is_known_as_such(desk: ReflectorHarness) -> No
 
 async def test_a_broken_listing_takes_nothing_away(desk: ReflectorHarness) -> None:
     """What is known stays until a whole listing says otherwise."""
-    desk.line.answers = [listing(secret("a", 3)), page(secret("b", 3), goes_on="x"), AWAY]
+    desk.client.responses = [listing(secret("a", 3)), page(secret("b", 3), goes_on="x"), AWAY]
     desk.streams = [[error(410)]]
     async with desk.running(seconds=5):
         pass
@@ -168,8 +172,8 @@ async def test_a_broken_listing_takes_nothing_away(desk: ReflectorHarness) -> No
 
 async def test_one_refusal_is_told_with_what_to_grant(desk: ReflectorHarness, caplog: pytest.LogCaptureFixture) -> None:
     """403 says which verbs are missing."""
-    desk.line.answers = [REFUSED]
+    desk.client.responses = [REFUSED]
     async with desk.running():
         await settle()
-    assert "grant get, list and watch (KubernetesDenied)" in caplog.text
+    assert "grant get, list and watch on secrets (KubernetesDenied)" in caplog.text
     assert not desk.secrets.synced.is_set()

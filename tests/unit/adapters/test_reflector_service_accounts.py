@@ -24,18 +24,18 @@ class Desk:
 
     def __init__(self, *events: Event, namespace: str = "") -> None:
         found = {"items": [raw("listed", 3, "ours")], "metadata": {"resourceVersion": "9"}}
-        self.line = FakeClient(ok(found))
-        self.line.opened = self._stream
+        self.client = FakeClient(ok(found))
+        self.client.opened = self._stream
         self.events = events
         self.accounts = ServiceAccountCache(wake=lambda _: None)
         self.sink = AccountsSink(self.accounts, namespace)
         self.watch = Reflector[ObservedServiceAccount](
-            self.line,
+            self.client,
             service_accounts_list_watch(namespace),
-            read=lambda account: observe_service_account(account, "ours"),
-            sink=self.sink,
-            relist_after=INTERVAL,
-            chance=Chance(),
+            translate=lambda account: observe_service_account(account, "ours"),
+            handler=self.sink,
+            relist_interval=INTERVAL,
+            rng=Chance(),
         )
 
     def entries(self) -> Mapping[str, int | None]:
@@ -67,9 +67,9 @@ async def test_whole_objects_are_asked_for(namespace: str, path: str) -> None:
     desk = Desk(namespace=namespace)
     async with desk.running():
         assert desk.sink.synced.is_set()
-    for asked in (*desk.line.asked, *desk.line.watches):
+    for asked in (*desk.client.requests, *desk.client.watches):
         assert (asked.path, asked.accept) == (path, "application/json")
-    assert desk.line.asked[0].query == {"limit": "500"}
+    assert desk.client.requests[0].query == {"limit": "500"}
 
 
 async def test_what_comes_is_read_whole() -> None:
@@ -87,7 +87,10 @@ async def test_what_comes_is_read_whole() -> None:
 async def test_refusal_says_what_attaching_needs(caplog: pytest.LogCaptureFixture) -> None:
     """Who grants list and watch grants patch in the same rule."""
     desk = Desk()
-    desk.line.answers = [REFUSED]
+    desk.client.responses = [REFUSED]
     async with desk.running():
         assert not desk.sink.synced.is_set()
-    assert "refuses to show ServiceAccounts (403): grant list, watch and patch (KubernetesDenied)" in caplog.text
+    assert (
+        "refused to list ServiceAccounts (403): grant list, watch and patch on serviceaccounts (KubernetesDenied)"
+        in caplog.text
+    )

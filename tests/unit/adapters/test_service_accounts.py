@@ -34,7 +34,7 @@ async def test_patch_is_one_json_patch_of_the_observed_version() -> None:
     after = account("theirs", OURS, mark=OURS, resourceVersion="8")
     patcher, line = door(ok(after))
     assert await patcher.patch(BEFORE, CHANGE) == observe_service_account(after, OURS)
-    (request,) = line.asked
+    (request,) = line.requests
     assert (request.verb, request.path) == ("patch", "/api/v1/namespaces/team-a/serviceaccounts/builder")
     assert (request.content_type, request.query) == ("application/json-patch+json", {"fieldManager": "pullkeeper"})
     assert json.loads(json.dumps(request.body)) == list(OPERATIONS)

@@ -1,68 +1,69 @@
-"""Listings of Namespaces and Secrets: in chunks, over the whole cluster or in the namespaces that are named."""
+"""One-time lists of Namespaces and Secrets, of the whole cluster or of named namespaces."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
 from pullkeeper.domain.errors.failures import FailureError, Reason
+from pullkeeper.domain.kube.api import Response
 from pullkeeper.domain.namespace.namespace import observe_namespace
-from testsupport.canned_responses import CannedResponses
+from testsupport.fake_client import FakeClient, Request, items, ok
 
 
-def metadata(name: str, namespace: str | None = None) -> Mapping[str, Any]:
+def raw(name: str, namespace: str | None = None) -> Mapping[str, Any]:
     found = {"name": name, "uid": f"uid-{namespace or name}", "resourceVersion": "7"}
     return {"metadata": found | ({"namespace": namespace} if namespace else {})}
 
 
-def page(items: Sequence[Mapping[str, Any]] | None, more: str = "") -> tuple[int, Any]:
-    return 200, {"items": items, "metadata": {"resourceVersion": "9", "continue": more}}
+def reader(client: FakeClient, *namespaces: str) -> SnapshotReader:
+    return SnapshotReader(client, secret_name="pull", namespaces=namespaces)
 
 
-async def test_chunks_are_put_together() -> None:
-    """Each chunk is asked for by what the one before said, and a list of nothing is one too."""
-    pages = {None: page([metadata("a")], "next"), "next": page(None)}
-    server = CannedResponses(give=lambda _verb, _path, query, _body: pages[query.get("continue")])
-    assert [view.name for view in await SnapshotReader(server, secret_name="pull").namespaces(observe_namespace)] == [
-        "a"
-    ]
-    assert server.asked == [
+async def names(snapshot: SnapshotReader) -> list[str]:
+    return [namespace.name for namespace in await snapshot.namespaces(observe_namespace)]
+
+
+async def test_pages_are_joined() -> None:
+    """Each page is requested with the continue token of the previous one; an empty list may be null."""
+    client = FakeClient(items(raw("a"), more="next"), ok({"items": None, "metadata": {"resourceVersion": "9"}}))
+    assert await names(reader(client)) == ["a"]
+    assert [(request.verb, request.path, request.query) for request in client.requests] == [
         ("list", "/api/v1/namespaces", {"limit": "500"}),
         ("list", "/api/v1/namespaces", {"limit": "500", "continue": "next"}),
     ]
 
 
-async def test_a_listing_that_has_grown_too_old_is_begun_again() -> None:
-    """What was had of it is dropped, so nothing is there twice."""
-    answers = [page([metadata("a")], "next"), (410, {}), page([metadata("b")])]
-    server = CannedResponses(give=lambda *_: answers.pop(0))
-    assert [view.name for view in await SnapshotReader(server, secret_name="pull").namespaces(observe_namespace)] == [
-        "b"
-    ]
+async def test_list_whose_continue_token_expires_starts_over() -> None:
+    """The pages before it are discarded, because some of their objects may be gone."""
+    client = FakeClient(items(raw("a"), more="next"), ok(status=410), items(raw("b")))
+    assert await names(reader(client)) == ["b"]
 
 
-async def test_secrets_are_asked_for_by_name_alone() -> None:
-    """That is all that the rights allow, and it brings no other Secret."""
-    server = CannedResponses(give=lambda *_: page([metadata("pull", "a"), metadata("pull", "b")]))
-    found = await SnapshotReader(server, secret_name="pull").secrets()
+async def test_secrets_are_listed_by_name() -> None:
+    """RBAC allows no more than that, and no other Secret is transferred."""
+    client = FakeClient(items(raw("pull", "a"), raw("pull", "b")))
+    found = await reader(client).secrets()
     assert {namespace: secret.uid for namespace, secret in found.items()} == {"a": "uid-a", "b": "uid-b"}
-    assert server.asked == [("list", "/api/v1/secrets", {"fieldSelector": "metadata.name=pull", "limit": "500"})]
+    (request,) = client.requests
+    assert (request.verb, request.path) == ("list", "/api/v1/secrets")
+    assert request.query == {"fieldSelector": "metadata.name=pull", "limit": "500"}
 
 
-async def test_bound_to_namespaces_each_is_asked_for_alone() -> None:
-    """No request goes over the whole cluster; a namespace that is not there is left out."""
+async def test_named_namespaces_are_read_one_by_one() -> None:
+    """No request is cluster-wide, and a namespace that does not exist is left out."""
 
-    def give(verb: str, path: str, _query: object, _body: object) -> tuple[int, Any]:
-        if verb == "get":
-            return (404, {}) if path.endswith("/gone") else (200, metadata("a"))
-        return page([metadata("pull", "a")] if "/a/" in path else [])
+    def respond(request: Request) -> Response:
+        if request.verb == "get":
+            return ok(status=404) if request.path.endswith("/gone") else ok(raw("a"))
+        return items(*([raw("pull", "a")] if "/a/" in request.path else []))
 
-    server = CannedResponses(give=give)
-    listing = SnapshotReader(server, secret_name="pull", namespaces=("a", "gone"))
-    assert [view.name for view in await listing.namespaces(observe_namespace)] == ["a"]
-    assert list(await listing.secrets()) == ["a"]
-    assert [path for _, path, _ in server.asked] == [
+    client = FakeClient(respond=respond)
+    snapshot = reader(client, "a", "gone")
+    assert await names(snapshot) == ["a"]
+    assert list(await snapshot.secrets()) == ["a"]
+    assert [request.path for request in client.requests] == [
         "/api/v1/namespaces/a",
         "/api/v1/namespaces/gone",
         "/api/v1/namespaces/a/secrets",
@@ -71,22 +72,20 @@ async def test_bound_to_namespaces_each_is_asked_for_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "words"),
+    ("status", "reason", "message"),
     [
-        (403, Reason.KUBERNETES_DENIED, r"refused to list Secrets named pull \(403\): grant that right"),
+        (403, Reason.KUBERNETES_DENIED, r"refused to list Secrets named pull \(403\): grant list on secrets"),
         (500, Reason.KUBERNETES_UNAVAILABLE, r"could not list Secrets named pull \(status 500\)"),
     ],
 )
-async def test_a_refusal_says_what_was_asked(status: int, reason: Reason, words: str) -> None:
-    """With its reason, for whoever can grant it."""
-    listing = SnapshotReader(CannedResponses(give=lambda *_: (status, {})), secret_name="pull")
-    with pytest.raises(FailureError, match=words) as raised:
-        await listing.secrets()
+async def test_refusal_names_the_objects_and_the_right(status: int, reason: Reason, message: str) -> None:
+    """A 403 says what to grant."""
+    with pytest.raises(FailureError, match=message) as raised:
+        await reader(FakeClient(ok(status=status))).secrets()
     assert raised.value.failure.reason is reason
 
 
-async def test_a_namespace_that_may_not_be_read_is_a_failure() -> None:
-    """Unlike one that is not there."""
-    listing = SnapshotReader(CannedResponses(give=lambda *_: (403, {})), secret_name="pull", namespaces=("a",))
-    with pytest.raises(FailureError, match=r"refused to get Namespace a \(403\)"):
-        await listing.namespaces(observe_namespace)
+async def test_unreadable_namespace_is_a_failure() -> None:
+    """A 403 does not say that the namespace does not exist."""
+    with pytest.raises(FailureError, match=r"refused to get Namespace a \(403\): grant get on namespaces"):
+        await names(reader(FakeClient(ok(status=403)), "a"))

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from pullkeeper.cli import cleanup
-from testsupport.canned_responses import CannedResponses, Query
+from pullkeeper.domain.kube.api import Response
+from testsupport.fake_client import FakeClient, Request, items, ok
 
 OPTIONS = argparse.Namespace(config=None, secret_name=None)
 OURS = {"app.kubernetes.io/managed-by": "pullkeeper"}
@@ -21,20 +22,20 @@ class SecretStore:
 
     labels: dict[str, dict[str, str]]
     versions: dict[str, int] = field(default_factory=dict)
-    refuses: Callable[[str], tuple[int, Any] | None] = lambda _: None
+    refuses: Callable[[str], Response | None] = lambda _: None
     preconditions: list[Any] = field(default_factory=list)
     never_applied: frozenset[str] = frozenset()
 
-    def give(self, verb: str, path: str, query: Query, body: Any) -> tuple[int, Any]:
-        if verb == "list":
-            assert query == {"fieldSelector": "metadata.name=ecr-pull-secret", "limit": "500"}
-            return 200, {"items": [self._item(name) for name in self.labels], "metadata": {}}
-        namespace = path.split("/")[4]
-        self.preconditions.append(body["preconditions"])
+    def respond(self, request: Request) -> Response:
+        if request.verb == "list":
+            assert request.query == {"fieldSelector": "metadata.name=ecr-pull-secret", "limit": "500"}
+            return items(*map(self._item, self.labels))
+        namespace = request.path.split("/")[4]
+        self.preconditions.append(request.body["preconditions"])
         if refusal := self.refuses(namespace):
             return refusal
         del self.labels[namespace]
-        return 200, {}
+        return ok()
 
     def _item(self, namespace: str) -> dict[str, Any]:
         version = str(self.versions.get(namespace, 7))
@@ -45,8 +46,8 @@ class SecretStore:
 
 def run_cleanup(monkeypatch: pytest.MonkeyPatch, store: SecretStore) -> int:
     @asynccontextmanager
-    async def connected(_: argparse.Namespace) -> AsyncIterator[CannedResponses]:
-        yield CannedResponses(give=store.give)
+    async def connected(_: argparse.Namespace) -> AsyncIterator[FakeClient]:
+        yield FakeClient(respond=store.respond)
 
     monkeypatch.setattr(cleanup, "connected", connected)
     return cleanup.main(OPTIONS)
@@ -72,7 +73,7 @@ def test_a_secret_that_is_gone_is_no_failure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A namespace that is being deleted deletes its Secret as well."""
-    assert run_cleanup(monkeypatch, SecretStore(labels={"a": OURS}, refuses=lambda _: (404, {}))) == 0
+    assert run_cleanup(monkeypatch, SecretStore(labels={"a": OURS}, refuses=lambda _: ok(status=404))) == 0
     assert capsys.readouterr().err == ""
 
 
@@ -82,10 +83,10 @@ def test_a_secret_that_changes_meanwhile_is_listed_again(
     """A last rotation may come in between."""
     store = SecretStore(labels={"a": OURS})
 
-    def refuse_once(namespace: str) -> tuple[int, Any] | None:
+    def refuse_once(namespace: str) -> Response | None:
         first = namespace not in store.versions
         store.versions[namespace] = 8
-        return (409, {}) if first else None
+        return ok(status=409) if first else None
 
     store.refuses = refuse_once
     assert run_cleanup(monkeypatch, store) == 0
@@ -105,7 +106,9 @@ def test_remaining_secrets_are_reported_and_delay_no_others(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: int, words: str
 ) -> None:
     """One line each on standard error, the count on standard output, and exit status 1."""
-    store = SecretStore(labels=dict.fromkeys("abc", OURS), refuses=lambda name: (status, {}) if name == "b" else None)
+    store = SecretStore(
+        labels=dict.fromkeys("abc", OURS), refuses=lambda name: ok(status=status) if name == "b" else None
+    )
     assert run_cleanup(monkeypatch, store) == 1
     assert list(store.labels) == ["b"]
     said = capsys.readouterr()

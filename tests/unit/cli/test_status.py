@@ -12,13 +12,13 @@ import pytest
 from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
 from pullkeeper.cli import status
 from pullkeeper.domain.config.settings import Settings
-from pullkeeper.domain.kube.api import METADATA_LIST
+from pullkeeper.domain.kube.api import METADATA_LIST, Response
 from pullkeeper.domain.reporting.state import State
 from pullkeeper.domain.views.namespace_status import StatusRules
 from pullkeeper.domain.views.status_table import StatusReport
 from tests.unit.domain.test_observed_secret import applied
-from testsupport.canned_responses import CannedResponses, Query
 from testsupport.examples import EU, published
+from testsupport.fake_client import FakeClient, Request, items, ok
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -35,18 +35,17 @@ def secret(name: str, age: timedelta) -> dict[str, Any]:
     return {"metadata": metadata}
 
 
-def server(age: timedelta, *, events: int = 200) -> CannedResponses:
+def server(age: timedelta, *, events: int = 200) -> FakeClient:
     lists: dict[str, list[Any]] = {
         "/api/v1/namespaces": [namespace("b", enabled="true"), namespace("a", enabled="true"), namespace("c")],
         "/api/v1/secrets": [secret("a", timedelta()), secret("b", age)],
         "/apis/events.k8s.io/v1/events": [event("b", 10, "older"), event("b", 11, "newer"), event("c", 11, "other")],
     }
 
-    def give(_verb: str, path: str, _query: object, _body: object) -> tuple[int, Any]:
-        code = events if "events" in path else 200
-        return code, {"items": lists[path], "metadata": {}}
+    def respond(request: Request) -> Response:
+        return ok(status=events) if "events" in request.path and events != 200 else items(*lists[request.path])
 
-    return CannedResponses(give=give)
+    return FakeClient(respond=respond)
 
 
 def event(namespace: str, hour: int, note: str) -> dict[str, Any]:
@@ -54,30 +53,32 @@ def event(namespace: str, hour: int, note: str) -> dict[str, Any]:
     return {"metadata": metadata, "eventTime": f"2026-03-01T{hour}:00:00Z", "reason": "AccessDenied", "note": note}
 
 
-async def report_from(answers: CannedResponses, rules: StatusRules | None = None, *expected: str) -> StatusReport:
-    listing = SnapshotReader(answers, secret_name="pull")
+async def report_from(client: FakeClient, rules: StatusRules | None = None, *expected: str) -> StatusReport:
+    listing = SnapshotReader(client, secret_name="pull")
     return await status.status_report(listing, rules or StatusRules(), lambda: NOW, expected=expected)
 
 
 async def test_two_lists_of_metadata_suffice_while_everything_is_healthy() -> None:
     """No Secret's data is transferred, and no Events are listed."""
-    answers = server(timedelta(hours=1))
-    report = await report_from(answers)
+    client = server(timedelta(hours=1))
+    report = await report_from(client)
     assert [(each.namespace, each.state) for each in report.namespaces] == [("a", State.READY), ("b", State.READY)]
     assert report.healthy
-    assert sorted(path for _, path, _ in answers.asked) == ["/api/v1/namespaces", "/api/v1/secrets"]
-    assert answers.accepted == [METADATA_LIST] * 2
+    assert sorted(request.path for request in client.requests) == ["/api/v1/namespaces", "/api/v1/secrets"]
+    assert [request.accept for request in client.requests] == [METADATA_LIST] * 2
 
 
 async def test_an_unhealthy_namespace_takes_one_list_of_events() -> None:
     """The controller's last warning is shown, only for the namespace that needs it."""
-    answers = server(timedelta(hours=13))
-    report = await report_from(answers)
+    client = server(timedelta(hours=13))
+    report = await report_from(client)
     notes = {each.namespace: each.last_warning.note if each.last_warning else None for each in report.namespaces}
     assert notes == {"a": None, "b": "newer"}
     assert not report.healthy
     selector = "type=Warning,reportingController=pullkeeper.dev/controller"
-    assert answers.asked[2:] == [("list", "/apis/events.k8s.io/v1/events", {"fieldSelector": selector, "limit": "500"})]
+    (request,) = client.requests[2:]
+    assert (request.verb, request.path) == ("list", "/apis/events.k8s.io/v1/events")
+    assert request.query == {"fieldSelector": selector, "limit": "500"}
 
 
 async def test_without_permission_to_list_events_there_is_a_note() -> None:
@@ -107,16 +108,17 @@ def test_a_failed_report_does_not_end_watch_mode(
     """The API server may be unavailable for a while; Ctrl-C ends it successfully."""
     healthy, looks = server(timedelta(hours=1)), 0
 
-    def give(verb: str, path: str, query: Query, body: object) -> tuple[int, Any]:
+    def respond(request: Request) -> Response:
         nonlocal looks
-        looks += path.endswith("/namespaces")
+        looks += request.path.endswith("/namespaces")
         if looks == 3:
             signal.raise_signal(signal.SIGINT)
-        return (500, {}) if looks == 1 else healthy.give(verb, path, query, body)
+        assert healthy.respond is not None
+        return ok(status=500) if looks == 1 else healthy.respond(request)
 
     @asynccontextmanager
-    async def connected(_: argparse.Namespace) -> AsyncIterator[CannedResponses]:
-        yield CannedResponses(give=give)
+    async def connected(_: argparse.Namespace) -> AsyncIterator[FakeClient]:
+        yield FakeClient(respond=respond)
 
     monkeypatch.setattr(status, "connected", connected)
     options = argparse.Namespace(config=None, secret_name=None, namespace=[], output="text", watch=0.01)

@@ -1,1 +1,1 @@
-"""The Kubernetes API."""
+"""Adapters of the Kubernetes API."""

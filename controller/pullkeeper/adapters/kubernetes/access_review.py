@@ -1,46 +1,42 @@
-"""Questions to the API server that change nothing: its version, our rights, who holds the Lease."""
+"""Read-only questions to the API server for `pullkeeper check`: its version, the caller's rights, the Lease."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
+from pullkeeper.adapters.kubernetes.api_errors import api_error
+from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.domain.config.rbac import RbacRule
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.kube.api import NOT_FOUND, Response
+from pullkeeper.domain.kube.timestamps import parse_timestamp
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
-class Connection(Protocol):
-    """Whoever carries a request to the API server; raises FailureError when there is no answer."""
-
-    async def request(self, verb: str, path: str, *, body: object = None) -> Response:
-        """Make one request."""
-        ...
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeaseHolder:
-    """A Lease as it stands."""
+    """Who holds a Lease, and when it was renewed last."""
 
     holder: str
-    """Empty where it has been released."""
+    """Empty if the Lease has been released."""
     renewed_at: datetime | None
 
 
 class AccessReviewer:
-    """Asks; every method raises FailureError where there is no usable answer."""
+    """Asks the API server; every method raises FailureError."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
 
     async def version(self) -> str:
-        """Tell the API server's version."""
-        return str((await self._asked("get", "/version", "tell its version"))["gitVersion"])
+        """Return the API server's version."""
+        response = await self._client.request("get", "/version")
+        return str(_checked(response, "get", "its version", grant="get on the URL /version")["gitVersion"])
 
     async def may(self, right: RbacRule) -> bool:
-        """Ask whether whoever is logged in has a right."""
+        """Return whether the caller has a right."""
         attributes = {
             "verb": right.verb,
             "group": right.group,
@@ -51,35 +47,33 @@ class AccessReviewer:
         }
         spec = {"resourceAttributes": attributes}
         body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
-        answer = await self._asked("create", _REVIEWS, f"say whether one may {right}", body)
-        return (answer.get("status") or {}).get("allowed") is True
+        response = await self._client.request("create", _REVIEWS, body=body)
+        grant = "create on selfsubjectaccessreviews.authorization.k8s.io"
+        review = _checked(response, "review", f"the right to {right}", grant=grant)
+        return (review.get("status") or {}).get("allowed") is True
 
     async def lease(self, namespace: str, name: str) -> LeaseHolder | None:
-        """Tell who holds a Lease; None where there is none."""
+        """Return the holder of a Lease; None if the Lease does not exist."""
         path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
-        answer = await self._connection.request("get", path)
-        if answer.status == NOT_FOUND:
+        response = await self._client.request("get", path)
+        if response.status == NOT_FOUND:
             return None
-        spec = _checked(answer, f"get Lease {namespace}/{name}").get("spec") or {}
+        lease = _checked(response, "get", f"Lease {namespace}/{name}", grant=f"get on leases in {namespace}")
+        spec = lease.get("spec") or {}
         renewed = spec.get("renewTime")
-        return LeaseHolder(holder=spec.get("holderIdentity") or "", renewed_at=_moment(renewed) if renewed else None)
-
-    async def _asked(self, verb: str, path: str, what: str, body: object = None) -> Mapping[str, Any]:
-        return _checked(await self._connection.request(verb, path, body=body), what)
+        renewed_at = _parse_renew_time(renewed, f"{namespace}/{name}") if renewed else None
+        return LeaseHolder(holder=spec.get("holderIdentity") or "", renewed_at=renewed_at)
 
 
-def _checked(answer: Response, what: str) -> Mapping[str, Any]:
-    if answer.ok:
-        return answer.body
-    raise _unusable(f"the API server did not {what} (status {answer.status})")
+def _checked(response: Response, verb: str, target: str, *, grant: str) -> Mapping[str, Any]:
+    if response.ok:
+        return response.body
+    raise api_error(response.status, verb, target, grant=grant)
 
 
-def _moment(text: str) -> datetime:
+def _parse_renew_time(text: str, lease: str) -> datetime:
     try:
-        return datetime.fromisoformat(text)
+        return parse_timestamp(text)
     except ValueError:
-        raise _unusable("the Lease's renewTime cannot be read") from None
-
-
-def _unusable(message: str) -> FailureError:
-    return FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=message))
+        message = f"the renewTime of Lease {lease} is not a timestamp"
+        raise FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=message)) from None

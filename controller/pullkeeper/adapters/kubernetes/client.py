@@ -1,103 +1,23 @@
-"""The connection to the Kubernetes API server: login, one request, one stream of lines."""
+"""The one client of the Kubernetes API server: requests and watches with a fresh token, and the leader gate."""
 
-import asyncio
 import json
-import os
-import socket
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol
 
 import aiohttp
-from kubernetes.aio.client.configuration import Configuration
-from kubernetes.aio.client.rest import RESTClientObject
-from kubernetes.aio.config import ConfigException, load_kube_config
-from kubernetes.aio.config.incluster_config import InClusterConfigLoader
-from yarl import URL
 
+from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo, KubeConfig, load_config
+from pullkeeper.adapters.kubernetes.session import METHODS, RecordRequest, open_session
 from pullkeeper.domain.errors.failures import Failure, FailureError, NotLeadingError, Reason
-from pullkeeper.domain.kube.api import ConnectionInfo, Response
+from pullkeeper.domain.kube.api import JSON, Response
 
-SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-SERVICE_ACCOUNT_VARIABLE = "PULLKEEPER_SERVICE_ACCOUNT_DIR"
-"""Where the pod's token and CA are mounted, if not at the usual place."""
-
-_DISCOVERY = "discovery"
-"""Where the paths of no resource are asked: which ones there are."""
-
-_LIMIT = aiohttp.ClientTimeout(total=10, connect=3)
-
-Observe = Callable[[str, str, int, float], None]
-"""Counts a request: verb, resource, status code (0: no answer), seconds."""
+_REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=3)
+_WRITES = frozenset({"create", "patch", "delete"})
 
 
-def instance() -> str:
-    """Name this replica: in a pod its name."""
-    return os.environ.get("HOSTNAME") or socket.gethostname()
-
-
-class KubeClient:
-    """A login that keeps itself fresh, and raw requests on it."""
-
-    def __init__(
-        self,
-        configuration: Configuration,
-        *,
-        observe: Observe,
-        client: RESTClientObject | None = None,
-        may_write: Callable[[], bool] = lambda: True,
-    ) -> None:
-        self._configuration = configuration
-        self._client = client or RESTClientObject(configuration)
-        self._observe = observe
-        self._may_write = may_write
-        self._user_agent = f"pullkeeper/{version('pullkeeper')} ({instance()})"
-        """Tells in the API server's audit log which replica it was."""
-
-    def guarded(self, may_write: Callable[[], bool]) -> "KubeClient":
-        """Give the same connection for whoever writes only while this replica leads; raises NotLeadingError then.
-
-        It is asked as late as can be, when nothing is waited for any more before the request goes out.
-        """
-        return KubeClient(self._configuration, observe=self._observe, client=self._client, may_write=may_write)
-
-    async def close(self) -> None:
-        """Give the connections back."""
-        await self._client.close()
-
-    def trace(self) -> aiohttp.TraceConfig:
-        """Give what counts the requests of another client of ours, each try of its own."""
-        trace = aiohttp.TraceConfig()
-        trace.on_request_start.append(_start)
-        trace.on_request_end.append(self._end)
-        trace.on_request_exception.append(self._end)
-        return trace
-
-    async def _end(
-        self,
-        _: aiohttp.ClientSession,
-        context: Any,  # aiohttp's own namespace, on which a trace may write what it likes
-        end: aiohttp.TraceRequestEndParams | aiohttp.TraceRequestExceptionParams,
-    ) -> None:
-        status = end.response.status if isinstance(end, aiohttp.TraceRequestEndParams) else 0
-        self._observe(_verb(end.method, end.url), _resource(end.url.path), status, time.monotonic() - context.started)
-
-    async def access(self) -> ConnectionInfo:
-        """Tell how to reach the API server, with the token as it is on disk now."""
-        conf = self._configuration
-        header = await conf.get_api_key_with_prefix("BearerToken") or ""
-        return ConnectionInfo(
-            server=conf.host,
-            ca_path=conf.ssl_ca_cert or None,
-            token=header.partition(" ")[2] or None,
-            certificate_path=conf.cert_file or None,
-            key_path=conf.key_file or None,
-            insecure=not conf.verify_ssl,
-        )
+class ApiClient(Protocol):
+    """Carries requests to the API server; KubeClient, or a fake in its place."""
 
     async def request(
         self,
@@ -106,81 +26,131 @@ class KubeClient:
         *,
         query: Mapping[str, str] | None = None,
         body: object = None,
-        content_type: str = "application/json",
-        accept: str = "application/json",
+        content_type: str = JSON,
+        accept: str = JSON,
     ) -> Response:
-        """Make one request; raises FailureError when there is no answer."""
-        headers = {"Content-Type": content_type, "Accept": accept}
-        async with self._sent(verb, _with_query(path, query), headers, body=body, limit=_LIMIT) as response:
-            text = await response.read()
-            try:
-                return Response(status=response.status, body=json.loads(text))
-            except ValueError:
-                if (answer := Response(status=response.status, body={})).ok:
-                    raise  # a success without its object is none
-                return answer
+        """Make one request with an RBAC verb; raises FailureError without a response, and NotLeadingError."""
+        ...
+
+    def stream(
+        self, path: str, *, query: Mapping[str, str], accept: str, idle_timeout: float
+    ) -> AbstractAsyncContextManager[AsyncIterator[Mapping[str, Any]]]:
+        """Open a watch and yield its events; raises FailureError after `idle_timeout` seconds without data."""
+        ...
+
+
+class KubeClient:
+    """An aiohttp session to the API server whose every request carries the token that is valid by then."""
+
+    def __init__(
+        self,
+        config: KubeConfig,
+        session: aiohttp.ClientSession,
+        *,
+        record_request: RecordRequest,
+        may_write: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._config = config
+        self._session = session
+        self._record_request = record_request
+        self._may_write = may_write
+
+    def leader_gated(self, is_leader: Callable[[], bool]) -> "KubeClient":
+        """Return a client on the same session whose writes raise NotLeadingError unless this replica leads.
+
+        Leadership is checked immediately before the request is sent, when nothing else is waited for.
+        """
+        return KubeClient(self._config, self._session, record_request=self._record_request, may_write=is_leader)
+
+    async def connection_info(self) -> ConnectionInfo:
+        """Return the address and the credentials that are valid now; raises FailureError."""
+        return await self._config.connection_info()
+
+    def new_session(
+        self, info: ConnectionInfo, middlewares: Sequence[aiohttp.ClientMiddlewareType] = ()
+    ) -> aiohttp.ClientSession:
+        """Open another session like the client's own, for a library that makes its requests itself.
+
+        It keeps the token that is passed in. The caller closes it.
+        """
+        return open_session(info, self._record_request, middlewares)
+
+    async def close(self) -> None:
+        """Close the session."""
+        await self._session.close()
+
+    async def request(
+        self,
+        verb: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+    ) -> Response:
+        """Make one request with an RBAC verb; raises FailureError without a response, and NotLeadingError."""
+        headers, data = {"Accept": accept}, None
+        if body is not None:
+            headers["Content-Type"], data = content_type, json.dumps(body)
+        async with self._send(verb, path, query=query, headers=headers, data=data, limit=_REQUEST_TIMEOUT) as response:
+            return _parse(response.status, await response.read())
 
     @asynccontextmanager
     async def stream(
-        self, path: str, *, query: Mapping[str, str], accept: str, silence: float
+        self, path: str, *, query: Mapping[str, str], accept: str, idle_timeout: float
     ) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
-        """Open a watch and give its events; it raises FailureError when it is silent for that many seconds."""
-        limit = aiohttp.ClientTimeout(total=None, connect=3, sock_read=silence)
-        async with self._sent(
-            "watch", _with_query(path, query), {"Accept": accept}, body=None, limit=limit
-        ) as response:
+        """Open a watch and yield its events; raises FailureError after `idle_timeout` seconds without data."""
+        limit = aiohttp.ClientTimeout(total=None, connect=3, sock_read=idle_timeout)
+        async with self._send("watch", path, query=query, headers={"Accept": accept}, limit=limit) as response:
             yield _events(response)
 
     @asynccontextmanager
-    async def _sent(
-        self, verb: str, target: str, headers: dict[str, str], *, body: object, limit: aiohttp.ClientTimeout
+    async def _send(
+        self,
+        verb: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None,
+        headers: dict[str, str],
+        limit: aiohttp.ClientTimeout,
+        data: str | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        started, status = None, 0
+        info = await self._config.connection_info()
+        if info.authorization:
+            headers["Authorization"] = info.authorization
+        if verb in _WRITES and not self._may_write():
+            raise NotLeadingError(path)
+        url = f"{info.server}{path}"
         try:
-            headers["User-Agent"] = self._user_agent
-            if token := await self._configuration.get_api_key_with_prefix("BearerToken"):
-                headers["Authorization"] = token
-            if verb in _WRITES and not self._may_write():
-                raise NotLeadingError(target)
-            url = f"{self._configuration.host}{target}"
-            started = time.monotonic()
-            answer = await self._client.request(  # type: ignore[no-untyped-call] # the library has no types there
-                _METHODS[verb], url, headers=headers, body=body, _request_timeout=limit
-            )
-            response: aiohttp.ClientResponse = answer.response
-            status = response.status
-            async with response:
+            async with self._session.request(
+                METHODS[verb], url, params=query, headers=headers, data=data, timeout=limit
+            ) as response:
                 yield response
-        except (aiohttp.ClientError, OSError, ValueError, ConfigException) as error:
-            raise FailureError(_unavailable(self._configuration.host, error)) from None
-        finally:
-            if started is not None:
-                self._observe(verb, _resource(target), status, time.monotonic() - started)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            message = f"the API server at {info.server} cannot be reached: {type(error).__name__}"
+            raise FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=message)) from None
 
 
-_METHODS = {
-    "get": "GET",
-    "list": "GET",
-    "watch": "GET",
-    "create": "POST",
-    "patch": "PATCH",
-    "delete": "DELETE",
-}
+async def connect(*, kubeconfig: str | None, record_request: RecordRequest, context: str | None = None) -> KubeClient:
+    """Log in with the given kubeconfig or context, else as the pod's ServiceAccount, else with the user's kubeconfig.
 
-_WRITES = frozenset({"create", "patch", "delete"})
+    Raises FailureError if none of them can be used.
+    """
+    config = await load_config(kubeconfig=kubeconfig, context=context)
+    session = open_session(await config.connection_info(), record_request)
+    return KubeClient(config, session, record_request=record_request)
 
 
-async def _start(_: aiohttp.ClientSession, context: Any, __: aiohttp.TraceRequestStartParams) -> None:
-    context.started = time.monotonic()
-
-
-def _verb(method: str, url: URL) -> str:
-    """Name a request as RBAC does: a path of an odd number of parts is that of a collection."""
-    if method != "GET":
-        return {of: verb for verb, of in _METHODS.items()}[method]
-    if url.query.get("watch") == "true":
-        return "watch"
-    return "list" if len(_after_group(url.path)) % 2 else "get"
+def _parse(status: int, text: bytes) -> Response:
+    """Parse a response; raises ValueError for a success without an object."""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        if Response(status=status, body={}).ok:
+            raise
+        body = {}
+    return Response(status=status, body=body)
 
 
 async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Mapping[str, Any]]:
@@ -189,62 +159,5 @@ async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Mapping[str
         return
     async for line in response.content:
         if not line.endswith(b"\n"):
-            return  # the connection broke within a line; the watch goes on from the last whole one
+            return  # the connection broke within a line; the next watch resumes after the last complete one
         yield json.loads(line)
-
-
-def _with_query(path: str, query: Mapping[str, str] | None) -> str:
-    return f"{path}?{urlencode(query)}" if query else path
-
-
-def _resource(target: str) -> str:
-    """Name the resource of a request for the metrics: .../namespaces/NAME/secrets/NAME is secrets."""
-    parts = _after_group(target)
-    namespaced = len(parts) > 2 and parts[0] == "namespaces"  # noqa: PLR2004 -- namespaces, NAME, resource
-    return parts[2] if namespaced else (*parts, _DISCOVERY)[0]
-
-
-def _after_group(target: str) -> list[str]:
-    parts = target.partition("?")[0].strip("/").split("/")
-    return parts[2:] if parts[0] == "api" else parts[3:]
-
-
-def _unavailable(host: str, error: Exception) -> Failure:
-    what = type(error).__name__ if not isinstance(error, ConfigException) else str(error)
-    return Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=f"the API server at {host} cannot be reached: {what}")
-
-
-async def connect(*, kubeconfig: str | None, observe: Observe, context: str | None = None) -> KubeClient:
-    """Log in: with the given kubeconfig or context, else as the pod that this is, else with the user's kubeconfig.
-
-    Raises FailureError with what is missing.
-    """
-    # No limit: watches hold connections for good, and whoever makes requests has a bound of its own.
-    configuration = Configuration(connection_pool_maxsize=0)
-    try:
-        if kubeconfig is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ:
-            _log_in_as_pod(configuration)
-        else:
-            await load_kube_config(  # type: ignore[no-untyped-call] # the library has no types there
-                config_file=kubeconfig, context=context, client_configuration=configuration
-            )
-    except (ConfigException, OSError) as error:
-        message = f"no way to log in to a Kubernetes API server: {error}; give --kubeconfig, or run in a pod"
-        raise FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=message)) from None
-    return KubeClient(configuration, observe=observe)
-
-
-def _log_in_as_pod(configuration: Configuration) -> None:
-    folder = Path(os.environ.get(SERVICE_ACCOUNT_VARIABLE, SERVICE_ACCOUNT))
-    token_file = folder / "token"
-    loader = InClusterConfigLoader(  # type: ignore[no-untyped-call] # the library has no types there
-        token_filename=str(token_file), cert_filename=str(folder / "ca.crt"), try_refresh_token=False
-    )
-    loader.load_and_set(configuration)  # type: ignore[no-untyped-call] # the library has no types there
-
-    async def read_again(configuration: Configuration) -> None:
-        # The kubelet replaces the file long before the token in it dies, so the file is the truth at each request.
-        token = await asyncio.to_thread(token_file.read_text)
-        configuration.api_key["BearerToken"] = f"Bearer {token.strip()}"
-
-    configuration.refresh_api_key_hook = read_again  # type: ignore[assignment] # declared as None, meant to be set

@@ -1,21 +1,19 @@
-"""Kopf's door: it watches the Namespaces, and each event is handed on as it comes."""
+"""The watch of Namespaces, which kopf runs; each event is passed on as it arrives."""
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import aiohttp
 import kopf
 
-from pullkeeper.domain.kube.api import ConnectionInfo
+from pullkeeper.adapters.kubernetes.client import KubeClient
+from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
-
-logger = logging.getLogger(__name__)
 
 
 class _EndlessBackoff:
-    """Pauses (seconds) between tries of a watch: kopf gives one up when they run out, so these never do."""
+    """Pauses in seconds between attempts of a watch; never ends, because kopf gives a watch up when it does."""
 
     def __iter__(self) -> Iterator[float]:
         yield from (0.2, 0.5, 1.0)
@@ -23,43 +21,40 @@ class _EndlessBackoff:
             yield 2.0
 
 
-class Sink(Protocol):
-    """Whoever takes note of Namespaces."""
+class NamespaceHandler(Protocol):
+    """Receives the Namespaces."""
 
-    def upsert(self, view: ObservedNamespace) -> None:
-        """One is there, or has changed."""
+    def upsert(self, namespace: ObservedNamespace, /) -> None:
+        """Handle a Namespace that was added or modified."""
 
-    def delete(self, name: str) -> None:
-        """One is gone."""
+    def delete(self, name: str, /) -> None:
+        """Handle the deletion of a Namespace."""
 
 
 def registry(
-    sink: Sink,
-    view: Callable[[Any], ObservedNamespace],
-    access: Callable[[], Awaitable[ConnectionInfo]],
-    trace: aiohttp.TraceConfig,
+    handler: NamespaceHandler, translate: Callable[[Any], ObservedNamespace], client: KubeClient
 ) -> kopf.OperatorRegistry:
-    """Make the registry of our handlers: explicit, because kopf's own is global and filled at import."""
+    """Build a registry of our handlers; kopf's default one is global and filled at import."""
     handlers = kopf.OperatorRegistry()
-    sessions = _Sessions(trace)
+    sessions = _Sessions(client)
 
     @kopf.on.login(registry=handlers)
     async def login(**_: Any) -> kopf.AiohttpSession:
-        return sessions.get(await access())
+        return await sessions.get()
 
-    # Not filtered by annotation: kopf filters by the present body, so an opt-out would never arrive.
+    # Not filtered by annotation: kopf filters by the current body, so an opt-out would never arrive.
     @kopf.on.event("", "v1", "namespaces", registry=handlers)
     async def namespace(type: str | None, meta: kopf.Meta, **_: Any) -> None:  # noqa: A002 -- kopf's own name
         if type == "DELETED":
-            sink.delete(str(meta["name"]))
+            handler.delete(str(meta["name"]))
         else:
-            sink.upsert(view(meta))
+            handler.upsert(translate(meta))
 
     return handlers
 
 
 async def operate(handlers: kopf.OperatorRegistry, *, ready: asyncio.Event, stop: asyncio.Event) -> None:
-    """Watch until told to stop."""
+    """Watch the Namespaces until `stop` is set; sets `ready` once kopf has started."""
     await kopf.operator(
         registry=handlers,
         settings=_settings(),
@@ -84,46 +79,27 @@ def _settings() -> kopf.OperatorSettings:
 
 
 class _Sessions:
-    """Makes the session that kopf's requests go through, so that they are counted where they leave."""
+    """Opens the sessions of kopf's requests."""
 
-    def __init__(self, trace: aiohttp.TraceConfig) -> None:
-        self._trace = trace
-        self._access: ConnectionInfo | None = None
+    def __init__(self, client: KubeClient) -> None:
+        self._client = client
+        self._info: ConnectionInfo | None = None
         self._session: kopf.AiohttpSession | None = None
 
-    def get(self, access: ConnectionInfo) -> kopf.AiohttpSession:
-        """Give the same session for the same access: by that kopf knows that it has been refused already."""
-        if self._session is None or access != self._access:
-            self._access, self._session = access, self._make(access)
+    async def get(self) -> kopf.AiohttpSession:
+        """Return the same session for the same credentials, by which kopf knows that they were rejected before."""
+        info = await self._client.connection_info()
+        if self._session is None or info != self._info:
+            session = self._client.new_session(info, middlewares=[_report_closed_session])
+            self._info, self._session = info, kopf.AiohttpSession(server=info.server, aiohttp_session=session)
         return self._session
 
-    def _make(self, access: ConnectionInfo) -> kopf.AiohttpSession:
-        info = _connection(access)
-        session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
-            headers=info.as_http_headers(),
-            trust_env=True,
-            trace_configs=[self._trace],
-            middlewares=[_closed_under_us],
-        )
-        return kopf.AiohttpSession(server=access.server, aiohttp_session=session)
 
-
-async def _closed_under_us(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Say it as kopf expects it: at a refused token it closes the session under requests that are on their way."""
+async def _report_closed_session(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Raise what kopf expects: when a token is rejected, it closes the session while requests are in flight."""
     try:
-        return await send(request)
-    except AssertionError:  # aiohttp's, where the connector is gone
+        return await handler(request)
+    except AssertionError:  # raised by aiohttp without a connector
         raise RuntimeError("the session was closed") from None
-
-
-def _connection(access: ConnectionInfo) -> kopf.ConnectionInfo:
-    return kopf.ConnectionInfo(
-        server=access.server,
-        ca_path=access.ca_path,
-        scheme="Bearer" if access.token else None,
-        token=access.token,
-        certificate_path=access.certificate_path,
-        private_key_path=access.key_path,
-        insecure=access.insecure,
-    )

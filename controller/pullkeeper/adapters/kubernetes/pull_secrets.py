@@ -1,60 +1,38 @@
-"""Writes to the Kubernetes API: the pull Secret, by server-side apply, and the listing of Namespaces."""
+"""Reads and writes of the pull Secret that never touch a Secret of somebody else."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
+from pullkeeper.adapters.kubernetes.api_errors import api_error, causes
+from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.domain.ecr.credential import Password
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.errors.failures import Failure, FailureError, NamespaceGoneError, Reason, StaleObservationError
-from pullkeeper.domain.kube.api import (
-    CONFLICT,
-    FORBIDDEN,
-    METADATA,
-    METADATA_LIST,
-    NO_VERSION,
-    NOT_FOUND,
-    UNPROCESSABLE,
-    Response,
-)
-from pullkeeper.domain.namespace.namespace import ObservedNamespace, observe_namespace
+from pullkeeper.domain.kube.api import CONFLICT, METADATA, NO_VERSION, NOT_FOUND, UNPROCESSABLE, Response
 from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
 from pullkeeper.domain.secret.pull_secret import MANAGER, SECRET_TYPE, PullSecret, manifest, read_auths
 
-PAGE = "500"
-
-
-class Connection(Protocol):
-    """Whoever carries a request to the API server; raises FailureError when there is no answer."""
-
-    async def request(
-        self,
-        verb: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: object = None,
-        content_type: str = "application/json",
-        accept: str = "application/json",
-    ) -> Response:
-        """Make one request."""
-        ...
+_RIGHTS = {"apply": "create and patch", "delete": "delete", "get": "get"}
 
 
 class PullSecretClient:
-    """The cluster as far as the controller writes to it."""
+    """Applies, deletes and reads the pull Secret of a namespace.
 
-    def __init__(self, connection: Connection, *, secret_name: str) -> None:
-        self._connection = connection
+    Every method raises FailureError, NamespaceGoneError if the namespace does not exist or is being deleted, and
+    StaleObservationError if the Secret is not the one that was observed.
+    """
+
+    def __init__(self, client: ApiClient, *, secret_name: str) -> None:
+        self._client = client
         self._secret_name = secret_name
 
     async def apply(self, namespace: str, content: PullSecret, secret: ObservedSecret | None) -> ObservedSecret:
-        """Write the pull Secret, without reading it first, and only where it cannot hit a stranger's.
+        """Write the pull Secret by server-side apply, without reading it first.
 
-        A first one names a version that no object has and is applied without force, so it creates or does nothing; a
-        later one names the uid and the resourceVersion that were observed, so it changes just that Secret in just that
-        state. Neither can undo what another replica has written meanwhile.
+        Without an observed Secret the apply names a version that no object has and is not forced, so it creates the
+        Secret or changes nothing. Otherwise it names the observed uid and resourceVersion, so it changes exactly that
+        Secret in exactly that state. Neither can undo what another replica has written in the meantime.
         """
-        answer = await self._connection.request(
+        response = await self._client.request(
             "patch",
             self._path(namespace),
             query={"fieldManager": MANAGER, "force": "true" if secret else "false"},
@@ -62,38 +40,24 @@ class PullSecretClient:
             content_type="application/apply-patch+yaml",
             accept=METADATA,
         )
-        if answer.ok:
-            return observe(answer.body["metadata"])
-        raise self._refused(namespace, "apply", answer, existing=secret is not None)
+        if response.ok:
+            return observe(response.body["metadata"])
+        raise self._error(namespace, "apply", response, existing=secret is not None)
 
     async def delete(self, namespace: str, secret: ObservedSecret) -> None:
-        """Delete the Secret, if it is still just the one that was observed."""
+        """Delete the Secret if it is unchanged since it was observed; it may be gone already."""
         preconditions = {"uid": secret.uid, "resourceVersion": str(secret.resource_version)}
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
-        answer = await self._connection.request("delete", self._path(namespace), body=body, accept=METADATA)
-        if not answer.ok and answer.status != NOT_FOUND:
-            raise self._refused(namespace, "delete", answer, existing=True)
+        response = await self._client.request("delete", self._path(namespace), body=body, accept=METADATA)
+        if not response.ok and response.status != NOT_FOUND:
+            raise self._error(namespace, "delete", response, existing=True)
 
     async def read_auths(self, namespace: str) -> dict[RegistryHost, Password]:
-        """Read the entries of the pull Secret."""
-        answer = await self._connection.request("get", self._path(namespace))
-        if not answer.ok:
-            raise self._refused(namespace, "get", answer, existing=True)
-        return read_auths(answer.body.get("data") or {})
-
-    async def list_namespaces(self) -> tuple[list[ObservedNamespace], int]:
-        """List all Namespaces, by their metadata, and tell the version of the listing."""
-        query = {"limit": PAGE}
-        views: list[ObservedNamespace] = []
-        while True:
-            answer = await self._connection.request("list", "/api/v1/namespaces", query=query, accept=METADATA_LIST)
-            if not answer.ok:
-                raise FailureError(_failure(answer, "list namespaces"))
-            views.extend(observe_namespace(item["metadata"]) for item in answer.body["items"] or ())
-            listing = answer.body["metadata"]
-            if not listing.get("continue"):
-                return views, int(listing["resourceVersion"])
-            query["continue"] = listing["continue"]
+        """Read the passwords in the pull Secret by registry."""
+        response = await self._client.request("get", self._path(namespace))
+        if not response.ok:
+            raise self._error(namespace, "get", response, existing=True)
+        return read_auths(response.body.get("data") or {})
 
     def _path(self, namespace: str) -> str:
         return f"/api/v1/namespaces/{namespace}/secrets/{self._secret_name}"
@@ -106,45 +70,31 @@ class PullSecretClient:
         body["metadata"] |= observed
         return body
 
-    def _refused(self, namespace: str, verb: str, answer: Response, *, existing: bool) -> Exception:
+    def _error(self, namespace: str, verb: str, response: Response, *, existing: bool) -> Exception:
         where = f"namespace/{namespace}"
-        if answer.status == NOT_FOUND or "NamespaceTerminating" in _causes(answer, "reason"):
+        if response.status == NOT_FOUND or "NamespaceTerminating" in causes(response, "reason"):
             return NamespaceGoneError(where)
-        if answer.status == CONFLICT and existing:
+        if response.status == CONFLICT and existing:
             return StaleObservationError(where)
-        if answer.status in {CONFLICT, UNPROCESSABLE}:
-            return self._conflict(where, answer)
-        failure = _failure(answer, f"{verb} Secret {namespace}/{self._secret_name}")
-        return FailureError(failure)
+        if response.status in {CONFLICT, UNPROCESSABLE}:
+            return self._conflict(where, response)
+        grant = f"{_RIGHTS[verb]} on secrets named {self._secret_name}"
+        return api_error(response.status, verb, f"Secret {namespace}/{self._secret_name}", grant=grant)
 
-    def _conflict(self, where: str, answer: Response) -> Exception:
-        # Only the names of the fields: an API server's message may quote what is in them.
-        fields = set(_causes(answer, "field"))
+    def _conflict(self, where: str, response: Response) -> Exception:
+        fields = causes(response, "field")
         if not fields or "metadata.uid" in fields:
             return StaleObservationError(where)
         why = next((text for field, text in _OBSTACLES.items() if field in fields), "it belongs to somebody else")
         message = (
-            f"{where}: the Secret {self._secret_name} that is there cannot be written ({why}), so it is left alone: "
-            "delete it, and a fresh one follows at once"
+            f"{where}: the existing Secret {self._secret_name} cannot be overwritten ({why}) and is left alone: "
+            "delete it, and Pullkeeper creates a new one at once"
         )
         return FailureError(Failure(reason=Reason.SECRET_CONFLICT, message=message))
 
 
 _OBSTACLES = {
-    "type": f"it is not of type {SECRET_TYPE}, and a type cannot be changed",
+    "type": f"it is not of type {SECRET_TYPE}, and the type of a Secret cannot be changed",
     "data": "it is marked immutable, which cannot be undone",
     "immutable": "it is marked immutable, which cannot be undone",
 }
-
-
-def _causes(answer: Response, key: str) -> Iterable[str]:
-    causes = (answer.body.get("details") or {}).get("causes") or ()
-    return [str(cause.get(key, "")) for cause in causes]
-
-
-def _failure(answer: Response, what: str) -> Failure:
-    if answer.status == FORBIDDEN:
-        message = f"the API server refused to {what} (403): grant the controller's ServiceAccount that right"
-        return Failure(reason=Reason.KUBERNETES_DENIED, message=message)
-    message = f"the API server could not {what} (status {answer.status})"
-    return Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=message)

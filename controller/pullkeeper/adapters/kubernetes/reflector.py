@@ -1,136 +1,136 @@
-"""Objects of one kind, by their metadata alone where that will do: listed in chunks, then watched, on and on."""
+"""Reflectors: keep a handler informed of the objects of one kind by listing and then watching them."""
 
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
+from pullkeeper.adapters.kubernetes.api_errors import ApiError, api_error
+from pullkeeper.adapters.kubernetes.client import ApiClient
+from pullkeeper.adapters.kubernetes.listing import list_all
 from pullkeeper.domain.errors.backoff import retry_delay
-from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
-from pullkeeper.domain.kube.api import FORBIDDEN, GONE, METADATA, METADATA_LIST, NOT_FOUND, Response
+from pullkeeper.domain.errors.failures import FailureError
+from pullkeeper.domain.kube.api import FORBIDDEN, GONE, JSON, METADATA, METADATA_LIST, NOT_FOUND
 
 logger = logging.getLogger(__name__)
 
-_WHOLE = "application/json"
-_PAGE = 500
-_SILENCE = 90.0
-"""Seconds without a line after which a watch is given up: the API server sends a bookmark about every minute."""
-_SHORT = 1.0
-"""A watch that ends within so many seconds is not opened again at once."""
-_LASTING = 60.0
-"""A watch that breaks after so many seconds has worked: it is opened again without growing patience."""
-_MOST_ATTEMPTS = 5
-"""Backoff stops growing here: what is missed while the watch is down is repaired late."""
+_IDLE_TIMEOUT = 90.0
+"""Seconds without data after which a watch counts as broken; the API server sends a bookmark about every minute."""
+_MIN_WATCH = 1.0
+"""Seconds; a watch that ends sooner is not reopened at once."""
+_LONG_WATCH = 60.0
+"""Seconds; a watch that breaks later has worked, so its retry delay starts over."""
+_MAX_ATTEMPTS = 5
+"""Caps the backoff: while no watch is open, changes are noticed late."""
 
 _T = TypeVar("_T")
 
 
-class Connection(Protocol):
-    """Whoever carries requests and streams to and from the API server; raises FailureError."""
-
-    async def request(
-        self, verb: str, path: str, *, query: Mapping[str, str] | None = None, accept: str = ...
-    ) -> Response:
-        """Make one request."""
-        ...
-
-    def stream(
-        self, path: str, *, query: Mapping[str, str], accept: str, silence: float
-    ) -> AbstractAsyncContextManager[AsyncIterator[Mapping[str, Any]]]:
-        """Open a watch and give its events."""
-        ...
-
-
 class EventHandler(Protocol[_T]):
-    """Whoever takes note of what is there."""
+    """Receives what a reflector sees."""
 
     def replace(self, found: list[_T], version: int) -> None:
-        """This is all there is, at this version of the whole."""
+        """Take over a complete list, made at this resourceVersion."""
 
     def upsert(self, item: _T) -> None:
-        """One is there, or has changed."""
+        """Handle an object that was added or modified."""
 
     def delete(self, item: _T) -> None:
-        """One is gone; this is how it was last."""
+        """Handle the deletion of an object, given in its last state."""
 
     def on_bookmark(self, version: int) -> None:
-        """Everything up to this version has been told."""
+        """Note that every event up to this resourceVersion has been delivered."""
 
     def on_forbidden(self) -> None:
-        """Nothing can be known for now: there is no right to look, or no such place."""
+        """Note that the objects cannot be listed, because RBAC forbids it or they do not exist."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListWatch:
-    """What is watched: a collection, or one object by its name."""
+    """What to list and watch: a collection, or one object by its name."""
 
     what: str
-    """Its name in messages."""
+    """Names the objects in messages."""
     path: str
     watch_path: str
+    grant: str
+    """The rights to grant if RBAC forbids it."""
     query: Mapping[str, str] = field(default_factory=dict)
     single: bool = False
     whole: bool = False
-    """What is needed is more than metadata, and is read from the whole object."""
-    verbs: str = "get, list and watch"
-    """What to grant."""
+    """Request whole objects instead of their metadata."""
 
 
 def secrets_list_watch(name: str, namespace: str = "") -> ListWatch:
-    """Watch the Secrets of one name, everywhere or in one namespace: the selector is what RBAC can bound."""
-    path = f"/api/v1/namespaces/{namespace}/secrets" if namespace else "/api/v1/secrets"
-    where = f" in {namespace}" if namespace else ""
-    selector = {"fieldSelector": f"metadata.name={name}"}
-    return ListWatch(what=f"Secrets of our name{where}", path=path, watch_path=path, query=selector)
+    """Select the Secrets of one name, in one namespace or in all of them.
+
+    RBAC can bound list and watch to a resourceName only for requests with exactly this field selector.
+    """
+    path, where = _collection("secrets", namespace)
+    return ListWatch(
+        what=f"Secrets named {name}{where}",
+        path=path,
+        watch_path=path,
+        query={"fieldSelector": f"metadata.name={name}"},
+        grant="get, list and watch on secrets",
+    )
 
 
 def namespace_list_watch(name: str) -> ListWatch:
-    """Watch one Namespace with no rights but in it: only these two paths count as within it."""
-    path = f"/api/v1/namespaces/{name}"
+    """Select one Namespace by the two paths that a Role in that namespace can allow."""
     return ListWatch(
         what=f"Namespace {name}",
-        path=path,
+        path=f"/api/v1/namespaces/{name}",
         watch_path=f"/api/v1/watch/namespaces/{name}",
         single=True,
-        verbs="get and watch",
+        grant="get and watch on namespaces",
     )
 
 
 def service_accounts_list_watch(namespace: str = "") -> ListWatch:
-    """ServiceAccounts, everywhere or in one namespace: whole, because their `imagePullSecrets` are no metadata."""
-    path = f"/api/v1/namespaces/{namespace}/serviceaccounts" if namespace else "/api/v1/serviceaccounts"
-    where = f" in {namespace}" if namespace else ""
+    """Select ServiceAccounts, in one namespace or in all of them; their `imagePullSecrets` are no metadata."""
+    path, where = _collection("serviceaccounts", namespace)
     return ListWatch(
-        what=f"ServiceAccounts{where}", path=path, watch_path=path, whole=True, verbs="list, watch and patch"
+        what=f"ServiceAccounts{where}",
+        path=path,
+        watch_path=path,
+        whole=True,
+        grant="list, watch and patch on serviceaccounts",
     )
 
 
+def _collection(resource: str, namespace: str) -> tuple[str, str]:
+    if not namespace:
+        return f"/api/v1/{resource}", ""
+    return f"/api/v1/namespaces/{namespace}/{resource}", f" in {namespace}"
+
+
 class Reflector(Generic[_T]):
-    """Keeps a sink informed of one source; lists anew every so often, so nothing stays missed for longer."""
+    """Lists and watches, and lists again every `relist_interval`, so that no missed event matters for longer."""
 
     def __init__(
         self,
-        connection: Connection,
-        source: ListWatch,
+        client: ApiClient,
+        list_watch: ListWatch,
         *,
-        read: Callable[[Mapping[str, Any]], _T],
-        sink: EventHandler[_T],
-        relist_after: timedelta,
-        chance: random.Random,
+        translate: Callable[[Mapping[str, Any]], _T],
+        handler: EventHandler[_T],
+        relist_interval: timedelta,
+        rng: random.Random,
     ) -> None:
-        self._connection = connection
-        self._source = source
-        self._read = read
-        self._sink = sink
-        self._relist_after = relist_after
-        self._chance = chance
+        """Have `translate` turn each object's metadata, or the whole object, into what the handler takes."""
+        self._client = client
+        self._list_watch = list_watch
+        self._translate_raw = translate
+        self._handler = handler
+        self._relist_interval = relist_interval
+        self._rng = rng
 
     async def run(self) -> None:
-        """List and watch, until cancelled."""
+        """List and watch until cancelled."""
         failures = 0
         while True:
             began = asyncio.get_running_loop().time()
@@ -139,94 +139,82 @@ class Reflector(Generic[_T]):
                 failures = 0
             except FailureError as error:
                 lasted = asyncio.get_running_loop().time() - began
-                failures = 1 if lasted > _LASTING else min(failures + 1, _MOST_ATTEMPTS)
-                delay = retry_delay(failures, self._chance.random())
-                logger.warning("watching %s: %s; next try in %.1f s", self._source.what, error, delay.total_seconds())
-                await asyncio.sleep(delay.total_seconds())
+                failures = 1 if lasted > _LONG_WATCH else min(failures + 1, _MAX_ATTEMPTS)
+                delay = retry_delay(failures, self._rng.random()).total_seconds()
+                logger.warning("watch of %s failed: %s; retrying in %.1f s", self._list_watch.what, error, delay)
+                await asyncio.sleep(delay)
 
     async def _list(self) -> int:
-        found, version = await (self._one() if self._source.single else self._all())
-        self._sink.replace(found, version)
+        try:
+            found, version = await (self._get() if self._list_watch.single else self._list_all())
+        except ApiError as error:
+            if error.status in {FORBIDDEN, NOT_FOUND}:
+                self._handler.on_forbidden()
+            raise
+        self._handler.replace(found, version)
         return version
 
-    async def _one(self) -> tuple[list[_T], int]:
-        answer = await self._connection.request("get", self._source.path, accept=METADATA)
-        metadata = self._checked(answer)["metadata"]
-        return [self._read(metadata)], int(metadata["resourceVersion"])
+    async def _get(self) -> tuple[list[_T], int]:
+        response = await self._client.request("get", self._list_watch.path, accept=METADATA)
+        if not response.ok:
+            raise self._error(response.status, "get")
+        return [self._translate(response.body)], int(response.body["metadata"]["resourceVersion"])
 
-    async def _all(self) -> tuple[list[_T], int]:
-        query = {**self._source.query, "limit": str(_PAGE)}
-        found: list[_T] = []
-        while True:
-            accept = _WHOLE if self._source.whole else METADATA_LIST
-            answer = await self._connection.request("list", self._source.path, query=query, accept=accept)
-            if answer.status == GONE and "continue" in query:
-                del query["continue"]
-                found.clear()
-                continue
-            body = self._checked(answer)
-            found.extend(map(self._translate, body["items"] or ()))
-            page = body["metadata"]
-            if not page.get("continue"):
-                return found, int(page["resourceVersion"])
-            query["continue"] = page["continue"]
+    async def _list_all(self) -> tuple[list[_T], int]:
+        return await list_all(
+            self._client,
+            self._list_watch.path,
+            what=self._list_watch.what,
+            grant=self._list_watch.grant,
+            translate=self._translate,
+            query=self._list_watch.query,
+            accept=JSON if self._list_watch.whole else METADATA_LIST,
+        )
 
     async def _watch(self, version: int) -> None:
+        """Watch from this version until the next list is due or helps."""
         try:
-            async with asyncio.timeout(self._relist_after.total_seconds()):
+            async with asyncio.timeout(self._relist_interval.total_seconds()):
                 while version:
                     opened = asyncio.get_running_loop().time()
                     version = await self._follow(version)
-                    if asyncio.get_running_loop().time() - opened < _SHORT:
-                        await asyncio.sleep(self._chance.random())
+                    if asyncio.get_running_loop().time() - opened < _MIN_WATCH:
+                        await asyncio.sleep(self._rng.random())
         except TimeoutError:
             return
 
     async def _follow(self, version: int) -> int:
-        """Follow one watch to its end; tells the version to go on from, 0 where only a new listing helps."""
+        """Follow one watch to its end; returns the version to resume from, 0 if that one has expired."""
         query = {
-            **self._source.query,
+            **self._list_watch.query,
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": str(version),
-            "timeoutSeconds": str(self._chance.randrange(300, 600)),
+            "timeoutSeconds": str(self._rng.randrange(300, 600)),
         }
-        path, accept = self._source.watch_path, _WHOLE if self._source.whole else METADATA
-        async with self._connection.stream(path, query=query, accept=accept, silence=_SILENCE) as events:
+        path, accept = self._list_watch.watch_path, JSON if self._list_watch.whole else METADATA
+        async with self._client.stream(path, query=query, accept=accept, idle_timeout=_IDLE_TIMEOUT) as events:
             async for event in events:
                 if event["type"] == "ERROR":
-                    return self._broken(event["object"].get("code", 0))
+                    return self._expired(event["object"].get("code", 0))
                 version = int(event["object"]["metadata"]["resourceVersion"])
-                self._take(event["type"], event["object"])
-                self._sink.on_bookmark(version)
+                self._handle(event["type"], event["object"])
+                self._handler.on_bookmark(version)
         return version
 
-    def _broken(self, status: int) -> int:
+    def _expired(self, status: int) -> int:
         if status == GONE:
             return 0
-        raise FailureError(self._refusal(status))
+        raise self._error(status, "watch")
 
-    def _take(self, kind: str, shown: Mapping[str, Any]) -> None:
+    def _handle(self, kind: str, raw: Mapping[str, Any]) -> None:
         if kind == "DELETED":
-            self._sink.delete(self._translate(shown))
+            self._handler.delete(self._translate(raw))
         elif kind != "BOOKMARK":
-            self._sink.upsert(self._translate(shown))
+            self._handler.upsert(self._translate(raw))
 
-    def _translate(self, shown: Mapping[str, Any]) -> _T:
-        """Translate at once what was shown, so that nobody keeps the whole of it."""
-        return self._read(shown if self._source.whole else shown["metadata"])
+    def _translate(self, raw: Mapping[str, Any]) -> _T:
+        return self._translate_raw(raw if self._list_watch.whole else raw["metadata"])
 
-    def _checked(self, answer: Response) -> Mapping[str, Any]:
-        if answer.ok:
-            return answer.body
-        if answer.status in {FORBIDDEN, NOT_FOUND}:
-            self._sink.on_forbidden()
-        raise FailureError(self._refusal(answer.status))
-
-    def _refusal(self, status: int) -> Failure:
-        what = self._source.what
-        if status == FORBIDDEN:
-            message = f"the API server refuses to show {what} (403): grant {self._source.verbs}"
-            return Failure(reason=Reason.KUBERNETES_DENIED, message=message)
-        message = f"the API server could not show {what} (status {status})"
-        return Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=message)
+    def _error(self, status: int, verb: str) -> ApiError:
+        return api_error(status, verb, self._list_watch.what, grant=self._list_watch.grant)

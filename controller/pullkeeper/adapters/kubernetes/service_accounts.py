@@ -1,9 +1,14 @@
-"""The one write to ServiceAccounts: a JSON Patch that holds for just the version that was observed."""
+"""ServiceAccounts: the AWS role and web identity token of one, and the patch of its `imagePullSecrets`."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any
+from urllib.parse import quote
 
+from pullkeeper.adapters.kubernetes.api_errors import api_error, causes
+from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason, StaleObservationError
+from pullkeeper.domain.iam import role_arn
+from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.kube.api import CONFLICT, FORBIDDEN, NOT_FOUND, UNPROCESSABLE, Response
 from pullkeeper.domain.secret.pull_secret import MANAGER
 from pullkeeper.domain.secret.service_account_patch import (
@@ -12,62 +17,117 @@ from pullkeeper.domain.secret.service_account_patch import (
     observe_service_account,
 )
 
+_ROLE = "eks.amazonaws.com/role-arn"
+_AUDIENCE = "eks.amazonaws.com/audience"
+_DEFAULT_AUDIENCE = "sts.amazonaws.com"
+_TOKEN_SECONDS = 600
+"""The shortest lifetime that Kubernetes issues; the token is used once, immediately."""
+_PATCH_GRANT = (
+    "the controller patch on serviceaccounts, or exempt it from the admission webhook that denies the request"
+)
 
-class Connection(Protocol):
-    """Whoever carries a request to the API server; raises FailureError when there is no answer."""
 
-    async def request(
-        self,
-        verb: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: object = None,
-        content_type: str = ...,
-    ) -> Response:
-        """Make one request."""
-        ...
+def _path(namespace: str, name: str) -> str:
+    # Quoted, because the name comes from an annotation and must not reach another object.
+    return f"/api/v1/namespaces/{quote(namespace, safe='')}/serviceaccounts/{quote(name, safe='')}"
+
+
+class ServiceAccountTokens:
+    """Requests tokens of ServiceAccounts; needs get on serviceaccounts and create on serviceaccounts/token."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    async def web_identity(self, identity: Identity) -> tuple[str, str]:
+        """Return the ARN of the ServiceAccount's role and a new token for it; raises FailureError."""
+        path = _path(*identity.service_account)
+        annotations = _part(await self._get(path, identity), "metadata", identity).get("annotations") or {}
+        role = _role(annotations, identity)
+        spec = {"audiences": [annotations.get(_AUDIENCE, _DEFAULT_AUDIENCE)], "expirationSeconds": _TOKEN_SECONDS}
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+        created = await self._client.request("create", f"{path}/token", body=body)
+        token = _part(_checked(created, "create a token of", "serviceaccounts/token", identity), "status", identity)
+        return role, _token(token, identity)
+
+    async def _get(self, path: str, identity: Identity) -> Mapping[str, Any]:
+        return _checked(await self._client.request("get", path), "get", "serviceaccounts", identity)
+
+
+def _checked(response: Response, verb: str, resource: str, identity: Identity) -> Mapping[str, Any]:
+    if response.ok:
+        return response.body
+    if response.status == NOT_FOUND:
+        raise _unusable(identity, "the ServiceAccount does not exist: create it, or name another one")
+    right = verb.partition(" ")[0]
+    error = api_error(response.status, verb, str(identity), grant=f"the controller {right} on {resource} there")
+    raise _unusable(identity, error.failure.message) if response.status == FORBIDDEN else error
+
+
+def _part(body: Mapping[str, Any], key: str, identity: Identity) -> Mapping[str, Any]:
+    part = body.get(key)
+    if isinstance(part, dict):
+        return part
+    raise _unreadable(identity)
+
+
+def _token(status: Mapping[str, Any], identity: Identity) -> str:
+    token = status.get("token")
+    if isinstance(token, str) and token:
+        return token
+    raise _unreadable(identity)
+
+
+def _role(annotations: Mapping[str, str], identity: Identity) -> str:
+    text = annotations.get(_ROLE)
+    if text is None:
+        raise _unusable(identity, f"it has no role: annotate it with {_ROLE}")
+    try:
+        return role_arn.parse(text).text
+    except ValueError as error:
+        raise _unusable(identity, f"its annotation {_ROLE} is not {error}") from None
+
+
+def _unusable(identity: Identity, why: str) -> FailureError:
+    message = f"{identity} cannot be used: {why}"
+    return FailureError(Failure(reason=Reason.SERVICE_ACCOUNT_UNUSABLE, message=message))
+
+
+def _unreadable(identity: Identity) -> FailureError:
+    message = f"the API server's response for {identity} cannot be read"
+    return FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=message))
 
 
 class ServiceAccountClient:
-    """Patches ServiceAccounts; it needs patch on them."""
+    """Patches ServiceAccounts; needs patch on serviceaccounts."""
 
-    def __init__(self, connection: Connection, *, secret_name: str) -> None:
-        self._connection = connection
+    def __init__(self, client: ApiClient, *, secret_name: str) -> None:
+        self._client = client
         self._secret_name = secret_name
 
     async def patch(
         self, account: ObservedServiceAccount, change: ServiceAccountPatch
     ) -> ObservedServiceAccount | None:
-        """Patch just the version that was observed; None where the ServiceAccount is gone.
+        """Patch the ServiceAccount in exactly the version that was observed; None if it does not exist any more.
 
-        Raises StaleObservationError where somebody was quicker, and FailureError.
+        Raises StaleObservationError if it has changed since, and FailureError.
         """
-        answer = await self._connection.request(
+        response = await self._client.request(
             "patch",
-            f"/api/v1/namespaces/{account.namespace}/serviceaccounts/{account.name}",
+            _path(account.namespace, account.name),
             query={"fieldManager": MANAGER},
             body=list(change.operations),
             content_type="application/json-patch+json",
         )
-        if answer.ok:
-            return observe_service_account(answer.body, self._secret_name)
-        if answer.status == NOT_FOUND:
+        if response.ok:
+            return observe_service_account(response.body, self._secret_name)
+        if response.status == NOT_FOUND:
             return None
-        raise _refused(account, answer)
+        where = f"ServiceAccount {account.namespace}/{account.name}"
+        if _is_stale(response):
+            raise StaleObservationError(where)
+        raise api_error(response.status, "patch", where, grant=_PATCH_GRANT)
 
 
-def _refused(account: ObservedServiceAccount, answer: Response) -> Exception:
-    where = f"ServiceAccount {account.namespace}/{account.name}"
-    # A patch whose `test` fails is answered without a cause; what breaks a rule has one.
-    causes = (answer.body.get("details") or {}).get("causes")
-    if answer.status == CONFLICT or (answer.status == UNPROCESSABLE and not causes):
-        return StaleObservationError(where)
-    if answer.status == FORBIDDEN:
-        message = (
-            f"the API server refused to patch {where} (403): grant the controller's ServiceAccount patch on "
-            "serviceaccounts, or let it through where an admission webhook stands in the way"
-        )
-        return FailureError(Failure(reason=Reason.KUBERNETES_DENIED, message=message))
-    message = f"the API server could not patch {where} (status {answer.status})"
-    return FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=message))
+def _is_stale(response: Response) -> bool:
+    """Return whether the patch's `test` operation failed: unlike an invalid object it is refused without causes."""
+    return response.status == CONFLICT or (response.status == UNPROCESSABLE and not causes(response, "field"))

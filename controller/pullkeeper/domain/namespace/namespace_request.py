@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from pullkeeper.domain.kube.timestamps import parse_timestamp
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace, observe_namespace
 
 
@@ -37,4 +38,4 @@ def _writes_ours(entry: Mapping[str, Any]) -> bool:
 
 
 def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    return parse_timestamp(text) if text else None

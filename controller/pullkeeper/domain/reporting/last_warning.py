@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+
+from pullkeeper.domain.kube.timestamps import parse_timestamp
 
 REPORTER = "pullkeeper.dev/controller"
 """The `reportingController` of our Events."""
@@ -26,5 +28,5 @@ def last_warning(event: Mapping[str, Any]) -> LastWarning:
         namespace=event["metadata"]["namespace"],
         reason=event.get("reason") or "",
         note=event.get("note") or "",
-        at=datetime.fromisoformat(last or event["metadata"]["creationTimestamp"]).astimezone(UTC),
+        at=parse_timestamp(last or event["metadata"]["creationTimestamp"]),
     )

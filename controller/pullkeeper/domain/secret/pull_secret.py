@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pullkeeper.domain.ecr import registry_host
@@ -14,6 +14,7 @@ from pullkeeper.domain.ecr.registry_probe import RegistryCredential
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.iam import identity
 from pullkeeper.domain.iam.identity import Identity
+from pullkeeper.domain.kube.timestamps import format_timestamp, parse_timestamp
 from pullkeeper.domain.namespace.namespace import PREFIX
 
 SECRET_TYPE = "kubernetes.io/dockerconfigjson"  # noqa: S105 -- the type's name
@@ -212,7 +213,7 @@ def _names_host(label: str) -> bool:
 
 
 def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return format_timestamp(moment, "milliseconds")
 
 
 def _times(times: TokenValidity) -> dict[str, str]:
@@ -220,11 +221,4 @@ def _times(times: TokenValidity) -> dict[str, str]:
 
 
 def _read_times(times: Mapping[str, str]) -> TokenValidity:
-    return TokenValidity(issued_at=_read_time(times["issued-at"]), expires_at=_read_time(times["expires-at"]))
-
-
-def _read_time(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.utcoffset() is None:
-        raise ValueError("a time without its offset from UTC")
-    return moment.astimezone(UTC)
+    return TokenValidity(issued_at=parse_timestamp(times["issued-at"]), expires_at=parse_timestamp(times["expires-at"]))

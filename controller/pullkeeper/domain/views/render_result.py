@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pullkeeper.domain.config.settings import Settings
@@ -14,6 +14,7 @@ from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.iam.identity import Identity, Kind
+from pullkeeper.domain.kube.timestamps import format_timestamp
 from pullkeeper.domain.namespace.annotations import ENABLED, REGISTRIES
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
 from pullkeeper.domain.secret import entries
@@ -96,8 +97,8 @@ def as_document(result: RenderResult) -> Mapping[str, Any]:
         "allowedBy": result.allowed_by or None,
         "tokens": [{"scope": scope.label, "registries": _hosts_in(result, scope)} for scope in result.scopes],
         "permissions": list(result.permissions),
-        "earliestRefreshAt": _timestamp(refresh.earliest_at) if refresh else None,
-        "refreshAt": _timestamp(refresh.refresh_at) if refresh else None,
+        "earliestRefreshAt": format_timestamp(refresh.earliest_at) if refresh else None,
+        "refreshAt": format_timestamp(refresh.refresh_at) if refresh else None,
         "secret": result.secret,
     }
 
@@ -188,10 +189,6 @@ def _rotation(refresh: RefreshTime) -> str:
     jitter = format_duration(refresh.refresh_at - refresh.earliest_at)
     lifetime = format_duration(TOKEN_LIFETIME)
     return (
-        f"a token issued at {_timestamp(refresh.issued_at)} with a lifetime of {lifetime} is replaced after {age} "
-        f"(including {jitter} of jitter for this namespace): {_timestamp(refresh.refresh_at)}"
+        f"a token issued at {format_timestamp(refresh.issued_at)} with a lifetime of {lifetime} is replaced "
+        f"after {age} (including {jitter} of jitter for this namespace): {format_timestamp(refresh.refresh_at)}"
     )
-
-
-def _timestamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pullkeeper.domain.iam import identity
 from pullkeeper.domain.iam.identity import Kind
+from pullkeeper.domain.kube.timestamps import format_timestamp
 from pullkeeper.domain.reporting.last_warning import LastWarning
 from pullkeeper.domain.reporting.state import State
 from pullkeeper.domain.views.durations import format_duration
@@ -161,4 +162,4 @@ def _entry(status: NamespaceStatus) -> dict[str, Any]:
 
 
 def _timestamp(moment: datetime | None) -> str | None:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if moment else None
+    return format_timestamp(moment) if moment else None

@@ -1,0 +1,55 @@
+"""Lists of objects, page by page."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from pullkeeper.adapters.kubernetes.api_errors import api_error
+from pullkeeper.adapters.kubernetes.client import ApiClient
+from pullkeeper.domain.kube.api import GONE, METADATA_LIST
+from pullkeeper.domain.namespace.namespace import ObservedNamespace, observe_namespace
+
+_PAGE_SIZE = 500
+
+_T = TypeVar("_T")
+
+
+async def list_all(
+    client: ApiClient,
+    path: str,
+    *,
+    what: str,
+    grant: str,
+    translate: Callable[[Mapping[str, Any]], _T],
+    query: Mapping[str, str] | None = None,
+    accept: str = METADATA_LIST,
+) -> tuple[list[_T], int]:
+    """List a collection and return its translated items with the list's resourceVersion.
+
+    Items are translated as their page arrives, so that no raw object outlives its page. A continue token that has
+    expired (410) starts the list over. Raises FailureError, which names the collection as `what`.
+    """
+    first = {**(query or {}), "limit": str(_PAGE_SIZE)}
+    page, items = first, list[_T]()
+    while True:
+        response = await client.request("list", path, query=page, accept=accept)
+        if response.status == GONE and "continue" in page:
+            page, items = first, []
+            continue
+        if not response.ok:
+            raise api_error(response.status, "list", what, grant=grant)
+        items.extend(map(translate, response.body["items"] or ()))
+        metadata = response.body["metadata"]
+        if not metadata.get("continue"):
+            return items, int(metadata["resourceVersion"])
+        page = {**first, "continue": metadata["continue"]}
+
+
+async def list_namespaces(client: ApiClient) -> tuple[list[ObservedNamespace], int]:
+    """List the metadata of every Namespace, with the list's resourceVersion; raises FailureError."""
+    return await list_all(
+        client,
+        "/api/v1/namespaces",
+        what="Namespaces",
+        grant="list on namespaces",
+        translate=lambda item: observe_namespace(item["metadata"]),
+    )
