@@ -1,4 +1,4 @@
-"""Time in this tier is virtual, except beside doors that talk to a real socket."""
+"""Time in this tier is virtual, except in tests that use a real socket or a thread."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ import pytest
 
 from testsupport.virtual_time import VirtualLoop
 
-_REAL_TIME = ("test_aws", "test_http")
+_REAL_TIME = ("test_aws", "test_http", "test_kube_client", "test_kube_config")
 
 
 def pytest_asyncio_loop_factories(

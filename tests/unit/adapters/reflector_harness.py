@@ -1,4 +1,4 @@
-"""A watch of Secrets on a connection that plays what a test puts up."""
+"""A reflector of Secrets on a fake client whose watches play the streams of a test."""
 
 import asyncio
 import random
@@ -11,7 +11,7 @@ from pullkeeper.adapters.kubernetes.reflector import Reflector, secrets_list_wat
 from pullkeeper.domain.kube.api import Response
 from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
 from pullkeeper.reconcile.secret_cache import Placed, SecretCache
-from testsupport.fake_client import FakeClient, ok
+from testsupport.fake_client import FakeClient, items, ok
 from testsupport.fixed_random import FixedRandom
 from testsupport.virtual_time import settle
 
@@ -22,7 +22,7 @@ INTERVAL = timedelta(minutes=10)
 
 
 class Chance(FixedRandom):
-    """Draws the same, whole numbers as well."""
+    """Draws the same integers too."""
 
     def randrange(self, start: int, stop: int | None = None, step: int = 1) -> int:
         return random.Random(1).randrange(start, stop, step)
@@ -32,14 +32,8 @@ def secret(namespace: str, version: int) -> dict[str, Any]:
     return {"name": "ecr-pull-secret", "namespace": namespace, "uid": namespace, "resourceVersion": str(version)}
 
 
-def listing(*metadata: Mapping[str, Any], version: int = 9, items: Sequence[Event] | None = ()) -> Response:
-    found = None if items is None else [{"metadata": each} for each in metadata]
-    return ok({"items": found, "metadata": {"resourceVersion": str(version)}})
-
-
-def page(*metadata: Mapping[str, Any], goes_on: str) -> Response:
-    items = [{"metadata": each} for each in metadata]
-    return ok({"items": items, "metadata": {"resourceVersion": "9", "continue": goes_on}})
+def listing(*metadata: Mapping[str, Any], version: int = 9, more: str = "") -> Response:
+    return items(*({"metadata": each} for each in metadata), version=version, more=more)
 
 
 def event(kind: str, metadata: Mapping[str, Any]) -> Event:
@@ -51,14 +45,14 @@ def error(code: int) -> Event:
 
 
 class ReflectorHarness:
-    """Streams are played one after the other; where there is none left, a watch stays open and `say` speaks in it."""
+    """Each watch plays the next of `streams`; once none is left, it stays open and yields what `send` is given."""
 
     def __init__(self) -> None:
         self.client = FakeClient(listing())
         self.client.opened = self._stream
         self.streams: list[Sequence[Event | Exception]] = []
         self.woken: list[str] = []
-        self._said: asyncio.Queue[Event | Exception] = asyncio.Queue()
+        self._sent: asyncio.Queue[Event | Exception] = asyncio.Queue()
         self.secrets = SecretCache(wake=self.woken.append)
         self.watch = Reflector[Placed](
             self.client,
@@ -76,9 +70,9 @@ class ReflectorHarness:
     def observed(self, namespace: str, version: int) -> ObservedSecret:
         return observe(secret(namespace, version))
 
-    async def say(self, *events: Event | Exception) -> None:
+    async def send(self, *events: Event | Exception) -> None:
         for each in events:
-            self._said.put_nowait(each)
+            self._sent.put_nowait(each)
         await settle()
 
     @asynccontextmanager
@@ -98,7 +92,7 @@ class ReflectorHarness:
                 yield _played(each)
         else:
             while True:
-                yield _played(await self._said.get())
+                yield _played(await self._sent.get())
 
 
 def _played(each: Event | Exception) -> Event:

@@ -1,4 +1,4 @@
-"""Events: queued, never waited for, and no flood."""
+"""Events: queued without waiting, bounded in number, and repeated as a series."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,13 +17,11 @@ from testsupport.fake_client import AWAY, FakeClient, Request, ok
 from testsupport.virtual_time import now, settle
 
 MINUTE = 60.0
-
-
 NAME = "ecr-pull-secret"
 
 
 class Desk:
-    """The door to Events and the connection behind it."""
+    """A recorder on a fake client."""
 
     def __init__(self, *answers: Response | Exception, secret_name: str = NAME) -> None:
         self.client = FakeClient(*(answers or (ok(status=201),)))
@@ -40,11 +38,10 @@ class Desk:
         self.events.post(namespace, EventReason.ACCESS_DENIED, note, secret=secret, detail=detail)
 
     async def sent(self) -> list[Request]:
-        """Give what has gone out since the last time."""
+        """Return the requests since the last call."""
         await self.events.drained()
-        found = list(self.client.requests)
-        self.client.requests.clear()
-        return found
+        sent, self.client.requests = self.client.requests, []
+        return sent
 
 
 @asynccontextmanager
@@ -58,8 +55,8 @@ async def sending(desk: Desk) -> AsyncIterator[Desk]:
             await task
 
 
-async def test_an_event_has_what_the_api_server_requires() -> None:
-    """In the target namespace, regarding the pull Secret, with every field that events.k8s.io/v1 demands."""
+async def test_event_has_every_required_field() -> None:
+    """events.k8s.io/v1 requires more than the core Event; it is in the namespace of the Secret that it regards."""
     async with sending(Desk()) as desk:
         desk.post(secret=managed(published(EU)))
         (request,) = await desk.sent()
@@ -88,8 +85,8 @@ async def test_an_event_has_what_the_api_server_requires() -> None:
     }
 
 
-async def test_an_event_may_regard_a_service_account() -> None:
-    """Then `kubectl describe` of it and `kubectl get events` show what it is about."""
+async def test_event_can_regard_a_service_account() -> None:
+    """`kubectl describe serviceaccount` shows it."""
     account = ObservedServiceAccount(namespace="team-a", name="builder", uid="uid-3", resource_version=7)
     async with sending(Desk()) as desk:
         desk.events.post_on(account, EventReason.SERVICE_ACCOUNT_ATTACHED, "attached")
@@ -105,8 +102,8 @@ async def test_an_event_may_regard_a_service_account() -> None:
     }
 
 
-async def test_without_a_secret_there_is_no_uid() -> None:
-    """An Event may regard a Secret that is yet to come; good news is Normal."""
+async def test_event_without_a_secret_has_no_uid() -> None:
+    """An Event may regard a Secret that does not exist; one that is no warning is Normal."""
     async with sending(Desk()) as desk:
         desk.events.post("team-a", EventReason.PULL_SECRET_CREATED, "created", secret=None)
         (request,) = await desk.sent()
@@ -118,8 +115,8 @@ async def test_without_a_secret_there_is_no_uid() -> None:
     ("note", "detail"),
     [("x" * 5000, ""), ("é" * 1023, ""), ("x" * 1023 + "é", ""), ("…" * 1000, ""), ("x" * 1000, "é" * 100)],
 )
-async def test_a_note_is_cut_to_what_the_api_server_takes(note: str, detail: str) -> None:
-    """It counts bytes, and a note that is too long would be refused as a whole."""
+async def test_long_note_is_cut(note: str, detail: str) -> None:
+    """The API server limits a note to 1024 bytes and would reject the whole Event; no character is cut in half."""
     async with sending(Desk()) as desk:
         desk.post(note, detail=detail)
         (request,) = await desk.sent()
@@ -128,8 +125,8 @@ async def test_a_note_is_cut_to_what_the_api_server_takes(note: str, detail: str
     assert (note + detail).startswith(sent)
 
 
-async def test_what_repeats_within_five_minutes_is_only_counted() -> None:
-    """A hundred times the same is one Event."""
+async def test_repetition_within_five_minutes_is_not_sent() -> None:
+    """A hundred identical Events are one."""
     async with sending(Desk()) as desk:
         for _ in range(100):
             desk.post()
@@ -137,8 +134,8 @@ async def test_what_repeats_within_five_minutes_is_only_counted() -> None:
         assert len(await desk.sent()) == 1
 
 
-async def test_after_five_minutes_a_repetition_becomes_a_series() -> None:
-    """The one Event is patched with the count and the time, at most once in five minutes."""
+async def test_repetition_after_five_minutes_becomes_a_series() -> None:
+    """The Event is patched with the count and the time, at most once every five minutes."""
     async with sending(Desk()) as desk:
         desk.post()
         (create,) = await desk.sent()
@@ -158,8 +155,8 @@ async def test_after_five_minutes_a_repetition_becomes_a_series() -> None:
     ("other", "new"),
     [({"note": "other"}, True), ({"namespace": "team-b"}, True), ({"detail": "other words"}, False)],
 )
-async def test_what_makes_an_event_another(other: dict[str, str], *, new: bool) -> None:
-    """Another note or namespace does; a detail that varies does not."""
+async def test_note_and_namespace_identify_an_event(other: dict[str, str], *, new: bool) -> None:
+    """A different detail does not make another Event."""
     async with sending(Desk()) as desk:
         desk.post()
         desk.post(
@@ -168,18 +165,18 @@ async def test_what_makes_an_event_another(other: dict[str, str], *, new: bool) 
         assert len(await desk.sent()) == 1 + new
 
 
-@pytest.mark.parametrize("trouble", [AWAY, ok(status=500), ok(status=422)])
-async def test_an_event_that_was_not_taken_is_made_anew_the_next_time(trouble: Response | Exception) -> None:
-    """Nothing is counted on an Event that is not there; and what fails stops nothing."""
-    async with sending(Desk(trouble, ok(status=201))) as desk:
+@pytest.mark.parametrize("failure", [AWAY, ok(status=500), ok(status=422)])
+async def test_rejected_event_is_created_again_the_next_time(failure: Response | Exception) -> None:
+    """A series cannot continue an Event that does not exist; the failure stops neither the queue nor the caller."""
+    async with sending(Desk(failure, ok(status=201))) as desk:
         for _ in range(3):
             desk.post()
             await settle()
         assert [request.verb for request in await desk.sent()] == ["create", "create"]
 
 
-async def test_posting_never_waits_and_the_queue_is_bounded() -> None:
-    """With the API server away for long, what is beyond a thousand is dropped, without an error."""
+async def test_full_queue_drops_events() -> None:
+    """While the API server is away, at most a thousand Events wait, and posting neither waits nor fails."""
     desk = Desk()
     for number in range(1500):
         desk.post(f"note {number}")
@@ -187,8 +184,8 @@ async def test_posting_never_waits_and_the_queue_is_bounded() -> None:
         assert len(await desk.sent()) == 1000
 
 
-async def test_what_is_remembered_of_events_is_bounded() -> None:
-    """Notes that are never the same do not fill the memory; the oldest is forgotten first."""
+async def test_number_of_remembered_series_is_bounded() -> None:
+    """Ever new notes do not fill the memory; the oldest series is forgotten first."""
     async with sending(Desk()) as desk:
         for number in range(20_001):
             desk.post(f"note {number}")
@@ -199,8 +196,8 @@ async def test_what_is_remembered_of_events_is_bounded() -> None:
         assert [request.body["note"] for request in await desk.sent()] == ["note 0"]
 
 
-async def test_drained_waits_for_the_last_event() -> None:
-    """At the end of the process the last words go out."""
+async def test_drained_waits_until_the_queue_is_empty() -> None:
+    """The last Events are sent before the process ends."""
     desk = Desk()
     desk.post()
     drained = asyncio.create_task(desk.events.drained())
@@ -211,7 +208,7 @@ async def test_drained_waits_for_the_last_event() -> None:
     assert len(desk.client.requests) == 1
 
 
-async def test_the_time_of_an_event_is_when_it_was_posted() -> None:
+async def test_time_of_an_event_is_when_it_was_posted() -> None:
     """Not when it was sent."""
     desk = Desk()
     await asyncio.sleep(30)

@@ -1,4 +1,4 @@
-"""What stands already is gone on with: after a restart, by another replica, and after the API server dropped it."""
+"""Series of Events that outlive the process: after a restart, on another replica, and once they have been deleted."""
 
 import asyncio
 import re
@@ -10,8 +10,8 @@ from tests.unit.adapters.test_events import MINUTE, Desk, sending
 from testsupport.fake_client import ok
 
 
-async def test_a_repetition_of_what_the_api_server_has_dropped_is_made_anew() -> None:
-    """It keeps Events for an hour or so; what is gone cannot be patched, and begins again with one."""
+async def test_event_that_was_deleted_is_created_again() -> None:
+    """The API server deletes an Event after about an hour; its series starts over with a count of one."""
     async with sending(Desk(ok(status=201), ok(status=404), ok(status=201), ok())) as desk:
         desk.post()
         await desk.sent()
@@ -24,19 +24,19 @@ async def test_a_repetition_of_what_the_api_server_has_dropped_is_made_anew() ->
         assert patch.body["series"]["count"] == 2
 
 
-async def test_the_name_of_an_event_comes_of_what_it_says() -> None:
-    """So it is the same after a restart and on another replica, and no other Event's."""
+async def test_name_depends_on_the_note_alone() -> None:
+    """So that a restarted process and another replica find the same Event."""
     names = set()
-    for note, instance in (("allow it", 1), ("allow it", 2), ("allow that", 3)):
+    for note, detail in (("allow it", 1), ("allow it", 2), ("allow that", 3)):
         async with sending(Desk()) as desk:
-            desk.post(note, detail=f" {instance}")
+            desk.post(note, detail=f" {detail}")
             names.add((await desk.sent())[0].body["metadata"]["name"])
     assert len(names) == 2
     assert all(re.fullmatch(r"ecr-pull-secret\.[0-9a-f]{16}", name) for name in names)
 
 
-async def test_a_long_name_of_the_secret_leaves_room_for_the_events() -> None:
-    """A Secret's name may take all of the 253 characters that an Event's has."""
+async def test_long_secret_name_is_cut_in_the_name_of_the_event() -> None:
+    """Both may have up to 253 characters."""
     async with sending(Desk(secret_name="a" * 199 + "." + "b" * 53)) as desk:
         desk.post()
         name = (await desk.sent())[0].body["metadata"]["name"]
@@ -48,8 +48,8 @@ async def test_a_long_name_of_the_secret_leaves_room_for_the_events() -> None:
     [(ok({"series": {"count": 7}}), [None, 8, 9]), (ok(status=422), [None, 2, 3])],
     ids=["a series", "posted once"],
 )
-async def test_an_event_that_stands_from_before_a_restart_goes_on(patched: Response, counts: list[int | None]) -> None:
-    """A condition that lasts is one Event however often the process begins; its count goes on from what it was."""
+async def test_series_of_another_process_is_continued(patched: Response, counts: list[int | None]) -> None:
+    """However often the process restarts, a lasting condition is one Event whose count keeps growing."""
     async with sending(Desk(ok(status=201), ok(status=409), patched, ok())) as desk:
         desk.post("something else")
         desk.post()

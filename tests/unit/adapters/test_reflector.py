@@ -1,8 +1,8 @@
-"""The Secrets of our name: listed in chunks, then watched."""
+"""A reflector of Secrets: listed page by page, then watched."""
 
 import pytest
 
-from tests.unit.adapters.reflector_harness import GONE, REFUSED, ReflectorHarness, error, event, listing, page, secret
+from tests.unit.adapters.reflector_harness import REFUSED, ReflectorHarness, error, event, listing, secret
 from testsupport.fake_client import AWAY
 from testsupport.virtual_time import settle
 
@@ -12,8 +12,8 @@ async def desk() -> ReflectorHarness:
     return ReflectorHarness()
 
 
-async def test_everything_is_listed_by_name_and_by_metadata_alone(desk: ReflectorHarness) -> None:
-    """No token comes over the wire, and the selector is the one that RBAC allows."""
+async def test_secrets_are_listed_by_name_and_metadata(desk: ReflectorHarness) -> None:
+    """No token is transferred, and the field selector is the one that RBAC can allow."""
     desk.client.responses = [listing(secret("a", 3), version=9)]
     async with desk.running():
         await settle()
@@ -26,11 +26,11 @@ async def test_everything_is_listed_by_name_and_by_metadata_alone(desk: Reflecto
     assert desk.secrets.synced.is_set()
 
 
-async def test_a_long_listing_comes_in_chunks(desk: ReflectorHarness) -> None:
-    """Each page goes on where the last one ended, and only the whole is taken over."""
+async def test_pages_are_joined(desk: ReflectorHarness) -> None:
+    """Each page continues the previous one, and the handler gets the complete list."""
     desk.client.responses = [
-        page(secret("a", 1), goes_on="x"),
-        page(secret("b", 2), goes_on="y"),
+        listing(secret("a", 1), more="x"),
+        listing(secret("b", 2), more="y"),
         listing(secret("c", 3)),
     ]
     async with desk.running():
@@ -39,26 +39,8 @@ async def test_a_long_listing_comes_in_chunks(desk: ReflectorHarness) -> None:
     assert desk.woken == ["a", "b", "c"]
 
 
-async def test_a_listing_that_has_grown_old_on_the_way_begins_anew(desk: ReflectorHarness) -> None:
-    """410 between two pages: what came before is dropped, because some of it may be gone."""
-    desk.client.responses = [page(secret("a", 1), goes_on="x"), GONE, listing(secret("b", 2))]
-    async with desk.running():
-        await settle()
-    assert [request.query.get("continue") for request in desk.client.requests] == [None, "x", None]
-    assert desk.woken == ["b"]
-
-
-async def test_an_empty_list_may_be_null(desk: ReflectorHarness) -> None:
-    """Go writes an empty list as null."""
-    desk.client.responses = [listing(items=None)]
-    async with desk.running():
-        await settle()
-        assert desk.secrets.synced.is_set()
-    assert desk.woken == []
-
-
-async def test_a_watch_begins_where_the_listing_ended(desk: ReflectorHarness) -> None:
-    """With bookmarks, by metadata alone, and with a time limit of its own."""
+async def test_watch_starts_at_the_version_of_the_list(desk: ReflectorHarness) -> None:
+    """With bookmarks, metadata only, and a random time limit, so that watches do not all end at once."""
     desk.client.responses = [listing(version=9)]
     async with desk.running():
         await settle()
@@ -75,8 +57,8 @@ async def test_a_watch_begins_where_the_listing_ended(desk: ReflectorHarness) ->
     assert watch.idle_timeout == 90
 
 
-async def test_what_a_watch_brings_wakes(desk: ReflectorHarness) -> None:
-    """Added, changed and deleted Secrets wake their namespace."""
+async def test_watched_changes_enqueue_their_namespace(desk: ReflectorHarness) -> None:
+    """Additions, modifications and deletions alike."""
     desk.streams = [
         [event("ADDED", secret("a", 11)), event("MODIFIED", secret("a", 12)), event("DELETED", secret("a", 13))]
     ]
@@ -88,8 +70,8 @@ async def test_what_a_watch_brings_wakes(desk: ReflectorHarness) -> None:
 
 @pytest.mark.parametrize("kind", ["ADDED", "MODIFIED", "DELETED"])
 @pytest.mark.parametrize("version", [3, 10])
-async def test_late_and_repeated_events_change_nothing(desk: ReflectorHarness, kind: str, version: int) -> None:
-    """What is not younger than known wakes nobody."""
+async def test_late_and_repeated_events_are_ignored(desk: ReflectorHarness, kind: str, version: int) -> None:
+    """An event that is not newer than the cached Secret enqueues nothing."""
     desk.client.responses = [listing(secret("a", 10), version=10)]
     desk.streams = [[event(kind, secret("a", version))]]
     async with desk.running():
@@ -98,50 +80,48 @@ async def test_late_and_repeated_events_change_nothing(desk: ReflectorHarness, k
     assert desk.version("a") == 10
 
 
-async def test_the_deletion_of_what_is_not_known_wakes_nobody(desk: ReflectorHarness) -> None:
-    """Our own deletion comes back like this."""
+async def test_deletion_of_an_unknown_secret_is_ignored(desk: ReflectorHarness) -> None:
+    """The watch reports the controller's own deletion like this."""
     desk.streams = [[event("DELETED", secret("a", 11))]]
     async with desk.running():
         await settle()
     assert desk.woken == []
 
 
-async def test_our_own_write_wakes_nobody(desk: ReflectorHarness) -> None:
-    """It is known before the watch brings it, and when it brings it, it is nothing new."""
+async def test_own_write_does_not_enqueue(desk: ReflectorHarness) -> None:
+    """The cache records it before the watch reports it, so the event is no news."""
     async with desk.running():
         await settle()
         desk.secrets.written("a", desk.observed("a", 11))
-        await desk.say(event("ADDED", secret("a", 11)))
+        await desk.send(event("ADDED", secret("a", 11)))
         assert desk.woken == []
-        await desk.say(event("MODIFIED", secret("a", 12)))
+        await desk.send(event("MODIFIED", secret("a", 12)))
         assert desk.woken == ["a"]
 
 
-async def test_our_own_deletion_wakes_nobody(desk: ReflectorHarness) -> None:
-    """What we have deleted is gone at once."""
+async def test_own_deletion_does_not_enqueue(desk: ReflectorHarness) -> None:
+    """The cache records it at once."""
     desk.client.responses = [listing(secret("a", 3))]
     async with desk.running():
         await settle()
         desk.secrets.written("a", None)
-        await desk.say(event("DELETED", secret("a", 11)))
+        await desk.send(event("DELETED", secret("a", 11)))
     assert desk.woken == ["a"]
     assert desk.secrets.get("a") is None
 
 
 @pytest.mark.parametrize(("kind", "known"), [("MODIFIED", 12), ("DELETED", None)])
-async def test_a_write_that_the_watch_has_overtaken_is_no_news(
-    desk: ReflectorHarness, kind: str, known: int | None
-) -> None:
-    """If somebody changed or deleted it before our answer came in, that stands."""
+async def test_own_write_does_not_replace_a_newer_event(desk: ReflectorHarness, kind: str, known: int | None) -> None:
+    """The watch may report somebody else's later change before the response to the write arrives."""
     async with desk.running():
         await settle()
-        await desk.say(event("ADDED", secret("a", 11)), event(kind, secret("a", 12)))
+        await desk.send(event("ADDED", secret("a", 11)), event(kind, secret("a", 12)))
         desk.secrets.written("a", desk.observed("a", 11))
     assert desk.version("a") == known
 
 
-async def test_a_bookmark_moves_on_and_wakes_nobody(desk: ReflectorHarness) -> None:
-    """The next watch begins at the bookmark, so that a quiet one does not grow too old."""
+async def test_bookmark_advances_the_version_without_enqueuing(desk: ReflectorHarness) -> None:
+    """The next watch starts at the bookmark, so that the version of a quiet watch does not expire."""
     desk.streams = [[event("BOOKMARK", {"resourceVersion": "50"})], []]
     async with desk.running(seconds=2):
         pass
@@ -150,8 +130,8 @@ async def test_a_bookmark_moves_on_and_wakes_nobody(desk: ReflectorHarness) -> N
     assert len(desk.client.requests) == 1
 
 
-async def test_a_strangers_secret_is_known_as_such(desk: ReflectorHarness) -> None:
-    """Whether it is ours says its label."""
+async def test_unmanaged_secret_is_cached_as_unmanaged(desk: ReflectorHarness) -> None:
+    """The label decides who manages it."""
     desk.client.responses = [listing(secret("a", 3))]
     async with desk.running():
         await settle()
@@ -160,9 +140,9 @@ async def test_a_strangers_secret_is_known_as_such(desk: ReflectorHarness) -> No
     assert not found.managed
 
 
-async def test_a_broken_listing_takes_nothing_away(desk: ReflectorHarness) -> None:
-    """What is known stays until a whole listing says otherwise."""
-    desk.client.responses = [listing(secret("a", 3)), page(secret("b", 3), goes_on="x"), AWAY]
+async def test_failed_list_removes_nothing(desk: ReflectorHarness) -> None:
+    """Cached Secrets stay until a complete list omits them."""
+    desk.client.responses = [listing(secret("a", 3)), listing(secret("b", 3), more="x"), AWAY]
     desk.streams = [[error(410)]]
     async with desk.running(seconds=5):
         pass
@@ -170,8 +150,10 @@ async def test_a_broken_listing_takes_nothing_away(desk: ReflectorHarness) -> No
     assert desk.secrets.get("b") is None
 
 
-async def test_one_refusal_is_told_with_what_to_grant(desk: ReflectorHarness, caplog: pytest.LogCaptureFixture) -> None:
-    """403 says which verbs are missing."""
+async def test_forbidden_list_is_logged_with_the_rights_to_grant(
+    desk: ReflectorHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A 403 names the verbs and the resource."""
     desk.client.responses = [REFUSED]
     async with desk.running():
         await settle()

@@ -1,4 +1,4 @@
-"""The watch of Secrets when the API server does not play along."""
+"""A reflector of Secrets while requests fail."""
 
 import asyncio
 
@@ -14,8 +14,8 @@ async def desk() -> ReflectorHarness:
     return ReflectorHarness()
 
 
-async def test_history_that_is_gone_is_listed_anew(desk: ReflectorHarness) -> None:
-    """ERROR 410 in a watch: the next listing finds what was missed meanwhile, a deletion too."""
+async def test_expired_watch_is_listed_again(desk: ReflectorHarness) -> None:
+    """After an ERROR event with 410 the next list reveals what was missed, deletions too."""
     desk.client.responses = [listing(secret("a", 3), secret("b", 3)), listing(secret("b", 20), version=20)]
     desk.streams = [[error(410)]]
     async with desk.running(seconds=2):
@@ -26,15 +26,15 @@ async def test_history_that_is_gone_is_listed_anew(desk: ReflectorHarness) -> No
     assert desk.version("b") == 20
 
 
-async def test_history_that_is_always_gone_is_not_asked_for_without_a_pause(desk: ReflectorHarness) -> None:
-    """An API server that answers each watch with 410 is not flooded."""
+async def test_watches_that_always_expire_are_paused(desk: ReflectorHarness) -> None:
+    """An API server that answers every watch with 410 is not flooded with lists."""
     desk.streams = [[error(410)]] * 1000
     async with desk.running(seconds=60):
         assert len(desk.client.requests) <= 121
 
 
-async def test_a_watch_that_ends_at_once_is_not_opened_again_at_once(desk: ReflectorHarness) -> None:
-    """And it is opened again, not listed again."""
+async def test_watch_that_ends_at_once_is_reopened_after_a_pause(desk: ReflectorHarness) -> None:
+    """It is watched again, not listed again."""
     desk.streams = [[]] * 1000
     async with desk.running(seconds=60):
         assert 60 <= len(desk.client.watches) <= 121
@@ -42,10 +42,8 @@ async def test_a_watch_that_ends_at_once_is_not_opened_again_at_once(desk: Refle
 
 
 @pytest.mark.parametrize("answer", [AWAY, REFUSED, GONE, ok(status=429), ok(status=500)])
-async def test_a_listing_that_fails_is_tried_later_each_time(
-    desk: ReflectorHarness, answer: Response | Exception
-) -> None:
-    """Waits grow up to half a minute or so, and the first success brings everything."""
+async def test_failing_list_is_retried_with_backoff(desk: ReflectorHarness, answer: Response | Exception) -> None:
+    """The delay grows to about half a minute, and the first success syncs the cache."""
     desk.client.responses = [answer] * 6 + [listing(secret("a", 3))]
     async with desk.running(seconds=1 + 2 + 4 + 8 + 16 + 0.5):
         assert len(desk.client.requests) == 6
@@ -55,18 +53,18 @@ async def test_a_listing_that_fails_is_tried_later_each_time(
     assert desk.woken == ["a"]
 
 
-@pytest.mark.parametrize("trouble", [AWAY, error(403), error(429), error(500), error(0)])
-async def test_a_watch_that_fails_does_not_list_the_cluster_again_and_again(
-    desk: ReflectorHarness, trouble: Exception | dict[str, object]
+@pytest.mark.parametrize("failure", [AWAY, error(403), error(429), error(500), error(0)])
+async def test_failing_watch_is_retried_with_backoff(
+    desk: ReflectorHarness, failure: Exception | dict[str, object]
 ) -> None:
-    """A cluster-wide listing costs the API server dearly, so the pauses between two grow here too."""
-    desk.streams = [[trouble]] * 1000
+    """A cluster-wide list is expensive for the API server, so the delay between two of them grows here too."""
+    desk.streams = [[failure]] * 1000
     async with desk.running(seconds=120):
         assert 4 <= len(desk.client.requests) <= 12
 
 
-async def test_a_stream_that_breaks_goes_on_after_a_pause(desk: ReflectorHarness) -> None:
-    """What was brought before the break is kept, and what follows is listed."""
+async def test_broken_stream_is_listed_again(desk: ReflectorHarness) -> None:
+    """Events before the break are kept, and the list reveals those after it."""
     desk.client.responses = [listing(), listing(secret("a", 11), secret("b", 12), version=12)]
     desk.streams = [[event("ADDED", secret("a", 11)), AWAY]]
     async with desk.running(seconds=3):
@@ -75,18 +73,18 @@ async def test_a_stream_that_breaks_goes_on_after_a_pause(desk: ReflectorHarness
     assert desk.woken == ["a", "b"]
 
 
-async def test_watches_that_are_cut_after_good_work_do_not_grow_the_pauses(desk: ReflectorHarness) -> None:
-    """Where a proxy cuts every stream, each one goes on soon."""
+async def test_long_watch_resets_the_backoff(desk: ReflectorHarness) -> None:
+    """Behind a proxy that cuts every stream, each watch is reopened soon."""
     async with desk.running():
         for _ in range(10):
             await asyncio.sleep(100)
-            await desk.say(AWAY)
+            await desk.send(AWAY)
             await asyncio.sleep(1.1)
         assert len(desk.client.requests) == 11
 
 
-async def test_a_missed_deletion_is_found_by_the_next_listing(desk: ReflectorHarness) -> None:
-    """Everything is listed anew in each interval, however well the watch seems to go."""
+async def test_missed_deletion_is_found_by_the_next_relist(desk: ReflectorHarness) -> None:
+    """Everything is listed once per interval, however healthy the watch seems."""
     desk.client.responses = [listing(secret("a", 3)), listing(version=30)]
     async with desk.running(seconds=599):
         assert desk.version("a") == 3
@@ -95,8 +93,8 @@ async def test_a_missed_deletion_is_found_by_the_next_listing(desk: ReflectorHar
     assert desk.woken == ["a", "a"]
 
 
-async def test_a_listing_does_not_take_away_what_is_younger(desk: ReflectorHarness) -> None:
-    """Our own write may have come after the listing was made."""
+async def test_list_does_not_remove_a_newer_secret(desk: ReflectorHarness) -> None:
+    """The controller may have written it after the list was made."""
     desk.client.responses = [listing(secret("a", 3)), listing(version=20), listing(version=40)]
     async with desk.running(seconds=1):
         desk.secrets.written("a", desk.observed("a", 30))

@@ -1,4 +1,4 @@
-"""ServiceAccounts are listed and watched whole, of all namespaces or of one; the rest is as with Secrets."""
+"""A reflector of ServiceAccounts, which requests whole objects of one namespace or of all."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -20,7 +20,7 @@ def raw(name: str, version: int, *entries: str) -> dict[str, Any]:
 
 
 class Desk:
-    """A watch whose stream brings these events, and then stays open."""
+    """A reflector whose watch yields these events and then stays open."""
 
     def __init__(self, *events: Event, namespace: str = "") -> None:
         found = {"items": [raw("listed", 3, "ours")], "metadata": {"resourceVersion": "9"}}
@@ -62,18 +62,18 @@ class Desk:
     ("namespace", "path"),
     [("", "/api/v1/serviceaccounts"), ("team-a", "/api/v1/namespaces/team-a/serviceaccounts")],
 )
-async def test_whole_objects_are_asked_for(namespace: str, path: str) -> None:
-    """Metadata would not show the list; one namespace is asked for by its own path."""
+async def test_whole_objects_are_requested(namespace: str, path: str) -> None:
+    """`imagePullSecrets` are no metadata; one namespace is requested by its own path."""
     desk = Desk(namespace=namespace)
     async with desk.running():
         assert desk.sink.synced.is_set()
-    for asked in (*desk.client.requests, *desk.client.watches):
-        assert (asked.path, asked.accept) == (path, "application/json")
+    for request in (*desk.client.requests, *desk.client.watches):
+        assert (request.path, request.accept) == (path, "application/json")
     assert desk.client.requests[0].query == {"limit": "500"}
 
 
-async def test_what_comes_is_read_whole() -> None:
-    """From the listing and from the watch; a bookmark has nothing to be read."""
+async def test_objects_are_translated_whole() -> None:
+    """From the list and from the watch; a bookmark has no object to translate."""
     bookmark = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "50"}}}
     desk = Desk(
         {"type": "ADDED", "object": raw("added", 11, "theirs", "ours")},
@@ -84,8 +84,8 @@ async def test_what_comes_is_read_whole() -> None:
         assert desk.entries() == {"added": 1}
 
 
-async def test_refusal_says_what_attaching_needs(caplog: pytest.LogCaptureFixture) -> None:
-    """Who grants list and watch grants patch in the same rule."""
+async def test_forbidden_list_names_every_right_that_attaching_needs(caplog: pytest.LogCaptureFixture) -> None:
+    """Patch belongs in the same rule as list and watch."""
     desk = Desk()
     desk.client.responses = [REFUSED]
     async with desk.running():

@@ -7,7 +7,7 @@ import pytest
 
 from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
 from pullkeeper.domain.errors.failures import FailureError, Reason
-from pullkeeper.domain.kube.api import Response
+from pullkeeper.domain.kube.api import METADATA_LIST, Response
 from pullkeeper.domain.namespace.namespace import observe_namespace
 from testsupport.fake_client import FakeClient, Request, items, ok
 
@@ -25,20 +25,12 @@ async def names(snapshot: SnapshotReader) -> list[str]:
     return [namespace.name for namespace in await snapshot.namespaces(observe_namespace)]
 
 
-async def test_pages_are_joined() -> None:
-    """Each page is requested with the continue token of the previous one; an empty list may be null."""
-    client = FakeClient(items(raw("a"), more="next"), ok({"items": None, "metadata": {"resourceVersion": "9"}}))
+async def test_namespaces_are_listed_over_the_whole_cluster() -> None:
+    """One list of their metadata."""
+    client = FakeClient(items(raw("a")))
     assert await names(reader(client)) == ["a"]
-    assert [(request.verb, request.path, request.query) for request in client.requests] == [
-        ("list", "/api/v1/namespaces", {"limit": "500"}),
-        ("list", "/api/v1/namespaces", {"limit": "500", "continue": "next"}),
-    ]
-
-
-async def test_list_whose_continue_token_expires_starts_over() -> None:
-    """The pages before it are discarded, because some of their objects may be gone."""
-    client = FakeClient(items(raw("a"), more="next"), ok(status=410), items(raw("b")))
-    assert await names(reader(client)) == ["b"]
+    (request,) = client.requests
+    assert (request.verb, request.path, request.accept) == ("list", "/api/v1/namespaces", METADATA_LIST)
 
 
 async def test_secrets_are_listed_by_name() -> None:

@@ -1,0 +1,86 @@
+"""How the client logs in: as the pod's ServiceAccount or with a kubeconfig."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pullkeeper.adapters.kubernetes.kube_config import SERVICE_ACCOUNT_VARIABLE, load_config
+from pullkeeper.domain.errors.failures import FailureError, Reason
+
+KUBECONFIG: dict[str, Any] = {
+    "clusters": [
+        {
+            "name": "here",
+            "cluster": {
+                "server": "https://kube.example:6443/",
+                "insecure-skip-tls-verify": True,
+                "tls-server-name": "kubernetes",
+                "proxy-url": "http://user:hush@proxy:3128",
+            },
+        }
+    ],
+    "users": [
+        {"name": "token", "user": {"token": "fake"}},
+        {"name": "basic", "user": {"username": "a", "password": "b"}},
+    ],
+    "contexts": [{"name": name, "context": {"cluster": "here", "user": name}} for name in ("token", "basic")],
+    "current-context": "token",
+}
+
+
+@pytest.fixture
+def service_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the directory that a pod's token and CA certificate are mounted at."""
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    monkeypatch.setenv(SERVICE_ACCOUNT_VARIABLE, str(tmp_path))
+    (tmp_path / "token").write_text("first\n")
+    (tmp_path / "ca.crt").write_text("certificate")
+    return tmp_path
+
+
+async def test_token_of_the_pod_is_read_anew(service_account: Path) -> None:
+    """The kubelet replaces the file well before the token in it expires."""
+    config = await load_config(kubeconfig=None, context=None)
+    first = await config.connection_info()
+    assert (first.server, first.ca_path) == ("https://10.0.0.1:443", str(service_account / "ca.crt"))
+    assert first.authorization == "Bearer first"
+    (service_account / "token").write_text("second\n")
+    assert (await config.connection_info()).authorization == "Bearer second"
+
+
+async def test_unreadable_token_is_a_failure_that_names_the_file(service_account: Path) -> None:
+    """The next request tries again."""
+    config = await load_config(kubeconfig=None, context=None)
+    (service_account / "token").unlink()
+    with pytest.raises(FailureError, match=str(service_account / "token")) as raised:
+        await config.connection_info()
+    assert raised.value.failure.reason is Reason.KUBERNETES_UNAVAILABLE
+
+
+async def test_failure_to_decode_the_token_does_not_quote_it(service_account: Path) -> None:
+    """The text of a UnicodeDecodeError contains the bytes."""
+    config = await load_config(kubeconfig=None, context=None)
+    (service_account / "token").write_bytes(b"hush\xff")
+    with pytest.raises(FailureError, match=r"cannot be read: UnicodeDecodeError") as raised:
+        await config.connection_info()
+    assert "hush" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("context", "authorization"), [(None, "Bearer fake"), ("basic", "Basic YTpi")])
+async def test_kubeconfig_comes_before_the_pod(service_account: Path, context: str | None, authorization: str) -> None:
+    """Whoever passes one does not mean the pod that the command happens to run in."""
+    path = service_account / "kubeconfig"
+    path.write_text(yaml.safe_dump(KUBECONFIG))
+    info = await (await load_config(kubeconfig=str(path), context=context)).connection_info()
+    assert (info.server, info.authorization) == ("https://kube.example:6443", authorization)
+    assert (info.insecure, info.tls_server_name, info.proxy) == (True, "kubernetes", "http://user:hush@proxy:3128")
+
+
+async def test_missing_kubeconfig_is_a_failure_that_says_what_to_do(tmp_path: Path) -> None:
+    """The message names the file and the two ways to log in."""
+    path = str(tmp_path / "missing")
+    with pytest.raises(FailureError, match=r"pass --kubeconfig or run in a pod"):
+        await load_config(kubeconfig=path, context=None)
