@@ -12,9 +12,9 @@ from statistics import median
 
 from testsupport.simulation.record import CONTROLLER, Record, SecretVersion, Span
 from testsupport.simulation.scenarios import IRELAND, QUIET, opted_in
-from testsupport.simulation.virtual_time import DAY, HOUR, MINUTE
 from testsupport.simulation.weather import Weather
 from testsupport.simulation.world import Run, simulate
+from testsupport.virtual_time import DAY, HOUR, MINUTE
 
 NAMESPACES = 1000
 OUTAGE = Span(start=11 * HOUR, end=13.5 * HOUR, reason="NetworkUnreachable")

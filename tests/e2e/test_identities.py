@@ -72,7 +72,7 @@ async def test_changed_policy_is_in_force_without_a_restart(installation: Instal
     process.config.write_text(yaml.safe_dump({**good, "roles": "nonsense"}))
 
     async def said() -> bool:
-        return "the changed settings are wrong, so the old ones stay in force: roles: found" in process.text()
+        return "settings not reloaded, the previous ones stay in force: roles: found" in process.text()
 
     await until(said, "the broken policy to be reported")
     assert await process.metric("pullkeeper_config_last_reload_successful") == 0

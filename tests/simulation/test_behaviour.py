@@ -9,9 +9,9 @@ from testsupport.simulation import check_tokens
 from testsupport.simulation.record import CONTROLLER, Record, Span
 from testsupport.simulation.scenarios import FRANKFURT, IRELAND, QUIET, opted_in, quiet, team
 from testsupport.simulation.script import Act, asking, doing, erring, leaving
-from testsupport.simulation.virtual_time import DAY, HOUR, MINUTE
 from testsupport.simulation.weather import Weather
 from testsupport.simulation.world import Restart, Run, World, simulate
+from testsupport.virtual_time import DAY, HOUR, MINUTE
 
 EUROPE = "eu-west-1"
 BOUNDED_ON_PURPOSE = "EventRecorder._series"

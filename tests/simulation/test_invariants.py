@@ -25,8 +25,8 @@ from testsupport.simulation.scenarios import (
     team,
 )
 from testsupport.simulation.script import WRONG, Act, asking, doing, erring, leaving
-from testsupport.simulation.virtual_time import DAY, HOUR, MINUTE
 from testsupport.simulation.world import Restart, Run, simulate
+from testsupport.virtual_time import DAY, HOUR, MINUTE
 
 SECONDS = 5.0
 """What comes about at once, comes about within so much."""

@@ -15,9 +15,9 @@ from testsupport.simulation import check_objects, check_tokens, mutants
 from testsupport.simulation.record import Record, Span
 from testsupport.simulation.scenarios import FRANKFURT, IRELAND, first_waits, opted_in, overdue, overtaken, quiet, team
 from testsupport.simulation.script import HOSTS, Act, asking, doing, erring, leaving
-from testsupport.simulation.virtual_time import DAY, HOUR, MINUTE
 from testsupport.simulation.weather import Chances, Weather
 from testsupport.simulation.world import Run, simulate
+from testsupport.virtual_time import DAY, HOUR, MINUTE
 
 Checker = Callable[[Record], Iterable[object]]
 

@@ -8,9 +8,9 @@ import pytest
 from testsupport.simulation import check_objects, check_tokens
 from testsupport.simulation.record import Record
 from testsupport.simulation.scenarios import wild_days
-from testsupport.simulation.virtual_time import MINUTE
 from testsupport.simulation.weather import Weather
 from testsupport.simulation.world import simulate
+from testsupport.virtual_time import MINUTE
 
 CHECKERS: tuple[Callable[[Record], Iterable[str]], ...] = (
     check_tokens.never_stale,

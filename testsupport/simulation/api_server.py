@@ -14,9 +14,9 @@ from pullkeeper.domain.kube.api import Response
 from pullkeeper.domain.secret.pull_secret import DATA_KEY
 from testsupport.simulation.record import Request
 from testsupport.simulation.store import RefusedError, Store, namespace_metadata, secret_metadata
-from testsupport.simulation.virtual_time import now
 from testsupport.simulation.watches import Event, SecretStreams, unavailable
 from testsupport.simulation.weather import Weather
+from testsupport.virtual_time import elapsed
 
 _Query = Mapping[str, str]
 _READING = {"get", "list"}
@@ -59,7 +59,7 @@ class ApiServer:
         loop.call_later(self._way(), self._arrive, answer, verb, path, query or {}, body)
         await answer
         await asyncio.sleep(self._way())
-        if verb in {"patch", "delete"} and self._chance.random() < self._weather.at(now()).answer_lost:
+        if verb in {"patch", "delete"} and self._chance.random() < self._weather.at(elapsed()).answer_lost:
             raise unavailable()
         return answer.result()
 
@@ -78,14 +78,14 @@ class ApiServer:
         return self._chance.uniform(0, self._weather.latency)
 
     def _arrive(self, answer: asyncio.Future[Response], verb: str, path: str, query: _Query, body: Any) -> None:
-        if self._weather.kube_back_at(now()) is not None:
-            self._store.record.requests.append(Request(at=now(), verb=verb, path=path, status=0, body=body))
+        if self._weather.kube_back_at(elapsed()) is not None:
+            self._store.record.requests.append(Request(at=elapsed(), verb=verb, path=path, status=0, body=body))
             if not answer.done():
                 answer.set_exception(unavailable())
             return
         result = self._answer(verb, path, query, body)
         kept = None if path.endswith(("/secrets", "/namespaces")) else body
-        self._store.record.requests.append(Request(at=now(), verb=verb, path=path, status=result.status, body=kept))
+        self._store.record.requests.append(Request(at=elapsed(), verb=verb, path=path, status=result.status, body=kept))
         if not answer.done():
             answer.set_result(result)
 

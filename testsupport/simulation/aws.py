@@ -9,8 +9,8 @@ from pullkeeper.domain.ecr.credential import Password, Token
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from testsupport.simulation.record import AwsCall, Issued, Record
-from testsupport.simulation.virtual_time import HOUR, MINUTE, clock, moment, now, seconds
 from testsupport.simulation.weather import Weather
+from testsupport.virtual_time import HOUR, MINUTE, at_second, elapsed, now, seconds_of
 
 MARK = "a-simulated-password"
 """Every password begins so; `needles` says how to find one in any text."""
@@ -37,10 +37,10 @@ class Aws:
 
     async def fetch(self, scope: TokenScope) -> Token:
         """Give a new token; raises FailureError."""
-        asked_at = clock()
+        asked_at = now()
         await asyncio.sleep(self._chance.uniform(0.05, 0.6))
-        reason = self._weather.aws_reason(scope.region, now())
-        self._record.aws_calls.append(AwsCall(at=now(), scope=scope.label, reason=reason))
+        reason = self._weather.aws_reason(scope.region, elapsed())
+        self._record.aws_calls.append(AwsCall(at=elapsed(), scope=scope.label, reason=reason))
         if reason in _LIVES:
             return self._issue(scope.label, asked_at, self._chance.uniform(*_LIVES[reason]))
         if reason:
@@ -56,8 +56,8 @@ class Aws:
         number = len(self._record.issued)
         auth = base64.b64encode(f"AWS:{MARK}-{number:08d}".encode()).decode()
         issued_at = asked_at.replace(microsecond=asked_at.microsecond // 1000 * 1000)
-        expires_at = moment(seconds(issued_at) + round(life, 3))
+        expires_at = at_second(seconds_of(issued_at) + round(life, 3))
         self._record.issued[auth] = Issued(
-            at=now(), scope=scope, issued_at=seconds(issued_at), expires_at=seconds(expires_at)
+            at=elapsed(), scope=scope, issued_at=seconds_of(issued_at), expires_at=seconds_of(expires_at)
         )
         return Token(auth=Password(auth), issued_at=issued_at, expires_at=expires_at)

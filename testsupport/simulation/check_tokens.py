@@ -6,7 +6,7 @@ from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.backoff import DENIED_RETRY, LONGEST_RETRY
 from testsupport.simulation.aws import needles
 from testsupport.simulation.record import CONTROLLER, Issued, Record, SecretVersion, Span, Wish
-from testsupport.simulation.virtual_time import MINUTE
+from testsupport.virtual_time import MINUTE
 
 _ROUNDING = 0.01
 """Times in a Secret are told in milliseconds."""

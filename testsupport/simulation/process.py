@@ -22,7 +22,7 @@ from pullkeeper.domain.ecr.registry_probe import ProbeResult
 from pullkeeper.domain.secret.plan import Priority
 from testsupport.simulation.api_server import ApiServer
 from testsupport.simulation.aws import Aws
-from testsupport.simulation.virtual_time import clock, now
+from testsupport.virtual_time import elapsed, now
 
 
 @dataclass(kw_only=True, slots=True)
@@ -55,7 +55,7 @@ class RecordedMetrics:
 
     def observe_reconcile(self, result: str, seconds: float) -> None:  # noqa: ARG002 -- the protocol's
         """Record the time of a reconciliation."""
-        self.reconciled_at.append(now())
+        self.reconciled_at.append(elapsed())
 
     def set_leader(self, leads: bool) -> None:  # noqa: FBT001 -- the protocol's
         """Ignore whether this replica leads."""
@@ -92,8 +92,8 @@ class Process:
             watch_namespaces=watch_namespaces,
             serve_http=_serve_nothing,
             metrics=self.metrics,
-            clock=clock,
-            uptime=now,
+            clock=now,
+            uptime=elapsed,
             rng=rng,
             instance="simulation",
             holder_id="simulation",

@@ -8,9 +8,9 @@ from functools import cache
 from pullkeeper.domain.config.settings import Settings
 from testsupport.simulation.record import Record
 from testsupport.simulation.script import HOSTS, REGIONS, Act, asking, season
-from testsupport.simulation.virtual_time import DAY, HOUR, MINUTE
 from testsupport.simulation.weather import STORMY, WILD, Weather, storm
 from testsupport.simulation.world import Restart, Run, simulate
+from testsupport.virtual_time import DAY, HOUR, MINUTE
 
 SEEDS = (1, 2, 3)
 IRELAND, FRANKFURT, PUBLIC = HOSTS[0], HOSTS[1], HOSTS[-1]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from testsupport.simulation.record import Wish
-from testsupport.simulation.virtual_time import DAY, HOUR, MINUTE
+from testsupport.virtual_time import DAY, HOUR, MINUTE
 
 REGIONS = ("eu-west-1", "eu-central-1", "us-east-1", "us-west-2", "ap-southeast-2")
 HOSTS = (

@@ -8,7 +8,7 @@ from typing import Any
 
 from pullkeeper.domain.secret.pull_secret import DATA_KEY, LABELS, MANAGED_BY, MANAGER
 from testsupport.simulation.record import CONTROLLER, SERVER, USER, NamespaceVersion, Record, SecretVersion, Wish
-from testsupport.simulation.virtual_time import now
+from testsupport.virtual_time import elapsed
 
 SECRET_NAME = "ecr-pull-secret"
 _LABEL = "label"
@@ -53,7 +53,12 @@ class Store:
             self.drop_secret(name, SERVER)
         self.version += 1
         version = NamespaceVersion(
-            at=now(), name=name, resource_version=self.version, wish=wish, hosts=hosts, annotations=dict(annotations)
+            at=elapsed(),
+            name=name,
+            resource_version=self.version,
+            wish=wish,
+            hosts=hosts,
+            annotations=dict(annotations),
         )
         self.record.namespaces[name].append(version)
         if wish is Wish.GONE:
@@ -91,7 +96,7 @@ class Store:
         """Apply a Secret as a user: a stranger's where there is none, else one that has these fields changed."""
         there = self.secrets.get(namespace)
         if there is None:
-            there = SecretVersion(at=now(), namespace=namespace, uid=self._uid(), resource_version=0, writer=USER)
+            there = SecretVersion(at=elapsed(), namespace=namespace, uid=self._uid(), resource_version=0, writer=USER)
         self._keep(replace(there, writer=USER, **fields))
 
     def drop_secret(self, namespace: str, writer: str) -> None:
@@ -100,7 +105,7 @@ class Store:
         if there is None:
             return
         self.version += 1
-        last = replace(there, at=now(), writer=writer, resource_version=self.version, gone=True)
+        last = replace(there, at=elapsed(), writer=writer, resource_version=self.version, gone=True)
         self.record.secrets[namespace].append(last)
         self._tell(Change(kind="DELETED", namespace=namespace, version=self.version, secret=last))
 
@@ -114,7 +119,7 @@ class Store:
             raise RefusedError(409)
         if self.namespaces[namespace].wish is Wish.ENDING:
             raise RefusedError(403, {"reason": "NamespaceTerminating"})
-        empty = SecretVersion(at=now(), namespace=namespace, uid=self._uid(), resource_version=0, writer=CONTROLLER)
+        empty = SecretVersion(at=elapsed(), namespace=namespace, uid=self._uid(), resource_version=0, writer=CONTROLLER)
         return self._keep(_applied(empty, body))
 
     def _check(self, there: SecretVersion, applied: SecretVersion, *, force: bool) -> None:
@@ -128,7 +133,7 @@ class Store:
     def _keep(self, secret: SecretVersion) -> SecretVersion:
         self.version += 1
         kind = "MODIFIED" if secret.namespace in self.secrets else "ADDED"
-        secret = replace(secret, at=now(), resource_version=self.version)
+        secret = replace(secret, at=elapsed(), resource_version=self.version)
         self.secrets[secret.namespace] = secret
         self.record.secrets[secret.namespace].append(secret)
         self._tell(Change(kind=kind, namespace=secret.namespace, version=self.version, secret=secret))

@@ -11,8 +11,8 @@ from pullkeeper.adapters.kubernetes.namespaces_kopf import NamespaceHandler
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.namespace.namespace import observe_namespace
 from testsupport.simulation.store import Change, Store, namespace_metadata, secret_metadata
-from testsupport.simulation.virtual_time import MINUTE, now
 from testsupport.simulation.weather import Weather
+from testsupport.virtual_time import MINUTE, elapsed
 
 _REMEMBERED = 500
 """So many changes back a watch can be opened; before that the API server has forgotten."""
@@ -35,7 +35,7 @@ class Feed:
 
     def carry(self, change: Change, deliver: Callable[[Change], None]) -> None:
         """Have one change delivered: soon, late, twice or never."""
-        chances = self._weather.at(now())
+        chances = self._weather.at(elapsed())
         if self._chance.random() < chances.event_lost:
             return
         if self._chance.random() < chances.event_twice:
@@ -43,7 +43,7 @@ class Feed:
         if self._chance.random() < chances.event_late:
             asyncio.get_running_loop().call_later(self._chance.uniform(0, 2 * MINUTE), deliver, change)
             return
-        self._last = max(self._last + 1e-6, now() + self._chance.uniform(0.001, 0.1))
+        self._last = max(self._last + 1e-6, elapsed() + self._chance.uniform(0.001, 0.1))
         asyncio.get_running_loop().call_at(self._last, deliver, change)
 
 
@@ -78,7 +78,7 @@ class SecretStreams:
     @asynccontextmanager
     async def open(self, version: int, seconds: float) -> AsyncIterator[AsyncIterator[Event]]:
         """Open a watch that tells what came after a version, for so many seconds."""
-        if self._weather.kube_back_at(now()) is not None:
+        if self._weather.kube_back_at(elapsed()) is not None:
             raise unavailable()
         stream = Stream()
         if len(self._past) == _REMEMBERED and self._past[0].version > version:
@@ -105,7 +105,7 @@ class SecretStreams:
             self._feed.carry(change, self._deliver)
 
     def _deliver(self, change: Change) -> None:
-        if self._weather.kube_back_at(now()) is None:
+        if self._weather.kube_back_at(elapsed()) is None:
             for stream in self._streams:
                 stream.put(_event(change))
 
@@ -130,7 +130,7 @@ class NamespaceFeed:
             self._feed.carry(change, self._deliver)
 
     def _deliver(self, change: Change) -> None:
-        back_at = self._weather.kube_back_at(now())
+        back_at = self._weather.kube_back_at(elapsed())
         if back_at is not None:
             if change.view is self._store.namespaces.get(change.namespace):
                 asyncio.get_running_loop().call_at(back_at + self._chance.uniform(0, 2), self._deliver, change)

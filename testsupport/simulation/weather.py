@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from testsupport.simulation.record import Span
-from testsupport.simulation.virtual_time import DAY, HOUR, MINUTE
+from testsupport.virtual_time import DAY, HOUR, MINUTE
 
 REASONS = (
     "Throttled",

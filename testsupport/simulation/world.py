@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.namespace.namespace import PREFIX
-from testsupport.simulation import virtual_time
+from testsupport import virtual_time
 from testsupport.simulation.api_server import ApiServer
 from testsupport.simulation.aws import Aws
 from testsupport.simulation.process import Process
 from testsupport.simulation.record import USER, Record, Span, Wish
 from testsupport.simulation.script import Act
 from testsupport.simulation.store import Store
-from testsupport.simulation.virtual_time import now, sleep_until
 from testsupport.simulation.watches import NamespaceFeed
 from testsupport.simulation.weather import Weather
+from testsupport.virtual_time import elapsed, sleep_until
 
 _ENDING_SECONDS = 20.0
 _FOREIGN = {"docker.io": "c29tZTpib2R5"}
@@ -115,14 +115,14 @@ class World:
         """Sleep, and fail with the controller if it ends on its own."""
         if not self._alive:
             await sleep_until(at)
-        elif at > now():
-            done, _ = await asyncio.wait(self._alive, timeout=at - now(), return_when=asyncio.FIRST_COMPLETED)
+        elif at > elapsed():
+            done, _ = await asyncio.wait(self._alive, timeout=at - elapsed(), return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
 
     async def _restart(self, restart: Restart) -> None:
         await self._kill()
-        self.record.absent.append(Span(start=now(), end=now() + restart.gap))
+        self.record.absent.append(Span(start=elapsed(), end=elapsed() + restart.gap))
         await asyncio.sleep(restart.gap)
         self._start()
 

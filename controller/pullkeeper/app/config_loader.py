@@ -1,4 +1,4 @@
-"""The settings of a command: from the file that `--config` names, and from the environment."""
+"""Loads a command's settings from the file given by `--config` and from the environment."""
 
 import os
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from pullkeeper.domain.errors.validation import InvalidInputError, Problem
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
-    """The settings, and the file that they came from as it was then."""
+    """Settings together with the file they were read from, as it was then."""
 
     settings: Settings
     path: Path | None = None
@@ -22,23 +22,23 @@ class Config:
 
 
 def config_from(path: Path | None, variables: Mapping[str, str] = MappingProxyType({})) -> Config:
-    """Read the settings file and the environment, `variables` included; raises InvalidInputError with every problem."""
+    """Load the settings file and the environment; `variables` override it. Raises InvalidInputError."""
     try:
         content = path.read_bytes() if path else b""
     except OSError as error:
-        raise _no_yaml(path, error) from None
+        raise _not_yaml(path, error) from None
     return Config(settings=parse(path, content, variables), path=path, content=content)
 
 
 def parse(path: Path | None, content: bytes, variables: Mapping[str, str] = MappingProxyType({})) -> Settings:
-    """Read a settings file's content; raises InvalidInputError with every problem."""
+    """Parse the content of a settings file. Raises InvalidInputError with every problem."""
     try:
         document = yaml.safe_load(content)
     except (ValueError, yaml.YAMLError) as error:
-        raise _no_yaml(path, error) from None
+        raise _not_yaml(path, error) from None
     return parse_settings(document, {**os.environ, **variables})
 
 
-def _no_yaml(path: Path | None, error: Exception) -> InvalidInputError:
+def _not_yaml(path: Path | None, error: Exception) -> InvalidInputError:
     problem = Problem(where=f"--config {path}", found=" ".join(str(error).split()), expected="a YAML file")
     return InvalidInputError([problem])

@@ -85,8 +85,8 @@ class Container:
             config.content,
             settings,
             read=partial(parse, config.path),
-            changed=self.namespaces.wake_all,
-            meter=metrics.set_config_last_reload_successful,
+            on_change=self.namespaces.wake_all,
+            set_valid=metrics.set_config_last_reload_successful,
         )
         namespace_reflectors, namespaces_synced = self._watch_some_namespaces()
         self.namespace_watch = None if settings.watch_namespaces else adapters.watch_namespaces(self.namespaces)
@@ -245,7 +245,7 @@ class Container:
 
     def _runnables_after_sync(self) -> tuple[Runnable, ...]:
         log_credential_source = RunnableFunc(self._adapters.token_source.log_credential_source)
-        always = (RunnableFunc(self.policy_reloader.watch), log_credential_source)
+        always = (self.policy_reloader, log_credential_source)
         return always if self._settings.watch_namespaces else (*always, RunnableFunc(self._relist_namespaces))
 
     async def _relist_namespaces(self) -> None:

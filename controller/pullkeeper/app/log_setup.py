@@ -1,4 +1,4 @@
-"""How the process logs: one line for each thing that happened, as JSON for machines or as text for people."""
+"""Logging to standard error, one line per record: JSON for machines or text for people."""
 
 import logging
 import re
@@ -6,60 +6,63 @@ import time
 
 from pythonjsonlogger.json import JsonFormatter
 
-_NOISY = {
+_LOWEST_LEVELS = {
     "kopf": logging.WARNING,
     "botocore": logging.ERROR,
     "boto3": logging.WARNING,
     "urllib3": logging.WARNING,
 }
-"""Their debug lines show requests and answers whole, tokens included, so they never speak below a warning."""
+"""Lowest level of each library: their debug records contain whole requests and responses, tokens included."""
 _OURS = "pullkeeper"
-_SECONDS = 60.0
-"""A library may say the same again after this time."""
-_REMEMBERED = 100
+_REPEAT_SECONDS = 60.0
+"""A library's message passes again after this time."""
+_MOST_MESSAGES = 100
+"""Distinct messages to remember; beyond that the oldest is forgotten."""
 _NUMBERS = re.compile(r"\d+")
 
 
 def configure_logging(*, form: str, level: str) -> None:
-    """Send every log line to standard error, in UTC."""
+    """Log to standard error with times in UTC; `form` is `json` or `text`."""
     handler = logging.StreamHandler()
     handler.setFormatter(_json() if form == "json" else _text())
     handler.addFilter(RepeatFilter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
-    for name, least in _NOISY.items():
-        logging.getLogger(name).setLevel(max(least, logging.getLogger().level))
+    for name, lowest in _LOWEST_LEVELS.items():
+        logging.getLogger(name).setLevel(max(lowest, logging.getLogger().level))
     for name in ("asyncio", "aiohttp"):
         logging.getLogger(name).setLevel(max(logging.INFO, logging.getLogger().level))
 
 
 class RepeatFilter(logging.Filter):
-    """Lets a library say the same thing once a minute, in one line; what we say ourselves passes as it is.
+    """Limits each message of a library to one line a minute. The controller's own records pass unchanged.
 
-    kopf has a line for every try while the API server is away, and a traceback for some of them.
+    kopf logs every attempt while the API server is unreachable, some with a traceback.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[str, tuple[float, int]] = {}
-        """When something was said last, and how often it was not since."""
+        self._passed: dict[str, tuple[float, int]] = {}
+        """When a message last passed, and how many were suppressed since; the keys have their digits zeroed."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Decide about a record, and cut what a library says to one line: nobody can tell what a traceback shows."""
+        """Decide whether a record passes, and cut a library's to one line: its traceback could show a token."""
         if record.name.partition(".")[0] == _OURS:
             return True
         message = " ".join(record.getMessage().partition("\nTraceback")[0].split())
-        what = _NUMBERS.sub("0", f"{record.name} {message}")
-        at, untold = self._said.pop(what, (-_SECONDS, 0))
-        if record.created - at < _SECONDS:
-            self._said[what] = at, untold + 1
+        key = _NUMBERS.sub("0", f"{record.name} {message}")
+        at, suppressed = self._passed.pop(key, (-_REPEAT_SECONDS, 0))
+        if record.created - at < _REPEAT_SECONDS:
+            self._passed[key] = at, suppressed + 1
             return False
-        self._said[what] = record.created, 0
-        if len(self._said) > _REMEMBERED:
-            del self._said[next(iter(self._said))]
+        self._passed[key] = record.created, 0
+        if len(self._passed) > _MOST_MESSAGES:
+            del self._passed[next(iter(self._passed))]
         kind = record.exc_info and record.exc_info[0]
         record.msg = (
-            message + (f" ({kind.__name__})" if kind else "") + (f" [and {untold} more times]" if untold else "")
+            message
+            + (f" ({kind.__name__})" if kind else "")
+            + (f" [and {suppressed} more times]" if suppressed else "")
         )
         record.args, record.exc_info, record.exc_text, record.stack_info = (), None, None, None
         return True

@@ -1,4 +1,4 @@
-"""The policy in the settings file, taken over anew whenever the file changes."""
+"""Reloads the policy part of the settings while the controller runs."""
 
 import asyncio
 import logging
@@ -12,12 +12,15 @@ from pullkeeper.domain.errors.validation import InvalidInputError
 
 logger = logging.getLogger(__name__)
 
-_EVERY = 2.0
-"""Seconds between two looks at the file: the kubelet brings a changed ConfigMap within a minute or so anyway."""
+_INTERVAL = 2.0
+"""Seconds between two reads of the file: the kubelet takes about a minute to update a mounted ConfigMap anyway."""
 
 
 class PolicyReloader:
-    """Holds the policy that is in force; a broken new file changes nothing, and says so once."""
+    """Holds the policy in force and replaces it when the settings file changes.
+
+    An invalid file changes nothing and is logged once. A change of any other setting is logged as needing a restart.
+    """
 
     def __init__(
         self,
@@ -26,50 +29,51 @@ class PolicyReloader:
         settings: Settings,
         *,
         read: Callable[[bytes], Settings],
-        changed: Callable[[], None],
-        meter: Callable[[bool], None],
+        on_change: Callable[[], None],
+        set_valid: Callable[[bool], None],
     ) -> None:
+        """Begin with `settings`, which were read from `content`; `set_valid` records whether the file is valid."""
         self._path = path
         self._settings = settings
         self._read = read
-        self._changed = changed
-        self._meter = meter
+        self._on_change = on_change
+        self._set_valid = set_valid
         self._content = content
-        meter(True)  # noqa: FBT003 -- the gauge's value
+        set_valid(True)
 
     def policy(self) -> Policy:
-        """Give the policy that is in force."""
+        """Return the policy in force."""
         return self._settings.policy
 
-    async def watch(self) -> None:
-        """Look at the file again and again, until cancelled."""
+    async def run(self) -> None:
+        """Check the file at intervals, until cancelled; returns at once if there is none."""
         while self._path is not None:
-            await asyncio.sleep(_EVERY)
-            await self.look(self._path)
+            await asyncio.sleep(_INTERVAL)
+            await self.reload(self._path)
 
-    async def look(self, path: Path) -> None:
-        """Look at the file once, and take over what has changed."""
+    async def reload(self, path: Path) -> None:
+        """Read the file once and apply what has changed."""
         try:
             content = await asyncio.to_thread(path.read_bytes)
         except OSError:
-            return  # a ConfigMap is swapped under our feet; the next look finds it
+            return  # the kubelet is swapping the ConfigMap; the next read finds it
         if content == self._content:
             return
         self._content = content
         try:
             settings = self._read(content)
         except InvalidInputError as error:
-            self._meter(False)  # noqa: FBT003 -- the gauge's value
-            logger.error("the changed settings are wrong, so the old ones stay in force: %s", error)  # noqa: TRY400 -- no traceback
+            self._set_valid(False)  # noqa: FBT003 -- the gauge's value
+            logger.error("settings not reloaded, the previous ones stay in force: %s", error)  # noqa: TRY400 -- no traceback
             return
-        self._meter(True)  # noqa: FBT003 -- the gauge's value
-        self._take_over(settings)
+        self._set_valid(True)  # noqa: FBT003 -- the gauge's value
+        self._apply(settings)
 
-    def _take_over(self, settings: Settings) -> None:
+    def _apply(self, settings: Settings) -> None:
         running = replace(self._settings, policy=settings.policy)
         if running != settings:
-            logger.warning("the changed settings take a restart, but for the policy, which is in force now")
+            logger.warning("policy reloaded; other changed settings need a restart")
         if running != self._settings:
             self._settings = running
-            logger.info("the changed policy is in force")
-            self._changed()
+            logger.info("policy reloaded")
+            self._on_change()

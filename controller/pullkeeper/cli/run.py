@@ -9,12 +9,14 @@ from pullkeeper.cli.options import add_config
 
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the command's options."""
     add_config(parser)
-    parser.add_argument("--kubeconfig", metavar="FILE", help="log in with this kubeconfig instead of as the pod")
+    parser.add_argument(
+        "--kubeconfig", metavar="FILE", help="authenticate with this kubeconfig (default: the pod's ServiceAccount)"
+    )
 
 
 def main(options: argparse.Namespace) -> int:
-    """Run the controller; 0 when it was told to stop."""
+    """Run the controller; returns 0 after an orderly shutdown."""
     asyncio.run(run(config_from(options.config), kubeconfig=options.kubeconfig))
     return 0

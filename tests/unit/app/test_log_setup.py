@@ -1,4 +1,4 @@
-"""The log: JSON with fields for machines, text for people, and libraries that hold their tongues."""
+"""Log records as JSON or text, and the limits on what libraries may log."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ KOPF = logging.getLogger("kopf._core.reactor.observation")
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
+def _restored_logging() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield
@@ -23,8 +23,8 @@ def _as_it_was() -> Iterator[None]:
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 
-def test_a_json_line_has_the_fields_of_what_happened(capsys: pytest.CaptureFixture[str]) -> None:
-    """Time in UTC, level, where it comes from, the words, and whatever else is known."""
+def test_json_line_has_all_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    """A JSON line has the time in UTC, level, logger, message and the `extra` fields."""
     log_setup.configure_logging(form="json", level="info")
     extra = {"namespace": "team-a", "reason": "AccessDenied", "region": "eu-west-1"}
     OURS.warning("namespace/%s: %s", "team-a", "allow it", extra=extra)
@@ -40,17 +40,17 @@ def test_a_json_line_has_the_fields_of_what_happened(capsys: pytest.CaptureFixtu
     }
 
 
-def test_a_text_line_is_time_level_and_words(capsys: pytest.CaptureFixture[str]) -> None:
-    """The fields are for machines; the words say the same."""
+def test_text_line_is_time_level_and_message(capsys: pytest.CaptureFixture[str]) -> None:
+    """A text line leaves the `extra` fields out: the message says the same."""
     log_setup.configure_logging(form="text", level="info")
     OURS.warning("namespace/team-a: allow it", extra={"namespace": "team-a"})
-    moment, _, words = capsys.readouterr().err.partition(" WARNING ")
-    assert len(moment) == len("2026-03-01 12:00:00Z")
-    assert words == "namespace/team-a: allow it\n"
+    time, _, message = capsys.readouterr().err.partition(" WARNING ")
+    assert len(time) == len("2026-03-01 12:00:00Z")
+    assert message == "namespace/team-a: allow it\n"
 
 
 @pytest.mark.parametrize(
-    ("name", "level", "spoken"),
+    ("name", "level", "passes"),
     [
         ("kopf.objects", logging.INFO, False),
         ("kopf.objects", logging.WARNING, True),
@@ -61,51 +61,51 @@ def test_a_text_line_is_time_level_and_words(capsys: pytest.CaptureFixture[str])
         ("pullkeeper.tokens.token_cache", logging.DEBUG, True),
     ],
 )
-def test_at_debug_libraries_are_silent_all_the_same(
-    capsys: pytest.CaptureFixture[str], name: str, level: int, *, spoken: bool
+def test_libraries_stay_quiet_at_level_debug(
+    capsys: pytest.CaptureFixture[str], name: str, level: int, *, passes: bool
 ) -> None:
-    """Their debug lines hold answers of AWS whole."""
+    """Level debug applies to the controller only: libraries would log whole responses of AWS."""
     log_setup.configure_logging(form="text", level="debug")
-    logging.getLogger(name).log(level, "words")
-    assert bool(capsys.readouterr().err) == spoken
+    logging.getLogger(name).log(level, "message")
+    assert bool(capsys.readouterr().err) == passes
 
 
-def record(words: str, at: float, name: str = KOPF.name, error: BaseException | None = None) -> logging.LogRecord:
+def record(message: str, at: float, name: str = KOPF.name, error: BaseException | None = None) -> logging.LogRecord:
     info = (type(error), error, error.__traceback__) if error else None
-    made = logging.LogRecord(name, logging.ERROR, "", 0, words, (), info)
+    made = logging.LogRecord(name, logging.ERROR, "", 0, message, (), info)
     made.created = at
     return made
 
 
-def test_a_library_says_the_same_once_a_minute_and_how_often_it_was() -> None:
-    """An API server that is away for an hour is sixty lines of kopf's, not thousands; other words pass."""
-    sparing = log_setup.RepeatFilter()
+def test_library_repeats_a_message_once_a_minute_with_a_count() -> None:
+    """An API server that is down for an hour costs sixty lines of kopf's, not thousands; other messages pass."""
+    repeat_filter = log_setup.RepeatFilter()
     tries = [record(f"Request attempt #{each} failed", at=2.0 * each) for each in range(60)]
-    passed = [each.getMessage() for each in tries if sparing.filter(each)]
+    passed = [each.getMessage() for each in tries if repeat_filter.filter(each)]
     assert passed == ["Request attempt #0 failed", "Request attempt #30 failed [and 29 more times]"]
-    assert sparing.filter(record("something else", at=1.0))
+    assert repeat_filter.filter(record("something else", at=1.0))
 
 
-def test_we_ourselves_are_never_cut_short() -> None:
-    """The report has seen to it already that it does not repeat itself."""
-    sparing = log_setup.RepeatFilter()
+def test_records_of_the_controller_always_pass() -> None:
+    """The status reporter already avoids repeating itself."""
+    repeat_filter = log_setup.RepeatFilter()
     assert all(
-        sparing.filter(record("the same", at=0.0, name="pullkeeper.reconcile.status_reporter")) for _ in range(3)
+        repeat_filter.filter(record("the same", at=0.0, name="pullkeeper.reconcile.status_reporter")) for _ in range(3)
     )
 
 
-def test_a_traceback_of_a_library_becomes_one_line() -> None:
-    """Nobody can tell what it would show."""
+def test_traceback_of_a_library_becomes_one_line() -> None:
+    """A traceback is cut to the name of the exception, because it could show a token."""
     ours = record("Watcher has failed:\nTraceback (most recent call last):\n  File x", at=0, error=ValueError("secret"))
     assert log_setup.RepeatFilter().filter(ours)
     assert ours.getMessage() == "Watcher has failed: (ValueError)"
     assert (ours.exc_info, ours.exc_text) == (None, None)
 
 
-def test_what_is_remembered_of_libraries_is_bounded() -> None:
-    """Words that are never the same do not fill the memory; the oldest may be said again."""
-    sparing = log_setup.RepeatFilter()
+def test_remembered_messages_are_bounded() -> None:
+    """Messages that all differ do not fill the memory; the oldest is forgotten and may pass again."""
+    repeat_filter = log_setup.RepeatFilter()
     for number in range(101):
-        assert sparing.filter(record("x" * number, at=0))
-    assert sparing.filter(record("", at=1))
-    assert not sparing.filter(record("x" * 100, at=1))
+        assert repeat_filter.filter(record("x" * number, at=0))
+    assert repeat_filter.filter(record("", at=1))
+    assert not repeat_filter.filter(record("x" * 100, at=1))

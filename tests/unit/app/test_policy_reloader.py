@@ -1,4 +1,4 @@
-"""The policy is taken over whenever its file changes, and a broken file changes nothing."""
+"""The policy is reloaded when the settings file changes; an invalid file changes nothing."""
 
 import asyncio
 import logging
@@ -26,8 +26,8 @@ def parsed(content: bytes) -> Settings:
     return parse_settings(document, {})
 
 
-class Installation:
-    """A settings file, and whoever listens to its changes."""
+class SettingsFile:
+    """A settings file with a reloader, counting the changes that it reports."""
 
     def __init__(self, folder: Path, document: object = NONE) -> None:
         self.path = folder / "settings.yaml"
@@ -35,8 +35,8 @@ class Installation:
         self.valid: list[bool] = []
         self.write(document)
         content = self.path.read_bytes()
-        self.file = PolicyReloader(
-            self.path, content, parsed(content), read=parsed, changed=self._changed, meter=self.valid.append
+        self.reloader = PolicyReloader(
+            self.path, content, parsed(content), read=parsed, on_change=self._changed, set_valid=self.valid.append
         )
 
     def _changed(self) -> None:
@@ -45,18 +45,18 @@ class Installation:
     def write(self, document: object) -> None:
         self.path.write_text(yaml.safe_dump(document))
 
-    def look(self, times: int = 1) -> None:
+    def reload(self, times: int = 1) -> None:
         for _ in range(times):
-            asyncio.run(self.file.look(self.path))
+            asyncio.run(self.reloader.reload(self.path))
 
     @property
     def roles(self) -> list[str]:
-        return [grant.role for grant in self.file.policy().roles]
+        return [grant.role for grant in self.reloader.policy().roles]
 
 
 @pytest.fixture
-def installation(tmp_path: Path) -> Installation:
-    return Installation(tmp_path)
+def settings_file(tmp_path: Path) -> SettingsFile:
+    return SettingsFile(tmp_path)
 
 
 @pytest.fixture(autouse=True)
@@ -64,175 +64,177 @@ def _log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
 
-def test_changed_policy_is_in_force(installation: Installation, caplog: pytest.LogCaptureFixture) -> None:
-    """A changed file is taken over, said and passed on once, however often it is looked at."""
-    installation.write(BLUE)
-    installation.look(times=3)
-    assert installation.roles == [ROLE]
-    assert (installation.changes, installation.valid) == (1, [True, True])
-    assert caplog.messages == ["the changed policy is in force"]
+def test_changed_policy_is_in_force(settings_file: SettingsFile, caplog: pytest.LogCaptureFixture) -> None:
+    """A changed policy is applied, logged and reported once, however often the file is read."""
+    settings_file.write(BLUE)
+    settings_file.reload(times=3)
+    assert settings_file.roles == [ROLE]
+    assert (settings_file.changes, settings_file.valid) == (1, [True, True])
+    assert caplog.messages == ["policy reloaded"]
 
 
-def test_unchanged_file_is_left_alone(installation: Installation, caplog: pytest.LogCaptureFixture) -> None:
-    """Nobody is woken for nothing."""
-    installation.look(times=3)
-    assert (installation.changes, installation.valid, caplog.messages) == (0, [True], [])
+def test_unchanged_file_is_left_alone(settings_file: SettingsFile, caplog: pytest.LogCaptureFixture) -> None:
+    """An unchanged file reports nothing."""
+    settings_file.reload(times=3)
+    assert (settings_file.changes, settings_file.valid, caplog.messages) == (0, [True], [])
 
 
-def test_other_words_for_the_same_wake_nobody(installation: Installation, caplog: pytest.LogCaptureFixture) -> None:
-    """A comment changes the file and not the policy."""
-    installation.path.write_text(f"# why\n{installation.path.read_text()}")
-    installation.look()
-    assert (installation.changes, caplog.messages) == (0, [])
+def test_comment_does_not_reload_the_policy(settings_file: SettingsFile, caplog: pytest.LogCaptureFixture) -> None:
+    """A change of the file that leaves the policy equal reports nothing."""
+    settings_file.path.write_text(f"# why\n{settings_file.path.read_text()}")
+    settings_file.reload()
+    assert (settings_file.changes, caplog.messages) == (0, [])
 
 
 @pytest.mark.parametrize("content", [yaml.safe_dump(BROKEN), "{", "[]", "roles: [", "\x00", "roles: [{operator: []}]"])
-def test_broken_file_keeps_the_old_policy_and_says_so_once(
+def test_invalid_file_keeps_the_policy_and_is_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str
 ) -> None:
-    """Whatever is wrong with it: the old policy stays, the gauge tells, and the log says it once."""
-    installation = Installation(tmp_path, BLUE)
-    installation.path.write_text(content)
-    installation.look(times=3)
-    assert installation.roles == [ROLE]
-    assert (installation.changes, installation.valid) == (0, [True, False])
+    """Whatever is wrong with it: the policy stays, the gauge turns 0, and one error is logged."""
+    settings_file = SettingsFile(tmp_path, BLUE)
+    settings_file.path.write_text(content)
+    settings_file.reload(times=3)
+    assert settings_file.roles == [ROLE]
+    assert (settings_file.changes, settings_file.valid) == (0, [True, False])
     (message,) = caplog.messages
-    assert message.startswith("the changed settings are wrong, so the old ones stay in force: ")
+    assert message.startswith("settings not reloaded, the previous ones stay in force: ")
 
 
-def test_file_that_is_no_text_keeps_the_old_policy(tmp_path: Path) -> None:
-    """Bytes that are no UTF-8 are one more way of being broken."""
-    installation = Installation(tmp_path, BLUE)
-    installation.path.write_bytes(b"\xff\xfe\xfa")
-    installation.look()
-    assert (installation.roles, installation.valid) == ([ROLE], [True, False])
+def test_file_that_is_not_utf8_keeps_the_policy(tmp_path: Path) -> None:
+    """Bytes that are not UTF-8 make the file invalid."""
+    settings_file = SettingsFile(tmp_path, BLUE)
+    settings_file.path.write_bytes(b"\xff\xfe\xfa")
+    settings_file.reload()
+    assert (settings_file.roles, settings_file.valid) == ([ROLE], [True, False])
 
 
-def test_each_new_mistake_is_said(installation: Installation, caplog: pytest.LogCaptureFixture) -> None:
-    """Who mends one mistake and makes another reads of that one too."""
+def test_each_new_mistake_is_logged(settings_file: SettingsFile, caplog: pytest.LogCaptureFixture) -> None:
+    """A second, different mistake is logged as well."""
     for document in (BROKEN, {"optIn": 7}):
-        installation.write(document)
-        installation.look(times=2)
+        settings_file.write(document)
+        settings_file.reload(times=2)
     assert ["roles: found" in message for message in caplog.messages] == [True, False]
     assert "optIn: found 7" in caplog.messages[1]
 
 
-@pytest.mark.parametrize(("mended", "changes"), [(NONE, 0), (BLUE, 1)])
-def test_mended_file_is_valid_again(installation: Installation, mended: dict[str, object], changes: int) -> None:
-    """After a broken file the right one counts at once, be it the old one or a new one."""
-    installation.write(BROKEN)
-    installation.look()
-    installation.write(mended)
-    installation.look()
-    assert (installation.changes, installation.valid) == (changes, [True, False, True])
+@pytest.mark.parametrize(("fixed", "changes"), [(NONE, 0), (BLUE, 1)])
+def test_fixed_file_is_valid_again(settings_file: SettingsFile, fixed: dict[str, object], changes: int) -> None:
+    """A valid file takes effect at once after an invalid one, whether it is the old one or a new one."""
+    settings_file.write(BROKEN)
+    settings_file.reload()
+    settings_file.write(fixed)
+    settings_file.reload()
+    assert (settings_file.changes, settings_file.valid) == (changes, [True, False, True])
 
 
 @pytest.mark.parametrize(
     "document",
     [{"maxConcurrentReconciles": 5}, {**NONE, "secretName": "other"}, {**NONE, "allowNodeInstanceRole": True}, {}],
 )
-def test_what_takes_a_restart_is_said(
-    installation: Installation, caplog: pytest.LogCaptureFixture, document: dict[str, object]
+def test_change_that_needs_a_restart_is_logged(
+    settings_file: SettingsFile, caplog: pytest.LogCaptureFixture, document: dict[str, object]
 ) -> None:
-    """A key outside of the policy waits for a restart, wakes nobody, and does not pass in silence."""
-    installation.write(document)
-    installation.look()
-    assert installation.changes == 0
+    """A key outside the policy is not applied but logged as needing a restart."""
+    settings_file.write(document)
+    settings_file.reload()
+    assert settings_file.changes == 0
     (record,) = caplog.records
     assert (record.levelname, record.message) == (
         "WARNING",
-        "the changed settings take a restart, but for the policy, which is in force now",
+        "policy reloaded; other changed settings need a restart",
     )
 
 
-def test_accounts_to_attach_to_change_without_a_restart(tmp_path: Path) -> None:
-    """The list is policy, and whether ServiceAccounts are touched at all is not."""
-    installation = Installation(tmp_path, {"serviceAccountAttachment": True})
-    installation.write({"serviceAccountAttachment": True, "attachToServiceAccounts": ["builder"]})
-    installation.look()
-    assert "builder" in installation.file.policy().attach_to
-    installation.write({})
-    installation.look()
-    assert (bool(installation.file.policy().attach_to), installation.changes) == (False, 2)
+def test_service_accounts_to_attach_to_are_reloaded(tmp_path: Path) -> None:
+    """`attachToServiceAccounts` is part of the policy; `serviceAccountAttachment` is not."""
+    settings_file = SettingsFile(tmp_path, {"serviceAccountAttachment": True})
+    settings_file.write({"serviceAccountAttachment": True, "attachToServiceAccounts": ["builder"]})
+    settings_file.reload()
+    assert "builder" in settings_file.reloader.policy().attach_to
+    settings_file.write({})
+    settings_file.reload()
+    assert (bool(settings_file.reloader.policy().attach_to), settings_file.changes) == (False, 2)
 
 
-def test_policy_beside_what_takes_a_restart_counts(installation: Installation) -> None:
-    """One change of both takes the policy over now."""
-    installation.write({**BLUE, "maxConcurrentReconciles": 5})
-    installation.look()
-    assert (installation.roles, installation.changes) == ([ROLE], 1)
+def test_policy_is_reloaded_along_with_a_change_that_needs_a_restart(settings_file: SettingsFile) -> None:
+    """A change of both applies the policy now."""
+    settings_file.write({**BLUE, "maxConcurrentReconciles": 5})
+    settings_file.reload()
+    assert (settings_file.roles, settings_file.changes) == ([ROLE], 1)
 
 
 @pytest.mark.parametrize("document", [BLUE, NONE])
-def test_file_that_vanishes_changes_nothing(
-    installation: Installation, caplog: pytest.LogCaptureFixture, document: dict[str, object]
+def test_missing_file_changes_nothing(
+    settings_file: SettingsFile, caplog: pytest.LogCaptureFixture, document: dict[str, object]
 ) -> None:
-    """A ConfigMap is swapped under our feet: while it is away all stays as it is, and then it is parse_settings."""
-    installation.path.unlink()
-    installation.look(times=2)
-    assert (installation.changes, installation.valid, caplog.messages) == (0, [True], [])
-    installation.write(document)
-    installation.look()
-    assert installation.changes == (document is BLUE)
+    """While the kubelet swaps a ConfigMap the file may be missing; it is read once it is back."""
+    settings_file.path.unlink()
+    settings_file.reload(times=2)
+    assert (settings_file.changes, settings_file.valid, caplog.messages) == (0, [True], [])
+    settings_file.write(document)
+    settings_file.reload()
+    assert settings_file.changes == (document is BLUE)
 
 
-def test_swapped_link_is_followed(tmp_path: Path) -> None:
-    """The kubelet brings a new ConfigMap by turning a symbolic link to another folder."""
+def test_swapped_symbolic_link_is_followed(tmp_path: Path) -> None:
+    """The kubelet updates a ConfigMap by pointing a symbolic link at another directory."""
     for folder, document in (("one", NONE), ("two", BLUE)):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "settings.yaml").write_text(yaml.safe_dump(document))
     (tmp_path / "data").symlink_to("one")
     path = tmp_path / "data" / "settings.yaml"
-    content, woken = path.read_bytes(), asyncio.Event()
-    file = PolicyReloader(path, content, parsed(content), read=parsed, changed=woken.set, meter=lambda _: None)
+    content, changed = path.read_bytes(), asyncio.Event()
+    reloader = PolicyReloader(
+        path, content, parsed(content), read=parsed, on_change=changed.set, set_valid=lambda _: None
+    )
     (tmp_path / "new").symlink_to("two")
     (tmp_path / "new").rename(tmp_path / "data")
-    asyncio.run(file.look(path))
-    assert woken.is_set()
+    asyncio.run(reloader.reload(path))
+    assert changed.is_set()
 
 
-def test_change_before_the_first_look_is_seen(tmp_path: Path) -> None:
-    """What counts is the file as the settings were parse_settings from, not as it is when the watch begins."""
-    installation = Installation(tmp_path)
-    installation.write(BLUE)
+def test_change_before_the_first_read_is_noticed(tmp_path: Path) -> None:
+    """Changes are relative to the content that the settings came from, not to the file when `run` starts."""
+    settings_file = SettingsFile(tmp_path)
+    settings_file.write(BLUE)
     content = yaml.safe_dump(NONE).encode()
-    file = PolicyReloader(
-        installation.path, content, parsed(content), read=parsed, changed=lambda: None, meter=lambda _: None
+    reloader = PolicyReloader(
+        settings_file.path, content, parsed(content), read=parsed, on_change=lambda: None, set_valid=lambda _: None
     )
-    asyncio.run(file.look(installation.path))
-    assert [grant.role for grant in file.policy().roles] == [ROLE]
+    asyncio.run(reloader.reload(settings_file.path))
+    assert [grant.role for grant in reloader.policy().roles] == [ROLE]
 
 
-def test_watch_looks_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody has to tell that the file has changed, a first time and a second."""
-    monkeypatch.setattr("pullkeeper.app.policy_reloader._EVERY", 0.001)
+def test_run_checks_the_file_repeatedly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first and a second change are noticed without any notification."""
+    monkeypatch.setattr("pullkeeper.app.policy_reloader._INTERVAL", 0.001)
     path = tmp_path / "settings.yaml"
     path.write_text(yaml.safe_dump(NONE))
 
     async def scenario() -> list[int]:
-        woken: asyncio.Queue[None] = asyncio.Queue()
+        changed: asyncio.Queue[None] = asyncio.Queue()
         content, counts = path.read_bytes(), []
-        file = PolicyReloader(
+        reloader = PolicyReloader(
             path,
             content,
             parsed(content),
             read=parsed,
-            changed=lambda: woken.put_nowait(None),
-            meter=lambda _: None,
+            on_change=lambda: changed.put_nowait(None),
+            set_valid=lambda _: None,
         )
-        watch = asyncio.create_task(file.watch())
+        watch = asyncio.create_task(reloader.run())
         for document in (BLUE, NONE):
             path.write_text(yaml.safe_dump(document))
-            await asyncio.wait_for(woken.get(), HANG_GUARD)
-            counts.append(len(file.policy().roles))
+            await asyncio.wait_for(changed.get(), HANG_GUARD)
+            counts.append(len(reloader.policy().roles))
         watch.cancel()
         return counts
 
     assert asyncio.run(scenario()) == [1, 0]
 
 
-def test_without_a_file_there_is_nothing_to_watch() -> None:
-    """Settings from the environment alone stay as they are."""
-    file = PolicyReloader(None, b"", Settings(), read=parsed, changed=lambda: None, meter=lambda _: None)
-    asyncio.run(file.watch())
-    assert file.policy() == Settings().policy
+def test_run_returns_without_a_file() -> None:
+    """Settings from the environment alone never change."""
+    reloader = PolicyReloader(None, b"", Settings(), read=parsed, on_change=lambda: None, set_valid=lambda _: None)
+    asyncio.run(reloader.run())
+    assert reloader.policy() == Settings().policy
