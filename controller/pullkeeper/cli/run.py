@@ -12,7 +12,7 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_config(parser)
     parser.add_argument(
-        "--kubeconfig", metavar="FILE", help="authenticate with this kubeconfig (default: the pod's ServiceAccount)"
+        "--kubeconfig", metavar="FILE", help="kubeconfig to use (default: the pod's ServiceAccount, else $KUBECONFIG)"
     )
 
 
