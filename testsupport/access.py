@@ -1,4 +1,4 @@
-"""Users of the contract: ServiceAccounts, their tokens and what RBAC lets them do."""
+"""ServiceAccounts as users of the API: their tokens, and what RBAC lets them do."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,8 @@ from typing import Any
 
 from testsupport.rest import RestClient
 from testsupport.waiting import until
+
+_RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
 async def token_of(api: RestClient, namespace: str, account: str, **spec: Any) -> str:
@@ -15,39 +17,59 @@ async def token_of(api: RestClient, namespace: str, account: str, **spec: Any) -
     return str((await api.post(path, body)).ok()["status"]["token"])
 
 
-async def grant(api: RestClient, user: RestClient, namespace: str, account: str, rule: Mapping[str, Any]) -> None:
-    """Give the ServiceAccount a ClusterRole with the rule, and wait until the authorizer knows."""
-    role = f"contract-{secrets.token_hex(4)}"
-    group = "rbac.authorization.k8s.io"
-    path = f"/apis/{group}/v1"
-    kind = {"apiVersion": f"{group}/v1", "metadata": {"name": role}}
-    (await api.post(f"{path}/clusterroles", {**kind, "kind": "ClusterRole", "rules": [rule]})).ok()
-    binding = {
-        **kind,
-        "kind": "ClusterRoleBinding",
-        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
-        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
-    }
-    (await api.post(f"{path}/clusterrolebindings", binding)).ok()
-    await until(lambda: may(user, **_first_attributes(rule)), f"the authorizer to know {role}")
+def rule(resource: str, *verbs: str, name: str = "", group: str = "") -> dict[str, Any]:
+    """Return an RBAC rule for one resource, bound to one object's name if it is given."""
+    names = {"resourceNames": [name]} if name else {}
+    return {"apiGroups": [group], "resources": [resource], "verbs": list(verbs), **names}
 
 
-async def grant_within(
-    api: RestClient, user: RestClient, namespace: str, account: str, rules: Sequence[Mapping[str, Any]]
+async def create_role(
+    api: RestClient,
+    name: str,
+    rules: Sequence[Mapping[str, Any]],
+    *,
+    account: str,
+    account_namespace: str,
+    namespace: str = "",
 ) -> None:
-    """Give the ServiceAccount a Role in its namespace, and wait until the authorizer knows."""
-    role = f"contract-{secrets.token_hex(4)}"
-    group = "rbac.authorization.k8s.io"
-    path = f"/apis/{group}/v1/namespaces/{namespace}"
-    (await api.post(f"{path}/roles", {"metadata": {"name": role}, "rules": list(rules)})).ok()
+    """Create a Role in the namespace, or without one a ClusterRole, and bind it to a ServiceAccount."""
+    path = f"{_RBAC}/namespaces/{namespace}/" if namespace else f"{_RBAC}/cluster"
+    kind = "Role" if namespace else "ClusterRole"
+    (await api.post(f"{path}roles", {"metadata": {"name": name}, "rules": list(rules)})).ok()
     binding = {
-        "metadata": {"name": role},
-        "roleRef": {"apiGroup": group, "kind": "Role", "name": role},
-        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": account_namespace}],
     }
-    (await api.post(f"{path}/rolebindings", binding)).ok()
-    attributes = {**_first_attributes(rules[-1]), "namespace": namespace}
-    await until(lambda: may(user, **attributes), f"the authorizer to know {role}")
+    (await api.post(f"{path}rolebindings", binding)).ok()
+
+
+async def grant(
+    api: RestClient,
+    user: RestClient,
+    namespace: str,
+    account: str,
+    *rules: Mapping[str, Any],
+    within: str = "",
+) -> None:
+    """Grant the rules to a ServiceAccount, in one namespace or everywhere, and wait until the authorizer knows."""
+    name = f"contract-{secrets.token_hex(4)}"
+    await create_role(api, name, rules, account=account, account_namespace=namespace, namespace=within)
+    attributes = _first_attributes(rules[-1]) | ({"namespace": within} if within else {})
+    await until(lambda: may(user, **attributes), f"the authorizer to know {name}")
+
+
+async def create_user(
+    api: RestClient, namespace: str, *rules: Mapping[str, Any], within: str = "", account: str = ""
+) -> RestClient:
+    """Create a ServiceAccount that has these rights and no others, and return its client."""
+    account = account or f"account-{secrets.token_hex(4)}"
+    body = {"metadata": {"name": account}}
+    (await api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", body)).ok()
+    user = api.using(await token_of(api, namespace, account))
+    for each in rules:
+        await grant(api, user, namespace, account, each, within=within)
+    return user
 
 
 async def may(user: RestClient, **attributes: str) -> bool:
@@ -61,11 +83,11 @@ async def may(user: RestClient, **attributes: str) -> bool:
     return bool(answer.ok()["status"]["allowed"])
 
 
-def _first_attributes(rule: Mapping[str, Any]) -> dict[str, str]:
-    resource, _, subresource = rule["resources"][0].partition("/")
-    attributes = {"verb": rule["verbs"][0], "group": rule["apiGroups"][0], "resource": resource}
+def _first_attributes(granted: Mapping[str, Any]) -> dict[str, str]:
+    resource, _, subresource = granted["resources"][0].partition("/")
+    attributes = {"verb": granted["verbs"][0], "group": granted["apiGroups"][0], "resource": resource}
     if subresource:
         attributes["subresource"] = subresource
-    if names := rule.get("resourceNames"):
+    if names := granted.get("resourceNames"):
         attributes["name"] = names[0]
     return attributes

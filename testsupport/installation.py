@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from testsupport.access import may, token_of
+from testsupport.access import create_role, may, rule, token_of
 from testsupport.controller_process import ControllerProcess
 from testsupport.fake_aws import ACCOUNT, AwsFake
-from testsupport.recorder import SecretRecorder
 from testsupport.rest import RestClient
+from testsupport.secret_recorder import SecretRecorder
 from testsupport.waiting import until
 
 ENABLED = {"pullkeeper.dev/enabled": "true"}
@@ -31,11 +31,7 @@ SHORT_LIFE = timedelta(seconds=60)
 """How long a token lives where a test waits for rotations."""
 FAST_ROTATION: Mapping[str, Any] = {"refreshJitter": "0s", "refreshFraction": 0.1}
 """With tokens of SHORT_LIFE a rotation every 6 s, so that a loaded machine has 54 s to do each."""
-ATTACHMENT: Mapping[str, Any] = {
-    "apiGroups": [""],
-    "resources": ["serviceaccounts"],
-    "verbs": ["list", "watch", "patch"],
-}
+ATTACHMENT: Mapping[str, Any] = rule("serviceaccounts", "list", "watch", "patch")
 """What attaching ServiceAccounts takes, and nothing else does."""
 PROGRAM = (sys.executable, "-m", "pullkeeper")
 """The controller as it stands in the source."""
@@ -116,13 +112,8 @@ class Installation:
     async def allow_service_accounts(self, *names: str) -> None:
         """Grant what `service-account-name` needs, bounded by the ServiceAccounts' names."""
         accounts = [
-            {"apiGroups": [""], "resources": ["serviceaccounts"], "resourceNames": list(names), "verbs": ["get"]},
-            {
-                "apiGroups": [""],
-                "resources": ["serviceaccounts/token"],
-                "resourceNames": list(names),
-                "verbs": ["create"],
-            },
+            {**rule("serviceaccounts", "get"), "resourceNames": list(names)},
+            {**rule("serviceaccounts/token", "create"), "resourceNames": list(names)},
         ]
         last = {"verb": "create", "resource": "serviceaccounts", "subresource": "token", "name": names[0]}
         await self._grant("accounts", accounts, last)
@@ -144,9 +135,7 @@ class Installation:
         role = f"{self.namespace}-{suffix}"
         if (await self.api.get(f"/apis/{_GROUP}/v1/clusterroles/{role}")).status == 200:
             return
-        body = {"metadata": {"name": role}, "rules": granted}
-        (await self.api.post(f"/apis/{_GROUP}/v1/clusterroles", body)).ok()
-        (await self.api.post(f"/apis/{_GROUP}/v1/clusterrolebindings", _binding(role, self.namespace))).ok()
+        await create_role(self.api, role, granted, account=ACCOUNT_NAME, account_namespace=self.namespace)
         await until(lambda: may(self.user, namespace="default", **last), f"the rights {granted}")
 
     async def grant_within(self, namespace: str) -> None:
@@ -239,18 +228,17 @@ def _ours(namespace: Mapping[str, Any]) -> list[str]:
 
 def rules(secret_name: str) -> list[dict[str, Any]]:
     """Give the least rights that the design grants."""
-    verbs = ["get", "list", "watch", "create", "patch", "delete"]
+    verbs = ("get", "list", "watch", "create", "patch", "delete")
     return [
-        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list", "watch"]},
-        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [secret_name], "verbs": verbs},
-        {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
+        rule("namespaces", "list", "watch"),
+        rule("secrets", *verbs, name=secret_name),
+        rule("events", "create", "patch", group="events.k8s.io"),
     ]
 
 
 def rules_within(namespace: str, secret_name: str) -> list[dict[str, Any]]:
     """Give the least rights in one namespace, for an installation that has none across the cluster."""
-    itself = {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": [namespace], "verbs": ["get", "watch"]}
-    return [itself, *(rule for rule in rules(secret_name) if "namespaces" not in rule["resources"])]
+    return [rule("namespaces", "get", "watch", name=namespace), *rules(secret_name)[1:]]
 
 
 async def install(
@@ -265,13 +253,10 @@ async def install(
     (await api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})).ok()
     account = {"metadata": {"name": ACCOUNT_NAME}}
     (await api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", account)).ok()
-    if within:
-        for name in within:
-            await _grant_within(api, name, namespace, rules_within(name, secret_name))
-    else:
-        role = {"metadata": {"name": namespace}, "rules": rules(secret_name)}
-        (await api.post(f"/apis/{_GROUP}/v1/clusterroles", role)).ok()
-        (await api.post(f"/apis/{_GROUP}/v1/clusterrolebindings", _binding(namespace, namespace))).ok()
+    for name in within:
+        await _grant_within(api, name, namespace, rules_within(name, secret_name))
+    if not within:
+        await create_role(api, namespace, rules(secret_name), account=ACCOUNT_NAME, account_namespace=namespace)
     installation = Installation(
         server=server, api=api, aws=aws, folder=folder, secret_name=secret_name, namespace=namespace
     )
@@ -288,19 +273,7 @@ async def install(
 async def _grant_within(
     api: RestClient, namespace: str, home: str, granted: Sequence[Mapping[str, Any]], *, role: str = ""
 ) -> None:
-    path = f"/apis/{_GROUP}/v1/namespaces/{namespace}"
-    (await api.post(f"{path}/roles", {"metadata": {"name": role or home}, "rules": granted})).ok()
-    binding = _binding(role or home, home)
-    binding["roleRef"]["kind"] = "Role"
-    (await api.post(f"{path}/rolebindings", binding)).ok()
-
-
-def _binding(role: str, namespace: str) -> dict[str, Any]:
-    return {
-        "metadata": {"name": role},
-        "roleRef": {"apiGroup": _GROUP, "kind": "ClusterRole", "name": role},
-        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT_NAME, "namespace": namespace}],
-    }
+    await create_role(api, role or home, granted, account=ACCOUNT_NAME, account_namespace=home, namespace=namespace)
 
 
 async def trust(installation: Installation) -> None:

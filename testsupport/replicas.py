@@ -8,14 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from testsupport.access import may
+from testsupport.access import create_role, may, rule
 from testsupport.controller_process import ControllerProcess
 from testsupport.installation import ACCOUNT_NAME, Installation
 from testsupport.request_log import Request, writes_of
 from testsupport.rest import Watch
 from testsupport.waiting import until
 
-_RBAC = "/apis/rbac.authorization.k8s.io/v1"
 _LEASES = "/apis/coordination.k8s.io/v1"
 
 
@@ -101,19 +100,7 @@ async def replicas(installation: Installation, **settings: Any) -> AsyncIterator
 
 async def _grant(installation: Installation) -> None:
     api, namespace = installation.api, installation.namespace
-    rule = {
-        "apiGroups": ["coordination.k8s.io"],
-        "resources": ["leases"],
-        "resourceNames": ["pullkeeper"],
-        "verbs": ["get", "create", "patch"],
-    }
-    path = f"{_RBAC}/namespaces/{namespace}"
-    (await api.post(f"{path}/roles", {"metadata": {"name": "lease"}, "rules": [rule]})).ok()
-    binding = {
-        "metadata": {"name": "lease"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "lease"},
-        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT_NAME, "namespace": namespace}],
-    }
-    (await api.post(f"{path}/rolebindings", binding)).ok()
+    granted = rule("leases", "get", "create", "patch", name="pullkeeper", group="coordination.k8s.io")
+    await create_role(api, "lease", [granted], account=ACCOUNT_NAME, account_namespace=namespace, namespace=namespace)
     last = {"verb": "patch", "group": "coordination.k8s.io", "resource": "leases", "name": "pullkeeper"}
     await until(lambda: may(installation.user, namespace=namespace, **last), "the right to the Lease")

@@ -22,9 +22,9 @@ import aiohttp
 from testsupport import fake_aws, fake_kube
 from testsupport.fake_aws import ACCOUNT, AwsFake
 from testsupport.installation import Installation, install
-from testsupport.leaks import search
-from testsupport.recorder import SecretRecorder
 from testsupport.rest import RestClient
+from testsupport.secret_recorder import SecretRecorder
+from testsupport.token_leaks import assert_no_leak
 
 REGIONS = ("eu-west-1", "eu-central-1", "us-east-1", "us-west-2", "ap-southeast-2")
 LIFE = timedelta(minutes=2)
@@ -61,7 +61,7 @@ async def _soak(minutes: float, count: int, chance: random.Random) -> list[str]:
         await installation.start({"logLevel": "info", "relistInterval": "30s", "refreshJitter": "20s"})
         await _opt_in(installation, count, chance)
         await _disturb(installation, recorder, minutes, chance)
-        await search(installation)
+        await assert_no_leak(installation)
         _print_figures(installation, recorder, aws, minutes)
         return _judge(recorder, installation)
 

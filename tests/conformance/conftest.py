@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from testsupport import objects
-from testsupport.access import grant, token_of
+from testsupport.access import create_user, rule
 from testsupport.control_plane.plane import ControlPlane
 from testsupport.fake_kube import ApiServer, serve_in_thread
 from testsupport.rest import RestClient
@@ -55,9 +55,5 @@ async def namespace(api: RestClient) -> str:
 @pytest.fixture
 async def controller(api: RestClient, namespace: str, name: str) -> RestClient:
     """Give the client of a ServiceAccount that may do all with Secrets of one name, and nothing else."""
-    account = await objects.create_service_account(api, namespace)
-    verbs = ["get", "list", "watch", "create", "patch", "delete"]
-    rule = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": verbs}
-    user = api.using(await token_of(api, namespace, account))
-    await grant(api, user, namespace, account, rule)
-    return user
+    verbs = ("get", "list", "watch", "create", "patch", "delete")
+    return await create_user(api, namespace, rule("secrets", *verbs, name=name))

@@ -6,7 +6,7 @@ import pytest
 
 from pullkeeper.domain.secret.service_account_patch import MARK, observe_service_account, plan_patch
 from testsupport import objects
-from testsupport.access import grant, token_of
+from testsupport.access import create_user, rule
 from testsupport.objects import version_of
 from testsupport.rest import JSON_PATCH, RestClient
 
@@ -18,11 +18,7 @@ THEIRS = [{"name": "a"}, {"name": OURS + "-too"}]
 @pytest.fixture
 async def user(api: RestClient, namespace: str) -> RestClient:
     """Give a user who may do to ServiceAccounts what the controller may, and nothing else."""
-    account = await objects.create_service_account(api, namespace)
-    user = api.using(await token_of(api, namespace, account))
-    rule = {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["patch", "list", "watch"]}
-    await grant(api, user, namespace, account, rule)
-    return user
+    return await create_user(api, namespace, rule("serviceaccounts", "patch", "list", "watch"))
 
 
 def path_of(account: dict[str, Any]) -> str:

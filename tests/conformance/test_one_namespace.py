@@ -1,11 +1,9 @@
 """Rights in one namespace alone: its Namespace object can be read and watched by them."""
 
-from typing import Any
-
 import pytest
 
 from testsupport import objects
-from testsupport.access import grant_within, token_of
+from testsupport.access import create_user, rule
 from testsupport.objects import pull_secret, secrets_in, version_of
 from testsupport.rest import METADATA, METADATA_LIST, RestClient
 
@@ -13,14 +11,8 @@ from testsupport.rest import METADATA, METADATA_LIST, RestClient
 @pytest.fixture
 async def tenant(api: RestClient, namespace: str, name: str) -> RestClient:
     """Give the client of a ServiceAccount that has a Role in its namespace, and nothing else."""
-    account = await objects.create_service_account(api, namespace)
-    rules: list[dict[str, Any]] = [
-        {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": [namespace], "verbs": ["get", "watch"]},
-        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["list", "watch"]},
-    ]
-    user = api.using(await token_of(api, namespace, account))
-    await grant_within(api, user, namespace, account, rules)
-    return user
+    rules = (rule("namespaces", "get", "watch", name=namespace), rule("secrets", "list", "watch", name=name))
+    return await create_user(api, namespace, *rules, within=namespace)
 
 
 async def test_its_namespace_can_be_read(tenant: RestClient, namespace: str) -> None:

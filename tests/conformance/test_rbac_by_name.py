@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from testsupport import objects
-from testsupport.access import grant, may, token_of
+from testsupport.access import create_user, may, rule
 from testsupport.objects import pull_secret, secrets_in
 from testsupport.rest import METADATA, METADATA_LIST, RestClient
 
@@ -143,10 +143,7 @@ async def test_apply_into_a_missing_namespace_is_not_found(controller: RestClien
 
 async def test_without_create_an_apply_only_updates(api: RestClient, namespace: str, name: str) -> None:
     """Creating by apply needs the verb create; changing what is there does not."""
-    account = await objects.create_service_account(api, namespace)
-    user = api.using(await token_of(api, namespace, account))
-    rule = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["patch"]}
-    await grant(api, user, namespace, account, rule)
+    user = await create_user(api, namespace, rule("secrets", "patch", name=name))
     path = f"{secrets_in(namespace)}/{name}"
     refused = await user.apply(path, pull_secret(name))
     assert refused.verdict == (403, "Forbidden")

@@ -7,7 +7,7 @@ import jwt
 import pytest
 
 from testsupport import objects
-from testsupport.access import grant, may, token_of
+from testsupport.access import grant, may, rule, token_of
 from testsupport.objects import uid_of, version_of
 from testsupport.rest import APPLY, MERGE, STRATEGIC, RestClient
 
@@ -122,17 +122,11 @@ async def test_tokens_are_granted_by_subresource_and_name(
 ) -> None:
     """Create on serviceaccounts/token may be bounded by the account's name, which is in the path."""
     other = await objects.create_service_account(api, namespace)
-    rule = {
-        "apiGroups": [""],
-        "resources": ["serviceaccounts/token"],
-        "resourceNames": [account],
-        "verbs": ["create"],
-    }
     user = api.using(await token_of(api, namespace, other))
     refused = await user.post(f"{path}/token", {"spec": {}})
     assert refused.verdict == (403, "Forbidden")
     assert 'cannot create resource "serviceaccounts/token"' in refused.message
-    await grant(api, user, namespace, other, rule)
+    await grant(api, user, namespace, other, rule("serviceaccounts/token", "create", name=account))
     assert (await user.post(f"{path}/token", {"spec": {}})).status == 201
     refused = await user.post(f"{path.removesuffix(account)}{other}/token", {"spec": {}})
     assert refused.verdict == (403, "Forbidden")

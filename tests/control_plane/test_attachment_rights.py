@@ -2,10 +2,10 @@
 
 from tests.conformance.conftest import api, server  # noqa: F401 -- fixtures
 from tests.e2e.conftest import aws, installation, program  # noqa: F401 -- fixtures
-from testsupport.accounts import account, start
 from testsupport.control_plane.granted import used
 from testsupport.control_plane.plane import ControlPlane
 from testsupport.installation import ACCOUNT_NAME, ATTACHMENT, Installation
+from testsupport.service_accounts import service_account, start_with_attachment
 from testsupport.waiting import until
 
 
@@ -19,8 +19,8 @@ async def test_rights_of_attachment_are_exactly_those_used(
     await installation.event(team, "PullSecretCreated")
     await installation.processes[-1].stop()
     assert _verbs(plane, installation) == set()
-    await start(installation)
-    await account(installation, team, "default").until(installation.secret_name)
+    await start_with_attachment(installation)
+    await service_account(installation, team, "default").until(installation.secret_name)
 
     async def all_used() -> bool:
         return _verbs(plane, installation) == set(ATTACHMENT["verbs"])

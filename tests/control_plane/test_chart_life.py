@@ -6,7 +6,7 @@ from testsupport.control_plane.plane import ControlPlane
 from testsupport.control_plane.release import Release
 from testsupport.installation import FAST_ROTATION, IRELAND, VIRGINIA, auths
 from testsupport.objects import foreign_secret
-from testsupport.recorder import SecretRecorder, Version
+from testsupport.secret_recorder import SecretRecorder, Version
 from testsupport.waiting import until
 
 

@@ -10,8 +10,8 @@ from testsupport import fake_aws
 from testsupport.fake_aws import AwsFake
 from testsupport.fake_aws.registry_proxy import RegistryProxy, serve_registries
 from testsupport.installation import PROGRAM, SHORT_LIFE, Installation, Server, install
-from testsupport.leaks import search
 from testsupport.rest import RestClient
+from testsupport.token_leaks import assert_no_leak
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ async def installation(
     installation.program = program
     yield installation
     await installation.leave()
-    await search(installation)
+    await assert_no_leak(installation)
 
 
 @pytest.fixture

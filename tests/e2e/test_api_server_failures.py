@@ -2,8 +2,8 @@
 
 import pytest
 
+from testsupport.api_server_outage import api_server_down
 from testsupport.installation import ACCOUNT_NAME, FAST_ROTATION, Installation
-from testsupport.outage import away
 from testsupport.waiting import until
 
 
@@ -14,7 +14,7 @@ async def test_outage_of_the_api_server_is_got_over(installation: Installation) 
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
         first = await recorder.wait(team, lambda version: version.kind == "ADDED")
-    async with away(installation.server):
+    async with api_server_down(installation.server):
         assert process.popen.poll() is None
     async with installation.recording() as recorder:
         late = await installation.create_namespace(enabled="true")
@@ -26,7 +26,7 @@ async def test_outage_of_the_api_server_is_got_over(installation: Installation) 
 
 async def test_controller_waits_for_an_api_server_that_is_not_there_yet(installation: Installation) -> None:
     """Started during an outage it is alive and not ready, and serves when the API server is back."""
-    async with away(installation.server):
+    async with api_server_down(installation.server):
         process = await installation.start(ready=False)
         assert await process.first_answer("/readyz") == (503, "still listing Secrets and Namespaces\n")
         assert (await process.probe("/healthz"))[0] == 200

@@ -1,14 +1,16 @@
 """ServiceAccounts name the pull Secret where the namespace asks for it, and what others put there stays."""
 
+import asyncio
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import yaml
 
-from testsupport.accounts import account, start
 from testsupport.installation import ATTACHMENT, Installation
 from testsupport.objects import foreign_secret
+from testsupport.service_accounts import ServiceAccount, service_account, start_with_attachment
 from testsupport.waiting import until
 
 
@@ -20,13 +22,13 @@ def test_documented_rights_of_attachment_are_those_that_are_tested() -> None:
 
 async def test_named_accounts_are_attached_and_told_of(installation: Installation) -> None:
     """Those that the annotation names get the entry behind their own ones, others nothing."""
-    await start(installation)
+    await start_with_attachment(installation)
     team = await installation.create_namespace()
-    builder = await account(installation, team, "builder").create("theirs")
-    other = await account(installation, team, "other").create("theirs")
+    builder = await service_account(installation, team, "builder").create("theirs")
+    other = await service_account(installation, team, "other").create("theirs")
     await installation.annotate(team, enabled="true", attach_to_service_accounts="builder, default")
     await builder.until("theirs", installation.secret_name)
-    await account(installation, team, "default").until(installation.secret_name)
+    await service_account(installation, team, "default").until(installation.secret_name)
     event = await installation.event(team, "ServiceAccountAttached")
     assert event["regarding"]["kind"] == "ServiceAccount"
     assert event["type"] == "Normal"
@@ -37,50 +39,50 @@ async def test_named_accounts_are_attached_and_told_of(installation: Installatio
 
 async def test_later_account_is_attached_when_it_appears(installation: Installation) -> None:
     """One that is named before it exists is told of, once, as a warning; when it comes it is attached."""
-    await start(installation)
+    await start_with_attachment(installation)
     team = await installation.create_namespace(enabled="true", attach_to_service_accounts="late")
     event = await installation.event(team, "ServiceAccountNotFound")
     assert event["type"] == "Warning"
     assert "ServiceAccount late" in event["note"]
-    late = await account(installation, team, "late").create()
+    late = await service_account(installation, team, "late").create()
     await late.until(installation.secret_name)
 
 
 async def test_star_means_all_of_the_namespace(installation: Installation) -> None:
     """Those that are there and those that come, and none of another namespace."""
-    await start(installation)
+    await start_with_attachment(installation)
     team = await installation.create_namespace(enabled="true", attach_to_service_accounts="*")
     elsewhere = await installation.create_namespace(enabled="true")
-    stranger = await account(installation, elsewhere, "builder").create()
+    stranger = await service_account(installation, elsewhere, "builder").create()
     for name in ("default", "builder"):
-        found = account(installation, team, name)
+        found = service_account(installation, team, name)
         await (found if name == "default" else await found.create()).until(installation.secret_name)
     assert await stranger.entries() == []
 
 
 async def test_accounts_of_the_settings_count_where_the_namespace_says_nothing(installation: Installation) -> None:
     """The installation's list is hot: it is in force when the file changes, and an annotation goes before it."""
-    process = await start(installation, attachToServiceAccounts=["builder"])
+    process = await start_with_attachment(installation, attachToServiceAccounts=["builder"])
     silent = await installation.create_namespace(enabled="true")
     none = await installation.create_namespace(enabled="true", attach_to_service_accounts="")
-    builder = await account(installation, silent, "builder").create()
-    spared = await account(installation, none, "builder").create()
+    builder = await service_account(installation, silent, "builder").create()
+    spared = await service_account(installation, none, "builder").create()
     await builder.until(installation.secret_name)
     good = yaml.safe_load(process.config.read_text())
     process.config.write_text(yaml.safe_dump({**good, "attachToServiceAccounts": ["default"]}))
     await builder.until()
-    await account(installation, silent, "default").until(installation.secret_name)
+    await service_account(installation, silent, "default").until(installation.secret_name)
     assert await spared.entries() == []
 
 
 async def test_invariant_11_opt_out_leaves_exactly_what_others_put_there(installation: Installation) -> None:
     """The Secret goes and our entries with it; other entries stay, of our name too where somebody else put it there."""
-    await start(installation)
+    await start_with_attachment(installation)
     team, ours = await installation.create_namespace(), installation.secret_name
-    plain = await account(installation, team, "plain").create()
+    plain = await service_account(installation, team, "plain").create()
     before = await plain.read()
-    mixed = await account(installation, team, "mixed").create("a", "b", note="kept")
-    theirs = await account(installation, team, "theirs").create("a", ours)
+    mixed = await service_account(installation, team, "mixed").create("a", "b", note="kept")
+    theirs = await service_account(installation, team, "theirs").create("a", ours)
     await installation.annotate(team, enabled="true", attach_to_service_accounts="*")
     await plain.until(ours)
     await mixed.until("a", "b", ours)
@@ -101,9 +103,9 @@ async def test_invariant_11_opt_out_leaves_exactly_what_others_put_there(install
 
 async def test_account_that_is_named_no_more_is_detached(installation: Installation) -> None:
     """The Secret stays, and the one that is still named."""
-    await start(installation)
+    await start_with_attachment(installation)
     team, ours = await installation.create_namespace(), installation.secret_name
-    one, two = [await account(installation, team, name).create("x") for name in ("one", "two")]
+    one, two = [await service_account(installation, team, name).create("x") for name in ("one", "two")]
     await installation.annotate(team, enabled="true", attach_to_service_accounts="one,two")
     await one.until("x", ours)
     await two.until("x", ours)
@@ -116,12 +118,12 @@ async def test_account_that_is_named_no_more_is_detached(installation: Installat
 @pytest.mark.parametrize("signal", ["stop", "kill"])
 async def test_restart_in_between_changes_nothing(installation: Installation, signal: str) -> None:
     """What was asked for while nobody was there is done afterwards, by what stands in the cluster alone."""
-    process = await start(installation)
+    process = await start_with_attachment(installation)
     ours = installation.secret_name
     leaving = await installation.create_namespace(enabled="true", attach_to_service_accounts="builder")
     staying = await installation.create_namespace(enabled="true", attach_to_service_accounts="builder")
-    left = await account(installation, leaving, "builder").create("a")
-    stayed = await account(installation, staying, "builder").create("a")
+    left = await service_account(installation, leaving, "builder").create("a")
+    stayed = await service_account(installation, staying, "builder").create("a")
     for each in (left, stayed):
         await each.until("a", ours)
     if signal == "kill":
@@ -129,10 +131,10 @@ async def test_restart_in_between_changes_nothing(installation: Installation, si
     else:
         await process.stop()
     await installation.annotate(leaving, enabled=None, attach_to_service_accounts=None)
-    late = await account(installation, staying, "late").create("b")
+    late = await service_account(installation, staying, "late").create("b")
     await stayed.write("a")
     await installation.annotate(staying, attach_to_service_accounts="builder,late")
-    await start(installation)
+    await start_with_attachment(installation)
     await left.until("a")
     await stayed.until("a", ours)
     await late.until("b", ours)
@@ -142,23 +144,23 @@ async def test_restart_in_between_changes_nothing(installation: Installation, si
 async def test_accounts_follow_a_new_secret_name(installation: Installation) -> None:
     """A run under another name takes the old entry away in the patch that adds the new one, and only ours."""
     old, ours = installation.secret_name, f"{installation.secret_name}-new"
-    process = await start(installation)
+    process = await start_with_attachment(installation)
     team = await installation.create_namespace(enabled="true", attach_to_service_accounts="builder")
-    builder = await account(installation, team, "builder").create("a")
+    builder = await service_account(installation, team, "builder").create("a")
     await builder.until("a", old)
     await process.stop()
     await builder.write("z", "a", old)
     await installation.rename_secret(ours)
-    await start(installation)
+    await start_with_attachment(installation)
     await builder.until("z", "a", ours)
     assert await builder.mark() == ours
 
 
 async def test_strangers_secret_is_attached_to_nobody(installation: Installation) -> None:
     """Only a Secret of ours is named; when the obstacle is gone, it is."""
-    await start(installation)
+    await start_with_attachment(installation)
     team = await installation.create_namespace()
-    builder = await account(installation, team, "builder").create()
+    builder = await service_account(installation, team, "builder").create()
     secrets = f"/api/v1/namespaces/{team}/secrets"
     (await installation.api.post(secrets, foreign_secret(installation.secret_name))).ok()
     await installation.annotate(team, enabled="true", attach_to_service_accounts="builder")
@@ -175,7 +177,7 @@ async def test_without_the_feature_the_secret_goes_on_and_the_setting_is_named(i
     event = await installation.event(team, "InvalidAnnotation")
     assert "by `serviceAccountAttachment: true`" in event["note"]
     await installation.event(team, "PullSecretCreated")
-    assert await account(installation, team, "default").entries() == []
+    assert await service_account(installation, team, "default").entries() == []
     assert await process.metric("pullkeeper_rest_client_requests_total", resource="serviceaccounts") == 0
 
 
@@ -191,34 +193,82 @@ async def test_without_the_rights_secrets_go_on(installation: Installation) -> N
     await until(said, "the missing rights to be told")
     assert (await process.probe("/readyz"))[1] == "still listing ServiceAccounts\n"
     await installation.allow_attachment()
-    await account(installation, team, "default").until(installation.secret_name)
+    await service_account(installation, team, "default").until(installation.secret_name)
     await process.until_ready()
 
 
 async def test_terminating_namespace_is_left_alone(installation: Installation) -> None:
     """An account that is still there while its namespace goes is written to no more."""
-    await start(installation)
+    await start_with_attachment(installation)
     team = await installation.create_namespace(enabled="true", attach_to_service_accounts="*")
-    builder = await account(installation, team, "builder").create()
+    builder = await service_account(installation, team, "builder").create()
     await builder.until(installation.secret_name)
     keep = {"metadata": {"finalizers": ["pullkeeper.dev/test"]}}
     (await installation.api.merge(builder.path, keep)).ok()
     (await installation.api.delete(f"/api/v1/namespaces/{team}")).ok()
     await builder.write("x")
     other = await installation.create_namespace(enabled="true", attach_to_service_accounts="default")
-    await account(installation, other, "default").until(installation.secret_name)
+    await service_account(installation, other, "default").until(installation.secret_name)
     assert await builder.entries() == ["x"]
     (await installation.api.merge(builder.path, {"metadata": {"finalizers": None}})).ok()
 
 
 async def test_invariant_05_hands_off_namespaces_while_attaching(installation: Installation) -> None:
     """The mark stands on the ServiceAccount: the Namespace is as its owner wrote it, before and after."""
-    await start(installation)
+    await start_with_attachment(installation)
     team = await installation.create_namespace(enabled="true", attach_to_service_accounts="*")
-    await account(installation, team, "default").until(installation.secret_name)
+    await service_account(installation, team, "default").until(installation.secret_name)
     await installation.annotate(team, enabled=None, attach_to_service_accounts=None)
-    await account(installation, team, "default").until()
+    await service_account(installation, team, "default").until()
     namespace = (await installation.api.get(f"/api/v1/namespaces/{team}")).ok()
     assert namespace["metadata"].get("annotations", {}) == {}
     assert "finalizers" not in namespace["metadata"]
     assert "pullkeeper" not in {entry["manager"] for entry in namespace["metadata"].get("managedFields", ())}
+
+
+EDITORS = 2
+ROUNDS = 500
+
+
+async def test_concurrent_edits_by_others_are_never_lost(installation: Installation) -> None:
+    """Two editors make 1,000 edits of one list, each by compare-and-swap, while our entry comes and goes."""
+    await start_with_attachment(installation)
+    team, ours = await installation.create_namespace(enabled="true"), installation.secret_name
+    shared = await service_account(installation, team, "shared").create("base", note="kept")
+    await installation.event(team, "PullSecretCreated")
+    editing = asyncio.gather(*(_edit(shared, f"editor-{number}") for number in range(EDITORS)))
+    toggles = 0
+    while not editing.done():
+        await _toggle(shared, wanted=toggles % 2 == 0)
+        toggles += 1
+    await _toggle(shared, wanted=False)
+    kept = await editing
+    entries = await shared.entries()
+    assert [[name for name in entries if name.startswith(f"editor-{number}-")] for number in range(EDITORS)] == kept
+    assert [name for name in entries if not name.startswith("editor-")] == ["base"]
+    assert ours not in entries
+    assert (await shared.read())["metadata"]["annotations"] == {"note": "kept"}
+    assert toggles > 10, "our entry hardly came and went during the edits"
+
+
+async def _toggle(shared: ServiceAccount, *, wanted: bool) -> None:
+    """Name the account, or do not, and wait until the controller has done as much."""
+    installation, ours = shared.installation, shared.installation.secret_name
+    await installation.annotate(shared.namespace, attach_to_service_accounts="shared" if wanted else "")
+
+    async def settled() -> bool:
+        found = await shared.read()
+        there = {"name": ours} in found.get("imagePullSecrets", ())
+        return there == wanted == ("pullkeeper.dev/attached-secret" in found["metadata"]["annotations"])
+
+    await until(settled, f"the entry to be {'there' if wanted else 'gone'} amid the edits")
+
+
+async def _edit(shared: ServiceAccount, editor: str) -> list[str]:
+    """Add an entry in two rounds out of three and take the oldest one away in the third; gives what must be left."""
+    kept: Sequence[str] = []
+    for number in range(ROUNDS):
+        before, kept = kept, kept[1:] if number % 3 == 2 else [*kept, f"{editor}-{number}"]
+        while not await shared.swap(before, kept):
+            pass
+    return list(kept)

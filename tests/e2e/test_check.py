@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from testsupport.commands import Ended, as_pod, bound_to, kubeconfig, pullkeeper, settings_file
+from testsupport.command_line import CommandResult, bound_to, kubeconfig, pod_environment, pullkeeper, settings_file
 from testsupport.fake_aws import ACCOUNT
 from testsupport.installation import IRELAND, ROLE, VIRGINIA, Installation
 
 ACCOUNTS = "ServiceAccount permissions"
 
 
-def _of(ended: Ended, name: str) -> list[dict[str, Any]]:
+def _of(ended: CommandResult, name: str) -> list[dict[str, Any]]:
     return [check for check in json.loads(ended.out)["checks"] if check["check"] == name]
 
 
-def _failed(ended: Ended) -> set[str]:
+def _failed(ended: CommandResult) -> set[str]:
     return {check["check"] for check in json.loads(ended.out)["checks"] if check["outcome"] == "failed"}
 
 
@@ -189,7 +189,7 @@ async def test_wrong_settings_are_said_beside_the_rest(installation: Installatio
 @pytest.mark.parametrize("way", ["no login", "no answer"])
 async def test_an_api_server_out_of_reach_hides_nothing_of_aws(installation: Installation, way: str) -> None:
     """Without a login, or without an answer, AWS is asked all the same."""
-    environment = {**as_pod(installation), "KUBERNETES_SERVICE_PORT": "1"}
+    environment = {**pod_environment(installation), "KUBERNETES_SERVICE_PORT": "1"}
     if way == "no login":
         environment["PULLKEEPER_SERVICE_ACCOUNT_DIR"] = "/nonexistent"
     config = settings_file(installation)
@@ -202,7 +202,7 @@ async def test_an_api_server_out_of_reach_hides_nothing_of_aws(installation: Ins
 async def test_only_the_nodes_role_is_refused(installation: Installation) -> None:
     """What every pod of the node could use is no identity for the controller."""
     installation.aws.set_node_role(ROLE)
-    environment = as_pod(installation, aws=installation.aws.environment(instance_metadata=True))
+    environment = pod_environment(installation, aws=installation.aws.environment(instance_metadata=True))
     config = settings_file(installation)
     ended = await pullkeeper(installation, "check", "--config", config, "-o", "json", environment=environment)
     (found,) = _of(ended, "AWS credentials")

@@ -1,27 +1,18 @@
 """`pullkeeper cleanup`, with the rights of the hook that runs it after an uninstall."""
 
 from pullkeeper.domain.secret.pull_secret import LABELS
-from testsupport.access import grant, token_of
-from testsupport.commands import as_pod, bound_to, pullkeeper, settings_file
+from testsupport.access import create_user, rule
+from testsupport.command_line import bound_to, pod_environment, pullkeeper, settings_file
 from testsupport.installation import Installation
 from testsupport.objects import foreign_secret
 
 
 async def _hook(installation: Installation) -> dict[str, str]:
-    """Be a ServiceAccount that may list and delete the Secrets of the one name, and nothing else."""
-    path = f"/api/v1/namespaces/{installation.namespace}/serviceaccounts"
-    (await installation.api.post(path, {"metadata": {"name": "cleanup"}})).ok()
-    token = await token_of(installation.api, installation.namespace, "cleanup")
-    rule = {
-        "apiGroups": [""],
-        "resources": ["secrets"],
-        "resourceNames": [installation.secret_name],
-        "verbs": ["delete", "list"],
-    }
-    user = installation.api.using(token)
-    await grant(installation.api, user, installation.namespace, "cleanup", rule)
-    (installation.folder / "token").write_text(token)
-    return as_pod(installation, aws={})
+    """Give the pod the hook's rights: to list and delete the Secrets of the one name, and nothing else."""
+    rights = rule("secrets", "delete", "list", name=installation.secret_name)
+    user = await create_user(installation.api, installation.namespace, rights)
+    (installation.folder / "token").write_text(user.token or "")
+    return pod_environment(installation, aws={})
 
 
 async def test_after_an_uninstall_nothing_of_ours_is_left(installation: Installation) -> None:

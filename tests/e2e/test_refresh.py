@@ -4,14 +4,14 @@ import re
 
 import pytest
 
-from testsupport.access import grant, token_of
-from testsupport.commands import Ended, kubeconfig, pullkeeper
+from testsupport.access import create_user, rule
+from testsupport.command_line import CommandResult, kubeconfig, pullkeeper
 from testsupport.installation import Installation, auths
 
 MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ"
 
 
-async def refresh(installation: Installation, team: str, *arguments: str, token: str = "") -> Ended:
+async def refresh(installation: Installation, team: str, *arguments: str, token: str = "") -> CommandResult:
     options = ("--context", "here", "--secret-name", installation.secret_name, "-n", team)
     environment = {"KUBECONFIG": kubeconfig(installation, token)}
     return await pullkeeper(installation, "refresh", *options, *arguments, environment=environment)
@@ -23,15 +23,13 @@ async def test_a_fresh_token_is_told_as_soon_as_it_is_there(installation: Instal
     team = await installation.create_namespace(enabled="true")
     await installation.event(team, "PullSecretCreated")
     before = await installation.secret(team)
-    accounts = f"/api/v1/namespaces/{team}/serviceaccounts"
-    (await installation.api.post(accounts, {"metadata": {"name": "tenant"}})).ok()
-    token = await token_of(installation.api, team, "tenant")
-    user = installation.api.using(token)
-    secret = {"resources": ["secrets"], "resourceNames": [installation.secret_name], "verbs": ["list"]}
-    namespace = {"resources": ["namespaces"], "resourceNames": [team], "verbs": ["patch", "get"]}
-    for rule in (secret, namespace):
-        await grant(installation.api, user, team, "tenant", {"apiGroups": [""], **rule})
-    ended = await refresh(installation, team, token=token)
+    rights = (
+        rule("secrets", "list", name=installation.secret_name),
+        rule("namespaces", "patch", name=team),
+        rule("namespaces", "get", name=team),
+    )
+    tenant = await create_user(installation.api, team, *rights)
+    ended = await refresh(installation, team, token=tenant.token or "")
     said = rf"namespace/{team}: refreshed in \d+\.\d s: issued {MOMENT}, valid until {MOMENT}\n"
     assert (ended.status, ended.err) == (0, "")
     assert re.fullmatch(said, ended.out)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from testsupport.commands import pullkeeper, settings_file
+from testsupport.command_line import pullkeeper, settings_file
 from testsupport.installation import IRELAND, VIRGINIA, Installation, written
 
 

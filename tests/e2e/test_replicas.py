@@ -11,11 +11,11 @@ import pytest
 
 from pullkeeper.domain.kube.api import CONFLICT
 from pullkeeper.domain.kube.lease import LeaseTimings
+from testsupport.api_server_outage import api_server_down
 from testsupport.installation import FAST_ROTATION, Installation
-from testsupport.outage import away
-from testsupport.recorder import SecretRecorder
 from testsupport.replicas import Replicas, replicas
 from testsupport.request_log import since
+from testsupport.secret_recorder import SecretRecorder
 from testsupport.waiting import until
 
 LEASE = timedelta(seconds=6)
@@ -161,7 +161,7 @@ async def test_a_lost_api_server_does_not_make_two_leaders(installation: Install
         await pair.start("one")
         await pair.leader("one")
         await pair.start("two")
-        async with away(installation.server):
+        async with api_server_down(installation.server):
 
             async def nobody() -> bool:
                 return not sum([await each.metric("pullkeeper_leader") for each in pair.running.values()])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from testsupport.installation import FAST_ROTATION, IRELAND, VIRGINIA, Installation
-from testsupport.recorder import SecretRecorder, Version
+from testsupport.secret_recorder import SecretRecorder, Version
 
 
 async def _opt_in(installation: Installation, recorder: SecretRecorder, count: int, **annotations: str) -> list[str]:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from testsupport import golden, village
-from testsupport.access import grant, token_of
-from testsupport.commands import Ended, bound_to, kubeconfig, pullkeeper, settings_file
+from testsupport import golden, population
+from testsupport.access import create_user, rule
+from testsupport.command_line import CommandResult, bound_to, kubeconfig, pullkeeper, settings_file
 from testsupport.installation import IRELAND, Installation
-from testsupport.village import HOUR, POLICY
+from testsupport.population import HOUR, POLICY
 from testsupport.waiting import until
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -24,7 +24,7 @@ def laptop(installation: Installation, token: str = "") -> dict[str, str]:
     return {"KUBECONFIG": kubeconfig(installation, token)}
 
 
-async def status(installation: Installation, *arguments: str, token: str = "") -> Ended:
+async def status(installation: Installation, *arguments: str, token: str = "") -> CommandResult:
     return await pullkeeper(
         installation, "status", "--context", "here", *arguments, environment=laptop(installation, token)
     )
@@ -33,51 +33,39 @@ async def status(installation: Installation, *arguments: str, token: str = "") -
 @pytest.mark.parametrize("form", ["text", "wide", "json", "yaml"])
 async def test_every_state_is_shown_as_committed(installation: Installation, form: str) -> None:
     """With the settings everything is told, and something being wrong is status 1."""
-    built = await village.build(installation)
+    built = await population.populate(installation)
     config = settings_file(installation, refreshJitter="0s", **POLICY)
     ended = await status(installation, "--config", config, "-o", form)
     assert (ended.status, ended.err) == (1, "")
-    golden.check(GOLDEN / f"status-{form}.txt", village.plain(built, ended.out))
+    golden.check(GOLDEN / f"status-{form}.txt", population.normalize(built, ended.out))
 
 
 async def test_without_settings_it_tells_what_it_can(installation: Installation) -> None:
     """Only what is certain is called wrong, and what cannot be told is said."""
-    built = await village.build(installation)
+    built = await population.populate(installation)
     ended = await status(installation, "--secret-name", installation.secret_name)
     assert (ended.status, ended.err) == (1, "")
-    golden.check(GOLDEN / "status-without-settings.txt", village.plain(built, ended.out))
+    golden.check(GOLDEN / "status-without-settings.txt", population.normalize(built, ended.out))
 
 
 async def test_the_namespaces_that_are_named_need_no_rights_elsewhere(installation: Installation) -> None:
     """Whoever may read their own namespace and the metadata of its pull Secret is told how it stands."""
-    built = await village.build(installation)
+    built = await population.populate(installation)
     mine = built.name("a-ready")
-    accounts = f"/api/v1/namespaces/{mine}/serviceaccounts"
-    (await installation.api.post(accounts, {"metadata": {"name": "tenant"}})).ok()
-    token = await token_of(installation.api, mine, "tenant")
-    user = installation.api.using(token)
-    for rule in (
-        {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": [mine], "verbs": ["get"]},
-        {
-            "apiGroups": [""],
-            "resources": ["secrets"],
-            "resourceNames": [installation.secret_name],
-            "verbs": ["list"],
-        },
-    ):
-        await grant(installation.api, user, mine, "tenant", rule)
+    rights = (rule("namespaces", "get", name=mine), rule("secrets", "list", name=installation.secret_name))
+    tenant = await create_user(installation.api, mine, *rights)
     arguments = ("--secret-name", installation.secret_name, "-o", "json", "-n", mine)
-    ended = await status(installation, *arguments, token=token)
+    ended = await status(installation, *arguments, token=tenant.token or "")
     (entry,) = json.loads(ended.out)["namespaces"]
     assert (ended.status, entry["namespace"], entry["state"]) == (0, mine, "ready")
-    everywhere = await status(installation, *arguments[:-2], token=token)
+    everywhere = await status(installation, *arguments[:-2], token=tenant.token or "")
     assert (everywhere.status, everywhere.out) == (1, "")
     assert "refused to list Namespaces (403): grant list on namespaces" in everywhere.err
 
 
 async def test_bound_to_namespaces_it_tells_of_just_those(installation: Installation) -> None:
     """As the settings name them, with the rights of the namespaced mode."""
-    built = await village.build(installation)
+    built = await population.populate(installation)
     environment = await bound_to(installation, built.name("a-ready"))
     config = settings_file(installation, watchNamespaces=[built.name("a-ready")])
     ended = await pullkeeper(installation, "status", "--config", config, environment=environment)
@@ -87,7 +75,7 @@ async def test_bound_to_namespaces_it_tells_of_just_those(installation: Installa
 
 async def test_a_warning_that_may_not_be_read_is_a_note(installation: Installation) -> None:
     """The table is there all the same: as the controller's own ServiceAccount, which may not list Events."""
-    built = await village.build(installation)
+    built = await population.populate(installation)
     config = settings_file(installation, **POLICY)
     ended = await pullkeeper(installation, "status", "--config", config)
     assert built.name("f-overdue") in ended.out
@@ -116,7 +104,7 @@ async def test_as_the_controller_leaves_it_all_is_well(installation: Installatio
 @pytest.mark.parametrize("no_color", ["", "1"])
 async def test_colours_are_for_a_terminal(installation: Installation, no_color: str) -> None:
     """And not where NO_COLOR asks for none, nor in a pipe."""
-    built = await village.build(installation)
+    built = await population.populate(installation)
     ours, theirs = os.openpty()
     environment = {**os.environ, **laptop(installation), "NO_COLOR": no_color}
     command = (sys.executable, "-m", "pullkeeper", "status", "--context", "here", "-n", built.name("a-ready"))
@@ -133,7 +121,7 @@ async def test_colours_are_for_a_terminal(installation: Installation, no_color: 
 
 async def test_watching_it_sees_what_changes(installation: Installation) -> None:
     """It looks again and again, and Ctrl-C is its end, not its failure."""
-    built = await village.build(installation)
+    built = await population.populate(installation)
     team = built.name("d-pending")
     log = installation.folder / "watched"
     command = (sys.executable, "-m", "pullkeeper", "status", "--context", "here", "--watch", "0.1", "-n", team)
@@ -150,7 +138,7 @@ async def test_watching_it_sees_what_changes(installation: Installation) -> None
         return text in log.read_text()
 
     await until(lambda: shows("1 namespace: 1 pending"), "the first look")
-    await built.keep(team, IRELAND, age=HOUR)
+    await built.write_secret(team, IRELAND, age=HOUR)
     await until(lambda: shows("1 namespace: 1 ready"), "a look that sees the Secret")
     process.send_signal(signal.SIGINT)
     assert await process.wait() == 0

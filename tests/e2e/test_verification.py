@@ -12,7 +12,7 @@ from testsupport.controller_process import ControllerProcess
 from testsupport.fake_aws import AwsFake
 from testsupport.fake_aws.registry_proxy import RegistryProxy
 from testsupport.installation import FAST_ROTATION, IRELAND, SHORT_LIFE, VIRGINIA, Installation, auths
-from testsupport.recorder import SecretRecorder, Version
+from testsupport.secret_recorder import SecretRecorder, Version
 from testsupport.waiting import until
 
 IRELAND_TOO = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"

@@ -11,7 +11,7 @@ from tests.interop.front import Front
 from tests.interop.image import TAG
 from tests.interop.pullers import IMAGE, Bench, Containerd, Puller, Skopeo
 from testsupport.installation import IRELAND, ROLE, VIRGINIA, Installation, auths
-from testsupport.principals import BLUE, blue, policy, principals, there
+from testsupport.tenant_identities import BLUE, blue, policy, principals, there
 
 PAGE = Path(__file__).parents[2] / "docs" / "consumers.md"
 

@@ -17,8 +17,8 @@ from testsupport.controller_process import ControllerProcess
 from testsupport.fake_aws import AwsFake
 from testsupport.helm_tools import find
 from testsupport.installation import IRELAND, ROLE, Installation, trust
-from testsupport.leaks import search
 from testsupport.rest import MERGE, RestClient
+from testsupport.token_leaks import assert_no_leak
 from testsupport.waiting import until
 
 REPOSITORY = Path(__file__).parents[2]
@@ -223,7 +223,7 @@ async def released(
         for _, process in release.pods:
             process.popen.terminate()
         await installation.leave()
-        await search(installation)
+        await assert_no_leak(installation)
         if "pullkeeper" in await release.shell(f"helm list -q -n {namespace}"):
             await release.shell(f"helm uninstall {NAME} -n {namespace} --no-hooks")
         shutil.rmtree(folder / "home", ignore_errors=True)

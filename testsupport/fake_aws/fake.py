@@ -9,17 +9,17 @@ from typing import Final, Unpack
 
 from testsupport.fake_aws import environment
 from testsupport.fake_aws.arns import like
+from testsupport.fake_aws.call_log import CallLog
 from testsupport.fake_aws.controls import FaultControls
 from testsupport.fake_aws.ecr import Ecr
+from testsupport.fake_aws.exchange import Exchange
 from testsupport.fake_aws.faults import FaultBoard
 from testsupport.fake_aws.iam import Directory, GrantOptions, Grants, Role, tuple_of
-from testsupport.fake_aws.ledger import Ledger
 from testsupport.fake_aws.metadata import Association, Surroundings
 from testsupport.fake_aws.oidc import JwksSource, Provider, Providers
 from testsupport.fake_aws.records import Call, IssuedToken, Principal, Session
 from testsupport.fake_aws.registry import Registry
 from testsupport.fake_aws.sessions import SessionStore
-from testsupport.fake_aws.stage import Stage
 from testsupport.fake_aws.sts import Sts
 from testsupport.fake_aws.tokens import TokenMint
 
@@ -51,13 +51,13 @@ class AwsFake(FaultControls):
         self.directory = Directory()
         self.sessions = SessionStore(clock, self._secrets)
         self.providers = Providers(clock)
-        self._ledger = Ledger()
+        self._call_log = CallLog()
         self._mint = TokenMint(clock, self._secrets)
         self._build(clock)
         self.static_credentials = self.add_user(USER_ARN)
 
     def _build(self, clock: Callable[[], datetime]) -> None:
-        self.stage = Stage(self._board, self._ledger, clock)
+        self.exchange = Exchange(self._board, self._call_log, clock)
         self.ecr = Ecr(
             directory=self.directory,
             sessions=self.sessions,
@@ -83,7 +83,7 @@ class AwsFake(FaultControls):
     @property
     def calls(self) -> list[Call]:
         """Every call, in the order of arrival; a copy."""
-        return self._ledger.all()
+        return self._call_log.all()
 
     @property
     def secrets(self) -> set[str]:
@@ -106,13 +106,13 @@ class AwsFake(FaultControls):
         outcome: str | None = None,
     ) -> int:
         """How many calls fit, faulted ones included; without operation and service only API calls."""
-        return self._ledger.count(
+        return self._call_log.count(
             operation, region=region, since=since, service=service, faulted=faulted, outcome=outcome
         )
 
     def forget_calls(self) -> None:
         """Count from nothing again."""
-        self._ledger.forget()
+        self._call_log.forget()
 
     def environment(
         self,

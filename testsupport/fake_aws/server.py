@@ -15,10 +15,10 @@ from aiohttp import web
 from testsupport.fake_aws import registry
 from testsupport.fake_aws.control_api import control_routes
 from testsupport.fake_aws.errors import AwsError
+from testsupport.fake_aws.exchange import Answer
 from testsupport.fake_aws.fake import AwsFake, utcnow
 from testsupport.fake_aws.records import Call
 from testsupport.fake_aws.requests import ApiRequest, read_request
-from testsupport.fake_aws.stage import Answer
 from testsupport.fake_aws.wire import error_answer
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -51,7 +51,9 @@ class _Door:
     async def api(self, http: web.Request) -> web.Response:
         request = await read_request(http)
         answer = self._sts(request) if request.service == "sts" else self._ecr(request)
-        return await self._fake.stage.play(http, self._call_of(request), answer, partial(error_answer, request.service))
+        return await self._fake.exchange.play(
+            http, self._call_of(request), answer, partial(error_answer, request.service)
+        )
 
     def _sts(self, request: ApiRequest) -> Answer:
         return lambda life: self._fake.sts.answer(request, life)
@@ -97,7 +99,7 @@ class _Door:
 
     async def _outside(self, http: web.Request, service: str, operation: str, answer: Answer) -> web.Response:
         call = Call(service=service, operation=operation, time=self._fake.clock())
-        return await self._fake.stage.play(http, call, answer, _plain_refusal)
+        return await self._fake.exchange.play(http, call, answer, _plain_refusal)
 
     async def registry(self, http: web.Request) -> web.Response:
         async def answer(_: timedelta | None) -> web.Response:
@@ -106,7 +108,7 @@ class _Door:
         host = registry.host_of(http)
         region = registry.region_of(host)
         call = Call(service="registry", operation="ProbeRegistry", time=self._fake.clock(), region=region, host=host)
-        return await self._fake.stage.play(http, call, answer, partial(registry.refusal, http))
+        return await self._fake.exchange.play(http, call, answer, partial(registry.refusal, http))
 
 
 def _plain_refusal(error: AwsError) -> web.Response:
@@ -125,7 +127,7 @@ async def serve(*, port: int = 0, clock: Callable[[], datetime] = utcnow) -> Asy
         fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         yield fake
     finally:
-        fake.stage.close()
+        fake.exchange.close()
         await runner.cleanup()
 
 

@@ -10,7 +10,7 @@ import sys
 import time
 from dataclasses import asdict
 
-from tools.bench import identities, looking, write_path
+from tools.bench import identities, status_command, write_path
 from tools.bench.options import FULL, QUICK, Options
 from tools.bench.table import Table
 
@@ -33,7 +33,7 @@ async def _run(options: Options, table: Table) -> None:
         table.row(name.replace("_", " "), f"{value:,}")
     await write_path.measure(options, table)
     await identities.measure(options, table)
-    await looking.measure(options, table)
+    await status_command.measure(options, table)
 
 
 if __name__ == "__main__":

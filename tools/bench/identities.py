@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
+from tools.bench.environment import Figures, Scene, scene
 from tools.bench.options import QUARTER, REGIONS, Options
-from tools.bench.scene import Figures, Scene, scene
 from tools.bench.table import Table, ms
 
 _SETTLE = 1.0

@@ -3,8 +3,8 @@
 import asyncio
 
 from tools.bench.bare import AT_ONCE, applies_per_second
+from tools.bench.environment import Scene, scene
 from tools.bench.options import QUARTER, REGIONS, Options
-from tools.bench.scene import Scene, scene
 from tools.bench.table import Table
 
 _TIMES = 2

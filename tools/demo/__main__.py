@@ -9,11 +9,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tools.demo.looking_around import stay_up
-from tools.demo.performance import perform
+from tools.demo.environment import Stage, open_stage
+from tools.demo.keep_running import stay_up
+from tools.demo.promises import Promise
+from tools.demo.runner import perform
 from tools.demo.screen import INTRODUCTION, open_console, screen_for, summary
-from tools.demo.stage import Stage, open_stage
-from tools.demo.verdict import Promise
 
 _INTERRUPTED = 130
 _LOG_LINES = 8

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from testsupport.installation import auths
-from tools.demo.board import State, milliseconds, now
-from tools.demo.cast import CAST, DELETED, LEAVING, MISCONFIGURED, Member
-from tools.demo.stage import LIFE, Stage
+from tools.demo.environment import LIFE, Stage
+from tools.demo.namespaces import CAST, DELETED, LEAVING, MISCONFIGURED, Member
+from tools.demo.timeline import State, milliseconds, now
 
 _BETWEEN_OPT_INS = 0.3
 _LOOK = 1.0

@@ -14,9 +14,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tools.demo.board import Board, Happening, Row, State, now
-from tools.demo.stage import LIFE
-from tools.demo.verdict import Promise
+from tools.demo.environment import LIFE
+from tools.demo.promises import Promise
+from tools.demo.timeline import Board, Happening, Row, State, now
 
 _PLAIN_WIDTH = 120
 _ROOMY = 118

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from testsupport import other_tools
+from testsupport import competing_tools
+from testsupport.competing_tools import CompetingTool, CronJob, LoginRenew
 from testsupport.installation import FAST_ROTATION, IRELAND, VIRGINIA, Installation, auths
-from testsupport.moving import RECIPES, assert_no_gap, follow, move, names_of, rotated, tool_in
-from testsupport.other_tools import CronJob, LoginRenew, OtherTool
+from testsupport.migration import RECIPES, assert_no_gap, follow, move, names_of, rotated, tool_in
 from testsupport.recipes import Kubectl, recipe
 
 LABEL = "app.kubernetes.io/managed-by"
@@ -22,7 +22,7 @@ async def test_recipe_leaves_no_gap(installation: Installation, heading: str) ->
 
 
 @pytest.mark.usefixtures("short_lived")
-@pytest.mark.parametrize("kind", [other_tools.TYPE, "kubernetes.io/dockercfg"])
+@pytest.mark.parametrize("kind", [competing_tools.TYPE, "kubernetes.io/dockercfg"])
 async def test_new_name_beside_the_old_one_leaves_no_gap(installation: Installation, kind: str) -> None:
     """Pods name the old Secret, then both; the old one goes when the new one has long held a living token."""
     await installation.start(FAST_ROTATION)
@@ -110,7 +110,7 @@ async def test_entry_that_cannot_be_renewed_is_kept_from_the_other_tool(installa
     assert auths(adopted.secret)[VIRGINIA] == old
 
 
-def _old(tool: OtherTool, kind: str) -> dict[str, Any]:
+def _old(tool: CompetingTool, kind: str) -> dict[str, Any]:
     """Give a Secret of the other tool's, of either type."""
     body = tool.secret("registry.example", {"auth": "dXNlcjpwYXNzd29yZA=="})
     return body if kind == body["type"] else {**body, "type": kind, "data": {".dockercfg": "e30="}}

@@ -9,7 +9,7 @@ from testsupport.control_plane.plane import ControlPlane
 
 
 @asynccontextmanager
-async def away(server: Any) -> AsyncIterator[None]:  # in memory or real: they share no base
+async def api_server_down(server: Any) -> AsyncIterator[None]:  # in memory or real: they share no base
     """Let no request through while the block runs."""
     if isinstance(server, ControlPlane):
         await asyncio.to_thread(server.kill_api_server)

@@ -7,12 +7,12 @@ import pytest
 
 from tests.conformance.conftest import Server
 from testsupport import objects
-from testsupport.accounts import account
 from testsupport.controller_process import ControllerProcess
 from testsupport.fake_aws import AwsFake
 from testsupport.installation import Installation, install, written
-from testsupport.leaks import search
 from testsupport.rest import RestClient
+from testsupport.service_accounts import service_account
+from testsupport.token_leaks import assert_no_leak
 from testsupport.waiting import until
 
 
@@ -31,7 +31,7 @@ async def few(
     installation.namespaces += teams
     yield installation
     await installation.leave()
-    await search(installation)
+    await assert_no_leak(installation)
 
 
 async def _started(few: Installation, *namespaces: str) -> ControllerProcess:
@@ -62,12 +62,12 @@ async def test_service_accounts_are_attached_where_there_are_rights(few: Install
     for team in teams:
         await few.annotate(team, enabled="true", attach_to_service_accounts="*")
     process = await few.start({"watchNamespaces": teams, "serviceAccountAttachment": True})
-    await account(few, teams[0], "default").until(few.secret_name)
-    late = await account(few, teams[0], "late").create("theirs")
+    await service_account(few, teams[0], "default").until(few.secret_name)
+    late = await service_account(few, teams[0], "late").create("theirs")
     await late.until("theirs", few.secret_name)
     await few.event(teams[1], "PullSecretCreated")
     assert f"refused to list ServiceAccounts in {teams[1]} (403)" in process.text()
-    assert await account(few, teams[1], "default").entries() == []
+    assert await service_account(few, teams[1], "default").entries() == []
 
 
 async def test_other_namespaces_are_not_looked_at(few: Installation, teams: list[str]) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from testsupport.fake_aws.records import API_SERVICES, Call
 
 
-class Ledger:
+class CallLog:
     """Calls are entered when they arrive, so that one that is never answered counts too."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _EXTERNAL = "reconcile.external-secrets.io"
 
 
-class OtherTool:
+class CompetingTool:
     """Another tool that keeps one Secret fresh until a command stops it."""
 
     stopped_by: tuple[str, ...]
@@ -76,7 +76,7 @@ class OtherTool:
         (await self.api.send(method, path, body=body, query={"fieldManager": self.manager})).ok()
 
 
-class CronJob(OtherTool):
+class CronJob(CompetingTool):
     """`kubectl create secret docker-registry … --dry-run=client -o yaml | kubectl apply -f -`."""
 
     stopped_by = ("kubectl", "patch", "cronjob", "ecr-login")
@@ -94,7 +94,7 @@ class CronJob(OtherTool):
         (await self.api.send("PATCH", self.path, body=patch, query=query, content_type=STRATEGIC)).ok()
 
 
-class LoginRenew(OtherTool):
+class LoginRenew(CompetingTool):
     """k8s-ecr-login-renew 1.7: gets, puts its content in, updates; the key is the endpoint with its scheme."""
 
     stopped_by = ("kubectl", "patch", "cronjob", "k8s-ecr-login-renew-cron")
@@ -108,7 +108,7 @@ class LoginRenew(OtherTool):
             await self.replace({**held, "data": body["data"]})
 
 
-class RegistryCreds(OtherTool):
+class RegistryCreds(CompetingTool):
     """upmc-enterprises' registry-creds 1.9: a whole new object over the old one, without so much as a version."""
 
     stopped_by = ("kubectl", "scale", "deployment", "registry-creds", "-n", "kube-system", "--replicas=0")
@@ -119,7 +119,7 @@ class RegistryCreds(OtherTool):
         await (self.create(body) if await self.current() is None else self.replace(body))
 
 
-class ExternalSecrets(OtherTool):
+class ExternalSecrets(CompetingTool):
     """External Secrets with the ECR generator's example: it owns the Secret until told `Orphan`."""
 
     stopped_by = ("kubectl", "delete", "externalsecret", "ecr-secret")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from testsupport.recorder import Version
-from tools.demo.cast import CAST, Member
+from testsupport.secret_recorder import Version
+from tools.demo.namespaces import CAST, Member
 
 
 class State(StrEnum):

@@ -2,9 +2,9 @@
 
 import asyncio
 
+from testsupport.api_server_outage import api_server_down
 from testsupport.installation import IRELAND, VIRGINIA, Installation, auths
-from testsupport.leaks import search
-from testsupport.outage import away
+from testsupport.token_leaks import assert_no_leak
 from testsupport.waiting import until
 
 
@@ -47,7 +47,7 @@ async def test_change_during_an_outage_of_the_watches_is_found(installation: Ins
     async with asyncio.TaskGroup() as group:
         group.create_task(installation.annotate(team, enabled="true"))
         group.create_task(installation.annotate(other, enabled="false"))
-    async with away(installation.server):
+    async with api_server_down(installation.server):
         pass
 
     async def settled() -> bool:
@@ -67,7 +67,7 @@ async def test_invariant_07_the_token_is_only_in_the_secret(installation: Instal
     await installation.annotate(team, registries=f"{IRELAND},nonsense")
     await installation.event(team, "InvalidAnnotation")
     assert (await process.probe("/metrics"))[0] == 200
-    await search(installation)
+    await assert_no_leak(installation)
     process.kill()
     assert installation.aws.secrets
 

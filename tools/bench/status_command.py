@@ -16,8 +16,8 @@ from pullkeeper.cli import status
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.views.namespace_status import StatusRules
 from testsupport.rest import METADATA_LIST, RestClient
+from tools.bench.environment import Scene, scene
 from tools.bench.options import REGIONS, Options
-from tools.bench.scene import Scene, scene
 from tools.bench.table import Table, ms
 
 _TIMES = 5

@@ -4,7 +4,7 @@ from typing import Any
 
 from testsupport.fake_aws import ACCOUNT
 from testsupport.installation import ROLE, Installation, auths
-from testsupport.recorder import Version
+from testsupport.secret_recorder import Version
 
 BLUE = f"arn:aws:iam::{ACCOUNT}:role/team-blue"
 GREEN = f"arn:aws:iam::{ACCOUNT}:role/team-green"

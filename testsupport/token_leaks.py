@@ -7,7 +7,7 @@ from testsupport.fake_aws import TOKEN_MARKER
 from testsupport.installation import Installation
 
 
-async def search(installation: Installation) -> None:
+async def assert_no_leak(installation: Installation) -> None:
     """Fail where any secret that the AWS fake ever gave away stands in a log, a metric, an Event or another object."""
     places = dict(_logs(installation))
     for process in installation.processes:

@@ -12,14 +12,14 @@ import yaml
 
 from pullkeeper.domain.config.rbac import required_rules
 from pullkeeper.domain.config.settings import Settings
-from testsupport.access import may, token_of
+from testsupport.access import create_role, may, rule, token_of
 from testsupport.fake_aws import TOKEN_MARKER
 from testsupport.installation import IRELAND, Installation
 from testsupport.waiting import until
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ended:
+class CommandResult:
     """How a command ended, and all that it said."""
 
     status: int
@@ -35,7 +35,7 @@ def settings_file(installation: Installation, **settings: object) -> str:
     return str(path)
 
 
-def as_pod(installation: Installation, *, aws: Mapping[str, str] | None = None) -> dict[str, str]:
+def pod_environment(installation: Installation, *, aws: Mapping[str, str] | None = None) -> dict[str, str]:
     """Give the environment of a pod with the controller's own ServiceAccount, and with IRSA unless told otherwise."""
     where = urlsplit(installation.server.url)
     return {
@@ -68,7 +68,7 @@ def kubeconfig(installation: Installation, token: str = "") -> str:
 
 async def pullkeeper(
     installation: Installation, *arguments: str, environment: Mapping[str, str] | None = None, given: str = ""
-) -> Ended:
+) -> CommandResult:
     """Run a command to its end; as the pod that the controller runs in, unless the environment says otherwise."""
     inherited = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
     process = await asyncio.create_subprocess_exec(
@@ -76,7 +76,7 @@ async def pullkeeper(
         "-m",
         "pullkeeper",
         *arguments,
-        env=inherited | dict(as_pod(installation) if environment is None else environment),
+        env=inherited | dict(pod_environment(installation) if environment is None else environment),
         cwd=Path.cwd(),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -87,34 +87,18 @@ async def pullkeeper(
     assert not found, f"{len(found)} secret texts in what `pullkeeper {' '.join(arguments)}` says"
     assert "Traceback" not in err, err
     assert process.returncode is not None
-    return Ended(status=process.returncode, out=out, err=err)
+    return CommandResult(status=process.returncode, out=out, err=err)
 
 
 async def bound_to(installation: Installation, namespace: str) -> dict[str, str]:
     """Be a ServiceAccount with a Role in one namespace and no right anywhere else, as without a ClusterRole."""
-    name, group = "bound", "rbac.authorization.k8s.io"
-    api, home = installation.api, installation.namespace
+    name, api, home = "bound", installation.api, installation.namespace
     (await api.post(f"/api/v1/namespaces/{home}/serviceaccounts", {"metadata": {"name": name}})).ok()
     settings = Settings(watch_namespaces=(namespace,), secret_name=installation.secret_name)
-    rules = [
-        {
-            "apiGroups": [right.group],
-            "resources": [right.resource],
-            "verbs": [right.verb],
-            **({"resourceNames": [right.name]} if right.name else {}),
-        }
-        for right in required_rules(settings)
-    ]
-    path = f"/apis/{group}/v1/namespaces/{namespace}"
-    (await api.post(f"{path}/roles", {"metadata": {"name": name}, "rules": rules})).ok()
-    binding = {
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
-        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": home}],
-    }
-    (await api.post(f"{path}/rolebindings", binding)).ok()
+    rules = [rule(right.resource, right.verb, name=right.name, group=right.group) for right in required_rules(settings)]
+    await create_role(api, name, rules, account=name, account_namespace=home, namespace=namespace)
     token = await token_of(api, home, name)
     (installation.folder / "token").write_text(token)
     last = {"verb": "watch", "resource": "namespaces", "name": namespace, "namespace": namespace}
     await until(lambda: may(api.using(token), **last), "the rights in the namespace")
-    return as_pod(installation)
+    return pod_environment(installation)

@@ -7,8 +7,8 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
-from tools.demo.cast import DELETED, MISCONFIGURED
-from tools.demo.stage import Stage
+from tools.demo.environment import Stage
+from tools.demo.namespaces import DELETED, MISCONFIGURED
 
 _RENEW_SECONDS = 600.0
 """The pod's ServiceAccount tokens live for an hour; the kubelet, which would renew them, is not played."""

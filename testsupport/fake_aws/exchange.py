@@ -13,10 +13,10 @@ from typing import Final
 
 from aiohttp import web
 
+from testsupport.fake_aws.call_log import CallLog
 from testsupport.fake_aws.effects import Deny, Fail, Garble, Life, Reset, Throttle, Wait
 from testsupport.fake_aws.errors import AwsError
 from testsupport.fake_aws.faults import Fault, FaultBoard
-from testsupport.fake_aws.ledger import Ledger
 from testsupport.fake_aws.records import BROKEN, CLIENT_GONE, CONNECTION_RESET, GARBAGE, OK, Call
 
 Answer = Callable[[timedelta | None], Awaitable[web.Response]]
@@ -30,12 +30,12 @@ class ConnectionDroppedError(Exception):
     """The client is to see its connection reset."""
 
 
-class Stage:
+class Exchange:
     """Every request to the fake goes over it."""
 
-    def __init__(self, board: FaultBoard, ledger: Ledger, clock: Callable[[], datetime]) -> None:
+    def __init__(self, board: FaultBoard, call_log: CallLog, clock: Callable[[], datetime]) -> None:
         self._board = board
-        self._ledger = ledger
+        self._call_log = call_log
         self._clock = clock
         self._closing = False
 
@@ -48,7 +48,7 @@ class Stage:
         """Serve one call. `answer` gets the life that a fault wants for what is issued, or None."""
         faults = self._board.take(call)
         call = replace(call, fault="+".join(fault.name for fault in faults) or None)
-        number = self._ledger.begin(call)
+        number = self._call_log.begin(call)
         outcome = BROKEN  # what remains after an exception that nobody foresaw
         try:
             outcome, response = await self._result(call, faults, answer)
@@ -60,7 +60,7 @@ class Stage:
         except ConnectionDroppedError:
             outcome, response = CONNECTION_RESET, _reset(http)
         finally:
-            self._ledger.finish(number, outcome)
+            self._call_log.finish(number, outcome)
         return response
 
     async def _result(self, call: Call, faults: list[Fault], answer: Answer) -> tuple[str, web.Response]:

@@ -7,7 +7,7 @@ import pytest
 from tests.interop.kubectl import RealKubectl
 from testsupport.installation import Installation
 from testsupport.interop_tools import Tools
-from testsupport.moving import RECIPES, move
+from testsupport.migration import RECIPES, move
 
 
 @pytest.mark.usefixtures("short_lived")

@@ -9,18 +9,18 @@ from testsupport.installation import Installation
 from testsupport.rest import Answer
 from testsupport.waiting import until
 
-MARK = "pullkeeper.dev/attached-secret"
+ATTACHED = "pullkeeper.dev/attached-secret"
 ON: Mapping[str, Any] = {"serviceAccountAttachment": True}
 
 
-async def start(installation: Installation, **settings: Any) -> ControllerProcess:
+async def start_with_attachment(installation: Installation, **settings: Any) -> ControllerProcess:
     """Start the controller with the feature and its rights."""
     await installation.allow_attachment()
     return await installation.start({**ON, **settings})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Account:
+class ServiceAccount:
     """One ServiceAccount of a namespace."""
 
     installation: Installation
@@ -31,7 +31,7 @@ class Account:
     def path(self) -> str:
         return f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{self.name}"
 
-    async def create(self, *entries: str, **annotations: str) -> "Account":
+    async def create(self, *entries: str, **annotations: str) -> "ServiceAccount":
         """Create it with these entries."""
         listed = [{"name": entry} for entry in entries]
         body = {"metadata": {"name": self.name, "annotations": annotations}, "imagePullSecrets": listed}
@@ -50,7 +50,7 @@ class Account:
     async def mark(self) -> str | None:
         """Read our mark on it."""
         annotations: Mapping[str, str] = (await self.read())["metadata"].get("annotations") or {}
-        return annotations.get(MARK)
+        return annotations.get(ATTACHED)
 
     async def write(self, *entries: str) -> Answer:
         """Put just these entries there, as somebody who does not care for ours."""
@@ -77,6 +77,6 @@ class Account:
         await until(look, f"{self.path} to have {entries}; it is {await self.read()}")
 
 
-def account(installation: Installation, namespace: str, name: str) -> Account:
+def service_account(installation: Installation, namespace: str, name: str) -> ServiceAccount:
     """Take a ServiceAccount in hand."""
-    return Account(installation=installation, namespace=namespace, name=name)
+    return ServiceAccount(installation=installation, namespace=namespace, name=name)

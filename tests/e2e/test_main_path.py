@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import partial
 
 from testsupport.installation import IRELAND, VIRGINIA, Installation, auths
-from testsupport.recorder import Version
+from testsupport.secret_recorder import Version
 
 FRANKFURT_FIPS = "210987654321.dkr.ecr-fips.us-east-1.amazonaws.com"
 

@@ -12,10 +12,10 @@ import aiohttp
 from testsupport import fake_aws, fake_kube
 from testsupport.fake_aws import AwsFake
 from testsupport.installation import ACCOUNT_NAME, Installation, install
-from testsupport.recorder import SecretRecorder
 from testsupport.rest import RestClient
-from tools.demo.board import Board
-from tools.demo.cast import CAST, DEFAULT_HOST
+from testsupport.secret_recorder import SecretRecorder
+from tools.demo.namespaces import CAST, DEFAULT_HOST
+from tools.demo.timeline import Board
 
 LIFE = timedelta(minutes=1)
 """How long a token lives here; a real one lives for twelve hours."""

@@ -17,8 +17,8 @@ from testsupport.fake_aws import ACCOUNT
 from testsupport.installation import ROLE, Installation, install
 from testsupport.rest import RestClient
 from tools.bench.procfs import cpu_seconds, resident_mib
+from tools.bench.secret_watcher import Sightings
 from tools.bench.servers import RemoteAws, servers
-from tools.bench.sightings import Sightings
 
 _AT_ONCE = 16
 _SETTINGS: Mapping[str, Any] = {

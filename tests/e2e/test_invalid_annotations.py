@@ -3,7 +3,7 @@
 import pytest
 
 from testsupport.installation import FAST_ROTATION, IRELAND, VIRGINIA, Installation, auths
-from testsupport.recorder import Version
+from testsupport.secret_recorder import Version
 from testsupport.waiting import until
 
 

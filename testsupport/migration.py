@@ -2,12 +2,12 @@
 
 from typing import Protocol
 
+from testsupport.competing_tools import CompetingTool, CronJob, ExternalSecrets, LoginRenew, RegistryCreds
 from testsupport.installation import FAST_ROTATION, IRELAND, Installation, auths
-from testsupport.other_tools import CronJob, ExternalSecrets, LoginRenew, OtherTool, RegistryCreds
 from testsupport.recipes import Step, recipe
-from testsupport.recorder import SecretRecorder, Version
+from testsupport.secret_recorder import SecretRecorder, Version
 
-RECIPES: dict[str, type[OtherTool]] = {
+RECIPES: dict[str, type[CompetingTool]] = {
     "From a cron job": CronJob,
     "From k8s-ecr-login-renew": LoginRenew,
     "From registry-creds": RegistryCreds,
@@ -39,13 +39,13 @@ async def move(installation: Installation, heading: str, kubectl: Runner) -> Non
     assert not last.secret["metadata"].get("ownerReferences")
 
 
-def tool_in(installation: Installation, team: str, kind: type[OtherTool], name: str = "") -> OtherTool:
+def tool_in(installation: Installation, team: str, kind: type[CompetingTool], name: str = "") -> CompetingTool:
     """Give another tool that is to keep a Secret in a namespace: ours of the future, or one of another name."""
     name = name or installation.secret_name
     return kind(installation.api, installation.aws, namespace=team, name=name, host=IRELAND)
 
 
-async def follow(kubectl: Runner, steps: list[Step], tool: OtherTool) -> None:
+async def follow(kubectl: Runner, steps: list[Step], tool: CompetingTool) -> None:
     """Run a recipe while the other tool writes between any two steps, until it has been stopped."""
     for step in steps:
         if tool.active:

@@ -7,12 +7,12 @@ from datetime import datetime
 from textwrap import shorten
 
 from testsupport.installation import auths
-from testsupport.leaks import search
-from testsupport.recorder import Version
-from tools.demo.board import now
-from tools.demo.cast import CAST, LEAVING
+from testsupport.secret_recorder import Version
+from testsupport.token_leaks import assert_no_leak
+from tools.demo.environment import LIFE, Stage
+from tools.demo.namespaces import CAST, LEAVING
 from tools.demo.scenes import Outcome
-from tools.demo.stage import LIFE, Stage
+from tools.demo.timeline import now
 
 _LONGEST_FIGURE = 100
 
@@ -85,7 +85,7 @@ def _most_writes(rotations: int) -> int:
 
 async def _no_leak(stage: Stage) -> Outcome:
     try:
-        await search(stage.installation)
+        await assert_no_leak(stage.installation)
     except AssertionError as error:
         return Outcome(kept=False, figure=in_short(error))
     lines = sum(len(process.text().splitlines()) for process in stage.installation.processes)

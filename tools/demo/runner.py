@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from tools.demo.board import Board
+from tools.demo.environment import Stage
+from tools.demo.promises import Promise, in_short, judge
 from tools.demo.scenes import SCENES, Outcome, Scene
 from tools.demo.screen import Screen
-from tools.demo.stage import Stage
-from tools.demo.verdict import Promise, in_short, judge
+from tools.demo.timeline import Board
 
 _FRAME = 0.125
 """Seconds between two pictures."""
