@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from pullkeeper.domain.ecr.rotation import Rotation
-from pullkeeper.domain.errors.backoff import DENIED_RETRY, LONGEST_RETRY
+from pullkeeper.domain.errors.backoff import LONGEST_ACTION_RETRY, LONGEST_RETRY
 from testsupport.simulation.aws import needles
 from testsupport.simulation.record import CONTROLLER, Issued, Record, SecretVersion, Span, Wish
 from testsupport.virtual_time import MINUTE
@@ -123,7 +123,7 @@ def _is_intact(secret: SecretVersion) -> bool:
 
 def _grace(record: Record, token: Issued, rotation: Rotation) -> float:
     turn = min(rotation.jitter.total_seconds(), (token.expires_at - token.half) / 4)
-    pauses = (DENIED_RETRY + LONGEST_RETRY).total_seconds()
+    pauses = (LONGEST_ACTION_RETRY + LONGEST_RETRY).total_seconds()
     return turn + pauses + record.audit + MINUTE
 
 

@@ -1,4 +1,4 @@
-"""One port for health and metrics: /healthz, /readyz, /metrics."""
+"""HTTP server for /healthz, /readyz and /metrics on one port."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 Probe = Callable[[], str | None]
-"""Tells what is not well, or None."""
+"""Returns what is wrong, or None."""
 
 
 async def serve(
@@ -19,15 +19,15 @@ async def serve(
     content_type: str,
     bound: Callable[[int], None],
 ) -> None:
-    """Serve until cancelled; tells the port that it is bound to. Raises OSError when it cannot be bound."""
+    """Serve until cancelled; `bound` is called with the port. Raises OSError if the port cannot be bound."""
     app = web.Application()
     app.router.add_get("/healthz", _probe(healthy))
     app.router.add_get("/readyz", _probe(ready))
 
-    async def show(_: web.Request) -> web.Response:
+    async def render_metrics(_: web.Request) -> web.Response:
         return web.Response(body=metrics(), headers={"Content-Type": content_type})
 
-    app.router.add_get("/metrics", show)
+    app.router.add_get("/metrics", render_metrics)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
     await runner.setup()
     try:
@@ -40,8 +40,8 @@ async def serve(
 
 
 def _probe(probe: Probe) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def answer(_: web.Request) -> web.Response:
-        trouble = probe()
-        return web.Response(text=f"{trouble or 'ok'}\n", status=503 if trouble else 200)
+    async def handle(_: web.Request) -> web.Response:
+        failure = probe()
+        return web.Response(text=f"{failure or 'ok'}\n", status=503 if failure else 200)
 
-    return answer
+    return handle

@@ -1,4 +1,4 @@
-"""The metrics of the process, as Prometheus scrapes them; `core.metric_families` says what they are."""
+"""The controller's metrics in a registry of their own; `domain.reporting.metric_families` defines them."""
 
 import os
 import platform
@@ -31,17 +31,21 @@ from pullkeeper.domain.secret.plan import Priority
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 REVISION = "PULLKEEPER_REVISION"
-"""The variable that names the commit which the image was built from: its build sets it, and nothing else knows."""
+"""Environment variable with the commit that the image was built from; set by the image build."""
 _UNKNOWN = "unknown"
-_UNUSED_AFTER = 24 * 3600.0
-"""Seconds: a token is due after half a day at the latest, so what nobody has asked for since is used no more."""
+_IDENTITY_IDLE_SECONDS = 24 * 3600.0
+"""Seconds after which an identity that requests no tokens is no longer in use: tokens are replaced twice a day."""
 
 
 class Metrics:
-    """The controller's own registry of metrics."""
+    """Records and renders the metrics of one process.
+
+    `per_namespace=False` replaces the series of single namespaces by one series of the soonest expiry. `timer` returns
+    monotonic seconds.
+    """
 
     def __init__(self, *, per_namespace: bool = True, timer: Callable[[], float] = time.monotonic) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no types there
+        disable_created_metrics()  # type: ignore[no-untyped-call] # the function has no annotations
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
@@ -49,124 +53,126 @@ class Metrics:
         self._timer = timer
         self._states: dict[str, str] = {}
         self._expiries: dict[str, float] = {}
-        self._asked: dict[tuple[str, str], float] = {}
-        """When a token was last asked for, by identity and region."""
+        self._last_requests: dict[tuple[str, str], float] = {}
+        """Time of the last token request, by identity and region."""
         build = self._gauge(families.BUILD_INFO)
         build.labels(_version(), os.environ.get(REVISION) or _UNKNOWN, platform.python_version()).set(1)
-        self._make_metrics()
-        self._start_label_sets()
+        self._create_metrics()
+        self._initialise_label_sets()
 
-    def _make_metrics(self) -> None:
-        self._requests = self._counter(families.TOKEN_REQUESTS)
-        self._errors = self._counter(families.TOKEN_ERRORS)
-        self._aws_seconds = self._histogram(families.TOKEN_SECONDS)
+    def _create_metrics(self) -> None:
+        self._token_requests = self._counter(families.TOKEN_REQUESTS)
+        self._token_errors = self._counter(families.TOKEN_ERRORS)
+        self._token_seconds = self._histogram(families.TOKEN_SECONDS)
         self._token_expiry = self._gauge(families.TOKEN_EXPIRY)
         self._token_success = self._gauge(families.TOKEN_SUCCESS)
         self._probes = self._counter(families.REGISTRY_PROBES)
         self._writes = self._counter(families.SECRET_WRITES)
         self._secret_expiry = self._gauge(families.SECRET_EXPIRY)
         self._namespaces = self._gauge(families.NAMESPACES)
-        self._first_secret = self._histogram(families.TIME_TO_SECRET)
-        self._reconciled = self._counter(families.RECONCILES)
+        self._time_to_secret = self._histogram(families.TIME_TO_SECRET)
+        self._reconciles = self._counter(families.RECONCILES)
         self._reconcile_seconds = self._histogram(families.RECONCILE_SECONDS)
         self._depth = self._gauge(families.WORKQUEUE_DEPTH)
-        self._kube = self._counter(families.REST_CLIENT_REQUESTS)
-        self._aws = self._counter(families.AWS_REQUESTS)
-        self._settings_valid = self._gauge(families.CONFIG_LAST_RELOAD_SUCCESSFUL)
+        self._rest_client_requests = self._counter(families.REST_CLIENT_REQUESTS)
+        self._aws_requests = self._counter(families.AWS_REQUESTS)
+        self._reload_successful = self._gauge(families.CONFIG_LAST_RELOAD_SUCCESSFUL)
         self._heartbeat = self._gauge(families.HEARTBEAT)
         self._leader = self._gauge(families.LEADER)
 
     def _counter(self, family: MetricFamily) -> Counter:
-        return Counter(family.name, family.text, family.labels, registry=self._registry)
+        return Counter(family.name, family.documentation, family.labels, registry=self._registry)
 
     def _gauge(self, family: MetricFamily) -> Gauge:
-        return Gauge(family.name, family.text, family.labels, registry=self._registry)
+        return Gauge(family.name, family.documentation, family.labels, registry=self._registry)
 
     def _histogram(self, family: MetricFamily) -> Histogram:
-        return Histogram(family.name, family.text, family.labels, buckets=family.buckets, registry=self._registry)
+        return Histogram(
+            family.name, family.documentation, family.labels, buckets=family.buckets, registry=self._registry
+        )
 
     def render(self) -> bytes:
-        """Write all metrics in Prometheus' text format."""
-        self._drop_unused()
+        """Return all metrics in Prometheus' text format."""
+        self._remove_unused()
         if not self._per_namespace:
-            self._show_soonest()
+            self._set_soonest_expiry()
         return generate_latest(self._registry)
 
     def set_workqueue_depth(self, depth: Callable[[Priority], int]) -> None:
-        """Ask for the queue's depth at each scrape."""
+        """Set the function that returns the queue's depth at each scrape."""
         for priority in Priority:
             self._depth.labels(priority.value).set_function(partial(depth, priority))
 
     def record_token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:
-        """Count one question to ECR; `reason` is why it failed, None where it did not."""
+        """Record a request for a token; `reason` is why it failed, None if it succeeded."""
         labels = (scope.identity.name, scope.label)
-        if labels not in self._asked:
-            self._start_scope(labels)
-        self._asked[labels] = self._timer()
-        self._requests.labels(*labels, Result.SUCCESS if reason is None else Result.ERROR).inc()
-        self._aws_seconds.labels(scope.label).observe(seconds)
+        if labels not in self._last_requests:
+            self._initialise_scope(labels)
+        self._last_requests[labels] = self._timer()
+        self._token_requests.labels(*labels, Result.SUCCESS if reason is None else Result.ERROR).inc()
+        self._token_seconds.labels(scope.label).observe(seconds)
         if reason is not None:
-            self._errors.labels(*labels, reason).inc()
+            self._token_errors.labels(*labels, reason).inc()
 
-    def record_token(self, scope: TokenScope, now: datetime, expires_at: datetime) -> None:
-        """Note a token that was had."""
+    def record_token(self, scope: TokenScope, issued_at: datetime, expires_at: datetime) -> None:
+        """Record a fetched token."""
         labels = (scope.identity.name, scope.label)
         self._token_expiry.labels(*labels).set(expires_at.timestamp())
-        self._token_success.labels(*labels).set(now.timestamp())
+        self._token_success.labels(*labels).set(issued_at.timestamp())
 
     def record_registry_probe(self, result: str) -> None:
-        """Count a token that was tried at a registry."""
+        """Record the result of trying a token at a registry."""
         self._probes.labels(result).inc()
 
     def record_kube_request(self, verb: str, resource: str, code: int) -> None:
-        """Count one request to the API server."""
-        self._kube.labels(verb, resource, str(code)).inc()
+        """Record a request to the API server; code 0 means no response."""
+        self._rest_client_requests.labels(verb, resource, str(code)).inc()
 
     def record_aws_request(self, service: str, operation: str, code: int) -> None:
-        """Count one try of a request to AWS; it is called from threads."""
-        self._aws.labels(service, operation, str(code)).inc()
+        """Record one attempt of a request to AWS; may be called from any thread. Code 0 means no response."""
+        self._aws_requests.labels(service, operation, str(code)).inc()
 
     def record_secret_write(self, operation: str, result: str) -> None:
-        """Count a write of a Secret."""
+        """Record a write of a pull Secret."""
         self._writes.labels(operation, result).inc()
 
     def set_namespace_state(self, namespace: str, state: str | None, expires_at: datetime | None) -> None:
-        """Note how a namespace stands; None takes it out of the count."""
+        """Set a namespace's state and the expiry of its pull Secret; None removes either."""
         before = self._states.pop(namespace, None)
         if before is not None:
             self._namespaces.labels(before).dec()
         if state is not None:
             self._states[namespace] = state
             self._namespaces.labels(state).inc()
-        self._note_expiry(namespace, expires_at)
+        self._set_expiry(namespace, expires_at)
 
     def forget_namespaces(self) -> None:
-        """Drop all that was said of single namespaces: another replica tells it now."""
+        """Remove all namespaces: another replica is the leader now."""
         for namespace in {*self._states, *self._expiries}:
             self.set_namespace_state(namespace, None, None)
 
     def observe_time_to_secret(self, wait: timedelta) -> None:
-        """Note how long a namespace waited for its first Secret."""
-        self._first_secret.observe(wait.total_seconds())
+        """Observe the time from a namespace's request to its first pull Secret."""
+        self._time_to_secret.observe(wait.total_seconds())
 
     def observe_reconcile(self, result: str, seconds: float) -> None:
-        """Count a look at one namespace."""
-        self._reconciled.labels(result).inc()
+        """Observe a reconciliation of one namespace."""
+        self._reconciles.labels(result).inc()
         self._reconcile_seconds.observe(seconds)
 
     def set_config_last_reload_successful(self, valid: bool) -> None:  # noqa: FBT001 -- the gauge's value
-        """Note whether the settings file can be read as it is now."""
-        self._settings_valid.set(valid)
+        """Set whether the settings file as it is now is valid."""
+        self._reload_successful.set(valid)
 
     def set_leader(self, leads: bool) -> None:  # noqa: FBT001 -- the gauge's value
-        """Note whether this replica is the one that acts."""
+        """Set whether this replica is the leader."""
         self._leader.set(leads)
 
     def set_heartbeat(self, now: datetime) -> None:
-        """Note that the worker has come round."""
+        """Set the time of the last iteration of the worker loop."""
         self._heartbeat.set(now.timestamp())
 
-    def _note_expiry(self, namespace: str, expires_at: datetime | None) -> None:
+    def _set_expiry(self, namespace: str, expires_at: datetime | None) -> None:
         if expires_at is not None:
             self._expiries[namespace] = expires_at.timestamp()
             if self._per_namespace:
@@ -174,29 +180,31 @@ class Metrics:
         elif self._expiries.pop(namespace, None) is not None and self._per_namespace:
             self._secret_expiry.remove(namespace)
 
-    def _show_soonest(self) -> None:
-        """Leave one series where there is none for each namespace, so that the alerts hold there too."""
+    def _set_soonest_expiry(self) -> None:
+        """Replace the series of single namespaces by the soonest expiry, so that alerts still work."""
         self._secret_expiry.clear()
         if self._expiries:
             self._secret_expiry.labels("").set(min(self._expiries.values()))
 
-    def _start_scope(self, labels: tuple[str, str]) -> None:
+    def _initialise_scope(self, labels: tuple[str, str]) -> None:
         for result in Result:
-            self._requests.labels(*labels, result)
+            self._token_requests.labels(*labels, result)
         for reason in TOKEN_REASONS:
-            self._errors.labels(*labels, reason)
+            self._token_errors.labels(*labels, reason)
 
-    def _drop_unused(self) -> None:
-        """Take out the series of identities and regions that nobody uses any more: they would look stale for ever."""
+    def _remove_unused(self) -> None:
+        """Remove the series of identities that are no longer in use: they would look stale forever."""
         now = self._timer()
-        for labels in [each for each, asked in self._asked.items() if now - asked > _UNUSED_AFTER]:
-            del self._asked[labels]
-            which = dict(zip(families.TOKEN_EXPIRY.labels, labels, strict=True))
-            for metric in (self._requests, self._errors, self._token_expiry, self._token_success):
-                metric.remove_by_labels(which)
+        for labels in [
+            each for each, requested in self._last_requests.items() if now - requested > _IDENTITY_IDLE_SECONDS
+        ]:
+            del self._last_requests[labels]
+            series = dict(zip(families.TOKEN_EXPIRY.labels, labels, strict=True))
+            for metric in (self._token_requests, self._token_errors, self._token_expiry, self._token_success):
+                metric.remove_by_labels(series)
 
-    def _start_label_sets(self) -> None:
-        """Let every closed label set start at 0, so that a first failure shows as an increase."""
+    def _initialise_label_sets(self) -> None:
+        """Initialise every closed label set with 0, so that a first failure shows as an increase."""
         self._leader.set(1)
         for state in State:
             if state not in STATUS_ONLY:
@@ -204,7 +212,7 @@ class Metrics:
         for verdict in Verdict:
             self._probes.labels(verdict)
         for result in Result:
-            self._reconciled.labels(result)
+            self._reconciles.labels(result)
             for operation in OPERATIONS:
                 self._writes.labels(operation, result)
 

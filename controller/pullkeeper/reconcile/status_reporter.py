@@ -144,26 +144,26 @@ class StatusReporter:
         try:
             while True:
                 self._added.clear()
-                due = self._digest.due
+                due = self._digest.flush_at
                 pause = max((due - self._clock()).total_seconds(), 0) if due else None
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._added.wait(), pause)
-                self._summarize(self._digest.take(self._clock()))
+                self._summarize(self._digest.flush(self._clock()))
         finally:
-            self._summarize(self._digest.take())
+            self._summarize(self._digest.flush())
 
     def _told_in_full(self, what: str, name: str, *, in_full: int = _IN_FULL, took: timedelta = timedelta()) -> bool:
-        if self._digest.due is None:
+        if self._digest.flush_at is None:
             self._added.set()
-        return self._digest.add(what, name, self._clock(), in_full=in_full, took=took)
+        return self._digest.add(what, name, self._clock(), limit=in_full, took=took)
 
     def _summarize(self, summaries: list[Summary]) -> None:
         for summary in summaries:
             if summary.key == _ROTATED:
                 logger.info("%s", _rotation(summary, self._failed), extra=_figures(summary, self._failed))
                 self._failed = 0
-            elif summary.untold:
-                logger.warning("the same in %d more namespaces: %s", summary.untold, summary.key)
+            elif summary.suppressed:
+                logger.warning("the same in %d more namespaces: %s", summary.suppressed, summary.key)
 
     def _say(self, name: str, reason: EventReason, note: str, secret: ObservedSecret | None) -> None:
         logger.info("namespace/%s: %s", name, note, extra={"namespace": name, "reason": reason.value})

@@ -106,7 +106,7 @@ class Worker:
 
     def _back_off(self, name: str, *, denied: bool) -> datetime:
         failures = self._failures[name] = self._failures.get(name, 0) + 1
-        return self._clock() + retry_delay(failures, self._rng.random(), denied=denied)
+        return self._clock() + retry_delay(failures, self._rng.random(), requires_action=denied)
 
 
 def _where(error: BaseException) -> str:

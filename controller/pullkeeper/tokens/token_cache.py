@@ -156,7 +156,7 @@ class TokenCache:
         entry.retry_at = now + retry_delay(
             entry.failures,
             self._rng.random(),
-            denied=failure.reason.requires_action,
+            requires_action=failure.reason.requires_action,
             left=token.expires_at - now if token else None,
         )
 

@@ -218,7 +218,7 @@ class TokenVerifier:
 
     def _next_backoff(self, before: Backoff | None, *, left: timedelta | None = None, why: str = "") -> Backoff:
         attempts = before.attempts + 1 if before else 1
-        delay = retry_delay(attempts, self._rng.random(), denied=True, left=left)
+        delay = retry_delay(attempts, self._rng.random(), requires_action=True, left=left)
         return Backoff(attempts=attempts, until=self._clock() + delay, why=why)
 
     def _is_active(self, backoff: Backoff | None) -> bool:

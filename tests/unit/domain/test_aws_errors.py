@@ -87,7 +87,7 @@ def test_a_denied_web_identity_points_to_the_trust_policy() -> None:
         ("ExpiredToken", "projected token"),
         ("RegionDisabledException", "enable the region"),
         ("Throttling", "too many requests"),
-        ("InternalFailure", "tried again"),
+        ("InternalFailure", "is retried"),
     ],
 )
 def test_every_other_refusal_says_what_to_do(code: str, words: str) -> None:

@@ -23,13 +23,15 @@ def test_a_wait_is_bounded(attempt: int, draw: float) -> None:
 @given(attempts, draws)
 def test_a_denial_is_tried_again_at_peoples_pace(attempt: int, draw: float) -> None:
     """Soon at first, for whoever is at mending it, and at most five minutes apart."""
-    assert 27 * SECOND <= retry_delay(attempt, draw, denied=True) <= 300 * SECOND
+    assert 27 * SECOND <= retry_delay(attempt, draw, requires_action=True) <= 300 * SECOND
 
 
 @given(attempts, draws, st.booleans())
-def test_waits_grow(attempt: int, draw: float, denied: bool) -> None:  # noqa: FBT001 -- hypothesis gives it by place
+def test_waits_grow(attempt: int, draw: float, requires_action: bool) -> None:  # noqa: FBT001 -- hypothesis gives it by place
     """With the same draw, a later failure never waits for less."""
-    assert retry_delay(attempt, draw, denied=denied) <= retry_delay(attempt + 1, draw, denied=denied)
+    assert retry_delay(attempt, draw, requires_action=requires_action) <= retry_delay(
+        attempt + 1, draw, requires_action=requires_action
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,7 @@ def test_the_bound_doubles(attempt: int, expected: int) -> None:
 @pytest.mark.parametrize(("attempt", "expected"), [(1, 30), (2, 60), (3, 120), (4, 240), (5, 300), (1000, 300)])
 def test_the_bound_of_a_denial_doubles(attempt: int, expected: int) -> None:
     """A denial's wait doubles from half a minute to five, with a tenth of jitter."""
-    assert retry_delay(attempt, 0, denied=True) == expected * SECOND * 0.9
+    assert retry_delay(attempt, 0, requires_action=True) == expected * SECOND * 0.9
 
 
 @given(attempts, st.tuples(draws, draws).map(sorted))
@@ -56,10 +58,10 @@ def test_full_jitter_follows_the_draw(attempt: int, two: list[float]) -> None:
 def test_no_wait_takes_more_than_a_tenth_of_the_life_that_is_left(
     attempt: int,
     draw: float,
-    denied: bool,  # noqa: FBT001 -- hypothesis gives it by place
+    requires_action: bool,  # noqa: FBT001 -- hypothesis gives it by place
     left: timedelta,
 ) -> None:
-    """The less life is left of what is to be replaced, the sooner comes the next try, denied or not."""
-    wait = retry_delay(attempt, draw, denied=denied, left=left)
+    """The less life is left of what is to be replaced, the sooner comes the next try, requires_action or not."""
+    wait = retry_delay(attempt, draw, requires_action=requires_action, left=left)
     assert SHORTEST <= wait <= max(SHORTEST, left / 10)
-    assert wait <= retry_delay(attempt, draw, denied=denied)
+    assert wait <= retry_delay(attempt, draw, requires_action=requires_action)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pullkeeper.domain.config.policy import Policy
-from pullkeeper.domain.ecr.registry_host import FORM, MOST_REGISTRIES, RegistryHost
+from pullkeeper.domain.ecr.registry_host import FORM, MAX_REGISTRIES, RegistryHost
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem
 from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.namespace.namespace import ObservedNamespace, own_annotations
@@ -135,16 +135,16 @@ def hosts_of(count: int) -> str:
 
 def test_as_many_registries_as_fit_into_a_secret_are_taken() -> None:
     """The highest number passes, and repeating one of them does not count."""
-    value = hosts_of(MOST_REGISTRIES) + "," + hosts_of(3)
+    value = hosts_of(MAX_REGISTRIES) + "," + hosts_of(3)
     found = desired_state({**ON, "registries": value}, ())
     assert found is not None
-    assert len(found.registries) == MOST_REGISTRIES
+    assert len(found.registries) == MAX_REGISTRIES
 
 
 def test_more_registries_than_fit_into_a_secret_are_a_problem() -> None:
     """One more is refused before anything is fetched."""
-    found = problems({**ON, "registries": hosts_of(MOST_REGISTRIES + 1)})
-    assert found == (problem("registries", "201 hosts", "at most 200, which is what fits into one Secret"),)
+    found = problems({**ON, "registries": hosts_of(MAX_REGISTRIES + 1)})
+    assert found == (problem("registries", "201 hosts", "at most 200, the number that fits into one Secret"),)
 
 
 @pytest.mark.parametrize("value", ["1", "", "2026-03-01T12:00:00Z", "any text\nat all", "x" * 300])

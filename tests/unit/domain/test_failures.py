@@ -51,8 +51,10 @@ def test_a_strangers_secret_is_named_with_the_way_out() -> None:
     """Whoever reads it knows the namespace and the two things that can be done."""
     failure = foreign_secret_failure("team-a")
     assert failure.reason is Reason.SECRET_CONFLICT
-    assert failure.message.startswith("namespace/team-a: a Secret of the pull Secret's name is there and is not")
-    assert failure.message.endswith("or hand it over with the label app.kubernetes.io/managed-by=pullkeeper")
+    assert failure.message.startswith(
+        "namespace/team-a: a Secret with the pull Secret's name exists and is not managed"
+    )
+    assert failure.message.endswith("or hand it over by adding the label app.kubernetes.io/managed-by=pullkeeper")
 
 
 def test_a_detail_is_shown_and_makes_no_other_failure() -> None:

@@ -1,4 +1,4 @@
-"""The list of metrics: Prometheus' rules for names, and ours."""
+"""The metric families follow Prometheus' naming conventions and our own."""
 
 import re
 
@@ -9,22 +9,22 @@ from pullkeeper.domain.secret.plan import Cause
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
-def test_a_name_says_what_it_is(family: MetricFamily) -> None:
-    """Our prefix, base units, `_total` on counters alone, a sentence, and no label that a scrape would set."""
+def test_names_and_help_follow_the_conventions(family: MetricFamily) -> None:
+    """Our prefix, base units, `_total` on counters alone, HELP, and no label that a scrape sets."""
     assert re.fullmatch(r"pullkeeper(_[a-z]+)+", family.name)
     assert family.name.endswith("_total") == (family.type is MetricType.COUNTER)
     assert not re.search(r"_(ms|milliseconds|minutes|hours|kb|count|sum|bucket|created)$", family.name)
-    assert family.text.endswith(".")
+    assert family.documentation.endswith(".")
     assert not {"job", "instance", "namespace", "pod", "le"} & set(family.labels)
     assert bool(family.buckets) == (family.type is MetricType.HISTOGRAM)
     assert list(family.buckets) == sorted(family.buckets)
 
 
-def test_a_name_is_there_once() -> None:
-    """Two metrics of one name could not be told apart."""
+def test_names_are_unique() -> None:
+    """Prometheus could not tell two families of one name apart."""
     assert len({family.name for family in FAMILIES}) == len(FAMILIES)
 
 
-def test_the_operations_are_the_causes_of_a_write() -> None:
-    """And the deletion."""
+def test_the_operations_are_the_causes_of_a_write_and_delete() -> None:
+    """Every write has a cause; a deletion has none."""
     assert set(OPERATIONS) == {*Cause, "delete"}

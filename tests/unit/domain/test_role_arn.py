@@ -10,8 +10,8 @@ from pullkeeper.domain.iam.role_arn import FORM, RoleArn, parse
 
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/puller"
-SESSION = f"the role's own ARN, not that of a session of it: {FORM}"
-NO_ROLE = f"a role, which is all that can be assumed: {FORM}"
+SESSION = f"the ARN of the role, not of a session of it: {FORM}"
+NO_ROLE = f"a role, since nothing else can be assumed: {FORM}"
 
 # As IAM's reference gives them: the forms of an ARN, of a path (512 with its slashes) and of a role's name.
 ORACLE = re.compile(r"arn:(aws[a-z-]*):iam::([0-9]{12}):role(/|/[\x21-\x7e]{1,510}/)([\w+=,.@-]{1,64})", re.ASCII)

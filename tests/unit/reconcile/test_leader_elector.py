@@ -222,7 +222,7 @@ async def test_there_are_never_two_leaders(seed: int) -> None:
 
 async def test_the_search_for_two_leaders_would_find_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """A leader that acts for longer than others wait is noticed."""
-    monkeypatch.setattr("pullkeeper.domain.kube.lease._GIVE_UP_SHARE", 3.0)
+    monkeypatch.setattr("pullkeeper.domain.kube.lease._RENEW_DEADLINE_SHARE", 3.0)
     assert await _most_leaders(0) > 1
 
 

@@ -1,1 +1,1 @@
-"""Settings and policy of the installation."""
+"""Settings, policy and the RBAC rules that they require."""

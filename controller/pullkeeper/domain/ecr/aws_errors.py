@@ -1,4 +1,4 @@
-"""What AWS's error codes mean, and who has to grant what to whom."""
+"""Meaning of AWS's error codes, and the advice for each."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -35,21 +35,21 @@ _REASONS: Mapping[str, Reason] = MappingProxyType(
     | {"RegionDisabledException": Reason.REGION_INVALID}
 )
 
-_LONGEST = 400
+_MAX_DETAIL_LENGTH = 400
 
 
 def is_stale_credential(code: str) -> bool:
-    """Whether the credentials may only be old, so that new ones are worth one more try; botocore makes none."""
+    """Return whether new credentials may help, so that one more attempt is worthwhile; botocore does not retry."""
     return code in _EXPIRED
 
 
-def explain(scope: TokenScope, principal: str, operation: str, code: str, said: str) -> Failure:
-    """Say what AWS refused, for whom, and what to grant; `said` is AWS's own message."""
+def explain(scope: TokenScope, principal: str, operation: str, code: str, message: str) -> Failure:
+    """Return the failure for an error from AWS: what was refused for whom, and the advice; `message` is AWS's."""
     reason = _REASONS.get(code, Reason.SERVICE_ERROR)
     service = "STS" if operation.startswith(("Assume", "GetCaller")) else ("ECR Public" if scope.public else "ECR")
     what = f"{service} refused {operation} for {principal} in {scope.region} ({code})"
-    # Only its first line: where a signature is refused, AWS quotes the whole request after it, session token included.
-    detail = said.partition("\n")[0][:_LONGEST]
+    # Only the first line: for an invalid signature AWS then quotes the whole request, including the session token.
+    detail = message.partition("\n")[0][:_MAX_DETAIL_LENGTH]
     return Failure(reason=reason, message=f"{what}: {_advice(scope, operation, reason)}", detail=detail)
 
 
@@ -66,22 +66,22 @@ _TRUST = {
 }
 _ADVICE = {
     Reason.CREDENTIALS_INVALID: (
-        "its credentials are expired or not known there; check the projected token, the trust policy's issuer, "
+        "its credentials have expired or are not known there: check the projected token, the trust policy's issuer, "
         "whether the region is enabled for the account, and the node's clock"
     ),
-    Reason.REGION_INVALID: "enable the region for the account, or take its registries out",
-    Reason.THROTTLED: "too many requests of this account; it is tried again",
+    Reason.REGION_INVALID: "enable the region for the account, or remove its registries",
+    Reason.THROTTLED: "too many requests from this account; the request is retried",
 }
 
 
 def _advice(scope: TokenScope, operation: str, reason: Reason) -> str:
     if reason is Reason.ACCESS_DENIED:
         return _TRUST.get(operation, f'allow {actions(scope)} on "*" to that role')
-    return _ADVICE.get(reason, "it is tried again")
+    return _ADVICE.get(reason, "the request is retried")
 
 
 def actions(scope: TokenScope) -> str:
-    """Name the permissions that whoever asks for a token needs."""
+    """Return the IAM actions needed to fetch a token."""
     if scope.public:
         return "ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken"
     return "ecr:GetAuthorizationToken"

@@ -1,4 +1,4 @@
-"""The host of an ECR registry, from text to a typed value, and nothing but such a host."""
+"""Hosts of ECR registries."""
 
 import re
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from pullkeeper.domain.errors.validation import Problem, quoted
 
 PUBLIC_HOSTS = frozenset({"public.ecr.aws", "ecr-public.aws.com"})
 PUBLIC_REGION = "us-east-1"
-"""The one region that issues tokens for ECR Public."""
+"""The only region that issues tokens for ECR Public."""
 
-# The hosts that both of AWS's own credential helpers accept, in every partition, FIPS and dual-stack included.
+# What both of AWS's own credential helpers accept, in every partition, including FIPS and dual-stack hosts.
 _HOST = re.compile(
     r"(?P<account>[0-9]{12})\.dkr[.-]ecr(?P<fips>-fips)?\.(?P<region>[a-zA-Z0-9][a-zA-Z0-9_-]*)\."
     r"(?P<suffix>amazonaws\.(?:com(?:\.cn)?|eu)|on\.(?:aws|amazonwebservices\.com\.cn)"
@@ -27,14 +27,14 @@ _PARTITIONS = {
     ".csp.hci.ic.gov": "aws-iso-f",
 }
 _SEPARATORS = re.compile(r"[,\n]")
-MOST_REGISTRIES = 200
-"""An entry takes about 3 KiB and a Secret holds 1 MiB."""
+MAX_REGISTRIES = 200
+"""An entry takes about 3 KiB, and a Secret holds 1 MiB."""
 FORM = '"ACCOUNT.dkr.ecr.REGION.amazonaws.com" (or its form in another partition) or "public.ecr.aws"'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
 class RegistryHost:
-    """A registry host as it stands in image names and in the pull Secret."""
+    """A registry host as used in image names and in the pull Secret."""
 
     name: str
     region: str
@@ -48,7 +48,7 @@ class RegistryHost:
 
     @property
     def partition(self) -> str:
-        """Tell the AWS partition that the host is in: credentials of one are worth nothing in another."""
+        """The AWS partition of the host; credentials are valid in one partition only."""
         for suffix, partition in _PARTITIONS.items():
             if self.name.endswith(suffix):
                 return partition
@@ -57,7 +57,7 @@ class RegistryHost:
 
 @lru_cache(maxsize=1024)
 def parse(text: str) -> RegistryHost:
-    """Read a registry host, matched whole; raises ValueError that says how to write it."""
+    """Parse a registry host; raises ValueError with the expected form."""
     if text in PUBLIC_HOSTS:
         return RegistryHost(name=text, region=PUBLIC_REGION, public=True)
     if match := _HOST.fullmatch(text):
@@ -79,7 +79,7 @@ def _advice(text: str) -> str:
 
 
 def _stripped(text: str) -> str:
-    """Take off what people paste around a host: scheme, path, port, trailing dot, spaces, capitals."""
+    """Remove what people paste along with a host: scheme, path, port, trailing dot, spaces, upper case."""
     text = text.strip().lower()
     try:
         host = urlsplit(text if "//" in text else f"//{text}").hostname or ""
@@ -89,7 +89,7 @@ def _stripped(text: str) -> str:
 
 
 def parse_registries(value: str, where: str) -> tuple[tuple[RegistryHost, ...], list[Problem]]:
-    """Read a comma- or newline-separated list of registry hosts: those that are right, and the problems."""
+    """Parse a comma- or newline-separated list; returns the valid hosts, sorted, and the problems."""
     parts = [part.strip() for part in _SEPARATORS.split(value)]
     hosts: dict[str, RegistryHost] = {}
     problems = []
@@ -98,7 +98,7 @@ def parse_registries(value: str, where: str) -> tuple[tuple[RegistryHost, ...], 
             hosts[part] = parse(part)
         except ValueError as error:
             problems.append(Problem(where=where, found=quoted(part), expected=str(error)))
-    if len(hosts) > MOST_REGISTRIES:
-        expected = f"at most {MOST_REGISTRIES}, which is what fits into one Secret"
+    if len(hosts) > MAX_REGISTRIES:
+        expected = f"at most {MAX_REGISTRIES}, the number that fits into one Secret"
         problems.append(Problem(where=where, found=f"{len(hosts)} hosts", expected=expected))
     return tuple(sorted(hosts.values())), problems

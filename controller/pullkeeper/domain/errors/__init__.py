@@ -1,1 +1,1 @@
-"""Failures, invalid input, and the backoff after a failure."""
+"""Failures, invalid input and retry delays."""

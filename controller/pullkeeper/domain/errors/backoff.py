@@ -1,26 +1,30 @@
-"""How long to wait after a failure: exponential backoff with full jitter."""
+"""Retry delays: exponential backoff with full jitter."""
 
 from datetime import timedelta
 
 FIRST_RETRY = timedelta(seconds=1)
 LONGEST_RETRY = timedelta(minutes=1)
-FIRST_DENIED_RETRY = timedelta(seconds=30)
-DENIED_RETRY = timedelta(minutes=5)
-"""A denial is mended by people, so it is tried again at their pace: soon, for whoever is at it, then slowly."""
+FIRST_ACTION_RETRY = timedelta(seconds=30)
+LONGEST_ACTION_RETRY = timedelta(minutes=5)
+"""Delays while somebody has to act: short for whoever is working on it, longer from then on."""
 _LEFT_SHARE = 10
-"""No wait after a failure is longer than this part (a tenth) of the life that is left."""
+"""No delay exceeds this part (a tenth) of the lifetime that is left."""
 
 
-def retry_delay(attempt: int, draw: float, *, denied: bool = False, left: timedelta | None = None) -> timedelta:
-    """Give the wait before the next try: exponential with full jitter, `draw` being from [0, 1).
+def retry_delay(
+    attempt: int, draw: float, *, requires_action: bool = False, left: timedelta | None = None
+) -> timedelta:
+    """Return the delay before the next attempt.
 
-    `attempt` counts the failures, from 1. `left` is the life that is left of what is to be replaced: the less
-    of it, the shorter the wait. A denial waits longer from the start, with a tenth of jitter.
+    `attempt` is the number of failures so far, from 1. `draw` is a uniformly distributed random number from [0, 1),
+    which the caller draws because the domain has no randomness; it scales the delay (full jitter). With
+    `requires_action` delays are longer and only their last tenth is random. `left` is the remaining lifetime of what
+    is to be replaced: the less is left, the shorter the delay.
     """
-    if denied:
-        wait = min(FIRST_DENIED_RETRY * 2.0 ** min(attempt - 1, 16), DENIED_RETRY) * (0.9 + 0.1 * draw)
+    if requires_action:
+        delay = min(FIRST_ACTION_RETRY * 2.0 ** min(attempt - 1, 16), LONGEST_ACTION_RETRY) * (0.9 + 0.1 * draw)
     else:
-        wait = min(FIRST_RETRY * 2.0 ** min(attempt, 16), LONGEST_RETRY) * draw
+        delay = min(FIRST_RETRY * 2.0 ** min(attempt, 16), LONGEST_RETRY) * draw
     if left is not None:
-        wait = min(wait, left / _LEFT_SHARE)
-    return max(wait, FIRST_RETRY / 4)
+        delay = min(delay, left / _LEFT_SHARE)
+    return max(delay, FIRST_RETRY / 4)

@@ -1,11 +1,11 @@
-"""Why something could not be done: a closed set of reasons, and what each means for the next try."""
+"""Failures: a closed set of reasons, and what each means for the next attempt."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Every reason that is ever reported; metrics and Events use these names."""
+    """Reason of a failure; metrics, Events and logs use these names."""
 
     ACCESS_DENIED = "AccessDenied"
     THROTTLED = "Throttled"
@@ -27,11 +27,11 @@ class Reason(StrEnum):
 
     @property
     def requires_action(self) -> bool:
-        """Whether it stays until somebody grants or mends something, so that trying often is of no use."""
-        return self in _NEEDS_SOMEBODY
+        """Whether the failure lasts until somebody grants or fixes something, so that retrying soon is useless."""
+        return self in _REQUIRES_ACTION
 
 
-_NEEDS_SOMEBODY = frozenset(
+_REQUIRES_ACTION = frozenset(
     {
         Reason.ACCESS_DENIED,
         Reason.CREDENTIALS_INVALID,
@@ -42,7 +42,7 @@ _NEEDS_SOMEBODY = frozenset(
         Reason.SERVICE_ACCOUNT_UNUSABLE,
         Reason.INVALID_ANNOTATION,
         Reason.SECRET_CONFLICT,
-        # Not KUBERNETES_DENIED: an API server that is just starting refuses for a moment what it will grant.
+        # Not KUBERNETES_DENIED: an API server that is starting denies requests for a moment that it allows later.
     }
 )
 
@@ -61,44 +61,46 @@ TOKEN_REASONS = frozenset(
         Reason.SERVICE_ACCOUNT_UNUSABLE,
     }
 )
-"""The reasons for which a token cannot be had."""
+"""Reasons for which a token cannot be fetched."""
 
 OWNER_REASONS = frozenset({Reason.INVALID_ANNOTATION, Reason.ROLE_NOT_ALLOWED})
-"""The reasons that lie in what the owner of the namespace has written."""
+"""Reasons that the owner of the namespace can correct in its annotations."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """What went wrong, in words for the one who can mend it; never a token."""
+    """What failed, with a message for whoever can fix it; never contains a token."""
 
     reason: Reason
     message: str
     detail: str = field(default="", compare=False)
-    """What varies from one time to the next (AWS's own words, a moment): it makes no other failure of it."""
+    """Variable text such as AWS's message; ignored when failures are compared."""
     identity: str = field(default="", compare=False)
-    """Whose token it is that could not be had, and of which region: for the log, the message says it in words."""
+    """Identity of the token that could not be fetched; a log field, which the message states as well."""
     region: str = field(default="", compare=False)
+    """Region of that token."""
 
     def __str__(self) -> str:
         return f"{self.message}{self.detail_suffix} ({self.reason})"
 
     @property
     def detail_suffix(self) -> str:
-        """Show the detail, to be put behind the message."""
+        """The detail in brackets, to append to the message."""
         return f" [{self.detail}]" if self.detail else ""
 
 
 def foreign_secret_failure(namespace: str) -> Failure:
-    """Say that a stranger's Secret stands in the way, and what to do."""
+    """Return the failure for a Secret of the pull Secret's name that Pullkeeper does not manage."""
     message = (
-        f"namespace/{namespace}: a Secret of the pull Secret's name is there and is not Pullkeeper's, so it is left "
-        "alone: delete or rename it, or hand it over with the label app.kubernetes.io/managed-by=pullkeeper"
+        f"namespace/{namespace}: a Secret with the pull Secret's name exists and is not managed by Pullkeeper, so it "
+        "is not changed: delete or rename it, or hand it over by adding the label "
+        "app.kubernetes.io/managed-by=pullkeeper"
     )
     return Failure(reason=Reason.SECRET_CONFLICT, message=message)
 
 
 class FailureError(Exception):
-    """Something outside could not be done."""
+    """An operation on another system failed."""
 
     def __init__(self, failure: Failure) -> None:
         self.failure = failure
@@ -106,12 +108,12 @@ class FailureError(Exception):
 
 
 class StaleObservationError(Exception):
-    """The object is not as it was observed: nothing was written, and it is to be looked at again."""
+    """The object has changed since it was observed: nothing was written; reconcile again."""
 
 
 class NamespaceGoneError(Exception):
-    """The namespace is being deleted, or is gone: nothing was written, and nothing is to be."""
+    """The namespace is terminating or gone: nothing was written, and there is nothing left to write."""
 
 
 class NotLeadingError(Exception):
-    """This replica does not lead any more: nothing was written, and nothing is to be."""
+    """This replica is not the leader any more: nothing was written."""

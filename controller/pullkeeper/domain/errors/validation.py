@@ -1,14 +1,14 @@
-"""One thing that is wrong with an input: where it is, what was found, what should be there."""
+"""Problems of an input: where, what was found, what is expected."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_SHOWN = 120
+_MAX_LENGTH = 120
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """One problem of an input, said so that its author can mend it."""
+    """One problem of an input, stated so that its author can fix it."""
 
     where: str
     found: str
@@ -19,7 +19,7 @@ class Problem:
 
 
 class InvalidInputError(ValueError):
-    """An input with every problem that it has, all of them together."""
+    """An input is invalid; `problems` lists everything that is wrong with it."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -27,7 +27,7 @@ class InvalidInputError(ValueError):
 
 
 def quoted(value: object) -> str:
-    """Show a value as its author wrote it, cut to a readable length."""
+    """Return a value as its author wrote it, in quotes and shortened if necessary."""
     text = f'"{value}"' if isinstance(value, str) else repr(value)
     text = text.encode("unicode_escape").decode("ascii") if not text.isprintable() else text
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…"

@@ -1,1 +1,1 @@
-"""IAM principals."""
+"""IAM identities."""

@@ -9,34 +9,34 @@ from pullkeeper.domain.iam import role_arn
 
 _ACCOUNT_PREFIX = "system:serviceaccount:"
 _FOR = " for "
-"""Stands between a role and the one namespace that its tokens are for; no ARN holds a space."""
+"""Separates a role from the only namespace that may use its tokens; ARNs contain no spaces."""
 
 NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
-"""The names of Namespaces and ServiceAccounts: nothing that could lead out of their place in a path."""
+"""Names of Namespaces and ServiceAccounts; safe in URL paths."""
 
 
 class Kind(StrEnum):
-    """The three ways of getting AWS credentials."""
+    """How the AWS credentials of an identity are obtained."""
 
     CONTROLLER = "controller"
     ROLE = "role"
     SERVICE_ACCOUNT = "service account"
 
 
-_LONGEST_SESSION = 64
-_KEPT = 55
+_MAX_SESSION_NAME = 64
+_KEPT_LENGTH = 55
 
 
 def shortened(text: str) -> str:
-    """Cut the name of a session to what STS takes, so that two that differ still do."""
-    if len(text) <= _LONGEST_SESSION:
+    """Shorten a session name to the 64 characters that STS takes; different names stay different."""
+    if len(text) <= _MAX_SESSION_NAME:
         return text
-    return f"{text[:_KEPT]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return f"{text[:_KEPT_LENGTH]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Session:
-    """How a role's session is opened; it says who is at work, and does not make another identity."""
+    """Parameters of a role session; they do not distinguish identities."""
 
     name: str
     external_id: str | None = None
@@ -46,7 +46,7 @@ class Session:
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
 class Identity:
-    """The IAM principal that tokens are fetched as; its name alone tells one from another."""
+    """The IAM principal that tokens are fetched as; identities are compared by name alone."""
 
     name: str
     role_arn: str = field(default="", compare=False)
@@ -57,34 +57,34 @@ class Identity:
 
     @property
     def kind(self) -> Kind:
-        """Tell how its credentials are had."""
+        """How its credentials are obtained."""
         if self.name.startswith(_ACCOUNT_PREFIX):
             return Kind.SERVICE_ACCOUNT
         return Kind.ROLE if self.name.startswith("arn:") else Kind.CONTROLLER
 
     @property
     def service_account(self) -> tuple[str, str]:
-        """Give the namespace and the name of the ServiceAccount that it is."""
+        """Namespace and name of the ServiceAccount."""
         namespace, _, name = self.name.removeprefix(_ACCOUNT_PREFIX).partition(":")
         return namespace, name
 
 
 CONTROLLER = Identity(name="controller")
-"""The controller's own identity, as botocore's credential chain finds it."""
+"""The controller's own identity, from botocore's credential chain."""
 
 
 def service_account(namespace: str, name: str) -> Identity:
-    """Give the identity of a ServiceAccount, named as IAM's trust policies name it."""
+    """Return the identity of a ServiceAccount, named like the subject in IAM trust policies."""
     return Identity(name=f"{_ACCOUNT_PREFIX}{namespace}:{name}")
 
 
 def role(arn: str, session: Session, *, only_for: str = "") -> Identity:
-    """Give the identity of a role; `only_for` names the namespace that alone may have its tokens."""
+    """Return the identity of a role; `only_for` is the only namespace that may use its tokens."""
     return Identity(name=f"{arn}{_FOR}{only_for}" if only_for else arn, role_arn=arn, session=session)
 
 
 def parse(name: str) -> Identity:
-    """Read an identity's name, which may come from a Secret's annotation and so from anybody; raises ValueError."""
+    """Parse an identity's name, which may come from an annotation and so is not trusted; raises ValueError."""
     arn, _, only_for = name.partition(_FOR)
     found = Identity(name=name, role_arn=arn if name.startswith("arn:") else "")
     parts: tuple[str, ...] = ()

@@ -1,78 +1,82 @@
-"""Which of several replicas acts: what a Lease says, and what a replica may make of it.
+"""Leader election by a Lease: timings, and when a replica may acquire it.
 
-Nobody's wall clock is compared with another's: a replica trusts only how long it has itself seen a Lease unchanged.
+Clocks of different replicas are never compared: a replica trusts only how long it has itself observed a Lease without
+a change.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-_GIVE_UP_SHARE = 2 / 3
-"""A leader acts for this part of the lease since it last began to renew it, and not a moment longer."""
-_TAKE_OVER_SHARE = 0.9
-"""Another takes over when it has seen the lease unchanged for this part of it. The rest is for noticing, so that a
-leader that is gone is replaced within one lease; what lies between the two shares is the margin of safety."""
+_RENEW_DEADLINE_SHARE = 2 / 3
+"""A leader stops acting this part of the lease duration after the start of its last successful renewal."""
+_ACQUIRE_SHARE = 0.9
+"""Another replica acquires a lease that it has observed unchanged for this part of the duration.
+
+The remaining tenth is for noticing, so that a lost leader is replaced within one lease duration. The difference between
+the two shares is the safety margin.
+"""
 _RENEWALS = 7.5
-"""So many renewals fit into a lease: every 2 s of 15."""
-_LOOKS = 15
-"""So many looks of those that wait: every second of 15."""
+"""Renewals per lease duration: every 2 s of 15."""
+_RETRIES = 15
+"""Attempts of waiting replicas per lease duration: every second of 15."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lease:
-    """A Lease as the API server told it."""
+    """A Lease as returned by the API server."""
 
     uid: str
     version: str
-    """Its resourceVersion: opaque, and another one after each renewal."""
+    """Its resourceVersion: opaque, and different after each renewal."""
     holder: str
-    """Empty where the last one gave it up."""
+    """Identity of the holder; empty if the last one released it."""
     duration: timedelta
     transitions: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeaseTimings:
-    """How long a lease holds for whom, by its duration."""
+    """Timings of leader election, derived from the lease duration; all in seconds."""
 
     duration: timedelta
 
     @property
     def renew_deadline(self) -> float:
-        """Seconds that a leader may act since it began the renewal that succeeded last."""
-        return self.duration.total_seconds() * _GIVE_UP_SHARE
+        """How long a leader may act after the start of its last successful renewal."""
+        return self.duration.total_seconds() * _RENEW_DEADLINE_SHARE
 
     @property
     def renew_interval(self) -> float:
-        """Seconds between two renewals."""
+        """Time between two renewals."""
         return self.duration.total_seconds() / _RENEWALS
 
     @property
     def retry_period(self) -> float:
-        """Seconds between two looks of a replica that waits, or two tries of one that could not renew."""
-        return self.duration.total_seconds() / _LOOKS
+        """Time between two attempts of a replica to acquire the lease, or to renew it after a failure."""
+        return self.duration.total_seconds() / _RETRIES
 
     @property
     def request_timeout(self) -> float:
-        """Seconds that one request may take."""
+        """Timeout of one request."""
         return self.duration.total_seconds() / 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeaseObservation:
-    """A Lease, and since when (seconds of the replica's own clock) it has been seen just like that."""
+    """A Lease, and since when it has been observed unchanged, in seconds of the replica's own clock."""
 
     lease: Lease
     since: float
 
     def followed_by(self, lease: Lease, now: float) -> "LeaseObservation":
-        """Take note of another look."""
+        """Return the observation after reading the Lease again."""
         return self if lease.version == self.lease.version else LeaseObservation(lease=lease, since=now)
 
-    def free_at(self, me: str) -> float:
-        """Tell from when on this replica may take it: at once where it was given up, or was its own all along.
+    def free_at(self, holder_id: str) -> float:
+        """Return when this replica may acquire it: at once if it was released or is its own.
 
-        What counts is the duration that the holder has written down, not one's own.
+        The duration is the one that the holder has written, not the replica's own.
         """
-        if self.lease.holder in {"", me}:
+        if self.lease.holder in {"", holder_id}:
             return self.since
-        return self.since + self.lease.duration.total_seconds() * _TAKE_OVER_SHARE
+        return self.since + self.lease.duration.total_seconds() * _ACQUIRE_SHARE

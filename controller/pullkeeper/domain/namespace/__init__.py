@@ -1,1 +1,1 @@
-"""Namespaces as observed."""
+"""Namespaces and their annotations."""

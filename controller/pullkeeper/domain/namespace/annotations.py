@@ -1,4 +1,4 @@
-"""The annotation keys that a user writes on a Namespace, without the prefix."""
+"""Annotation keys that users set on a Namespace, without the prefix."""
 
 ENABLED = "enabled"
 REGISTRIES = "registries"

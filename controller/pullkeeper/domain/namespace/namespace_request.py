@@ -1,4 +1,4 @@
-"""What a Namespace asks for, and since when, as one look at its metadata tells."""
+"""What a Namespace requests and since when, from its metadata."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,28 +11,31 @@ from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace, obs
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NamespaceRequest:
-    """A Namespace, and since when it asks for just this."""
+    """A Namespace, and since when it has requested its current state."""
 
     namespace: ObservedNamespace
     first_requested_at: datetime | None
+    """When our annotations were last written, else when the Namespace was created; None if unknown."""
 
 
 def namespace_request(metadata: Mapping[str, Any]) -> NamespaceRequest:
-    """Translate a Namespace's metadata; who wrote our annotations when is in the API server's own bookkeeping."""
-    view = observe_namespace(metadata)
+    """Parse a Namespace's metadata; its managedFields tell when our annotations were written."""
+    namespace = observe_namespace(metadata)
     return NamespaceRequest(
-        namespace=view,
-        first_requested_at=_since(metadata) if view.is_requested else _time(metadata.get("creationTimestamp")),
+        namespace=namespace,
+        first_requested_at=_annotated_at(metadata)
+        if namespace.is_requested
+        else _time(metadata.get("creationTimestamp")),
     )
 
 
-def _since(metadata: Mapping[str, Any]) -> datetime | None:
-    """Tell when our annotations were last written, or when the Namespace was made."""
-    times = [_time(entry.get("time")) for entry in metadata.get("managedFields") or () if _writes_ours(entry)]
+def _annotated_at(metadata: Mapping[str, Any]) -> datetime | None:
+    """Return when our annotations were last written, or when the Namespace was created."""
+    times = [_time(entry.get("time")) for entry in metadata.get("managedFields") or () if _has_our_annotations(entry)]
     return max(filter(None, times), default=_time(metadata.get("creationTimestamp")))
 
 
-def _writes_ours(entry: Mapping[str, Any]) -> bool:
+def _has_our_annotations(entry: Mapping[str, Any]) -> bool:
     fields = ((entry.get("fieldsV1") or {}).get("f:metadata") or {}).get("f:annotations") or {}
     return any(key.startswith(f"f:{PREFIX}") for key in fields)
 

@@ -1,4 +1,4 @@
-"""ServiceAccounts of a namespace by their names, or all of them."""
+"""ServiceAccounts of a namespace, by name or all of them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ FORM = f'names of ServiceAccounts, or "{ALL}" alone for all of the namespace'
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServiceAccountNames:
-    """Which ServiceAccounts of a namespace are meant."""
+    """A set of ServiceAccounts of a namespace."""
 
     names: frozenset[str] = frozenset()
     every: bool = False
@@ -27,9 +27,9 @@ NO_SERVICE_ACCOUNTS = ServiceAccountNames()
 
 
 def parse(parts: Iterable[str]) -> tuple[ServiceAccountNames, list[str]]:
-    """Read names, blanks around them and empty ones aside: those that are right, and those that are none."""
+    """Parse names, ignoring blanks and empty ones; returns the valid names and the invalid ones."""
     given = {part.strip() for part in parts} - {""}
     if given == {ALL}:
         return ServiceAccountNames(every=True), []
-    wrong = sorted(name for name in given if not NAME.fullmatch(name))
-    return ServiceAccountNames(names=frozenset(given.difference(wrong))), wrong
+    invalid = sorted(name for name in given if not NAME.fullmatch(name))
+    return ServiceAccountNames(names=frozenset(given.difference(invalid))), invalid

@@ -1,1 +1,1 @@
-"""What is reported: Events, metrics, states."""
+"""Events, metrics and states."""

@@ -1,23 +1,24 @@
-"""Many things of one kind within a short time, told in one line instead of a thousand."""
+"""Aggregates events of one kind, so that many within a short time become one summary."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-QUIET = timedelta(minutes=5)
-"""A group has ended when nothing has come for so long."""
-LONGEST = timedelta(hours=1)
-"""A group is told after this time, although more may come."""
+IDLE_TIMEOUT = timedelta(minutes=5)
+"""A group ends when nothing has been added for this long."""
+MAX_AGE = timedelta(hours=1)
+"""A group ends at this age even if events keep coming."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
-    """What there is to say of a group."""
+    """A group of events that has ended."""
 
     key: str
     count: int
-    untold: int
-    """So many of them have not been told one by one."""
+    suppressed: int
+    """How many of them were beyond the limit, and so are reported by this summary alone."""
     lasted: timedelta
+    """Time from the first event to the last."""
     slowest: timedelta
     slowest_name: str
 
@@ -27,39 +28,39 @@ class _Group:
     first_at: datetime
     last_at: datetime
     count: int = 0
-    untold: int = 0
+    suppressed: int = 0
     slowest: timedelta = timedelta()
     slowest_name: str = ""
 
     @property
     def ends_at(self) -> datetime:
-        return min(self.last_at + QUIET, self.first_at + LONGEST)
+        return min(self.last_at + IDLE_TIMEOUT, self.first_at + MAX_AGE)
 
 
 class EventAggregator:
-    """Groups what happens by what is said of it."""
+    """Groups events by a key, such as their message."""
 
     def __init__(self) -> None:
         self._groups: dict[str, _Group] = {}
 
-    def add(self, key: str, name: str, now: datetime, *, in_full: int = 0, took: timedelta = timedelta()) -> bool:
-        """Take one thing that happened to `name`; tells whether it is one of the first, to be told by themselves."""
+    def add(self, key: str, name: str, now: datetime, *, limit: int = 0, took: timedelta = timedelta()) -> bool:
+        """Add an event about `name`; returns whether it is within the first `limit`, to be reported individually."""
         group = self._groups.setdefault(key, _Group(first_at=now, last_at=now))
         group.count += 1
         group.last_at = now
         if took >= group.slowest:
             group.slowest, group.slowest_name = took, name
-        told = group.count <= in_full
-        group.untold += not told
-        return told
+        within_limit = group.count <= limit
+        group.suppressed += not within_limit
+        return within_limit
 
     @property
-    def due(self) -> datetime | None:
-        """Tell when the next group ends, if nothing more comes."""
+    def flush_at(self) -> datetime | None:
+        """When the next group ends if nothing is added; None without groups."""
         return min((group.ends_at for group in self._groups.values()), default=None)
 
-    def take(self, now: datetime | None = None) -> list[Summary]:
-        """Take out the groups that have ended by now, or all of them."""
+    def flush(self, now: datetime | None = None) -> list[Summary]:
+        """Remove and return the groups that have ended by `now`, or all groups."""
         ended = [key for key, group in self._groups.items() if now is None or group.ends_at <= now]
         return [_summary(key, self._groups.pop(key)) for key in ended]
 
@@ -68,7 +69,7 @@ def _summary(key: str, group: _Group) -> Summary:
     return Summary(
         key=key,
         count=group.count,
-        untold=group.untold,
+        suppressed=group.suppressed,
         lasted=group.last_at - group.first_at,
         slowest=group.slowest,
         slowest_name=group.slowest_name,

@@ -1,4 +1,4 @@
-"""The reasons of the Events that are posted in the target namespaces; docs/observability.md lists them."""
+"""Reasons of the Events posted in target namespaces; docs/observability.md lists them."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from pullkeeper.domain.errors.failures import OWNER_REASONS, TOKEN_REASONS, Fail
 
 
 class EventReason(StrEnum):
-    """Every reason that an Event of ours ever has."""
+    """Every reason of an Event posted by the controller."""
 
     PULL_SECRET_CREATED = "PullSecretCreated"  # noqa: S105 -- the name of a reason, as are the next
     PULL_SECRET_UPDATED = "PullSecretUpdated"  # noqa: S105 -- as above
@@ -23,7 +23,7 @@ class EventReason(StrEnum):
 
     @property
     def warning(self) -> bool:
-        """Whether it tells of trouble; the others are Normal."""
+        """Whether the Event is of type Warning; the others are Normal."""
         return self not in _NORMAL
 
 
@@ -37,7 +37,7 @@ _NORMAL = frozenset(
     }
 )
 
-_OF_FAILURES = {
+_BY_FAILURE = {
     Reason.INVALID_ANNOTATION: EventReason.INVALID_ANNOTATION,
     Reason.ACCESS_DENIED: EventReason.ACCESS_DENIED,
     Reason.REGISTRY_REJECTED: EventReason.REGISTRY_REJECTED,
@@ -47,13 +47,13 @@ _OF_FAILURES = {
 
 
 def event_reason(failure: Failure) -> EventReason | None:
-    """Give the reason of the Event that tells of a failure; None where it is not the namespace's business."""
+    """Return the reason of the Event for a failure; None if the failure does not concern the namespace."""
     fallback = EventReason.TOKEN_FETCH_FAILED if failure.reason in TOKEN_REASONS else None
-    return _OF_FAILURES.get(failure.reason, fallback)
+    return _BY_FAILURE.get(failure.reason, fallback)
 
 
 def kind(failure: Failure) -> str:
-    """Tell which trouble a failure belongs to: AWS's answers to one question change while it lasts."""
+    """Return the kind of problem that a failure belongs to: AWS's errors vary while one problem lasts."""
     if failure.reason in TOKEN_REASONS:
         return "token"
     return "owner" if failure.reason in OWNER_REASONS else failure.reason.value

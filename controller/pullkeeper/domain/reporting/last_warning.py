@@ -1,4 +1,4 @@
-"""A warning that the controller has posted, read back from its Event."""
+"""The controller's last warning about a namespace, read back from its Event."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from typing import Any
 from pullkeeper.domain.kube.timestamps import parse_timestamp
 
 REPORTER = "pullkeeper.dev/controller"
-"""The `reportingController` of our Events."""
+"""`reportingController` of the controller's Events."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LastWarning:
-    """What was said, and when last."""
+    """A warning, with the time of its last occurrence."""
 
     namespace: str
     reason: str
@@ -22,7 +22,7 @@ class LastWarning:
 
 
 def last_warning(event: Mapping[str, Any]) -> LastWarning:
-    """Translate an Event of events.k8s.io/v1."""
+    """Parse an Event of events.k8s.io/v1."""
     last = (event.get("series") or {}).get("lastObservedTime") or event.get("eventTime")
     return LastWarning(
         namespace=event["metadata"]["namespace"],

@@ -1,4 +1,4 @@
-"""What is measured: each metric's name, type, labels and meaning. Dashboards, alerts and docs are held to this list."""
+"""The metric families: name, type, labels and HELP text. Tests hold alerts, dashboard and docs to this list."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +11,7 @@ _RECONCILE_SECONDS = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 5, 30)
 
 
 class MetricType(StrEnum):
-    """Prometheus' types of metrics."""
+    """Type of a Prometheus metric."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -19,133 +19,140 @@ class MetricType(StrEnum):
 
 
 class Result(StrEnum):
-    """How something ended."""
+    """Value of the label `result`."""
 
     SUCCESS = "success"
     ERROR = "error"
 
 
 OPERATIONS = (*(cause.value for cause in Cause), "delete")
-"""What is done to a pull Secret."""
+"""Values of the label `operation`: why a pull Secret is written, or that it is deleted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MetricFamily:
-    """One metric."""
+    """A metric family."""
 
     name: str
     type: MetricType
-    text: str
+    documentation: str
+    """The HELP text."""
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
-    """Upper bounds in seconds; only a histogram has them."""
+    """Upper bounds in seconds, for histograms only."""
 
 
 BUILD_INFO = MetricFamily(
     name="pullkeeper_build_info",
     type=MetricType.GAUGE,
-    text="What runs here.",
+    documentation="Always 1; the labels describe the running build.",
     labels=("version", "revision", "python_version"),
 )
 LEADER = MetricFamily(
-    name="pullkeeper_leader", type=MetricType.GAUGE, text="1 where this replica acts; it does where there is only one."
+    name="pullkeeper_leader",
+    type=MetricType.GAUGE,
+    documentation="1 if this replica is the leader, or if there is no leader election; else 0.",
 )
 HEARTBEAT = MetricFamily(
     name="pullkeeper_heartbeat_timestamp_seconds",
     type=MetricType.GAUGE,
-    text="When the worker last came round; 0 is not yet.",
+    documentation="Unix time of the last iteration of the worker loop; 0 before the first.",
 )
 CONFIG_LAST_RELOAD_SUCCESSFUL = MetricFamily(
     name="pullkeeper_config_last_reload_successful",
     type=MetricType.GAUGE,
-    text="1 while the settings file can be taken over as it is.",
+    documentation="1 if the settings file as it is now is valid, else 0.",
 )
 TOKEN_REQUESTS = MetricFamily(
     name="pullkeeper_token_requests_total",
     type=MetricType.COUNTER,
-    text="Authorization tokens asked of ECR.",
+    documentation="Total requests for an authorization token by result.",
     labels=("identity", "region", "result"),
 )
 TOKEN_ERRORS = MetricFamily(
     name="pullkeeper_token_request_errors_total",
     type=MetricType.COUNTER,
-    text="Authorization tokens that could not be had, by reason.",
+    documentation="Total failed requests for an authorization token by reason.",
     labels=("identity", "region", "reason"),
 )
 TOKEN_SECONDS = MetricFamily(
     name="pullkeeper_token_request_duration_seconds",
     type=MetricType.HISTOGRAM,
-    text="How long ECR took to answer.",
+    documentation="Duration of requests for an authorization token.",
     labels=("region",),
     buckets=_AWS_SECONDS,
 )
 TOKEN_EXPIRY = MetricFamily(
     name="pullkeeper_token_expiry_timestamp_seconds",
     type=MetricType.GAUGE,
-    text="When the youngest token dies.",
+    documentation="Unix time when the newest token expires.",
     labels=("identity", "region"),
 )
 TOKEN_SUCCESS = MetricFamily(
     name="pullkeeper_token_last_success_timestamp_seconds",
     type=MetricType.GAUGE,
-    text="When a token was last had.",
+    documentation="Unix time of the last successful request for a token.",
     labels=("identity", "region"),
 )
 REGISTRY_PROBES = MetricFamily(
     name="pullkeeper_registry_probes_total",
     type=MetricType.COUNTER,
-    text="Tokens tried at registries; skipped are those of registries that cannot be asked.",
+    documentation="Total tokens tried at registries by result; skipped: the registry cannot be probed.",
     labels=("result",),
 )
 NAMESPACES = MetricFamily(
     name="pullkeeper_namespaces",
     type=MetricType.GAUGE,
-    text="Namespaces that ask for a pull Secret, by how they stand.",
+    documentation="Namespaces that request a pull Secret, by state.",
     labels=("state",),
 )
 SECRET_EXPIRY = MetricFamily(
     name="pullkeeper_secret_expiry_timestamp_seconds",
     type=MetricType.GAUGE,
-    text="When the first token in a namespace's pull Secret dies; without a namespace, in the Secret that dies first.",
+    documentation="Unix time when the earliest token in the pull Secret expires; unlabelled: "
+    "the soonest of all namespaces.",
     labels=("target_namespace",),
 )
 SECRET_WRITES = MetricFamily(
     name="pullkeeper_secret_writes_total",
     type=MetricType.COUNTER,
-    text="Writes of pull Secrets.",
+    documentation="Total writes of pull Secrets by operation and result.",
     labels=("operation", "result"),
 )
 TIME_TO_SECRET = MetricFamily(
     name="pullkeeper_time_to_secret_seconds",
     type=MetricType.HISTOGRAM,
-    text="From seeing a namespace ask to its first Secret.",
+    documentation="Time from the observed request of a namespace to its first pull Secret.",
     buckets=_WAIT_SECONDS,
 )
 RECONCILES = MetricFamily(
-    name="pullkeeper_reconcile_total", type=MetricType.COUNTER, text="Looks at one namespace.", labels=("result",)
+    name="pullkeeper_reconcile_total",
+    type=MetricType.COUNTER,
+    documentation="Total namespace reconciliations by result.",
+    labels=("result",),
 )
 RECONCILE_SECONDS = MetricFamily(
     name="pullkeeper_reconcile_duration_seconds",
     type=MetricType.HISTOGRAM,
-    text="How long a look at one namespace took.",
+    documentation="Duration of namespace reconciliations.",
     buckets=_RECONCILE_SECONDS,
 )
 WORKQUEUE_DEPTH = MetricFamily(
     name="pullkeeper_workqueue_depth",
     type=MetricType.GAUGE,
-    text="Namespaces that are due and wait for their turn.",
+    documentation="Namespaces in the work queue that are ready to be reconciled, by priority.",
     labels=("priority",),
 )
 REST_CLIENT_REQUESTS = MetricFamily(
     name="pullkeeper_rest_client_requests_total",
     type=MetricType.COUNTER,
-    text="Requests to the API server, counted where they leave; code 0 is no answer.",
+    documentation="Total HTTP requests to the API server by verb, resource and status code; 0: no response.",
     labels=("verb", "resource", "code"),
 )
 AWS_REQUESTS = MetricFamily(
     name="pullkeeper_aws_requests_total",
     type=MetricType.COUNTER,
-    text="Requests to AWS's APIs, each try counted where it leaves; code 0 is no answer.",
+    documentation="Total HTTP requests to AWS APIs by service, operation and status code; 0: no response.",
     labels=("service", "operation", "code"),
 )
 
@@ -170,4 +177,4 @@ FAMILIES = (
     REST_CLIENT_REQUESTS,
     AWS_REQUESTS,
 )
-"""All of them, as docs/observability.md lists them."""
+"""All metric families, in the order of docs/observability.md."""

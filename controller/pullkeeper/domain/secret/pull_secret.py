@@ -175,7 +175,7 @@ def read_target(annotations: Mapping[str, str]) -> Target | None:
     """Read back what the Secret is for; None where somebody has made it unreadable."""
     try:
         registries = tuple(
-            registry_host.parse(name) for name in annotations[REGISTRIES].split(",", registry_host.MOST_REGISTRIES)
+            registry_host.parse(name) for name in annotations[REGISTRIES].split(",", registry_host.MAX_REGISTRIES)
         )
         return Target(registries=registries, identity=identity.parse(annotations[IDENTITY]))
     except _UNREADABLE:

@@ -1,1 +1,1 @@
-"""What the commands show."""
+"""What the commands print."""
