@@ -53,10 +53,18 @@ def managed(held: SecretRecord | None, *, intact: bool = True, purpose: Target |
     """Make a Secret of ours; what it is for is what it holds, where that can be read."""
     if held is not None:
         purpose = Target(registries=held.registries, identity=held.identity)
-    return ObservedSecret(uid="uid-1", resource_version=7, managed=True, intact=intact, record=held, target=purpose)
+    return ObservedSecret(
+        namespace="team-a",
+        uid="uid-1",
+        resource_version=7,
+        managed=True,
+        intact=intact,
+        record=held,
+        target=purpose,
+    )
 
 
-FOREIGN = ObservedSecret(uid="uid-2", resource_version=7, managed=False, intact=False)
+FOREIGN = ObservedSecret(namespace="team-a", uid="uid-2", resource_version=7, managed=False, intact=False)
 
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001 -- st adds the zone
     lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -30,8 +30,8 @@ class Sink:
     def upsert(self, view: ObservedNamespace) -> None:
         self.names.add(view.name)
 
-    def delete(self, name: str) -> None:
-        self.names.discard(name)
+    def delete(self, view: ObservedNamespace) -> None:
+        self.names.discard(view.name)
 
 
 @pytest.fixture

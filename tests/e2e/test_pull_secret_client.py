@@ -127,7 +127,7 @@ async def test_right_that_is_missing_is_named(installation: Installation, connec
     """With another Secret's name everything is refused, and the failure says what to grant."""
     team = await installation.create_namespace()
     other = PullSecretClient(connection, secret_name="other")
-    seen = ObservedSecret(uid="00000000-0000-4000-8000-000000000000", resource_version=1, managed=True)
+    seen = ObservedSecret(namespace=team, uid="00000000-0000-4000-8000-000000000000", resource_version=1, managed=True)
     attempts = {
         "create and patch": other.apply(team, content(), None),
         "delete": other.delete(team, seen),

@@ -118,7 +118,7 @@ def test_what_is_remembered_stays_small() -> None:
         acts += [asking(at, name, IRELAND), doing(at + MINUTE, "end", name)]
     acts += [leaving(3 * HOUR, team(0)), *opted_in(5)]
     sizes = simulate_and_measure(Run(seed=1, end=4 * HOUR, acts=sorted(acts, key=lambda act: act.at)))
-    assert "Worker" in {name.partition(".")[0] for name in sizes}
+    assert "WorkQueue" in {name.partition(".")[0] for name in sizes}
     assert {part: size for part, size in sizes.items() if size > 80 and part != BOUNDED_ON_PURPOSE} == {}
 
 

@@ -70,7 +70,7 @@ MUTANTS = {
         classes={"PullSecretClient": mutants.DropsARegistry}, run=_DAYS, checker=check_tokens.never_worse
     ),
     "03 takes every Secret for ours": Mutant(
-        classes={"SecretCache": mutants.TakesEverySecretForOurs}, run=_STRANGERS, checker=check_objects.only_ours
+        classes={"secret_cache": mutants.TakesEverySecretForOurs}, run=_STRANGERS, checker=check_objects.only_ours
     ),
     "03 ignores versions": Mutant(
         classes={"PullSecretClient": mutants.IgnoresVersions}, run=_STRIPPED_UNSEEN, checker=check_objects.only_ours
@@ -101,7 +101,7 @@ MUTANTS = {
         checker=check_objects.deletes_just_what_was_seen,
     ),
     "12 trusts the watch": Mutant(
-        classes={"NamespaceCache": mutants.TrustsTheWatch}, run=_JOINING_UNSEEN, checker=check_objects.converged
+        classes={"NamespaceRelister": mutants.TrustsTheWatch}, run=_JOINING_UNSEEN, checker=check_objects.converged
     ),
 }
 

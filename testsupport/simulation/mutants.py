@@ -1,9 +1,9 @@
 """Controllers that are broken on purpose, each in one thing, to prove that the checkers would notice."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pullkeeper.adapters.kubernetes.pull_secrets import PullSecretClient
@@ -17,9 +17,10 @@ from pullkeeper.domain.secret.entries import EntryPlan, plan_entries
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import Priority
 from pullkeeper.domain.secret.pull_secret import PullSecret
-from pullkeeper.reconcile.namespace_cache import NamespaceCache
+from pullkeeper.reconcile.caches import ResourceCache
+from pullkeeper.reconcile.namespace_relister import NamespaceRelister
 from pullkeeper.reconcile.reconciler import Reconciler
-from pullkeeper.reconcile.secret_cache import SecretCache
+from pullkeeper.reconcile.result import Result
 from pullkeeper.tokens.token_cache import TokenCache, TokenResult
 from testsupport.simulation.scenarios import IRELAND
 
@@ -79,12 +80,15 @@ class DeletesBlindly(PullSecretClient):
         await self._client.request("delete", self._path(namespace), body={})
 
 
-class TakesEverySecretForOurs(SecretCache):
+class TakesEverySecretForOurs(ResourceCache[ObservedSecret]):
     """Sees our label on everything."""
 
-    def get(self, namespace: str) -> ObservedSecret | None:
+    def __init__(self, enqueue: Callable[[str], None]) -> None:
+        super().__init__("pull Secrets", key=lambda secret: (secret.namespace, ""), enqueue=enqueue)
+
+    def get(self, namespace: str, name: str = "") -> ObservedSecret | None:
         """Give what is there as if it were ours."""
-        secret = super().get(namespace)
+        secret = super().get(namespace, name)
         return replace(secret, managed=True) if secret else None
 
 
@@ -107,16 +111,17 @@ class HasOneLane(Reconciler):
 class KeepsWhatIsOptedOut(Reconciler):
     """Never removes a Secret."""
 
-    async def _remove(self, name: str, secret: ObservedSecret) -> None:
+    async def _delete(self, name: str, secret: ObservedSecret) -> Result:  # noqa: ARG002 -- that is the mutation
         """Do nothing."""
+        return Result()
 
 
-class TrustsTheWatch(NamespaceCache):
+class TrustsTheWatch(NamespaceRelister):
     """Lists once, and believes that no event is ever lost."""
 
-    async def audit(self, listing: Callable[[], Awaitable[Any]], *, every: timedelta, **_: Any) -> None:  # noqa: ARG002 -- the real one's argument
+    async def run(self) -> None:
         """List once."""
-        self.replace(*await listing())
+        self._handler.replace(*await self._list_namespaces())
 
 
 def takes_any_token(

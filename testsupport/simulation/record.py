@@ -49,6 +49,7 @@ class NamespaceVersion:
 
     at: float
     name: str
+    uid: str
     resource_version: int
     wish: Wish
     hosts: tuple[str, ...] = ()

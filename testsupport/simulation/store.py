@@ -52,9 +52,11 @@ class Store:
             kind = "DELETED"
             self.drop_secret(name, SERVER)
         self.version += 1
+        there = self.namespaces.get(name)
         version = NamespaceVersion(
             at=elapsed(),
             name=name,
+            uid=there.uid if there else self._uid(),
             resource_version=self.version,
             wish=wish,
             hosts=hosts,
@@ -190,6 +192,7 @@ def namespace_metadata(namespace: NamespaceVersion) -> dict[str, Any]:
     ending = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if namespace.wish is Wish.ENDING else {}
     return {
         "name": namespace.name,
+        "uid": namespace.uid,
         "resourceVersion": str(namespace.resource_version),
         "annotations": namespace.annotations,
         **ending,

@@ -136,10 +136,9 @@ class NamespaceFeed:
                 asyncio.get_running_loop().call_at(back_at + self._chance.uniform(0, 2), self._deliver, change)
             return
         for sink in self._sinks:
-            if change.kind == "DELETED":
-                sink.delete(change.namespace)
-            elif change.view is not None:
-                sink.upsert(observe_namespace(namespace_metadata(change.view)))
+            if change.view is not None:
+                event = sink.delete if change.kind == "DELETED" else sink.upsert
+                event(observe_namespace(namespace_metadata(change.view)))
 
 
 class FeedWatch:

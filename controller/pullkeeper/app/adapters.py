@@ -44,7 +44,7 @@ class TokenSource(token_cache.TokenSource, Protocol):
         """Log which credentials the controller uses; never fails."""
 
 
-class Metrics(status_reporter.Meters, worker.Metrics, Protocol):
+class Metrics(status_reporter.Metrics, worker.Metrics, Protocol):
     """Everything that the controller counts about itself."""
 
     def set_leader(self, leads: bool) -> None:  # noqa: FBT001 -- the gauge's value

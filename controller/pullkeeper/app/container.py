@@ -26,15 +26,15 @@ from pullkeeper.app.policy_reloader import PolicyReloader
 from pullkeeper.domain.namespace.namespace import ObservedNamespace, observe_namespace
 from pullkeeper.domain.secret.observed_secret import observe
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount, observe_service_account
+from pullkeeper.reconcile.caches import namespace_cache, secret_cache, service_account_cache
 from pullkeeper.reconcile.leader_elector import LeaderElector, NoElection
-from pullkeeper.reconcile.namespace_cache import NamespaceCache, OneNamespace
+from pullkeeper.reconcile.namespace_records import NamespaceRecords
+from pullkeeper.reconcile.namespace_relister import NamespaceRelister
 from pullkeeper.reconcile.reconciler import Reconciler
-from pullkeeper.reconcile.secret_cache import ByNamespace, OneNamespaceSecrets, Placed, SecretCache
-from pullkeeper.reconcile.service_account_cache import AccountsSink, ServiceAccountCache
 from pullkeeper.reconcile.service_account_reconciler import ServiceAccountReconciler
 from pullkeeper.reconcile.status_reporter import StatusReporter
 from pullkeeper.reconcile.work_queue import WorkQueue
-from pullkeeper.reconcile.worker import Reconcile, Worker
+from pullkeeper.reconcile.worker import Worker
 from pullkeeper.tokens.token_cache import TokenCache
 from pullkeeper.tokens.token_revalidator import TokenRevalidator
 from pullkeeper.tokens.token_verifier import TokenVerifier, UnverifiedTokens
@@ -78,45 +78,50 @@ class Container:
         self._gated_client = gated = adapters.kube_client.leader_gated(self.leader_elector.is_leader)
         self.pull_secrets = PullSecretClient(gated, secret_name=settings.secret_name)
         self.events = EventRecorder(gated, secret_name=settings.secret_name, instance=adapters.instance, clock=clock)
-        self.status_reporter = StatusReporter(self.events, metrics, clock=clock)
-        self.namespaces = NamespaceCache(wake=self.queue.add, clock=clock, asks=self._applies_to)
+        self.records = NamespaceRecords(applies_to=self._applies_to, clock=clock)
+        self.status_reporter = StatusReporter(self.events, metrics, records=self.records, clock=clock)
+        self.namespaces = namespace_cache(self.queue.add, self.records)
+        self.secrets = secret_cache(self.queue.add)
         self.policy_reloader = PolicyReloader(
             config.path,
             config.content,
             settings,
             read=partial(parse, config.path),
-            on_change=self.namespaces.wake_all,
+            on_change=self.namespaces.enqueue_all,
             set_valid=metrics.set_config_last_reload_successful,
         )
-        namespace_reflectors, namespaces_synced = self._watch_some_namespaces()
-        self.namespace_watch = None if settings.watch_namespaces else adapters.watch_namespaces(self.namespaces)
-        self.secrets, secret_reflectors, self._secrets_synced = self._watch_secrets()
+        namespace_reflectors, secret_reflectors = self._watch_some_namespaces(), self._watch_secrets()
+        everywhere = not settings.watch_namespaces
+        self.namespace_watch = adapters.watch_namespaces(self.namespaces.handler()) if everywhere else None
         self.token_cache = TokenCache(adapters.token_source, rotation=settings.rotation, clock=clock, rng=adapters.rng)
         self.token_verifier = self._verifier()
         self.reconciler = Reconciler(
             namespaces=self.namespaces,
             secrets=self.secrets,
-            cluster=self.pull_secrets,
+            client=self.pull_secrets,
             tokens=self.token_verifier or UnverifiedTokens(self.token_cache),
-            report=self.status_reporter,
+            records=self.records,
+            reporter=self.status_reporter,
             policy=self.policy_reloader.policy,
             rotation=settings.rotation,
             clock=clock,
-            attaching=settings.service_account_attachment,
+            attach_service_accounts=settings.service_account_attachment,
         )
-        reconcile, account_reflectors, accounts_synced = self._attach_service_accounts()
+        account_reconcilers, account_reflectors, accounts_synced = self._attach_service_accounts()
         self.worker = Worker(
             self.queue,
-            reconcile,
+            (self.reconciler, *account_reconcilers),
             priority_of=self.reconciler.priority,
+            records=self.records,
+            reporter=self.status_reporter,
             clock=clock,
             rng=adapters.rng,
             metrics=self.liveness,
         )
         metrics.set_workqueue_depth(self.worker.depth)
         synced = {
-            "Secrets": self._secrets_synced,
-            "Namespaces": namespaces_synced,
+            "Secrets": self.secrets.synced(),
+            "Namespaces": self.namespaces.synced(),
             "ServiceAccounts": accounts_synced,
         }
         self.readiness = Readiness(synced)
@@ -134,13 +139,13 @@ class Container:
 
     async def secrets_listed(self) -> None:
         """Wait until the Secrets are known: without them every namespace would seem to be without one."""
-        for synced in self._secrets_synced:
+        for synced in self.secrets.synced():
             await synced.wait()
 
     def start_leading(self) -> None:
         """Take over from another replica: every namespace is reconciled."""
         self._adapters.metrics.set_leader(True)
-        self.namespaces.wake_all()
+        self.namespaces.enqueue_all()
 
     def stop_leading(self) -> None:
         """Leave the reporting of namespaces to another replica."""
@@ -163,25 +168,23 @@ class Container:
             beat=lambda: self.liveness.set_heartbeat(adapters.clock()),
         )
 
-    def _watch_some_namespaces(self) -> tuple[Reflectors, Synced]:
+    def _watch_some_namespaces(self) -> Reflectors:
         """Watch the Namespaces of `watchNamespaces` one by one, where there is no right to watch all of them."""
-        handlers = [OneNamespace(self.namespaces, name) for name in self._settings.watch_namespaces]
-        reflectors = tuple(
-            self._reflector(namespace_list_watch(handler.name), observe_namespace, handler) for handler in handlers
+        return tuple(
+            self._reflector(namespace_list_watch(name), observe_namespace, self.namespaces.handler(name))
+            for name in self._settings.watch_namespaces
         )
-        return reflectors, [handler.synced for handler in handlers] or [self.namespaces.synced]
 
-    def _watch_secrets(self) -> tuple[SecretCache | ByNamespace, Reflectors, Synced]:
-        only = self._settings.watch_namespaces
-        if not only:
-            cache = SecretCache(wake=self.queue.add)
-            return cache, (self._secret_reflector(cache),), [cache.synced]
-        caches = {name: OneNamespaceSecrets(wake=self.queue.add) for name in only}
-        reflectors = tuple(self._secret_reflector(cache, name) for name, cache in caches.items())
-        return ByNamespace(caches), reflectors, [cache.synced for cache in caches.values()]
+    def _watch_secrets(self) -> Reflectors:
+        name = self._settings.secret_name
+        return tuple(
+            self._reflector(secrets_list_watch(name, scope), observe, self.secrets.handler(scope))
+            for scope in self._scopes()
+        )
 
-    def _secret_reflector(self, cache: SecretCache, namespace: str = "") -> Runnable:
-        return self._reflector(secrets_list_watch(self._settings.secret_name, namespace), _placed_secret, cache)
+    def _scopes(self) -> tuple[str, ...]:
+        """Return the namespaces that are watched one by one, or the one scope of all namespaces."""
+        return self._settings.watch_namespaces or ("",)
 
     def _reflector(
         self, list_watch: ListWatch, read: Callable[[Mapping[str, Any]], _T], handler: EventHandler[_T]
@@ -220,45 +223,43 @@ class Container:
         )
         return (revalidator,)
 
-    def _attach_service_accounts(self) -> tuple[Reconcile, Reflectors, Synced]:
+    def _attach_service_accounts(self) -> tuple[tuple[ServiceAccountReconciler, ...], Reflectors, Synced]:
         settings = self._settings
         if not settings.service_account_attachment:
-            return self.reconciler.reconcile, (), []
-        cache = ServiceAccountCache(wake=self.queue.add, listed=self.namespaces.wake_all)
-        handlers = {namespace: AccountsSink(cache, namespace) for namespace in settings.watch_namespaces or ("",)}
+            return (), (), []
+        cache = service_account_cache(self.queue.add, self.namespaces.enqueue_all)
         read = partial(_service_account, secret_name=settings.secret_name)
         reflectors = tuple(
-            self._reflector(service_accounts_list_watch(namespace), read, handler)
-            for namespace, handler in handlers.items()
+            self._reflector(service_accounts_list_watch(scope), read, cache.handler(scope)) for scope in self._scopes()
         )
         reconciler = ServiceAccountReconciler(
             namespaces=self.namespaces,
             secrets=self.secrets,
-            accounts=cache,
-            door=ServiceAccountClient(self._gated_client, secret_name=settings.secret_name),
+            service_accounts=cache,
+            client=ServiceAccountClient(self._gated_client, secret_name=settings.secret_name),
             events=self.events,
+            records=self.records,
             policy=self.policy_reloader.policy,
             secret_name=settings.secret_name,
             clock=self._adapters.clock,
         )
-        return reconciler.after(self.reconciler.reconcile), reflectors, [each.synced for each in handlers.values()]
+        return (reconciler,), reflectors, cache.synced()
 
     def _runnables_after_sync(self) -> tuple[Runnable, ...]:
         log_credential_source = RunnableFunc(self._adapters.token_source.log_credential_source)
         always = (self.policy_reloader, log_credential_source)
-        return always if self._settings.watch_namespaces else (*always, RunnableFunc(self._relist_namespaces))
-
-    async def _relist_namespaces(self) -> None:
-        every = self._settings.relist_interval
-        list_all = partial(list_namespaces, self._adapters.kube_client)
-        await self.namespaces.audit(list_all, every=every, chance=self._adapters.rng)
+        if self._settings.watch_namespaces:
+            return always
+        relister = NamespaceRelister(
+            partial(list_namespaces, self._adapters.kube_client),
+            self.namespaces.handler(),
+            interval=self._settings.relist_interval,
+            rng=self._adapters.rng,
+        )
+        return (*always, relister)
 
     def _applies_to(self, namespace: ObservedNamespace) -> bool:
         return self.policy_reloader.policy().applies_to(namespace)
-
-
-def _placed_secret(metadata: Mapping[str, Any]) -> Placed:
-    return metadata["namespace"], observe(metadata)
 
 
 def _service_account(account: Mapping[str, Any], secret_name: str) -> ObservedServiceAccount:

@@ -1,10 +1,10 @@
-"""Which ServiceAccounts of a namespace name its pull Secret: looked at after the Secret itself, each time.
+"""The ServiceAccounts of one namespace that name its pull Secret in their `imagePullSecrets`.
 
-Nothing is remembered that matters: what is wanted stands on the Namespace, what is ours on the ServiceAccounts.
+It keeps no state that matters: what is requested is on the Namespace, and what is ours on the ServiceAccounts.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -23,72 +23,78 @@ from pullkeeper.domain.secret.service_account_patch import (
     ServiceAccountPatch,
     plan_patch,
 )
+from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords
+from pullkeeper.reconcile.result import Result
 
 logger = logging.getLogger(__name__)
 
-_GRACE = timedelta(seconds=10)
-"""A ServiceAccount may come a little after the Namespace that names it; `default` always does."""
-_TOLD = datetime.max.replace(tzinfo=UTC)
+_GRACE_PERIOD = timedelta(seconds=10)
+"""A ServiceAccount may be created a little after the Namespace that names it; `default` always is."""
+_REPORTED = datetime.max.replace(tzinfo=UTC)
 
-_SAID = {
+_OUTCOMES = {
     AttachmentOutcome.ATTACHED: "names the pull Secret {secret} in its imagePullSecrets",
     AttachmentOutcome.RESTORED: "names the pull Secret {secret} in its imagePullSecrets again; somebody had removed it",
     AttachmentOutcome.RENAMED: "names the pull Secret {secret} in its imagePullSecrets, in place of {mark}",
     AttachmentOutcome.DETACHED: "does not name {mark} in its imagePullSecrets any more",
     AttachmentOutcome.FORGOTTEN: "is not marked any more as naming {mark}, which somebody had taken out",
 }
-_POSTED = {AttachmentOutcome.ATTACHED, AttachmentOutcome.RESTORED, AttachmentOutcome.RENAMED}
-
-Look = Callable[[str], Awaitable[datetime | None]]
-"""Looks at one namespace and tells when to look again; raises FailureError or StaleObservationError."""
+_WITH_EVENT = {AttachmentOutcome.ATTACHED, AttachmentOutcome.RESTORED, AttachmentOutcome.RENAMED}
 
 
 class Namespaces(Protocol):
-    """The Namespaces as they were last seen."""
+    """The observed Namespaces."""
 
-    def get(self, name: str) -> ObservedNamespace | None:
-        """Give the one of this name."""
+    def get(self, namespace: str) -> ObservedNamespace | None:
+        """Return the one of this name."""
         ...
 
 
 class Secrets(Protocol):
-    """The Secrets of our name as they were last seen."""
+    """The observed pull Secrets."""
 
     def get(self, namespace: str) -> ObservedSecret | None:
-        """Give the one of this namespace."""
+        """Return the one of this namespace."""
         ...
 
 
-class Accounts(Protocol):
-    """The ServiceAccounts as they were last seen."""
+class ServiceAccounts(Protocol):
+    """The observed ServiceAccounts."""
 
-    def knows(self, namespace: str) -> bool:
-        """Whether the namespace has been listed."""
+    def has_synced(self, namespace: str) -> bool:
+        """Whether the ServiceAccounts of a namespace have been listed."""
         ...
 
     def of(self, namespace: str) -> Iterable[ObservedServiceAccount]:
-        """Give those of a namespace."""
+        """Return those of a namespace."""
         ...
 
-    def written(self, account: ObservedServiceAccount) -> None:
-        """Take note of our own write before the watch brings it."""
-        ...
+    def record_write(self, item: ObservedServiceAccount) -> None:
+        """Take over our own write before the watch brings it."""
 
 
-class Door(Protocol):
-    """Whoever patches; raises FailureError or StaleObservationError, having written nothing."""
+class ServiceAccountClient(Protocol):
+    """Patches ServiceAccounts; raises FailureError or StaleObservationError, having written nothing."""
 
     async def patch(
         self, account: ObservedServiceAccount, change: ServiceAccountPatch
     ) -> ObservedServiceAccount | None:
-        """Change just the ServiceAccount that was observed; None where it is gone."""
+        """Change exactly the ServiceAccount that was observed; return None if it is gone."""
         ...
 
 
 class Events(Protocol):
-    """Whoever posts Events; it never fails and never waits."""
+    """Posts Events; never fails and never waits."""
 
-    def post(self, namespace: str, reason: EventReason, note: str, *, secret: ObservedSecret | None) -> None:
+    def post(
+        self,
+        namespace: str,
+        reason: EventReason,
+        note: str,
+        *,
+        secret: ObservedSecret | None,
+        namespace_uid: str = "",
+    ) -> None:
         """Post an Event regarding the pull Secret of a namespace."""
 
     def post_on(self, account: ObservedServiceAccount, reason: EventReason, note: str) -> None:
@@ -96,113 +102,95 @@ class Events(Protocol):
 
 
 class ServiceAccountReconciler:
-    """Brings the ServiceAccounts of one namespace at a time to what the namespace asks for."""
+    """Attaches the pull Secret to the ServiceAccounts that a namespace names, and detaches it from the others."""
 
     def __init__(
         self,
         *,
         namespaces: Namespaces,
         secrets: Secrets,
-        accounts: Accounts,
-        door: Door,
+        service_accounts: ServiceAccounts,
+        client: ServiceAccountClient,
         events: Events,
+        records: NamespaceRecords,
         policy: Callable[[], Policy],
         secret_name: str,
         clock: Callable[[], datetime],
     ) -> None:
         self._namespaces = namespaces
         self._secrets = secrets
-        self._accounts = accounts
-        self._door = door
+        self._service_accounts = service_accounts
+        self._client = client
         self._events = events
+        self._records = records
         self._policy = policy
         self._secret_name = secret_name
         self._clock = clock
-        self._complained: dict[str, str] = {}
-        """What was last said to go wrong, so that it is said once."""
-        self._absent: dict[str, dict[str, datetime]] = {}
-        """When to tell of a ServiceAccount that is named and does not exist."""
 
-    def after(self, look: Look) -> Look:
-        """Give a look that settles the ServiceAccounts after what it looked at before."""
-
-        async def both(name: str) -> datetime | None:
-            moments = (await look(name), await self.settle(name))
-            return min(filter(None, moments), default=None)
-
-        return both
-
-    async def settle(self, name: str) -> datetime | None:
-        """Attach and detach what has to be; tells when to look again, None being only when something happens.
-
-        Raises FailureError or StaleObservationError where one could not be patched, after having tried all.
-        """
-        view = self._namespaces.get(name)
-        wanted = self._wanted(view) if self._accounts.knows(name) else None
-        if view is None or wanted is None:
-            self._absent.pop(name, None)
-            return None
-        secret = self._secrets.get(name)
-        accounts = tuple(self._accounts.of(name))
-        errors = [error for account in accounts if (error := await self._settle(account, wanted, secret))]
+    async def reconcile(self, name: str) -> Result:
+        """Attach and detach what has to be; one ServiceAccount that cannot be patched holds up no other one."""
+        namespace, record = self._namespaces.get(name), self._records.get(name)
+        desired = self._desired(namespace) if self._service_accounts.has_synced(name) else None
+        if namespace is None or desired is None:
+            record.missing_service_accounts = {}
+            return Result()
+        secret, accounts = self._secrets.get(name), tuple(self._service_accounts.of(name))
+        errors = [error for account in accounts if (error := await self._patch(account, desired, secret))]
         if errors:
-            self._complain(name, errors[0])
-            raise errors[0]
-        self._complained.pop(name, None)
+            failures = (errors[0].failure,) if isinstance(errors[0], FailureError) else ()
+            return Result(failures=failures, error=errors[0])
         # The installation's own list is for many namespaces, and not each of them has all of these.
-        named = wanted.names if ATTACH in view.annotations else frozenset[str]()
-        return self._miss(name, named.difference(account.name for account in accounts), secret)
+        named = desired.names if ATTACH in namespace.annotations else frozenset[str]()
+        missing = named.difference(account.name for account in accounts)
+        return Result(requeue_at=self._report_missing(name, record, missing, secret))
 
-    def _complain(self, name: str, error: Exception) -> None:
-        if isinstance(error, FailureError) and self._complained.get(name) != str(error):
-            self._complained[name] = str(error)
-            logger.warning("namespace/%s: %s", name, error)
-
-    def _wanted(self, view: ObservedNamespace | None) -> ServiceAccountNames | None:
-        """Tell who is to be attached; None where all is left as it is."""
-        if view is None or view.terminating:
+    def _desired(self, namespace: ObservedNamespace | None) -> ServiceAccountNames | None:
+        """Return which ServiceAccounts to attach to; None where all are left as they are."""
+        if namespace is None or namespace.terminating:
             return None
         try:
-            desired = desired_state(view, self._policy())
+            desired = desired_state(namespace, self._policy())
         except (InvalidInputError, FailureError):
             return None
         return desired.service_accounts if desired else NO_SERVICE_ACCOUNTS
 
-    async def _settle(
-        self, account: ObservedServiceAccount, wanted: ServiceAccountNames, secret: ObservedSecret | None
-    ) -> Exception | None:
+    async def _patch(
+        self, account: ObservedServiceAccount, desired: ServiceAccountNames, secret: ObservedSecret | None
+    ) -> FailureError | StaleObservationError | None:
         exists = secret is not None and secret.managed
-        change = plan_patch(account, self._secret_name, wanted=account.name in wanted, exists=exists)
-        if change is None:
+        patch = plan_patch(account, self._secret_name, wanted=account.name in desired, exists=exists)
+        if patch is None:
             return None
         try:
-            written = await self._door.patch(account, change)
+            written = await self._client.patch(account, patch)
         except (FailureError, StaleObservationError) as error:
             return error
         if written is not None:
-            self._accounts.written(written)
-            self._tell(account, change.outcome)
+            self._service_accounts.record_write(written)
+            self._report_patch(account, patch.outcome)
         return None
 
-    def _tell(self, account: ObservedServiceAccount, outcome: AttachmentOutcome) -> None:
-        what = _SAID[outcome].format(secret=self._secret_name, mark=account.mark)
+    def _report_patch(self, account: ObservedServiceAccount, outcome: AttachmentOutcome) -> None:
+        what = _OUTCOMES[outcome].format(secret=self._secret_name, mark=account.mark)
         note = f"ServiceAccount {account.name} {what}"
         logger.info("namespace/%s: %s", account.namespace, note)
-        if outcome in _POSTED:
+        if outcome in _WITH_EVENT:
             self._events.post_on(account, EventReason.SERVICE_ACCOUNT_ATTACHED, note)
 
-    def _miss(self, name: str, absent: Iterable[str], secret: ObservedSecret | None) -> datetime | None:
-        """Tell once of each that is named and does not exist, when it has been absent for a while."""
-        now, known = self._clock(), self._absent.pop(name, {})
-        due = {account: known.get(account, now + _GRACE) for account in sorted(absent)}
-        missing = [account for account, at in due.items() if at <= now]
-        if missing:
+    def _report_missing(
+        self, name: str, record: NamespaceRecord, missing: Iterable[str], secret: ObservedSecret | None
+    ) -> datetime | None:
+        """Report once each ServiceAccount that is still missing after the grace period; return when to look again."""
+        now, known = self._clock(), record.missing_service_accounts
+        report_at = {account: known.get(account, now + _GRACE_PERIOD) for account in sorted(missing)}
+        overdue = [account for account, at in report_at.items() if at <= now]
+        if overdue:
             note = (
-                f"namespace/{name}: {PREFIX}{ATTACH} names what does not exist: ServiceAccount {', '.join(missing)}: "
+                f"namespace/{name}: {PREFIX}{ATTACH} names what does not exist: ServiceAccount {', '.join(overdue)}: "
                 "create it (it will be attached when it appears), or take its name out"
             )
             logger.warning("%s", note)
-            self._events.post(name, EventReason.SERVICE_ACCOUNT_NOT_FOUND, note, secret=secret)
-        if due:
-            self._absent[name] = due | dict.fromkeys(missing, _TOLD)
-        return min((at for at in due.values() if now < at < _TOLD), default=None)
+            reason = EventReason.SERVICE_ACCOUNT_NOT_FOUND
+            self._events.post(name, reason, note, secret=secret, namespace_uid=record.uid)
+        record.missing_service_accounts = report_at | dict.fromkeys(overdue, _REPORTED)
+        return min((at for at in report_at.values() if now < at < _REPORTED), default=None)

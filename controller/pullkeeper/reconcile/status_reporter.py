@@ -1,221 +1,236 @@
-"""What is said of a namespace: one log line, one Event and the metrics for each thing that happened to it."""
+"""What is reported about namespaces: log lines, Events and metrics."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from pullkeeper.domain.errors.failures import Failure, FailureError
+from pullkeeper.domain.errors.failures import TOKEN_REASONS, Failure, Reason
+from pullkeeper.domain.reporting import metric_families
 from pullkeeper.domain.reporting.aggregator import EventAggregator, Summary
 from pullkeeper.domain.reporting.event_reasons import EventReason, event_reason, kind
-from pullkeeper.domain.reporting.metric_families import Result
 from pullkeeper.domain.reporting.state import State, namespace_state
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import Cause
+from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords
+from pullkeeper.reconcile.result import Result
 
 logger = logging.getLogger(__name__)
 
-_SAID = {
+_WRITES = {
     Cause.CREATED: (EventReason.PULL_SECRET_CREATED, "created"),
     Cause.REPAIRED: (EventReason.PULL_SECRET_UPDATED, "put right after somebody had changed it"),
     Cause.CHANGED: (EventReason.PULL_SECRET_UPDATED, "changed"),
     Cause.REFRESHED: (EventReason.PULL_SECRET_UPDATED, "refreshed on request"),
 }
-"""A rotation is not among them: it is what is expected."""
+"""Event and text for each cause of a write, except a rotation: that is routine."""
 _ROTATED = "rotated"
+_RECOVERED = "all is well again"
 _NOT_RENEWED = frozenset({State.FAILING, State.EXPIRING, State.EXPIRED})
-_WELL_AGAIN = "all is well again"
+_RETRIED_AT_REQUEUE = TOKEN_REASONS | {Reason.REGISTRY_REJECTED}
+"""Failures that are retried at the time of the requeue: the others wait for a change, or are backed off from."""
 _IN_FULL = 10
-"""So many namespaces are told one by one of the same trouble; the others follow as one line with their number."""
+"""Log this many namespaces one by one for the same failure; the rest follows as one line with their number."""
 
 
 class Events(Protocol):
-    """Whoever posts Events; it never fails and never waits."""
+    """Posts Events; never fails and never waits."""
 
     def post(
-        self, namespace: str, reason: EventReason, note: str, *, secret: ObservedSecret | None, detail: str = ""
+        self,
+        namespace: str,
+        reason: EventReason,
+        note: str,
+        *,
+        secret: ObservedSecret | None,
+        detail: str = "",
+        namespace_uid: str = "",
     ) -> None:
-        """Post an Event in the namespace, regarding its pull Secret; the detail makes no other Event of it."""
+        """Post an Event regarding the pull Secret of a namespace; `detail` is ignored when Events are compared."""
 
 
-class Meters(Protocol):
-    """Whoever counts."""
+class Metrics(Protocol):
+    """The metrics about namespaces."""
 
     def record_secret_write(self, operation: str, result: str) -> None:
-        """A Secret was written, or was not."""
+        """Count a write of a Secret."""
 
     def set_namespace_state(self, namespace: str, state: str | None, expires_at: datetime | None) -> None:
-        """How a namespace stands; None where there is nothing to keep."""
+        """Set the state and expiry of a namespace; None removes it."""
 
     def forget_namespaces(self) -> None:
-        """Another replica tells of all namespaces now."""
+        """Remove all namespaces: another replica reports them now."""
 
     def observe_time_to_secret(self, wait: timedelta) -> None:
-        """A namespace got its first Secret, so long after it was seen to ask."""
+        """Observe how long a namespace waited for its first Secret."""
 
 
 class StatusReporter:
-    """Turns what happens into words and figures; the same trouble is logged once, not at every try."""
+    """Reports the results of reconciliations; the same failure is logged once, not at every retry."""
 
-    def __init__(self, events: Events, meters: Meters, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, events: Events, metrics: Metrics, *, records: NamespaceRecords, clock: Callable[[], datetime]
+    ) -> None:
         self._events = events
-        self._meters = meters
+        self._metrics = metrics
+        self._records = records
         self._clock = clock
-        self._told: dict[str, tuple[Failure, ...]] = {}
-        self._digest = EventAggregator()
-        self._failed = 0
-        """So many namespaces began to fail since the last summary of a rotation."""
+        self._aggregator = EventAggregator()
+        self._not_renewed = 0
+        """Namespaces that began to fail since the last summary of a rotation."""
         self._added = asyncio.Event()
 
+    def report(self, name: str, record: NamespaceRecord, results: Sequence[Result]) -> None:
+        """Report the results of all reconcilers for one namespace."""
+        secret = self._report_state(name, record, results)
+        failures = tuple(failure for result in results for failure in result.failures)
+        for result in results:
+            for failure in result.failures:
+                self._report_failure(name, record, failure, result, secret)
+        self._report_recovery(name, record, failures, secret)
+        record.reported_failures = failures
+
     @contextmanager
-    def writing(self, operation: str, name: str) -> Iterator[None]:
-        """Count a write of a Secret by how it ends."""
-        started, result = self._clock(), Result.ERROR
+    def observe_write(self, operation: str, name: str) -> Iterator[None]:
+        """Count a write of a Secret by its outcome."""
+        started, result = self._clock(), metric_families.Result.ERROR
         try:
             yield
-            result = Result.SUCCESS
+            result = metric_families.Result.SUCCESS
         finally:
-            self._meters.record_secret_write(operation, result)
+            self._metrics.record_secret_write(operation, result)
         if operation == Cause.ROTATED:
-            self._told_in_full(_ROTATED, name, in_full=0, took=self._clock() - started)
+            self._aggregate(_ROTATED, name, in_full=0, took=self._clock() - started)
 
-    def wrote(self, name: str, cause: Cause, secret: ObservedSecret, waited: timedelta | None) -> None:
-        """Tell that the pull Secret was written; `waited` is how long a first one took."""
-        if waited is not None:
-            self._meters.observe_time_to_secret(waited)
+    def report_write(self, name: str, record: NamespaceRecord, cause: Cause, secret: ObservedSecret) -> None:
+        """Report that the pull Secret was written, and how long a first one took."""
+        if cause is Cause.CREATED and record.first_requested_at:
+            self._metrics.observe_time_to_secret(self._clock() - record.first_requested_at)
         if cause is Cause.ROTATED:
-            logger.debug("namespace/%s: pull Secret rotated%s", name, _holding(secret), extra={"namespace": name})
+            logger.debug("namespace/%s: pull Secret rotated%s", name, _content(secret), extra={"namespace": name})
             return
-        reason, what = _SAID[cause]
-        self._say(name, reason, f"pull Secret {what}{_holding(secret)}", secret)
+        reason, what = _WRITES[cause]
+        self._report_event(name, record, reason, f"pull Secret {what}{_content(secret)}", secret)
 
-    @contextmanager
-    def removing(self, name: str, secret: ObservedSecret) -> Iterator[None]:
-        """Count and tell that the pull Secret is deleted because nobody asks for it any more, or could not be."""
-        try:
-            with self.writing("delete", name):
-                yield
-        except FailureError as error:
-            self.stands(name, secret, (error.failure,), opted_in=False)
-            raise
-        self._say(name, EventReason.PULL_SECRET_DELETED, "pull Secret deleted: the namespace is opted out", secret)
-
-    def stands(
-        self,
-        name: str,
-        secret: ObservedSecret | None,
-        failures: tuple[Failure, ...],
-        next_try: datetime | None = None,
-        *,
-        opted_in: bool = True,
-    ) -> None:
-        """Tell how the namespace stands now, and when what failed is tried again."""
-        ours = secret if secret and secret.managed else None
-        published = ours.record if ours else None
-        expires_at = published.expires_at if published else None
-        state = namespace_state(secret, failures, now=self._clock(), opted_in=opted_in)
-        self._meters.set_namespace_state(name, state, expires_at)
-        told = self._told.get(name, ())
-        self._failed += state in _NOT_RENEWED and not told
-        for failure in failures:
-            if failure not in told:
-                self._warn(name, failure, next_try)
-            if reason := event_reason(failure):
-                self._events.post(name, reason, failure.message, secret=secret, detail=failure.detail_suffix)
-        self._tell_ends(name, secret, told, failures)
-        self._told[name] = failures
-        if not failures:
-            del self._told[name]
-
-    def forget(self, name: str) -> None:
-        """Drop what was said of a namespace that asks for nothing any more."""
-        self._told.pop(name, None)
-        self._meters.set_namespace_state(name, None, None)
+    def report_deletion(self, name: str, record: NamespaceRecord, secret: ObservedSecret) -> None:
+        """Report that the pull Secret was deleted because none is requested any more."""
+        note = "pull Secret deleted: the namespace is opted out"
+        self._report_event(name, record, EventReason.PULL_SECRET_DELETED, note, secret)
 
     def forget_namespaces(self) -> None:
-        """Drop what was said of all namespaces: another replica tells it from now on."""
-        self._told.clear()
-        self._meters.forget_namespaces()
+        """Forget what was reported of all namespaces: another replica reports from now on."""
+        self._records.reset_reported()
+        self._metrics.forget_namespaces()
 
     async def run(self) -> None:
-        """Tell the summaries of what happened to many, until cancelled; then tell what is left of them."""
+        """Log summaries of what happened to many namespaces, until cancelled; then log what is left of them."""
         try:
             while True:
                 self._added.clear()
-                due = self._digest.flush_at
+                due = self._aggregator.flush_at
                 pause = max((due - self._clock()).total_seconds(), 0) if due else None
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._added.wait(), pause)
-                self._summarize(self._digest.flush(self._clock()))
+                self._summarize(self._aggregator.flush(self._clock()))
         finally:
-            self._summarize(self._digest.flush())
+            self._summarize(self._aggregator.flush())
 
-    def _told_in_full(self, what: str, name: str, *, in_full: int = _IN_FULL, took: timedelta = timedelta()) -> bool:
-        if self._digest.flush_at is None:
+    def _report_state(self, name: str, record: NamespaceRecord, results: Sequence[Result]) -> ObservedSecret | None:
+        """Set the state of a namespace by the result that has a status; return the Secret of that status."""
+        state, secret, expires_at = None, None, None
+        for result in results:
+            if result.status:
+                secret = result.status.secret
+                state = namespace_state(secret, result.failures, now=self._clock(), opted_in=result.status.opted_in)
+                held = secret.record if secret and secret.managed else None
+                expires_at = held.expires_at if held else None
+        self._metrics.set_namespace_state(name, state, expires_at)
+        self._not_renewed += state in _NOT_RENEWED and record.reported_state not in _NOT_RENEWED
+        record.reported_state = state
+        return secret
+
+    def _report_failure(
+        self, name: str, record: NamespaceRecord, failure: Failure, result: Result, secret: ObservedSecret | None
+    ) -> None:
+        if failure not in record.reported_failures:
+            self._warn(name, failure, result.requeue_at if failure.reason in _RETRIED_AT_REQUEUE else None)
+        if reason := event_reason(failure):
+            detail = failure.detail_suffix
+            self._events.post(name, reason, failure.message, secret=secret, detail=detail, namespace_uid=record.uid)
+
+    def _report_recovery(
+        self, name: str, record: NamespaceRecord, failures: tuple[Failure, ...], secret: ObservedSecret | None
+    ) -> None:
+        """Report the end of each kind of failure; failures of one kind come and go while their cause lasts."""
+        if record.reported_state is None:
+            return
+        reported = record.reported_failures
+        over = {kind(failure) for failure in reported} - {kind(failure) for failure in failures}
+        reasons = {reason for each in reported if kind(each) in over and (reason := event_reason(each))}
+        if reasons:
+            note = f"{' and '.join(sorted(reasons))}: this is over"
+            self._events.post(name, EventReason.RECOVERED, note, secret=secret, namespace_uid=record.uid)
+        if reported and not failures and self._aggregate(_RECOVERED, name):
+            extra = {"namespace": name, "reason": EventReason.RECOVERED.value}
+            logger.info("namespace/%s: %s", name, _RECOVERED, extra=extra)
+
+    def _aggregate(self, key: str, name: str, *, in_full: int = _IN_FULL, took: timedelta = timedelta()) -> bool:
+        """Count something that happened; return whether it is one of the first, to be logged by itself."""
+        if self._aggregator.flush_at is None:
             self._added.set()
-        return self._digest.add(what, name, self._clock(), limit=in_full, took=took)
+        return self._aggregator.add(key, name, self._clock(), limit=in_full, took=took)
 
     def _summarize(self, summaries: list[Summary]) -> None:
         for summary in summaries:
             if summary.key == _ROTATED:
-                logger.info("%s", _rotation(summary, self._failed), extra=_figures(summary, self._failed))
-                self._failed = 0
+                fields = _rotation_fields(summary, self._not_renewed)
+                logger.info("%s", _rotation_text(summary, self._not_renewed), extra=fields)
+                self._not_renewed = 0
             elif summary.suppressed:
                 logger.warning("the same in %d more namespaces: %s", summary.suppressed, summary.key)
 
-    def _say(self, name: str, reason: EventReason, note: str, secret: ObservedSecret | None) -> None:
+    def _report_event(
+        self, name: str, record: NamespaceRecord, reason: EventReason, note: str, secret: ObservedSecret | None
+    ) -> None:
         logger.info("namespace/%s: %s", name, note, extra={"namespace": name, "reason": reason.value})
-        self._events.post(name, reason, note, secret=secret)
+        self._events.post(name, reason, note, secret=secret, namespace_uid=record.uid)
 
     def _warn(self, name: str, failure: Failure, next_try: datetime | None) -> None:
-        level = logging.WARNING if self._told_in_full(f"{failure.message} ({failure.reason})", name) else logging.DEBUG
+        level = logging.WARNING if self._aggregate(f"{failure.message} ({failure.reason})", name) else logging.DEBUG
         again = f"; next try at {next_try:%H:%M:%SZ}" if next_try else ""
-        logger.log(level, "namespace/%s: %s%s", name, failure, again, extra=_fields(name, failure, next_try))
-
-    def _tell_ends(
-        self, name: str, secret: ObservedSecret | None, told: tuple[Failure, ...], failures: tuple[Failure, ...]
-    ) -> None:
-        """Say of each kind of trouble that it is over; kinds of the same cause, which come and go, are one."""
-        over = {kind(failure) for failure in told} - {kind(failure) for failure in failures}
-        reasons = {reason for each in told if kind(each) in over and (reason := event_reason(each))}
-        if reasons:
-            note = f"{' and '.join(sorted(reasons))}: this is over"
-            self._events.post(name, EventReason.RECOVERED, note, secret=secret)
-        if told and not failures and self._told_in_full(_WELL_AGAIN, name):
-            extra = {"namespace": name, "reason": EventReason.RECOVERED.value}
-            logger.info("namespace/%s: %s", name, _WELL_AGAIN, extra=extra)
+        logger.log(level, "namespace/%s: %s%s", name, failure, again, extra=_failure_fields(name, failure, next_try))
 
 
-def _holding(secret: ObservedSecret) -> str:
-    held = secret.record
-    if held is None:
+def _content(secret: ObservedSecret) -> str:
+    record = secret.record
+    if record is None:
         return ""
-    hosts = ", ".join(host.name for host in held.registries)
-    return f" for {hosts}; the token is good until {held.expires_at:%Y-%m-%d %H:%M:%SZ}"
+    hosts = ", ".join(host.name for host in record.registries)
+    return f" for {hosts}; the token is good until {record.expires_at:%Y-%m-%d %H:%M:%SZ}"
 
 
-def _fields(name: str, failure: Failure, next_try: datetime | None) -> dict[str, Any]:
-    """Give what a JSON log line says beside its message."""
-    found = {
+def _failure_fields(name: str, failure: Failure, next_try: datetime | None) -> dict[str, Any]:
+    """Return the fields of a JSON log line beside its message."""
+    fields = {
         "namespace": name,
         "reason": failure.reason.value,
         "identity": failure.identity,
         "region": failure.region,
         "next_try": f"{next_try:%FT%TZ}" if next_try else None,
     }
-    return {key: value for key, value in found.items() if value}
+    return {key: value for key, value in fields.items() if value}
 
 
-def _rotation(summary: Summary, failed: int) -> str:
+def _rotation_text(summary: Summary, failed: int) -> str:
     many = f"{summary.count:,} pull Secrets" if summary.count > 1 else "1 pull Secret"
     slowest = f"the slowest write took {summary.slowest.total_seconds():.2f} s (namespace/{summary.slowest_name})"
     lasted = timedelta(seconds=round(summary.lasted.total_seconds()))
     return f"rotated {many} within {lasted}; {slowest}; {failed or 'none'} could not be renewed"
 
 
-def _figures(summary: Summary, failed: int) -> dict[str, Any]:
+def _rotation_fields(summary: Summary, failed: int) -> dict[str, Any]:
     return {
         "rotated": summary.count,
         "seconds": round(summary.lasted.total_seconds(), 3),

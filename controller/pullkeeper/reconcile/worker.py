@@ -3,14 +3,17 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
-from pullkeeper.domain.errors.backoff import retry_delay
-from pullkeeper.domain.errors.failures import FailureError, NotLeadingError, StaleObservationError
+from pullkeeper.domain.errors.backoff import LONGEST_RETRY, retry_delay
+from pullkeeper.domain.errors.failures import FailureError, NamespaceGoneError, NotLeadingError, StaleObservationError
 from pullkeeper.domain.secret.plan import Priority
+from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords
+from pullkeeper.reconcile.result import Result
+from pullkeeper.reconcile.status_reporter import StatusReporter
 from pullkeeper.reconcile.work_queue import WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -29,31 +32,37 @@ class Metrics(Protocol):
         """Count one reconciliation and observe its duration."""
 
 
-Reconcile = Callable[[str], Awaitable[datetime | None]]
-"""Reconciles one namespace and returns when to do so again; raises FailureError or StaleObservationError to be called
-again after a backoff."""
+class SupportsReconcile(Protocol):
+    """A reconciler; it may raise StaleObservationError, NamespaceGoneError or NotLeadingError."""
+
+    async def reconcile(self, name: str) -> Result:
+        """Bring one namespace closer to what is requested."""
+        ...
 
 
 class Worker:
-    """Pops names from the queue and reconciles each in a task of its own."""
+    """Pops names from the queue and runs all reconcilers for each, in order, in a task of its own."""
 
     def __init__(
         self,
         queue: WorkQueue,
-        reconcile: Reconcile,
+        reconcilers: Sequence[SupportsReconcile],
         *,
         priority_of: Callable[[str], Priority],
+        records: NamespaceRecords,
+        reporter: StatusReporter,
         clock: Callable[[], datetime],
         rng: random.Random,
         metrics: Metrics,
     ) -> None:
         self._queue = queue
-        self._reconcile = reconcile
+        self._reconcilers = reconcilers
         self._priority_of = priority_of
+        self._records = records
+        self._reporter = reporter
         self._clock = clock
         self._rng = rng
         self._metrics = metrics
-        self._failures: dict[str, int] = {}
 
     def depth(self, priority: Priority) -> int:
         """Count the ready namespaces of a priority that wait for a slot."""
@@ -71,23 +80,25 @@ class Worker:
                 await self._queue.wait(HEARTBEAT)
 
     async def _process(self, name: str) -> datetime | None:
-        """Reconcile a name, and return when to do so again."""
-        started = self._clock()
+        """Reconcile a namespace; return when to do so again."""
+        started, record = self._clock(), self._records.get(name)
         result = "error"
-        requeue_at: datetime | None = None
         try:
-            requeue_at = await self._reconcile(name)
-            self._failures.pop(name, None)
+            requeue_at = await self._reconcile(name, record)
+            record.failed_attempts = 0
+            result = "success"
+        except NamespaceGoneError:
+            requeue_at = self._clock() + LONGEST_RETRY
             result = "success"
         except FailureError as error:
-            requeue_at = self._back_off(name, denied=error.failure.reason.requires_action)
-            # At DEBUG, because the reconciler has reported the failure once for all retries.
+            requeue_at = self._back_off(record, denied=error.failure.reason.requires_action)
+            # At DEBUG, because it has been reported once for all retries.
             logger.debug("namespace/%s: %s; next try at %s", name, error, _short(requeue_at))
         except (StaleObservationError, NotLeadingError):
             # The watch brings what has changed and queues the name; the retry is for a watch that misses it.
-            requeue_at = self._back_off(name, denied=False)
+            requeue_at = self._back_off(record, denied=False)
         except Exception as error:  # noqa: BLE001 -- one namespace's unexpected error must not stop the others
-            requeue_at = self._back_off(name, denied=False)
+            requeue_at = self._back_off(record, denied=False)
             # The exception's text is left out: a library may put anything there, a token included.
             logger.error(  # noqa: TRY400 -- for the same reason no traceback
                 "namespace/%s: unexpected %s at %s; next try at %s",
@@ -100,13 +111,28 @@ class Worker:
             self._metrics.observe_reconcile(result, (self._clock() - started).total_seconds())
         return requeue_at
 
+    async def _reconcile(self, name: str, record: NamespaceRecord) -> datetime | None:
+        """Run the reconcilers and report their results; raise what stopped one of them."""
+        results: list[Result] = []
+        try:
+            for reconciler in self._reconcilers:
+                results.append(await reconciler.reconcile(name))
+                if results[-1].error:
+                    raise results[-1].error
+        finally:
+            if results:
+                self._reporter.report(name, record, results)
+        if not any(result.status for result in results):
+            self._records.reset(name)
+        return min(filter(None, (result.requeue_at for result in results)), default=None)
+
+    def _back_off(self, record: NamespaceRecord, *, denied: bool) -> datetime:
+        record.failed_attempts += 1
+        return self._clock() + retry_delay(record.failed_attempts, self._rng.random(), requires_action=denied)
+
     def _done(self, name: str, task: asyncio.Task[datetime | None]) -> None:
         ended = not task.cancelled() and task.exception() is None
         self._queue.done(name, task.result() if ended else None)
-
-    def _back_off(self, name: str, *, denied: bool) -> datetime:
-        failures = self._failures[name] = self._failures.get(name, 0) + 1
-        return self._clock() + retry_delay(failures, self._rng.random(), requires_action=denied)
 
 
 def _where(error: BaseException) -> str:

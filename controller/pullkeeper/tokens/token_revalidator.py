@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Protocol
 
@@ -26,8 +26,8 @@ _MAX_READS = 3
 class Secrets(Protocol):
     """The pull Secrets as last observed."""
 
-    def all(self) -> Mapping[str, ObservedSecret]:
-        """Return them by namespace."""
+    def items(self) -> Iterable[ObservedSecret]:
+        """Return all of them."""
         ...
 
 
@@ -80,10 +80,10 @@ class TokenRevalidator:
     def _published(self) -> Mapping[tuple[TokenScope, TokenValidity], _Holders]:
         """Group the namespaces by token; the record of an edited Secret cannot be relied on."""
         found: dict[tuple[TokenScope, TokenValidity], dict[RegistryHost, list[str]]] = {}
-        for namespace, secret in self._secrets.all().items():
+        for secret in self._secrets.items():
             for credential in secret.record.credentials if secret.record and secret.intact else ():
                 holders = found.setdefault((credential.scope, credential.validity), defaultdict(list))
-                holders[credential.host].append(namespace)
+                holders[credential.host].append(secret.namespace)
         return found
 
     async def _revalidate(self, scope: TokenScope, validity: TokenValidity, holders: _Holders) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from pullkeeper.adapters.kubernetes.reflector import Reflector, secrets_list_watch
 from pullkeeper.domain.kube.api import Response
 from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
-from pullkeeper.reconcile.secret_cache import Placed, SecretCache
+from pullkeeper.reconcile.caches import secret_cache
 from testsupport.fake_client import FakeClient, items, ok
 from testsupport.fixed_random import FixedRandom
 from testsupport.virtual_time import settle
@@ -53,15 +53,18 @@ class ReflectorHarness:
         self.streams: list[Sequence[Event | Exception]] = []
         self.woken: list[str] = []
         self._sent: asyncio.Queue[Event | Exception] = asyncio.Queue()
-        self.secrets = SecretCache(wake=self.woken.append)
-        self.watch = Reflector[Placed](
+        self.secrets = secret_cache(self.woken.append)
+        self.watch = Reflector[ObservedSecret](
             self.client,
             secrets_list_watch("ecr-pull-secret"),
-            translate=lambda metadata: (metadata["namespace"], observe(metadata)),
-            handler=self.secrets,
+            translate=observe,
+            handler=self.secrets.handler(),
             relist_interval=INTERVAL,
             rng=Chance(),
         )
+
+    def has_synced(self) -> bool:
+        return all(event.is_set() for event in self.secrets.synced())
 
     def version(self, namespace: str) -> int | None:
         found = self.secrets.get(namespace)

@@ -23,7 +23,7 @@ async def test_secrets_are_listed_by_name_and_metadata(desk: ReflectorHarness) -
     assert request.accept.startswith("application/json;as=PartialObjectMetadataList")
     assert desk.woken == ["a"]
     assert desk.version("a") == 3
-    assert desk.secrets.synced.is_set()
+    assert desk.has_synced()
 
 
 async def test_pages_are_joined(desk: ReflectorHarness) -> None:
@@ -92,7 +92,7 @@ async def test_own_write_does_not_enqueue(desk: ReflectorHarness) -> None:
     """The cache records it before the watch reports it, so the event is no news."""
     async with desk.running():
         await settle()
-        desk.secrets.written("a", desk.observed("a", 11))
+        desk.secrets.record_write(desk.observed("a", 11))
         await desk.send(event("ADDED", secret("a", 11)))
         assert desk.woken == []
         await desk.send(event("MODIFIED", secret("a", 12)))
@@ -104,7 +104,7 @@ async def test_own_deletion_does_not_enqueue(desk: ReflectorHarness) -> None:
     desk.client.responses = [listing(secret("a", 3))]
     async with desk.running():
         await settle()
-        desk.secrets.written("a", None)
+        desk.secrets.record_delete(desk.observed("a", 3))
         await desk.send(event("DELETED", secret("a", 11)))
     assert desk.woken == ["a"]
     assert desk.secrets.get("a") is None
@@ -116,7 +116,7 @@ async def test_own_write_does_not_replace_a_newer_event(desk: ReflectorHarness, 
     async with desk.running():
         await settle()
         await desk.send(event("ADDED", secret("a", 11)), event(kind, secret("a", 12)))
-        desk.secrets.written("a", desk.observed("a", 11))
+        desk.secrets.record_write(desk.observed("a", 11))
     assert desk.version("a") == known
 
 
@@ -158,4 +158,4 @@ async def test_forbidden_list_is_logged_with_the_rights_to_grant(
     async with desk.running():
         await settle()
     assert "grant get, list and watch on secrets (KubernetesDenied)" in caplog.text
-    assert not desk.secrets.synced.is_set()
+    assert not desk.has_synced()

@@ -47,9 +47,9 @@ async def test_failing_list_is_retried_with_backoff(desk: ReflectorHarness, answ
     desk.client.responses = [answer] * 6 + [listing(secret("a", 3))]
     async with desk.running(seconds=1 + 2 + 4 + 8 + 16 + 0.5):
         assert len(desk.client.requests) == 6
-        assert not desk.secrets.synced.is_set()
+        assert not desk.has_synced()
         await asyncio.sleep(17)
-        assert desk.secrets.synced.is_set()
+        assert desk.has_synced()
     assert desk.woken == ["a"]
 
 
@@ -97,7 +97,7 @@ async def test_list_does_not_remove_a_newer_secret(desk: ReflectorHarness) -> No
     """The controller may have written it after the list was made."""
     desk.client.responses = [listing(secret("a", 3)), listing(version=20), listing(version=40)]
     async with desk.running(seconds=1):
-        desk.secrets.written("a", desk.observed("a", 30))
+        desk.secrets.record_write(desk.observed("a", 30))
         await asyncio.sleep(600)
         assert desk.version("a") == 30
         await asyncio.sleep(600)

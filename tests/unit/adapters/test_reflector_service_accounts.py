@@ -9,7 +9,7 @@ import pytest
 
 from pullkeeper.adapters.kubernetes.reflector import Reflector, service_accounts_list_watch
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount, observe_service_account
-from pullkeeper.reconcile.service_account_cache import AccountsSink, ServiceAccountCache
+from pullkeeper.reconcile.caches import service_account_cache
 from tests.unit.adapters.reflector_harness import INTERVAL, REFUSED, Chance, Event
 from testsupport.fake_client import FakeClient, ok
 
@@ -27,13 +27,12 @@ class Desk:
         self.client = FakeClient(ok(found))
         self.client.opened = self._stream
         self.events = events
-        self.accounts = ServiceAccountCache(wake=lambda _: None)
-        self.sink = AccountsSink(self.accounts, namespace)
+        self.accounts = service_account_cache(lambda _: None, lambda: None)
         self.watch = Reflector[ObservedServiceAccount](
             self.client,
             service_accounts_list_watch(namespace),
             translate=lambda account: observe_service_account(account, "ours"),
-            handler=self.sink,
+            handler=self.accounts.handler(namespace),
             relist_interval=INTERVAL,
             rng=Chance(),
         )
@@ -66,7 +65,7 @@ async def test_whole_objects_are_requested(namespace: str, path: str) -> None:
     """`imagePullSecrets` are no metadata; one namespace is requested by its own path."""
     desk = Desk(namespace=namespace)
     async with desk.running():
-        assert desk.sink.synced.is_set()
+        assert desk.accounts.synced()[0].is_set()
     for request in (*desk.client.requests, *desk.client.watches):
         assert (request.path, request.accept) == (path, "application/json")
     assert desk.client.requests[0].query == {"limit": "500"}
@@ -89,7 +88,7 @@ async def test_forbidden_list_names_every_right_that_attaching_needs(caplog: pyt
     desk = Desk()
     desk.client.responses = [REFUSED]
     async with desk.running():
-        assert not desk.sink.synced.is_set()
+        assert not desk.accounts.synced()[0].is_set()
     assert (
         "refused to list ServiceAccounts (403): grant list, watch and patch on serviceaccounts (KubernetesDenied)"
         in caplog.text

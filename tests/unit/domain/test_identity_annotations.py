@@ -159,10 +159,15 @@ def test_who_asks_for_more_than_it_may_is_refused(annotations: Mapping[str, str]
     assert raised.value.failure.reason is Reason.ROLE_NOT_ALLOWED
 
 
+def _observed(annotations: Mapping[str, str]) -> ObservedSecret:
+    metadata = {"namespace": "team-a", "uid": "u", "resourceVersion": "7", "labels": LABELS}
+    return observe({**metadata, "annotations": annotations})
+
+
 def held_by(identity: Identity) -> ObservedSecret:
     """A Secret as the watch gives it, written by this identity."""
     held = SecretRecord(registries=(EU,), identity=identity, tokens={scope_of(EU): times()}, refresh_requested_at="r")
-    return observe({"uid": "u", "resourceVersion": "7", "labels": LABELS, "annotations": held.annotations()})
+    return _observed(held.annotations())
 
 
 @pytest.mark.parametrize("identity", [CONTROLLER, Identity(name=ROLE), service_account("team-a", "puller")])
@@ -184,7 +189,7 @@ def test_a_service_account_of_another_namespace_is_not_gone_on_with() -> None:
     assert kept is None or kept.identity == service_account("team-a", "puller")
 
 
-UNREADABLE = observe({"uid": "u", "resourceVersion": "7", "labels": LABELS, "annotations": {}})
+UNREADABLE = _observed({})
 
 
 @pytest.mark.parametrize("secret", [None, FOREIGN, UNREADABLE])

@@ -165,7 +165,9 @@ def test_what_others_add_beside_ours_is_theirs() -> None:
 def test_without_our_label_it_is_not_ours(value: str | None) -> None:
     """Only the label makes it ours: without it, our own annotations and fields mean nothing."""
     metadata = applied() | {"labels": {} if value is None else {LABEL: value}}
-    assert observe(metadata) == ObservedSecret(uid="uid-1", resource_version=7, managed=False, intact=False)
+    assert observe(metadata) == ObservedSecret(
+        namespace="team-a", uid="uid-1", resource_version=7, managed=False, intact=False
+    )
 
 
 @pytest.mark.parametrize(

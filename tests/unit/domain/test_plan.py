@@ -220,6 +220,7 @@ wishes = st.none() | publications().map(
 )
 secrets = st.none() | st.builds(
     lambda held, managed_, intact: ObservedSecret(
+        namespace="team-a",
         uid="u",
         resource_version=1,
         managed=managed_,

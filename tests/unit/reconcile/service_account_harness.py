@@ -1,8 +1,8 @@
-"""One namespace with its ServiceAccounts, and all that is around their attachment."""
+"""A reconciler of ServiceAccounts, with one namespace and everything that the reconciler uses."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from pullkeeper.domain.config.policy import Policy
@@ -15,12 +15,14 @@ from pullkeeper.domain.secret.service_account_patch import (
     ObservedServiceAccount,
     ServiceAccountPatch,
 )
+from pullkeeper.reconcile.namespace_records import NamespaceRecords
+from pullkeeper.reconcile.result import Result
 from pullkeeper.reconcile.service_account_reconciler import ServiceAccountReconciler
 from testsupport.examples import EU, NOW, managed, published
 
 KEY = "attach-to-service-accounts"
 SECRET = managed(published(EU))
-GRACE = timedelta(seconds=10)
+GRACE_PERIOD = timedelta(seconds=10)
 STALE = StaleObservationError("team-a")
 
 
@@ -32,73 +34,91 @@ ATTACHED: Mapping[str, Any] = {"entry": 0, "mark": "ours", "marked": 0, "listed"
 
 
 class ServiceAccountHarness:
-    """One namespace, its ServiceAccounts and everything around them."""
+    """One namespace, its Secret and ServiceAccounts, and a clock that a test sets."""
 
     def __init__(self, *accounts: ObservedServiceAccount, attach: str | None = None, **annotations: str) -> None:
         written = {"enabled": "true", **annotations} | ({} if attach is None else {KEY: attach})
-        self.view: ObservedNamespace | None = ObservedNamespace(name="team-a", resource_version=1, annotations=written)
+        self.records = NamespaceRecords(applies_to=lambda _: True, clock=lambda: self.now)
         self.secret: ObservedSecret | None = SECRET
         self.accounts = {account.name: account for account in accounts}
         self.policy = Policy(registries=(EU,))
         self.listed = True
         self.now = NOW
-        self.refusals: dict[str, Exception | None] = {}
+        self.errors: dict[str, Exception | None] = {}
+        """What patching a ServiceAccount raises; None where it is gone."""
         self.patched: list[tuple[str, AttachmentOutcome]] = []
-        self.noted: list[str] = []
-        self.posted: list[tuple[str, str, bool]] = []
-        self.attachments = ServiceAccountReconciler(
-            namespaces=_Views(self),
+        self.recorded: list[str] = []
+        self.events: list[tuple[str, str, bool]] = []
+        self.namespace: ObservedNamespace | None = None
+        self.observe(ObservedNamespace(name="team-a", uid="first", resource_version=1, annotations=written))
+        self.reconciler = ServiceAccountReconciler(
+            namespaces=_Namespaces(self),
             secrets=_Secrets(self),
-            accounts=self,
-            door=self,
+            service_accounts=self,
+            client=self,
             events=self,
+            records=self.records,
             policy=lambda: self.policy,
             secret_name="ours",
             clock=lambda: self.now,
         )
 
-    async def settle(self) -> datetime | None:
-        return await self.attachments.settle("team-a")
+    async def reconcile(self) -> Result:
+        return await self.reconciler.reconcile("team-a")
 
-    def knows(self, namespace: str) -> bool:
+    def observe(self, namespace: ObservedNamespace | None) -> None:
+        self.namespace = namespace
+        if namespace is not None:
+            self.records.observe(namespace)
+
+    def has_synced(self, namespace: str) -> bool:
         return self.listed and namespace == "team-a"
 
     def of(self, namespace: str) -> list[ObservedServiceAccount]:
         return list(self.accounts.values()) if namespace == "team-a" else []
 
-    def written(self, account: ObservedServiceAccount) -> None:
-        self.noted.append(account.name)
-        self.accounts[account.name] = account
+    def record_write(self, item: ObservedServiceAccount) -> None:
+        self.recorded.append(item.name)
+        self.accounts[item.name] = item
 
     async def patch(
         self, account: ObservedServiceAccount, change: ServiceAccountPatch
     ) -> ObservedServiceAccount | None:
-        if account.name in self.refusals:
-            if error := self.refusals[account.name]:
+        if account.name in self.errors:
+            if error := self.errors[account.name]:
                 raise error
             return None
         self.patched.append((account.name, change.outcome))
         return replace(account, resource_version=8, entry=0, mark="ours", marked=0)
 
-    def post(self, namespace: str, reason: EventReason, note: str, *, secret: ObservedSecret | None) -> None:
-        assert (namespace, secret) == ("team-a", self.secret)
-        self.posted.append((reason, note, reason.warning))
+    def post(
+        self,
+        namespace: str,
+        reason: EventReason,
+        note: str,
+        *,
+        secret: ObservedSecret | None,
+        namespace_uid: str = "",
+    ) -> None:
+        assert self.namespace is not None
+        assert (namespace, secret, namespace_uid) == ("team-a", self.secret, self.namespace.uid)
+        self.events.append((reason, note, reason.warning))
 
     def post_on(self, account: ObservedServiceAccount, reason: EventReason, note: str) -> None:
-        self.posted.append((reason, f"{account.uid}: {note}", reason.warning))
+        self.events.append((reason, f"{account.uid}: {note}", reason.warning))
 
 
-class _Views:
-    def __init__(self, house: ServiceAccountHarness) -> None:
-        self._house = house
+class _Namespaces:
+    def __init__(self, harness: ServiceAccountHarness) -> None:
+        self._harness = harness
 
-    def get(self, name: str) -> ObservedNamespace | None:
-        return self._house.view if name == "team-a" else None
+    def get(self, namespace: str) -> ObservedNamespace | None:
+        return self._harness.namespace if namespace == "team-a" else None
 
 
 class _Secrets:
-    def __init__(self, house: ServiceAccountHarness) -> None:
-        self._house = house
+    def __init__(self, harness: ServiceAccountHarness) -> None:
+        self._harness = harness
 
     def get(self, namespace: str) -> ObservedSecret | None:
-        return self._house.secret if namespace == "team-a" else None
+        return self._harness.secret if namespace == "team-a" else None

@@ -1,9 +1,8 @@
-"""All state can be lost at any instant, and events come late, twice or never: where it ends up is the same."""
+"""The process may crash at any instant, and events come late, twice or never: the end is always the same."""
 
 import copy
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from hypothesis import given, settings
@@ -19,7 +18,9 @@ from pullkeeper.domain.secret.service_account_patch import (
     ServiceAccountPatch,
     observe_service_account,
 )
-from pullkeeper.reconcile.service_account_cache import ServiceAccountCache
+from pullkeeper.reconcile.caches import service_account_cache
+from pullkeeper.reconcile.namespace_records import NamespaceRecords
+from pullkeeper.reconcile.result import Result
 from pullkeeper.reconcile.service_account_reconciler import ServiceAccountReconciler
 from tests.unit.reconcile.service_account_harness import KEY, SECRET
 from testsupport.examples import EU, NOW
@@ -30,12 +31,12 @@ NAMES = ("default", "builder")
 
 
 class CrashError(Exception):
-    """The process is gone, just after the API server has done what it was asked."""
+    """The process dies just after the API server has done what was requested."""
 
 
 @dataclass
 class World:
-    """One namespace as it is in the cluster, the events on their way, and a controller that may crash."""
+    """One namespace in the cluster, the events on their way, and a controller that may crash."""
 
     annotations: dict[str, str] = field(default_factory=lambda: {"enabled": "true", KEY: "default"})
     secret: ObservedSecret | None = SECRET
@@ -50,23 +51,25 @@ class World:
         self.start()
 
     def start(self) -> None:
-        """Start a process that knows nothing; it lists before it does anything."""
+        """Start a process that remembers nothing; it lists before it does anything."""
         self.events.clear()
-        self.seen = ServiceAccountCache(wake=lambda _: None)
-        self.seen.replace([observe_service_account(account, OURS) for account in self.accounts.values()], self.version)
-        self.attachments = ServiceAccountReconciler(
+        self.cache = service_account_cache(lambda _: None, lambda: None)
+        listed = [observe_service_account(account, OURS) for account in self.accounts.values()]
+        self.cache.handler().replace(listed, self.version)
+        self.reconciler = ServiceAccountReconciler(
             namespaces=self,
             secrets=_Secrets(self),
-            accounts=self.seen,
-            door=self,
+            service_accounts=self.cache,
+            client=self,
             events=self,
+            records=NamespaceRecords(applies_to=lambda _: True, clock=lambda: NOW),
             policy=lambda: Policy(registries=(EU,)),
             secret_name=OURS,
             clock=lambda: NOW,
         )
 
-    def get(self, name: str) -> ObservedNamespace:
-        return ObservedNamespace(name=name, resource_version=self.version, annotations=self.annotations)
+    def get(self, namespace: str) -> ObservedNamespace:
+        return ObservedNamespace(name=namespace, resource_version=self.version, annotations=self.annotations)
 
     async def patch(
         self, account: ObservedServiceAccount, change: ServiceAccountPatch
@@ -86,7 +89,7 @@ class World:
     def post_on(self, *_: object) -> None: ...
 
     def put(self, account: dict[str, Any], kind: str = "MODIFIED") -> None:
-        """Write an object, as the API server does: a new version, and an event."""
+        """Write an object as the API server does: with a new version and an event."""
         self.version += 1
         name = account["metadata"]["name"]
         self.accounts[name] = copy.deepcopy(account)
@@ -111,7 +114,7 @@ class World:
             del self.accounts[name], self.theirs[name]
 
     def edit(self, name: str, entries: list[str], keeping: bool) -> None:  # noqa: FBT001 -- drawn
-        """Somebody puts other entries there, one of our name too where there is no mark, and may take ours away."""
+        """Put others' entries there, one of our name too where there is no mark, and perhaps take ours away."""
         if account := self.accounts.get(name):
             marked = MARK in account["metadata"]["annotations"]
             self.theirs[name] = [entry for entry in entries if entry != OURS or not marked]
@@ -119,33 +122,31 @@ class World:
             self.put({**account, "imagePullSecrets": [{"name": entry} for entry in [*kept, *self.theirs[name]]]})
 
     def deliver(self, count: int, twice: bool = False) -> None:  # noqa: FBT001, FBT002 -- drawn
-        """Let some events arrive, in order; a watch that begins anew may bring them twice."""
+        """Deliver some events, in order; a watch that is opened again may bring them twice."""
         for kind, account in self.events[:count] * (1 + twice):
-            (self.seen.delete if kind == "DELETED" else self.seen.upsert)(observe_service_account(account, OURS))
+            (self.cache.delete if kind == "DELETED" else self.cache.upsert)(observe_service_account(account, OURS))
         del self.events[:count]
 
-    def look(self, crash: bool = False) -> None:  # noqa: FBT001, FBT002 -- drawn
-        """Look once; a crash comes with the first patch that goes through."""
+    def reconcile(self, crash: bool = False) -> None:  # noqa: FBT001, FBT002 -- drawn
+        """Reconcile once; a crash comes with the first patch that succeeds."""
         self.crashing = crash
         try:
-            _drive(self.attachments.settle(TEAM))
-        except StaleObservationError:
-            pass
+            _drive(self.reconciler.reconcile(TEAM))
         except CrashError:
             self.start()
         finally:
             self.crashing = False
 
-    def rest(self) -> None:
-        """Let all arrive that is on its way, and look until there is nothing left to do."""
+    def come_to_rest(self) -> None:
+        """Deliver all events, and reconcile until there is nothing left to do."""
         while self.events:
             self.deliver(len(self.events))
-            self.look()
-        self.look()
+            self.reconcile()
+        self.reconcile()
         self._check()
 
     def _check(self) -> None:
-        """Hold each ServiceAccount to what is asked for, and to what others have put there."""
+        """Compare each ServiceAccount with what is requested, and with what others have put there."""
         on = self.annotations.get("enabled") == "true"
         wanted = {name for name in NAMES if name in self.annotations.get(KEY, "").split(",")} if on else set()
         for name, account in self.accounts.items():
@@ -169,8 +170,8 @@ class _Secrets:
         return self.world.secret if namespace == TEAM else None
 
 
-def _drive(coroutine: Coroutine[Any, Any, datetime | None]) -> None:
-    """Run what waits for nothing, without an event loop."""
+def _drive(coroutine: Coroutine[Any, Any, Result]) -> None:
+    """Run a coroutine that never waits, without an event loop."""
     try:
         coroutine.send(None)
     except StopIteration:
@@ -187,19 +188,19 @@ happenings = st.one_of(
     st.tuples(st.just("delete"), names),
     st.tuples(st.just("edit"), names, st.lists(st.sampled_from(["a", "b", OURS]), max_size=3), st.booleans()),
     st.tuples(st.just("deliver"), st.integers(0, 5), st.booleans()),
-    st.tuples(st.just("look"), st.booleans()),
-    st.sampled_from([("start",), ("rest",)]),
+    st.tuples(st.just("reconcile"), st.booleans()),
+    st.sampled_from([("start",), ("come_to_rest",)]),
 )
-"""What a World is told to do."""
+"""What may happen to a World: the name of a method, and its arguments."""
 
 
 @given(st.lists(happenings, min_size=5, max_size=40))
 @settings(max_examples=300, deadline=None)
 def test_invariant_12_attachment_is_level_triggered(weather: list[tuple[Any, ...]]) -> None:
-    """Whatever happened and was lost: at rest each ServiceAccount is as asked for, and theirs is untouched."""
+    """Whatever happened or was lost: at rest each ServiceAccount is as requested, and others' entries are untouched."""
     world = World()
     for name in NAMES:
         world.create(name)
     for what, *arguments in weather:
         getattr(world, what)(*arguments)
-    world.rest()
+    world.come_to_rest()

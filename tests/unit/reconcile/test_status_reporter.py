@@ -1,134 +1,130 @@
-"""What is said of a namespace, and how often."""
+"""What is reported about a namespace, and how often."""
 
+import asyncio
 import logging
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
 
-from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
-from pullkeeper.domain.reporting.event_reasons import EventReason
+from pullkeeper.domain.errors.failures import Failure, Reason
 from pullkeeper.domain.reporting.state import State
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import Cause
-from pullkeeper.reconcile.status_reporter import StatusReporter
+from pullkeeper.reconcile.result import Result, Status
+from tests.unit.reconcile.reporter_harness import ReporterHarness
 from testsupport.examples import EU, FOREIGN, NOW, managed, published
-from testsupport.virtual_time import now
 
 SECRET = managed(published(EU))
-EXPIRES = published(EU).expires_at
+EXPIRES_AT = published(EU).expires_at
 DENIED = Failure(reason=Reason.ACCESS_DENIED, message="allow it")
 INVALID = Failure(reason=Reason.INVALID_ANNOTATION, message="mend it")
 CONFLICT = Failure(reason=Reason.SECRET_CONFLICT, message="move it")
-
-
-@dataclass
-class Ledger:
-    """Writes down what is posted and counted."""
-
-    posted: list[tuple[str, str, str]] = field(default_factory=list)
-    writes: list[tuple[str, str]] = field(default_factory=list)
-    states: list[tuple[str, str | None, datetime | None]] = field(default_factory=list)
-    waits: list[timedelta] = field(default_factory=list)
-
-    def post(
-        self,
-        namespace: str,
-        reason: EventReason,
-        note: str,
-        *,
-        secret: ObservedSecret | None,  # noqa: ARG002 -- the protocol's
-        detail: str = "",
-    ) -> None:
-        self.posted.append((namespace, reason.value, note + detail))
-
-    def record_secret_write(self, operation: str, result: str) -> None:
-        self.writes.append((operation, result))
-
-    def set_namespace_state(self, namespace: str, state: str | None, expires_at: datetime | None) -> None:
-        self.states.append((namespace, state, expires_at))
-
-    def forget_namespaces(self) -> None:
-        self.states.clear()
-
-    def observe_time_to_secret(self, wait: timedelta) -> None:
-        self.waits.append(wait)
+REFUSED = Failure(reason=Reason.KUBERNETES_DENIED, message="grant it")
 
 
 @pytest.fixture
-def ledger() -> Ledger:
-    return Ledger()
-
-
-@pytest.fixture
-def report(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> StatusReporter:
+def harness(caplog: pytest.LogCaptureFixture) -> ReporterHarness:
     caplog.set_level(logging.DEBUG, "pullkeeper")
-    return StatusReporter(ledger, ledger, clock=now)
+    return ReporterHarness()
 
 
 @pytest.mark.parametrize(
-    ("secret", "state", "expires_at"),
-    [(SECRET, State.READY, EXPIRES), (FOREIGN, State.CONFLICT, None), (managed(None), State.CORRUPT, None)],
+    ("secret", "opted_in", "state", "expires_at"),
+    [
+        (SECRET, True, State.READY, EXPIRES_AT),
+        (SECRET, False, State.ORPHANED, EXPIRES_AT),
+        (FOREIGN, True, State.CONFLICT, None),
+        (managed(None), True, State.CORRUPT, None),
+        (None, True, State.PENDING, None),
+    ],
 )
-async def test_how_a_namespace_stands_is_measured(
-    ledger: Ledger, report: StatusReporter, secret: ObservedSecret, state: State, expires_at: datetime | None
+async def test_state_and_expiry_are_metrics(
+    harness: ReporterHarness, secret: ObservedSecret, state: State, expires_at: datetime | None, *, opted_in: bool
 ) -> None:
-    """Only a Secret of ours tells an expiry, and only one that can be read."""
-    report.stands("a", secret, ())
-    assert ledger.states == [("a", state, expires_at)]
+    """Only a readable Secret of ours has an expiry."""
+    harness.report_all("a", Result(status=Status(secret=secret, opted_in=opted_in)))
+    assert harness.recorded.states == [("a", state, expires_at)]
 
 
-async def test_trouble_with_the_api_server_is_no_event(ledger: Ledger, report: StatusReporter) -> None:
-    """It is not the namespace's, and could not be posted there anyway."""
-    report.stands("a", SECRET, (Failure(reason=Reason.KUBERNETES_DENIED, message="words"),))
-    assert ledger.posted == []
+async def test_state_is_that_of_the_result_with_a_status(harness: ReporterHarness) -> None:
+    """A ServiceAccount that cannot be patched is logged, and does not make the pull Secret a failing one."""
+    harness.report_all("a", Result(status=Status(secret=SECRET)), Result(failures=(REFUSED,)))
+    assert harness.recorded.states == [("a", State.READY, EXPIRES_AT)]
+    assert harness.records.get("a").reported_failures == (REFUSED,)
 
 
-async def test_an_event_shows_the_detail(ledger: Ledger, report: StatusReporter) -> None:
-    """AWS's own words stand behind the advice."""
-    report.stands("a", SECRET, (Failure(reason=Reason.ACCESS_DENIED, message="allow it", detail="No."),))
-    assert ledger.posted == [("a", "AccessDenied", "allow it [No.]")]
+async def test_namespace_without_a_status_is_removed(
+    harness: ReporterHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its metrics go, and its former failures end without a word: nobody requests anything any more."""
+    harness.report("a", SECRET, DENIED)
+    harness.report_all("a", Result())
+    assert harness.recorded.states[-1] == ("a", None, None)
+    assert harness.reasons() == ["AccessDenied"]
+    assert caplog.messages == ["namespace/a: allow it (AccessDenied)"]
 
 
-async def test_the_same_trouble_is_logged_once(report: StatusReporter, caplog: pytest.LogCaptureFixture) -> None:
-    """A hundred tries of the same are one line; other trouble beside it is another, and words that vary are none."""
+async def test_failure_without_a_status_is_logged_once(
+    harness: ReporterHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A ServiceAccount of a namespace that opts out cannot be detached, say."""
+    for _ in range(3):
+        harness.report_all("a", Result(), Result(failures=(REFUSED,)))
+    assert caplog.messages == ["namespace/a: grant it (KubernetesDenied)"]
+
+
+async def test_failure_of_the_api_server_is_no_event(harness: ReporterHarness) -> None:
+    """It is not the namespace's, and could hardly be posted."""
+    harness.report("a", SECRET, REFUSED)
+    assert harness.recorded.events == []
+
+
+async def test_event_shows_the_detail(harness: ReporterHarness) -> None:
+    """AWS's own words follow the advice."""
+    harness.report("a", SECRET, Failure(reason=Reason.ACCESS_DENIED, message="allow it", detail="No."))
+    assert harness.recorded.events == [("a", "AccessDenied", "allow it [No.]")]
+
+
+async def test_same_failure_is_logged_once(harness: ReporterHarness, caplog: pytest.LogCaptureFixture) -> None:
+    """A hundred retries are one line; another failure beside it is another line, and variable text makes none."""
     for number in range(100):
-        report.stands("a", SECRET, (Failure(reason=DENIED.reason, message=DENIED.message, detail=f"{number}"),))
-    report.stands("a", SECRET, (DENIED, CONFLICT))
+        harness.report("a", SECRET, Failure(reason=DENIED.reason, message=DENIED.message, detail=f"{number}"))
+    harness.report("a", SECRET, DENIED, CONFLICT)
     assert caplog.messages == ["namespace/a: allow it [0] (AccessDenied)", "namespace/a: move it (SecretConflict)"]
 
 
-async def test_the_same_trouble_elsewhere_is_logged_there(
-    report: StatusReporter, caplog: pytest.LogCaptureFixture
+async def test_same_failure_of_another_namespace_is_logged_for_it(
+    harness: ReporterHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What was said of one namespace is not said of another."""
+    """What is reported is remembered for each namespace."""
     for name in ("a", "b"):
-        report.stands(name, SECRET, (DENIED,))
+        harness.report(name, SECRET, DENIED)
     assert [message.partition(":")[0] for message in caplog.messages] == ["namespace/a", "namespace/b"]
 
 
-async def test_a_recovery_is_logged_once_and_new_trouble_anew(
-    report: StatusReporter, caplog: pytest.LogCaptureFixture
+async def test_namespace_made_anew_is_warned_about_again(
+    harness: ReporterHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The end of trouble is worth a line; what is well all the time is worth none."""
+    """With the same name and the same fault, its owner has seen neither the log line nor the Event yet."""
+    for uid in ("first", "second"):
+        harness.exists("a", uid)
+        harness.report("a", None, INVALID)
+    assert caplog.messages == ["namespace/a: mend it (InvalidAnnotation)"] * 2
+    assert harness.reasons() == ["InvalidAnnotation"] * 2
+    assert harness.recorded.event_uids == ["first", "second"]
+
+
+async def test_recovery_is_logged_once_and_the_next_failure_anew(
+    harness: ReporterHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is logged while all is well."""
     for failures in ((), (DENIED,), (), (), (DENIED,)):
-        report.stands("a", SECRET, failures)
+        harness.report("a", SECRET, *failures)
     assert caplog.messages == [
         "namespace/a: allow it (AccessDenied)",
         "namespace/a: all is well again",
         "namespace/a: allow it (AccessDenied)",
     ]
-
-
-async def test_a_namespace_that_is_forgotten_begins_anew(
-    ledger: Ledger, report: StatusReporter, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Its metrics go, and if it comes back with the same trouble, that is told again."""
-    report.stands("a", SECRET, (DENIED,))
-    report.forget("a")
-    report.stands("a", SECRET, (DENIED,))
-    assert len(caplog.messages) == 2
-    assert ledger.states[1] == ("a", None, None)
 
 
 @pytest.mark.parametrize(
@@ -140,70 +136,59 @@ async def test_a_namespace_that_is_forgotten_begins_anew(
         (Cause.REFRESHED, "PullSecretUpdated", "refreshed on request"),
     ],
 )
-async def test_a_write_is_told_with_its_cause(
-    ledger: Ledger, report: StatusReporter, caplog: pytest.LogCaptureFixture, *, cause: Cause, reason: str, what: str
+async def test_write_is_reported_with_its_cause(
+    harness: ReporterHarness, caplog: pytest.LogCaptureFixture, *, cause: Cause, reason: str, what: str
 ) -> None:
-    """Log and Event say what was done, for which registries, and how long the token is good."""
-    report.wrote("a", cause, SECRET, None)
+    """Log and Event say what was done, for which registries, and until when (UTC) the token is good."""
+    assert NOW + timedelta(hours=12) == EXPIRES_AT
+    harness.report_write("a", cause, SECRET)
     note = f"pull Secret {what} for {EU}; the token is good until 2026-03-02 00:00:00Z"
-    assert ledger.posted == [("a", reason, note)]
+    assert harness.recorded.events == [("a", reason, note)]
     assert caplog.messages == [f"namespace/a: {note}"]
 
 
-async def test_a_write_whose_result_cannot_be_read_is_still_told(ledger: Ledger, report: StatusReporter) -> None:
-    """Even if somebody has changed the annotations in the same moment."""
-    report.wrote("a", Cause.CHANGED, managed(None, intact=False), None)
-    assert ledger.posted == [("a", "PullSecretUpdated", "pull Secret changed")]
+async def test_write_whose_result_cannot_be_read_is_reported(harness: ReporterHarness) -> None:
+    """Even if somebody has changed the annotations at the same moment."""
+    harness.report_write("a", Cause.CHANGED, managed(None, intact=False))
+    assert harness.recorded.events == [("a", "PullSecretUpdated", "pull Secret changed")]
 
 
-async def test_a_rotation_is_no_event(ledger: Ledger, report: StatusReporter, caplog: pytest.LogCaptureFixture) -> None:
-    """What is expected fills neither the Events nor the log at its usual level."""
-    report.wrote("a", Cause.ROTATED, SECRET, None)
-    assert ledger.posted == []
+async def test_rotation_is_no_event(harness: ReporterHarness, caplog: pytest.LogCaptureFixture) -> None:
+    """Routine fills neither the Events nor the log at its usual level."""
+    harness.report_write("a", Cause.ROTATED, SECRET)
+    assert harness.recorded.events == []
     assert [record.levelno for record in caplog.records] == [logging.DEBUG]
 
 
-async def test_the_wait_for_a_first_secret_is_measured(ledger: Ledger, report: StatusReporter) -> None:
-    """How long a namespace waited is observed when it is known."""
-    report.wrote("a", Cause.CREATED, SECRET, timedelta(seconds=3))
-    report.wrote("b", Cause.CREATED, SECRET, None)
-    assert ledger.waits == [timedelta(seconds=3)]
+async def test_time_to_secret_is_observed_for_a_first_secret(harness: ReporterHarness) -> None:
+    """From the first request on; not for later writes, nor where nobody knows since when it was requested."""
+    harness.exists("a")
+    await asyncio.sleep(3)
+    for name, cause in (("a", Cause.CREATED), ("a", Cause.CHANGED), ("unknown", Cause.CREATED)):
+        harness.report_write(name, cause, SECRET)
+    assert harness.recorded.times_to_secret == [timedelta(seconds=3)]
 
 
-async def test_a_removal_is_told(ledger: Ledger, report: StatusReporter) -> None:
-    """Whoever opted out sees that the Secret is gone on purpose, once it is."""
-    with report.removing("a", SECRET):
-        assert ledger.posted == []
-    assert ledger.posted == [("a", "PullSecretDeleted", "pull Secret deleted: the namespace is opted out")]
-    assert ledger.writes == [("delete", "success")]
+async def test_deletion_is_reported(harness: ReporterHarness) -> None:
+    """Whoever opted out sees that the Secret is gone on purpose."""
+    harness.reporter.report_deletion("a", harness.records.get("a"), SECRET)
+    note = "pull Secret deleted: the namespace is opted out"
+    assert harness.recorded.events == [("a", "PullSecretDeleted", note)]
 
 
-async def test_a_removal_that_fails_is_told_as_any_trouble(
-    ledger: Ledger, report: StatusReporter, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The Secret is still there, and so is the namespace's state; the exception goes on."""
-    denied = Failure(reason=Reason.KUBERNETES_DENIED, message="grant it")
-    with pytest.raises(FailureError), report.removing("a", SECRET):
-        raise FailureError(denied)
-    assert ledger.posted == []
-    assert ledger.writes == [("delete", "error")]
-    assert ledger.states == [("a", State.ORPHANED, EXPIRES)]
-    assert caplog.messages == ["namespace/a: grant it (KubernetesDenied)"]
-
-
-async def test_a_write_is_counted_by_how_it_ends(ledger: Ledger, report: StatusReporter) -> None:
-    """A failed write is an error, and its exception goes on."""
-    with report.writing("create", "a"):
-        assert ledger.writes == []
-    with pytest.raises(RuntimeError), report.writing("rotate", "a"):
+async def test_write_is_counted_by_its_outcome(harness: ReporterHarness) -> None:
+    """A failed write is an error, and its exception is raised on."""
+    with harness.reporter.observe_write("create", "a"):
+        assert harness.recorded.writes == []
+    with pytest.raises(RuntimeError), harness.reporter.observe_write("rotate", "a"):
         raise RuntimeError
-    assert ledger.writes == [("create", "success"), ("rotate", "error")]
+    assert harness.recorded.writes == [("create", "success"), ("rotate", "error")]
 
 
-async def test_a_log_line_of_trouble_has_fields(report: StatusReporter, caplog: pytest.LogCaptureFixture) -> None:
-    """Whose it is, why, which token, and when it is tried again; the words say the last as well."""
+async def test_log_line_of_a_failure_has_fields(harness: ReporterHarness, caplog: pytest.LogCaptureFixture) -> None:
+    """Which namespace, why, which token, and when it is retried; the text says the last as well."""
     failure = Failure(reason=Reason.THROTTLED, message="wait", identity="controller", region="eu-west-1")
-    report.stands("a", SECRET, (failure,), NOW)
+    harness.report("a", SECRET, failure, requeue_at=NOW)
     (record,) = caplog.records
     assert record.getMessage() == "namespace/a: wait (Throttled); next try at 12:00:00Z"
     found = {key: getattr(record, key) for key in ("namespace", "reason", "identity", "region", "next_try")}
@@ -216,17 +201,18 @@ async def test_a_log_line_of_trouble_has_fields(report: StatusReporter, caplog: 
     }
 
 
-async def test_whoever_leads_no_more_begins_anew(ledger: Ledger, report: StatusReporter) -> None:
-    """What another replica tells from now on is not told here, and when we lead again, it is."""
-    report.stands("a", SECRET, (DENIED,))
-    report.forget_namespaces()
-    assert ledger.states == []
-    report.stands("a", SECRET, ())
-    assert [reason for _, reason, _ in ledger.posted] == ["AccessDenied"]
+async def test_requeue_is_no_next_try_of_what_waits_for_a_change(
+    harness: ReporterHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A namespace with invalid annotations is requeued for its next rotation, which mends nothing."""
+    harness.report("a", SECRET, INVALID, requeue_at=NOW)
+    assert caplog.messages == ["namespace/a: mend it (InvalidAnnotation)"]
 
 
-async def test_the_times_in_a_note_are_in_utc(ledger: Ledger, report: StatusReporter) -> None:
-    """The example's token dies at midnight, twelve hours after it was issued."""
-    assert NOW + timedelta(hours=12) == EXPIRES
-    report.wrote("a", Cause.CREATED, SECRET, None)
-    assert ledger.posted[0][2].endswith("Z")
+async def test_replica_that_leads_again_reports_anew(harness: ReporterHarness) -> None:
+    """Another one has reported meanwhile."""
+    harness.report("a", SECRET, DENIED)
+    harness.reporter.forget_namespaces()
+    assert harness.recorded.states == []
+    harness.report("a", SECRET)
+    assert harness.reasons() == ["AccessDenied"]

@@ -3,14 +3,35 @@
 import asyncio
 import logging
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
-from pullkeeper.domain.errors.failures import Reason, StaleObservationError
+from pullkeeper.domain.errors.backoff import LONGEST_RETRY
+from pullkeeper.domain.errors.failures import NamespaceGoneError, Reason, StaleObservationError
+from pullkeeper.reconcile.namespace_records import NamespaceRecord
+from pullkeeper.reconcile.result import Result
 from pullkeeper.reconcile.worker import HEARTBEAT
 from tests.unit.reconcile.worker_harness import WorkerHarness, failing, raising, running
-from testsupport.virtual_time import settle
+from testsupport.virtual_time import START, settle
+
+
+class Later:
+    """A second reconciler: it requeues only the first time, and has the same error each time."""
+
+    def __init__(self, *, requeue_at: datetime | None = None, error: StaleObservationError | None = None) -> None:
+        self.reconciled: list[str] = []
+        self._requeue_at = requeue_at
+        self._error = error
+
+    async def reconcile(self, name: str) -> Result:
+        self.reconciled.append(name)
+        requeue_at, self._requeue_at = self._requeue_at, None
+        return Result(requeue_at=requeue_at, error=self._error)
+
+
+def _at(second: int | None) -> datetime | None:
+    return None if second is None else START + timedelta(seconds=second)
 
 
 @pytest.mark.parametrize(
@@ -83,9 +104,82 @@ async def test_failure_is_logged_at_debug_with_the_next_try(caplog: pytest.LogCa
     async with running(harness) as queue:
         queue.add("a")
         await settle()
-    (record,) = caplog.records
+    reported, record = caplog.records
+    assert (reported.levelno, reported.getMessage()) == (logging.WARNING, "namespace/a: no (SecretConflict)")
     assert record.levelno == logging.DEBUG
     assert record.getMessage() == "namespace/a: no (SecretConflict); next try at 12:00:28Z"
+
+
+async def test_error_stops_the_reconcilers_after_it() -> None:
+    """ServiceAccounts come after the Secret: where that fails, all is retried; both results are reported."""
+    later = Later()
+    harness = WorkerHarness(later)
+    harness.script["a"] = failing(Reason.KUBERNETES_UNAVAILABLE)
+    async with running(harness) as queue:
+        queue.add("a")
+        await asyncio.sleep(0.5)
+        assert (harness.names(), later.reconciled) == (["a"], [])
+        del harness.script["a"]
+        await asyncio.sleep(2)
+    assert (harness.names(), later.reconciled) == (["a", "a"], ["a"])
+    assert [state for _, state, _ in harness.reports.states] == ["pending", "pending"]
+
+
+async def test_results_before_an_error_are_reported() -> None:
+    """A namespace whose ServiceAccounts have changed meanwhile is reported all the same."""
+    harness = WorkerHarness(Later(error=StaleObservationError("a")))
+    async with running(harness) as queue:
+        queue.add("a")
+        await asyncio.sleep(1.5)
+    assert harness.reports.states == [("a", "pending", None)]
+    assert harness.results == [("error", 1)]
+
+
+@pytest.mark.parametrize(("first", "second", "at"), [(5, None, 5), (None, 5, 5), (9, 5, 5), (5, 9, 5)])
+async def test_requeue_is_the_earliest_of_all(first: int | None, second: int | None, at: float) -> None:
+    """The rotation and the missing ServiceAccount do not wait for each other."""
+    harness = WorkerHarness(Later(requeue_at=_at(second)))
+
+    async def once() -> datetime | None:
+        return _at(first) if len(harness.reconciled_at) == 1 else None
+
+    harness.script["a"] = once
+    async with running(harness) as queue:
+        queue.add("a")
+        await asyncio.sleep(8)
+    assert [moment for _, moment in harness.reconciled_at][:2] == [0, at]
+
+
+async def test_namespace_that_takes_no_secret_any_more_is_retried_at_leisure() -> None:
+    """The watch brings its end; nothing is reported, and no later reconciler runs."""
+    later = Later()
+    harness = WorkerHarness(later)
+    harness.script["a"] = raising(NamespaceGoneError("a"))
+    async with running(harness) as queue:
+        queue.add("a")
+        await asyncio.sleep(LONGEST_RETRY.total_seconds() + 1)
+    assert [at for _, at in harness.reconciled_at] == [0, LONGEST_RETRY.total_seconds()]
+    assert (later.reconciled, harness.reports.states) == ([], [])
+    assert {result for result, _ in harness.results} == {"success"}
+
+
+async def test_record_ends_with_the_status() -> None:
+    """Of a namespace that requests nothing, nothing is remembered."""
+    harness = WorkerHarness()
+    harness.script["a"] = failing(Reason.SECRET_CONFLICT)
+    async with running(harness) as queue:
+        queue.add("a")
+        await settle()
+        assert harness.records.get("a").failed_attempts == 1
+        assert len(harness.records.get("a").reported_failures) == 1
+
+        async def nothing() -> Result:
+            return Result()
+
+        harness.script["a"] = nothing
+        queue.add("a")
+        await settle()
+    assert harness.records.get("a") == NamespaceRecord(uid="a", first_requested_at=START)
 
 
 async def test_shutdown_finishes_what_is_processed_and_starts_nothing() -> None:

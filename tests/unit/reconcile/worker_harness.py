@@ -6,29 +6,43 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
+from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.plan import Priority
+from pullkeeper.reconcile.namespace_records import NamespaceRecords
+from pullkeeper.reconcile.result import Result, Status
+from pullkeeper.reconcile.status_reporter import StatusReporter
 from pullkeeper.reconcile.work_queue import WorkQueue
-from pullkeeper.reconcile.worker import Worker
+from pullkeeper.reconcile.worker import SupportsReconcile, Worker
+from tests.unit.reconcile.reporter_harness import RecordedReports
 from testsupport.fixed_random import FixedRandom
 from testsupport.virtual_time import now
+
+Script = Callable[[], Awaitable[Result | datetime | None]]
+"""Gives the result of a reconciliation, or just when to requeue."""
 
 
 class WorkerHarness:
     """A worker and its queue: each reconciliation takes a second, unless a test scripts another."""
 
-    def __init__(self, max_concurrent: int = 4) -> None:
+    def __init__(self, *later: SupportsReconcile, max_concurrent: int = 4) -> None:
         self.reconciled_at: list[tuple[str, float]] = []
         self.running: set[str] = set()
         self.most_at_once = 0
         self.without_secret: set[str] = set()
         self.heartbeats: list[datetime] = []
         self.results: list[tuple[str, float]] = []
-        self.script: dict[str, Callable[[], Awaitable[datetime | None]]] = {}
+        self.script: dict[str, Script] = {}
+        self.reports = RecordedReports()
+        self.records = NamespaceRecords(applies_to=lambda _: True, clock=now)
+        for name in "ab":
+            self.records.observe(ObservedNamespace(name=name, uid=name, resource_version=1))
         self.queue = WorkQueue(clock=now, max_concurrent=max_concurrent)
         self.worker = Worker(
             self.queue,
-            self._reconcile,
+            (self, *later),
             priority_of=lambda name: Priority.NEW if name in self.without_secret else Priority.ROTATION,
+            records=self.records,
+            reporter=StatusReporter(self.reports, self.reports, records=self.records, clock=now),
             clock=now,
             rng=FixedRandom(),
             metrics=self,
@@ -43,13 +57,14 @@ class WorkerHarness:
     def names(self) -> list[str]:
         return [name for name, _ in self.reconciled_at]
 
-    async def _reconcile(self, name: str) -> datetime | None:
+    async def reconcile(self, name: str) -> Result:
         assert name not in self.running, f"{name} is reconciled twice at once"
         self.reconciled_at.append((name, asyncio.get_running_loop().time()))
         self.running.add(name)
         self.most_at_once = max(self.most_at_once, len(self.running))
         try:
-            return await self.script.get(name, _a_second)()
+            found = await self.script.get(name, _a_second)()
+            return found if isinstance(found, Result) else Result(status=Status(secret=None), requeue_at=found)
         finally:
             self.running.discard(name)
 
@@ -58,15 +73,19 @@ async def _a_second() -> None:
     await asyncio.sleep(1)
 
 
-def raising(error: Exception) -> Callable[[], Awaitable[datetime | None]]:
-    async def fail() -> datetime | None:
+def raising(error: Exception) -> Script:
+    async def fail() -> Result:
         raise error
 
     return fail
 
 
-def failing(reason: Reason) -> Callable[[], Awaitable[datetime | None]]:
-    return raising(FailureError(Failure(reason=reason, message="no")))
+def failing(reason: Reason) -> Script:
+    async def fail() -> Result:
+        failure = Failure(reason=reason, message="no")
+        return Result(status=Status(secret=None), failures=(failure,), error=FailureError(failure))
+
+    return fail
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """Published tokens are probed at intervals, and a revoked one is replaced in every namespace that holds it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -41,8 +41,8 @@ class RevalidatorHarness:
             interval=INTERVAL,
         )
 
-    def all(self) -> Mapping[str, ObservedSecret]:
-        return dict(self.secrets)
+    def items(self) -> Iterable[ObservedSecret]:
+        return self.secrets.values()
 
     def enqueue(self, namespace: str) -> None:
         self.enqueued.append(namespace)
@@ -56,7 +56,7 @@ class RevalidatorHarness:
 
     def publish(self, namespace: str, held: Mapping[RegistryHost, Token]) -> None:
         times = {host: token.validity for host, token in held.items()}
-        self.secrets[namespace] = managed(SecretRecord.of(times, CONTROLLER))
+        self.secrets[namespace] = replace(managed(SecretRecord.of(times, CONTROLLER)), namespace=namespace)
         self.auths[namespace] = {host: token.auth for host, token in held.items()}
 
     async def verified_token(self, *hosts: RegistryHost) -> Token:

@@ -37,6 +37,8 @@ class _Id:
 
     namespace: str
     name: str
+    uid: str
+    """Of the namespace, or of the ServiceAccount: made anew under its name, it has Events of its own."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -66,19 +68,26 @@ class EventRecorder:
         self._queue: asyncio.Queue[_Posting] = asyncio.Queue(_MAX_QUEUED)
 
     def post(
-        self, namespace: str, reason: EventReason, note: str, *, secret: ObservedSecret | None, detail: str = ""
+        self,
+        namespace: str,
+        reason: EventReason,
+        note: str,
+        *,
+        secret: ObservedSecret | None,
+        detail: str = "",
+        namespace_uid: str = "",
     ) -> None:
         """Queue an Event regarding the pull Secret, or drop it if the queue is full.
 
         Events with the same reason and note are one Event, whatever the `detail` that is appended to the note.
         """
         regarding = {"kind": "Secret", "name": self._secret_name, **({"uid": secret.uid} if secret else {})}
-        self._post(_Id(namespace, self._name(reason, note)), reason, f"{note}{detail}", regarding)
+        self._post(_Id(namespace, self._name(reason, note), namespace_uid), reason, f"{note}{detail}", regarding)
 
     def post_on(self, account: ObservedServiceAccount, reason: EventReason, note: str) -> None:
         """Queue an Event regarding a ServiceAccount, or drop it if the queue is full."""
         regarding = {"kind": "ServiceAccount", "name": account.name, "uid": account.uid}
-        self._post(_Id(account.namespace, self._name(reason, note)), reason, note, regarding)
+        self._post(_Id(account.namespace, self._name(reason, note), account.uid), reason, note, regarding)
 
     def _post(self, event_id: _Id, reason: EventReason, note: str, regarding: Mapping[str, str]) -> None:
         now = self._clock()

@@ -27,8 +27,8 @@ class NamespaceHandler(Protocol):
     def upsert(self, namespace: ObservedNamespace, /) -> None:
         """Handle a Namespace that was added or modified."""
 
-    def delete(self, name: str, /) -> None:
-        """Handle the deletion of a Namespace."""
+    def delete(self, namespace: ObservedNamespace, /) -> None:
+        """Handle the deletion of a Namespace; this is its last version."""
 
 
 def registry(
@@ -46,7 +46,7 @@ def registry(
     @kopf.on.event("", "v1", "namespaces", registry=handlers)
     async def namespace(type: str | None, meta: kopf.Meta, **_: Any) -> None:  # noqa: A002 -- kopf's own name
         if type == "DELETED":
-            handler.delete(str(meta["name"]))
+            handler.delete(translate(meta))
         else:
             handler.upsert(translate(meta))
 

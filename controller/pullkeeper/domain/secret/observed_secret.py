@@ -20,6 +20,7 @@ from pullkeeper.domain.secret.pull_secret import (
 class ObservedSecret:
     """A Secret of our name in some namespace, ours or not."""
 
+    namespace: str
     uid: str
     resource_version: int
     managed: bool
@@ -41,6 +42,7 @@ def observe(metadata: Mapping[str, Any]) -> ObservedSecret:
     published = read_record(annotations) if managed else None
     applied = _applied(metadata.get("managedFields") or ())
     return ObservedSecret(
+        namespace=metadata["namespace"],
         uid=metadata["uid"],
         resource_version=int(metadata["resourceVersion"]),
         managed=managed,

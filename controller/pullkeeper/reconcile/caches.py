@@ -1,0 +1,284 @@
+"""What the reflectors have observed, by namespace: Namespaces, pull Secrets and ServiceAccounts."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from pullkeeper.domain.namespace.namespace import ObservedNamespace
+from pullkeeper.domain.secret.observed_secret import ObservedSecret
+from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount
+
+logger = logging.getLogger(__name__)
+
+
+class Resource(Protocol):
+    """An observed object."""
+
+    @property
+    def resource_version(self) -> int:
+        """Version of the object; versions of one kind are compared as numbers."""
+        ...
+
+
+T = TypeVar("T", bound=Resource)
+_Observed_contra = TypeVar("_Observed_contra", contravariant=True)
+
+Key = tuple[str, str]
+"""The namespace that an object belongs to, and its name there; "" where a namespace has at most one."""
+
+
+class Observer(Protocol[_Observed_contra]):
+    """Keeps something of its own about each object of a cache."""
+
+    def observe(self, item: _Observed_contra, /) -> None:
+        """Take note of an object that is new or has changed, or that is to be reconciled for another reason."""
+
+    def forget(self, item: _Observed_contra, /) -> None:
+        """Drop everything about an object that is gone."""
+
+
+class ResourceCache(Generic[T]):
+    """The objects of one kind as last observed; a namespace is enqueued when an object of it changes.
+
+    Events may come late, twice or never, from any number of reflectors: an object is replaced only by a newer version,
+    and a listing removes only what is not younger than itself. A listing repairs whatever events were missed.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        *,
+        key: Callable[[T], Key],
+        enqueue: Callable[[str], None],
+        is_relevant: Callable[[T, T], bool] = lambda _before, _after: True,
+        observer: Observer[T] | None = None,
+        on_synced: Callable[[], None] = lambda: None,
+        one_by_one: bool = False,
+    ) -> None:
+        """Make an empty cache.
+
+        `kind` is the name in log messages. `is_relevant` tells whether a newer version is to be reconciled: without
+        it any is, because a write may just have failed for the older one. `on_synced` is called after the first
+        listing of each scope. `one_by_one` says that the reflector of a scope other than "" reads a single object by
+        its name: its listing carries the object's own version, and a refusal cannot be told from an absence.
+        """
+        self._kind = kind
+        self._key = key
+        self._enqueue = enqueue
+        self._is_relevant = is_relevant
+        self._observer = observer
+        self._on_synced = on_synced
+        self._one_by_one = one_by_one
+        self._items: dict[str, dict[str, T]] = {}
+        self._scopes: dict[str, _Scope] = {}
+
+    def handler(self, scope: str = "") -> "ScopeHandler[T]":
+        """Return the event handler of one reflector: of all namespaces, or of the one named `scope`."""
+        self._scopes.setdefault(scope, _Scope(name=scope))
+        return ScopeHandler(self, scope)
+
+    def get(self, namespace: str, name: str = "") -> T | None:
+        """Return an object as last observed."""
+        return self._items.get(namespace, {}).get(name)
+
+    def of(self, namespace: str) -> tuple[T, ...]:
+        """Return all objects of a namespace."""
+        return tuple(self._items.get(namespace, {}).values())
+
+    def items(self) -> tuple[T, ...]:
+        """Return all objects."""
+        return tuple(item for items in self._items.values() for item in items.values())
+
+    def has_synced(self, namespace: str) -> bool:
+        """Whether the namespace has been listed, so that what is not here does not exist."""
+        scope = self._scope_of(namespace)
+        return scope is not None and scope.is_listed
+
+    def synced(self) -> list[asyncio.Event]:
+        """Return what to wait for before the cache can be relied on: one event for each handler."""
+        return [scope.synced for scope in self._scopes.values()]
+
+    def enqueue_all(self) -> None:
+        """Enqueue every object: what is to be done about it may have changed."""
+        for item in self.items():
+            if self._observer:
+                self._observer.observe(item)
+            self._enqueue(self._key(item)[0])
+
+    def upsert(self, item: T) -> None:
+        """Take over a new or changed object, unless what is known is as new."""
+        namespace, name = self._key(item)
+        known = self.get(namespace, name)
+        if known is not None and known.resource_version >= item.resource_version:
+            return
+        self._store(item)
+        if known is None or self._is_relevant(known, item):
+            self._enqueue(namespace)
+
+    def delete(self, item: T) -> None:
+        """Drop an object that is gone; `item` is its last version."""
+        known = self.get(*self._key(item))
+        if known is not None and known.resource_version < item.resource_version:
+            self._drop(known)
+
+    def record_write(self, item: T) -> None:
+        """Take over our own write before the watch brings it; then the watch has nothing new to enqueue.
+
+        A write that the watch has overtaken is no news: what came after it may be somebody else's.
+        """
+        namespace, name = self._key(item)
+        known, scope = self.get(namespace, name), self._scope_of(namespace)
+        overtaken = scope is not None and item.resource_version <= scope.resource_version
+        if not overtaken and (known is None or known.resource_version < item.resource_version):
+            self._store(item)
+
+    def record_delete(self, item: T) -> None:
+        """Drop an object that we have just deleted."""
+        if self.get(*self._key(item)) == item:
+            self._remove(item)
+
+    def replace(self, found: Iterable[T], version: int, scope: str = "") -> None:
+        """Take over a listing of a scope: what is not in it, and not younger, is gone.
+
+        Versions never go back, unless etcd was restored from a backup. Then nothing known can be compared with the
+        listing: it replaces everything, and everything is enqueued.
+        """
+        listed, known = {self._key(item): item for item in found}, self._scopes[scope]
+        if self._went_back(listed, version, known):
+            message = "%s: resourceVersions went back to %d, as when etcd is restored: everything is observed anew"
+            logger.warning(message, self._kind, version)
+            self._restore(listed, scope)
+        for item in self._of_scope(scope):
+            if self._key(item) not in listed and item.resource_version <= version:
+                self._drop(item)
+        for item in listed.values():
+            self.upsert(item)
+        known.resource_version = version
+        known.synced.set()
+        if not known.is_listed:
+            known.is_listed = True
+            self._on_synced()
+
+    def on_bookmark(self, version: int, scope: str = "") -> None:
+        """Take note that everything up to this version of a scope has been told."""
+        self._scopes[scope].resource_version = version
+
+    def on_forbidden(self, scope: str = "") -> None:
+        """Go on without a single namespace, so that it holds up no other one; without all of them, wait."""
+        if not scope:
+            return
+        if self._one_by_one:
+            for item in self.of(scope):
+                self._drop(item)
+        self._scopes[scope].synced.set()
+
+    def _went_back(self, listed: Mapping[Key, T], version: int, scope: "_Scope") -> bool:
+        if scope.name and self._one_by_one:
+            known = {key: item for key in listed if (item := self.get(*key)) is not None}
+            return any(listed[key].resource_version < item.resource_version for key, item in known.items())
+        return version < scope.resource_version
+
+    def _restore(self, listed: Mapping[Key, T], scope: str) -> None:
+        """Drop everything known of a scope; what is listed is stored and enqueued as if it were new."""
+        for item in self._of_scope(scope):
+            if self._key(item) in listed:
+                self._remove(item)
+            else:
+                self._drop(item)
+
+    def _of_scope(self, scope: str) -> tuple[T, ...]:
+        return self.of(scope) if scope else self.items()
+
+    def _scope_of(self, namespace: str) -> "_Scope | None":
+        return self._scopes.get(namespace) or self._scopes.get("")
+
+    def _store(self, item: T) -> None:
+        namespace, name = self._key(item)
+        self._items.setdefault(namespace, {})[name] = item
+        if self._observer:
+            self._observer.observe(item)
+
+    def _remove(self, item: T) -> None:
+        namespace, name = self._key(item)
+        del self._items[namespace][name]
+        if not self._items[namespace]:
+            del self._items[namespace]
+
+    def _drop(self, item: T) -> None:
+        self._remove(item)
+        if self._observer:
+            self._observer.forget(item)
+        self._enqueue(self._key(item)[0])
+
+
+@dataclass(kw_only=True, slots=True)
+class _Scope:
+    """What is known of one reflector."""
+
+    name: str
+    is_listed: bool = False
+    resource_version: int = 0
+    """Version up to which it has told everything, our own writes included."""
+    synced: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the scope was listed, or is a single namespace that cannot be."""
+
+
+class ScopeHandler(Generic[T]):
+    """The event handler of one reflector."""
+
+    def __init__(self, cache: ResourceCache[T], scope: str) -> None:
+        self._cache = cache
+        self._scope = scope
+
+    def replace(self, found: Iterable[T], version: int) -> None:
+        """Take over a whole listing."""
+        self._cache.replace(found, version, self._scope)
+
+    def upsert(self, item: T) -> None:
+        """Take over a new or changed object."""
+        self._cache.upsert(item)
+
+    def delete(self, item: T) -> None:
+        """Drop an object that is gone; `item` is its last version."""
+        self._cache.delete(item)
+
+    def on_bookmark(self, version: int) -> None:
+        """Take note that everything up to this version has been told."""
+        self._cache.on_bookmark(version, self._scope)
+
+    def on_forbidden(self) -> None:
+        """Take note that the scope cannot be read for now."""
+        self._cache.on_forbidden(self._scope)
+
+
+def namespace_cache(
+    enqueue: Callable[[str], None], observer: Observer[ObservedNamespace]
+) -> ResourceCache[ObservedNamespace]:
+    """Make the cache of Namespaces: only what matters to the pull Secret is enqueued, or another object of the name."""
+    return ResourceCache(
+        "Namespaces",
+        key=lambda namespace: (namespace.name, ""),
+        enqueue=enqueue,
+        is_relevant=lambda before, after: (before.uid, before.content) != (after.uid, after.content),
+        observer=observer,
+        one_by_one=True,
+    )
+
+
+def secret_cache(enqueue: Callable[[str], None]) -> ResourceCache[ObservedSecret]:
+    """Make the cache of pull Secrets: there is one of the name in each namespace."""
+    return ResourceCache("pull Secrets", key=lambda secret: (secret.namespace, ""), enqueue=enqueue)
+
+
+def service_account_cache(
+    enqueue: Callable[[str], None], on_synced: Callable[[], None]
+) -> ResourceCache[ObservedServiceAccount]:
+    """Make the cache of ServiceAccounts."""
+    return ResourceCache(
+        "ServiceAccounts",
+        key=lambda account: (account.namespace, account.name),
+        enqueue=enqueue,
+        on_synced=on_synced,
+    )

@@ -1,0 +1,78 @@
+"""What is remembered of each Namespace between two reconciliations; all of it may be lost with the process."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pullkeeper.domain.errors.failures import Failure
+from pullkeeper.domain.namespace.namespace import ObservedNamespace
+from pullkeeper.domain.reporting.state import State
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefreshRequest:
+    """A value of the `refresh-requested-at` annotation."""
+
+    value: str | None
+    requested_at: datetime | None
+    """When it was first seen to ask for more than the first token; None where it asks for nothing more."""
+
+
+@dataclass(kw_only=True, slots=True)
+class NamespaceRecord:
+    """What is remembered of one Namespace object."""
+
+    uid: str = ""
+    first_requested_at: datetime | None = None
+    """When a pull Secret was first seen to be requested; None while none is."""
+    failed_attempts: int = 0
+    """Reconciliations that have failed since the last one that succeeded."""
+    refresh: RefreshRequest | None = None
+    reported_failures: tuple[Failure, ...] = ()
+    """What was reported to fail and goes on failing, so that it is reported once."""
+    reported_state: State | None = None
+    missing_service_accounts: Mapping[str, datetime] = field(default_factory=dict)
+    """When to report each ServiceAccount that is named and does not exist."""
+
+
+class NamespaceRecords:
+    """One record for each Namespace, by its uid: a Namespace that is made anew under its name starts afresh."""
+
+    def __init__(self, *, applies_to: Callable[[ObservedNamespace], bool], clock: Callable[[], datetime]) -> None:
+        """Start without records; `applies_to` tells whether the policy in force requests a pull Secret."""
+        self._applies_to = applies_to
+        self._clock = clock
+        self._uids: dict[str, str] = {}
+        self._records: dict[str, NamespaceRecord] = {}
+
+    def get(self, name: str) -> NamespaceRecord:
+        """Return the record of the Namespace of this name; an unkept one where there is no such Namespace."""
+        uid = self._uids.get(name)
+        return NamespaceRecord() if uid is None else self._records.setdefault(uid, NamespaceRecord(uid=uid))
+
+    def observe(self, namespace: ObservedNamespace) -> None:
+        """Record since when a pull Secret is requested; to be called for every change of Namespace or policy."""
+        if self._uids.get(namespace.name) != namespace.uid:
+            self.forget(namespace)
+            self._uids[namespace.name] = namespace.uid
+        if self._applies_to(namespace) and not namespace.opted_out:
+            record = self.get(namespace.name)
+            record.first_requested_at = record.first_requested_at or self._clock()
+        elif namespace.uid in self._records:
+            self._records[namespace.uid].first_requested_at = None
+
+    def forget(self, namespace: ObservedNamespace) -> None:
+        """Drop the record of a Namespace that is gone."""
+        self._records.pop(self._uids.pop(namespace.name, ""), None)
+
+    def reset(self, name: str) -> None:
+        """Drop what is remembered of a Namespace for which no pull Secret is requested, or not any more."""
+        record = self._records.pop(self._uids.get(name, ""), None)
+        if record and record.first_requested_at:
+            # Requested again since it was found not to be.
+            self._records[record.uid] = NamespaceRecord(uid=record.uid, first_requested_at=record.first_requested_at)
+
+    def reset_reported(self) -> None:
+        """Forget what was reported, because another replica reports from now on."""
+        for record in self._records.values():
+            record.reported_failures, record.reported_state = (), None

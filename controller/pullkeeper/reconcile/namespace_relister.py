@@ -1,0 +1,49 @@
+"""Lists all Namespaces at intervals, so that nothing that kopf's watch misses stays missed."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
+from typing import Protocol
+
+from pullkeeper.domain.errors.backoff import retry_delay
+from pullkeeper.domain.errors.failures import FailureError
+from pullkeeper.domain.namespace.namespace import ObservedNamespace
+
+logger = logging.getLogger(__name__)
+
+ListNamespaces = Callable[[], Awaitable[tuple[Iterable[ObservedNamespace], int]]]
+"""Lists all Namespaces and returns the resourceVersion of the listing, too; raises FailureError."""
+
+
+class EventHandler(Protocol):
+    """What takes over a listing."""
+
+    def replace(self, found: Iterable[ObservedNamespace], version: int) -> None:
+        """Take over a whole listing."""
+
+
+class NamespaceRelister:
+    """Lists all Namespaces now and every `interval`; after a failure it retries with backoff."""
+
+    def __init__(
+        self, list_namespaces: ListNamespaces, handler: EventHandler, *, interval: timedelta, rng: random.Random
+    ) -> None:
+        self._list_namespaces = list_namespaces
+        self._handler = handler
+        self._interval = interval
+        self._rng = rng
+
+    async def run(self) -> None:
+        """List again and again, until cancelled."""
+        failures = 0
+        while True:
+            try:
+                self._handler.replace(*await self._list_namespaces())
+                failures, delay = 0, self._interval
+            except FailureError as error:
+                failures += 1
+                delay = retry_delay(failures, self._rng.random())
+                logger.warning("listing Namespaces: %s; next try in %.1f s", error, delay.total_seconds())
+            await asyncio.sleep(delay.total_seconds())

@@ -1,0 +1,30 @@
+"""What a reconciler returns."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pullkeeper.domain.errors.failures import Failure, FailureError, StaleObservationError
+from pullkeeper.domain.secret.observed_secret import ObservedSecret
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Status:
+    """A namespace for which a pull Secret is requested, or whose pull Secret cannot be deleted."""
+
+    secret: ObservedSecret | None
+    """The Secret of the pull Secret's name, ours or not."""
+    opted_in: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """Outcome of one reconciliation of one namespace, for the worker to report and to requeue."""
+
+    status: Status | None = None
+    """None where there is nothing to report but failures; a namespace without any status is dropped."""
+    failures: tuple[Failure, ...] = ()
+    """Everything that is wrong, `error` included."""
+    requeue_at: datetime | None = None
+    """When to reconcile again; None is only when something changes."""
+    error: FailureError | StaleObservationError | None = None
+    """What stopped the reconciliation: it is retried with backoff, and no later reconciler runs before."""

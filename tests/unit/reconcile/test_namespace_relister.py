@@ -1,0 +1,45 @@
+"""The relister of Namespaces."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import timedelta
+
+import pytest
+
+from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
+from pullkeeper.domain.namespace.namespace import ObservedNamespace
+from pullkeeper.reconcile.namespace_relister import NamespaceRelister
+from testsupport.fixed_random import FixedRandom
+
+
+class Listings:
+    """Listings that fail where a test says so, and what was taken over of them."""
+
+    def __init__(self, *outcomes: bool) -> None:
+        self.outcomes = outcomes
+        self.listed_at: list[float] = []
+        self.taken_over: list[int] = []
+
+    async def list_namespaces(self) -> tuple[list[ObservedNamespace], int]:
+        self.listed_at.append(asyncio.get_running_loop().time())
+        version = len(self.listed_at)
+        if not self.outcomes[version - 1]:
+            raise FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message="away"))
+        return [ObservedNamespace(name="a", resource_version=version)], version
+
+    def replace(self, found: Iterable[ObservedNamespace], version: int) -> None:
+        assert [each.resource_version for each in found] == [version]
+        self.taken_over.append(version)
+
+
+async def test_it_lists_at_intervals_and_backs_off(caplog: pytest.LogCaptureFixture) -> None:
+    """After a failure soon, later each time, and after a success at the usual pace again."""
+    listings = Listings(True, False, False, False, True, True)  # noqa: FBT003 -- outcomes
+    interval = timedelta(minutes=10)
+    relister = NamespaceRelister(listings.list_namespaces, listings, interval=interval, rng=FixedRandom())
+    run = asyncio.create_task(relister.run())
+    await asyncio.sleep(607 + 600 + 1)
+    run.cancel()
+    assert listings.listed_at == [0, 600, 601, 603, 607, 1207]
+    assert listings.taken_over == [1, 5, 6]
+    assert caplog.messages[0] == "listing Namespaces: away (KubernetesUnavailable); next try in 1.0 s"

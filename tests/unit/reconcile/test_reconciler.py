@@ -1,0 +1,237 @@
+"""The reconciler of pull Secrets: what it does, what it returns, and how it answers refresh requests."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import ClassVar
+
+import pytest
+
+from pullkeeper.domain.config.policy import Policy
+from pullkeeper.domain.ecr.credential import Password
+from pullkeeper.domain.ecr.registry_host import RegistryHost
+from pullkeeper.domain.ecr.rotation import Rotation
+from pullkeeper.domain.ecr.token_scope import TokenScope
+from pullkeeper.domain.errors.failures import Failure, FailureError, Reason, StaleObservationError
+from pullkeeper.domain.namespace.namespace import ObservedNamespace
+from pullkeeper.domain.secret.observed_secret import ObservedSecret
+from pullkeeper.domain.secret.plan import Priority
+from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
+from pullkeeper.reconcile.caches import ResourceCache, namespace_cache, secret_cache
+from pullkeeper.reconcile.namespace_records import NamespaceRecords
+from pullkeeper.reconcile.reconciler import Reconciler
+from pullkeeper.reconcile.result import Result, Status
+from pullkeeper.reconcile.status_reporter import StatusReporter
+from pullkeeper.tokens.token_cache import TokenResult
+from tests.unit.reconcile.reporter_harness import RecordedReports
+from testsupport.examples import EU, FOREIGN, HOUR, NOW, US, auth, managed, published, token
+
+LATER = NOW + HOUR
+ON = {"enabled": "true", "registries": f"{EU},{US}"}
+REFRESH = {**ON, "refresh-requested-at": "new"}
+REFUSED = FailureError(Failure(reason=Reason.KUBERNETES_DENIED, message="grant it"))
+THROTTLED = Failure(reason=Reason.THROTTLED, message="wait")
+
+
+class ReconcilerHarness:
+    """One namespace, its Secret, and everything that the reconciler uses."""
+
+    NAME: ClassVar = "team-a"
+
+    def __init__(self, secret: ObservedSecret | None = None, annotations: dict[str, str] | None = None) -> None:
+        self.fresh_since: list[datetime | None] = []
+        self.written: list[SecretRecord] = []
+        self.deleted: list[ObservedSecret] = []
+        self.error: Exception | None = None
+        self.token_result = TokenResult(token=token(issued=LATER))
+        self.recorded = RecordedReports()
+        self.records = NamespaceRecords(applies_to=Policy().applies_to, clock=lambda: LATER)
+        self.namespaces: ResourceCache[ObservedNamespace] = namespace_cache(lambda _: None, self.records)
+        self.secrets = secret_cache(lambda _: None)
+        self.annotate(REFRESH if annotations is None else annotations)
+        if secret is not None:
+            self.secrets.upsert(secret)
+        self.reconciler = Reconciler(
+            namespaces=self.namespaces,
+            secrets=self.secrets,
+            client=self,
+            tokens=_Tokens(self),
+            records=self.records,
+            reporter=StatusReporter(self.recorded, self.recorded, records=self.records, clock=lambda: LATER),
+            policy=Policy,
+            rotation=Rotation(),
+            clock=lambda: LATER,
+        )
+
+    def annotate(self, annotations: dict[str, str]) -> None:
+        known = self.namespaces.get(self.NAME)
+        version = known.resource_version + 1 if known else 1
+        self.namespaces.upsert(
+            ObservedNamespace(name=self.NAME, uid="uid", resource_version=version, annotations=annotations)
+        )
+
+    async def reconcile(self) -> Result:
+        return await self.reconciler.reconcile(self.NAME)
+
+    async def apply(self, namespace: str, content: PullSecret, secret: ObservedSecret | None) -> ObservedSecret:
+        self._fail()
+        self.written.append(content.record)
+        version = secret.resource_version + 1 if secret else 1
+        return replace(managed(content.record), namespace=namespace, resource_version=version)
+
+    async def delete(self, namespace: str, secret: ObservedSecret) -> None:  # noqa: ARG002 -- the protocol's
+        self._fail()
+        self.deleted.append(secret)
+
+    async def read_auths(self, namespace: str) -> dict[RegistryHost, Password]:  # noqa: ARG002 -- the protocol's
+        return {EU: auth(), US: auth()}
+
+    def _fail(self) -> None:
+        if self.error:
+            raise self.error
+
+
+class _Tokens:
+    def __init__(self, harness: ReconcilerHarness) -> None:
+        self._harness = harness
+
+    async def get(
+        self,
+        scope: TokenScope,  # noqa: ARG002 -- the protocol's
+        hosts: Iterable[RegistryHost],  # noqa: ARG002 -- the protocol's
+        *,
+        not_before: datetime | None = None,
+    ) -> TokenResult:
+        self._harness.fresh_since.append(not_before)
+        return self._harness.token_result
+
+    def revoked(self, record: SecretRecord) -> frozenset[RegistryHost]:  # noqa: ARG002 -- the protocol's
+        return frozenset()
+
+
+async def test_written_secret_is_its_status_and_known_at_once() -> None:
+    """It is requeued for the rotation, and its Event and the time to it are reported."""
+    harness = ReconcilerHarness(annotations=ON)
+    assert harness.reconciler.priority("team-a") is Priority.NEW
+    result = await harness.reconcile()
+    secret = harness.secrets.get("team-a")
+    assert secret is not None
+    assert (result.status, result.failures, result.error) == (Status(secret=secret), (), None)
+    assert result.requeue_at is not None
+    assert LATER + 5 * HOUR < result.requeue_at < LATER + 8 * HOUR
+    assert [reason for _, reason, _ in harness.recorded.events] == ["PullSecretCreated"]
+    assert len(harness.recorded.times_to_secret) == 1
+    assert harness.reconciler.priority("team-a") is Priority.ROTATION
+
+
+async def test_failure_to_write_is_returned_with_all_others() -> None:
+    """The worker backs off by the error; what failed before is reported with it."""
+    harness = ReconcilerHarness(annotations=ON)
+    harness.token_result = TokenResult(token=token(issued=LATER), failure=THROTTLED, retry_at=LATER + HOUR)
+    harness.error = REFUSED
+    result = await harness.reconcile()
+    assert (result.status, result.requeue_at, result.error) == (Status(secret=None), None, REFUSED)
+    assert set(result.failures) == {THROTTLED, REFUSED.failure}
+    assert harness.recorded.writes == [("create", "error")]
+    assert harness.recorded.times_to_secret == []
+
+
+async def test_failure_to_get_a_token_requeues_for_its_retry() -> None:
+    """It is no error to back off from: the token cache says when to ask again."""
+    harness = ReconcilerHarness(annotations=ON)
+    harness.token_result = TokenResult(failure=THROTTLED, retry_at=LATER + HOUR)
+    result = await harness.reconcile()
+    assert (result.status, result.requeue_at, result.error) == (Status(secret=None), LATER + HOUR, None)
+    assert set(result.failures) == {THROTTLED}
+    assert harness.written == []
+
+
+async def test_stale_observation_is_raised() -> None:
+    """There is nothing to report: the watch brings what has changed."""
+    harness = ReconcilerHarness(annotations=ON)
+    harness.error = StaleObservationError("team-a")
+    with pytest.raises(StaleObservationError):
+        await harness.reconcile()
+
+
+async def test_secret_that_is_not_requested_any_more_is_deleted() -> None:
+    """Then there is no status any more; where it cannot be deleted, it is that of a namespace not opted in."""
+    secret = managed(published(EU))
+    harness = ReconcilerHarness(secret, annotations={"enabled": "false"})
+    harness.error = REFUSED
+    assert await harness.reconcile() == Result(
+        status=Status(secret=secret, opted_in=False), failures=(REFUSED.failure,), error=REFUSED
+    )
+    harness.error = None
+    assert await harness.reconcile() == Result()
+    assert harness.deleted == [secret]
+    assert harness.secrets.get("team-a") is None
+    assert harness.recorded.writes == [("delete", "error"), ("delete", "success")]
+    assert [reason for _, reason, _ in harness.recorded.events] == ["PullSecretDeleted"]
+
+
+async def test_foreign_secret_is_a_conflict() -> None:
+    """It is left alone, and looked at again only when something changes."""
+    result = await ReconcilerHarness(FOREIGN, annotations=ON).reconcile()
+    assert (result.status, result.requeue_at, result.error) == (Status(secret=FOREIGN), None, None)
+    assert [failure.reason for failure in result.failures] == [Reason.SECRET_CONFLICT]
+
+
+@pytest.mark.parametrize("secret", [None, managed(published(EU))])
+async def test_invalid_annotations_are_a_failure(secret: ObservedSecret | None) -> None:
+    """Nothing is created; a Secret that is there is kept up, so it is requeued for its rotation."""
+    result = await ReconcilerHarness(secret, annotations={"enabled": "yes"}).reconcile()
+    assert result.status == Status(secret=secret)
+    assert [failure.reason for failure in result.failures] == [Reason.INVALID_ANNOTATION]
+    assert (result.requeue_at is None, result.error) == (secret is None, None)
+
+
+async def test_namespace_that_requests_nothing_has_no_status() -> None:
+    """Nor has one that does not exist."""
+    harness = ReconcilerHarness(annotations={})
+    assert await harness.reconcile() == Result()
+    assert await harness.reconciler.reconcile("unknown") == Result()
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        managed(published(EU, US)),
+        managed(published(EU)),
+        managed(published(EU, US, refresh_requested_at="old")),
+        replace(managed(published(EU, US)), intact=False),
+        managed(published(EU, US, issued=NOW - 11 * HOUR)),
+    ],
+    ids=["alone", "with a change", "after another", "with a repair", "with a rotation"],
+)
+async def test_refresh_request_gets_fresh_tokens(secret: ObservedSecret) -> None:
+    """Whatever else is to be done: one for each region, younger than the request, which is then answered."""
+    harness = ReconcilerHarness(secret)
+    await harness.reconcile()
+    assert harness.fresh_since == [LATER, LATER]
+    assert [record.refresh_requested_at for record in harness.written] == ["new"]
+
+
+async def test_answered_refresh_request_gets_nothing_more() -> None:
+    """A later change takes the tokens that are there."""
+    harness = ReconcilerHarness(managed(published(EU, refresh_requested_at="new")))
+    await harness.reconcile()
+    assert harness.fresh_since == [None, None]
+
+
+async def test_value_that_a_first_secret_is_created_with_is_no_request() -> None:
+    """Many namespaces made from one template share one token."""
+    harness = ReconcilerHarness()
+    await harness.reconcile()
+    assert harness.fresh_since == [None, None]
+    assert [record.refresh_requested_at for record in harness.written] == ["new"]
+
+
+async def test_new_value_while_there_is_no_secret_is_a_request() -> None:
+    """Whoever has fixed something need not wait for the next retry."""
+    harness = ReconcilerHarness()
+    harness.token_result = TokenResult(failure=THROTTLED, retry_at=LATER + HOUR)
+    await harness.reconcile()
+    harness.annotate({**ON, "refresh-requested-at": "newer"})
+    await harness.reconcile()
+    assert harness.fresh_since == [None, None, LATER, LATER]
