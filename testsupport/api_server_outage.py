@@ -1,4 +1,4 @@
-"""An API server that is away for a while, in memory or real."""
+"""An outage of the API server, in memory or real."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from testsupport.control_plane.plane import ControlPlane
 
 @asynccontextmanager
 async def api_server_down(server: Any) -> AsyncIterator[None]:  # in memory or real: they share no base
-    """Let no request through while the block runs."""
+    """Answer no request while the block runs."""
     if isinstance(server, ControlPlane):
         await asyncio.to_thread(server.kill_api_server)
         yield

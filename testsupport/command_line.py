@@ -1,4 +1,4 @@
-"""The commands beside `run`, as processes of their own; what they print is searched for tokens like everything else."""
+"""Commands other than `run`, as processes of their own, and their environments."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from testsupport.waiting import until
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CommandResult:
-    """How a command ended, and all that it said."""
+    """The exit status and output of a command."""
 
     status: int
     out: str
@@ -28,7 +28,7 @@ class CommandResult:
 
 
 def settings_file(installation: Installation, **settings: object) -> str:
-    """Write a settings file for a command, and give its path."""
+    """Write a settings file and return its path."""
     defaults = {"secretName": installation.secret_name, "registries": [IRELAND]}
     path = installation.folder / "command.yaml"
     path.write_text(yaml.safe_dump({**defaults, **settings}))
@@ -36,7 +36,7 @@ def settings_file(installation: Installation, **settings: object) -> str:
 
 
 def pod_environment(installation: Installation, *, aws: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Give the environment of a pod with the controller's own ServiceAccount, and with IRSA unless told otherwise."""
+    """Return the environment of a pod with the controller's ServiceAccount, and IRSA unless `aws` is given."""
     where = urlsplit(installation.server.url)
     return {
         "KUBERNETES_SERVICE_HOST": str(where.hostname),
@@ -47,7 +47,7 @@ def pod_environment(installation: Installation, *, aws: Mapping[str, str] | None
 
 
 def kubeconfig(installation: Installation, token: str = "") -> str:
-    """Write the kubeconfig of somebody at a laptop, the administrator unless a token says otherwise."""
+    """Write a user's kubeconfig, the administrator's without a token, and return its path."""
     server, path = installation.server, installation.folder / "kubeconfig"
     user = {"token": token or server.admin_token}
     cluster = {"server": server.url, "certificate-authority": server.ca_file}
@@ -69,7 +69,7 @@ def kubeconfig(installation: Installation, token: str = "") -> str:
 async def pullkeeper(
     installation: Installation, *arguments: str, environment: Mapping[str, str] | None = None, given: str = ""
 ) -> CommandResult:
-    """Run a command to its end; as the pod that the controller runs in, unless the environment says otherwise."""
+    """Run a command to its end, by default as the controller's pod; fail if it prints a token or a traceback."""
     inherited = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -91,7 +91,7 @@ async def pullkeeper(
 
 
 async def bound_to(installation: Installation, namespace: str) -> dict[str, str]:
-    """Be a ServiceAccount with a Role in one namespace and no right anywhere else, as without a ClusterRole."""
+    """Return the environment of a pod whose ServiceAccount has rights in one namespace only."""
     name, api, home = "bound", installation.api, installation.namespace
     (await api.post(f"/api/v1/namespaces/{home}/serviceaccounts", {"metadata": {"name": name}})).ok()
     settings = Settings(watch_namespaces=(namespace,), secret_name=installation.secret_name)

@@ -47,12 +47,12 @@ class ControllerProcess:
         await until(look, "the controller to be ready")
 
     def port(self) -> int | None:
-        """Tell its HTTP port, once it is bound."""
+        """Return its HTTP port, or None until it is bound."""
         match = _PORT.search(self.text())
         return int(match[1]) if match else None
 
     async def probe(self, path: str) -> tuple[int, str]:
-        """Ask its HTTP port; status 0 is no answer."""
+        """GET a path on its HTTP port; status 0 means no answer."""
         port = self.port()
         if port is None:
             return 0, ""
@@ -63,7 +63,7 @@ class ControllerProcess:
             return 0, ""
 
     async def first_answer(self, path: str) -> tuple[int, str]:
-        """Wait until it answers anything at all on this path."""
+        """Wait for any answer on this path and return it."""
 
         async def look() -> tuple[int, str] | None:
             answer = await self.probe(path)
@@ -72,7 +72,7 @@ class ControllerProcess:
         return await until(look, f"an answer on {path}")
 
     async def metric(self, name: str, **labels: str) -> float:
-        """Read one sample, or the sum of those that fit; 0 where there is none."""
+        """Return one sample, or the sum of those that match; 0 if there is none."""
         _, text = await self.probe("/metrics")
         samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
         return sum(
@@ -80,20 +80,20 @@ class ControllerProcess:
         )
 
     def text(self) -> str:
-        """Give the whole log."""
+        """Return the whole log."""
         return self.log.read_text(errors="replace")
 
     def lines(self) -> list[dict[str, Any]]:
-        """Give the log lines as they were meant: one JSON object each."""
+        """Return the log lines, one JSON object each."""
         return [json.loads(line) for line in self.text().splitlines()]
 
     def kill(self) -> None:
-        """End it without warning."""
+        """End it by SIGKILL."""
         self.popen.kill()
         self.popen.wait()
 
     async def stop(self) -> int:
-        """Send SIGTERM and wait; gives the exit status."""
+        """Send SIGTERM, wait for the end and return the exit status."""
         if self.popen.poll() is None:
             self.last_metrics = (await self.probe("/metrics"))[1]
             self.popen.send_signal(signal.SIGTERM)
@@ -101,7 +101,7 @@ class ControllerProcess:
         return await self.ended()
 
     async def ended(self) -> int:
-        """Wait for its end and give the exit status."""
+        """Wait for the end and return the exit status."""
         try:
             async with asyncio.timeout(HANG_GUARD):
                 return await asyncio.to_thread(self.popen.wait)

@@ -1,4 +1,4 @@
-"""One installation of the controller: its ServiceAccount, its least rights, its IAM role, its processes."""
+"""One installation of the controller: ServiceAccount, least privileges, IAM role and processes."""
 
 import base64
 import json
@@ -32,14 +32,14 @@ SHORT_LIFE = timedelta(seconds=60)
 FAST_ROTATION: Mapping[str, Any] = {"refreshJitter": "0s", "refreshFraction": 0.1}
 """With tokens of SHORT_LIFE a rotation every 6 s, so that a loaded machine has 54 s to do each."""
 ATTACHMENT: Mapping[str, Any] = rule("serviceaccounts", "list", "watch", "patch")
-"""What attaching ServiceAccounts takes, and nothing else does."""
+"""The right that only attaching ServiceAccounts needs."""
 PROGRAM = (sys.executable, "-m", "pullkeeper")
-"""The controller as it stands in the source."""
+"""The controller run from source."""
 _GROUP = "rbac.authorization.k8s.io"
 
 
 class Server(Protocol):
-    """The API server that it is installed on, in memory or real."""
+    """The API server to install on, in memory or real."""
 
     url: str
     ca_file: str
@@ -48,7 +48,7 @@ class Server(Protocol):
 
 @dataclass(kw_only=True)
 class Installation:
-    """What a test holds in its hands."""
+    """An installed controller, and what a test does to its cluster."""
 
     server: Server
     api: RestClient
@@ -62,7 +62,7 @@ class Installation:
 
     @property
     def user(self) -> RestClient:
-        """The API as the controller's own ServiceAccount may use it."""
+        """A client with the rights of the controller's ServiceAccount."""
         return self.api.using((self.folder / "token").read_text())
 
     async def renew_token(self, seconds: int = 3600) -> None:
@@ -76,7 +76,7 @@ class Installation:
         (self.folder / "aws-token").write_text(token)
 
     def irsa(self) -> dict[str, str]:
-        """Give the environment that EKS' webhook would put into the pod."""
+        """Return the variables that EKS' webhook would put into the pod."""
         return self.aws.environment(web_identity_token_file=str(self.folder / "aws-token"), role_arn=ROLE)
 
     async def start(
@@ -110,7 +110,7 @@ class Installation:
         return process
 
     async def allow_service_accounts(self, *names: str) -> None:
-        """Grant what `service-account-name` needs, bounded by the ServiceAccounts' names."""
+        """Grant what `service-account-name` needs, for ServiceAccounts of these names."""
         accounts = [
             {**rule("serviceaccounts", "get"), "resourceNames": list(names)},
             {**rule("serviceaccounts/token", "create"), "resourceNames": list(names)},
@@ -123,7 +123,7 @@ class Installation:
         await self._grant("attachment", [ATTACHMENT], {"verb": "patch", "resource": "serviceaccounts"})
 
     async def rename_secret(self, name: str) -> None:
-        """Install anew under another name of the Secret, with the rights to it, once the controller is stopped."""
+        """Change the Secret's name and the rights to it; the controller must be stopped."""
         self.secret_name = name
         role = f"/apis/{_GROUP}/v1/clusterroles/{self.namespace}"
         (await self.api.merge(role, {"rules": rules(name)})).ok()
@@ -149,7 +149,7 @@ class Installation:
         await until(lambda: may(self.user, namespace=namespace, **last), f"the rights in {namespace}")
 
     async def create_namespace(self, prefix: str = "team", **annotations: str) -> str:
-        """Create a namespace; annotations by their key, `_` for `-`, without the prefix."""
+        """Create a namespace with our annotations, given without their prefix and with `_` for `-`; return its name."""
         name = f"{prefix}-{secrets.token_hex(4)}"
         self.namespaces.append(name)
         metadata = {"name": name, "annotations": written(annotations)}
@@ -161,7 +161,7 @@ class Installation:
         (await self.api.merge(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": labels}})).ok()
 
     async def annotate(self, namespace: str, **annotations: str | None) -> None:
-        """Set annotations of a namespace; None takes one away."""
+        """Set our annotations on a namespace; None removes one."""
         body = {"metadata": {"annotations": written(annotations)}}
         (await self.api.merge(f"/api/v1/namespaces/{namespace}", body)).ok()
 
@@ -170,17 +170,17 @@ class Installation:
         return f"/api/v1/namespaces/{namespace}/secrets/{self.secret_name}"
 
     async def secret(self, namespace: str) -> dict[str, Any] | None:
-        """Read the pull Secret, if there is one."""
+        """Return the pull Secret, or None."""
         answer = await self.api.get(self.path(namespace))
         return answer.body if answer.status == 200 else None
 
     async def events(self, namespace: str) -> list[dict[str, Any]]:
-        """Read the Events of a namespace that the controller has posted."""
+        """Return the Events of a namespace that the controller posted."""
         found = (await self.api.get(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")).ok()["items"]
         return [event for event in found if event.get("reportingController") == "pullkeeper.dev/controller"]
 
     async def event(self, namespace: str, reason: str) -> dict[str, Any]:
-        """Wait for an Event of this reason."""
+        """Wait for an Event with this reason and return it."""
 
         async def look() -> dict[str, Any] | None:
             return next((event for event in await self.events(namespace) if event["reason"] == reason), None)
@@ -194,14 +194,14 @@ class Installation:
             yield recorder
 
     async def leave(self) -> None:
-        """Stop the processes, and leave nothing that another test's controller would take up."""
+        """Stop the processes and opt every namespace out, so that no other test's controller serves it."""
         for process in self.processes:
             await process.stop()
         for name in self.namespaces:
-            await until(lambda name=name: self._strip(name), f"{name} to ask for nothing any more")  # type: ignore[misc] # the default binds the loop's value
+            await until(lambda name=name: self._strip(name), f"{name} to be opted out")  # type: ignore[misc] # the default binds the loop's value
 
     async def _strip(self, name: str) -> bool:
-        """Take our annotations off; an API server that is just back from an outage may need to be asked again."""
+        """Remove our annotations; return False if an API server that is just back must be asked again."""
         path = f"/api/v1/namespaces/{name}"
         answer = await self.api.get(path)
         if answer.status == 200:
@@ -216,7 +216,7 @@ def written(annotations: Mapping[str, str | None]) -> dict[str, str | None]:
 
 
 def auths(secret: Mapping[str, Any]) -> dict[str, str]:
-    """Decode what a pull Secret holds: the auth of each host."""
+    """Decode a pull Secret: the auth of each host."""
     content = json.loads(base64.b64decode(secret["data"][".dockerconfigjson"]))
     return {host: entry["auth"] for host, entry in content["auths"].items()}
 
@@ -227,7 +227,7 @@ def _ours(namespace: Mapping[str, Any]) -> list[str]:
 
 
 def rules(secret_name: str) -> list[dict[str, Any]]:
-    """Give the least rights that the design grants."""
+    """Return the least privileges, for a ClusterRole."""
     verbs = ("get", "list", "watch", "create", "patch", "delete")
     return [
         rule("namespaces", "list", "watch"),
@@ -237,16 +237,16 @@ def rules(secret_name: str) -> list[dict[str, Any]]:
 
 
 def rules_within(namespace: str, secret_name: str) -> list[dict[str, Any]]:
-    """Give the least rights in one namespace, for an installation that has none across the cluster."""
+    """Return the least privileges in one namespace, for an installation without a ClusterRole."""
     return [rule("namespaces", "get", "watch", name=namespace), *rules(secret_name)[1:]]
 
 
 async def install(
     server: Server, api: RestClient, aws: AwsFake, folder: Path, *, secret_name: str = "", within: Sequence[str] = ()
 ) -> Installation:
-    """Arrange everything but the process: namespace, ServiceAccount, rights, tokens, the IAM side.
+    """Prepare everything but the process: namespace, ServiceAccount, rights, tokens and the IAM role.
 
-    With `within` the rights are Roles in just those namespaces, and there is no ClusterRole at all.
+    With `within` the rights are Roles in those namespaces, without a ClusterRole.
     """
     suffix = secrets.token_hex(4)
     namespace, secret_name = f"pullkeeper-{suffix}", secret_name or f"ecr-pull-{suffix}"
@@ -277,7 +277,7 @@ async def _grant_within(
 
 
 async def trust(installation: Installation) -> None:
-    """Let the AWS fake trust this API server's ServiceAccounts, as an OIDC provider in IAM would."""
+    """Register this API server as an OIDC provider in the AWS fake, and let the controller assume ROLE."""
     api, aws = installation.api, installation.aws
     issuer = (await api.get("/.well-known/openid-configuration")).ok()["issuer"]
     keys = (await api.get("/openid/v1/jwks", accept="application/jwk-set+json")).ok()

@@ -20,20 +20,20 @@ _LEASES = "/apis/coordination.k8s.io/v1"
 
 @dataclass(kw_only=True)
 class Replicas:
-    """Replicas of one installation, by their names."""
+    """The replicas of one installation, by name."""
 
     installation: Installation
     settings: dict[str, Any]
     running: dict[str, ControllerProcess]
 
     async def start(self, name: str, *, ready: bool = True, **settings: Any) -> ControllerProcess:
-        """Start one more."""
+        """Start another replica."""
         process = await self.installation.start(self.settings | settings, instance=self._instance(name), ready=ready)
         self.running[name] = process
         return process
 
     async def leader(self, *names: str) -> str:
-        """Wait until one of those named leads by its own metrics, and give its name."""
+        """Wait until one of these replicas, or any, leads by its own metrics, and return its name."""
 
         async def look() -> str | None:
             for name in names or self.running:
@@ -44,15 +44,15 @@ class Replicas:
         return await until(look, "a leader")
 
     def freeze(self, name: str) -> None:
-        """Stop it where it is."""
+        """Suspend it by SIGSTOP."""
         os.kill(self.running[name].popen.pid, signal.SIGSTOP)
 
     def thaw(self, name: str) -> None:
-        """Let it go on."""
+        """Resume it by SIGCONT."""
         os.kill(self.running[name].popen.pid, signal.SIGCONT)
 
     async def lease(self) -> dict[str, Any]:
-        """Read the Lease's spec."""
+        """Return the Lease's spec."""
         path = f"{_LEASES}/namespaces/{self.installation.namespace}/leases/pullkeeper"
         return dict((await self.installation.api.get(path)).ok()["spec"])
 
@@ -80,13 +80,13 @@ class Replicas:
                 await asyncio.gather(task, return_exceptions=True)
 
     def _instance(self, name: str) -> str:
-        """Give the pod's name: no other test's replica has it."""
+        """Return the pod's name, which no other test's replica has."""
         return f"{name}.{self.installation.namespace}"
 
 
 @asynccontextmanager
 async def replicas(installation: Installation, **settings: Any) -> AsyncIterator[Replicas]:
-    """Grant the right to the Lease, and give what starts replicas; frozen ones are thawed at the end."""
+    """Grant the right to the Lease and yield the replicas; frozen ones are thawed at the end."""
     await _grant(installation)
     election = {"leaderElection": True, "leaseNamespace": installation.namespace}
     found = Replicas(installation=installation, settings=election | settings, running={})

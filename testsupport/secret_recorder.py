@@ -1,4 +1,4 @@
-"""Every version of every pull Secret, as a watcher saw it and when."""
+"""Every version of every pull Secret, and when a watcher saw it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -36,7 +36,7 @@ class Version:
 
 
 class SecretRecorder:
-    """Records until it is closed."""
+    """Records every version until it is closed."""
 
     def __init__(self) -> None:
         self.versions: list[Version] = []
@@ -45,7 +45,7 @@ class SecretRecorder:
     @classmethod
     @asynccontextmanager
     async def open(cls, api: RestClient, name: str) -> AsyncIterator[Self]:
-        """Watch all Secrets of this name from now on."""
+        """Record all Secrets of this name from now on."""
         recorder = cls()
         query = {"fieldSelector": f"metadata.name={name}"}
         start = (await api.get(_PATH, **query)).ok()["metadata"]["resourceVersion"]
@@ -57,7 +57,7 @@ class SecretRecorder:
             await asyncio.gather(task, return_exceptions=True)
 
     def of(self, namespace: str) -> list[Version]:
-        """Give the versions in one namespace, in their order."""
+        """Return the versions in one namespace, in order."""
         return [version for version in self.versions if version.namespace == namespace]
 
     async def wait(self, namespace: str, matches: Callable[[Version], bool]) -> Version:

@@ -1,4 +1,4 @@
-"""ServiceAccounts as their owners see them: whose `imagePullSecrets` name what."""
+"""ServiceAccounts and their `imagePullSecrets`, as their owners and editors use them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ ON: Mapping[str, Any] = {"serviceAccountAttachment": True}
 
 
 async def start_with_attachment(installation: Installation, **settings: Any) -> ControllerProcess:
-    """Start the controller with the feature and its rights."""
+    """Start the controller with attachment on and its rights granted."""
     await installation.allow_attachment()
     return await installation.start({**ON, **settings})
 
@@ -32,33 +32,33 @@ class ServiceAccount:
         return f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{self.name}"
 
     async def create(self, *entries: str, **annotations: str) -> "ServiceAccount":
-        """Create it with these entries."""
+        """Create it with these entries and annotations."""
         listed = [{"name": entry} for entry in entries]
         body = {"metadata": {"name": self.name, "annotations": annotations}, "imagePullSecrets": listed}
         (await self.installation.api.post(self.path.removesuffix(f"/{self.name}"), body)).ok()
         return self
 
     async def read(self) -> dict[str, Any]:
-        """Read it; empty where there is none."""
+        """Return it, or an empty object."""
         answer = await self.installation.api.get(self.path)
         return answer.body if answer.status == 200 else {}
 
     async def entries(self) -> list[str]:
-        """Read the names in its list."""
+        """Return the names in its `imagePullSecrets`."""
         return [entry["name"] for entry in (await self.read()).get("imagePullSecrets") or ()]
 
     async def mark(self) -> str | None:
-        """Read our mark on it."""
+        """Return the value of our annotation."""
         annotations: Mapping[str, str] = (await self.read())["metadata"].get("annotations") or {}
         return annotations.get(ATTACHED)
 
     async def write(self, *entries: str) -> Answer:
-        """Put just these entries there, as somebody who does not care for ours."""
+        """Overwrite the list, as somebody who does not know our entry."""
         body = {"imagePullSecrets": [{"name": entry} for entry in entries]}
         return await self.installation.api.merge(self.path, body)
 
     async def swap(self, before: Sequence[str], after: Sequence[str]) -> bool:
-        """Put an editor's entries in the place of its former ones, by compare-and-swap; False is a lost race."""
+        """Replace an editor's entries by compare-and-swap; return False if the race is lost."""
         found = await self.read()
         listed = [entry["name"] for entry in found.get("imagePullSecrets") or ()]
         entries = [name for name in listed if name not in before or name in after]
@@ -69,7 +69,7 @@ class ServiceAccount:
         return answer.status == 200
 
     async def until(self, *entries: str) -> None:
-        """Wait until it has just these entries."""
+        """Wait until it has exactly these entries."""
 
         async def look() -> bool:
             return await self.entries() == list(entries)
@@ -78,5 +78,5 @@ class ServiceAccount:
 
 
 def service_account(installation: Installation, namespace: str, name: str) -> ServiceAccount:
-    """Take a ServiceAccount in hand."""
+    """Return a handle for a ServiceAccount, which need not exist."""
     return ServiceAccount(installation=installation, namespace=namespace, name=name)

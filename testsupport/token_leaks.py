@@ -1,4 +1,4 @@
-"""The token is only in the Secret: a search of everything else that the controller has written."""
+"""A search for tokens in everything that the controller writes, except the Secrets' data."""
 
 import json
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from testsupport.installation import Installation
 
 
 async def assert_no_leak(installation: Installation) -> None:
-    """Fail where any secret that the AWS fake ever gave away stands in a log, a metric, an Event or another object."""
+    """Fail if a secret that the AWS fake issued is found in a log, a metric, an Event or another object."""
     places = dict(_logs(installation))
     for process in installation.processes:
         places[f"the metrics of {process.log.name}"] = process.last_metrics or (await process.probe("/metrics"))[1]
@@ -22,7 +22,7 @@ async def assert_no_leak(installation: Installation) -> None:
     places["ServiceAccounts"] = json.dumps((await installation.api.get("/api/v1/serviceaccounts")).ok())
     for place, text in places.items():
         found = [secret for secret in {TOKEN_MARKER, *installation.aws.secrets} if secret in text]
-        assert not found, f"{len(found)} secret texts stand in {place}"
+        assert not found, f"{len(found)} secret texts are in {place}"
 
 
 def _logs(installation: Installation) -> Iterable[tuple[str, str]]:

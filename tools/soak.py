@@ -1,7 +1,7 @@
-"""A long run: many namespaces in five regions with tokens of two minutes, and no Secret is ever stale.
+"""A long run with many namespaces in five regions and tokens of two minutes, in which no Secret may go stale.
 
 `python -m tools.soak --minutes 10 --namespaces 300` runs the controller process against the in-memory API server and
-the AWS fake, with faults along the way, and judges every version of every Secret that a watcher saw.
+the AWS fake, with faults along the way, and checks every version of every Secret that a watcher saw.
 """
 
 import argparse
@@ -33,7 +33,7 @@ _PACE = 5.0
 
 
 def main() -> int:
-    """Run and print the figures; 0 if nothing was ever stale, worse, or replaced."""
+    """Run, print the figures, and return 0 if no Secret was ever stale, replaced or given a worse token."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--namespaces", type=int, default=300)
@@ -46,7 +46,7 @@ def main() -> int:
     return 1 if faults else 0
 
 
-async def _soak(minutes: float, count: int, chance: random.Random) -> list[str]:
+async def _soak(minutes: float, count: int, rng: random.Random) -> list[str]:
     async with AsyncExitStack() as stack:
         server = stack.enter_context(fake_kube.serve_in_thread())
         aws = stack.enter_context(fake_aws.serve_in_thread())
@@ -59,39 +59,39 @@ async def _soak(minutes: float, count: int, chance: random.Random) -> list[str]:
         recorder = await stack.enter_async_context(installation.recording())
         stack.push_async_callback(installation.leave)
         await installation.start({"logLevel": "info", "relistInterval": "30s", "refreshJitter": "20s"})
-        await _opt_in(installation, count, chance)
-        await _disturb(installation, recorder, minutes, chance)
+        await _opt_in(installation, count, rng)
+        await _disturb(installation, recorder, minutes, rng)
         await assert_no_leak(installation)
         _print_figures(installation, recorder, aws, minutes)
         return _judge(recorder, installation)
 
 
-async def _opt_in(installation: Installation, count: int, chance: random.Random) -> None:
+async def _opt_in(installation: Installation, count: int, rng: random.Random) -> None:
     for _ in range(count):
-        regions = chance.sample(REGIONS, chance.randint(1, 3))
+        regions = rng.sample(REGIONS, rng.randint(1, 3))
         hosts = ",".join(f"{ACCOUNT}.dkr.ecr.{region}.amazonaws.com" for region in regions)
         await installation.create_namespace(enabled="true", registries=hosts)
 
 
-async def _disturb(installation: Installation, recorder: SecretRecorder, minutes: float, chance: random.Random) -> None:
-    """Until the time is up: AWS throttles or hangs, watches drop, Secrets are deleted, the process is killed."""
+async def _disturb(installation: Installation, recorder: SecretRecorder, minutes: float, rng: random.Random) -> None:
+    """Disturb until the time is up: throttle or hang AWS, drop watches, delete Secrets, kill the process."""
     ends = asyncio.get_running_loop().time() + minutes * 60
     said = 0
     while (now := asyncio.get_running_loop().time()) < ends:
         await asyncio.sleep(min(_PACE, ends - now))
-        await chance.choice((_throttle, _hang, _drop_watches, _delete, _delete, _restart))(installation, chance)
+        await rng.choice((_throttle, _hang, _drop_watches, _delete, _delete, _restart))(installation, rng)
         if (passed := int((minutes * 60 - (ends - now)) // 60)) > said:
             said = passed
             print(f"minute {passed}: {len(recorder.versions)} versions of Secrets seen", flush=True)
     installation.aws.clear_faults()
 
 
-async def _throttle(installation: Installation, chance: random.Random) -> None:
-    installation.aws.throttle(operation="GetAuthorizationToken", region=chance.choice(REGIONS), times=3)
+async def _throttle(installation: Installation, rng: random.Random) -> None:
+    installation.aws.throttle(operation="GetAuthorizationToken", region=rng.choice(REGIONS), times=3)
 
 
-async def _hang(installation: Installation, chance: random.Random) -> None:
-    installation.aws.hang(operation="GetAuthorizationToken", region=chance.choice(REGIONS), times=1)
+async def _hang(installation: Installation, rng: random.Random) -> None:
+    installation.aws.hang(operation="GetAuthorizationToken", region=rng.choice(REGIONS), times=1)
 
 
 async def _drop_watches(installation: Installation, _: random.Random) -> None:
@@ -99,8 +99,8 @@ async def _drop_watches(installation: Installation, _: random.Random) -> None:
     installation.server.faults.drop_watches()
 
 
-async def _delete(installation: Installation, chance: random.Random) -> None:
-    await installation.api.delete(installation.path(chance.choice(installation.namespaces)))
+async def _delete(installation: Installation, rng: random.Random) -> None:
+    await installation.api.delete(installation.path(rng.choice(installation.namespaces)))
 
 
 async def _restart(installation: Installation, _: random.Random) -> None:

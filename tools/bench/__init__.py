@@ -1,1 +1,1 @@
-"""What the controller costs at scale: `python -m tools.bench`, or `make bench`."""
+"""What the controller costs at scale: `make bench`."""

@@ -1,6 +1,7 @@
 """Measure the controller process at scale, against the in-memory API server and the AWS fake.
 
-Counts and the growth of the memory decide the exit status; times and rates depend on the machine and only inform.
+Counts and the growth of memory decide the exit status. Times depend on the machine, so they are only shown, where
+possible as ratios to a bare loop in the same run.
 """
 
 import argparse
@@ -16,9 +17,9 @@ from tools.bench.table import Table
 
 
 def main() -> int:
-    """Run and print the figures; 0 if those that are promised are as promised."""
+    """Measure and print the figures; return 0 if every promised figure is met."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tenth of everything, in a quarter of the time")
+    parser.add_argument("--quick", action="store_true", help="measure a tenth of everything, in a quarter of the time")
     options = QUICK if parser.parse_args().quick else FULL
     table, started = Table(), time.monotonic()
     asyncio.run(_run(options, table))

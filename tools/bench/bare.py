@@ -1,17 +1,20 @@
-"""The bare baseline: the same applies, to the same server, from a loop that does nothing else."""
+"""The bare baselines: loops that send the same requests to the same server and do nothing else."""
 
 import asyncio
 import base64
 import json
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 
-from testsupport.rest import APPLY, METADATA, RestClient
+from testsupport.objects import pull_secret, version_of
+from testsupport.rest import APPLY, METADATA, METADATA_LIST, RestClient
 
+_NAMESPACES = "/api/v1/namespaces"
 AT_ONCE = 16
 """As many as the controller's own default `maxConcurrentReconciles`."""
 _KEY = ".dockerconfigjson"
@@ -34,6 +37,27 @@ async def applies_per_second(user: RestClient, secret_name: str) -> float:
     return len(requests) / (time.monotonic() - started)
 
 
+@asynccontextmanager
+async def bare_first_secrets(user: RestClient, secret_name: str) -> AsyncIterator[None]:
+    """Apply a pull Secret in each namespace that opts in while the block runs."""
+    listed = (await user.get(_NAMESPACES, accept=METADATA_LIST)).ok()
+    task = asyncio.create_task(_serve(user, secret_name, version_of(listed)))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _serve(user: RestClient, secret_name: str, version: str) -> None:
+    async with user.watch(_NAMESPACES, accept=METADATA, resourceVersion=version) as watch:
+        while True:
+            metadata = (await watch.next())["object"]["metadata"]
+            if metadata.get("annotations", {}).get("pullkeeper.dev/enabled") == "true":
+                path = f"{_NAMESPACES}/{metadata['name']}/secrets/{secret_name}"
+                (await user.apply(path, pull_secret(secret_name), force=True, accept=METADATA)).ok()
+
+
 async def _work(user: RestClient, requests: Iterator[Request]) -> None:
     """Take from what all share until nothing is left."""
     headers = {"Authorization": f"Bearer {user.token}", "Content-Type": APPLY, "Accept": METADATA}
@@ -48,21 +72,21 @@ def _check(answer: aiohttp.ClientResponse) -> None:
     assert answer.ok, f"the API server answered the baseline with {answer.status}"
 
 
-def _request(secret: Mapping[str, Any], chance: random.Random) -> Request:
+def _request(secret: Mapping[str, Any], rng: random.Random) -> Request:
     metadata = {key: secret["metadata"][key] for key in _KEPT}
     body = {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": metadata,
         "type": secret["type"],
-        "data": {_KEY: _other_tokens(secret["data"][_KEY], chance)},
+        "data": {_KEY: _other_tokens(secret["data"][_KEY], rng)},
     }
     path = f"/api/v1/namespaces/{metadata['namespace']}/secrets/{metadata['name']}"
     return path, json.dumps(body).encode()
 
 
-def _other_tokens(data: str, chance: random.Random) -> str:
+def _other_tokens(data: str, rng: random.Random) -> str:
     auths = json.loads(base64.b64decode(data))["auths"]
     for entry in auths.values():
-        entry["auth"] = base64.b64encode(chance.randbytes(len(base64.b64decode(entry["auth"])))).decode()
+        entry["auth"] = base64.b64encode(rng.randbytes(len(base64.b64decode(entry["auth"])))).decode()
     return base64.b64encode(json.dumps({"auths": auths}).encode()).decode()

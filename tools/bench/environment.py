@@ -1,4 +1,4 @@
-"""One cluster with its namespaces and one AWS, on which the controller is started as often as is needed."""
+"""One cluster with its namespaces and one AWS, on which the controller is started as often as needed."""
 
 import asyncio
 import ssl
@@ -17,7 +17,7 @@ from testsupport.fake_aws import ACCOUNT
 from testsupport.installation import ROLE, Installation, install
 from testsupport.rest import RestClient
 from tools.bench.procfs import cpu_seconds, resident_mib
-from tools.bench.secret_watcher import Sightings
+from tools.bench.secret_watcher import SecretWatcher
 from tools.bench.servers import RemoteAws, servers
 
 _AT_ONCE = 16
@@ -32,7 +32,7 @@ Annotations = Mapping[str, str]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figures:
-    """What has been counted up to a moment."""
+    """The counts at one moment."""
 
     aws: Mapping[str, int]
     rotated: float
@@ -42,14 +42,14 @@ class Figures:
 
 
 @dataclass(kw_only=True, slots=True)
-class Scene:
-    """What the measurements hold in their hands."""
+class Environment:
+    """What a measurement works with."""
 
     installation: Installation
     aws: RemoteAws
-    wishes: Sequence[Annotations]
-    """What the namespaces ask for, one kind after the other."""
-    sightings: Sightings
+    opt_ins: Sequence[Annotations]
+    """The annotations that opt a namespace in, for each identity and region."""
+    watcher: SecretWatcher
 
     @property
     def process(self) -> ControllerProcess:
@@ -65,7 +65,7 @@ class Scene:
         await self.process.stop()
 
     async def figures(self) -> Figures:
-        """Take stock: AWS calls since the beginning, the rest since the controller was started."""
+        """Read the counts: AWS calls since the beginning, the rest since the controller was started."""
         metric, secrets = self.process.metric, {"resource": "secrets"}
         requests, writes = "pullkeeper_rest_client_requests_total", "pullkeeper_secret_writes_total"
         return Figures(
@@ -77,32 +77,32 @@ class Scene:
         )
 
     def cpu_seconds(self) -> float:
-        """Give the processor time that the controller has used."""
+        """Return the processor seconds that the controller has used."""
         return cpu_seconds(self.process.popen.pid)
 
     def resident_mib(self) -> float:
-        """Give the controller's resident memory."""
+        """Return the controller's resident memory in MiB."""
         return resident_mib(self.process.popen.pid)
 
     async def add_idle(self, count: int) -> list[str]:
-        """Create namespaces that ask for nothing yet."""
+        """Create namespaces that are not opted in yet."""
         return await _in_parallel(self.installation, [{}] * count)
 
     async def opt_in(self, namespace: str, number: int) -> float:
-        """Opt a namespace in; gives the seconds until its Secret was seen."""
-        seen = self.sightings.first_secret(namespace)
+        """Opt a namespace in and return the seconds until its Secret is seen."""
+        seen = self.watcher.first_secret(namespace)
         started = asyncio.get_running_loop().time()
-        await self.installation.annotate(namespace, **self.wishes[number % len(self.wishes)])
+        await self.installation.annotate(namespace, **self.opt_ins[number % len(self.opt_ins)])
         return await seen - started
 
     async def opt_out(self, namespaces: Sequence[str]) -> None:
-        """Take opt-ins back, so that the next measurement finds what the last one found."""
+        """Undo opt-ins, so that the next measurement starts from the same state."""
         await asyncio.gather(*(self.installation.annotate(name, enabled="false") for name in namespaces))
 
 
 @asynccontextmanager
-async def scene(*, namespaces: int, identities: int, regions: Sequence[str]) -> AsyncIterator[Scene]:
-    """Set everything up but the controller; without identities all fetch as the controller itself."""
+async def open_environment(*, namespaces: int, identities: int, regions: Sequence[str]) -> AsyncIterator[Environment]:
+    """Set everything up but the controller; without identities all namespaces use the controller's own."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server, aws = await stack.enter_async_context(servers(folder))
@@ -111,10 +111,10 @@ async def scene(*, namespaces: int, identities: int, regions: Sequence[str]) -> 
         api = RestClient(http=http, url=server.url, token=server.admin_token)
         installation = await install(server, api, aws.as_fake(), folder)
         stack.push_async_callback(_stop_all, installation)
-        wishes = _wishes(_roles(aws, identities), regions)
-        members = await _in_parallel(installation, list(islice(cycle(wishes), namespaces)))
-        seen = await stack.enter_async_context(Sightings.open(api, installation.secret_name, members))
-        yield Scene(installation=installation, aws=aws, wishes=wishes, sightings=seen)
+        opt_ins = _opt_ins(_roles(aws, identities), regions)
+        members = await _in_parallel(installation, list(islice(cycle(opt_ins), namespaces)))
+        seen = await stack.enter_async_context(SecretWatcher.open(api, installation.secret_name, members))
+        yield Environment(installation=installation, aws=aws, opt_ins=opt_ins, watcher=seen)
 
 
 def _roles(aws: RemoteAws, count: int) -> list[str]:
@@ -124,21 +124,21 @@ def _roles(aws: RemoteAws, count: int) -> list[str]:
     return roles
 
 
-def _wishes(roles: Sequence[str], regions: Sequence[str]) -> list[Annotations]:
+def _opt_ins(roles: Sequence[str], regions: Sequence[str]) -> list[Annotations]:
     """Pair every identity with every region: one token each."""
     asking = [{"role_arn": role} for role in roles] or [{}]
     hosts = [f"{ACCOUNT}.dkr.ecr.{region}.amazonaws.com" for region in regions]
     return [{"enabled": "true", "registries": host, **who} for who in asking for host in hosts]
 
 
-async def _in_parallel(installation: Installation, wishes: Sequence[Annotations]) -> list[str]:
+async def _in_parallel(installation: Installation, opt_ins: Sequence[Annotations]) -> list[str]:
     free = asyncio.Semaphore(_AT_ONCE)
 
-    async def create(wish: Annotations) -> str:
+    async def create(annotations: Annotations) -> str:
         async with free:
-            return await installation.create_namespace("bench", **wish)
+            return await installation.create_namespace("bench", **annotations)
 
-    return list(await asyncio.gather(*(create(wish) for wish in wishes)))
+    return list(await asyncio.gather(*(create(annotations) for annotations in opt_ins)))
 
 
 async def _stop_all(installation: Installation) -> None:

@@ -1,10 +1,10 @@
-"""How much is measured."""
+"""The size of a run."""
 
 from dataclasses import dataclass
 
 REGIONS = ("eu-west-1", "eu-central-1", "us-east-1", "us-west-2")
 QUARTER = 0.25
-"""The setting of `refreshFraction` by which rotations follow each other."""
+"""The `refreshFraction` with which rotations follow each other."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -14,28 +14,28 @@ class Options:
     namespaces: int
     identities: int
     rotations: int
-    """So many in a row, for the memory."""
+    """Rotations in a row, to see whether memory grows."""
     at_rest: int
-    """Opt-ins one after the other, while nothing else is to be done."""
+    """Opt-ins one after the other while the controller is idle."""
     in_rotation: int
-    """Opt-ins in the middle of a rotation."""
+    """Opt-ins during a rotation."""
     opt_in_pause: float
-    """Seconds between two of those, so that they fall into the rotation from its beginning to its end."""
+    """Seconds between two of those, so that they are spread over the rotation."""
     life: int
-    """Seconds that tokens live where rotations follow each other, each as soon as a quarter of that is over."""
+    """Seconds that tokens live where rotations follow each other, each after a quarter of that."""
     calm_life: int
     """Seconds that they live where nothing may be due for a while."""
-    looked_at: int
-    """Namespaces that `status` tells of."""
+    status_namespaces: int
+    """Namespaces that `status` reports."""
 
     @property
     def scopes(self) -> int:
-        """Count the tokens of a rotation: one for each identity in each region."""
+        """The tokens of a rotation: one per identity and region."""
         return self.identities * len(REGIONS)
 
     @property
     def memory_base(self) -> int:
-        """Tell after which rotation the memory has to be flat: by then every cache has been filled."""
+        """The rotation after which memory must stay flat: by then every cache is filled."""
         return min(5, max(self.rotations // 2, 1))
 
 
@@ -48,7 +48,7 @@ FULL = Options(
     opt_in_pause=0.08,
     life=40,
     calm_life=200,
-    looked_at=5000,
+    status_namespaces=5000,
 )
 QUICK = Options(
     namespaces=200,
@@ -59,5 +59,5 @@ QUICK = Options(
     opt_in_pause=0.08,
     life=20,
     calm_life=100,
-    looked_at=500,
+    status_namespaces=500,
 )

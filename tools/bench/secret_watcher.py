@@ -1,4 +1,4 @@
-"""What a watcher sees of the pull Secrets: who was written how often, and when."""
+"""A watcher of the pull Secrets: which was written how often, and when."""
 
 import asyncio
 import time
@@ -12,10 +12,10 @@ from testsupport.rest import METADATA, RestClient
 
 _PATH = "/api/v1/secrets"
 _LONGEST = 90.0
-"""Seconds until what must come counts as lost."""
+"""Seconds until a write that must come counts as lost."""
 
 
-class Sightings:
+class SecretWatcher:
     """Counts the writes of the namespaces that are rotated, and times the Secrets of those that opt in."""
 
     def __init__(self, members: Collection[str]) -> None:
@@ -35,12 +35,12 @@ class Sightings:
     @asynccontextmanager
     async def open(cls, api: RestClient, name: str, members: Collection[str]) -> AsyncIterator[Self]:
         """Watch all Secrets of this name from now on, by their metadata."""
-        sightings = cls(members)
+        watcher = cls(members)
         query = {"fieldSelector": f"metadata.name={name}"}
         start = (await api.get(_PATH, **query)).ok()["metadata"]["resourceVersion"]
-        task = asyncio.create_task(sightings._follow(api, query, start))
+        task = asyncio.create_task(watcher._follow(api, query, start))
         try:
-            yield sightings
+            yield watcher
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

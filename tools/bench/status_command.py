@@ -16,7 +16,7 @@ from pullkeeper.cli import status
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.views.namespace_status import StatusRules
 from testsupport.rest import METADATA_LIST, RestClient
-from tools.bench.environment import Scene, scene
+from tools.bench.environment import Environment, open_environment
 from tools.bench.options import REGIONS, Options
 from tools.bench.table import Table, ms
 
@@ -27,19 +27,19 @@ _KNOWN = StatusRules(policy=Settings().policy, rotation=Settings().rotation)
 
 async def measure(options: Options, table: Table) -> None:
     """Print how long a look takes, beside the listing without which there is none."""
-    async with scene(namespaces=options.looked_at, identities=0, regions=REGIONS[:1]) as stage:
-        await stage.start()
-        await stage.sightings.all_written(1)
-        await stage.stop()
-        connection = await connect(kubeconfig=_kubeconfig(stage), record_request=lambda *_: None)
-        listing = SnapshotReader(connection, secret_name=stage.installation.secret_name)
+    async with open_environment(namespaces=options.status_namespaces, identities=0, regions=REGIONS[:1]) as environment:
+        await environment.start()
+        await environment.watcher.all_written(1)
+        await environment.stop()
+        connection = await connect(kubeconfig=_kubeconfig(environment), record_request=lambda *_: None)
+        listing = SnapshotReader(connection, secret_name=environment.installation.secret_name)
         bare, look = [], []
         for _ in range(_TIMES):
-            bare.append(await _timed(lambda: _bare(stage.installation.api, stage.installation.secret_name)))
-            look.append(await _timed(lambda: _look(listing, options)))
-        whole = await _timed(lambda: _process(stage))
+            bare.append(await _timed(lambda: _bare(environment.installation.api, environment.installation.secret_name)))
+            look.append(await _timed(lambda: _run_status(listing, options)))
+        whole = await _timed(lambda: _process(environment))
         await connection.close()
-    table.heading(f"status over {options.looked_at:,} namespaces with a pull Secret each")
+    table.heading(f"status over {options.status_namespaces:,} namespaces with a pull Secret each")
     table.row("a bare loop that lists the metadata of both kinds", ms(min(bare)), "aiohttp and json, in chunks of 500")
     table.row("a look of status: listed, and every state told", ms(min(look)))
     table.row(
@@ -54,9 +54,9 @@ async def _timed(work: Callable[[], Awaitable[None]]) -> float:
     return time.monotonic() - started
 
 
-async def _look(listing: SnapshotReader, options: Options) -> None:
+async def _run_status(listing: SnapshotReader, options: Options) -> None:
     overview = await status.status_report(listing, _KNOWN, lambda: datetime.now(UTC))
-    assert len(overview.namespaces) == options.looked_at, "status does not see every namespace"
+    assert len(overview.namespaces) == options.status_namespaces, "status does not see every namespace"
     assert overview.healthy, "status finds something wrong where all is well"
 
 
@@ -76,16 +76,20 @@ async def _pages(api: RestClient, path: str, **query: str) -> None:
             return
 
 
-async def _process(stage: Scene) -> None:
-    command = (sys.executable, "-m", "pullkeeper", "status", "--kubeconfig", _kubeconfig(stage))
+async def _process(environment: Environment) -> None:
+    command = (sys.executable, "-m", "pullkeeper", "status", "--kubeconfig", _kubeconfig(environment))
     process = await asyncio.create_subprocess_exec(
-        *command, "--secret-name", stage.installation.secret_name, stdout=asyncio.subprocess.DEVNULL, env=os.environ
+        *command,
+        "--secret-name",
+        environment.installation.secret_name,
+        stdout=asyncio.subprocess.DEVNULL,
+        env=os.environ,
     )
     assert await process.wait() == 0, "status finds something wrong where all is well"
 
 
-def _kubeconfig(stage: Scene) -> str:
-    server, path = stage.installation.server, stage.installation.folder / "kubeconfig"
+def _kubeconfig(environment: Environment) -> str:
+    server, path = environment.installation.server, environment.installation.folder / "kubeconfig"
     document = {
         "clusters": [{"name": "it", "cluster": {"server": server.url, "certificate-authority": server.ca_file}}],
         "users": [{"name": "it", "user": {"token": server.admin_token}}],

@@ -1,26 +1,26 @@
-"""The figures, as they are printed, and the few that decide."""
+"""The printed figures, and the few that decide the exit status."""
 
 
 class Table:
-    """Prints each figure as soon as it is there, and remembers those that are not as promised."""
+    """Prints each figure at once, and remembers the promises that are not kept."""
 
     def __init__(self) -> None:
         self.failed: list[str] = []
 
     def heading(self, text: str) -> None:
-        """Begin a part."""
+        """Print the heading of a part."""
         print(f"\n{text}", flush=True)
 
     def row(self, what: str, figure: str, note: str = "") -> None:
-        """Show a figure that only informs."""
+        """Print a figure that decides nothing."""
         print(f"  {what:<52} {figure:>12}  {note}".rstrip(), flush=True)
 
     def exactly(self, what: str, found: float, promised: float) -> None:
-        """Show a count that must be just so."""
+        """Print a count that must be exact."""
         self._judged(what, f"{found:,g}", kept=found == promised, promise=f"{promised:,g}")
 
     def at_most(self, what: str, found: float, promised: float, note: str = "") -> None:
-        """Show a ratio that must not be larger."""
+        """Print a ratio that must not be larger."""
         self._judged(what, f"{found:.3f}", kept=found <= promised, promise=f"at most {promised:g}{note}")
 
     def _judged(self, what: str, figure: str, *, kept: bool, promise: str) -> None:
@@ -30,5 +30,5 @@ class Table:
 
 
 def ms(seconds: float) -> str:
-    """Write a length of time in milliseconds."""
+    """Format seconds as milliseconds."""
     return f"{seconds * 1000:,.0f} ms"

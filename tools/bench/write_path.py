@@ -3,7 +3,7 @@
 import asyncio
 
 from tools.bench.bare import AT_ONCE, applies_per_second
-from tools.bench.environment import Scene, scene
+from tools.bench.environment import Environment, open_environment
 from tools.bench.options import QUARTER, REGIONS, Options
 from tools.bench.table import Table
 
@@ -13,13 +13,13 @@ _TIMES = 2
 
 async def measure(options: Options, table: Table) -> None:
     """Print how fast a rotation writes."""
-    async with scene(namespaces=options.namespaces, identities=0, regions=REGIONS[:1]) as stage:
-        await asyncio.to_thread(stage.aws.set_life, options.life)
-        await stage.start(refreshFraction=QUARTER)
-        await stage.sightings.all_written(1)
-        rotations = [await _rotate(stage, options) for _ in range(_TIMES)]
-        await stage.stop()
-        user, name = stage.installation.user, stage.installation.secret_name
+    async with open_environment(namespaces=options.namespaces, identities=0, regions=REGIONS[:1]) as environment:
+        await asyncio.to_thread(environment.aws.set_life, options.life)
+        await environment.start(refreshFraction=QUARTER)
+        await environment.watcher.all_written(1)
+        rotations = [await _rotate(environment, options) for _ in range(_TIMES)]
+        await environment.stop()
+        user, name = environment.installation.user, environment.installation.secret_name
         bare = max([await applies_per_second(user, name) for _ in range(_TIMES)])
     speed, cpu = max(speed for speed, _ in rotations), min(cpu for _, cpu in rotations)
     table.heading(f"the writes alone: a rotation of {options.namespaces:,} that share one token")
@@ -29,9 +29,9 @@ async def measure(options: Options, table: Table) -> None:
     table.row("processor time for each rotated Secret", f"{cpu / options.namespaces * 1000:.1f} ms")
 
 
-async def _rotate(stage: Scene, options: Options) -> tuple[float, float]:
+async def _rotate(environment: Environment, options: Options) -> tuple[float, float]:
     """Give the applies per second and the controller's processor seconds of one rotation."""
-    stage.sightings.forget()
-    first, cpu = await stage.sightings.begun(), stage.cpu_seconds()
-    last = await stage.sightings.all_written(1)
-    return options.namespaces / (last - first), stage.cpu_seconds() - cpu
+    environment.watcher.forget()
+    first, cpu = await environment.watcher.begun(), environment.cpu_seconds()
+    last = await environment.watcher.all_written(1)
+    return options.namespaces / (last - first), environment.cpu_seconds() - cpu

@@ -1,1 +1,1 @@
-"""`make demo`: the main job of Pullkeeper, live and in under a minute, on any machine with Python."""
+"""`make demo`: the main job of Pullkeeper, live, on any machine with Python."""

@@ -1,4 +1,4 @@
-"""The stage: the API server in memory, the AWS fake, the controller's process, and a watcher of every Secret."""
+"""What the demo runs: the API server in memory, the AWS fake, the controller, and a recorder of every Secret."""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -14,8 +14,8 @@ from testsupport.fake_aws import AwsFake
 from testsupport.installation import ACCOUNT_NAME, Installation, install
 from testsupport.rest import RestClient
 from testsupport.secret_recorder import SecretRecorder
-from tools.demo.namespaces import CAST, DEFAULT_HOST
-from tools.demo.timeline import Board
+from tools.demo.namespaces import DEFAULT_HOST, NAMESPACES
+from tools.demo.timeline import Timeline
 
 LIFE = timedelta(minutes=1)
 """How long a token lives here; a real one lives for twelve hours."""
@@ -24,14 +24,14 @@ _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stage:
-    """Everything that runs, for the scenes to act on and the promises to be judged by."""
+class Environment:
+    """Everything that runs, for the scenes to act on and the promises to be checked against."""
 
     server: fake_kube.ApiServer
     aws: AwsFake
     installation: Installation
     recorder: SecretRecorder
-    board: Board
+    timeline: Timeline
 
     async def start_controller(self) -> None:
         """Start `pullkeeper run` and wait until it is ready."""
@@ -51,8 +51,8 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(folder: Path) -> AsyncIterator[Stage]:
-    """Start everything but the controller; whatever happens in the block, nothing is left behind."""
+async def open_environment(folder: Path) -> AsyncIterator[Environment]:
+    """Start everything but the controller, and stop all of it at the end of the block, whatever happens."""
     async with AsyncExitStack() as stack:
         server = stack.enter_context(fake_kube.serve_in_thread())
         aws = stack.enter_context(fake_aws.serve_in_thread())
@@ -64,14 +64,14 @@ async def open_stage(folder: Path) -> AsyncIterator[Stage]:
         await _create_namespaces(installation)
         recorder = await stack.enter_async_context(installation.recording())
         stack.push_async_callback(_stop, installation)
-        board = Board(recorder.versions)
-        yield Stage(server=server, aws=aws, installation=installation, recorder=recorder, board=board)
+        timeline = Timeline(recorder.versions)
+        yield Environment(server=server, aws=aws, installation=installation, recorder=recorder, timeline=timeline)
 
 
 async def _create_namespaces(installation: Installation) -> None:
-    for member in CAST:
-        (await installation.api.post("/api/v1/namespaces", {"metadata": {"name": member.name}})).ok()
-        installation.namespaces.append(member.name)
+    for namespace in NAMESPACES:
+        (await installation.api.post("/api/v1/namespaces", {"metadata": {"name": namespace.name}})).ok()
+        installation.namespaces.append(namespace.name)
 
 
 async def _stop(installation: Installation) -> None:

@@ -1,4 +1,4 @@
-"""Who plays: the namespaces, and the registries that each one wants."""
+"""The namespaces of the demo, and the registries that each one asks for."""
 
 from dataclasses import dataclass
 
@@ -8,17 +8,17 @@ DEFAULT_HOST = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Member:
+class DemoNamespace:
     """One namespace of the demo."""
 
     name: str
     label: str
-    """Its registries in few words."""
+    """A short name for its registries."""
     hosts: tuple[str, ...] = ()
-    """What it names itself; nothing takes the installation's default."""
+    """The registries of its annotation; empty for the installation's default."""
 
     @property
-    def wanted(self) -> frozenset[str]:
+    def expected_hosts(self) -> frozenset[str]:
         """The hosts that its pull Secret must have an entry for."""
         return frozenset(self.hosts or (DEFAULT_HOST,))
 
@@ -28,19 +28,19 @@ class Member:
         return {"enabled": "true", **({"registries": ",".join(self.hosts)} if self.hosts else {})}
 
 
-CAST = (
-    Member(name="shop", label="default (eu-west-1)"),
-    Member(
+NAMESPACES = (
+    DemoNamespace(name="shop", label="default (eu-west-1)"),
+    DemoNamespace(
         name="checkout",
         label="eu-west-1, us-east-1",
         hosts=(DEFAULT_HOST, f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"),
     ),
-    Member(name="billing", label="us-east-1 FIPS", hosts=(f"{ACCOUNT}.dkr.ecr-fips.us-east-1.amazonaws.com",)),
-    Member(name="search", label="eu-central-1 dual-stack", hosts=(f"{ACCOUNT}.dkr-ecr.eu-central-1.on.aws",)),
-    Member(name="media", label="ap-southeast-2", hosts=(f"{ACCOUNT}.dkr.ecr.ap-southeast-2.amazonaws.com",)),
-    Member(name="docs", label="ECR Public", hosts=("public.ecr.aws",)),
-    Member(name="partners", label="another account", hosts=("210987654321.dkr.ecr.eu-west-1.amazonaws.com",)),
-    Member(name="sandbox", label="default (eu-west-1)"),
+    DemoNamespace(name="billing", label="us-east-1 FIPS", hosts=(f"{ACCOUNT}.dkr.ecr-fips.us-east-1.amazonaws.com",)),
+    DemoNamespace(name="search", label="eu-central-1 dual-stack", hosts=(f"{ACCOUNT}.dkr-ecr.eu-central-1.on.aws",)),
+    DemoNamespace(name="media", label="ap-southeast-2", hosts=(f"{ACCOUNT}.dkr.ecr.ap-southeast-2.amazonaws.com",)),
+    DemoNamespace(name="docs", label="ECR Public", hosts=("public.ecr.aws",)),
+    DemoNamespace(name="partners", label="another account", hosts=("210987654321.dkr.ecr.eu-west-1.amazonaws.com",)),
+    DemoNamespace(name="sandbox", label="default (eu-west-1)"),
 )
-DELETED, MISCONFIGURED, LEAVING = "search", "media", "sandbox"
-"""Whose Secret somebody deletes, whose annotation gets broken, and who opts out."""
+DELETED, MISCONFIGURED, OPTING_OUT = "search", "media", "sandbox"
+"""Whose Secret is deleted by hand, whose annotation is broken, and which one opts out."""

@@ -1,4 +1,4 @@
-"""The scenes: something is done to a namespace, and what follows is held against a promise."""
+"""The scenes: each does something to a namespace and checks one promise by counts and order; times are only shown."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from testsupport.installation import auths
-from tools.demo.environment import LIFE, Stage
-from tools.demo.namespaces import CAST, DELETED, LEAVING, MISCONFIGURED, Member
+from tools.demo.environment import LIFE, Environment
+from tools.demo.namespaces import DELETED, MISCONFIGURED, NAMESPACES, OPTING_OUT, DemoNamespace
 from tools.demo.timeline import State, milliseconds, now
 
 _BETWEEN_OPT_INS = 0.3
 _LOOK = 1.0
-"""Seconds for which a restarted controller is watched for what it should not do."""
+"""Seconds to wait for something that must not happen."""
 _LATEST_ROTATION = 0.85
 """The part of a token's life by which its rotation must have come; it is due at half of it."""
 _BROKEN = "https://123456789012.dkr.ecr.ap-southeast-2.amazonaws.com/web"
@@ -21,7 +21,7 @@ _BROKEN = "https://123456789012.dkr.ecr.ap-southeast-2.amazonaws.com/web"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """Whether a promise was kept, and the figure that tells."""
+    """Whether a promise was kept, and the figures that show it."""
 
     kept: bool
     figure: str
@@ -29,90 +29,90 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scene:
-    """What the viewer is told, what is promised, and what is done; `at` is seconds after the first opt-in."""
+    """A heading, a promise, and what is done to check it, `at` so many seconds after the first opt-in."""
 
     heading: str
     promise: str
     at: float
-    play: Callable[[Stage], Awaitable[Outcome]]
+    run: Callable[[Environment], Awaitable[Outcome]]
 
 
-async def opt_in(stage: Stage) -> Outcome:
+async def opt_in(environment: Environment) -> Outcome:
     """Opt in one namespace after the other; each gets a complete Secret."""
     waits = []
-    for member in CAST:
-        waits.append(asyncio.create_task(_first_secret(stage, member)))
+    for namespace in NAMESPACES:
+        waits.append(asyncio.create_task(_first_secret(environment, namespace)))
         await asyncio.sleep(_BETWEEN_OPT_INS)
     times = [passed for passed in await asyncio.gather(*waits) if passed is not None]
-    figure = f"{len(times)} of {len(CAST)}"
+    figure = f"{len(times)} of {len(NAMESPACES)}"
     if times:
         figure += f": median {median(times):.0f} ms, slowest {max(times)} ms"
-    return Outcome(kept=len(times) == len(CAST), figure=figure)
+    return Outcome(kept=len(times) == len(NAMESPACES), figure=figure)
 
 
-async def _first_secret(stage: Stage, member: Member) -> int | None:
+async def _first_secret(environment: Environment, namespace: DemoNamespace) -> int | None:
     """Return the milliseconds to the first Secret; None if it lacks an entry for one of the registries."""
-    asked = stage.board.done_to(member.name, "opted in", State.WAITING)
-    await stage.installation.annotate(member.name, **member.opt_in)
-    version = await stage.recorder.wait(member.name, lambda version: version.kind == "ADDED")
-    return milliseconds(asked, version.seen_at) if auths(version.secret).keys() == member.wanted else None
+    asked = environment.timeline.record_action(namespace.name, "opted in", State.WAITING)
+    await environment.installation.annotate(namespace.name, **namespace.opt_in)
+    version = await environment.recorder.wait(namespace.name, lambda version: version.kind == "ADDED")
+    return milliseconds(asked, version.seen_at) if auths(version.secret).keys() == namespace.expected_hosts else None
 
 
-async def delete(stage: Stage) -> Outcome:
-    """Delete a Secret by hand; it is back, from the token that is there already."""
-    calls = stage.aws.count()
-    asked = stage.board.done_to(DELETED, "somebody deletes the Secret", State.MISSING)
-    (await stage.installation.api.delete(stage.installation.path(DELETED))).ok()
-    passed = milliseconds(asked, await _seen(stage, DELETED, "ADDED", asked))
-    more = stage.aws.count() - calls
+async def delete(environment: Environment) -> Outcome:
+    """Delete a Secret by hand; it is restored from the token that is already there."""
+    calls = environment.aws.count()
+    asked = environment.timeline.record_action(DELETED, "somebody deletes the pull Secret", State.MISSING)
+    (await environment.installation.api.delete(environment.installation.path(DELETED))).ok()
+    passed = milliseconds(asked, await _seen(environment, DELETED, "ADDED", asked))
+    more = environment.aws.count() - calls
     return Outcome(kept=not more, figure=f"back in {passed} ms, with {more} calls to AWS")
 
 
-async def misconfigure(stage: Stage) -> Outcome:
-    """Break an annotation; an Event says what is wrong, and the Secret stays as it is."""
-    before = len(stage.recorder.of(MISCONFIGURED))
-    held = stage.recorder.of(MISCONFIGURED)[-1]
-    asked = stage.board.done_to(MISCONFIGURED, "gets a URL for a registry", State.MISCONFIGURED)
-    await stage.installation.annotate(MISCONFIGURED, registries=_BROKEN)
-    event = await stage.installation.event(MISCONFIGURED, "InvalidAnnotation")
+async def misconfigure(environment: Environment) -> Outcome:
+    """Break an annotation; an Event reports what is wrong, and the Secret stays as it is."""
+    before = len(environment.recorder.of(MISCONFIGURED))
+    held = environment.recorder.of(MISCONFIGURED)[-1]
+    asked = environment.timeline.record_action(MISCONFIGURED, "registries annotation set to a URL", State.MISCONFIGURED)
+    await environment.installation.annotate(MISCONFIGURED, registries=_BROKEN)
+    event = await environment.installation.event(MISCONFIGURED, "InvalidAnnotation")
     passed = milliseconds(asked, now())
     note = str(event["note"]).removeprefix(f"namespace/{MISCONFIGURED}: ")
-    stage.board.event(MISCONFIGURED, str(event["reason"]), note)
+    environment.timeline.event(MISCONFIGURED, str(event["reason"]), note)
     await asyncio.sleep(_LOOK)
     # On a machine so slow that the rotation has begun meanwhile, a younger token is no fault.
-    kept = all(version.expires_at > held.expires_at for version in stage.recorder.of(MISCONFIGURED)[before:])
+    kept = all(version.expires_at > held.expires_at for version in environment.recorder.of(MISCONFIGURED)[before:])
     return Outcome(kept=kept, figure=f"Event after {passed} ms, Secret {'untouched' if kept else 'touched'}")
 
 
-async def opt_out(stage: Stage) -> Outcome:
-    """Opt out; the Secret goes."""
-    asked = stage.board.done_to(LEAVING, "opts out", State.LEAVING)
-    await stage.installation.annotate(LEAVING, enabled="false")
-    passed = milliseconds(asked, await _seen(stage, LEAVING, "DELETED", asked))
+async def opt_out(environment: Environment) -> Outcome:
+    """Opt out; the Secret is deleted."""
+    asked = environment.timeline.record_action(OPTING_OUT, "opts out", State.OPTING_OUT)
+    await environment.installation.annotate(OPTING_OUT, enabled="false")
+    passed = milliseconds(asked, await _seen(environment, OPTING_OUT, "DELETED", asked))
     return Outcome(kept=True, figure=f"gone in {passed} ms")
 
 
-async def restart(stage: Stage) -> Outcome:
-    """Kill the controller and start it anew; all that it must know stands on the Secrets."""
-    due = min(token.issued_at for token in stage.aws.tokens) + LIFE / 2
-    killed, writes = now(), stage.writes("secrets")
-    stage.kill_controller()
-    await stage.start_controller()
+async def restart(environment: Environment) -> Outcome:
+    """Kill the controller and restart it; everything it needs to know is in the Secrets."""
+    due = min(token.issued_at for token in environment.aws.tokens) + LIFE / 2
+    killed, writes = now(), environment.writes("secrets")
+    environment.kill_controller()
+    await environment.start_controller()
     passed = milliseconds(killed, now()) / 1000
     await asyncio.sleep(_LOOK)
     # On a machine so slow that the rotation has begun meanwhile, what belongs to that is no fault of the restart.
-    calls = sum(killed <= call.time < due for call in stage.aws.calls)
-    more = stage.writes("secrets") - writes if now() < due else 0
+    calls = sum(killed <= call.time < due for call in environment.aws.calls)
+    more = environment.writes("secrets") - writes if now() < due else 0
     figure = f"ready after {passed:.1f} s, with {calls} calls to AWS and {more} writes"
-    stage.board.remark("controller", figure)
+    environment.timeline.note("controller", figure)
     return Outcome(kept=not calls and not more, figure=figure)
 
 
-async def rotate(stage: Stage) -> Outcome:
+async def rotate(environment: Environment) -> Outcome:
     """Wait until every Secret has a younger token; it stays the same object."""
-    staying = [member.name for member in CAST if member.name != LEAVING]
-    latest = min(token.issued_at for token in stage.aws.tokens) + LIFE * _LATEST_ROTATION
-    rotated = await asyncio.gather(*(_rotation(stage, name, latest) for name in staying))
+    staying = [namespace.name for namespace in NAMESPACES if namespace.name != OPTING_OUT]
+    latest = min(token.issued_at for token in environment.aws.tokens) + LIFE * _LATEST_ROTATION
+    rotated = await asyncio.gather(*(_rotation(environment, name, latest) for name in staying))
     left = [each for each in rotated if each is not None]
     figure = f"{len(left)} of {len(staying)} rotated"
     if left:
@@ -120,20 +120,22 @@ async def rotate(stage: Stage) -> Outcome:
     return Outcome(kept=len(left) == len(staying), figure=figure)
 
 
-async def _rotation(stage: Stage, namespace: str, latest: datetime) -> float | None:
+async def _rotation(environment: Environment, namespace: str, latest: datetime) -> float | None:
     """Wait for a younger token in the same Secret; return the seconds that the old one had left, None if it is late."""
-    held = next(version for version in reversed(stage.recorder.of(namespace)) if version.kind == "ADDED")
+    held = next(version for version in reversed(environment.recorder.of(namespace)) if version.kind == "ADDED")
     try:
         async with asyncio.timeout(max((latest - now()) / timedelta(seconds=1), 0)):
-            version = await stage.recorder.wait(namespace, lambda version: version.expires_at > held.expires_at)
+            version = await environment.recorder.wait(namespace, lambda version: version.expires_at > held.expires_at)
     except TimeoutError:
         return None
     same = version.kind == "MODIFIED" and version.uid == held.uid
     return (held.expires_at - version.seen_at).total_seconds() if same else None
 
 
-async def _seen(stage: Stage, namespace: str, kind: str, since: datetime) -> datetime:
-    version = await stage.recorder.wait(namespace, lambda version: version.kind == kind and version.seen_at > since)
+async def _seen(environment: Environment, namespace: str, kind: str, since: datetime) -> datetime:
+    version = await environment.recorder.wait(
+        namespace, lambda version: version.kind == kind and version.seen_at > since
+    )
     return version.seen_at
 
 
@@ -142,36 +144,36 @@ SCENES = (
         heading="Eight namespaces opt in, each with one annotation",
         promise="A namespace that opts in gets its Secret",
         at=0,
-        play=opt_in,
+        run=opt_in,
     ),
     Scene(
         heading=f"Somebody deletes the Secret of {DELETED}",
-        promise="A deleted Secret comes back, without a call to AWS",
+        promise="A deleted Secret is restored without a call to AWS",
         at=7,
-        play=delete,
+        run=delete,
     ),
     Scene(
         heading=f"Somebody breaks an annotation of {MISCONFIGURED}",
-        promise="A broken annotation is reported, and its Secret stays",
+        promise="A broken annotation is reported, and the Secret stays",
         at=11,
-        play=misconfigure,
+        run=misconfigure,
     ),
     Scene(
-        heading=f"{LEAVING} opts out",
-        promise="Opting out removes the Secret",
+        heading=f"{OPTING_OUT} opts out",
+        promise="Opting out deletes the Secret",
         at=16,
-        play=opt_out,
+        run=opt_out,
     ),
     Scene(
-        heading="The controller is killed and starts anew",
-        promise="A restart asks AWS for nothing and writes nothing",
+        heading="The controller is killed and restarted",
+        promise="A restart makes no AWS call and no write",
         at=20,
-        play=restart,
+        run=restart,
     ),
     Scene(
-        heading="The tokens come to half of their life: every Secret rotates",
+        heading="The tokens reach half of their life: every Secret rotates",
         promise="Every Secret rotates in place, well before expiry",
         at=28,
-        play=rotate,
+        run=rotate,
     ),
 )

@@ -1,4 +1,4 @@
-"""What the viewer sees: a live table on a terminal, plain lines elsewhere."""
+"""The display: a live table on a terminal, plain lines elsewhere."""
 
 import os
 import signal
@@ -16,11 +16,11 @@ from rich.text import Text
 
 from tools.demo.environment import LIFE
 from tools.demo.promises import Promise
-from tools.demo.timeline import Board, Happening, Row, State, now
+from tools.demo.timeline import Entry, Row, State, Timeline, now
 
 _PLAIN_WIDTH = 120
 _ROOMY = 118
-"""Columns from which on there is room for what happened last to each namespace."""
+"""The width from which there is room for a column with the last entry of each namespace."""
 _LOG_LINES = 8
 _WHO = 14
 _BAR = 12
@@ -31,40 +31,40 @@ _STYLES = {
     State.READY: "green",
     State.MISSING: "bold red",
     State.MISCONFIGURED: "yellow",
-    State.LEAVING: "yellow",
-    State.LEFT: "dim",
+    State.OPTING_OUT: "yellow",
+    State.OPTED_OUT: "dim",
 }
 INTRODUCTION = (
     "Pullkeeper keeps an image-pull Secret for Amazon ECR fresh in every namespace that asks for one.",
-    "Real: the controller, a process of its own, and all HTTP. Played: the API server (in memory) and AWS (a fake).",
-    "Tokens live one minute here, not twelve hours: a day passes in two minutes. They rotate by the default rule.",
+    "Real: the controller, in a process of its own, and all HTTP. Faked: the API server (in memory) and AWS.",
+    "Tokens live one minute here, not twelve hours, so a day passes in two minutes. Settings are the defaults.",
 )
 
 
 class Screen(Protocol):
-    """Whatever shows the board while the block runs."""
+    """Whatever shows the timeline while the block runs."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-    def refresh(self, board: Board) -> None:
-        """Show how things stand now."""
+    def refresh(self, timeline: Timeline) -> None:
+        """Show the present state."""
 
 
 class _Console(Console):
-    """A console that ends the show, in order, when nobody reads any more; rich would end the process on the spot."""
+    """A console that stops the demo in order when its reader is gone; rich would end the process on the spot."""
 
     def on_broken_pipe(self) -> None:
-        """Write to nowhere from now on, and ask for the end."""
+        """Discard further output and stop the demo."""
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         signal.raise_signal(signal.SIGTERM)
 
 
 def open_console() -> Console:
-    """Give the console of standard output: without a terminal there is no colour and no control character."""
+    """Return the console for standard output: without a terminal it prints no colour and no control character."""
     if isinstance(sys.stdout, TextIOWrapper):
-        # Where the locale knows no ticks and bars, they become question marks; the last line says it in words.
+        # Ticks and bars that the locale cannot show become question marks; the last line gives the result in words.
         sys.stdout.reconfigure(errors="replace")
     if sys.stdout.isatty():
         return _Console(highlight=False)
@@ -72,13 +72,13 @@ def open_console() -> Console:
 
 
 def screen_for(console: Console) -> Screen:
-    """Give the screen that fits the console."""
+    """Return the screen that suits the console."""
     live = console.is_terminal and not console.is_dumb_terminal
     return LiveScreen(console) if live else PlainScreen(console)
 
 
 class LiveScreen:
-    """The table and the last happenings, drawn again and again in the same place."""
+    """The table and the last entries, redrawn in place."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -91,39 +91,39 @@ class LiveScreen:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def refresh(self, board: Board) -> None:
-        """Draw it anew."""
+    def refresh(self, timeline: Timeline) -> None:
+        """Redraw it."""
         roomy = self._console.width >= _ROOMY
         parts: list[RenderableType] = [
-            _heading(board),
-            table(board.rows.values(), roomy=roomy),
+            _heading(timeline),
+            table(timeline.rows.values(), roomy=roomy),
             Text(""),
-            _log(board.happenings),
+            _log(timeline.entries),
         ]
         self._live.update(Group(*parts), refresh=True)
 
 
 class PlainScreen:
-    """A line for each happening, and the table once at the end."""
+    """A line for each entry, and the table once at the end."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._shown = 0
-        self._board: Board | None = None
+        self._timeline: Timeline | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._board is not None and kind is None:
-            self._console.print(table(self._board.rows.values(), roomy=True))
+        if self._timeline is not None and kind is None:
+            self._console.print(table(self._timeline.rows.values(), roomy=True))
 
-    def refresh(self, board: Board) -> None:
-        """Print what is new."""
-        self._board = board
-        for happening in board.happenings[self._shown :]:
-            self._console.print(_line(happening), soft_wrap=True)
-        self._shown = len(board.happenings)
+    def refresh(self, timeline: Timeline) -> None:
+        """Print new entries."""
+        self._timeline = timeline
+        for entry in timeline.entries[self._shown :]:
+            self._console.print(_line(entry), soft_wrap=True)
+        self._shown = len(timeline.entries)
 
 
 def table(rows: Iterable[Row], *, roomy: bool) -> Table:
@@ -144,8 +144,8 @@ def table(rows: Iterable[Row], *, roomy: bool) -> Table:
 
 def _cells(row: Row, bar: int) -> list[RenderableType]:
     return [
-        Text(row.member.name, style="bold"),
-        row.member.label,
+        Text(row.namespace.name, style="bold"),
+        row.namespace.label,
         Text(row.state, style=_STYLES[row.state]),
         "" if row.first_ms is None else f"{row.first_ms} ms",
         _life(row, bar),
@@ -154,7 +154,7 @@ def _cells(row: Row, bar: int) -> list[RenderableType]:
 
 
 def summary(promises: Iterable[Promise]) -> Table:
-    """Draw a tick or a cross for each promise, and the figure that tells."""
+    """Draw a tick or a cross for each promise, with its figures."""
     found = Table(box=None, show_header=False, pad_edge=False)
     for promise in promises:
         kept = promise.outcome.kept
@@ -163,43 +163,43 @@ def summary(promises: Iterable[Promise]) -> Table:
     return found
 
 
-def _heading(board: Board) -> Text:
-    seconds = (now() - board.opened_at).total_seconds()
-    return Text.assemble((f"\n{seconds:4.0f} s  ", "cyan"), (f"{board.scene}\n", "bold"))
+def _heading(timeline: Timeline) -> Text:
+    seconds = (now() - timeline.opened_at).total_seconds()
+    return Text.assemble((f"\n{seconds:4.0f} s  ", "cyan"), (f"{timeline.scene}\n", "bold"))
 
 
-def _log(happenings: list[Happening]) -> Table:
-    """Draw the last happenings; what is too long for a line goes on under its own beginning."""
+def _log(entries: list[Entry]) -> Table:
+    """Draw the last entries; long text wraps below its own beginning."""
     found = Table.grid(padding=(0, 2, 0, 0))
     found.add_column(justify="right", min_width=8)
     found.add_column()
-    for happening in happenings[-_LOG_LINES:]:
-        at = Text(f"{happening.seconds:.1f} s", style="cyan")
-        found.add_row(at, _told(happening) if happening.who else Text(happening.text, style="bold"))
+    for entry in entries[-_LOG_LINES:]:
+        at = Text(f"{entry.seconds:.1f} s", style="cyan")
+        found.add_row(at, _entry_text(entry) if entry.who else Text(entry.text, style="bold"))
     return found
 
 
-def _told(happening: Happening) -> Table:
+def _entry_text(entry: Entry) -> Table:
     found = Table.grid()
     found.add_column(width=_WHO)
     found.add_column()
-    found.add_row(Text(f"  {happening.who}", style="bold"), Text(happening.text, style=_tone(happening)))
+    found.add_row(Text(f"  {entry.who}", style="bold"), Text(entry.text, style=_tone(entry)))
     return found
 
 
-def _line(happening: Happening) -> Text:
-    at = f"{happening.seconds:6.1f} s  "
-    if not happening.who:
-        return Text(at + happening.text)
-    return Text(at + f"  {happening.who}".ljust(_WHO) + happening.text)
+def _line(entry: Entry) -> Text:
+    at = f"{entry.seconds:6.1f} s  "
+    if not entry.who:
+        return Text(at + entry.text)
+    return Text(at + f"  {entry.who}".ljust(_WHO) + entry.text)
 
 
-def _tone(happening: Happening) -> str:
-    return "yellow" if happening.trouble else ""
+def _tone(entry: Entry) -> str:
+    return "yellow" if entry.trouble else ""
 
 
 def _life(row: Row, width: int) -> Text:
-    """Draw the life that is left as a bar; it turns yellow where the rotation is due."""
+    """Draw the remaining life as a bar; it turns yellow when the rotation is due."""
     if row.expires_at is None:
         return Text("")
     left = max((row.expires_at - now()) / LIFE, 0.0)
