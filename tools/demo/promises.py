@@ -29,7 +29,7 @@ async def judge(environment: Environment) -> list[Promise]:
     """Check the promises that are about everything that happened."""
     return [
         Promise(words="No Secret ever held an expired token", outcome=_never_stale(environment)),
-        Promise(words="One token per region and rotation, shared by all namespaces", outcome=_few_calls(environment)),
+        Promise(words="One token per region and rotation, shared by all", outcome=_few_calls(environment)),
         Promise(words="One write per change, and none to Namespaces", outcome=_few_writes(environment)),
         Promise(words="No token in a log, Event, metric or annotation", outcome=await _no_leak(environment)),
     ]
