@@ -1,6 +1,6 @@
-"""Draws a day of the controller, simulated: what a rotation looks like, and what an outage of AWS costs.
+"""Draws a simulated day of the controller with rotations and an outage of AWS.
 
-`python -m tools.picture FILE.svg`; the same code draws the same picture, to the byte.
+`python -m tools.picture FILE.svg`; the same code draws the same picture, byte for byte.
 """
 
 import sys
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from testsupport.simulation.record import CONTROLLER, Record, SecretVersion, Span
+from testsupport.simulation.faults import Faults
+from testsupport.simulation.record import CONTROLLER, Period, Record, SecretVersion
 from testsupport.simulation.scenarios import IRELAND, QUIET, opted_in
-from testsupport.simulation.weather import Weather
 from testsupport.simulation.world import Run, simulate
 from testsupport.virtual_time import DAY, HOUR, MINUTE
 
 NAMESPACES = 1000
-OUTAGE = Span(start=11 * HOUR, end=13.5 * HOUR, reason="NetworkUnreachable")
+OUTAGE = Period(start=11 * HOUR, end=13.5 * HOUR, reason="NetworkUnreachable")
 STEP = 5 * MINUTE
 _SLOT = 2 * MINUTE
 
@@ -38,18 +38,18 @@ _STYLE = """
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Panel:
-    """One diagram over the hours of the day: from `top` to `bottom`, for values from 0 to `most`."""
+    """A diagram over the hours of the day, for values from 0 to `most`, between two y coordinates."""
 
     top: float
     bottom: float
     most: float
 
     def y(self, value: float) -> float:
-        """Place a value."""
+        """Return the y coordinate of a value."""
         return self.bottom - (self.bottom - self.top) * value / self.most
 
     def axes(self, marks: Sequence[float], unit: str) -> list[str]:
-        """Draw the lines of the grid, and say what they are."""
+        """Draw grid lines and their labels."""
         drawn = [f'<text class="soft" x="{_LEFT - 52:.0f}" y="{self.top - 12:.0f}">{unit}</text>']
         for mark in marks:
             y = self.y(mark)
@@ -61,9 +61,9 @@ class Panel:
         ]
         return drawn + hours
 
-    def shade(self, span: Span) -> str:
-        """Shade a stretch of time."""
-        x, width = _x(span.start), _x(span.end) - _x(span.start)
+    def shade(self, period: Period) -> str:
+        """Shade a period."""
+        x, width = _x(period.start), _x(period.end) - _x(period.start)
         height = self.bottom - self.top
         return f'<rect class="out" x="{x:.1f}" y="{self.top:.0f}" width="{width:.1f}" height="{height:.0f}"/>'
 
@@ -74,8 +74,8 @@ WRITES = Panel(top=420, bottom=560, most=150)
 
 def a_day() -> Record:
     """Simulate the day."""
-    acts, weather = opted_in(NAMESPACES, IRELAND), Weather(aws=[OUTAGE])
-    return simulate(Run(seed=1, end=DAY, acts=acts, weather=weather, settings=QUIET))
+    acts, faults = opted_in(NAMESPACES, IRELAND), Faults(aws=[OUTAGE])
+    return simulate(Run(seed=1, end=DAY, acts=acts, faults=faults, settings=QUIET))
 
 
 def draw(record: Record) -> str:
@@ -154,7 +154,7 @@ def _written(record: Record) -> list[SecretVersion]:
 
 
 def _left(record: Record, at: float) -> list[float]:
-    """Give for each Secret that is there the hours that its first token has to live."""
+    """Return the hours until the first token in each Secret expires."""
     held = [version for name in record.secrets if (version := record.secret_at(name, at))]
     return [(min(record.issued[auth].expires_at for auth in each.auths.values()) - at) / HOUR for each in held]
 

@@ -1,1 +1,1 @@
-"""The controller's real parts on fake doors and virtual time: years of faults, deterministic by seed."""
+"""The real container on simulated adapters and virtual time: years of faults, deterministic by seed."""

@@ -1,4 +1,4 @@
-"""What the design says of rotation, failures and size, beside the invariants."""
+"""Rotation, failures and memory, beyond the invariants."""
 
 from collections import Counter
 from itertools import pairwise
@@ -6,23 +6,23 @@ from itertools import pairwise
 import pytest
 
 from testsupport.simulation import check_tokens
-from testsupport.simulation.record import CONTROLLER, Record, Span
+from testsupport.simulation.faults import Faults
+from testsupport.simulation.record import CONTROLLER, Period, Record
 from testsupport.simulation.scenarios import FRANKFURT, IRELAND, QUIET, opted_in, quiet, team
-from testsupport.simulation.script import Act, asking, doing, erring, leaving
-from testsupport.simulation.weather import Weather
+from testsupport.simulation.script import Action, act_on, misconfigure, opt_in, opt_out
 from testsupport.simulation.world import Restart, Run, World, simulate
 from testsupport.virtual_time import DAY, HOUR, MINUTE
 
 EUROPE = "eu-west-1"
 BOUNDED_ON_PURPOSE = "EventRecorder._series"
-"""Keeps up to 20,000 Events, so that one that comes again is counted, not posted anew."""
+"""Keeps up to 20,000 Events, so that a repeated one is counted instead of created."""
 _COLLECTIONS = (dict, set, list)
-LOOKS_A_MINUTE = 4
-"""So often at most is a namespace looked at while nothing can be done for it; each look costs about a millisecond."""
+RECONCILES_PER_MINUTE = 4
+"""Most reconciliations of a namespace while nothing can be done for it; each takes about a millisecond."""
 
 
 def test_a_big_rotation_is_spread_over_its_window_and_ends_before_expiry() -> None:
-    """2,000 namespaces are rotated in ten minutes evenly, by one call."""
+    """2,000 namespaces are rotated evenly within ten minutes, with one call to AWS."""
     record = simulate(quiet(opted_in(2000, apart=0.001), 7 * HOUR))
     rotations = [secret.at for secret, _ in record.lives() if secret.at > HOUR]
     minutes = Counter(int((at - 6 * HOUR) // MINUTE) for at in rotations)
@@ -32,16 +32,16 @@ def test_a_big_rotation_is_spread_over_its_window_and_ends_before_expiry() -> No
     assert len(record.aws_calls) == 2
 
 
-def test_a_turn_in_the_window_is_the_same_each_time() -> None:
-    """A namespace keeps its place in the rotation, so that nobody waits for longer than a rotation takes."""
+def test_a_namespace_keeps_its_place_in_the_rotation() -> None:
+    """The jitter of a namespace is the same each time, so its Secret is never older than one interval."""
     record = simulate(quiet(opted_in(50), 2 * DAY))
     for secrets in record.secrets.values():
         gaps = [later.at - earlier.at for earlier, later in pairwise(secrets[1:])]
         assert max(gaps) - min(gaps) < 2 * MINUTE
 
 
-def test_with_little_life_left_the_queue_is_worked_at_full_speed() -> None:
-    """1,000 Secrets that are found all but expired are renewed as fast as the API server takes them."""
+def test_secrets_about_to_expire_are_renewed_at_full_speed() -> None:
+    """1,000 Secrets that expire within minutes are renewed as fast as the API server accepts writes."""
     restart = Restart(at=HOUR, gap=11 * HOUR - 5 * MINUTE)
     record = simulate(Run(seed=1, end=12 * HOUR, acts=opted_in(1000, apart=0.001), restarts=[restart]))
     renewed = sorted(secret.at for secret, _ in record.lives() if secret.at > HOUR)
@@ -55,21 +55,21 @@ def test_with_little_life_left_the_queue_is_worked_at_full_speed() -> None:
     [("NetworkUnreachable", 400), ("Throttled", 500), ("AccessDenied", 45), ("CredentialsInvalid", 45)],
 )
 def test_an_outage_of_three_hours_costs_few_calls_and_few_events(reason: str, most: int) -> None:
-    """However many namespaces wait, AWS is asked at the pace of one; a denial at the pace of people."""
-    outage = Span(start=5 * HOUR, end=8 * HOUR + HOUR / 2, reason=reason, region=EUROPE)
-    world = World(Run(seed=1, end=10 * HOUR, acts=opted_in(100), weather=Weather(aws=[outage]), settings=QUIET))
+    """AWS is called as often as for a single namespace, and after a denial as often as people fix policies."""
+    outage = Period(start=5 * HOUR, end=8 * HOUR + HOUR / 2, reason=reason, region=EUROPE)
+    world = World(Run(seed=1, end=10 * HOUR, acts=opted_in(100), faults=Faults(aws=[outage]), settings=QUIET))
     world.finish()
     record = world.record
     assert 3 < len(_during(record, outage)) < most
     assert len(record.events(team(0))) <= 8
-    assert len(world.reconciliations()) < 100 * 3 * 60 * LOOKS_A_MINUTE
+    assert len(world.reconciliations()) < 100 * 3 * 60 * RECONCILES_PER_MINUTE
     _all_were_renewed_soon_after(record, outage)
 
 
-def test_one_region_without_an_answer_holds_no_other_back() -> None:
-    """Of a Secret with two regions, the one that answers is rotated, and the other's entry stays as it is."""
-    outage = Span(start=HOUR, end=20 * HOUR, reason="ServiceError", region=EUROPE)
-    run = Run(seed=1, end=DAY, acts=opted_in(3, IRELAND, FRANKFURT), weather=Weather(aws=[outage]))
+def test_one_unreachable_region_does_not_delay_another() -> None:
+    """In a Secret with two regions, the reachable one is rotated and the other's entry is kept."""
+    outage = Period(start=HOUR, end=20 * HOUR, reason="ServiceError", region=EUROPE)
+    run = Run(seed=1, end=DAY, acts=opted_in(3, IRELAND, FRANKFURT), faults=Faults(aws=[outage]))
     record = simulate(run)
     late = record.secret_at(team(1), 19 * HOUR)
     assert late is not None
@@ -78,11 +78,11 @@ def test_one_region_without_an_answer_holds_no_other_back() -> None:
     assert set(late.auths) == {IRELAND, FRANKFURT}
 
 
-def test_a_garbled_secret_keeps_the_entry_of_a_region_without_an_answer() -> None:
-    """Where a Secret's own notes are unreadable, its repair takes out no entry for which there is no other token."""
-    outage = Span(start=HOUR, end=4 * HOUR, reason="AccessDenied", region=EUROPE)
-    acts = [*opted_in(1, IRELAND, FRANKFURT), doing(2 * HOUR, "garble-annotations", team(0))]
-    run = Run(seed=1, end=6 * HOUR, acts=acts, weather=Weather(aws=[outage]), restarts=[Restart(at=1.5 * HOUR)])
+def test_a_garbled_secret_keeps_the_entry_of_an_unreachable_region() -> None:
+    """Repairing unreadable annotations removes no entry for which there is no other token."""
+    outage = Period(start=HOUR, end=4 * HOUR, reason="AccessDenied", region=EUROPE)
+    acts = [*opted_in(1, IRELAND, FRANKFURT), act_on(2 * HOUR, "garble-annotations", team(0))]
+    run = Run(seed=1, end=6 * HOUR, acts=acts, faults=Faults(aws=[outage]), restarts=[Restart(at=1.5 * HOUR)])
     record = simulate(run)
     assert [secret.at for secret, _ in record.lives() if IRELAND not in secret.auths] == []
     repaired, healed = record.secret_at(team(0), 2 * HOUR + 5), record.secret_at(team(0), 5 * HOUR)
@@ -93,30 +93,30 @@ def test_a_garbled_secret_keeps_the_entry_of_a_region_without_an_answer() -> Non
 
 
 def test_a_garbled_secret_goes_on_rotating_under_bad_input() -> None:
-    """Wrong annotations on the Namespace and unreadable ones on its Secret together do not let it die."""
+    """Invalid annotations on the Namespace and unreadable ones on its Secret do not stop its rotation."""
     wrong = {"enabled": "yes"}
-    acts = [*opted_in(1), erring(HOUR, team(0), wrong), doing(2 * HOUR, "garble-annotations", team(0))]
+    acts = [*opted_in(1), misconfigure(HOUR, team(0), wrong), act_on(2 * HOUR, "garble-annotations", team(0))]
     record = simulate(quiet(acts, 2 * DAY))
     assert list(check_tokens.never_stale(record)) == []
     assert len(record.secrets[team(0)]) > 7
 
 
 def test_an_unreachable_api_server_is_not_hammered() -> None:
-    """In an hour without the API server each waiting namespace tries at most at the pace of the longest pause."""
-    outage = Span(start=5.5 * HOUR, end=6.5 * HOUR)
-    record = simulate(Run(seed=1, end=7 * HOUR, acts=opted_in(100), weather=Weather(kube=[outage])))
+    """During an hour without the API server each waiting namespace retries at most once per longest backoff."""
+    outage = Period(start=5.5 * HOUR, end=6.5 * HOUR)
+    record = simulate(Run(seed=1, end=7 * HOUR, acts=opted_in(100), faults=Faults(kube=[outage])))
     tries = [request for request in record.asked("patch") if outage.start < request.at < outage.end]
     assert len(tries) < 100 * 120
     assert all(secrets[-1].at > outage.start for secrets in record.secrets.values())
 
 
 def test_what_is_remembered_stays_small() -> None:
-    """After 2,000 namespaces came and went, nothing is left of them in the controller's memory."""
-    acts: list[Act] = []
+    """Nothing is left in the controller's memory of 2,000 namespaces that were created and deleted."""
+    acts: list[Action] = []
     for number in range(2000):
         name, at = f"job-{number}", number * 5.0
-        acts += [asking(at, name, IRELAND), doing(at + MINUTE, "end", name)]
-    acts += [leaving(3 * HOUR, team(0)), *opted_in(5)]
+        acts += [opt_in(at, name, IRELAND), act_on(at + MINUTE, "end", name)]
+    acts += [opt_out(3 * HOUR, team(0)), *opted_in(5)]
     sizes = simulate_and_measure(Run(seed=1, end=4 * HOUR, acts=sorted(acts, key=lambda act: act.at)))
     assert "WorkQueue" in {name.partition(".")[0] for name in sizes}
     assert {part: size for part, size in sizes.items() if size > 80 and part != BOUNDED_ON_PURPOSE} == {}
@@ -138,11 +138,11 @@ def _size(value: dict[object, object] | set[object] | list[object]) -> int:
     return max(len(value), sum(map(len, inner)))
 
 
-def _during(record: Record, span: Span) -> list[float]:
-    return [call.at for call in record.aws_calls if span.start < call.at < span.end]
+def _during(record: Record, period: Period) -> list[float]:
+    return [call.at for call in record.aws_calls if period.start < call.at < period.end]
 
 
-def _all_were_renewed_soon_after(record: Record, outage: Span) -> None:
+def _all_were_renewed_soon_after(record: Record, outage: Period) -> None:
     for name in record.secrets:
         secret = record.secret_at(name, outage.end + 6 * MINUTE)
         assert secret is not None

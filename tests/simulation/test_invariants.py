@@ -1,6 +1,6 @@
-"""The invariants of the design, each over whole seasons of faults, and in a small run where the bound can be sharp.
+"""The invariants of the design, each over twelve days of faults, and in a small run with a sharp bound.
 
-The sixth is about RBAC: only a real API server can answer for it.
+The sixth is about RBAC, which only a real API server can test.
 """
 
 import pytest
@@ -8,68 +8,67 @@ import pytest
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.namespace.namespace import PREFIX
 from testsupport.simulation import check_objects, check_tokens
-from testsupport.simulation.record import CONTROLLER, Record, Wish
+from testsupport.simulation.record import CONTROLLER, Record, Status
 from testsupport.simulation.scenarios import (
     FRANKFURT,
     IRELAND,
     NEW_AT,
     PUBLIC,
     SEEDS,
-    fair,
+    faultless,
+    faulty,
     first_waits,
     half_a_year,
     opted_in,
     overtaken,
     quiet,
-    stormy,
     team,
 )
-from testsupport.simulation.script import WRONG, Act, asking, doing, erring, leaving
+from testsupport.simulation.script import WRONG, Action, act_on, misconfigure, opt_in, opt_out
 from testsupport.simulation.world import Restart, Run, simulate
 from testsupport.virtual_time import DAY, HOUR, MINUTE
 
 SECONDS = 5.0
-"""What comes about at once, comes about within so much."""
+"""Upper bound for what happens at once."""
 
-every_season = pytest.mark.parametrize("seed", SEEDS)
+every_seed = pytest.mark.parametrize("seed", SEEDS)
 
 
-@every_season
+@every_seed
 def test_invariant_01_never_stale(seed: int) -> None:
-    """No managed Secret holds an expired token if AWS could be asked for long enough in its second half.
+    """No managed Secret holds an expired token if AWS was reachable for long enough in its second half.
 
-    "Could be asked for long enough" is how a checker can read "answered at any time": the controller only learns that
-    AWS answers when it asks, so there has to be a stretch with nothing in the way that is as long as its own longest
-    pause. See `check_tokens.never_stale`.
+    Long enough is the controller's longest backoff: it learns that AWS is reachable only when it calls. See
+    `check_tokens.never_stale`.
     """
-    assert list(check_tokens.never_stale(stormy(seed))) == []
+    assert list(check_tokens.never_stale(faulty(seed))) == []
 
 
 @pytest.mark.parametrize("life", [20 * MINUTE, HOUR, 12 * HOUR, 36 * HOUR])
-def test_invariant_01_never_stale_whatever_a_token_lives(life: float) -> None:
-    """While AWS answers, no Secret ever holds an expired token, however long the tokens live."""
+def test_invariant_01_never_stale_whatever_the_lifetime(life: float) -> None:
+    """While AWS is reachable no Secret ever holds an expired token, whatever the lifetime of a token."""
     record = simulate(quiet(opted_in(10, IRELAND, PUBLIC), 2 * DAY, life=life))
     ages = [until - record.issued[secret.auths[IRELAND]].issued_at for secret, until in record.lives()]
     assert max(ages) < min(life, 6 * HOUR + 11 * MINUTE)
 
 
-@every_season
+@every_seed
 def test_invariant_02_never_worse(seed: int) -> None:
-    """No write puts in a token that dies earlier, or takes out a registry that is still wanted."""
-    assert list(check_tokens.never_worse(stormy(seed))) == []
+    """No write puts in a token that expires earlier or removes a registry that is still required."""
+    assert list(check_tokens.never_worse(faulty(seed))) == []
 
 
-@every_season
+@every_seed
 def test_invariant_03_only_ours(seed: int) -> None:
-    """No Secret without our label is ever written or deleted."""
-    assert list(check_objects.only_ours(stormy(seed))) == []
+    """No Secret without the controller's label is ever written or deleted."""
+    assert list(check_objects.only_ours(faulty(seed))) == []
 
 
-def test_invariant_03_only_ours_reported_and_taken_up() -> None:
-    """A stranger's Secret, or an immutable one of ours, is reported, and replaced within seconds once it is gone."""
+def test_invariant_03_conflict_is_reported_and_resolved() -> None:
+    """A foreign or immutable Secret is reported, and a new one follows within seconds of its deletion."""
     acts = opted_in(3, IRELAND)
-    acts += [doing(HOUR, "replace", team(0)), doing(HOUR, "strip", team(1)), doing(HOUR, "freeze", team(2))]
-    acts += [doing(DAY, "free", team(number)) for number in range(3)]
+    acts += [act_on(HOUR, "replace", team(0)), act_on(HOUR, "strip", team(1)), act_on(HOUR, "freeze", team(2))]
+    acts += [act_on(DAY, "free", team(number)) for number in range(3)]
     record = simulate(quiet(acts, 2 * DAY))
     for number in range(3):
         events = [event.body["reason"] for event in record.events(team(number)) if HOUR < event.at < DAY]
@@ -80,34 +79,34 @@ def test_invariant_03_only_ours_reported_and_taken_up() -> None:
     assert list(check_objects.only_ours(record)) == []
 
 
-@every_season
+@every_seed
 def test_invariant_04_in_place(seed: int) -> None:
-    """A Secret keeps its UID over every rotation, and is never taken away while it is wanted."""
-    assert list(check_objects.in_place(stormy(seed))) == []
+    """A Secret keeps its UID over every rotation and is never deleted while it is required."""
+    assert list(check_objects.in_place(faulty(seed))) == []
 
 
 def test_invariant_04_in_place_over_half_a_year() -> None:
-    """After half a year of rotations each Secret is the object that it was at first."""
+    """After half a year of rotations each Secret is still the object that was created first."""
     uids = {name: {secret.uid for secret in secrets} for name, secrets in half_a_year().secrets.items()}
     assert [len(found) for found in uids.values()] == [1] * 8
 
 
-@every_season
+@every_seed
 def test_invariant_05_hands_off_namespaces(seed: int) -> None:
-    """No request would change anything but a pull Secret or an Event; a Namespace least of all."""
-    assert list(check_objects.hands_off(stormy(seed))) == []
+    """No request changes anything but a pull Secret or an Event, a Namespace least of all."""
+    assert list(check_objects.hands_off(faulty(seed))) == []
 
 
-@every_season
+@every_seed
 def test_invariant_07_the_token_is_only_in_the_secret(seed: int) -> None:
-    """No log record, Event, annotation, path, or repr of the controller's memory shows a password."""
-    record = stormy(seed)
+    """No log record, Event, annotation, path or repr of the controller's memory contains a password."""
+    record = faulty(seed)
     assert list(check_tokens.token_is_only_in_the_secret(record)) == []
     assert len(record.texts) > 1000
 
 
 def test_invariant_08_few_calls() -> None:
-    """Over half a year: one call per region and rotation, one write and no read per rotated Secret."""
+    """Half a year takes one call per region and rotation, and one write without a read per rotated Secret."""
     record = half_a_year()
     scopes = {call.scope for call in record.aws_calls}
     assert list(check_tokens.one_call_serves_all(record)) == []
@@ -117,8 +116,8 @@ def test_invariant_08_few_calls() -> None:
     assert list(check_tokens.each_write_replaces_what_is_due(record)) == []
 
 
-def test_invariant_08_few_calls_a_restart_is_free() -> None:
-    """A restart with everything fresh makes no call to AWS and no write."""
+def test_invariant_08_few_calls_after_a_restart() -> None:
+    """A restart with fresh Secrets makes no call to AWS and no write."""
     start, restarts = HOUR, [Restart(at=HOUR + number * MINUTE) for number in range(1, 60)]
     record = simulate(Run(seed=1, end=4 * HOUR, acts=opted_in(100), restarts=restarts))
     assert [call for call in record.aws_calls if call.at > start] == []
@@ -126,22 +125,22 @@ def test_invariant_08_few_calls_a_restart_is_free() -> None:
 
 
 def test_invariant_09_first_secret_first() -> None:
-    """A newly opted-in namespace waits for about one write, ahead of 1,500 rotations that are all overdue."""
+    """A newly opted-in namespace waits for about one write, ahead of 1,500 overdue rotations."""
     record = overtaken()
     assert max(first_waits(record)) < 0.6
     assert len([ask for ask in record.asked("patch") if ask.at > NEW_AT + 3]) > 500
 
 
-@every_season
+@every_seed
 def test_invariant_10_bad_input_creates_nothing(seed: int) -> None:
-    """Nobody whose annotations are wrong gets a Secret."""
-    assert list(check_objects.bad_input_creates_nothing(stormy(seed))) == []
+    """No namespace with invalid annotations gets a Secret."""
+    assert list(check_objects.bad_input_creates_nothing(faulty(seed))) == []
 
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_invariant_10_bad_input_harms_nobody(wrong: dict[str, str]) -> None:
-    """Bad input is reported, creates nothing, and lets an existing Secret and the neighbours' rotate as before."""
-    acts = [*opted_in(2, IRELAND), erring(0.5, "new", wrong), erring(HOUR, team(0), wrong)]
+    """Invalid annotations are reported and create nothing; an existing Secret and the other namespaces' rotate on."""
+    acts = [*opted_in(2, IRELAND), misconfigure(0.5, "new", wrong), misconfigure(HOUR, team(0), wrong)]
     record = simulate(quiet(acts, 3 * DAY))
     for name in ("new", team(0)):
         assert {event.body["reason"] for event in record.events(name)} >= {"InvalidAnnotation"}
@@ -151,19 +150,19 @@ def test_invariant_10_bad_input_harms_nobody(wrong: dict[str, str]) -> None:
     assert list(check_tokens.never_stale(record)) == []
 
 
-@every_season
+@every_seed
 def test_invariant_11_opt_out_cleans_up(seed: int) -> None:
-    """After an opt-out the Secret goes, by deletions that name the UID and the resourceVersion."""
-    record = stormy(seed)
-    patience = record.audit + 6 * MINUTE
+    """After an opt-out the Secret is deleted, with its UID and resourceVersion as preconditions."""
+    record = faulty(seed)
+    patience = record.relist_interval + 6 * MINUTE
     assert list(check_objects.opted_out_is_gone(record, patience)) == []
     assert list(check_objects.deletes_just_what_was_seen(record)) == []
     assert record.asked("delete")
 
 
 def test_invariant_11_opt_out_leaves_strangers_alone() -> None:
-    """An opt-out is done in seconds, and does not touch a Secret that is not ours."""
-    acts = [*opted_in(2), doing(HOUR, "replace", team(0)), *(leaving(DAY, team(number)) for number in range(2))]
+    """An opt-out takes seconds and does not touch a foreign Secret."""
+    acts = [*opted_in(2), act_on(HOUR, "replace", team(0)), *(opt_out(DAY, team(number)) for number in range(2))]
     record = simulate(quiet(acts, 2 * DAY))
     stranger = record.secret_at(team(0), record.end)
     assert stranger is not None
@@ -171,25 +170,25 @@ def test_invariant_11_opt_out_leaves_strangers_alone() -> None:
     assert record.secret_at(team(1), DAY + SECONDS) is None
 
 
-@every_season
+@every_seed
 def test_invariant_12_level_triggered(seed: int) -> None:
-    """After a season of lost, late and repeated events, outages and restarts, everything is as it was asked for."""
-    record = stormy(seed)
+    """After lost, late and repeated events, outages and restarts, every Secret is as its namespace asks."""
+    record = faulty(seed)
     assert list(check_objects.converged(record)) == []
-    assert check_objects.ends(record) == check_objects.ends(fair(seed))
+    assert check_objects.ends(record) == check_objects.ends(faultless(seed))
 
 
 @pytest.mark.parametrize("tampering", ["delete", "edit", "edit-annotations", "garble-annotations"])
 def test_a_changed_secret_is_back_within_seconds_without_a_call(tampering: str) -> None:
-    """What somebody deletes or edits is repaired from the token at hand."""
-    record = simulate(quiet([*opted_in(1), doing(HOUR, tampering, team(0))], 2 * HOUR))
+    """A deleted or edited Secret is repaired from the cached token."""
+    record = simulate(quiet([*opted_in(1), act_on(HOUR, tampering, team(0))], 2 * HOUR))
     repaired = record.secrets[team(0)][-1]
     assert (repaired.writer, repaired.at < HOUR + SECONDS, len(record.aws_calls)) == (CONTROLLER, True, 1)
 
 
 def test_a_refresh_request_is_answered_once() -> None:
-    """A new value of `refresh` brings one fresh token at once, and no second one, not even after a restart."""
-    acts: list[Act] = [*opted_in(2), asking(HOUR, team(0), IRELAND, refresh="now")]
+    """A new value of `refresh-requested-at` brings one fresh token at once and no second one, even after a restart."""
+    acts: list[Action] = [*opted_in(2), opt_in(HOUR, team(0), IRELAND, refresh="now")]
     record = simulate(Run(seed=1, end=3 * HOUR, acts=acts, restarts=[Restart(at=2 * HOUR)]))
     fresh = record.secrets[team(0)][-1]
     assert HOUR < record.issued[fresh.auths[IRELAND]].issued_at < fresh.at < HOUR + SECONDS
@@ -197,11 +196,11 @@ def test_a_refresh_request_is_answered_once() -> None:
     assert len(record.aws_calls) == 2
 
 
-def test_a_season_is_the_same_each_time() -> None:
-    """The same seed gives the same record, so a failure can be looked at again."""
+def test_a_run_is_reproducible() -> None:
+    """The same seed gives the same record, so that a failure can be debugged."""
     first, second = (simulate(quiet(opted_in(20, IRELAND, FRANKFURT), 2 * DAY, settings=Settings())) for _ in range(2))
     assert _digest(first) == _digest(second)
 
 
-def _digest(record: Record) -> list[tuple[float, str, Wish | str]]:
+def _digest(record: Record) -> list[tuple[float, str, Status | str]]:
     return [(secret.at, secret.namespace, secret.uid) for secret, _ in record.lives()]

@@ -1,4 +1,4 @@
-"""The picture in the docs is what the code draws."""
+"""The picture in the docs is up to date."""
 
 from pathlib import Path
 
@@ -10,6 +10,6 @@ PICTURE = Path("docs/rotation-day.svg")
 
 
 @pytest.mark.timeout(300)
-def test_the_picture_shows_the_controller_as_it_is() -> None:
-    """Whoever changes how it rotates draws it anew, with `make picture`, and looks at it."""
+def test_picture_is_up_to_date() -> None:
+    """After a change of the rotation, run `make picture` and review the result."""
     assert PICTURE.read_text() == draw(a_day())

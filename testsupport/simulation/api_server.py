@@ -1,4 +1,4 @@
-"""The connection to the simulated API server, as the doors know it: requests and streams."""
+"""The simulated API server, as a Kubernetes client: requests and watches."""
 
 import asyncio
 import base64
@@ -12,10 +12,10 @@ from typing import Any
 from pullkeeper.domain.errors.failures import NotLeadingError
 from pullkeeper.domain.kube.api import Response
 from pullkeeper.domain.secret.pull_secret import DATA_KEY
+from testsupport.simulation.faults import Faults
 from testsupport.simulation.record import Request
 from testsupport.simulation.store import RefusedError, Store, namespace_metadata, secret_metadata
 from testsupport.simulation.watches import Event, SecretStreams, unavailable
-from testsupport.simulation.weather import Weather
 from testsupport.virtual_time import elapsed
 
 _Query = Mapping[str, str]
@@ -23,16 +23,16 @@ _READING = {"get", "list"}
 
 
 class ApiServer:
-    """Carries requests to the store and their answers back, each way taking its time.
+    """Carries requests to the store and answers back, with a latency each way.
 
-    A request that was sent arrives, even if whoever sent it is dead by then; an answer may be lost on its way.
+    A request that was sent arrives even if its sender is killed before that; its answer may get lost.
     """
 
-    def __init__(self, store: Store, weather: Weather, chance: random.Random) -> None:
+    def __init__(self, store: Store, faults: Faults, rng: random.Random) -> None:
         self._store = store
-        self._weather = weather
-        self._chance = chance
-        self.streams = SecretStreams(store, weather, chance)
+        self._faults = faults
+        self._rng = rng
+        self.streams = SecretStreams(store, faults, rng)
         self.may_write: Callable[[], bool] = lambda: True
 
     def leader_gated(self, is_leader: Callable[[], bool]) -> "ApiServer":
@@ -51,7 +51,7 @@ class ApiServer:
         content_type: str = "application/json",  # noqa: ARG002 -- the doors' signature
         accept: str = "application/json",  # noqa: ARG002 -- the doors' signature
     ) -> Response:
-        """Make one request; raises FailureError when there is no answer."""
+        """Make one request. Raises FailureError if there is no answer."""
         if verb not in _READING and not self.may_write():
             raise NotLeadingError(path)
         loop = asyncio.get_running_loop()
@@ -59,7 +59,7 @@ class ApiServer:
         loop.call_later(self._way(), self._arrive, answer, verb, path, query or {}, body)
         await answer
         await asyncio.sleep(self._way())
-        if verb in {"patch", "delete"} and self._chance.random() < self._weather.at(elapsed()).answer_lost:
+        if verb in {"patch", "delete"} and self._rng.random() < self._faults.at(elapsed()).answer_lost:
             raise unavailable()
         return answer.result()
 
@@ -71,14 +71,14 @@ class ApiServer:
         accept: str,  # noqa: ARG002 -- the doors' signature
         idle_timeout: float,  # noqa: ARG002 -- the doors' signature
     ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
-        """Open a watch of the Secrets."""
+        """Open a watch of Secrets."""
         return self.streams.open(int(query["resourceVersion"]), float(query["timeoutSeconds"]))
 
     def _way(self) -> float:
-        return self._chance.uniform(0, self._weather.latency)
+        return self._rng.uniform(0, self._faults.latency)
 
     def _arrive(self, answer: asyncio.Future[Response], verb: str, path: str, query: _Query, body: Any) -> None:
-        if self._weather.kube_back_at(elapsed()) is not None:
+        if self._faults.kube_back_at(elapsed()) is not None:
             self._store.record.requests.append(Request(at=elapsed(), verb=verb, path=path, status=0, body=body))
             if not answer.done():
                 answer.set_exception(unavailable())
@@ -125,7 +125,7 @@ class ApiServer:
         return {"data": {DATA_KEY: base64.b64encode(json.dumps(content).encode()).decode()}}
 
     def _listing(self, found: Iterable[Mapping[str, Any]], query: _Query) -> Mapping[str, Any]:
-        """List everything at once: pages are the real server's matter, and the contract tests'."""
+        """Return everything in one page: the contract tests cover paging."""
         _ = query
         version = str(self._store.version)
         return {"items": [{"metadata": metadata} for metadata in found], "metadata": {"resourceVersion": version}}

@@ -1,37 +1,37 @@
-"""What the record says of the objects: whose Secrets were touched, how, and where everything ended up."""
+"""Checkers of objects: which Secrets were written and deleted, how, and the end state."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from pullkeeper.domain.namespace.namespace import PREFIX
-from testsupport.simulation.check_tokens import longest_gap, unmissable, wanted_lately
-from testsupport.simulation.record import CONTROLLER, NamespaceVersion, Record, SecretVersion, Wish
+from testsupport.simulation.check_tokens import known_until, longest_gap, required_hosts
+from testsupport.simulation.record import CONTROLLER, NamespaceVersion, Record, SecretVersion, Status
 from testsupport.simulation.store import SECRET_NAME
 
 _READING = {"get", "list"}
 
 
 def only_ours(record: Record) -> Iterator[str]:
-    """Find each write to, and each deletion of, a Secret that did not carry our label."""
+    """Report each write and deletion of a Secret without the controller's label."""
     for before, after in record.changes():
         if before is not None and not before.managed and after.writer == CONTROLLER:
             what = "deleted" if after.gone else "written"
-            yield f"{after.namespace} at {after.at:.0f}: a stranger's Secret was {what}"
+            yield f"{after.namespace} at {after.at:.0f}: a foreign Secret was {what}"
 
 
 def in_place(record: Record) -> Iterator[str]:
-    """Find each Secret that was taken away, or exchanged for a new object, while it was wanted."""
+    """Report each Secret that was deleted or replaced by a new object while it was required."""
     for before, after in record.changes():
         if before is None or after.writer != CONTROLLER:
             continue
         if after.uid != before.uid:
             yield f"{after.namespace} at {after.at:.0f}: the UID has changed"
-        if after.gone and wanted_lately(record, after.namespace, after.at):
-            yield f"{after.namespace} at {after.at:.0f}: deleted while it was wanted"
+        if after.gone and required_hosts(record, after.namespace, after.at):
+            yield f"{after.namespace} at {after.at:.0f}: deleted while it was required"
 
 
 def hands_off(record: Record) -> Iterator[str]:
-    """Find each request that would change anything but the pull Secret or an Event of ours."""
+    """Report each request that would change anything but the pull Secret or an Event."""
     for request in record.requests:
         if request.verb in _READING:
             continue
@@ -44,78 +44,82 @@ def hands_off(record: Record) -> Iterator[str]:
 
 
 def deletes_just_what_was_seen(record: Record) -> Iterator[str]:
-    """Find each deletion without both preconditions."""
+    """Report each deletion without both preconditions."""
     for request in record.asked("delete"):
         if set((request.body or {}).get("preconditions") or {}) != {"uid", "resourceVersion"}:
             yield f"{request.path} at {request.at:.0f}: no preconditions"
 
 
 def bad_input_creates_nothing(record: Record) -> Iterator[str]:
-    """Find each Secret that came to be while the annotations had been wrong for longer than anybody can miss."""
+    """Report each Secret that was created although the annotations had been invalid for longer than a relist takes."""
     for before, after in record.changes():
-        wrong_since = _since(record, after.namespace, after.at, Wish.INVALID)
-        if wrong_since is None or wrong_since > unmissable(record, after.at):
+        wrong_since = _since(record, after.namespace, after.at, Status.INVALID)
+        if wrong_since is None or wrong_since > known_until(record, after.at):
             continue
         if before is None and after.writer == CONTROLLER:
             yield f"{after.namespace} at {after.at:.0f}: created on bad input"
 
 
 def opted_out_is_gone(record: Record, patience: float) -> Iterator[str]:
-    """Find each pull Secret that stayed for longer than `patience` (seconds, nothing in the way) after the opt-out."""
+    """Report each pull Secret that outlived the opt-out by more than `patience` seconds without an obstacle."""
     for name, versions in record.namespaces.items():
         ends = [*(version.at for version in versions[1:]), record.end]
         for version, until in zip(versions, ends, strict=True):
             there = record.secret_at(name, until - 0.001)
-            if version.wish is Wish.OUT and there and there.managed:
+            if version.status is Status.OPTED_OUT and there and there.managed:
                 start = max(version.at, there.at)
-                free = longest_gap(start, until, [*record.kube_down, *record.absent])
+                free = longest_gap(start, until, [*record.kube_down, *record.controller_down])
                 if free > patience:
                     yield f"{name}: opted out at {version.at:.0f}, still there at {until:.0f}"
 
 
 class End(NamedTuple):
-    """How one namespace ended up."""
+    """The end state of one namespace."""
 
-    whose: str
+    owner: str
     hosts: tuple[str, ...]
     refresh: str | None
 
 
 def ends(record: Record) -> dict[str, End]:
-    """Tell how everything ended up, in terms that do not depend on the way there.
+    """Return the end state of each namespace, in terms that do not depend on the faults before.
 
-    Left out is who is gone, and whose annotations are wrong: their Secret stays as it was at that moment.
+    Deleted namespaces are left out, and those with invalid annotations: their Secret stays as it was then.
     """
-    names = {name for name, versions in record.namespaces.items() if versions[-1].wish in (Wish.IN, Wish.OUT)}
+    names = {
+        name
+        for name, versions in record.namespaces.items()
+        if versions[-1].status in (Status.OPTED_IN, Status.OPTED_OUT)
+    }
     return {name: _end(record.secret_at(name, record.end)) for name in sorted(names)}
 
 
 def converged(record: Record) -> Iterator[str]:
-    """Find each namespace whose Secret, at the end, is not what its annotations ask for."""
+    """Report each namespace whose Secret, at the end, does not match its annotations."""
     for name, end in ends(record).items():
         namespace = record.namespaces[name][-1]
         wanted = _wanted(namespace, end)
         if end != wanted:
-            yield f"{name}: ended as {end}, wanted {wanted}"
+            yield f"{name}: ended as {end}, expected {wanted}"
         secret = record.secret_at(name, record.end)
-        if secret is not None and end.whose == "ours" and not _alive(record, secret):
-            yield f"{name}: ended with content that opens nothing"
+        if secret is not None and end.owner == "managed" and not _alive(record, secret):
+            yield f"{name}: ended with tokens that are expired or were never issued"
 
 
 def _wanted(namespace: NamespaceVersion, end: End) -> End:
-    if end.whose == "a stranger's":
+    if end.owner == "foreign":
         return end
-    if namespace.wish is Wish.OUT:
-        return End("nobody's", (), None)
-    return End("ours", namespace.hosts, namespace.annotations.get(f"{PREFIX}refresh-requested-at"))
+    if namespace.status is Status.OPTED_OUT:
+        return End("none", (), None)
+    return End("managed", namespace.hosts, namespace.annotations.get(f"{PREFIX}refresh-requested-at"))
 
 
 def _end(secret: SecretVersion | None) -> End:
     if secret is None:
-        return End("nobody's", (), None)
+        return End("none", (), None)
     if not secret.managed:
-        return End("a stranger's", tuple(secret.auths), None)
-    return End("ours", tuple(sorted(secret.auths)), secret.annotations.get(f"{PREFIX}refresh-requested-at"))
+        return End("foreign", tuple(secret.auths), None)
+    return End("managed", tuple(sorted(secret.auths)), secret.annotations.get(f"{PREFIX}refresh-requested-at"))
 
 
 def _alive(record: Record, secret: SecretVersion) -> bool:
@@ -123,13 +127,13 @@ def _alive(record: Record, secret: SecretVersion) -> bool:
     return all(token is not None and token.expires_at > record.end for token in tokens)
 
 
-def _since(record: Record, name: str, at: float, wish: Wish) -> float | None:
-    """Tell since when a namespace has been so without a break, None if it is not so."""
+def _since(record: Record, name: str, at: float, status: Status) -> float | None:
+    """Return since when a namespace has had this status without a break, None if it has not."""
     since = None
     for version in record.namespaces[name]:
         if version.at > at:
             break
-        if version.wish is not wish:
+        if version.status is not status:
             since = None
         elif since is None:
             since = version.at

@@ -1,4 +1,4 @@
-"""Controllers that are broken on purpose, each in one thing, to prove that the checkers would notice."""
+"""Classes that are broken on purpose, each in one way, to prove that the checkers notice."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -26,45 +26,45 @@ from testsupport.simulation.scenarios import IRELAND
 
 
 class DropsARegistry(PullSecretClient):
-    """Leaves the last host out of whatever it writes over."""
+    """Drops the last host whenever it overwrites a Secret."""
 
     async def apply(self, namespace: str, content: PullSecret, secret: ObservedSecret | None) -> ObservedSecret:
-        """Write too little."""
+        """Write without the last host."""
         auths = dict(sorted(content.auths.items())[: -1 if secret else None])
         return await super().apply(namespace, replace(content, auths=auths), secret)
 
 
 class DeletesAndCreates(PullSecretClient):
-    """Makes a new Secret at each rotation."""
+    """Creates a new Secret at each rotation."""
 
     async def apply(self, namespace: str, content: PullSecret, secret: ObservedSecret | None) -> ObservedSecret:
-        """Delete first."""
+        """Delete before writing."""
         if secret:
             await self.delete(namespace, secret)
         return await super().apply(namespace, content, None)
 
 
 class TouchesNamespaces(PullSecretClient):
-    """Notes on the Namespace what it has done."""
+    """Writes to the Namespace as well."""
 
     async def apply(self, namespace: str, content: PullSecret, secret: ObservedSecret | None) -> ObservedSecret:
-        """Write to the Namespace as well."""
+        """Patch the Namespace before writing the Secret."""
         await self._client.request("patch", f"/api/v1/namespaces/{namespace}", body={})
         return await super().apply(namespace, content, secret)
 
 
 class LogsWhatItWrites(PullSecretClient):
-    """Has a careless log line."""
+    """Logs the content of the Secret."""
 
     async def apply(self, namespace: str, content: PullSecret, secret: ObservedSecret | None) -> ObservedSecret:
-        """Log the data."""
+        """Log before writing."""
         auths = [auth.reveal() for auth in content.auths.values()]
         logging.getLogger("pullkeeper.adapters.kubernetes.pull_secrets").debug("writing %s", auths)
         return await super().apply(namespace, content, secret)
 
 
 class IgnoresVersions(PullSecretClient):
-    """Writes over whatever is there now, seen or not."""
+    """Overwrites a Secret whatever its current version."""
 
     def _body(self, namespace: str, content: PullSecret, secret: ObservedSecret | None) -> dict[str, Any]:
         body = super()._body(namespace, content, secret)
@@ -73,68 +73,68 @@ class IgnoresVersions(PullSecretClient):
 
 
 class DeletesBlindly(PullSecretClient):
-    """Deletes by name alone."""
+    """Deletes without preconditions."""
 
     async def delete(self, namespace: str, secret: ObservedSecret) -> None:  # noqa: ARG002 -- that is the mutation
-        """Delete without preconditions."""
+        """Delete by name alone."""
         await self._client.request("delete", self._path(namespace), body={})
 
 
-class TakesEverySecretForOurs(ResourceCache[ObservedSecret]):
-    """Sees our label on everything."""
+class IgnoresLabels(ResourceCache[ObservedSecret]):
+    """Takes every Secret for a managed one."""
 
     def __init__(self, enqueue: Callable[[str], None]) -> None:
         super().__init__("pull Secrets", key=lambda secret: (secret.namespace, ""), enqueue=enqueue)
 
     def get(self, namespace: str, name: str = "") -> ObservedSecret | None:
-        """Give what is there as if it were ours."""
+        """Return the Secret as if it had the label."""
         secret = super().get(namespace, name)
         return replace(secret, managed=True) if secret else None
 
 
-class SharesNothing(TokenCache):
-    """Asks AWS for each namespace anew."""
+class FetchesForEachCaller(TokenCache):
+    """Asks AWS again for each caller."""
 
     async def get(self, scope: TokenScope, *, not_before: datetime | None = None) -> TokenResult:  # noqa: ARG002 -- the same
-        """Fetch, whatever is at hand."""
+        """Fetch a token, whatever is cached."""
         return TokenResult(token=await self._source.fetch(scope))
 
 
-class HasOneLane(Reconciler):
-    """Lets a first Secret wait in the line of the rotations."""
+class HasOnePriority(Reconciler):
+    """Gives a first Secret no priority over rotations."""
 
     def priority(self, name: str) -> Priority:  # noqa: ARG002 -- that is the mutation
-        """Give the same priority to all."""
+        """Return the same priority for all."""
         return Priority.ROTATION
 
 
-class KeepsWhatIsOptedOut(Reconciler):
-    """Never removes a Secret."""
+class NeverDeletes(Reconciler):
+    """Never deletes a Secret."""
 
     async def _delete(self, name: str, secret: ObservedSecret) -> Result:  # noqa: ARG002 -- that is the mutation
         """Do nothing."""
         return Result()
 
 
-class TrustsTheWatch(NamespaceRelister):
-    """Lists once, and believes that no event is ever lost."""
+class NeverRelists(NamespaceRelister):
+    """Lists Namespaces once and relies on the watch after that."""
 
     async def run(self) -> None:
         """List once."""
         self._handler.replace(*await self._list_namespaces())
 
 
-def takes_any_token(
+def plan_with_any_token(
     desired: DesiredState, secret: ObservedSecret | None, tokens: Mapping[TokenScope, Any], **others: Any
 ) -> EntryPlan:
     """Plan as if no held entry could be relied on, so that any token replaces it."""
     return plan_entries(desired, replace(secret, intact=False) if secret else None, tokens, **others)
 
 
-def guesses_on_bad_input(
+def guess_on_bad_input(
     real: Callable[[ObservedNamespace, Policy], DesiredState | None],
 ) -> Callable[[ObservedNamespace, Policy], DesiredState | None]:
-    """Read annotations, but make something up where they are wrong."""
+    """Wrap the parser of annotations to return a default where they are invalid."""
 
     def read(view: ObservedNamespace, policy: Policy) -> DesiredState | None:
         try:

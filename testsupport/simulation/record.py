@@ -1,4 +1,4 @@
-"""Everything that happened in a run, as it truly was: the checkers judge by this alone."""
+"""The ground truth of a run, recorded by the simulated cluster and AWS; the checkers judge by it alone."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -13,19 +13,19 @@ USER = "user"
 SERVER = "server"
 
 
-class Wish(StrEnum):
-    """What the annotations of a namespace amount to."""
+class Status(StrEnum):
+    """What a namespace's annotations ask for."""
 
-    IN = "opted in"
-    OUT = "opted out"
+    OPTED_IN = "opted in"
+    OPTED_OUT = "opted out"
     INVALID = "invalid"
-    ENDING = "terminating"
-    GONE = "gone"
+    TERMINATING = "terminating"
+    DELETED = "deleted"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SecretVersion:
-    """A Secret of our name from `at` (seconds) on; `gone` is its end."""
+    """A Secret with the pull Secret's name from `at` (seconds) on; `gone` means deleted."""
 
     at: float
     namespace: str
@@ -37,9 +37,9 @@ class SecretVersion:
     immutable: bool = False
     annotations: Mapping[str, str] = field(default_factory=dict)
     auths: Mapping[str, str] = field(default_factory=dict)
-    """Host to `auth`, from the data as it truly is."""
+    """The `auth` of each host in the Secret's data."""
     owned: frozenset[str] = frozenset()
-    """The fields that belong to the controller's field manager."""
+    """Fields owned by the controller's field manager."""
     gone: bool = False
 
 
@@ -51,15 +51,15 @@ class NamespaceVersion:
     name: str
     uid: str
     resource_version: int
-    wish: Wish
+    status: Status
     hosts: tuple[str, ...] = ()
-    """What it asks for, worked out by the world that wrote the annotations, not by the controller."""
+    """The hosts it asks for, as intended by whoever wrote the annotations, not as read by the controller."""
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Issued:
-    """A token that AWS gave out; the times in seconds."""
+    """A token issued by AWS; times in seconds."""
 
     at: float
     scope: str
@@ -69,18 +69,18 @@ class Issued:
 
     @property
     def region(self) -> str:
-        """Tell the region that issued it."""
+        """The region that issued it."""
         return self.scope.partition("/")[0]
 
     @property
     def half(self) -> float:
-        """Tell when the second half of its life begins."""
+        """When half of its lifetime has passed."""
         return (self.issued_at + self.expires_at) / 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AwsCall:
-    """One request for a token, `reason` being why it failed."""
+    """A request for a token; `reason` says why it failed."""
 
     at: float
     scope: str
@@ -89,7 +89,7 @@ class AwsCall:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """One request to the API server, as it arrived there; status 0 is one that never did."""
+    """A request to the API server; status 0 means that it did not arrive."""
 
     at: float
     verb: str
@@ -99,8 +99,8 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Span:
-    """A stretch of time in seconds, and what was wrong then; no region means all of them."""
+class Period:
+    """An interval in seconds with the failure in it; an empty region means all regions."""
 
     start: float
     end: float
@@ -110,34 +110,34 @@ class Span:
 
 @dataclass(kw_only=True, slots=True)
 class Record:
-    """The whole record of one run."""
+    """The record of one run."""
 
     secrets: dict[str, list[SecretVersion]] = field(default_factory=lambda: defaultdict(list))
     namespaces: dict[str, list[NamespaceVersion]] = field(default_factory=lambda: defaultdict(list))
     issued: dict[str, Issued] = field(default_factory=dict)
-    """By the text of the token."""
+    """Tokens by their `auth`."""
     aws_calls: list[AwsCall] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    """Every log line, every Event, every repr: all that people and machines could read."""
-    aws_down: list[Span] = field(default_factory=list)
-    kube_down: list[Span] = field(default_factory=list)
-    absent: list[Span] = field(default_factory=list)
-    """When no controller ran."""
-    audit: float = 600.0
-    """Seconds between two audits: what a watch has lost is known to the controller after that time at the latest."""
+    """Every log record, Event and repr: whatever a person or another program could read."""
+    aws_down: list[Period] = field(default_factory=list)
+    kube_down: list[Period] = field(default_factory=list)
+    controller_down: list[Period] = field(default_factory=list)
+    """When no controller was running."""
+    relist_interval: float = 600.0
+    """Seconds between two relists, after which the controller has noticed even what a watch has lost."""
     states: dict[str, str] = field(default_factory=dict)
-    """How each namespace stands, as the controller's metrics say at the end."""
+    """State of each namespace at the end, according to the controller's metrics."""
     end: float = 0.0
 
     def lives(self) -> Iterator[tuple[SecretVersion, float]]:
-        """Give every version of every Secret, and until when it was so."""
+        """Iterate over every version of every Secret and its end in seconds."""
         for versions in self.secrets.values():
             ends = [*(version.at for version in versions[1:]), self.end]
             yield from zip(versions, ends, strict=True)
 
     def changes(self) -> Iterator[tuple[SecretVersion | None, SecretVersion]]:
-        """Give every version with the one before it, None where there was no Secret."""
+        """Iterate over every version with the one before it, None if there was no Secret."""
         for versions in self.secrets.values():
             before: SecretVersion | None = None
             for version in versions:
@@ -145,20 +145,20 @@ class Record:
                 before = None if version.gone else version
 
     def namespace_at(self, name: str, at: float) -> NamespaceVersion | None:
-        """Tell how a namespace truly was at a time."""
+        """Return the Namespace as it was at that second."""
         past = [version for version in self.namespaces.get(name, ()) if version.at <= at]
         return past[-1] if past else None
 
     def secret_at(self, name: str, at: float) -> SecretVersion | None:
-        """Tell which Secret was truly there at a time."""
+        """Return the Secret as it was at that second."""
         past = [version for version in self.secrets.get(name, ()) if version.at <= at]
         return past[-1] if past and not past[-1].gone else None
 
     def asked(self, verb: str) -> list[Request]:
-        """List the controller's requests with this verb for the Secret of one namespace."""
+        """Return the controller's requests with this verb for single Secrets."""
         return [request for request in self.requests if request.verb == verb and "/secrets/" in request.path]
 
     def events(self, namespace: str) -> list[Request]:
-        """List the Events that the controller posted in a namespace."""
+        """Return the requests that created Events in a namespace."""
         path = f"/namespaces/{namespace}/events"
         return [request for request in self.requests if request.verb == "create" and request.path.endswith(path)]

@@ -1,4 +1,4 @@
-"""The runs that the tests look at; the long ones are made once and shared, for they are only read."""
+"""Runs shared by the tests; the records of the long ones are cached, because tests only read them."""
 
 import random
 from dataclasses import replace
@@ -6,9 +6,9 @@ from datetime import timedelta
 from functools import cache
 
 from pullkeeper.domain.config.settings import Settings
+from testsupport.simulation.faults import EXTREME, FREQUENT, Faults, draw_faults
 from testsupport.simulation.record import Record
-from testsupport.simulation.script import HOSTS, REGIONS, Act, asking, season
-from testsupport.simulation.weather import STORMY, WILD, Weather, storm
+from testsupport.simulation.script import HOSTS, REGIONS, Action, opt_in, season
 from testsupport.simulation.world import Restart, Run, simulate
 from testsupport.virtual_time import DAY, HOUR, MINUTE
 
@@ -16,99 +16,97 @@ SEEDS = (1, 2, 3)
 IRELAND, FRANKFURT, PUBLIC = HOSTS[0], HOSTS[1], HOSTS[-1]
 HALF_A_YEAR = 182 * DAY
 NEW_AT = 8 * HOUR + 2
-"""When the first of the new namespaces of `overdue` opts in."""
+"""When the first new namespace of `overdue` opts in, in seconds."""
 
 QUIET = Settings(relist_interval=timedelta(hours=6))
-"""For runs in which a relist finds nothing."""
+"""Settings for runs in which a relist finds nothing."""
 _SEASON = 12 * DAY
 _PAUSES = (0.0, 1.0, MINUTE, HOUR / 2)
 
 
-def stormy_season(seed: int) -> Run:
-    """Twelve days of 20 namespaces, with everything that can go wrong, and three quiet hours at the end."""
-    chance = random.Random(seed)
-    weather = storm(chance, until=_SEASON, regions=REGIONS)
-    restarts = [Restart(at=chance.uniform(0, _SEASON), gap=chance.choice(_PAUSES)) for _ in range(8)]
-    return replace(fair_season(seed), weather=weather, restarts=restarts)
+def faulty_season(seed: int) -> Run:
+    """Return twelve days of 20 namespaces with every kind of fault, and three hours without at the end."""
+    rng = random.Random(seed)
+    faults = draw_faults(rng, until=_SEASON, regions=REGIONS)
+    restarts = [Restart(at=rng.uniform(0, _SEASON), gap=rng.choice(_PAUSES)) for _ in range(8)]
+    return replace(faultless_season(seed), faults=faults, restarts=restarts)
 
 
-def fair_season(seed: int) -> Run:
-    """The same acts of the same people, and nothing goes wrong."""
+def faultless_season(seed: int) -> Run:
+    """Return the same actions of users without any fault."""
     acts = season(random.Random(seed), namespaces=20, until=_SEASON)
     return Run(seed=seed, end=_SEASON + 3 * HOUR, acts=acts)
 
 
 def wild_days(seed: int) -> Run:
-    """Four days with an act in each namespace every eight hours, 24 restarts, and odd lives, latencies and slots."""
-    chance, end = random.Random(seed), 4 * DAY
-    weather = storm(chance, until=end, regions=REGIONS)
-    weather.life = chance.choice((20 * MINUTE, 2 * HOUR, 12 * HOUR))
-    weather.latency = chance.choice((0.03, 0.5, 3.0))
-    weather.chances = chance.choice((STORMY, WILD))
-    acts = season(chance, namespaces=12, until=end, every=8 * HOUR)
-    restarts = [Restart(at=chance.uniform(0, end), gap=chance.choice(_PAUSES)) for _ in range(24)]
-    settings = Settings(max_concurrent_reconciles=chance.choice((2, 16)))
-    return Run(seed=seed, end=end + 3 * HOUR, acts=acts, weather=weather, restarts=restarts, settings=settings)
+    """Return four days with an action every eight hours, 24 restarts, and varied lifetimes, latencies and slots."""
+    rng, end = random.Random(seed), 4 * DAY
+    faults = draw_faults(rng, until=end, regions=REGIONS)
+    faults.life = rng.choice((20 * MINUTE, 2 * HOUR, 12 * HOUR))
+    faults.latency = rng.choice((0.03, 0.5, 3.0))
+    faults.rates = rng.choice((FREQUENT, EXTREME))
+    acts = season(rng, namespaces=12, until=end, every=8 * HOUR)
+    restarts = [Restart(at=rng.uniform(0, end), gap=rng.choice(_PAUSES)) for _ in range(24)]
+    settings = Settings(max_concurrent_reconciles=rng.choice((2, 16)))
+    return Run(seed=seed, end=end + 3 * HOUR, acts=acts, faults=faults, restarts=restarts, settings=settings)
 
 
 @cache
-def stormy(seed: int) -> Record:
-    """Give the record of a stormy season."""
-    return simulate(stormy_season(seed))
+def faulty(seed: int) -> Record:
+    """Return the record of `faulty_season`."""
+    return simulate(faulty_season(seed))
 
 
 @cache
-def split(seed: int) -> Record:
-    """Give the record of a stormy season in which two controllers act at once, all along."""
-    return simulate(replace(stormy_season(seed), at_once=2))
+def two_at_once(seed: int) -> Record:
+    """Return the record of `faulty_season` with two active controllers all along."""
+    return simulate(replace(faulty_season(seed), at_once=2))
 
 
 @cache
-def fair(seed: int) -> Record:
-    """Give the record of the same season in fair weather."""
-    return simulate(fair_season(seed))
+def faultless(seed: int) -> Record:
+    """Return the record of `faultless_season`."""
+    return simulate(faultless_season(seed))
 
 
 def team(number: int) -> str:
-    """Name a namespace."""
+    """Return the name of a namespace."""
     return f"team-{number}"
 
 
-def opted_in(count: int, *hosts: str, at: float = 0.0, apart: float = 0.01) -> list[Act]:
-    """Opt so many namespaces in, one after the other."""
-    return [asking(at + number * apart, team(number), *(hosts or (IRELAND,))) for number in range(count)]
+def opted_in(count: int, *hosts: str, at: float = 0.0, apart: float = 0.01) -> list[Action]:
+    """Opt `count` namespaces in, `apart` seconds after each other."""
+    return [opt_in(at + number * apart, team(number), *(hosts or (IRELAND,))) for number in range(count)]
 
 
-def quiet(acts: list[Act], end: float, *, seed: int = 1, settings: Settings = QUIET, life: float = 12 * HOUR) -> Run:
-    """A run in which nothing goes wrong, with an audit every six hours, for there is nothing to find."""
-    return Run(seed=seed, end=end, acts=acts, settings=settings, weather=Weather(life=life))
+def quiet(acts: list[Action], end: float, *, seed: int = 1, settings: Settings = QUIET, life: float = 12 * HOUR) -> Run:
+    """Return a run without faults."""
+    return Run(seed=seed, end=end, acts=acts, settings=settings, faults=Faults(life=life))
 
 
 def overdue() -> Run:
-    """1,500 rotations that are all overdue, and nine namespaces that opt in while they are being made up for."""
+    """Return a run of 1,500 overdue rotations, and nine namespaces that opt in while the controller catches up."""
     acts = opted_in(1500, apart=0.001)
-    acts += [asking(NEW_AT + number / 3, f"new-{number}", IRELAND) for number in range(9)]
+    acts += [opt_in(NEW_AT + number / 3, f"new-{number}", IRELAND) for number in range(9)]
     away = Restart(at=HOUR, gap=7 * HOUR)
-    weather = Weather(latency=0.2)
-    return Run(seed=1, end=8.1 * HOUR, acts=acts, restarts=[away], weather=weather)
+    faults = Faults(latency=0.2)
+    return Run(seed=1, end=8.1 * HOUR, acts=acts, restarts=[away], faults=faults)
 
 
 @cache
 def overtaken() -> Record:
-    """Give the record of `overdue`."""
+    """Return the record of `overdue`."""
     return simulate(overdue())
 
 
 def first_waits(record: Record) -> list[float]:
-    """Tell how long each of the nine waited for its Secret."""
+    """Return how long each of the nine new namespaces waited for its Secret, in seconds."""
     return [record.secrets[f"new-{number}"][0].at - NEW_AT - number / 3 for number in range(9)]
 
 
 @cache
 def half_a_year() -> Record:
-    """Give the record of 8 namespaces over half a quiet year, of one to four regions each."""
-    chance = random.Random(7)
-    acts = [
-        asking(chance.uniform(0, DAY), team(each), *chance.sample(HOSTS, chance.randint(1, 4))) for each in range(8)
-    ]
+    """Return the record of 8 namespaces, with one to four registries each, over half a year without faults."""
+    rng = random.Random(7)
+    acts = [opt_in(rng.uniform(0, DAY), team(each), *rng.sample(HOSTS, rng.randint(1, 4))) for each in range(8)]
     return simulate(quiet(sorted(acts, key=lambda act: act.at), HALF_A_YEAR))

@@ -1,10 +1,10 @@
-"""What people do to a cluster over the months: a list of acts, drawn once from a seed and the same in any weather."""
+"""What users do to the cluster: a list of actions drawn from a seed, independent of the faults of the run."""
 
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from testsupport.simulation.record import Wish
+from testsupport.simulation.record import Status
 from testsupport.virtual_time import DAY, HOUR, MINUTE
 
 REGIONS = ("eu-west-1", "eu-central-1", "us-east-1", "us-west-2", "ap-southeast-2")
@@ -19,40 +19,40 @@ HOSTS = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Act:
-    """One thing that somebody does to one namespace, at that second of the run."""
+class Action:
+    """One change of one namespace by a user, `at` seconds into the run."""
 
     at: float
     do: str
     name: str
-    wish: Wish = Wish.OUT
+    status: Status = Status.OPTED_OUT
     hosts: tuple[str, ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
 
 
-def asking(at: float, name: str, *hosts: str, refresh: str | None = None) -> Act:
-    """Opt a namespace in, for these hosts; it is created if it is not there."""
+def opt_in(at: float, name: str, *hosts: str, refresh: str | None = None) -> Action:
+    """Opt a namespace in for these hosts; it is created if necessary."""
     annotations = {
         "enabled": "true",
         "registries": ",".join(hosts),
         **({"refresh-requested-at": refresh} if refresh else {}),
     }
-    return _annotating(at, name, Wish.IN, tuple(sorted(hosts)), annotations)
+    return _annotating(at, name, Status.OPTED_IN, tuple(sorted(hosts)), annotations)
 
 
-def leaving(at: float, name: str) -> Act:
+def opt_out(at: float, name: str) -> Action:
     """Opt a namespace out."""
-    return _annotating(at, name, Wish.OUT, (), {"enabled": "false"})
+    return _annotating(at, name, Status.OPTED_OUT, (), {"enabled": "false"})
 
 
-def erring(at: float, name: str, annotations: dict[str, str]) -> Act:
-    """Write annotations that are wrong."""
-    return _annotating(at, name, Wish.INVALID, (), annotations)
+def misconfigure(at: float, name: str, annotations: dict[str, str]) -> Action:
+    """Write invalid annotations."""
+    return _annotating(at, name, Status.INVALID, (), annotations)
 
 
-def doing(at: float, do: str, name: str) -> Act:
-    """Do something to the namespace's Secret, or end the namespace."""
-    return Act(at=at, do=do, name=name)
+def act_on(at: float, do: str, name: str) -> Action:
+    """Change the namespace's Secret, or terminate the namespace."""
+    return Action(at=at, do=do, name=name)
 
 
 WRONG: tuple[dict[str, str], ...] = (
@@ -67,53 +67,53 @@ TAMPERING = ("delete", "edit", "edit-annotations", "garble-annotations", "strip"
 MENDING = ("free", "end")
 
 
-def season(chance: random.Random, *, namespaces: int, until: float, every: float = 2 * DAY) -> list[Act]:
-    """Draw the acts of a whole season: each namespace is touched about once in `every` seconds, and mended after."""
-    acts: list[Act] = []
+def season(rng: random.Random, *, namespaces: int, until: float, every: float = 2 * DAY) -> list[Action]:
+    """Draw the actions of a run: each namespace is changed about once in `every` seconds, and settles at the end."""
+    acts: list[Action] = []
     for number in range(namespaces):
         name = f"team-{number}"
-        acts.append(_opting(chance, chance.uniform(0, HOUR), name))
-        at = chance.expovariate(1 / every)
+        acts.append(_opting(rng, rng.uniform(0, HOUR), name))
+        at = rng.expovariate(1 / every)
         while at < until - 2 * HOUR:
-            acts += _something(chance, at, name)
-            at += chance.expovariate(1 / every)
-        acts += _coming_to_rest(chance, until, name)
+            acts += _something(rng, at, name)
+            at += rng.expovariate(1 / every)
+        acts += _coming_to_rest(rng, until, name)
     return sorted(acts, key=lambda act: act.at)
 
 
-def _opting(chance: random.Random, at: float, name: str, refresh: str | None = None) -> Act:
-    return asking(at, name, *chance.sample(HOSTS, chance.randint(1, 4)), refresh=refresh)
+def _opting(rng: random.Random, at: float, name: str, refresh: str | None = None) -> Action:
+    return opt_in(at, name, *rng.sample(HOSTS, rng.randint(1, 4)), refresh=refresh)
 
 
-def _something(chance: random.Random, at: float, name: str) -> list[Act]:
-    later = at + chance.choice((1.0, 10.0, 5 * MINUTE, HOUR))
-    things: list[Callable[[], list[Act]]] = [
-        lambda: [_opting(chance, at, name)],
-        lambda: [_opting(chance, at, name, refresh=f"at {at:.0f}")],
-        lambda: [leaving(at, name)],
-        lambda: [leaving(at, name), _opting(chance, later, name)],
-        lambda: [erring(at, name, chance.choice(WRONG))],
-        lambda: [erring(at, name, chance.choice(WRONG)), _opting(chance, later, name)],
-        lambda: [doing(at, "end", name), _opting(chance, later + MINUTE, name)],
-        lambda: [doing(at, chance.choice(TAMPERING), name)],
-        lambda: [doing(at, chance.choice(TAMPERING), name), doing(later, "free", name)],
+def _something(rng: random.Random, at: float, name: str) -> list[Action]:
+    later = at + rng.choice((1.0, 10.0, 5 * MINUTE, HOUR))
+    things: list[Callable[[], list[Action]]] = [
+        lambda: [_opting(rng, at, name)],
+        lambda: [_opting(rng, at, name, refresh=f"at {at:.0f}")],
+        lambda: [opt_out(at, name)],
+        lambda: [opt_out(at, name), _opting(rng, later, name)],
+        lambda: [misconfigure(at, name, rng.choice(WRONG))],
+        lambda: [misconfigure(at, name, rng.choice(WRONG)), _opting(rng, later, name)],
+        lambda: [act_on(at, "end", name), _opting(rng, later + MINUTE, name)],
+        lambda: [act_on(at, rng.choice(TAMPERING), name)],
+        lambda: [act_on(at, rng.choice(TAMPERING), name), act_on(later, "free", name)],
     ]
-    return chance.choice(things)()
+    return rng.choice(things)()
 
 
-def _coming_to_rest(chance: random.Random, until: float, name: str) -> list[Act]:
-    """Settle what the season left, so that the end is the same whatever the weather was."""
-    last = [doing(until - HOUR, "free", name), _opting(chance, until - HOUR / 2, name)]
-    ends: list[list[Act]] = [
+def _coming_to_rest(rng: random.Random, until: float, name: str) -> list[Action]:
+    """Draw the last actions of a namespace, so that its end state does not depend on the faults."""
+    last = [act_on(until - HOUR, "free", name), _opting(rng, until - HOUR / 2, name)]
+    ends: list[list[Action]] = [
         [],
-        [leaving(until - MINUTE, name)],
-        [doing(until - MINUTE, "end", name)],
-        [doing(until - MINUTE, "replace", name)],
-        [doing(until - MINUTE, "delete", name)],
-        [erring(until - MINUTE, name, WRONG[0])],
+        [opt_out(until - MINUTE, name)],
+        [act_on(until - MINUTE, "end", name)],
+        [act_on(until - MINUTE, "replace", name)],
+        [act_on(until - MINUTE, "delete", name)],
+        [misconfigure(until - MINUTE, name, WRONG[0])],
     ]
-    return last + chance.choice(ends)
+    return last + rng.choice(ends)
 
 
-def _annotating(at: float, name: str, wish: Wish, hosts: tuple[str, ...], annotations: dict[str, str]) -> Act:
-    return Act(at=at, do="annotate", name=name, wish=wish, hosts=hosts, annotations=tuple(annotations.items()))
+def _annotating(at: float, name: str, status: Status, hosts: tuple[str, ...], annotations: dict[str, str]) -> Action:
+    return Action(at=at, do="annotate", name=name, status=status, hosts=hosts, annotations=tuple(annotations.items()))

@@ -1,4 +1,4 @@
-"""The objects of the simulated cluster, and what the API server does to each of them."""
+"""The objects of the simulated cluster and the API server's rules for writing them."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pullkeeper.domain.secret.pull_secret import DATA_KEY, LABELS, MANAGED_BY, MANAGER
-from testsupport.simulation.record import CONTROLLER, SERVER, USER, NamespaceVersion, Record, SecretVersion, Wish
+from testsupport.simulation.record import CONTROLLER, SERVER, USER, NamespaceVersion, Record, SecretVersion, Status
 from testsupport.virtual_time import elapsed
 
 SECRET_NAME = "ecr-pull-secret"
@@ -15,7 +15,7 @@ _LABEL = "label"
 
 
 class RefusedError(Exception):
-    """The API server's no: its status, and the causes that it names."""
+    """A refusal by the API server: its status and causes."""
 
     def __init__(self, status: int, *causes: Mapping[str, str]) -> None:
         self.status = status
@@ -25,7 +25,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """Something that a watch tells: the kind of event, and the object as it is now."""
+    """A watch event: its type and the object after the change."""
 
     kind: str
     namespace: str
@@ -35,7 +35,7 @@ class Change:
 
 
 class Store:
-    """Namespaces and the Secrets of our name, with versions, field owners and preconditions."""
+    """Namespaces and their pull Secrets, with resource versions, field owners and preconditions."""
 
     def __init__(self, record: Record) -> None:
         self.record = record
@@ -45,10 +45,10 @@ class Store:
         self.listeners: list[Callable[[Change], None]] = []
         self._uids = 0
 
-    def put_namespace(self, name: str, wish: Wish, hosts: tuple[str, ...], annotations: Mapping[str, str]) -> None:
-        """Apply a Namespace; one that is gone takes its Secret along."""
+    def put_namespace(self, name: str, status: Status, hosts: tuple[str, ...], annotations: Mapping[str, str]) -> None:
+        """Write a Namespace; Status.DELETED deletes it and its Secret."""
         kind = "MODIFIED" if name in self.namespaces else "ADDED"
-        if wish is Wish.GONE:
+        if status is Status.DELETED:
             kind = "DELETED"
             self.drop_secret(name, SERVER)
         self.version += 1
@@ -58,19 +58,19 @@ class Store:
             name=name,
             uid=there.uid if there else self._uid(),
             resource_version=self.version,
-            wish=wish,
+            status=status,
             hosts=hosts,
             annotations=dict(annotations),
         )
         self.record.namespaces[name].append(version)
-        if wish is Wish.GONE:
+        if status is Status.DELETED:
             del self.namespaces[name]
         else:
             self.namespaces[name] = version
         self._tell(Change(kind=kind, namespace=name, version=self.version, view=version))
 
     def apply(self, namespace: str, body: Mapping[str, Any], *, force: bool) -> SecretVersion:
-        """Apply as the controller's field manager; raises RefusedError."""
+        """Server-side apply as the controller's field manager. Raises RefusedError."""
         there = self._there(namespace)
         metadata = body["metadata"]
         if there is None:
@@ -85,7 +85,7 @@ class Store:
         return there if unchanged else self._keep(applied)
 
     def delete(self, namespace: str, preconditions: Mapping[str, str]) -> None:
-        """Delete for the controller; raises RefusedError."""
+        """Delete a Secret for the controller. Raises RefusedError."""
         there = self._there(namespace)
         if there is None:
             raise RefusedError(404)
@@ -95,7 +95,7 @@ class Store:
         self.drop_secret(namespace, CONTROLLER)
 
     def put_secret(self, namespace: str, **fields: Any) -> None:
-        """Apply a Secret as a user: a stranger's where there is none, else one that has these fields changed."""
+        """Change fields of a Secret as a user; without one, create a foreign Secret."""
         there = self.secrets.get(namespace)
         if there is None:
             there = SecretVersion(at=elapsed(), namespace=namespace, uid=self._uid(), resource_version=0, writer=USER)
@@ -119,7 +119,7 @@ class Store:
     def _create(self, namespace: str, body: Mapping[str, Any]) -> SecretVersion:
         if "uid" in body["metadata"]:
             raise RefusedError(409)
-        if self.namespaces[namespace].wish is Wish.ENDING:
+        if self.namespaces[namespace].status is Status.TERMINATING:
             raise RefusedError(403, {"reason": "NamespaceTerminating"})
         empty = SecretVersion(at=elapsed(), namespace=namespace, uid=self._uid(), resource_version=0, writer=CONTROLLER)
         return self._keep(_applied(empty, body))
@@ -151,7 +151,7 @@ class Store:
 
 
 def _applied(there: SecretVersion, body: Mapping[str, Any]) -> SecretVersion:
-    """Work out what an apply makes of a Secret: what it no longer names goes, what is others' stays."""
+    """Apply a body: owned fields that it no longer names are removed, fields of other managers stay."""
     ours = body["metadata"]["annotations"]
     kept = {key: value for key, value in there.annotations.items() if key not in there.owned}
     content = json.loads(base64.b64decode(body["data"][DATA_KEY]))
@@ -167,7 +167,7 @@ def _applied(there: SecretVersion, body: Mapping[str, Any]) -> SecretVersion:
 
 
 def secret_metadata(secret: SecretVersion) -> dict[str, Any]:
-    """Give a Secret's metadata as the API server shows it."""
+    """Return a Secret's metadata as the API server returns it."""
     ours = {
         "f:metadata": {
             "f:labels": {f"f:{key}": {} for key in LABELS if _LABEL in secret.owned},
@@ -188,8 +188,8 @@ def secret_metadata(secret: SecretVersion) -> dict[str, Any]:
 
 
 def namespace_metadata(namespace: NamespaceVersion) -> dict[str, Any]:
-    """Give a Namespace's metadata as the API server shows it."""
-    ending = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if namespace.wish is Wish.ENDING else {}
+    """Return a Namespace's metadata as the API server returns it."""
+    ending = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if namespace.status is Status.TERMINATING else {}
     return {
         "name": namespace.name,
         "uid": namespace.uid,

@@ -1,4 +1,4 @@
-"""A run: the cluster, AWS, the people, the weather, and the controller that lives and dies among them."""
+"""A run: the cluster, AWS, the users, the faults, and the controller, which is killed and restarted."""
 
 import asyncio
 import logging
@@ -13,12 +13,12 @@ from pullkeeper.domain.namespace.namespace import PREFIX
 from testsupport import virtual_time
 from testsupport.simulation.api_server import ApiServer
 from testsupport.simulation.aws import Aws
+from testsupport.simulation.faults import Faults
 from testsupport.simulation.process import Process
-from testsupport.simulation.record import USER, Record, Span, Wish
-from testsupport.simulation.script import Act
+from testsupport.simulation.record import USER, Period, Record, Status
+from testsupport.simulation.script import Action
 from testsupport.simulation.store import Store
 from testsupport.simulation.watches import NamespaceFeed
-from testsupport.simulation.weather import Weather
 from testsupport.virtual_time import elapsed, sleep_until
 
 _ENDING_SECONDS = 20.0
@@ -27,7 +27,7 @@ _FOREIGN = {"docker.io": "c29tZTpib2R5"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Restart:
-    """The controller is killed at `at` (seconds), and is back after `gap` seconds."""
+    """The controller is killed at `at` and restarted `gap` seconds later."""
 
     at: float
     gap: float = 0.0
@@ -35,41 +35,43 @@ class Restart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """Everything that makes a run, so that the same values give the same record."""
+    """The input of a run; the same values give the same record."""
 
     seed: int
     end: float
-    acts: Sequence[Act] = ()
-    weather: Weather = field(default_factory=Weather)
+    acts: Sequence[Action] = ()
+    faults: Faults = field(default_factory=Faults)
     restarts: Sequence[Restart] = ()
     settings: Settings = field(default_factory=Settings)
     mutation: Mapping[str, object] = field(default_factory=dict)
-    """Names in the container's module, and the broken classes that take their place."""
+    """Broken classes by the name of the class in the container's module that they replace."""
     at_once: int = 1
-    """So many controllers act at the same time, as if leader election had failed."""
+    """Number of controllers that are active at the same time, as if leader election had failed."""
 
 
 def simulate(run: Run) -> Record:
-    """Run it, and give the record."""
+    """Run it and return the record."""
     world = World(run)
     world.finish()
     return world.record
 
 
 class World:
-    """One run under way."""
+    """One run in progress."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        weather = run.weather
-        audit = run.settings.relist_interval.total_seconds()
-        self.record = Record(aws_down=list(weather.aws), kube_down=list(weather.kube), end=run.end, audit=audit)
+        faults = run.faults
+        relist_interval = run.settings.relist_interval.total_seconds()
+        self.record = Record(
+            aws_down=list(faults.aws), kube_down=list(faults.kube), end=run.end, relist_interval=relist_interval
+        )
         self.store = Store(self.record)
-        self.server = ApiServer(self.store, weather, _chance(run.seed, "server"))
-        self.aws = Aws(self.record, weather, _chance(run.seed, "aws"))
+        self.server = ApiServer(self.store, faults, _rng(run.seed, "server"))
+        self.aws = Aws(self.record, faults, _rng(run.seed, "aws"))
         self.processes: list[Process] = []
-        self._feed = NamespaceFeed(self.store, weather, _chance(run.seed, "feed"))
-        self._controllers = _chance(run.seed, "controller")
+        self._feed = NamespaceFeed(self.store, faults, _rng(run.seed, "feed"))
+        self._controllers = _rng(run.seed, "controller")
         self._alive: list[asyncio.Task[None]] = []
 
     def finish(self) -> None:
@@ -78,15 +80,15 @@ class World:
             virtual_time.run(self._live())
 
     def reconciliations(self) -> list[float]:
-        """Return when the controller, as it was last started, reconciled any namespace."""
+        """Return when the controller reconciled any namespace since its last start."""
         return [at for process in self.processes for at in process.metrics.reconciled_at]
 
     async def _live(self) -> None:
-        """Let everything happen, in its order."""
-        for span in self._run.weather.kube:
-            asyncio.get_running_loop().call_at(span.start, self.server.streams.break_off)
+        """Carry out the script and the restarts in order of time."""
+        for period in self._run.faults.kube:
+            asyncio.get_running_loop().call_at(period.start, self.server.streams.disconnect)
         self._start()
-        happenings: list[tuple[float, Act | Restart]] = [(each.at, each) for each in self._run.acts]
+        happenings: list[tuple[float, Action | Restart]] = [(each.at, each) for each in self._run.acts]
         happenings += [(each.at, each) for each in self._run.restarts]
         for at, happening in sorted(happenings, key=lambda pair: pair[0]):
             await self._sleep_until(at)
@@ -112,7 +114,7 @@ class World:
         )
 
     async def _sleep_until(self, at: float) -> None:
-        """Sleep, and fail with the controller if it ends on its own."""
+        """Sleep; raise what the controller raises if it ends on its own."""
         if not self._alive:
             await sleep_until(at)
         elif at > elapsed():
@@ -122,12 +124,12 @@ class World:
 
     async def _restart(self, restart: Restart) -> None:
         await self._kill()
-        self.record.absent.append(Span(start=elapsed(), end=elapsed() + restart.gap))
+        self.record.controller_down.append(Period(start=elapsed(), end=elapsed() + restart.gap))
         await asyncio.sleep(restart.gap)
         self._start()
 
     async def _kill(self) -> None:
-        """End every task of the controller where it stands, as a SIGKILL does; what is on its way arrives."""
+        """Cancel every task where it stands, as SIGKILL does. Requests that were sent still arrive."""
         for process in self.processes:
             self.record.texts.append(process.shown())
             self.record.states = dict(process.metrics.states)
@@ -138,13 +140,13 @@ class World:
             with suppress(asyncio.CancelledError):
                 await task
 
-    def _act(self, act: Act) -> None:
+    def _act(self, act: Action) -> None:
         match act.do:
             case "annotate":
                 annotations = {PREFIX + key: value for key, value in act.annotations}
                 self._annotate(act, annotations)
-            case "end" if (there := self.store.namespaces.get(act.name)) and there.wish is not Wish.ENDING:
-                self.store.put_namespace(act.name, Wish.ENDING, there.hosts, there.annotations)
+            case "end" if (there := self.store.namespaces.get(act.name)) and there.status is not Status.TERMINATING:
+                self.store.put_namespace(act.name, Status.TERMINATING, there.hosts, there.annotations)
                 asyncio.get_running_loop().call_later(_ENDING_SECONDS, self._gone, act.name)
             case "delete":
                 self.store.drop_secret(act.name, USER)
@@ -154,12 +156,12 @@ class World:
             case _:
                 self._tamper(act)
 
-    def _annotate(self, act: Act, annotations: dict[str, str]) -> None:
+    def _annotate(self, act: Action, annotations: dict[str, str]) -> None:
         there = self.store.namespaces.get(act.name)
-        if there is None or there.wish is not Wish.ENDING:
-            self.store.put_namespace(act.name, act.wish, act.hosts, annotations)
+        if there is None or there.status is not Status.TERMINATING:
+            self.store.put_namespace(act.name, act.status, act.hosts, annotations)
 
-    def _tamper(self, act: Act) -> None:
+    def _tamper(self, act: Action) -> None:
         secret = self.store.secrets.get(act.name)
         if secret is None:
             return
@@ -182,26 +184,26 @@ class World:
 
     def _open(self, name: str) -> bool:
         there = self.store.namespaces.get(name)
-        return there is not None and there.wish is not Wish.ENDING
+        return there is not None and there.status is not Status.TERMINATING
 
     def _gone(self, name: str) -> None:
-        self.store.put_namespace(name, Wish.GONE, (), {})
+        self.store.put_namespace(name, Status.DELETED, (), {})
 
 
-def _chance(seed: int, part: str) -> random.Random:
-    """Give each part its own chance, so that one draw more in one of them does not change all the others."""
+def _rng(seed: int, part: str) -> random.Random:
+    """Give each part its own generator, so that one more draw in one part does not change the others."""
     return random.Random(f"{seed} {part}")
 
 
 class _Ear(logging.Handler):
-    """Writes down every log record, with its arguments and its traceback."""
+    """Records every log record with its arguments and traceback."""
 
     def __init__(self, record: Record) -> None:
         super().__init__(logging.DEBUG)
         self._record = record
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take one log record."""
+        """Record one log record."""
         trace = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
         self._record.texts.append(f"{record.levelname} {record.getMessage()} {record.args!r} {trace}")
 
