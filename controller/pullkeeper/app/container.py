@@ -22,8 +22,8 @@ from pullkeeper.adapters.kubernetes.service_accounts import ServiceAccountClient
 from pullkeeper.app.adapters import Adapters
 from pullkeeper.app.config_loader import Config, parse
 from pullkeeper.app.health import Liveness, Readiness
-from pullkeeper.app.policy_reloader import PolicyReloader
-from pullkeeper.domain.namespace.namespace import ObservedNamespace, observe_namespace
+from pullkeeper.app.policy_reloader import CurrentPolicy, PolicyReloader
+from pullkeeper.domain.namespace.namespace import observe_namespace
 from pullkeeper.domain.secret.observed_secret import observe
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount, observe_service_account
 from pullkeeper.reconcile.caches import namespace_cache, secret_cache, service_account_cache
@@ -78,14 +78,14 @@ class Container:
         self._gated_client = gated = adapters.kube_client.leader_gated(self.leader_elector.is_leader)
         self.pull_secrets = PullSecretClient(gated, secret_name=settings.secret_name)
         self.events = EventRecorder(gated, secret_name=settings.secret_name, instance=adapters.instance, clock=clock)
-        self.records = NamespaceRecords(applies_to=self._applies_to, clock=clock)
+        self.policy = CurrentPolicy(settings.policy)
+        self.records = NamespaceRecords(applies_to=self.policy.applies_to, clock=clock)
         self.status_reporter = StatusReporter(self.events, metrics, records=self.records, clock=clock)
         self.namespaces = namespace_cache(self.queue.add, self.records)
         self.secrets = secret_cache(self.queue.add)
         self.policy_reloader = PolicyReloader(
-            config.path,
-            config.content,
-            settings,
+            config,
+            self.policy,
             read=partial(parse, config.path),
             on_change=self.namespaces.enqueue_all,
             set_valid=metrics.set_config_last_reload_successful,
@@ -102,7 +102,7 @@ class Container:
             tokens=self.token_verifier or UnverifiedTokens(self.token_cache),
             records=self.records,
             reporter=self.status_reporter,
-            policy=self.policy_reloader.policy,
+            policy=self.policy,
             rotation=settings.rotation,
             clock=clock,
             attach_service_accounts=settings.service_account_attachment,
@@ -239,7 +239,7 @@ class Container:
             client=ServiceAccountClient(self._gated_client, secret_name=settings.secret_name),
             events=self.events,
             records=self.records,
-            policy=self.policy_reloader.policy,
+            policy=self.policy,
             secret_name=settings.secret_name,
             clock=self._adapters.clock,
         )
@@ -257,9 +257,6 @@ class Container:
             rng=self._adapters.rng,
         )
         return (*always, relister)
-
-    def _applies_to(self, namespace: ObservedNamespace) -> bool:
-        return self.policy_reloader.policy().applies_to(namespace)
 
 
 def _service_account(account: Mapping[str, Any], secret_name: str) -> ObservedServiceAccount:

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from pullkeeper.app.config_loader import Config
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.validation import InvalidInputError
+from pullkeeper.domain.namespace.namespace import ObservedNamespace
 
 logger = logging.getLogger(__name__)
 
@@ -16,34 +18,49 @@ _INTERVAL = 2.0
 """Seconds between two reads of the file: the kubelet takes about a minute to update a mounted ConfigMap anyway."""
 
 
+class CurrentPolicy:
+    """The policy in force: replaced by the PolicyReloader, asked for at each use by everything else."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+
+    def __call__(self) -> Policy:
+        """Return the policy in force."""
+        return self._policy
+
+    def replace(self, policy: Policy) -> None:
+        """Put another policy in force."""
+        self._policy = policy
+
+    def applies_to(self, namespace: ObservedNamespace) -> bool:
+        """Whether the policy in force requests a pull Secret for the namespace."""
+        return self._policy.applies_to(namespace)
+
+
 class PolicyReloader:
-    """Holds the policy in force and replaces it when the settings file changes.
+    """Replaces the policy in force when the settings file changes.
 
     An invalid file changes nothing and is logged once. A change of any other setting is logged as needing a restart.
     """
 
     def __init__(
         self,
-        path: Path | None,
-        content: bytes,
-        settings: Settings,
+        config: Config,
+        policy: CurrentPolicy,
         *,
         read: Callable[[bytes], Settings],
         on_change: Callable[[], None],
         set_valid: Callable[[bool], None],
     ) -> None:
-        """Begin with `settings`, which were read from `content`; `set_valid` records whether the file is valid."""
-        self._path = path
-        self._settings = settings
+        """Compare the file with `config`; `set_valid` records whether it is valid, `on_change` follows a new policy."""
+        self._path = config.path
+        self._content = config.content
+        self._settings = config.settings
+        self._policy = policy
         self._read = read
         self._on_change = on_change
         self._set_valid = set_valid
-        self._content = content
         set_valid(True)
-
-    def policy(self) -> Policy:
-        """Return the policy in force."""
-        return self._settings.policy
 
     async def run(self) -> None:
         """Check the file at intervals, until cancelled; returns at once if there is none."""
@@ -75,5 +92,6 @@ class PolicyReloader:
             logger.warning("policy reloaded; other changed settings need a restart")
         if running != self._settings:
             self._settings = running
+            self._policy.replace(running.policy)
             logger.info("policy reloaded")
             self._on_change()

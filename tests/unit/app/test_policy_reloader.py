@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pullkeeper.app.policy_reloader import PolicyReloader
+from pullkeeper.app.config_loader import Config
+from pullkeeper.app.policy_reloader import CurrentPolicy, PolicyReloader
 from pullkeeper.domain.config.settings import Settings, parse_settings
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem
 from testsupport.waiting import HANG_GUARD
@@ -26,6 +27,10 @@ def parsed(content: bytes) -> Settings:
     return parse_settings(document, {})
 
 
+def config(path: Path, content: bytes) -> Config:
+    return Config(settings=parsed(content), path=path, content=content)
+
+
 class SettingsFile:
     """A settings file with a reloader, counting the changes that it reports."""
 
@@ -35,8 +40,9 @@ class SettingsFile:
         self.valid: list[bool] = []
         self.write(document)
         content = self.path.read_bytes()
+        self.policy = CurrentPolicy(parsed(content).policy)
         self.reloader = PolicyReloader(
-            self.path, content, parsed(content), read=parsed, on_change=self._changed, set_valid=self.valid.append
+            config(self.path, content), self.policy, read=parsed, on_change=self._changed, set_valid=self.valid.append
         )
 
     def _changed(self) -> None:
@@ -51,7 +57,7 @@ class SettingsFile:
 
     @property
     def roles(self) -> list[str]:
-        return [grant.role for grant in self.reloader.policy().roles]
+        return [grant.role for grant in self.policy().roles]
 
 
 @pytest.fixture
@@ -150,10 +156,10 @@ def test_service_accounts_to_attach_to_are_reloaded(tmp_path: Path) -> None:
     settings_file = SettingsFile(tmp_path, {"serviceAccountAttachment": True})
     settings_file.write({"serviceAccountAttachment": True, "attachToServiceAccounts": ["builder"]})
     settings_file.reload()
-    assert "builder" in settings_file.reloader.policy().attach_to
+    assert "builder" in settings_file.policy().attach_to
     settings_file.write({})
     settings_file.reload()
-    assert (bool(settings_file.reloader.policy().attach_to), settings_file.changes) == (False, 2)
+    assert (bool(settings_file.policy().attach_to), settings_file.changes) == (False, 2)
 
 
 def test_policy_is_reloaded_along_with_a_change_that_needs_a_restart(settings_file: SettingsFile) -> None:
@@ -184,8 +190,9 @@ def test_swapped_symbolic_link_is_followed(tmp_path: Path) -> None:
     (tmp_path / "data").symlink_to("one")
     path = tmp_path / "data" / "settings.yaml"
     content, changed = path.read_bytes(), asyncio.Event()
+    policy = CurrentPolicy(parsed(content).policy)
     reloader = PolicyReloader(
-        path, content, parsed(content), read=parsed, on_change=changed.set, set_valid=lambda _: None
+        config(path, content), policy, read=parsed, on_change=changed.set, set_valid=lambda _: None
     )
     (tmp_path / "new").symlink_to("two")
     (tmp_path / "new").rename(tmp_path / "data")
@@ -198,11 +205,12 @@ def test_change_before_the_first_read_is_noticed(tmp_path: Path) -> None:
     settings_file = SettingsFile(tmp_path)
     settings_file.write(BLUE)
     content = yaml.safe_dump(NONE).encode()
+    policy = CurrentPolicy(parsed(content).policy)
     reloader = PolicyReloader(
-        settings_file.path, content, parsed(content), read=parsed, on_change=lambda: None, set_valid=lambda _: None
+        config(settings_file.path, content), policy, read=parsed, on_change=lambda: None, set_valid=lambda _: None
     )
     asyncio.run(reloader.reload(settings_file.path))
-    assert [grant.role for grant in reloader.policy().roles] == [ROLE]
+    assert [grant.role for grant in policy().roles] == [ROLE]
 
 
 def test_run_checks_the_file_repeatedly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,10 +222,10 @@ def test_run_checks_the_file_repeatedly(tmp_path: Path, monkeypatch: pytest.Monk
     async def scenario() -> list[int]:
         changed: asyncio.Queue[None] = asyncio.Queue()
         content, counts = path.read_bytes(), []
+        policy = CurrentPolicy(parsed(content).policy)
         reloader = PolicyReloader(
-            path,
-            content,
-            parsed(content),
+            config(path, content),
+            policy,
             read=parsed,
             on_change=lambda: changed.put_nowait(None),
             set_valid=lambda _: None,
@@ -226,7 +234,7 @@ def test_run_checks_the_file_repeatedly(tmp_path: Path, monkeypatch: pytest.Monk
         for document in (BLUE, NONE):
             path.write_text(yaml.safe_dump(document))
             await asyncio.wait_for(changed.get(), HANG_GUARD)
-            counts.append(len(reloader.policy().roles))
+            counts.append(len(policy().roles))
         watch.cancel()
         return counts
 
@@ -235,6 +243,9 @@ def test_run_checks_the_file_repeatedly(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_run_returns_without_a_file() -> None:
     """Settings from the environment alone never change."""
-    reloader = PolicyReloader(None, b"", Settings(), read=parsed, on_change=lambda: None, set_valid=lambda _: None)
+    policy = CurrentPolicy(Settings().policy)
+    reloader = PolicyReloader(
+        Config(settings=Settings()), policy, read=parsed, on_change=lambda: None, set_valid=lambda _: None
+    )
     asyncio.run(reloader.run())
-    assert reloader.policy() == Settings().policy
+    assert policy() == Settings().policy
