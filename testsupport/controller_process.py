@@ -40,11 +40,11 @@ class ControllerProcess:
     async def until_ready(self) -> None:
         """Wait until /readyz says so."""
 
-        async def look() -> bool:
+        async def poll() -> bool:
             assert self.popen.poll() is None, f"the controller has ended:\n{self.text()}"
             return (await self.probe("/readyz"))[0] == 200
 
-        await until(look, "the controller to be ready")
+        await until(poll, "the controller to be ready")
 
     def port(self) -> int | None:
         """Return its HTTP port, or None until it is bound."""
@@ -65,11 +65,11 @@ class ControllerProcess:
     async def first_answer(self, path: str) -> tuple[int, str]:
         """Wait for any answer on this path and return it."""
 
-        async def look() -> tuple[int, str] | None:
+        async def poll() -> tuple[int, str] | None:
             answer = await self.probe(path)
             return answer if answer[0] else None
 
-        return await until(look, f"an answer on {path}")
+        return await until(poll, f"an answer on {path}")
 
     async def metric(self, name: str, **labels: str) -> float:
         """Return one sample, or the sum of those that match; 0 if there is none."""

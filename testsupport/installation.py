@@ -182,10 +182,10 @@ class Installation:
     async def event(self, namespace: str, reason: str) -> dict[str, Any]:
         """Wait for an Event with this reason and return it."""
 
-        async def look() -> dict[str, Any] | None:
+        async def poll() -> dict[str, Any] | None:
             return next((event for event in await self.events(namespace) if event["reason"] == reason), None)
 
-        return await until(look, f"an Event {reason} in {namespace}")
+        return await until(poll, f"an Event {reason} in {namespace}")
 
     @asynccontextmanager
     async def recording(self) -> AsyncIterator[SecretRecorder]:

@@ -35,13 +35,13 @@ class Replicas:
     async def leader(self, *names: str) -> str:
         """Wait until one of these replicas, or any, leads by its own metrics, and return its name."""
 
-        async def look() -> str | None:
+        async def poll() -> str | None:
             for name in names or self.running:
                 if await self.running[name].metric("pullkeeper_leader") == 1:
                     return name
             return None
 
-        return await until(look, "a leader")
+        return await until(poll, "a leader")
 
     def freeze(self, name: str) -> None:
         """Suspend it by SIGSTOP."""

@@ -71,10 +71,10 @@ class ServiceAccount:
     async def until(self, *entries: str) -> None:
         """Wait until it has exactly these entries."""
 
-        async def look() -> bool:
+        async def poll() -> bool:
             return await self.entries() == list(entries)
 
-        await until(look, f"{self.path} to have {entries}; it is {await self.read()}")
+        await until(poll, f"{self.path} to have {entries}; it is {await self.read()}")
 
 
 def service_account(installation: Installation, namespace: str, name: str) -> ServiceAccount:

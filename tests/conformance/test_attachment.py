@@ -32,7 +32,7 @@ async def create(api: RestClient, namespace: str, **fields: Any) -> dict[str, An
     return found
 
 
-async def settle(user: RestClient, found: dict[str, Any], *, wanted: bool) -> dict[str, Any]:
+async def reconcile(user: RestClient, found: dict[str, Any], *, wanted: bool) -> dict[str, Any]:
     change = plan_patch(observe_service_account(found, OURS), OURS, wanted=wanted, exists=True)
     assert change is not None
     patched: dict[str, Any] = (await user.json_patch(path_of(found), *change.operations)).ok()
@@ -52,10 +52,10 @@ async def test_attached_and_detached_is_as_it_was(
 ) -> None:
     """Entry and mark come and go in one patch each; a list and annotations that become empty vanish."""
     before = await create(api, namespace, **fields)
-    attached = await settle(user, before, wanted=True)
+    attached = await reconcile(user, before, wanted=True)
     assert attached["imagePullSecrets"] == [*before.get("imagePullSecrets", []), {"name": OURS}]
     assert attached["metadata"]["annotations"] == {MARK: OURS}
-    assert content(await settle(user, attached, wanted=False)) == content(before)
+    assert content(await reconcile(user, attached, wanted=False)) == content(before)
 
 
 async def test_whoever_applies_the_list_meets_our_entry(api: RestClient, user: RestClient, namespace: str) -> None:
@@ -115,7 +115,7 @@ async def test_watch_brings_accounts_whole(api: RestClient, user: RestClient, na
     """From a listed version on, with the entries; a deletion brings the last state at a version of its own."""
     listed = (await user.get(ALL, limit=1)).ok()
     made = await create(api, namespace, imagePullSecrets=THEIRS)
-    attached = await settle(user, made, wanted=True)
+    attached = await reconcile(user, made, wanted=True)
     (await api.delete(path_of(made))).ok()
     async with user.watch(ALL, resourceVersion=version_of(listed), allowWatchBookmarks=True) as events:
         mine: list[dict[str, Any]] = []

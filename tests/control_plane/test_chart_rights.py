@@ -64,7 +64,7 @@ async def _live(release: Release, teams: list[str], values: dict[str, Any]) -> N
                 team, lambda version: version.kind == "ADDED" and len(recorder.of(version.namespace)) > 2
             )
             installation.aws.throttle(operation="GetAuthorizationToken", region="eu-west-1")
-            await _trouble_over_a_restart(release, team)
+            await _warn_across_a_restart(release, team)
             await installation.annotate(team, registries=f"{IRELAND},{VIRGINIA}")
             await recorder.wait(team, lambda version: set(auths(version.secret)) == {IRELAND, VIRGINIA})
             installation.aws.clear_faults()
@@ -75,7 +75,7 @@ async def _live(release: Release, teams: list[str], values: dict[str, Any]) -> N
             await installation.event(team, "SecretConflict")
 
 
-async def _trouble_over_a_restart(release: Release, team: str) -> None:
+async def _warn_across_a_restart(release: Release, team: str) -> None:
     """Let an annotation be wrong before and after a restart: the Event of before goes on."""
     await release.installation.annotate(team, registries="nonsense")
     await release.installation.event(team, "InvalidAnnotation")

@@ -49,14 +49,14 @@ async def _forget(api: RestClient) -> None:
 
 
 async def test_the_three_commands_bring_a_pull_secret(release: Release) -> None:
-    """Install, annotate, look: the Secret is there, and holds a token for the registry that was named."""
-    install, annotate, look = commands()
+    """Install, annotate, get: the Secret exists, and holds a token for the registry that was named."""
+    install, annotate, get = commands()
     assert "helm test pullkeeper" in await release.shell(install), "its notes say how to go on"
     await release.roll_out()
     await release.leader()
     assert await release.shell(annotate) == f"namespace/{TEAM} annotated\n"
     await release.installation.event(TEAM, "PullSecretCreated")
-    printed = await release.shell(look)
+    printed = await release.shell(get)
     assert re.search(rf"^{SECRET} +kubernetes.io/dockerconfigjson +1 +", printed, re.MULTILINE), printed
     secret = await release.installation.secret(TEAM)
     assert secret is not None

@@ -196,7 +196,7 @@ async def test_service_account_needs_rights_that_are_not_there_by_default(instal
     assert "grant the controller get on serviceaccounts there" in event["note"]
 
 
-TROUBLES: dict[str, tuple[Any, str, str]] = {
+FAULTS: dict[str, tuple[Any, str, str]] = {
     "wrong external id": (
         lambda aws: aws.allow_role(BLUE, trusted_principals=ROLE, external_id="another"),
         "AccessDenied",
@@ -217,10 +217,10 @@ TROUBLES: dict[str, tuple[Any, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
-async def test_role_that_cannot_be_assumed_is_reported_and_got_over(installation: Installation, trouble: str) -> None:
-    """Each trouble with a role names who was refused what; mended, the namespace is served, and nobody else waits."""
-    play, reason, words = TROUBLES[trouble]
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_role_that_cannot_be_assumed_is_reported_and_got_over(installation: Installation, fault: str) -> None:
+    """Each fault of a role names who was refused what; mended, the namespace is served, and nobody else waits."""
+    play, reason, words = FAULTS[fault]
     grant = blue(installation)
     play(installation.aws)
     await installation.start(policy(grant))

@@ -12,7 +12,7 @@ async def test_invariant_12_level_triggered(installation: Installation) -> None:
     """Killed without warning, with everything changed while nobody watched, the next start brings all to its state."""
     process = await installation.start()
     names = ["stays", "leaves", "joins", "changes", "deleted"]
-    teams = {name: await installation.create_namespace(name, **_asks(name)) for name in names}
+    teams = {name: await installation.create_namespace(name, **_annotations(name)) for name in names}
     async with installation.recording() as recorder:
         for name in ("stays", "leaves", "changes", "deleted"):
             await installation.event(teams[name], "PullSecretCreated")
@@ -72,5 +72,5 @@ async def test_invariant_07_the_token_is_only_in_the_secret(installation: Instal
     assert installation.aws.secrets
 
 
-def _asks(name: str) -> dict[str, str]:
+def _annotations(name: str) -> dict[str, str]:
     return {} if name == "joins" else {"enabled": "true"}

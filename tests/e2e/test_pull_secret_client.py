@@ -1,4 +1,4 @@
-"""The door to the cluster against an API server, in memory or real: what it writes, and what each refusal means."""
+"""PullSecretClient against an API server, in memory or real: what it writes, and what each refusal means."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ async def connection(installation: Installation, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
-def door(connection: KubeClient, installation: Installation) -> PullSecretClient:
+def pull_secrets(connection: KubeClient, installation: Installation) -> PullSecretClient:
     return PullSecretClient(connection, secret_name=installation.secret_name)
 
 
@@ -49,37 +49,39 @@ def content(auth: str = FIRST) -> PullSecret:
     return PullSecret(record=published, auths={HOST: Password(auth)})
 
 
-async def test_what_is_written_is_observed_and_read_back(installation: Installation, door: PullSecretClient) -> None:
+async def test_what_is_written_is_observed_and_read_back(
+    installation: Installation, pull_secrets: PullSecretClient
+) -> None:
     """A first write and a second in its place: intact, the same Secret, and its entries are those that were written."""
     team = await installation.create_namespace()
-    first = await door.apply(team, content(), None)
+    first = await pull_secrets.apply(team, content(), None)
     assert (first.managed, first.intact, first.record) == (True, True, content().record)
-    second = await door.apply(team, content(SECOND), first)
+    second = await pull_secrets.apply(team, content(SECOND), first)
     assert (second.uid, second.intact) == (first.uid, True)
     assert second.resource_version > first.resource_version
-    assert await door.read_auths(team) == {HOST: Password(SECOND)}
+    assert await pull_secrets.read_auths(team) == {HOST: Password(SECOND)}
 
 
 async def test_nothing_is_written_into_a_namespace_that_is_going_or_gone(
-    installation: Installation, door: PullSecretClient
+    installation: Installation, pull_secrets: PullSecretClient
 ) -> None:
     """A namespace that ended between decision and write is no failure."""
     for team in (await terminate_namespace(installation.api), "gone-for-good"):
         with pytest.raises(NamespaceGoneError):
-            await door.apply(team, content(), None)
+            await pull_secrets.apply(team, content(), None)
 
 
 async def test_write_in_place_of_what_is_not_there_any_more_is_stale(
-    installation: Installation, door: PullSecretClient
+    installation: Installation, pull_secrets: PullSecretClient
 ) -> None:
     """Changed, deleted or replaced by another one meanwhile: nothing is written, whoever it belongs to now."""
     team = await installation.create_namespace()
     path = installation.path(team)
-    first = await door.apply(team, content(), None)
+    first = await pull_secrets.apply(team, content(), None)
     (await installation.api.merge(path, {"metadata": {"labels": {"a": "b"}}})).ok()
     for state in ("changed", "deleted", "replaced"):
         with pytest.raises(StaleObservationError):
-            await door.apply(team, content(SECOND), first)
+            await pull_secrets.apply(team, content(SECOND), first)
         await installation.api.delete(path)
         if state == "deleted":
             body = foreign_secret(installation.secret_name)
@@ -88,16 +90,16 @@ async def test_write_in_place_of_what_is_not_there_any_more_is_stale(
 
 
 async def test_stale_deletion_deletes_nothing_and_a_second_one_is_done(
-    installation: Installation, door: PullSecretClient
+    installation: Installation, pull_secrets: PullSecretClient
 ) -> None:
     """Only what was observed is deleted; what is gone already needs no deleting."""
     team = await installation.create_namespace()
-    first = await door.apply(team, content(), None)
-    second = await door.apply(team, content(SECOND), first)
+    first = await pull_secrets.apply(team, content(), None)
+    second = await pull_secrets.apply(team, content(SECOND), first)
     with pytest.raises(StaleObservationError):
-        await door.delete(team, first)
-    await door.delete(team, second)
-    await door.delete(team, second)
+        await pull_secrets.delete(team, first)
+    await pull_secrets.delete(team, second)
+    await pull_secrets.delete(team, second)
     assert await installation.secret(team) is None
 
 
@@ -109,7 +111,7 @@ OBSTACLES: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("obstacle", OBSTACLES)
 async def test_first_write_never_hits_a_strangers_secret(
-    installation: Installation, door: PullSecretClient, obstacle: str
+    installation: Installation, pull_secrets: PullSecretClient, obstacle: str
 ) -> None:
     """A Secret that no watch has shown yet is found by the write itself, which leaves it as it is."""
     changes, why = OBSTACLES[obstacle]
@@ -117,7 +119,7 @@ async def test_first_write_never_hits_a_strangers_secret(
     body = foreign_secret(installation.secret_name) | changes
     before = (await installation.api.post(f"/api/v1/namespaces/{team}/secrets", body)).ok()
     with pytest.raises(FailureError) as raised:
-        await door.apply(team, content(), None)
+        await pull_secrets.apply(team, content(), None)
     assert raised.value.failure.reason is Reason.SECRET_CONFLICT
     assert why in raised.value.failure.message
     assert await installation.secret(team) == before
@@ -153,10 +155,12 @@ async def test_namespaces_are_listed_with_what_matters(installation: Installatio
     assert version >= found[team].resource_version
 
 
-async def test_edit_by_others_is_seen_in_the_metadata(installation: Installation, door: PullSecretClient) -> None:
+async def test_edit_by_others_is_seen_in_the_metadata(
+    installation: Installation, pull_secrets: PullSecretClient
+) -> None:
     """Each field of ours that somebody changes makes the Secret one that is not intact; what they add does not."""
     team = await installation.create_namespace()
-    await door.apply(team, content(), None)
+    await pull_secrets.apply(team, content(), None)
     path = installation.path(team)
     edits: list[tuple[dict[str, Any], bool]] = [
         ({"metadata": {"labels": {"theirs": "1"}, "annotations": {"theirs": "1"}}}, True),
@@ -166,4 +170,4 @@ async def test_edit_by_others_is_seen_in_the_metadata(installation: Installation
     for edit, intact in edits:
         edited = observe((await installation.api.merge(path, edit)).ok()["metadata"])
         assert edited.intact is intact
-        assert (await door.apply(team, content(), edited)).intact
+        assert (await pull_secrets.apply(team, content(), edited)).intact

@@ -116,13 +116,13 @@ async def test_a_registry_that_refuses_a_rotation_keeps_what_it_has(
         assert list(json.loads(joined.annotations["pullkeeper.dev/tokens"])) == ["eu-west-1"]
 
 
-@pytest.mark.parametrize("trouble", ["no tunnel", "reset", "too many requests", "error", "hang"])
+@pytest.mark.parametrize("fault", ["no tunnel", "reset", "too many requests", "error", "hang"])
 async def test_a_registry_that_cannot_be_reached_holds_nothing_up(
-    installation: Installation, registries: RegistryProxy, trouble: str
+    installation: Installation, registries: RegistryProxy, fault: str
 ) -> None:
     """The token is published all the same, which is counted, and said once however many namespaces there are."""
     aws = installation.aws
-    match trouble:
+    match fault:
         case "no tunnel":
             registries.closed[IRELAND] = 502
         case "reset":
@@ -150,10 +150,10 @@ async def test_a_revoked_token_is_replaced_after_one_probe(
     async with installation.recording() as recorder:
         teams = await _opt_in(installation, recorder, IRELAND, VIRGINIA, count=8)
         dead = _issued(aws, "eu-west-1")[0]
-        died_at = datetime.now(UTC)
+        revoked_at = datetime.now(UTC)
         aws.revoke(dead)
         mended = await asyncio.gather(*(recorder.wait(team, partial(_holds_another, dead, IRELAND)) for team in teams))
-        probes = [probe.outcome for probe in aws.probes(IRELAND) if probe.time >= died_at]
+        probes = [probe.outcome for probe in aws.probes(IRELAND) if probe.time >= revoked_at]
         assert probes[:2] == ["UNAUTHORIZED", "ok"]
         assert probes.count("UNAUTHORIZED") == 1
         assert {auths(version.secret)[IRELAND] for version in mended} == {_issued(aws, "eu-west-1")[1]}

@@ -116,9 +116,9 @@ class Kubelet:
             return dict((await self._api.get(path)).ok()["data"])
         found: dict[str, str] = {}
         for source in volume["projected"]["sources"]:
-            wish = source["serviceAccountToken"]
-            spec = {"audiences": [wish["audience"]], "expirationSeconds": wish["expirationSeconds"]}
-            found[wish["path"]] = await token_of(self._api, pod.namespace, pod.spec["serviceAccountName"], **spec)
+            projection = source["serviceAccountToken"]
+            spec = {"audiences": [projection["audience"]], "expirationSeconds": projection["expirationSeconds"]}
+            found[projection["path"]] = await token_of(self._api, pod.namespace, pod.spec["serviceAccountName"], **spec)
         return found
 
     async def _mount_service_account(self, pod: Pod) -> None:

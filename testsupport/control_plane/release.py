@@ -134,13 +134,13 @@ class Release:
     async def leader(self) -> ControllerProcess:
         """Wait for the one that acts."""
 
-        async def look() -> ControllerProcess | None:
+        async def poll() -> ControllerProcess | None:
             for _, process in self.pods:
                 if await process.metric("pullkeeper_leader") == 1:
                     return process
             return None
 
-        return await until(look, "a leader")
+        return await until(poll, "a leader")
 
     async def _start(self, spec: Mapping[str, Any]) -> None:
         pod = await self.kubelet.pod(NAME, self.namespace, spec)

@@ -27,22 +27,22 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def application(fake: AwsFake) -> web.Application:
     """All routes of the fake."""
     app = web.Application()
-    door = _Door(fake)
+    endpoints = _Endpoints(fake)
     app.add_routes(
         [
-            web.post("/", door.api),
-            web.put("/latest/api/token", door.metadata_token),
-            web.get("/latest/meta-data/{path:.*}", door.metadata),
-            web.get("/v1/credentials", door.container),
-            web.get("/v2/", door.registry),
-            web.get("/_registry/{host}/v2/", door.registry),
+            web.post("/", endpoints.api),
+            web.put("/latest/api/token", endpoints.metadata_token),
+            web.get("/latest/meta-data/{path:.*}", endpoints.metadata),
+            web.get("/v1/credentials", endpoints.container),
+            web.get("/v2/", endpoints.registry),
+            web.get("/_registry/{host}/v2/", endpoints.registry),
             *control_routes(fake),
         ]
     )
     return app
 
 
-class _Door:
+class _Endpoints:
     """Turns HTTP requests into calls."""
 
     def __init__(self, fake: AwsFake) -> None:

@@ -35,12 +35,12 @@ class Watch:
     """Only changes after this resourceVersion are sent."""
     open: bool = True
     bookmark_due: bool = False
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def close(self) -> None:
         """End the stream as soon as it can."""
         self.open = False
-        self.wake.set()
+        self.changed.set()
 
 
 def _named(record: RequestRecord) -> dict[str, str]:
@@ -73,7 +73,7 @@ class Watches:
         """Send a bookmark now to every watch that takes them."""
         for watch in list(self._open):
             watch.bookmark_due = True
-            self._in_loop(watch.wake.set)
+            self._in_loop(watch.changed.set)
 
     def start(self, call: Call, renderer: Renderer) -> tuple[Watch, list[bytes]]:
         """Open a watch; give it with the lines to begin with."""
@@ -101,7 +101,7 @@ class Watches:
             if first:
                 yield b"".join(first)
             while watch.open:
-                watch.wake.clear()
+                watch.changed.clear()
                 news = self._news(watch)
                 if news:
                     yield b"".join(news)
@@ -169,7 +169,7 @@ class Watches:
         last_call = watch.bookmarks and self._loop.time() < early
         try:
             async with asyncio.timeout_at(early if last_call else end):
-                await watch.wake.wait()
+                await watch.changed.wait()
         except TimeoutError:
             watch.bookmark_due = last_call
             return last_call
@@ -177,8 +177,8 @@ class Watches:
 
     def _changed(self, resource: str, _change: Change) -> None:
         for watch in list(self._open):
-            if watch.storage == resource and not watch.wake.is_set():
-                self._in_loop(watch.wake.set)
+            if watch.storage == resource and not watch.changed.is_set():
+                self._in_loop(watch.changed.set)
 
     def _in_loop(self, action: Callable[[], None]) -> None:
         if threading.get_ident() == self._thread:

@@ -49,8 +49,8 @@ class Aws:
         return self._issue(scope.label, asked_at, self._faults.life)
 
     def _refusal(self, scope: TokenScope, reason: Reason) -> Failure:
-        aside = f"request {self._rng.getrandbits(32):08x}"
-        return Failure(reason=reason, message=f"the simulated AWS refuses {scope.label}", detail=aside)
+        detail = f"request {self._rng.getrandbits(32):08x}"
+        return Failure(reason=reason, message=f"the simulated AWS refuses {scope.label}", detail=detail)
 
     def _issue(self, scope: str, asked_at: datetime, life: float) -> Token:
         number = len(self._record.issued)

@@ -26,24 +26,26 @@ _KNOWN = StatusRules(policy=Settings().policy, rotation=Settings().rotation)
 
 
 async def measure(options: Options, table: Table) -> None:
-    """Print how long a look takes, beside the listing without which there is none."""
+    """Print how long `status` takes, beside the listing that it cannot do without."""
     async with open_environment(namespaces=options.status_namespaces, identities=0, regions=REGIONS[:1]) as environment:
         await environment.start()
         await environment.watcher.all_written(1)
         await environment.stop()
         connection = await connect(kubeconfig=_kubeconfig(environment), record_request=lambda *_: None)
         listing = SnapshotReader(connection, secret_name=environment.installation.secret_name)
-        bare, look = [], []
+        bare, durations = [], []
         for _ in range(_TIMES):
             bare.append(await _timed(lambda: _bare(environment.installation.api, environment.installation.secret_name)))
-            look.append(await _timed(lambda: _run_status(listing, options)))
+            durations.append(await _timed(lambda: _run_status(listing, options)))
         whole = await _timed(lambda: _process(environment))
         await connection.close()
     table.heading(f"status over {options.status_namespaces:,} namespaces with a pull Secret each")
     table.row("a bare loop that lists the metadata of both kinds", ms(min(bare)), "aiohttp and json, in chunks of 500")
-    table.row("a look of status: listed, and every state told", ms(min(look)))
+    table.row("status: list, and derive every state", ms(min(durations)))
     table.row(
-        "the look over the bare loop", f"{min(look) / min(bare):.2f}", "with few namespaces the start of a look counts"
+        "status over the bare loop",
+        f"{min(durations) / min(bare):.2f}",
+        "with few namespaces the start of the command counts",
     )
     table.row("the command as a process, start and table included", ms(whole))
 

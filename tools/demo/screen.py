@@ -195,7 +195,7 @@ def _line(entry: Entry) -> Text:
 
 
 def _tone(entry: Entry) -> str:
-    return "yellow" if entry.trouble else ""
+    return "yellow" if entry.is_warning else ""
 
 
 def _life(row: Row, width: int) -> Text:

@@ -43,7 +43,7 @@ class Entry:
     seconds: float
     who: str
     text: str
-    trouble: bool = False
+    is_warning: bool = False
 
 
 def now() -> datetime:
@@ -85,7 +85,7 @@ class Timeline:
         """Record an Event that the controller posted."""
         self.update()
         self.rows[namespace].last = f"Event {reason}"
-        self._append(namespace, f"Event {reason}: {note}", now(), trouble=True)
+        self._append(namespace, f"Event {reason}: {note}", now(), is_warning=True)
 
     def note(self, who: str, text: str) -> None:
         """Record something that is not about one namespace."""
@@ -134,6 +134,6 @@ class Timeline:
         row.last = text
         self._append(row.namespace.name, text, at)
 
-    def _append(self, who: str, text: str, at: datetime, *, trouble: bool = False) -> None:
+    def _append(self, who: str, text: str, at: datetime, *, is_warning: bool = False) -> None:
         seconds = (at - self.opened_at).total_seconds()
-        self.entries.append(Entry(seconds=seconds, who=who, text=text, trouble=trouble))
+        self.entries.append(Entry(seconds=seconds, who=who, text=text, is_warning=is_warning))

@@ -113,7 +113,7 @@ class WorkQueue:
 
     def _promote(self, priority_of: Callable[[str], Priority]) -> None:
         """Move every scheduled name whose time has come to the ready names of its priority."""
-        for name in self._due():
+        for name in self._pop_scheduled():
             current = priority_of(name)
             for priority, names in self._ready.items():
                 if priority is current:
@@ -121,7 +121,7 @@ class WorkQueue:
                 else:
                     names.pop(name, None)
 
-    def _due(self) -> Iterator[str]:
+    def _pop_scheduled(self) -> Iterator[str]:
         now = self._clock()
         while (item := self._head()) is not None and item.at <= now:
             heapq.heappop(self._heap)

@@ -166,7 +166,9 @@ def test_only_our_annotations_are_ours() -> None:
     assert own_annotations(given_) == {"enabled": "true", "a/b": "x"}
 
 
-@pytest.mark.parametrize(("annotations", "asks"), [({}, False), (ON, True), ({"zone": "x"}, True)])
-def test_a_namespace_with_anything_of_ours_asks(annotations: Mapping[str, str], *, asks: bool) -> None:
+@pytest.mark.parametrize(("annotations", "is_requested"), [({}, False), (ON, True), ({"zone": "x"}, True)])
+def test_a_namespace_with_anything_of_ours_requests_a_secret(
+    annotations: Mapping[str, str], *, is_requested: bool
+) -> None:
     """Even a wrong key makes a namespace one that is spoken to."""
-    assert ObservedNamespace(name="a", resource_version=1, annotations=annotations).is_requested is asks
+    assert ObservedNamespace(name="a", resource_version=1, annotations=annotations).is_requested is is_requested

@@ -33,7 +33,7 @@ from testsupport.examples import (
 ROTATION = Rotation()
 HERE = ObservedNamespace(name="team-a", resource_version=1)
 LEAVING = ObservedNamespace(name="team-a", resource_version=1, terminating=True)
-WISH = DesiredState(registries=(EU,))
+DESIRED = DesiredState(registries=(EU,))
 
 FRESH = managed(published(EU))
 OLD = managed(published(EU, issued=NOW - 8 * HOUR))
@@ -67,7 +67,7 @@ def turn(secret: ObservedSecret) -> datetime:
 
 
 @pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
-@pytest.mark.parametrize("desired", [None, WISH])
+@pytest.mark.parametrize("desired", [None, DESIRED])
 @pytest.mark.parametrize("namespace", [None, LEAVING])
 def test_a_namespace_that_is_gone_or_going_is_left_alone(
     namespace: ObservedNamespace | None, desired: DesiredState | None, secret: ObservedSecret | None
@@ -87,7 +87,7 @@ def test_a_secret_that_was_handed_over_is_taken_in_but_never_just_deleted() -> N
     """Labelled before its namespace asks for one, it stays as it is; the namespace asks, and it is written in place."""
     handed_over = replace(UNREADABLE, written=False)
     assert step(HERE, None, handed_over) == NoOp()
-    assert step(HERE, WISH, handed_over) == Apply(cause=Cause.REPAIRED, desired=WISH, secret=handed_over)
+    assert step(HERE, DESIRED, handed_over) == Apply(cause=Cause.REPAIRED, desired=DESIRED, secret=handed_over)
 
 
 @pytest.mark.parametrize(
@@ -106,17 +106,17 @@ def test_a_secret_that_was_handed_over_is_taken_in_but_never_just_deleted() -> N
 )
 def test_what_is_not_as_it_should_be_is_written(secret: ObservedSecret | None, cause: Cause) -> None:
     """Absent, edited, changed or due: each is written, with its cause, in the place of what was observed."""
-    assert step(HERE, WISH, secret) == Apply(cause=cause, desired=WISH, secret=secret)
+    assert step(HERE, DESIRED, secret) == Apply(cause=cause, desired=DESIRED, secret=secret)
 
 
 def test_what_is_as_it_should_be_rests_until_its_turn() -> None:
     """Nothing is done until the namespace's turn within the window."""
-    assert step(HERE, WISH, FRESH) == NoOp(until=turn(FRESH))
+    assert step(HERE, DESIRED, FRESH) == NoOp(until=turn(FRESH))
 
 
 def test_a_strangers_secret_blocks() -> None:
     """A Secret of our name without our label is reported and not touched."""
-    assert step(HERE, WISH, FOREIGN) == Conflict()
+    assert step(HERE, DESIRED, FOREIGN) == Conflict()
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_strangers_secret_blocks() -> None:
 )
 def test_each_new_refresh_request_is_answered_once(asked: str | None, answered: str | None, *, writes: bool) -> None:
     """A value other than the answered one is a request; taking it away is none."""
-    desired = replace(WISH, refresh_requested_at=asked)
+    desired = replace(DESIRED, refresh_requested_at=asked)
     secret = managed(published(EU, refresh_requested_at=answered))
     expected = Apply(cause=Cause.REFRESHED, desired=desired, secret=secret) if writes else NoOp(until=turn(secret))
     assert step(HERE, desired, secret) == expected
@@ -136,7 +136,7 @@ def test_each_new_refresh_request_is_answered_once(asked: str | None, answered: 
 )
 def test_the_first_cause_that_fits_is_named(secret: ObservedSecret, cause: Cause) -> None:
     """Where several causes come together, the order is: repair, change, refresh, rotate."""
-    found = step(HERE, replace(WISH, refresh_requested_at="1"), secret)
+    found = step(HERE, replace(DESIRED, refresh_requested_at="1"), secret)
     assert isinstance(found, Apply)
     assert found.cause is cause
 
@@ -144,7 +144,7 @@ def test_the_first_cause_that_fits_is_named(secret: ObservedSecret, cause: Cause
 @pytest.mark.parametrize(("off", "writes"), [(-1, False), (0, True), (1, True)])
 def test_the_turn_begins_with_its_moment(off: int, *, writes: bool) -> None:
     """A microsecond before, it rests; from the moment on, it is written."""
-    found = step(HERE, WISH, FRESH, turn(FRESH) + timedelta(microseconds=off))
+    found = step(HERE, DESIRED, FRESH, turn(FRESH) + timedelta(microseconds=off))
     assert isinstance(found, Apply) is writes
 
 
@@ -176,16 +176,16 @@ def test_a_registry_that_keeps_an_older_token_sets_the_turn() -> None:
 )
 def test_a_token_that_is_dead_before_its_time_is_due(secret: ObservedSecret, cause: Cause) -> None:
     """It is replaced at once, and whatever else is to be done names the cause."""
-    wish = replace(WISH, refresh_requested_at="new") if cause is Cause.REFRESHED else WISH
-    found = plan(namespace=HERE, desired=wish, secret=secret, now=NOW, rotation=ROTATION, revoked=True)
-    assert found == Apply(cause=cause, desired=wish, secret=secret)
+    changed = replace(DESIRED, refresh_requested_at="new") if cause is Cause.REFRESHED else DESIRED
+    found = plan(namespace=HERE, desired=changed, secret=secret, now=NOW, rotation=ROTATION, revoked=True)
+    assert found == Apply(cause=cause, desired=changed, secret=secret)
 
 
 @pytest.mark.parametrize("secret", [None, FOREIGN])
 def test_a_death_changes_nothing_about_a_secret_that_is_not_ours(secret: ObservedSecret | None) -> None:
     """What is not there or a stranger's holds none of our tokens."""
-    found = plan(namespace=HERE, desired=WISH, secret=secret, now=NOW, rotation=ROTATION, revoked=True)
-    assert found == step(HERE, WISH, secret)
+    found = plan(namespace=HERE, desired=DESIRED, secret=secret, now=NOW, rotation=ROTATION, revoked=True)
+    assert found == step(HERE, DESIRED, secret)
 
 
 def test_the_order_of_registries_changes_nothing() -> None:
@@ -215,7 +215,7 @@ def test_nothing_goes_on_where_nothing_can_be_read(secret: ObservedSecret | None
     assert fallback_state(HERE, secret, Policy()) is None
 
 
-wishes = st.none() | publications().map(
+desired_states = st.none() | publications().map(
     lambda held: DesiredState(registries=held.registries, refresh_requested_at=held.refresh_requested_at)
 )
 secrets = st.none() | st.builds(
@@ -234,7 +234,7 @@ secrets = st.none() | st.builds(
 namespaces = st.sampled_from([None, HERE, LEAVING])
 
 
-@given(namespaces, wishes, secrets, moments)
+@given(namespaces, desired_states, secrets, moments)
 def test_whatever_is_found_the_policy_holds(
     namespace: ObservedNamespace | None, desired: DesiredState | None, secret: ObservedSecret | None, now: datetime
 ) -> None:

@@ -103,7 +103,7 @@ def test_spreading_stops_where_little_life_is_left() -> None:
 
 
 @given(rotations, names, st.integers(0, 10**9))
-def test_a_token_that_died_before_its_issue_is_due(rule: Rotation, name: str, seconds: int) -> None:
+def test_a_token_that_expires_before_its_issue_is_due(rule: Rotation, name: str, seconds: int) -> None:
     """Even times that make no sense give a turn, in the past."""
     senseless = times(life=-timedelta(seconds=seconds))
     assert rule.refresh_at_for(name, senseless) <= NOW

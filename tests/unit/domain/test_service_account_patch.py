@@ -167,10 +167,10 @@ class Cluster:
         if mark_of(self.found):
             self._write(self.theirs)
 
-    def look(self) -> None:
+    def observe(self) -> None:
         self.seen = copy.deepcopy(self.found)
 
-    def settle(self, *, wanted: bool) -> None:
+    def reconcile(self, *, wanted: bool) -> None:
         change = plan_patch(observe_service_account(self.seen, OURS), OURS, wanted=wanted, exists=True)
         version = str(self.found["metadata"]["resourceVersion"])
         if change is None or change.operations[0]["value"] != version:
@@ -190,7 +190,7 @@ class Cluster:
 entries = st.lists(st.none() | st.sampled_from(["a", "b", "c", OLD]) | st.text(max_size=3), max_size=5)
 steps = st.one_of(
     st.tuples(st.just("others"), entries),
-    st.sampled_from([("take",), ("look",), ("want",), ("drop",)]),
+    st.sampled_from([("take",), ("observe",), ("want",), ("drop",)]),
 )
 
 
@@ -206,15 +206,15 @@ def test_others_entries_survive_whatever_happens_in_between(
                 cluster.others(*rest)
             case "take":
                 cluster.take_ours_away()
-            case "look":
-                cluster.look()
+            case "observe":
+                cluster.observe()
             case _:
-                cluster.settle(wanted=kind == "want")
+                cluster.reconcile(wanted=kind == "want")
         left = [name for name in names(cluster.found) if name != OURS]
         assert left == cluster.theirs
         assert names(cluster.found).count(OURS) <= 1
-    cluster.look()
-    cluster.settle(wanted=False)
+    cluster.observe()
+    cluster.reconcile(wanted=False)
     after = json.dumps(cluster.found.get("imagePullSecrets") or [])
     assert after == json.dumps([entry_of(name) for name in cluster.theirs])
     assert cluster.found["metadata"]["annotations"] == {"x": "y"}

@@ -26,7 +26,7 @@ class CheckResult:
     detail: str
     fix: str = ""
 
-    def lines(self) -> Iterable[str]:
+    def as_lines(self) -> Iterable[str]:
         """Return the result for people: one line, and a second one with the fix."""
         yield f"{_MARKS[self.outcome]} {self.check}: {self.detail}"
         if self.fix:
@@ -61,7 +61,7 @@ def as_text(results: Sequence[CheckResult]) -> str:
     """Return all results for people, with a summary at the end."""
     failures = sum(result.outcome is Outcome.FAILED for result in results)
     summary = f"{failures} of {len(results)} checks failed" if failures else "no check failed"
-    return "\n".join([*(line for result in results for line in result.lines()), "", summary])
+    return "\n".join([*(line for result in results for line in result.as_lines()), "", summary])
 
 
 def as_document(results: Sequence[CheckResult]) -> Mapping[str, Any]:
