@@ -1,4 +1,4 @@
-"""The metrics: names, labels, and what is there from the start."""
+"""The metrics: names, labels, and initial values."""
 
 import re
 from datetime import timedelta
@@ -57,8 +57,8 @@ def used(metrics: Metrics) -> Metrics:
     return metrics
 
 
-def test_the_names_types_and_labels_are_a_promise(metrics: Metrics) -> None:
-    """Dashboards and alerts are built on just these."""
+def test_names_types_and_labels_match_the_definitions(metrics: Metrics) -> None:
+    """Dashboards and alerts rely on them."""
     found = {name: family for name, family in families(used(metrics)).items() if name.startswith("pullkeeper_")}
     kinds = {name: (family.type, _labels(family)) for name, family in found.items()}
     assert kinds == {each.name.removesuffix("_total"): (each.type, {*each.labels}) for each in FAMILIES}
@@ -68,8 +68,8 @@ def _labels(family: Metric) -> set[str]:
     return set().union(*(each.labels.keys() for each in family.samples)) - {"le"}
 
 
-def test_the_exposition_keeps_to_the_conventions(metrics: Metrics) -> None:
-    """Help for each, counters in _total, units in full, no creation times, no reserved label."""
+def test_the_exposition_follows_the_conventions(metrics: Metrics) -> None:
+    """HELP for each, counters in _total, base units, no _created, no reserved labels."""
     for name, family in families(used(metrics)).items():
         assert name.startswith(("pullkeeper_", "process_", "python_"))
         assert family.documentation
@@ -81,7 +81,7 @@ def test_the_exposition_keeps_to_the_conventions(metrics: Metrics) -> None:
 
 
 def test_times_and_durations_are_in_seconds(metrics: Metrics) -> None:
-    """A histogram observes seconds, and a timestamp is one of Unix."""
+    """Timestamps are Unix time."""
     used(metrics)
     assert all(name.endswith("_seconds") for name, family in families(metrics).items() if family.type == "histogram")
     assert sample(metrics, "pullkeeper_heartbeat_timestamp_seconds") == NOW.timestamp()
@@ -91,8 +91,8 @@ def test_times_and_durations_are_in_seconds(metrics: Metrics) -> None:
     assert sample(metrics, "pullkeeper_token_request_duration_seconds_sum", region="eu-west-1") == 0.2
 
 
-def test_closed_label_sets_are_there_from_the_start(metrics: Metrics) -> None:
-    """A first failure shows as an increase from 0, not as a series out of nowhere."""
+def test_closed_label_sets_start_at_0(metrics: Metrics) -> None:
+    """So a first failure shows as an increase."""
     for state in State:
         assert sample(metrics, "pullkeeper_namespaces", state=state) == (None if state in STATUS_ONLY else 0)
     for result in Result:
@@ -102,16 +102,16 @@ def test_closed_label_sets_are_there_from_the_start(metrics: Metrics) -> None:
 
 
 @pytest.mark.parametrize(("reason", "result"), [(None, "success"), ("AccessDenied", "error")])
-def test_a_request_for_a_token_is_counted_by_its_result(metrics: Metrics, reason: str | None, result: str) -> None:
-    """With its reason only where it failed."""
+def test_token_requests_are_counted_by_result(metrics: Metrics, reason: str | None, result: str) -> None:
+    """With a reason if they failed."""
     metrics.record_token_request(scope(PUBLIC), 0.1, reason)
     labels = {"identity": "controller", "region": "us-east-1/public"}
     assert sample(metrics, "pullkeeper_token_requests_total", **labels, result=result) == 1
     assert sample(metrics, "pullkeeper_token_request_errors_total", **labels, reason="AccessDenied") == bool(reason)
 
 
-def test_what_can_fail_of_a_request_for_a_token_starts_at_0_with_the_first_one(metrics: Metrics) -> None:
-    """Once an identity has had a token in a region, its first failure there is an increase."""
+def test_token_errors_start_at_0_with_the_first_request(metrics: Metrics) -> None:
+    """So the first failure of an identity shows as an increase."""
     metrics.record_token_request(scope(EU), 0.1, None)
     labels = {"identity": "controller", "region": "eu-west-1"}
     assert sample(metrics, "pullkeeper_token_requests_total", **labels, result="error") == 0
@@ -119,8 +119,8 @@ def test_what_can_fail_of_a_request_for_a_token_starts_at_0_with_the_first_one(m
         assert sample(metrics, "pullkeeper_token_request_errors_total", **labels, reason=reason) == 0
 
 
-def test_an_identity_that_nobody_uses_any_more_is_forgotten() -> None:
-    """A token is asked for twice a day while it is used, so one that nobody asks for in a day would only look stale."""
+def test_an_identity_that_is_no_longer_in_use_is_removed() -> None:
+    """Tokens are requested twice a day, so after a day without requests it would only look stale."""
     hours = 0.0
     metrics = Metrics(timer=lambda: hours * 3600)
     for host in (EU, PUBLIC):
@@ -141,8 +141,8 @@ def _regions(metrics: Metrics) -> set[str]:
     return regions[0]
 
 
-def test_every_try_of_a_request_to_aws_is_counted(metrics: Metrics) -> None:
-    """By service, operation and status; no answer is 0."""
+def test_every_attempt_of_an_aws_request_is_counted(metrics: Metrics) -> None:
+    """By service, operation and status; 0 means no response."""
     for code in (400, 0, 0):
         metrics.record_aws_request("sts", "AssumeRole", code)
     labels = {"service": "sts", "operation": "AssumeRole"}
@@ -150,8 +150,8 @@ def test_every_try_of_a_request_to_aws_is_counted(metrics: Metrics) -> None:
     assert sample(metrics, "pullkeeper_aws_requests_total", **labels, code="0") == 2
 
 
-def test_each_namespace_counts_once(metrics: Metrics) -> None:
-    """When it stands otherwise it changes over, and who is forgotten is in no state."""
+def test_each_namespace_is_counted_once(metrics: Metrics) -> None:
+    """In its current state; a removed one in none."""
     for state in ("pending", "ready", "ready", "failing"):
         metrics.set_namespace_state("team-a", state, None)
     metrics.set_namespace_state("team-b", "ready", None)
@@ -162,8 +162,8 @@ def test_each_namespace_counts_once(metrics: Metrics) -> None:
 
 
 @pytest.mark.parametrize("state", [None, "pending"])
-def test_the_series_of_a_secret_goes_with_it(metrics: Metrics, state: str | None) -> None:
-    """A Secret that is gone must not look as if it expired."""
+def test_the_expiry_of_a_deleted_secret_is_removed(metrics: Metrics, state: str | None) -> None:
+    """It must not look expired."""
     name, labels = "pullkeeper_secret_expiry_timestamp_seconds", {"target_namespace": "team-a"}
     metrics.set_namespace_state("team-a", "ready", NOW)
     assert sample(metrics, name, **labels) == NOW.timestamp()
@@ -174,8 +174,8 @@ def test_the_series_of_a_secret_goes_with_it(metrics: Metrics, state: str | None
     assert sample(metrics, name, **labels) is None
 
 
-def test_series_of_single_namespaces_can_be_left_out() -> None:
-    """Where there are very many, the counts by state remain, and when the Secret that dies first does so."""
+def test_without_per_namespace_series_the_soonest_expiry_remains() -> None:
+    """As do the counts by state."""
     name, metrics = "pullkeeper_secret_expiry_timestamp_seconds", Metrics(per_namespace=False)
     metrics.set_namespace_state("team-a", "ready", NOW + HOUR)
     metrics.set_namespace_state("team-b", "ready", NOW)
@@ -188,8 +188,8 @@ def test_series_of_single_namespaces_can_be_left_out() -> None:
     assert families(metrics)[name].samples == []
 
 
-def test_a_replica_that_leads_no_more_tells_of_no_namespace(metrics: Metrics) -> None:
-    """Another one does now, and two that tell of the same namespace would contradict each other."""
+def test_a_former_leader_removes_all_namespaces(metrics: Metrics) -> None:
+    """The new leader reports them, and the two would disagree."""
     metrics.set_namespace_state("team-a", "ready", NOW)
     metrics.set_namespace_state("team-b", "pending", None)
     metrics.forget_namespaces()
@@ -197,8 +197,8 @@ def test_a_replica_that_leads_no_more_tells_of_no_namespace(metrics: Metrics) ->
     assert counts(metrics) == dict.fromkeys(COUNTED, 0)
 
 
-def test_who_leads(metrics: Metrics) -> None:
-    """A replica that is alone acts from the start; where there are several, the one that holds the Lease."""
+def test_leader(metrics: Metrics) -> None:
+    """1 from the start, until leader election says otherwise."""
     assert sample(metrics, "pullkeeper_leader") == 1
     for leads in (False, True):
         metrics.set_leader(leads)
@@ -206,18 +206,18 @@ def test_who_leads(metrics: Metrics) -> None:
 
 
 @pytest.mark.parametrize(("told", "revision"), [("4f2c1e0", "4f2c1e0"), ("", "unknown"), (None, "unknown")])
-def test_the_revision_is_what_the_image_was_built_from(
+def test_the_revision_comes_from_the_image_build(
     monkeypatch: pytest.MonkeyPatch, told: str | None, revision: str
 ) -> None:
-    """The image's build tells it; run from a checkout, it is not known."""
+    """In a checkout it is unknown."""
     monkeypatch.delenv(REVISION, raising=False)
     if told is not None:
         monkeypatch.setenv(REVISION, told)
     assert f'revision="{revision}"' in Metrics().render().decode()
 
 
-def test_the_depth_is_asked_at_each_scrape(metrics: Metrics) -> None:
-    """Both lanes are told as they are now."""
+def test_the_queue_depth_is_read_at_each_scrape(metrics: Metrics) -> None:
+    """For both priorities."""
     depths = {Priority.NEW: 1, Priority.ROTATION: 2}
     metrics.set_workqueue_depth(depths.__getitem__)
     depths[Priority.ROTATION] = 5
@@ -225,14 +225,14 @@ def test_the_depth_is_asked_at_each_scrape(metrics: Metrics) -> None:
     assert sample(metrics, "pullkeeper_workqueue_depth", priority="rotation") == 5
 
 
-def test_two_registries_do_not_mix(metrics: Metrics) -> None:
-    """There is no global registry that one test or process part could share with another."""
+def test_registries_are_independent(metrics: Metrics) -> None:
+    """There is no global registry."""
     metrics.record_secret_write("create", "success")
     assert sample(Metrics(), "pullkeeper_secret_writes_total", operation="create", result="success") == 0
 
 
 def test_without_an_installed_package_the_version_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run from a bare folder it works all the same."""
+    """As in a bare checkout."""
 
     def absent(name: str) -> str:
         raise PackageNotFoundError(name)

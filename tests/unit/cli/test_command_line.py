@@ -1,4 +1,4 @@
-"""The command line: what it says and how it ends where it cannot run."""
+"""The command line: errors, exit statuses and help."""
 
 import os
 import re
@@ -52,10 +52,10 @@ def config(folder: Path, text: str | bytes) -> Path:
     return file
 
 
-def test_wrong_settings_end_it_with_every_problem(
+def test_invalid_settings_are_reported_with_every_problem(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Status 2, and one line on standard error for each mistake, in file and environment."""
+    """Exit status 2, and one line on standard error for each problem of file and environment."""
     monkeypatch.setenv("PULLKEEPER_LOG_LEVEL", "loud")
     file = config(tmp_path, "httpPort: yes\nnope: 1\nmaxTokenAge: 7d\n")
     began = running(monkeypatch)
@@ -83,8 +83,8 @@ def test_wrong_settings_end_it_with_every_problem(
         ("httpPort: " + "9" * 5000, "limit"),
     ],
 )
-def test_a_file_that_is_no_yaml_is_one_problem(tmp_path: Path, text: str | bytes, words: str) -> None:
-    """Whatever is wrong with it, it is said in one line, with the file's name."""
+def test_a_file_that_is_not_yaml_is_one_problem(tmp_path: Path, text: str | bytes, words: str) -> None:
+    """In one line, with the file's name."""
     file = config(tmp_path, text)
     with pytest.raises(InvalidInputError) as raised:
         config_from(file)
@@ -96,25 +96,25 @@ def test_a_file_that_is_no_yaml_is_one_problem(tmp_path: Path, text: str | bytes
 
 @pytest.mark.parametrize("name", ["absent.yaml", "."])
 def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path, name: str) -> None:
-    """A missing file and a folder are said to be no file."""
+    """A missing file or a directory."""
     with pytest.raises(InvalidInputError, match=r"expected a YAML file$"):
         config_from(tmp_path / name)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing but a comment\n", "---\n", "null\n"])
 def test_an_empty_file_gives_the_defaults(tmp_path: Path, text: str) -> None:
-    """A file with nothing in it is no mistake."""
+    """Or one with comments alone."""
     assert config_from(config(tmp_path, text)).settings == Settings()
 
 
-def test_without_a_file_the_environment_counts_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No file is needed."""
+def test_without_a_file_the_environment_applies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file is required."""
     monkeypatch.setenv("PULLKEEPER_SECRET_NAME", "other")
     assert config_from(None).settings == Settings(secret_name="other")
 
 
-def test_a_run_gets_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings and kubeconfig are handed on, and a run that ends well is status 0."""
+def test_run_gets_settings_and_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit status is 0 after a normal end."""
     began = running(monkeypatch)
     file = config(tmp_path, "logLevel: debug")
     assert main(monkeypatch, "run", "--config", str(file), "--kubeconfig", "k") == 0
@@ -133,16 +133,16 @@ def test_a_run_gets_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.Monke
         ),
     ],
 )
-def test_what_cannot_start_says_why(
+def test_failures_are_reported_without_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], outcome: BaseException, said: str
 ) -> None:
-    """Status 1 and the reasons, without a traceback, whether they come alone or in groups."""
+    """Exit status 1, and one line per failure, also for exception groups."""
     running(monkeypatch, outcome)
     assert main(monkeypatch, "run") == 1
     assert capsys.readouterr().err == said
 
 
-def test_a_surprise_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_exception_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug ends with its traceback."""
     running(monkeypatch, ZeroDivisionError("bug"))
     with pytest.raises(ZeroDivisionError):
@@ -153,7 +153,7 @@ def test_a_surprise_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_unknown_command_shows_the_usage(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
-    """Status 2 and how to call it."""
+    """Exit status 2."""
     with pytest.raises(SystemExit) as ended:
         main(monkeypatch, *arguments)
     assert ended.value.code == 2
@@ -161,10 +161,10 @@ def test_an_unknown_command_shows_the_usage(
 
 
 @pytest.mark.parametrize("command", command_line.COMMANDS)
-def test_every_command_tells_how_to_call_it(
+def test_every_command_has_help(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
-    """Each has its own options, and `--help` shows them."""
+    """With its own options."""
     with pytest.raises(SystemExit) as ended:
         main(monkeypatch, command, "--help")
     assert ended.value.code == 0
@@ -172,23 +172,23 @@ def test_every_command_tells_how_to_call_it(
 
 
 def test_every_command_and_every_state_is_documented() -> None:
-    """docs/commands.md has a part for each command beside `run`, and its table just the states that there are."""
+    """docs/commands.md has a section per command except `run`, and a table of all states."""
     text = Path("docs/commands.md").read_text()
     assert set(re.findall(r"^## (.+)$", text, re.MULTILINE)) == set(command_line.COMMANDS) - {"run"}
     states = text.partition("| state |")[2].partition("\n\n")[0]
     assert set(re.findall(r"^\| ([a-z_]+) \|", states, re.MULTILINE)) == set(State)
 
 
-def test_it_tells_its_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """As the package has it."""
+def test_the_version_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """From the installed package."""
     with pytest.raises(SystemExit) as ended:
         main(monkeypatch, "--version")
     assert ended.value.code == 0
     assert capsys.readouterr().out.startswith("pullkeeper 0.")
 
 
-def test_the_status_reaches_the_shell(tmp_path: Path) -> None:
-    """As a process of its own, wrong settings are status 2 and nothing on standard output."""
+def test_the_exit_status_reaches_the_shell(tmp_path: Path) -> None:
+    """In a process of its own, with nothing on standard output."""
     file = config(tmp_path, "nope: 1")
     command = [sys.executable, "-m", "pullkeeper", "run", "--config", str(file)]
     ended = subprocess.run(

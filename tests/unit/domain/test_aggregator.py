@@ -1,4 +1,4 @@
-"""What is said of many: how they are grouped, and when a group has ended."""
+"""Aggregation of events into groups, and when a group ends."""
 
 from datetime import timedelta
 
@@ -8,8 +8,8 @@ from testsupport.examples import NOW
 SECOND = timedelta(seconds=1)
 
 
-def test_the_first_of_a_group_are_told_in_full() -> None:
-    """As many as are wanted, of each group."""
+def test_the_first_events_of_a_group_are_within_the_limit() -> None:
+    """Up to the limit, for each group by itself."""
     aggregator = EventAggregator()
     assert [aggregator.add("a", "x", NOW, limit=2) for _ in range(4)] == [True, True, False, False]
     assert aggregator.add("b", "x", NOW, limit=2)
@@ -17,8 +17,8 @@ def test_the_first_of_a_group_are_told_in_full() -> None:
     assert {summary.key: summary.suppressed for summary in aggregator.flush()} == {"a": 2, "b": 0, "c": 1}
 
 
-def test_a_group_ends_when_nothing_has_come_for_a_while() -> None:
-    """Each thing that comes puts its end off."""
+def test_a_group_ends_after_the_idle_timeout() -> None:
+    """Every event postpones the end."""
     aggregator = EventAggregator()
     assert aggregator.flush_at is None
     aggregator.add("a", "x", NOW)
@@ -30,8 +30,8 @@ def test_a_group_ends_when_nothing_has_come_for_a_while() -> None:
     assert aggregator.flush() == []
 
 
-def test_a_group_that_does_not_end_is_told_after_an_hour() -> None:
-    """And what comes then begins a new one."""
+def test_a_group_ends_at_its_maximum_age() -> None:
+    """The next event starts a new group."""
     aggregator, at = EventAggregator(), NOW
     while at < NOW + MAX_AGE:
         aggregator.add("a", "x", at)
@@ -42,8 +42,8 @@ def test_a_group_that_does_not_end_is_told_after_an_hour() -> None:
     assert aggregator.flush_at == at + IDLE_TIMEOUT
 
 
-def test_the_slowest_of_a_group_is_named() -> None:
-    """Whichever comes when."""
+def test_the_summary_names_the_slowest() -> None:
+    """In any order of events."""
     aggregator = EventAggregator()
     for name, seconds in (("x", 1), ("y", 3), ("z", 2)):
         aggregator.add("a", name, NOW, took=seconds * SECOND)

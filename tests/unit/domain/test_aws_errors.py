@@ -1,4 +1,4 @@
-"""What AWS's codes mean and what their reader is told."""
+"""Meaning of AWS's error codes, and the advice for each."""
 
 import pytest
 
@@ -44,21 +44,21 @@ def said(code: str, *, public: bool = False, operation: str = "GetAuthorizationT
 
 @pytest.mark.parametrize(("code", "reason"), CODES.items())
 def test_a_code_has_its_reason(code: str, reason: Reason) -> None:
-    """Each of AWS's codes falls under one reason; an unknown one is trouble of the service."""
+    """Each code has one reason; an unknown code is a service error."""
     assert explain(scope(EU), ROLE, "GetAuthorizationToken", code, "No.").reason is reason
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_what_was_refused_to_whom_where_and_how_it_was_said(code: str) -> None:
-    """Every message names operation, principal, region, code and AWS's own words."""
+def test_the_message_names_operation_principal_region_and_code(code: str) -> None:
+    """With AWS's own message as the detail."""
     message = said(code)
     assert message.startswith(f"ECR refused GetAuthorizationToken for {ROLE} in eu-west-1 ({code}): ")
     assert message.endswith(f" [No.] ({CODES[code]})")
 
 
 @pytest.mark.parametrize(("code", "reason"), CODES.items())
-def test_credentials_that_may_only_be_old_are_worth_another_try(code: str, reason: Reason) -> None:
-    """Just the codes of invalid credentials call for new ones."""
+def test_only_invalid_credentials_may_be_stale(code: str, reason: Reason) -> None:
+    """New credentials cannot help with any other error."""
     assert is_stale_credential(code) is (reason is Reason.CREDENTIALS_INVALID)
 
 
@@ -70,12 +70,12 @@ def test_credentials_that_may_only_be_old_are_worth_another_try(code: str, reaso
     ],
 )
 def test_a_denial_says_what_to_grant(advice: str, *, public: bool) -> None:
-    """The message has the words that go into the IAM policy."""
+    """The message contains the actions for the IAM policy."""
     assert advice in said("AccessDeniedException", public=public)
 
 
 def test_a_denied_web_identity_points_to_the_trust_policy() -> None:
-    """Where STS refuses the role itself, the role's own policy has nothing to do with it."""
+    """STS rejects the role itself, so its permissions policy is irrelevant."""
     message = said("AccessDenied", operation="AssumeRoleWithWebIdentity")
     assert message.startswith("STS refused AssumeRoleWithWebIdentity")
     assert "trust policy must allow sts:AssumeRoleWithWebIdentity" in message
@@ -90,30 +90,30 @@ def test_a_denied_web_identity_points_to_the_trust_policy() -> None:
         ("InternalFailure", "is retried"),
     ],
 )
-def test_every_other_refusal_says_what_to_do(code: str, words: str) -> None:
-    """No reason stands without advice."""
+def test_every_other_error_comes_with_advice(code: str, words: str) -> None:
+    """No reason without advice."""
     assert words in said(code)
 
 
-def test_ecr_public_is_named_as_such() -> None:
-    """Which of the two services refused is told apart."""
+def test_ecr_public_is_named() -> None:
+    """The message distinguishes ECR and ECR Public."""
     assert said("Throttling", public=True).startswith("ECR Public refused")
 
 
-def test_long_words_of_aws_are_cut() -> None:
-    """An answer of any length leaves room for the advice."""
+def test_a_long_message_from_aws_is_shortened() -> None:
+    """Whatever its length, there is room for the advice."""
     assert len(said("Throttling", words="x" * 9000)) < 700
 
 
-def test_the_same_refusal_in_other_words_is_the_same_failure() -> None:
-    """AWS puts moments and request numbers into its words: they make no new trouble of an old one."""
+def test_the_detail_is_ignored_in_comparisons() -> None:
+    """AWS's messages contain times and request ids."""
     first, second = (explain(scope(EU), ROLE, "GetAuthorizationToken", "RequestExpired", said) for said in ("1", "2"))
     assert first == second
     assert str(first) != str(second)
 
 
 def test_a_quoted_request_is_not_repeated() -> None:
-    """Beside a wrong signature AWS may quote the signed request, and the session's token stands in it."""
+    """For an invalid signature AWS may quote the signed request, including the session token."""
     words = "The request signature does not match.\n\nThe Canonical String was\n'POST\n/\nx-amz-security-token:hush"
     message = said("InvalidSignatureException", words=words)
     assert "does not match" in message

@@ -1,4 +1,4 @@
-"""How long to wait after a failure."""
+"""Retry delays."""
 
 from datetime import timedelta
 
@@ -15,20 +15,20 @@ draws = st.floats(0, 1, exclude_max=True)
 
 
 @given(attempts, draws)
-def test_a_wait_is_bounded(attempt: int, draw: float) -> None:
-    """However many failures there were, the next try comes within a minute, and never at once."""
+def test_the_delay_is_bounded(attempt: int, draw: float) -> None:
+    """At most a minute, and never zero."""
     assert SHORTEST <= retry_delay(attempt, draw) <= 60 * SECOND
 
 
 @given(attempts, draws)
-def test_a_denial_is_tried_again_at_peoples_pace(attempt: int, draw: float) -> None:
-    """Soon at first, for whoever is at mending it, and at most five minutes apart."""
+def test_the_delay_is_longer_while_somebody_has_to_act(attempt: int, draw: float) -> None:
+    """From half a minute to five minutes."""
     assert 27 * SECOND <= retry_delay(attempt, draw, requires_action=True) <= 300 * SECOND
 
 
 @given(attempts, draws, st.booleans())
-def test_waits_grow(attempt: int, draw: float, requires_action: bool) -> None:  # noqa: FBT001 -- hypothesis gives it by place
-    """With the same draw, a later failure never waits for less."""
+def test_delays_never_decrease(attempt: int, draw: float, requires_action: bool) -> None:  # noqa: FBT001 -- hypothesis gives it by place
+    """With the same draw, a later attempt never has a shorter delay."""
     assert retry_delay(attempt, draw, requires_action=requires_action) <= retry_delay(
         attempt + 1, draw, requires_action=requires_action
     )
@@ -38,30 +38,30 @@ def test_waits_grow(attempt: int, draw: float, requires_action: bool) -> None:  
     ("attempt", "expected"), [(1, 2), (2, 4), (3, 8), (4, 16), (5, 32), (6, 60), (7, 60), (1000, 60)]
 )
 def test_the_bound_doubles(attempt: int, expected: int) -> None:
-    """The jitter draws from a range that doubles with each failure, up to a minute."""
+    """The range of the jitter doubles with each failure, up to a minute."""
     assert retry_delay(attempt, 0.5) == expected * SECOND / 2
 
 
 @pytest.mark.parametrize(("attempt", "expected"), [(1, 30), (2, 60), (3, 120), (4, 240), (5, 300), (1000, 300)])
-def test_the_bound_of_a_denial_doubles(attempt: int, expected: int) -> None:
-    """A denial's wait doubles from half a minute to five, with a tenth of jitter."""
+def test_the_bound_doubles_while_somebody_has_to_act(attempt: int, expected: int) -> None:
+    """From half a minute to five minutes, with a tenth of jitter."""
     assert retry_delay(attempt, 0, requires_action=True) == expected * SECOND * 0.9
 
 
 @given(attempts, st.tuples(draws, draws).map(sorted))
 def test_full_jitter_follows_the_draw(attempt: int, two: list[float]) -> None:
-    """A smaller draw never waits longer."""
+    """A smaller draw never gives a longer delay."""
     assert retry_delay(attempt, two[0]) <= retry_delay(attempt, two[1])
 
 
 @given(attempts, draws, st.booleans(), st.timedeltas(timedelta(), timedelta(hours=12)))
-def test_no_wait_takes_more_than_a_tenth_of_the_life_that_is_left(
+def test_no_delay_exceeds_a_tenth_of_the_lifetime_left(
     attempt: int,
     draw: float,
     requires_action: bool,  # noqa: FBT001 -- hypothesis gives it by place
     left: timedelta,
 ) -> None:
-    """The less life is left of what is to be replaced, the sooner comes the next try, requires_action or not."""
+    """The less is left, the sooner the next attempt, in both modes."""
     wait = retry_delay(attempt, draw, requires_action=requires_action, left=left)
     assert SHORTEST <= wait <= max(SHORTEST, left / 10)
     assert wait <= retry_delay(attempt, draw, requires_action=requires_action)

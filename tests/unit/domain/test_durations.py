@@ -1,4 +1,4 @@
-"""Lengths of time, in words."""
+"""Durations as text."""
 
 from datetime import timedelta
 
@@ -20,6 +20,6 @@ from pullkeeper.domain.views.durations import format_duration
         (-timedelta(minutes=5), "5m"),
     ],
 )
-def test_the_two_largest_units_are_told(length: timedelta, words: str) -> None:
-    """Cut, never rounded up, and without a sign."""
+def test_the_two_largest_units_are_shown(length: timedelta, words: str) -> None:
+    """Truncated, never rounded up, and without a sign."""
     assert format_duration(length) == words

@@ -1,4 +1,4 @@
-"""Which Event tells of what, and what belongs together."""
+"""Event reasons of failures, and which failures are of one kind."""
 
 import pytest
 
@@ -21,14 +21,14 @@ def failure(reason: Reason) -> Failure:
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_what_its_owner_can_mend_becomes_an_event(reason: Reason) -> None:
-    """Trouble with the API server is not the namespace's; all trouble with a token but a denial has one Event."""
+def test_failures_that_concern_the_namespace_have_an_event(reason: Reason) -> None:
+    """Failures of the API server do not; all token failures except a denial share one reason."""
     expected = OWN.get(reason, EventReason.TOKEN_FETCH_FAILED if reason in TOKEN_REASONS else None)
     assert event_reason(failure(reason)) == expected
 
 
-def test_trouble_is_a_warning_and_its_end_is_not() -> None:
-    """Whoever looks at warnings alone sees what is wrong and nothing else."""
+def test_failures_are_warnings_and_their_end_is_normal() -> None:
+    """Filtering by Warning shows what is wrong and nothing else."""
     assert {reason for reason in EventReason if not reason.warning} == {
         EventReason.PULL_SECRET_CREATED,
         EventReason.PULL_SECRET_UPDATED,
@@ -38,8 +38,8 @@ def test_trouble_is_a_warning_and_its_end_is_not() -> None:
     }
 
 
-def test_all_that_keeps_a_token_away_is_one_trouble() -> None:
-    """So is all that the owner has written; everything else is its own."""
+def test_all_token_failures_are_one_kind() -> None:
+    """So are all mistakes of the owner; every other reason is a kind of its own."""
     assert {kind(failure(reason)) for reason in TOKEN_REASONS} == {"token"}
     assert kind(failure(Reason.INVALID_ANNOTATION)) == kind(failure(Reason.ROLE_NOT_ALLOWED))
     others = set(Reason) - TOKEN_REASONS - {Reason.INVALID_ANNOTATION, Reason.ROLE_NOT_ALLOWED}

@@ -1,4 +1,4 @@
-"""The closed set of reasons, and the small values of the API."""
+"""Reasons, failures, and the responses of the API server."""
 
 import pytest
 
@@ -36,19 +36,19 @@ NOT_OF_A_TOKEN = {
 
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_is_classified(reason: Reason) -> None:
-    """A new reason must say whether it waits for somebody, and whether it is of a token."""
+    """A new reason must say whether it requires action and whether it concerns a token."""
     assert reason.requires_action is WAITS_FOR_SOMEBODY[reason]
     assert (reason in TOKEN_REASONS) is (reason not in NOT_OF_A_TOKEN)
 
 
-def test_a_failure_says_its_reason_last() -> None:
-    """The error that carries a failure reads like the failure."""
+def test_a_failure_reads_as_message_and_reason() -> None:
+    """The exception reads like its failure."""
     failure = Failure(reason=Reason.THROTTLED, message="too much")
     assert str(FailureError(failure)) == str(failure) == "too much (Throttled)"
 
 
-def test_a_strangers_secret_is_named_with_the_way_out() -> None:
-    """Whoever reads it knows the namespace and the two things that can be done."""
+def test_the_failure_for_a_foreign_secret_names_the_fix() -> None:
+    """With the namespace and both ways to resolve the conflict."""
     failure = foreign_secret_failure("team-a")
     assert failure.reason is Reason.SECRET_CONFLICT
     assert failure.message.startswith(
@@ -57,20 +57,20 @@ def test_a_strangers_secret_is_named_with_the_way_out() -> None:
     assert failure.message.endswith("or hand it over by adding the label app.kubernetes.io/managed-by=pullkeeper")
 
 
-def test_a_detail_is_shown_and_makes_no_other_failure() -> None:
-    """What varies from one try to the next stands behind the message, and two failures are equal without it."""
+def test_the_detail_is_shown_but_not_compared() -> None:
+    """It varies between attempts."""
     failure = Failure(reason=Reason.THROTTLED, message="too much", detail="at noon")
     assert str(failure) == "too much [at noon] (Throttled)"
     assert failure == Failure(reason=Reason.THROTTLED, message="too much")
 
 
 @pytest.mark.parametrize(("status", "ok"), [(200, True), (201, True), (299, True), (300, False), (404, False)])
-def test_an_answer_is_ok_up_to_299(status: int, *, ok: bool) -> None:
-    """Only the 2xx say that the API server did what was asked."""
+def test_only_2xx_responses_are_ok(status: int, *, ok: bool) -> None:
+    """Every other status means that the request was not served."""
     assert Response(status=status, body={}).ok is ok
 
 
-def test_response_does_not_show_its_body() -> None:
+def test_a_response_does_not_show_its_body() -> None:
     """The body may be a Secret."""
     response = Response(status=200, body={"data": "hush"})
     assert "hush" not in f"{response!r}{response}"

@@ -1,4 +1,4 @@
-"""Who fetches, told by one name."""
+"""Identities and their names."""
 
 import pytest
 from hypothesis import given
@@ -22,21 +22,21 @@ names = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
     ],
 )
 def test_the_name_tells_the_kind(name: str, kind: Kind) -> None:
-    """What a Secret's annotation holds is enough to know how credentials are had."""
+    """The annotation of a Secret suffices to know how credentials are obtained."""
     assert Identity(name=name).kind is kind
 
 
 @given(names, names)
-def test_service_account_is_named_as_iam_names_it(namespace: str, name: str) -> None:
-    """The name is the subject of trust policies, and gives its parts back."""
+def test_a_service_account_is_named_like_its_iam_subject(namespace: str, name: str) -> None:
+    """The name contains namespace and ServiceAccount."""
     identity = service_account(namespace, name)
     assert str(identity) == f"system:serviceaccount:{namespace}:{name}"
     assert identity.service_account == (namespace, name)
     assert identity.kind is Kind.SERVICE_ACCOUNT
 
 
-def test_the_name_alone_makes_the_identity() -> None:
-    """How a session is opened makes no other identity: it shares the token, and a restart knows it by its name."""
+def test_identities_are_compared_by_name() -> None:
+    """Session parameters do not distinguish identities, so a restart recognizes them by name."""
     one = role(ROLE, Session(name="pullkeeper-a"))
     assert one == Identity(name=ROLE)
     assert hash(one) == hash(Identity(name=ROLE))
@@ -44,7 +44,7 @@ def test_the_name_alone_makes_the_identity() -> None:
 
 
 def test_hosts_of_a_region_share_a_scope() -> None:
-    """One token serves every account's registry of a region; another region, or ECR Public, takes one of its own."""
+    """One token serves the registries of all accounts in a region; another region or ECR Public needs its own."""
     scopes = {host: TokenScope.of(host, CONTROLLER) for host in HOSTS}
     assert scopes[EU] == scopes[EU_OTHER_ACCOUNT]
     assert len(set(scopes.values())) == 3
@@ -55,8 +55,8 @@ def test_hosts_of_a_region_share_a_scope() -> None:
     }
 
 
-def test_the_kind_of_endpoint_makes_no_other_scope() -> None:
-    """A token of the FIPS or of the dual-stack endpoint is as good at every registry of the region."""
+def test_scopes_are_compared_without_the_endpoint() -> None:
+    """A token from the FIPS or dual-stack endpoint is valid at every registry of the region."""
     plain = TokenScope(identity=CONTROLLER, region="us-east-1")
     assert TokenScope(identity=CONTROLLER, region="us-east-1", fips=True, dual_stack=True) == plain
     assert TokenScope(identity=CONTROLLER, region="us-east-1", public=True) != plain
@@ -64,8 +64,8 @@ def test_the_kind_of_endpoint_makes_no_other_scope() -> None:
 
 
 @given(st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,20}", fullmatch=True), st.booleans())
-def test_a_scope_is_read_back_from_its_label(region: str, public: bool) -> None:  # noqa: FBT001 -- hypothesis gives it
-    """What a Secret's annotation says of a scope is the scope."""
+def test_a_scope_round_trips_through_its_label(region: str, public: bool) -> None:  # noqa: FBT001 -- hypothesis gives it
+    """The annotation of a Secret identifies the scope."""
     scope = TokenScope(identity=Identity(name=ROLE), region=region, public=public)
     assert TokenScope.from_label(scope.label, Identity(name=ROLE)) == scope
 
@@ -80,8 +80,8 @@ def test_a_scope_is_read_back_from_its_label(region: str, public: bool) -> None:
         ("system:serviceaccount:team-a:my.puller", ""),
     ],
 )
-def test_an_identity_is_read_back_from_its_name(name: str, role_arn: str) -> None:
-    """A restart knows an identity by the name in the Secret's annotation, its role too."""
+def test_an_identity_round_trips_through_its_name(name: str, role_arn: str) -> None:
+    """A restart restores it from the Secret's annotation, including the role."""
     assert parse(name) == Identity(name=name)
     assert parse(name).role_arn == role_arn
 
@@ -109,15 +109,15 @@ def test_an_identity_is_read_back_from_its_name(name: str, role_arn: str) -> Non
         "system:serviceaccount:..:puller",
     ],
 )
-def test_what_names_no_identity_is_refused(name: str) -> None:
-    """The annotation may be anybody's text: nothing in it leads to somebody else's account."""
+def test_an_invalid_name_is_rejected(name: str) -> None:
+    """Anybody may write the annotation: it must never lead to somebody else's ServiceAccount."""
     with pytest.raises(ValueError):  # noqa: PT011 -- any will do: whoever reads a Secret catches them all
         parse(name)
 
 
 @given(st.text("ab-", max_size=70), st.text("ab-", max_size=70))
 def test_shortened_names_are_short_and_differ(one: str, two: str) -> None:
-    """What fits stays as it is; what does not is cut so that two texts still differ."""
+    """Short names are unchanged; different long names stay different."""
     assert len(shortened(one)) <= 64
     assert (shortened(one) == one) is (len(one) <= 64)
     assert (shortened(one) == shortened(two)) is (one == two)

@@ -1,4 +1,4 @@
-"""Label selectors mean what Kubernetes says that they mean."""
+"""Label selectors behave as in Kubernetes."""
 
 from collections.abc import Callable, Mapping
 
@@ -29,15 +29,15 @@ requirements = st.builds(
 
 
 @given(st.lists(requirements, max_size=4), labels_of_objects)
-def test_selector_fits_where_every_requirement_is_met(needs: list[Requirement], labels: dict[str, str]) -> None:
-    """A selector is the conjunction of its requirements, each of which means what the reference says."""
+def test_a_selector_matches_if_every_requirement_does(needs: list[Requirement], labels: dict[str, str]) -> None:
+    """Each requirement behaves as the API reference states."""
     expected = all(ORACLE[need.operator](need, labels) for need in needs)
     assert LabelSelector(requirements=tuple(needs)).matches(labels) is expected
 
 
 @given(requirements, labels_of_objects)
-def test_operators_come_in_opposites(need: Requirement, labels: dict[str, str]) -> None:
-    """In and NotIn, Exists and DoesNotExist never agree on an object."""
+def test_opposite_operators_never_agree(need: Requirement, labels: dict[str, str]) -> None:
+    """In and NotIn, Exists and DoesNotExist."""
     opposite = {
         Operator.IN: Operator.NOT_IN,
         Operator.NOT_IN: Operator.IN,
@@ -63,12 +63,12 @@ def test_operators_come_in_opposites(need: Requirement, labels: dict[str, str]) 
         (Operator.DOES_NOT_EXIST, {}, True),
     ],
 )
-def test_an_absent_label_is_in_nothing(operator: Operator, labels: Mapping[str, str], *, fits: bool) -> None:
-    """As in Kubernetes, an object without the label meets NotIn and DoesNotExist, and neither In nor Exists."""
+def test_a_missing_label_matches_only_negations(operator: Operator, labels: Mapping[str, str], *, fits: bool) -> None:
+    """NotIn and DoesNotExist match an object without the label, as in Kubernetes."""
     assert Requirement(key="team", operator=operator, values=frozenset({"a"})).matches(labels) is fits
 
 
 @given(labels_of_objects)
-def test_an_empty_selector_fits_everything(labels: dict[str, str]) -> None:
-    """As in Kubernetes, who requires nothing takes everything."""
+def test_an_empty_selector_matches_everything(labels: dict[str, str]) -> None:
+    """As in Kubernetes."""
     assert LabelSelector().matches(labels)

@@ -1,4 +1,4 @@
-"""How long a lease holds for whom."""
+"""Timings of leader election."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -12,8 +12,8 @@ LEASE = Lease(uid="u", version="7", holder=OTHER, duration=timedelta(seconds=20)
 
 
 @pytest.mark.parametrize("seconds", [3, 15, 300])
-def test_a_leader_gives_up_before_another_takes_over(seconds: int) -> None:
-    """What lies in between is the margin; and after its last renewal it is replaced within the lease."""
+def test_a_leader_stops_before_another_replica_acquires_the_lease(seconds: int) -> None:
+    """With a safety margin, and within one lease duration."""
     terms = LeaseTimings(duration=timedelta(seconds=seconds))
     lease = replace(LEASE, duration=terms.duration)
     taken_after = LeaseObservation(lease=lease, since=0).free_at(ME)
@@ -23,13 +23,13 @@ def test_a_leader_gives_up_before_another_takes_over(seconds: int) -> None:
 
 
 @pytest.mark.parametrize(("holder", "wait"), [(OTHER, 18), ("", 0), (ME, 0)])
-def test_from_when_on_a_lease_is_free(holder: str, wait: float) -> None:
-    """At once where it was given up or was one's own, else by the duration that its holder wrote down."""
+def test_when_a_lease_is_free(holder: str, wait: float) -> None:
+    """At once if it was released or is the replica's own, else after the duration written by its holder."""
     assert LeaseObservation(lease=replace(LEASE, holder=holder), since=100).free_at(ME) == 100 + wait
 
 
-def test_a_renewal_begins_the_time_anew_and_another_look_does_not() -> None:
-    """What counts is since when it has been seen unchanged."""
+def test_only_a_renewal_restarts_the_observation() -> None:
+    """Reading the same version again does not."""
     seen = LeaseObservation(lease=LEASE, since=100)
     assert seen.followed_by(LEASE, 110).since == 100
     renewed = replace(LEASE, version="8")

@@ -1,4 +1,4 @@
-"""Since when a Namespace asks for what it asks for."""
+"""Since when a Namespace requests its current state."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -46,18 +46,16 @@ def since(managed: list[dict[str, Any]] | None, **annotations: str) -> datetime 
         (None, 8),
     ],
 )
-def test_it_is_the_last_time_that_one_of_our_annotations_was_written(
-    managed: list[dict[str, Any]] | None, hour: int
-) -> None:
-    """By the API server's own bookkeeping; where that tells nothing, since the Namespace was made."""
+def test_since_our_annotations_were_last_written(managed: list[dict[str, Any]] | None, hour: int) -> None:
+    """From managedFields, else since the Namespace was created."""
     assert since(managed, enabled="true") == datetime(2026, 3, 1, hour, tzinfo=UTC)
 
 
-def test_where_nothing_of_ours_is_written_it_is_since_the_namespace_was_made() -> None:
-    """The installation may have opted it in."""
+def test_without_annotations_since_the_namespace_was_created() -> None:
+    """The settings may opt it in."""
     assert since([entry("2026-03-01T10:00:00Z", "pullkeeper.dev/enabled")]) == datetime(2026, 3, 1, 8, tzinfo=UTC)
 
 
-def test_a_namespace_without_a_time_is_of_no_age() -> None:
-    """A file that somebody has written need not say one."""
+def test_without_any_time_the_age_is_unknown() -> None:
+    """A manifest need not contain one."""
     assert namespace_request({"name": "a", "resourceVersion": "1"}).first_requested_at is None

@@ -1,4 +1,4 @@
-"""Each registry host is in the partition that its name says."""
+"""The AWS partition of each registry host."""
 
 import botocore.session
 import pytest
@@ -27,32 +27,32 @@ HOSTS = {
 
 
 @pytest.mark.parametrize(("text", "partition"), HOSTS.items())
-def test_host_tells_its_partition(text: str, partition: str) -> None:
-    """Every form of a host, FIPS and dual-stack too, is in the partition of its domain, or of its region."""
+def test_the_partition_follows_from_the_host(text: str, partition: str) -> None:
+    """From its domain or region, including FIPS and dual-stack hosts."""
     assert parse(text).partition == partition
 
 
 @pytest.mark.parametrize("text", HOSTS)
-def test_partition_is_the_one_that_botocore_puts_the_region_in(text: str) -> None:
-    """The SDK's own table of partitions and regions says the same."""
+def test_the_partition_is_the_same_as_in_botocore(text: str) -> None:
+    """By the SDK's own table of partitions and regions."""
     host = parse(text)
     assert botocore.session.Session().get_partition_for_region(host.region) == host.partition
 
 
 def test_every_partition_has_a_host_in_the_table() -> None:
-    """A partition that the SDK comes to know has to be thought of here."""
+    """A partition that the SDK adds must be handled here."""
     assert set(botocore.session.Session().get_available_partitions()) == set(HOSTS.values())
 
 
 @pytest.mark.parametrize("text", sorted(PUBLIC_HOSTS))
 def test_the_public_registry_is_in_the_commercial_partition(text: str) -> None:
-    """ECR Public has an API in us-east-1 alone, so only principals of that partition get its tokens."""
+    """ECR Public has an API in us-east-1 only, so only principals of that partition get its tokens."""
     assert parse(text).partition == "aws"
 
 
 @pytest.mark.parametrize("suffix", ["amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "c2s.ic.gov", "sc2s.sgov.gov"])
 def test_the_domain_decides_before_the_region(suffix: str) -> None:
-    """A made-up region in a partition's domain is of that partition: a domain is matched whole, not by its end."""
+    """An unknown region in a partition's domain belongs to that partition."""
     expected = {
         "amazonaws.com": "aws",
         "amazonaws.com.cn": "aws-cn",

@@ -1,4 +1,4 @@
-"""Who may fetch as whom: nothing is allowed that the installation has not allowed."""
+"""The policy: nothing is allowed that the settings do not allow."""
 
 import re
 
@@ -40,7 +40,7 @@ def refusal(policy: Policy, *hosts: RegistryHost, **asked: str) -> str:
 
 @given(names, st.sampled_from([ROLE, OTHER]), st.dictionaries(names, names, max_size=3))
 def test_nothing_is_allowed_by_default(name: str, role: str, labels: dict[str, str]) -> None:
-    """Without a grant no role and no ServiceAccount may be used by anybody, and nobody is opted in."""
+    """Without a grant no role and no ServiceAccount may be used, and no namespace is opted in."""
     who = view(name, **labels)
     for asked in ({"role": role}, {"account": "puller"}):
         with pytest.raises(FailureError):
@@ -48,8 +48,8 @@ def test_nothing_is_allowed_by_default(name: str, role: str, labels: dict[str, s
     assert not Policy().opts_in(who)
 
 
-def test_controllers_own_identity_is_everybodys_by_default() -> None:
-    """Who asks for no identity fetches as the controller, unless the installation says otherwise."""
+def test_every_namespace_may_use_the_controllers_identity_by_default() -> None:
+    """Unless the settings restrict it."""
     assert Policy().identity(view(), HOSTS) is CONTROLLER
     assert "the controller's own identity" in refusal(Policy(controller_identity=NOBODY))
 
@@ -76,14 +76,14 @@ def test_controllers_own_identity_is_everybodys_by_default() -> None:
         (Matcher(names=("x",), selector=BLUE), view(team="blue"), False),
     ],
 )
-def test_namespaces_are_meant_by_name_and_label(matcher: Matcher, who: ObservedNamespace, *, fits_: bool) -> None:
-    """Where both are given both must fit; a matcher without anything means nobody."""
+def test_a_matcher_selects_by_name_and_labels(matcher: Matcher, who: ObservedNamespace, *, fits_: bool) -> None:
+    """If both are given both must match; an empty matcher selects none."""
     assert matcher.matches(who) is fits_
 
 
 @given(st.text("ab*", max_size=6), st.text("ab", max_size=8))
-def test_a_pattern_fits_whole_texts_with_anything_for_its_stars(pattern: str, text: str) -> None:
-    """Only `*` means something else than itself, as a tiny matcher by hand says."""
+def test_a_pattern_matches_the_whole_text(pattern: str, text: str) -> None:
+    """Only `*` is special, as in a minimal reference implementation."""
 
     def oracle(pattern: str, text: str) -> bool:
         if not pattern:
@@ -96,8 +96,8 @@ def test_a_pattern_fits_whole_texts_with_anything_for_its_stars(pattern: str, te
 
 
 @pytest.mark.parametrize("pattern", [".*", "team.a", "team-?", "[t]eam-a", "team-a|x", "^team-a$", "(team-a)"])
-def test_a_pattern_is_no_regular_expression(pattern: str) -> None:
-    """What means something to a regular expression means itself here."""
+def test_a_pattern_is_not_a_regular_expression(pattern: str) -> None:
+    """Special characters of regular expressions match themselves."""
     assert not matches(pattern, "team-a")
     assert matches(pattern, pattern)
 
@@ -111,21 +111,21 @@ def test_a_pattern_is_no_regular_expression(pattern: str) -> None:
         (Matcher(names=("x",)), Matcher(), False),
     ],
 )
-def test_an_exclusion_beats_the_opt_in(opt_in: Matcher, exclude: Matcher, *, opted: bool) -> None:
-    """The installation opts in whom its pattern fits, but for those that it excludes."""
+def test_an_exclusion_overrides_the_opt_in(opt_in: Matcher, exclude: Matcher, *, opted: bool) -> None:
+    """Namespaces that match both are not opted in."""
     assert Policy(opt_in=opt_in, opt_in_exclude=exclude).opts_in(view()) is opted
 
 
 @pytest.mark.parametrize("pattern", [ROLE, "arn:aws:iam::123456789012:role/*", "arn:aws:iam::*:role/blue"])
 def test_a_granted_role_may_be_used(pattern: str) -> None:
-    """A grant names a role, or a pattern of roles."""
+    """A grant names a role or a pattern of roles."""
     found = grant(pattern).identity(view(), (EU,), role=ROLE)
     assert (found.name, found.role_arn, found.kind) == (ROLE, ROLE, Kind.ROLE)
     assert f"the role {OTHER}x" in refusal(grant(f"{OTHER}"), role=f"{OTHER}x")
 
 
-def test_a_role_is_refused_to_whom_it_is_not_granted() -> None:
-    """The words name namespace, role, and where whoever runs Pullkeeper can allow it."""
+def test_a_role_without_a_grant_is_rejected() -> None:
+    """The message names the namespace, the role and the setting to change."""
     assert refusal(grant(to=Matcher(names=("x",))), role=ROLE) == (
         f"namespace/team-a: the installation does not let this namespace use the role {ROLE}: "
         "whoever runs Pullkeeper can allow it in the settings, under `roles`"
@@ -133,7 +133,7 @@ def test_a_role_is_refused_to_whom_it_is_not_granted() -> None:
 
 
 def test_registries_outside_of_a_grant_are_named() -> None:
-    """A grant for some registries is none for others, and the refusal says for which."""
+    """A grant for some registries does not cover others, and the message names those."""
     ireland = grant(registries=("*.eu-west-1.amazonaws.com",))
     assert ireland.identity(view(), (EU,), role=ROLE).role_arn == ROLE
     assert f"use the role {ROLE} for {US}: " in refusal(ireland, EU, US, role=ROLE)
@@ -142,8 +142,8 @@ def test_registries_outside_of_a_grant_are_named() -> None:
     assert f"use its ServiceAccount puller for {US}: " in refusal(own, US, account="puller")
 
 
-def test_the_first_grant_that_covers_everything_is_taken() -> None:
-    """Several grants for one role stand beside each other; one that does not reach is passed over."""
+def test_the_first_sufficient_grant_applies() -> None:
+    """Of several grants for a role, insufficient ones are skipped."""
     first = RoleGrant(role=ROLE, registries=(str(EU),), external_id="first")
     second = RoleGrant(role="arn:*", namespaces=Matcher(names=("team-*",)), external_id="second")
     policy = Policy(roles=(first, second))
@@ -154,15 +154,15 @@ def test_the_first_grant_that_covers_everything_is_taken() -> None:
 
 
 def test_a_granted_service_account_may_be_used() -> None:
-    """Where the installation lets a namespace, it fetches as a ServiceAccount of its own, never of another's."""
+    """Only a ServiceAccount of the namespace itself."""
     policy = Policy(service_accounts=Grant(namespaces=Matcher(names=("team-*",))))
     assert policy.identity(view(), (EU,), account="puller") == service_account("team-a", "puller")
     with pytest.raises(FailureError, match="under `serviceAccountIdentity`"):
         policy.identity(view("x"), (EU,), account="puller")
 
 
-def test_a_session_says_who_is_at_work() -> None:
-    """By default a session has a name; ExternalId, tags and SourceIdentity are sent where the grant says so."""
+def test_a_session_identifies_cluster_and_namespace() -> None:
+    """By name; ExternalId, tags and SourceIdentity are sent if the grant says so."""
     policy = Policy(cluster_name="prod", roles=(RoleGrant(role=ROLE),))
     plain = policy.identity(view(), (EU,), role=ROLE)
     assert plain.session == Session(name="pullkeeper-prod-team-a")
@@ -177,7 +177,7 @@ def test_a_session_says_who_is_at_work() -> None:
 
 
 def test_session_tags_make_an_identity_for_each_namespace() -> None:
-    """A role may do other things by its tags, so a token fetched with them serves no other namespace."""
+    """Tags can change what a role may do, so such tokens are not shared."""
     tagged, plain = grant(session_tags=True), grant()
     one, two = (tagged.identity(view(name), (EU,), role=ROLE) for name in ("team-a", "team-b"))
     assert one != two
@@ -187,7 +187,7 @@ def test_session_tags_make_an_identity_for_each_namespace() -> None:
 
 @given(clusters, names)
 def test_session_names_are_within_sts_limits(cluster: str, name: str) -> None:
-    """Whatever cluster and namespace are called, RoleSessionName and SourceIdentity are what STS takes."""
+    """For any names of cluster and namespace."""
     policy = Policy(cluster_name=cluster, roles=(RoleGrant(role=ROLE, source_identity=True),))
     session = policy.identity(view(name), (EU,), role=ROLE).session
     assert session is not None
@@ -198,7 +198,7 @@ def test_session_names_are_within_sts_limits(cluster: str, name: str) -> None:
 
 @given(clusters, st.lists(names, min_size=2, max_size=2, unique=True), st.sampled_from(["", "a" * 30, "team-" * 9]))
 def test_session_names_of_different_namespaces_differ(cluster: str, pair: list[str], prefix: str) -> None:
-    """CloudTrail tells two namespaces of a cluster apart, however long their names are."""
+    """So CloudTrail distinguishes them, however long their names are."""
     policy = Policy(cluster_name=cluster, roles=(RoleGrant(role=ROLE, session_tags=True),))
     sessions = [policy.identity(view((prefix + name)[:63]), (EU,), role=ROLE).session for name in pair]
     same = (prefix + pair[0])[:63] == (prefix + pair[1])[:63]
@@ -206,8 +206,8 @@ def test_session_names_of_different_namespaces_differ(cluster: str, pair: list[s
     assert len({session.name for session in sessions if session}) == (1 if same else 2)
 
 
-def test_namespace_concerns_us_by_its_own_word_or_by_the_installations() -> None:
-    """One that says nothing and is not opted in is none of our business."""
+def test_the_policy_applies_to_annotated_and_opted_in_namespaces() -> None:
+    """And to no others."""
     policy = Policy(opt_in=Matcher(names=("app-*",)))
     silent, meant = (ObservedNamespace(name=name, resource_version=1) for name in ("team", "app-1"))
     asking = ObservedNamespace(name="team", resource_version=1, annotations={"enabled": "true"})

@@ -1,4 +1,4 @@
-"""What a pull Secret was written by goes on only while the policy allows it."""
+"""An existing pull Secret's identity is used only while the policy allows it."""
 
 import pytest
 
@@ -20,8 +20,8 @@ HELD = [
 
 
 @pytest.mark.parametrize(("held", "policy"), HELD)
-def test_a_held_identity_goes_on_while_it_is_allowed(held: Identity, policy: Policy) -> None:
-    """What a Secret was written by serves on, with all that the policy says of its session."""
+def test_the_identity_of_a_secret_is_reauthorized_while_allowed(held: Identity, policy: Policy) -> None:
+    """With the session that the policy defines."""
     found = policy.reauthorize(VIEW, held, (EU,))
     assert found == held
     assert found is not None
@@ -29,8 +29,8 @@ def test_a_held_identity_goes_on_while_it_is_allowed(held: Identity, policy: Pol
 
 
 @pytest.mark.parametrize("held", [held for held, _ in HELD])
-def test_a_held_identity_that_is_no_longer_allowed_ends(held: Identity) -> None:
-    """What a namespace may not use any more is not gone on with."""
+def test_an_identity_that_is_no_longer_allowed_is_not_reauthorized(held: Identity) -> None:
+    """Not even for an existing Secret."""
     assert Policy(controller_identity=NOBODY).reauthorize(VIEW, held, (EU,)) is None
 
 
@@ -46,28 +46,28 @@ def test_a_held_identity_that_is_no_longer_allowed_ends(held: Identity) -> None:
         "arn:aws:iam::123456789012:role/x\ny",
     ],
 )
-def test_held_identity_that_is_none_is_not_gone_on_with(name: str) -> None:
-    """A Secret's annotation is anybody's text: what is no name of an identity is never asked for."""
+def test_an_invalid_identity_is_not_reauthorized(name: str) -> None:
+    """Anybody may write the annotation that it comes from."""
     policy = Policy(service_accounts=ANYBODY, roles=(RoleGrant(role="*"),))
     assert policy.reauthorize(VIEW, Identity(name=name), (EU,)) is None
 
 
-def test_role_with_any_character_in_its_path_goes_on_as_itself() -> None:
-    """IAM allows nearly every character in a path, and none of them makes another role of it."""
+def test_a_role_with_an_unusual_path_is_reauthorized_as_itself() -> None:
+    """IAM allows nearly every character in a path."""
     role = "arn:aws:iam::123456789012:role/a#b/name"
     policy = Policy(roles=(RoleGrant(role="arn:aws:iam::123456789012:role/*"),))
     assert policy.reauthorize(VIEW, parse(role), (EU,)) == policy.identity(VIEW, (EU,), role=role) == parse(role)
 
 
-def test_a_held_role_goes_on_when_only_its_session_changes() -> None:
-    """Whether a grant sends session tags is no reason to stop: the role is allowed as before."""
+def test_a_role_is_reauthorized_when_only_its_session_changes() -> None:
+    """Session tags do not change whether the role is allowed."""
     for held, policy in ((parse(ROLE), TAGGED), (parse(f"{ROLE} for team-a"), PLAIN)):
         found = policy.reauthorize(VIEW, held, (EU,))
         assert found is not None
         assert found.role_arn == ROLE
 
 
-def test_an_account_of_another_namespace_is_not_gone_on_with() -> None:
-    """What a Secret's annotation says of another namespace's account gives nobody that account."""
+def test_a_service_account_of_another_namespace_is_not_reauthorized() -> None:
+    """Whatever the Secret's annotation says."""
     found = Policy(service_accounts=ANYBODY).reauthorize(VIEW, service_account("victim", "puller"), (EU,))
     assert found is None or found == service_account("team-a", "puller")

@@ -1,4 +1,4 @@
-"""The policy's part of the settings: each key, right and wrong."""
+"""The policy's keys in the settings file, with valid and invalid values."""
 
 from collections.abc import Callable
 from typing import Any
@@ -47,16 +47,16 @@ def selector_of(document: object) -> LabelSelector | None:
     return parse_settings(document, {}).policy.roles[0].namespaces.selector
 
 
-def test_an_empty_file_allows_nothing_new() -> None:
-    """By default no role and no ServiceAccount may be used, nobody is opted in, and the controller serves everybody."""
+def test_an_empty_file_gives_the_default_policy() -> None:
+    """No roles, no ServiceAccounts, no opt-ins, and the controller's identity for all."""
     assert parse_settings({}, {}).policy == Policy()
     assert Policy() == Policy(
         roles=(), controller_identity=ANYBODY, service_accounts=NOBODY, opt_in=NO_NAMESPACE, opt_in_exclude=NO_NAMESPACE
     )
 
 
-def test_a_whole_policy_is_read() -> None:
-    """Every key of the policy arrives in the value of its name."""
+def test_a_complete_policy_is_parsed() -> None:
+    """Every key of the policy."""
     text = """
     clusterName: prod
     roles:
@@ -101,7 +101,7 @@ def test_a_whole_policy_is_read() -> None:
     [("roles", "roles", [TEAMS]), ("optIn", "opt_in", {"namespaces": ["x"]})],
 )
 def test_the_policy_is_part_of_the_settings(key: str, field: str, value: object) -> None:
-    """A key of the policy changes what it names and nothing else."""
+    """A key of the policy changes one field and nothing else."""
     settings = parse_settings({key: value}, {})
     parsed = getattr(settings.policy, field)
     assert parsed != getattr(Policy(), field)
@@ -124,13 +124,13 @@ def test_the_policy_is_part_of_the_settings(key: str, field: str, value: object)
         ({"key": "a", "operator": "DoesNotExist"}, Requirement(key="a", operator=Operator.DOES_NOT_EXIST)),
     ],
 )
-def test_an_expression_is_read(parts: dict[str, Any], requirement: Requirement) -> None:
-    """Each operator takes values, or takes none, as in Kubernetes."""
+def test_a_match_expression_is_parsed(parts: dict[str, Any], requirement: Requirement) -> None:
+    """Operators take values or take none, as in Kubernetes."""
     assert selector_of(expression(**parts)) == LabelSelector(requirements=(requirement,))
 
 
 def test_labels_and_expressions_are_required_together() -> None:
-    """Both parts of a selector count; an empty one fits everything."""
+    """Both parts of a selector apply; an empty selector matches everything."""
     both = selecting(matchLabels={"a": "x"}, matchExpressions=[{"key": "b", "operator": "Exists"}])
     assert selector_of(both) == LabelSelector(
         requirements=(
@@ -142,8 +142,8 @@ def test_labels_and_expressions_are_required_together() -> None:
 
 
 @pytest.mark.parametrize("value", ["ab", "a" * 1224, "aZ0_+=,.@:/-", "123456"])
-def test_an_external_id_is_what_sts_takes(value: str) -> None:
-    """STS: 2 to 1224 letters, digits and some signs."""
+def test_valid_external_ids(value: str) -> None:
+    """As STS defines them: 2 to 1224 characters of a fixed set."""
     assert parse_settings(role(externalId=value), {}).policy.roles[0].external_id == value
 
 
@@ -160,20 +160,20 @@ def test_an_external_id_is_what_sts_takes(value: str) -> None:
     ],
 )
 def test_an_unknown_key_is_a_problem(document: dict[str, Any], where: str) -> None:
-    """A misspelt key does not pass in silence, which would allow more or less than was meant."""
+    """A misspelt key could allow more or less than intended."""
     (problem,) = problems(document)
     assert (problem.where, problem.found) == (where, "an unknown key")
     assert problem.expected.startswith("one of ")
 
 
-def test_unknown_keys_come_in_the_order_of_the_file() -> None:
-    """The same file gives the same words each time."""
+def test_unknown_keys_are_reported_in_file_order() -> None:
+    """The same file always gives the same message."""
     keys = [f"key{number}" for number in (3, 1, 2, 9, 5)]
     assert [each.where for each in problems(role(**dict.fromkeys(keys, "x")))] == [f"roles[0].{key}" for key in keys]
 
 
-def test_all_problems_come_in_one_error() -> None:
-    """Whoever made several mistakes reads of all of them at once, those of other settings too."""
+def test_all_problems_are_reported_at_once() -> None:
+    """Including those of other settings."""
     document = {"httpPort": -1, "roles": [{"role": "x"}, {**TEAMS, "externalId": ";"}], "optIn": {}}
     assert {each.where for each in problems(document)} == {
         "httpPort",
@@ -185,8 +185,8 @@ def test_all_problems_come_in_one_error() -> None:
 
 
 @pytest.mark.parametrize("key", ["roles", "controllerIdentity", "serviceAccountIdentity", "optIn"])
-def test_a_policy_key_without_a_value_is_the_default(key: str) -> None:
-    """As with every other setting, a key without a value in the file is as if it were not there."""
+def test_a_key_without_a_value_is_the_default(key: str) -> None:
+    """As for every other setting."""
     assert parse_settings({key: None}, {}) == Settings()
 
 
@@ -212,8 +212,8 @@ def test_a_matcher_without_a_value_is_a_problem(key: str, matcher: str) -> None:
 
 
 @pytest.mark.parametrize("registries", [{}, {"registries": ["public.ecr.aws"]}])
-def test_who_names_no_namespace_means_all_only_where_all_is_the_default(registries: dict[str, Any]) -> None:
-    """The controller's identity is everybody's by default; a namespace's own accounts are used only if it is said."""
+def test_a_grant_without_matcher_is_for_all_only_if_that_is_the_default(registries: dict[str, Any]) -> None:
+    """For the controller's identity, but not for ServiceAccounts."""
     assert (
         parse_settings({"controllerIdentity": registries}, {}).policy.controller_identity.namespaces == EVERY_NAMESPACE
     )

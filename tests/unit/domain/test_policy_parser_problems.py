@@ -1,4 +1,4 @@
-"""Every way in which the policy's part of the settings can be wrong."""
+"""Every kind of problem in the policy's part of the settings."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.config.settings import parse_settings
-from pullkeeper.domain.errors.validation import InvalidInputError
+from pullkeeper.domain.errors.validation import InvalidInputError, Problem
 
 ROLE = "arn:aws:iam::123456789012:role/blue"
 TEAMS = {"role": ROLE, "namespaces": ["team-*"]}
@@ -106,8 +106,8 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("document", "where", "expected"), WRONG)
-def test_wrong_part_is_one_problem(document: dict[str, Any], where: str, expected: str) -> None:
-    """A part that will not do is named by its path, with the form that would."""
+def test_an_invalid_part_is_one_problem(document: dict[str, Any], where: str, expected: str) -> None:
+    """With its path and the expected form."""
     with pytest.raises(InvalidInputError) as raised:
         parse_settings(document, {})
     found = [problem.expected for problem in raised.value.problems if problem.where == where]
@@ -123,16 +123,16 @@ TOP_KEYS = st.sampled_from(["roles", "controllerIdentity", "serviceAccountIdenti
 
 @given(st.dictionaries(TOP_KEYS, DOCUMENTS))
 def test_any_document_gives_settings_or_problems(document: dict[str, Any]) -> None:
-    """Whatever YAML holds, nothing else comes out than a policy or a list of problems: a reload must not die of it."""
+    """Nothing else comes out of any YAML document, so a reload cannot crash."""
     try:
-        found = parse_settings(document, {})
-    except InvalidInputError:
-        return
-    assert isinstance(found.policy, Policy)
+        outcome: object = parse_settings(document, {}).policy
+    except InvalidInputError as error:
+        outcome = error.problems[0]
+    assert isinstance(outcome, Policy | Problem)
 
 
-def test_role_has_one_external_id() -> None:
-    """Two grants for one role must agree on it, for its session is shared."""
+def test_grants_for_a_role_must_agree_on_the_external_id() -> None:
+    """Its session is shared."""
     grants = [{"role": ROLE, "namespaces": ["a"], "externalId": "one"}, {"role": ROLE, "namespaces": ["b"]}]
     with pytest.raises(InvalidInputError) as raised:
         parse_settings({"roles": grants}, {})

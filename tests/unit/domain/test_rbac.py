@@ -1,4 +1,4 @@
-"""The rights that the settings call for, and those that nobody should have given."""
+"""The RBAC rules that the settings require, and those that must not be granted."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -26,15 +26,15 @@ def spelt_out(rule: Mapping[str, Any]) -> Iterator[RbacRule]:
                     yield RbacRule(verb=verb, group=group, resource=resource, subresource=subresource, name=name)
 
 
-def test_the_documented_rights_are_those_that_the_defaults_call_for() -> None:
-    """What docs/rbac.yaml grants is what is required, no more and no less."""
+def test_the_documented_rules_are_those_of_the_default_settings() -> None:
+    """docs/rbac.yaml grants exactly what is required."""
     documents = yaml.safe_load_all(Path("docs/rbac.yaml").read_text())
     (role,) = [document for document in documents if document["kind"] == "ClusterRole"]
     assert {right for rule in role["rules"] for right in spelt_out(rule)} == set(required_rules(Settings()))
 
 
-def test_the_lease_takes_three_rights_and_only_with_leader_election() -> None:
-    """One Lease, by name, in one namespace."""
+def test_leader_election_requires_rules_for_the_lease() -> None:
+    """For one Lease by name, in one namespace."""
     settings = Settings(leader_election=True, lease_name="one", lease_namespace="home")
     more = set(required_rules(settings)) - set(required_rules(Settings()))
     assert more == {
@@ -43,8 +43,8 @@ def test_the_lease_takes_three_rights_and_only_with_leader_election() -> None:
     }
 
 
-def test_service_accounts_take_two_rights_and_only_where_they_are_identities() -> None:
-    """For which names is not known here, so some will do."""
+def test_service_account_identity_requires_rules_for_service_accounts() -> None:
+    """The names are not known, so rules for single names suffice."""
     more = set(required_rules(Settings(policy=OWN_ACCOUNTS))) - set(required_rules(Settings()))
     assert more == {
         RbacRule(verb="get", resource="serviceaccounts", any_name_suffices=True),
@@ -53,8 +53,8 @@ def test_service_accounts_take_two_rights_and_only_where_they_are_identities() -
 
 
 @pytest.mark.parametrize("namespaces", [("",), ("a", "b")])
-def test_attaching_service_accounts_takes_three_rights_and_only_where_it_is_on(namespaces: tuple[str, ...]) -> None:
-    """Everywhere, or in each namespace that is looked at."""
+def test_attachment_requires_rules_for_service_accounts(namespaces: tuple[str, ...]) -> None:
+    """In all namespaces, or in each watched one."""
     off = Settings(watch_namespaces=tuple(filter(None, namespaces)))
     more = set(required_rules(replace(off, service_account_attachment=True))) - set(required_rules(off))
     assert more == {
@@ -64,8 +64,8 @@ def test_attaching_service_accounts_takes_three_rights_and_only_where_it_is_on(n
     }
 
 
-def test_bound_to_namespaces_nothing_is_required_elsewhere() -> None:
-    """Every right is one in a listed namespace, and its Namespace is read by name."""
+def test_with_watched_namespaces_nothing_is_required_elsewhere() -> None:
+    """Every rule is in a watched namespace, whose Namespace object is read by name."""
     settings = Settings(watch_namespaces=("a", "b"), secret_name="pull", policy=OWN_ACCOUNTS)
     rights = required_rules(settings)
     assert {right.namespace for right in rights} == {"a", "b"}
@@ -89,8 +89,8 @@ def test_bound_to_namespaces_nothing_is_required_elsewhere() -> None:
         Settings(watch_namespaces=("kube-system",), policy=OWN_ACCOUNTS),
     ],
 )
-def test_nothing_that_is_required_is_forbidden(settings: Settings) -> None:
-    """Nor does a required right give a forbidden one: that would need the same right without its name."""
+def test_no_required_rule_is_forbidden(settings: Settings) -> None:
+    """A required rule with a name does not grant a forbidden one without."""
     required_anywhere = {
         (right.verb, right.group, right.resource, right.subresource)
         for right in required_rules(settings)
@@ -111,8 +111,8 @@ def test_nothing_that_is_required_is_forbidden(settings: Settings) -> None:
         RbacRule(verb="create", resource="serviceaccounts", subresource="token"),
     ],
 )
-def test_what_opens_more_than_pull_secrets_is_forbidden(right: RbacRule) -> None:
-    """Other Secrets, Namespaces, pods, and every way to more rights."""
+def test_rules_that_allow_more_than_pull_secrets_are_forbidden(right: RbacRule) -> None:
+    """Other Secrets, Namespaces, pods, and every way to escalate."""
     assert right in forbidden_rules(Settings())
 
 
@@ -141,6 +141,6 @@ def test_what_opens_more_than_pull_secrets_is_forbidden(right: RbacRule) -> None
         ),
     ],
 )
-def test_a_right_is_said_in_words_and_as_the_rule_that_grants_it(right: RbacRule, words: str, grant: str) -> None:
-    """Whoever reads it can paste it."""
+def test_a_rule_is_described_with_how_to_grant_it(right: RbacRule, words: str, grant: str) -> None:
+    """Ready to paste."""
     assert (str(right), right.grant) == (words, grant)

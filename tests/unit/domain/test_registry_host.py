@@ -1,4 +1,4 @@
-"""Only a registry's host becomes a RegistryHost, in every partition."""
+"""Parsing of registry hosts, in every partition."""
 
 import re
 
@@ -38,14 +38,14 @@ ORACLE = re.compile(
         (f"{ACCOUNT}.dkr.ecr.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1", False, False),
     ],
 )
-def test_every_partition_has_its_form(text: str, *, region: str, fips: bool, dual_stack: bool) -> None:
-    """A private registry's host tells its account, its region, and the kind of its endpoint."""
+def test_hosts_of_every_partition_are_parsed(text: str, *, region: str, fips: bool, dual_stack: bool) -> None:
+    """Account, region and endpoint variant follow from the host."""
     expected = RegistryHost(name=text, region=region, account=ACCOUNT, fips=fips, dual_stack=dual_stack)
     assert parse(text) == expected
 
 
 @pytest.mark.parametrize("text", ["public.ecr.aws", "ecr-public.aws.com"])
-def test_the_public_registry_takes_its_token_from_one_region(text: str) -> None:
+def test_the_public_registry_has_one_region(text: str) -> None:
     """ECR Public has no account, and only us-east-1 issues its tokens."""
     assert parse(text) == RegistryHost(name=text, region="us-east-1", public=True)
 
@@ -82,8 +82,8 @@ def test_the_public_registry_takes_its_token_from_one_region(text: str) -> None:
         "http://[broken",
     ],
 )
-def test_a_lookalike_is_refused_and_the_form_is_shown(text: str) -> None:
-    """What only looks like a registry host is refused, and its author reads what one looks like."""
+def test_a_lookalike_is_rejected_with_the_expected_form(text: str) -> None:
+    """So its author sees what a host looks like."""
     with pytest.raises(ValueError, match=f"^{re.escape(FORM)}$"):
         parse(text)
 
@@ -105,15 +105,15 @@ def test_a_lookalike_is_refused_and_the_form_is_shown(text: str) -> None:
         "AWS@{}",
     ],
 )
-def test_a_host_with_something_around_it_is_refused_and_shown_bare(host: str, dressed: str) -> None:
-    """Who pastes a URL or an image's name reads the host that is in it."""
+def test_a_url_or_image_is_rejected_with_the_host_in_it(host: str, dressed: str) -> None:
+    """What people paste contains the host."""
     with pytest.raises(ValueError, match=f'^only the host, in lower case: "{re.escape(host)}"$'):
         parse(dressed.format(host))
 
 
 @pytest.mark.parametrize("text", [STANDARD.replace("dkr", "DKR"), "PUBLIC.ecr.aws", "Public.ECR.aws/nginx"])
-def test_capitals_are_refused_and_shown_in_lower_case(text: str) -> None:
-    """The kubelet compares hosts by their letters, so capitals are not mended in silence."""
+def test_upper_case_is_rejected_with_the_lower_case_host(text: str) -> None:
+    """The kubelet compares hosts case-sensitively."""
     with pytest.raises(ValueError, match="in lower case") as raised:
         parse(text)
     assert text.lower().partition("/")[0] in str(raised.value)
@@ -128,8 +128,8 @@ PARTS = st.sampled_from(SUFFIXES + OTHERS)
 @given(HOST_TEXTS | st.lists(PARTS, max_size=9).map("".join) | st.text(max_size=80))
 @example(f"{STANDARD}\n")
 @example(f"{ACCOUNT}.dkr.ecr._.amazonaws.com")
-def test_what_is_accepted_is_what_aws_own_pattern_accepts(text: str) -> None:
-    """Acceptance, account and region are those of the pattern in both of AWS's helpers, matched whole."""
+def test_exactly_the_hosts_of_awss_pattern_are_accepted(text: str) -> None:
+    """Account and region as in both of AWS's credential helpers."""
     match = ORACLE.fullmatch(text)
     try:
         found = parse(text)
@@ -141,5 +141,5 @@ def test_what_is_accepted_is_what_aws_own_pattern_accepts(text: str) -> None:
 
 
 def test_a_host_reads_as_its_name() -> None:
-    """In messages a host stands as in an image's name."""
+    """As in image names."""
     assert f"{parse(STANDARD)}" == STANDARD

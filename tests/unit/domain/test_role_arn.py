@@ -1,4 +1,4 @@
-"""Only a role's ARN becomes a RoleArn."""
+"""Parsing of role ARNs."""
 
 import re
 
@@ -14,19 +14,19 @@ SESSION = f"the ARN of the role, not of a session of it: {FORM}"
 NO_ROLE = f"a role, since nothing else can be assumed: {FORM}"
 
 # As IAM's reference gives them: the forms of an ARN, of a path (512 with its slashes) and of a role's name.
-ORACLE = re.compile(r"arn:(aws[a-z-]*):iam::([0-9]{12}):role(/|/[\x21-\x7e]{1,510}/)([\w+=,.@-]{1,64})", re.ASCII)
+ORACLE = re.compile(r"arn:(aws(?:-[a-z]+)*):iam::([0-9]{12}):role(/|/[\x21-\x7e]{1,510}/)([\w+=,.@-]{1,64})", re.ASCII)
 
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-eusc"])
 @pytest.mark.parametrize("name", ["a", "team/puller", "a/b/c/puller", "Puller_1+=,.@-", "x" * 64, "!#~:*/puller"])
-def test_role_of_any_partition_and_path_is_taken(partition: str, name: str) -> None:
-    """A role's ARN tells its partition and its account, whatever path it has."""
+def test_roles_of_any_partition_and_path_are_parsed(partition: str, name: str) -> None:
+    """With partition and account."""
     text = f"arn:{partition}:iam::{ACCOUNT}:role/{name}"
     assert parse(text) == RoleArn(text=text, partition=partition, account=ACCOUNT)
 
 
-def test_longest_path_is_taken() -> None:
-    """A path has at most 512 characters, both of its slashes counted."""
+def test_the_longest_path_is_accepted() -> None:
+    """512 characters, including both slashes."""
     assert parse(f"arn:aws:iam::{ACCOUNT}:role/{'p' * 510}/x").account == ACCOUNT
     with pytest.raises(ValueError, match="ACCOUNT"):
         parse(f"arn:aws:iam::{ACCOUNT}:role/{'p' * 511}/x")
@@ -62,8 +62,8 @@ def test_longest_path_is_taken() -> None:
         (ROLE.replace("puller", "pülle"), FORM),
     ],
 )
-def test_what_is_no_role_is_refused_with_how_to_write_it(text: str, advice: str) -> None:
-    """Users, sessions, other services and anything malformed are refused, and each says what to write instead."""
+def test_anything_else_is_rejected_with_the_expected_form(text: str, advice: str) -> None:
+    """Users, sessions, other services and malformed ARNs."""
     with pytest.raises(ValueError, match="PARTITION") as raised:
         parse(text)
     assert str(raised.value) == advice
@@ -74,17 +74,18 @@ PARTS = st.sampled_from(["arn:", ":", "aws", "-cn", "iam::", ACCOUNT, ":role", "
 
 @given(st.from_regex(ORACLE, fullmatch=True) | st.lists(PARTS, max_size=12).map("".join) | st.text(max_size=60))
 @example(f"{ROLE}\n")
-def test_what_is_accepted_is_matched_whole(text: str) -> None:
-    """Nothing passes that IAM's own form does not match from its first to its last character."""
-    try:
-        found = parse(text)
-    except ValueError:
-        return
+def test_exactly_the_arns_of_iams_form_are_accepted(text: str) -> None:
+    """From the first character to the last."""
     match = ORACLE.fullmatch(text)
-    assert match is not None
-    assert (found.text, found.partition, found.account) == (text, match[1], match[2])
+    try:
+        parsed = parse(text)
+    except ValueError:
+        assert match is None
+    else:
+        assert match is not None
+        assert (parsed.text, parsed.partition, parsed.account) == (text, match[1], match[2])
 
 
 def test_a_role_reads_as_its_arn() -> None:
-    """In messages a role stands as its ARN."""
+    """In messages."""
     assert f"{parse(ROLE)}" == ROLE

@@ -1,4 +1,4 @@
-"""Which ServiceAccounts a namespace wants to name the pull Secret, and what it is told where it cannot have that."""
+"""ServiceAccounts to attach the pull Secret to, from annotations and settings."""
 
 import pytest
 
@@ -46,8 +46,8 @@ def wanted(value: str | None, *, preset: ServiceAccountNames = NO_SERVICE_ACCOUN
         ("a" * 253, named("a" * 253)),
     ],
 )
-def test_a_namespace_names_its_accounts(value: str, expected: ServiceAccountNames) -> None:
-    """By commas or newlines, or all of them by `*` alone; an empty value names none, whatever the preset."""
+def test_the_annotation_names_service_accounts(value: str, expected: ServiceAccountNames) -> None:
+    """Separated by commas or newlines, or `*` for all; an empty value overrides the default with none."""
     assert wanted(value, preset=PRESET) == expected
 
 
@@ -55,13 +55,13 @@ def test_a_namespace_names_its_accounts(value: str, expected: ServiceAccountName
     ("names", "default", "builder", "any_at_all"),
     [(NO_SERVICE_ACCOUNTS, False, False, False), (named("builder"), False, True, True), (EVERY, True, True, True)],
 )
-def test_who_is_meant(names: ServiceAccountNames, default: bool, builder: bool, any_at_all: bool) -> None:  # noqa: FBT001 -- a table's columns
-    """Those that are named, or everyone."""
+def test_membership(names: ServiceAccountNames, default: bool, builder: bool, any_at_all: bool) -> None:  # noqa: FBT001 -- a table's columns
+    """Named ServiceAccounts, or all."""
     assert ("default" in names, "builder" in names, bool(names)) == (default, builder, any_at_all)
 
 
-def test_a_namespace_that_says_nothing_has_the_installations_accounts() -> None:
-    """The settings' list counts where there is no annotation."""
+def test_without_annotation_the_settings_apply() -> None:
+    """The settings hold the default."""
     assert wanted(None, preset=PRESET) == PRESET
     assert wanted(None) == NO_SERVICE_ACCOUNTS
 
@@ -79,8 +79,8 @@ def test_a_namespace_that_says_nothing_has_the_installations_accounts() -> None:
         ("a" * 254, [f'"{"a" * 119}…']),
     ],
 )
-def test_each_wrong_name_is_a_problem(value: str, wrong: list[str]) -> None:
-    """What is no name of a ServiceAccount is said, each by itself, with what is expected."""
+def test_each_invalid_name_is_a_problem(value: str, wrong: list[str]) -> None:
+    """One by one, with the expected form."""
     with pytest.raises(InvalidInputError) as raised:
         wanted(value)
     expected = [Problem(where=f"pullkeeper.dev/{KEY}", found=found, expected=FORM) for found in wrong]
@@ -91,8 +91,8 @@ def test_each_wrong_name_is_a_problem(value: str, wrong: list[str]) -> None:
     ("value", "told"),
     [("default", True), ("", True), (None, False)],
 )
-def test_a_request_that_is_not_heeded_names_the_setting(value: str | None, told: bool) -> None:  # noqa: FBT001 -- a table's column
-    """Where ServiceAccounts are not touched, whoever asks for it reads which setting would allow it."""
+def test_an_ignored_annotation_is_a_failure_that_names_the_setting(value: str | None, told: bool) -> None:  # noqa: FBT001 -- a table's column
+    """Where attachment is off."""
     found = ignored_annotations(view(value))
     assert [failure.reason for failure in found] == [Reason.INVALID_ANNOTATION] * told
     for failure in found:
@@ -101,22 +101,22 @@ def test_a_request_that_is_not_heeded_names_the_setting(value: str | None, told:
 
 
 @pytest.mark.parametrize("value", [["default", "builder"], "default, builder"])
-def test_the_settings_name_accounts(value: object) -> None:
-    """A list, or a text with commas; the switch stands beside it."""
+def test_the_settings_name_service_accounts(value: object) -> None:
+    """As a list or as comma-separated text."""
     settings = parse_settings({"serviceAccountAttachment": True, "attachToServiceAccounts": value}, {})
     policy = Policy(attach_to=named("default", "builder"))
     assert settings == Settings(service_account_attachment=True, policy=policy)
 
 
 @pytest.mark.parametrize("value", ["*", ["*"]])
-def test_the_settings_name_all_accounts(value: object) -> None:
-    """`*` alone means all of each namespace."""
+def test_the_settings_name_all_service_accounts(value: object) -> None:
+    """By `*` alone."""
     settings = parse_settings({"attachToServiceAccounts": value}, {"PULLKEEPER_SERVICE_ACCOUNT_ATTACHMENT": "true"})
     assert settings.policy.attach_to == EVERY
 
 
-def test_names_without_the_switch_are_a_problem() -> None:
-    """A list that would have no effect is not taken in silence."""
+def test_names_while_attachment_is_off_are_a_problem() -> None:
+    """They would have no effect."""
     with pytest.raises(InvalidInputError) as raised:
         parse_settings({"attachToServiceAccounts": ["default"]}, {})
     (problem,) = raised.value.problems

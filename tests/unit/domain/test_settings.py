@@ -154,20 +154,20 @@ def problems(document: object, environment: dict[str, str] | None = None) -> tup
 
 
 @pytest.mark.parametrize(("key", "value", "expected"), RIGHT)
-def test_a_right_value_is_taken(key: str, value: object, expected: Any) -> None:
-    """Each key takes its values, the limits included, and nothing else is touched."""
+def test_a_valid_value_is_parsed(key: str, value: object, expected: Any) -> None:
+    """Including the limits, and without affecting other settings."""
     assert parse_settings({key: value}, {}) == settings_with(key, expected)
 
 
 @pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in WRONG.items() for value in values])
-def test_a_wrong_value_is_one_problem(key: str, value: object) -> None:
-    """A value that will not do is named with its key and the form that would."""
+def test_an_invalid_value_is_one_problem(key: str, value: object) -> None:
+    """With its key and the expected form."""
     (problem,) = problems({key: value})
     assert (problem.where, problem.expected) == (key, FORMS[key])
 
 
-def test_a_wrong_registry_is_named_by_itself() -> None:
-    """In a list the problem says which one, and what each wrong one should be."""
+def test_each_invalid_registry_is_named() -> None:
+    """With what is expected in its place."""
     (problem,) = problems({"registries": [str(EU), "docker.io", f"https://{EU}"]})
     assert problem.where == "registries"
     assert f'for "docker.io": {FORM}' in problem.expected
@@ -175,13 +175,13 @@ def test_a_wrong_registry_is_named_by_itself() -> None:
 
 
 @pytest.mark.parametrize("key", FORMS)
-def test_an_empty_value_is_the_default(key: str) -> None:
-    """A key without a value in the file is as if it were not there."""
+def test_a_key_without_a_value_is_the_default(key: str) -> None:
+    """As if the key were missing."""
     assert parse_settings({key: None}, {}) == Settings()
 
 
-def test_every_setting_has_its_table() -> None:
-    """A new setting has to come with its right and wrong values."""
+def test_every_setting_is_tested() -> None:
+    """A new setting needs valid and invalid values here."""
     known = {("", field.name) for field in fields(Settings)} - {("", "policy"), ("", "rotation")}
     known |= {("policy", field.name) for field in fields(Policy) if field.name not in PARSED_FROM_POLICY_KEYS}
     known |= {("rotation", field.name) for field in fields(Rotation)}
@@ -191,13 +191,13 @@ def test_every_setting_has_its_table() -> None:
 
 @pytest.mark.parametrize("document", [None, {}])
 def test_an_empty_file_gives_the_defaults(document: object) -> None:
-    """Everything has a default that works."""
+    """Every setting has a working default."""
     assert parse_settings(document, {}) == Settings()
 
 
 @pytest.mark.parametrize("document", [[], "secretName: x", 7, True, ["secretName"]])
-def test_what_is_no_mapping_is_one_problem(document: object) -> None:
-    """A file that is not keys and values is said to be none."""
+def test_a_document_that_is_not_a_mapping_is_one_problem(document: object) -> None:
+    """With what is expected."""
     (problem,) = problems(document)
     assert problem.where == "the settings"
     assert problem.expected == "a mapping of keys to values"
@@ -205,14 +205,14 @@ def test_what_is_no_mapping_is_one_problem(document: object) -> None:
 
 @pytest.mark.parametrize("key", ["secretname", "secret_name", "", 7, None, True])
 def test_an_unknown_key_is_a_problem(key: object) -> None:
-    """A misspelt key does not pass in silence: the right ones are listed."""
+    """It is likely misspelt, so the known keys are listed."""
     (problem,) = problems({key: "x"})
     assert (problem.where, problem.found) == (str(key), "an unknown key")
     assert problem.expected == f"one of {', '.join((*FORMS, *POLICY_KEYS))}"
 
 
-def test_all_problems_come_in_one_error() -> None:
-    """Whoever made several mistakes reads of all of them at once, those of the environment too."""
+def test_all_problems_are_reported_at_once() -> None:
+    """Including those of environment variables."""
     found = problems({"nope": 1, "httpPort": -1, "maxTokenAge": "x"}, {"PULLKEEPER_LOG_LEVEL": "loud"})
     assert {each.where for each in found} == {"nope", "httpPort", "maxTokenAge", "PULLKEEPER_LOG_LEVEL"}
 
@@ -231,19 +231,19 @@ def test_all_problems_come_in_one_error() -> None:
         ("logFormat: [json]", "['json']"),
     ],
 )
-def test_what_yaml_makes_of_a_bare_word_is_shown(text: str, shown: str) -> None:
-    """YAML turns some words into something else: then the reader sees what it has become."""
+def test_a_value_is_shown_as_yaml_reads_it(text: str, shown: str) -> None:
+    """So its author sees what became of a bare word."""
     (problem,) = problems(yaml.safe_load(text))
     assert problem.found == shown
 
 
-def test_the_refresh_rule_is_made_of_the_settings() -> None:
-    """Fraction, window and highest age go into the rule."""
+def test_the_refresh_rule_comes_from_the_settings() -> None:
+    """Fraction, jitter and maximum age."""
     settings = parse_settings({"refreshFraction": 0.3, "refreshJitter": "1m", "maxTokenAge": "1h"}, {})
     assert settings.rotation == Rotation(fraction=0.3, jitter=timedelta(minutes=1), max_token_age=timedelta(hours=1))
 
 
 @pytest.mark.parametrize("text", ["verify: off", 'verify: "off"', "verify: no"])
 def test_a_bare_off_is_off(text: str) -> None:
-    """YAML makes false of it, which nobody who writes it can see."""
+    """YAML reads it as false."""
     assert parse_settings(yaml.safe_load(text), {}).verify == "off"

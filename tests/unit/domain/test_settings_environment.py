@@ -1,4 +1,4 @@
-"""Settings from variables, and durations."""
+"""Settings from environment variables, and durations."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -32,35 +32,35 @@ from testsupport.examples import EU
     ],
 )
 def test_each_setting_has_its_variable(variable: str, value: str, expected: Settings) -> None:
-    """A variable sets what its key would set."""
+    """A variable sets the same value as its key."""
     assert parse_settings(None, {f"PULLKEEPER_{variable}": value}) == expected
 
 
-def test_a_variable_goes_before_the_file() -> None:
-    """What stands in both is taken from the environment, and a wrong value in the file harms nothing then."""
+def test_a_variable_takes_precedence_over_the_file() -> None:
+    """Even if the value in the file is invalid."""
     assert parse_settings({"httpPort": "x", "httpHost": "a"}, {"PULLKEEPER_HTTP_PORT": "9"}) == Settings(
         http_port=9, http_host="a"
     )
 
 
-def test_a_wrong_variable_is_named_as_a_variable() -> None:
-    """Whoever reads of it knows where to look; the right value in the file does not hide it."""
+def test_an_invalid_variable_is_named() -> None:
+    """Even if the value in the file is valid."""
     with pytest.raises(InvalidInputError) as raised:
         parse_settings({"logLevel": "info"}, {"PULLKEEPER_LOG_LEVEL": "loud"})
     (problem,) = raised.value.problems
     assert (problem.where, problem.found) == ("PULLKEEPER_LOG_LEVEL", '"loud"')
 
 
-def test_other_variables_are_not_ours() -> None:
-    """Only our prefix and a known key count."""
+def test_other_variables_are_ignored() -> None:
+    """Only those with our prefix and a known key apply."""
     assert (
         parse_settings(None, {"HTTP_PORT": "x", "PULLKEEPERHTTP_PORT": "x", "pullkeeper_http_port": "x"}) == Settings()
     )
 
 
 @pytest.mark.parametrize("link", ["tcp://10.96.0.5:8080", "udp://10.96.0.5:53"])
-def test_a_service_link_of_kubernetes_is_no_setting(link: str) -> None:
-    """A Service named pullkeeper makes Kubernetes put PULLKEEPER_PORT into every pod beside it."""
+def test_service_links_are_ignored(link: str) -> None:
+    """Kubernetes sets PULLKEEPER_PORT in pods beside a Service named pullkeeper."""
     links = {"PULLKEEPER_PORT": link, "PULLKEEPER_SERVICE_HOST": "10.96.0.5", "PULLKEEPER_SERVICE_PORT": "8080"}
     assert parse_settings(None, links) == Settings()
 
@@ -73,8 +73,8 @@ def written(length: timedelta) -> str:
 
 
 @given(st.integers(1, 24 * 3600))
-def test_a_duration_reads_as_it_is_written(seconds: int) -> None:
-    """Every whole number of seconds comes back, in mixed units and in seconds alone."""
+def test_durations_round_trip(seconds: int) -> None:
+    """In mixed units and in seconds alone."""
     length = timedelta(seconds=seconds)
     for text in (written(length), f"{seconds}s"):
         assert parse_settings({"relistInterval": text}, {}).relist_interval == length
@@ -82,6 +82,6 @@ def test_a_duration_reads_as_it_is_written(seconds: int) -> None:
 
 @given(st.text("0123456789hms .-", max_size=12))
 def test_any_text_is_a_duration_or_a_problem(text: str) -> None:
-    """No text breaks the reading, and no duration beyond the limits comes out of it."""
+    """And no duration is outside the limits."""
     with suppress(InvalidInputError):
         assert timedelta(seconds=1) <= parse_settings({"relistInterval": text}, {}).relist_interval <= timedelta(days=1)

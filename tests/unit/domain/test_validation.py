@@ -1,18 +1,18 @@
-"""Problems are shown so that their author can mend them."""
+"""Problems, and how values are shown in them."""
 
 import pytest
 
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem, quoted
 
 
-def test_a_problem_says_where_what_and_what_instead() -> None:
-    """One line names the place, what stands there and what should."""
+def test_a_problem_says_where_what_and_what_is_expected() -> None:
+    """In one line."""
     problem = Problem(where="port", found='"x"', expected="a number")
     assert str(problem) == 'port: found "x", expected a number'
 
 
-def test_an_error_says_every_problem() -> None:
-    """All problems of an input come in one error."""
+def test_an_error_contains_every_problem() -> None:
+    """Of one input."""
     problems = [Problem(where=where, found="x", expected="y") for where in ("a", "b")]
     error = InvalidInputError(iter(problems))
     assert error.problems == tuple(problems)
@@ -33,12 +33,12 @@ def test_an_error_says_every_problem() -> None:
     ],
 )
 def test_a_value_is_shown_as_written(value: object, shown: str) -> None:
-    """Text stands in quotes, and nothing in it can move the reader's cursor."""
+    """Strings are quoted, and control characters escaped."""
     assert quoted(value) == shown
 
 
-def test_a_long_value_is_cut() -> None:
-    """A value of any length stays readable."""
+def test_a_long_value_is_shortened() -> None:
+    """So the message stays readable."""
     shown = quoted("x" * 1000)
     assert len(shown) == 121
     assert shown.endswith("…")
