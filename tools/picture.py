@@ -74,8 +74,8 @@ WRITES = Panel(top=420, bottom=560, most=150)
 
 def a_day() -> Record:
     """Simulate the day."""
-    acts, faults = opted_in(NAMESPACES, IRELAND), Faults(aws=[OUTAGE])
-    return simulate(Run(seed=1, end=DAY, acts=acts, faults=faults, settings=QUIET))
+    actions, faults = opted_in(NAMESPACES, IRELAND), Faults(aws=[OUTAGE])
+    return simulate(Run(seed=1, end=DAY, actions=actions, faults=faults, settings=QUIET))
 
 
 def draw(record: Record) -> str:

@@ -43,7 +43,7 @@ def test_a_namespace_keeps_its_place_in_the_rotation() -> None:
 def test_secrets_about_to_expire_are_renewed_at_full_speed() -> None:
     """1,000 Secrets that expire within minutes are renewed as fast as the API server accepts writes."""
     restart = Restart(at=HOUR, gap=11 * HOUR - 5 * MINUTE)
-    record = simulate(Run(seed=1, end=12 * HOUR, acts=opted_in(1000, apart=0.001), restarts=[restart]))
+    record = simulate(Run(seed=1, end=12 * HOUR, actions=opted_in(1000, apart=0.001), restarts=[restart]))
     renewed = sorted(secret.at for secret, _ in record.lives() if secret.at > HOUR)
     assert len(renewed) == 1000
     assert renewed[-1] - renewed[0] < 10
@@ -57,7 +57,7 @@ def test_secrets_about_to_expire_are_renewed_at_full_speed() -> None:
 def test_an_outage_of_three_hours_costs_few_calls_and_few_events(reason: str, most: int) -> None:
     """AWS is called as often as for a single namespace, and after a denial as often as people fix policies."""
     outage = Period(start=5 * HOUR, end=8 * HOUR + HOUR / 2, reason=reason, region=EUROPE)
-    world = World(Run(seed=1, end=10 * HOUR, acts=opted_in(100), faults=Faults(aws=[outage]), settings=QUIET))
+    world = World(Run(seed=1, end=10 * HOUR, actions=opted_in(100), faults=Faults(aws=[outage]), settings=QUIET))
     world.finish()
     record = world.record
     assert 3 < len(_during(record, outage)) < most
@@ -69,7 +69,7 @@ def test_an_outage_of_three_hours_costs_few_calls_and_few_events(reason: str, mo
 def test_one_unreachable_region_does_not_delay_another() -> None:
     """In a Secret with two regions, the reachable one is rotated and the other's entry is kept."""
     outage = Period(start=HOUR, end=20 * HOUR, reason="ServiceError", region=EUROPE)
-    run = Run(seed=1, end=DAY, acts=opted_in(3, IRELAND, FRANKFURT), faults=Faults(aws=[outage]))
+    run = Run(seed=1, end=DAY, actions=opted_in(3, IRELAND, FRANKFURT), faults=Faults(aws=[outage]))
     record = simulate(run)
     late = record.secret_at(team(1), 19 * HOUR)
     assert late is not None
@@ -81,8 +81,8 @@ def test_one_unreachable_region_does_not_delay_another() -> None:
 def test_a_garbled_secret_keeps_the_entry_of_an_unreachable_region() -> None:
     """Repairing unreadable annotations removes no entry for which there is no other token."""
     outage = Period(start=HOUR, end=4 * HOUR, reason="AccessDenied", region=EUROPE)
-    acts = [*opted_in(1, IRELAND, FRANKFURT), act_on(2 * HOUR, "garble-annotations", team(0))]
-    run = Run(seed=1, end=6 * HOUR, acts=acts, faults=Faults(aws=[outage]), restarts=[Restart(at=1.5 * HOUR)])
+    actions = [*opted_in(1, IRELAND, FRANKFURT), act_on(2 * HOUR, "garble-annotations", team(0))]
+    run = Run(seed=1, end=6 * HOUR, actions=actions, faults=Faults(aws=[outage]), restarts=[Restart(at=1.5 * HOUR)])
     record = simulate(run)
     assert [secret.at for secret, _ in record.lives() if IRELAND not in secret.auths] == []
     repaired, healed = record.secret_at(team(0), 2 * HOUR + 5), record.secret_at(team(0), 5 * HOUR)
@@ -95,8 +95,8 @@ def test_a_garbled_secret_keeps_the_entry_of_an_unreachable_region() -> None:
 def test_a_garbled_secret_goes_on_rotating_under_bad_input() -> None:
     """Invalid annotations on the Namespace and unreadable ones on its Secret do not stop its rotation."""
     wrong = {"enabled": "yes"}
-    acts = [*opted_in(1), misconfigure(HOUR, team(0), wrong), act_on(2 * HOUR, "garble-annotations", team(0))]
-    record = simulate(quiet(acts, 2 * DAY))
+    actions = [*opted_in(1), misconfigure(HOUR, team(0), wrong), act_on(2 * HOUR, "garble-annotations", team(0))]
+    record = simulate(quiet(actions, 2 * DAY))
     assert list(check_tokens.never_stale(record)) == []
     assert len(record.secrets[team(0)]) > 7
 
@@ -104,20 +104,20 @@ def test_a_garbled_secret_goes_on_rotating_under_bad_input() -> None:
 def test_an_unreachable_api_server_is_not_hammered() -> None:
     """During an hour without the API server each waiting namespace retries at most once per longest backoff."""
     outage = Period(start=5.5 * HOUR, end=6.5 * HOUR)
-    record = simulate(Run(seed=1, end=7 * HOUR, acts=opted_in(100), faults=Faults(kube=[outage])))
-    tries = [request for request in record.asked("patch") if outage.start < request.at < outage.end]
+    record = simulate(Run(seed=1, end=7 * HOUR, actions=opted_in(100), faults=Faults(kube=[outage])))
+    tries = [request for request in record.secret_requests("patch") if outage.start < request.at < outage.end]
     assert len(tries) < 100 * 120
     assert all(secrets[-1].at > outage.start for secrets in record.secrets.values())
 
 
 def test_what_is_remembered_stays_small() -> None:
     """Nothing is left in the controller's memory of 2,000 namespaces that were created and deleted."""
-    acts: list[Action] = []
+    actions: list[Action] = []
     for number in range(2000):
         name, at = f"job-{number}", number * 5.0
-        acts += [opt_in(at, name, IRELAND), act_on(at + MINUTE, "end", name)]
-    acts += [opt_out(3 * HOUR, team(0)), *opted_in(5)]
-    sizes = simulate_and_measure(Run(seed=1, end=4 * HOUR, acts=sorted(acts, key=lambda act: act.at)))
+        actions += [opt_in(at, name, IRELAND), act_on(at + MINUTE, "end", name)]
+    actions += [opt_out(3 * HOUR, team(0)), *opted_in(5)]
+    sizes = simulate_and_measure(Run(seed=1, end=4 * HOUR, actions=sorted(actions, key=lambda act: act.at)))
     assert "WorkQueue" in {name.partition(".")[0] for name in sizes}
     assert {part: size for part, size in sizes.items() if size > 80 and part != BOUNDED_ON_PURPOSE} == {}
 

@@ -66,10 +66,10 @@ def test_invariant_03_only_ours(seed: int) -> None:
 
 def test_invariant_03_conflict_is_reported_and_resolved() -> None:
     """A foreign or immutable Secret is reported, and a new one follows within seconds of its deletion."""
-    acts = opted_in(3, IRELAND)
-    acts += [act_on(HOUR, "replace", team(0)), act_on(HOUR, "strip", team(1)), act_on(HOUR, "freeze", team(2))]
-    acts += [act_on(DAY, "free", team(number)) for number in range(3)]
-    record = simulate(quiet(acts, 2 * DAY))
+    actions = opted_in(3, IRELAND)
+    actions += [act_on(HOUR, "replace", team(0)), act_on(HOUR, "strip", team(1)), act_on(HOUR, "freeze", team(2))]
+    actions += [act_on(DAY, "free", team(number)) for number in range(3)]
+    record = simulate(quiet(actions, 2 * DAY))
     for number in range(3):
         events = [event.body["reason"] for event in record.events(team(number)) if HOUR < event.at < DAY]
         assert "SecretConflict" in events
@@ -112,14 +112,14 @@ def test_invariant_08_few_calls() -> None:
     assert list(check_tokens.one_call_serves_all(record)) == []
     assert len(record.aws_calls) <= len(scopes) * (182 * 4.3 + 1)
     versions = sum(map(len, record.secrets.values()))
-    assert (len(record.asked("patch")), len(record.asked("get"))) == (versions, 0)
+    assert (len(record.secret_requests("patch")), len(record.secret_requests("get"))) == (versions, 0)
     assert list(check_tokens.each_write_replaces_what_is_due(record)) == []
 
 
 def test_invariant_08_few_calls_after_a_restart() -> None:
     """A restart with fresh Secrets makes no call to AWS and no write."""
     start, restarts = HOUR, [Restart(at=HOUR + number * MINUTE) for number in range(1, 60)]
-    record = simulate(Run(seed=1, end=4 * HOUR, acts=opted_in(100), restarts=restarts))
+    record = simulate(Run(seed=1, end=4 * HOUR, actions=opted_in(100), restarts=restarts))
     assert [call for call in record.aws_calls if call.at > start] == []
     assert [ask for ask in record.requests if ask.at > start and ask.verb != "list"] == []
 
@@ -128,7 +128,7 @@ def test_invariant_09_first_secret_first() -> None:
     """A newly opted-in namespace waits for about one write, ahead of 1,500 overdue rotations."""
     record = overtaken()
     assert max(first_waits(record)) < 0.6
-    assert len([ask for ask in record.asked("patch") if ask.at > NEW_AT + 3]) > 500
+    assert len([ask for ask in record.secret_requests("patch") if ask.at > NEW_AT + 3]) > 500
 
 
 @every_seed
@@ -140,8 +140,8 @@ def test_invariant_10_bad_input_creates_nothing(seed: int) -> None:
 @pytest.mark.parametrize("wrong", WRONG)
 def test_invariant_10_bad_input_harms_nobody(wrong: dict[str, str]) -> None:
     """Invalid annotations are reported and create nothing; an existing Secret and the other namespaces' rotate on."""
-    acts = [*opted_in(2, IRELAND), misconfigure(0.5, "new", wrong), misconfigure(HOUR, team(0), wrong)]
-    record = simulate(quiet(acts, 3 * DAY))
+    actions = [*opted_in(2, IRELAND), misconfigure(0.5, "new", wrong), misconfigure(HOUR, team(0), wrong)]
+    record = simulate(quiet(actions, 3 * DAY))
     for name in ("new", team(0)):
         assert {event.body["reason"] for event in record.events(name)} >= {"InvalidAnnotation"}
         assert record.states[name] == "misconfigured"
@@ -157,13 +157,13 @@ def test_invariant_11_opt_out_cleans_up(seed: int) -> None:
     patience = record.relist_interval + 6 * MINUTE
     assert list(check_objects.opted_out_is_gone(record, patience)) == []
     assert list(check_objects.deletes_just_what_was_seen(record)) == []
-    assert record.asked("delete")
+    assert record.secret_requests("delete")
 
 
 def test_invariant_11_opt_out_leaves_strangers_alone() -> None:
     """An opt-out takes seconds and does not touch a foreign Secret."""
-    acts = [*opted_in(2), act_on(HOUR, "replace", team(0)), *(opt_out(DAY, team(number)) for number in range(2))]
-    record = simulate(quiet(acts, 2 * DAY))
+    actions = [*opted_in(2), act_on(HOUR, "replace", team(0)), *(opt_out(DAY, team(number)) for number in range(2))]
+    record = simulate(quiet(actions, 2 * DAY))
     stranger = record.secret_at(team(0), record.end)
     assert stranger is not None
     assert not stranger.managed
@@ -175,7 +175,7 @@ def test_invariant_12_level_triggered(seed: int) -> None:
     """After lost, late and repeated events, outages and restarts, every Secret is as its namespace asks."""
     record = faulty(seed)
     assert list(check_objects.converged(record)) == []
-    assert check_objects.ends(record) == check_objects.ends(faultless(seed))
+    assert check_objects.end_states(record) == check_objects.end_states(faultless(seed))
 
 
 @pytest.mark.parametrize("tampering", ["delete", "edit", "edit-annotations", "garble-annotations"])
@@ -188,8 +188,8 @@ def test_a_changed_secret_is_back_within_seconds_without_a_call(tampering: str) 
 
 def test_a_refresh_request_is_answered_once() -> None:
     """A new value of `refresh-requested-at` brings one fresh token at once and no second one, even after a restart."""
-    acts: list[Action] = [*opted_in(2), opt_in(HOUR, team(0), IRELAND, refresh="now")]
-    record = simulate(Run(seed=1, end=3 * HOUR, acts=acts, restarts=[Restart(at=2 * HOUR)]))
+    actions: list[Action] = [*opted_in(2), opt_in(HOUR, team(0), IRELAND, refresh="now")]
+    record = simulate(Run(seed=1, end=3 * HOUR, actions=actions, restarts=[Restart(at=2 * HOUR)]))
     fresh = record.secrets[team(0)][-1]
     assert HOUR < record.issued[fresh.auths[IRELAND]].issued_at < fresh.at < HOUR + SECONDS
     assert fresh.annotations[f"{PREFIX}refresh-requested-at"] == "now"

@@ -38,9 +38,9 @@ class Mutant:
         return replace(self.run, mutation=self.classes, settings=replace(self.run.settings, **self.settings))
 
 
-def _events_all_lost(acts: list[Action], end: float, relist: float) -> Run:
+def _events_all_lost(actions: list[Action], end: float, relist: float) -> Run:
     settings = Settings(relist_interval=timedelta(seconds=relist))
-    return Run(seed=1, end=end, acts=acts, faults=Faults(rates=FaultRates(event_lost=1.0)), settings=settings)
+    return Run(seed=1, end=end, actions=actions, faults=Faults(rates=FaultRates(event_lost=1.0)), settings=settings)
 
 
 def _waited(record: Record) -> list[float]:
@@ -116,7 +116,7 @@ def test_mutant_is_reported(name: str) -> None:
 def test_02_an_earlier_expiry_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """A controller that writes any token it gets, even one that expires earlier, breaks "never worse"."""
     short = [Period(start=5 * HOUR, end=7 * HOUR, reason="ShortLife")]
-    run = replace(_DAYS, acts=opted_in(4, *HOSTS), end=7 * HOUR, faults=Faults(aws=short))
+    run = replace(_DAYS, actions=opted_in(4, *HOSTS), end=7 * HOUR, faults=Faults(aws=short))
     assert list(check_tokens.never_worse(simulate(run))) == []
     monkeypatch.setattr(entries, "plan_entries", mutants.plan_with_any_token)
     assert list(check_tokens.never_worse(simulate(run)))
@@ -124,8 +124,8 @@ def test_02_an_earlier_expiry_is_reported(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_10_a_guess_on_bad_input_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """A controller that falls back to a default on invalid annotations breaks "creates nothing"."""
-    acts = [misconfigure(0.0, team(0), {"enabled": "yes"}), act_on(HOUR, "delete", team(0))]
-    run = replace(_DAYS, acts=acts, settings=Settings())
+    actions = [misconfigure(0.0, team(0), {"enabled": "yes"}), act_on(HOUR, "delete", team(0))]
+    run = replace(_DAYS, actions=actions, settings=Settings())
     assert list(check_objects.bad_input_creates_nothing(simulate(run))) == []
     monkeypatch.setattr(reconciler, "desired_state", mutants.guess_on_bad_input(desired_state))
     assert list(check_objects.bad_input_creates_nothing(simulate(run)))

@@ -33,7 +33,7 @@ def test_the_invariants_of_what_is_written_hold(invariant: str, seed: int) -> No
 def test_both_controllers_write() -> None:
     """The run has conflicts: writes of one are refused because the other was first."""
     record = two_at_once(SEEDS[0])
-    refused = [request for request in record.asked("patch") if request.status == 409]
+    refused = [request for request in record.secret_requests("patch") if request.status == 409]
     written = [secret for versions in record.secrets.values() for secret in versions if secret.writer == CONTROLLER]
     assert len(refused) > 50
     assert len(written) > 500

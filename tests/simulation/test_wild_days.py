@@ -36,4 +36,4 @@ def test_every_invariant_in_wild_days(seed: int) -> None:
     assert list(check_objects.opted_out_is_gone(record, record.relist_interval + 6 * MINUTE)) == []
     assert [text for text in record.texts if text.startswith("ERROR")] == []
     faultless = simulate(replace(run, faults=Faults(life=run.faults.life), restarts=()))
-    assert check_objects.ends(record) == check_objects.ends(faultless)
+    assert check_objects.end_states(record) == check_objects.end_states(faultless)

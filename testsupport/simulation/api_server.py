@@ -48,48 +48,48 @@ class ApiServer:
         *,
         query: _Query | None = None,
         body: object = None,
-        content_type: str = "application/json",  # noqa: ARG002 -- the doors' signature
-        accept: str = "application/json",  # noqa: ARG002 -- the doors' signature
+        content_type: str = "application/json",  # noqa: ARG002 -- the protocol's
+        accept: str = "application/json",  # noqa: ARG002 -- the protocol's
     ) -> Response:
         """Make one request. Raises FailureError if there is no answer."""
         if verb not in _READING and not self.may_write():
             raise NotLeadingError(path)
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Response] = loop.create_future()
-        loop.call_later(self._way(), self._arrive, answer, verb, path, query or {}, body)
-        await answer
-        await asyncio.sleep(self._way())
+        response: asyncio.Future[Response] = loop.create_future()
+        loop.call_later(self._latency(), self._arrive, response, verb, path, query or {}, body)
+        await response
+        await asyncio.sleep(self._latency())
         if verb in {"patch", "delete"} and self._rng.random() < self._faults.at(elapsed()).answer_lost:
             raise unavailable()
-        return answer.result()
+        return response.result()
 
     def stream(
         self,
-        path: str,  # noqa: ARG002 -- the doors' signature
+        path: str,  # noqa: ARG002 -- the protocol's
         *,
         query: _Query,
-        accept: str,  # noqa: ARG002 -- the doors' signature
-        idle_timeout: float,  # noqa: ARG002 -- the doors' signature
+        accept: str,  # noqa: ARG002 -- the protocol's
+        idle_timeout: float,  # noqa: ARG002 -- the protocol's
     ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
         """Open a watch of Secrets."""
         return self.streams.open(int(query["resourceVersion"]), float(query["timeoutSeconds"]))
 
-    def _way(self) -> float:
+    def _latency(self) -> float:
         return self._rng.uniform(0, self._faults.latency)
 
-    def _arrive(self, answer: asyncio.Future[Response], verb: str, path: str, query: _Query, body: Any) -> None:
+    def _arrive(self, response: asyncio.Future[Response], verb: str, path: str, query: _Query, body: Any) -> None:
         if self._faults.kube_back_at(elapsed()) is not None:
             self._store.record.requests.append(Request(at=elapsed(), verb=verb, path=path, status=0, body=body))
-            if not answer.done():
-                answer.set_exception(unavailable())
+            if not response.done():
+                response.set_exception(unavailable())
             return
-        result = self._answer(verb, path, query, body)
+        result = self._respond(verb, path, query, body)
         kept = None if path.endswith(("/secrets", "/namespaces")) else body
         self._store.record.requests.append(Request(at=elapsed(), verb=verb, path=path, status=result.status, body=kept))
-        if not answer.done():
-            answer.set_result(result)
+        if not response.done():
+            response.set_result(result)
 
-    def _answer(self, verb: str, path: str, query: _Query, body: Any) -> Response:
+    def _respond(self, verb: str, path: str, query: _Query, body: Any) -> Response:
         try:
             return Response(status=200, body=self._do(verb, path, query, body))
         except RefusedError as refused:

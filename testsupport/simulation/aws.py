@@ -37,25 +37,25 @@ class Aws:
 
     async def fetch(self, scope: TokenScope) -> Token:
         """Issue a new token. Raises FailureError."""
-        asked_at = now()
+        requested_at = now()
         await asyncio.sleep(self._rng.uniform(0.05, 0.6))
         reason = self._faults.aws_reason(scope.region, elapsed())
         self._record.aws_calls.append(AwsCall(at=elapsed(), scope=scope.label, reason=reason))
         if reason in _LIVES:
-            return self._issue(scope.label, asked_at, self._rng.uniform(*_LIVES[reason]))
+            return self._issue(scope.label, requested_at, self._rng.uniform(*_LIVES[reason]))
         if reason:
             await asyncio.sleep(9.0 if reason == Reason.NETWORK_UNREACHABLE else 0.1)
             raise FailureError(self._refusal(scope, Reason(reason)))
-        return self._issue(scope.label, asked_at, self._faults.life)
+        return self._issue(scope.label, requested_at, self._faults.life)
 
     def _refusal(self, scope: TokenScope, reason: Reason) -> Failure:
         detail = f"request {self._rng.getrandbits(32):08x}"
         return Failure(reason=reason, message=f"the simulated AWS refuses {scope.label}", detail=detail)
 
-    def _issue(self, scope: str, asked_at: datetime, life: float) -> Token:
+    def _issue(self, scope: str, requested_at: datetime, life: float) -> Token:
         number = len(self._record.issued)
         auth = base64.b64encode(f"AWS:{MARK}-{number:08d}".encode()).decode()
-        issued_at = asked_at.replace(microsecond=asked_at.microsecond // 1000 * 1000)
+        issued_at = requested_at.replace(microsecond=requested_at.microsecond // 1000 * 1000)
         expires_at = at_second(seconds_of(issued_at) + round(life, 3))
         self._record.issued[auth] = Issued(
             at=elapsed(), scope=scope, issued_at=seconds_of(issued_at), expires_at=seconds_of(expires_at)

@@ -45,7 +45,7 @@ def hands_off(record: Record) -> Iterator[str]:
 
 def deletes_just_what_was_seen(record: Record) -> Iterator[str]:
     """Report each deletion without both preconditions."""
-    for request in record.asked("delete"):
+    for request in record.secret_requests("delete"):
         if set((request.body or {}).get("preconditions") or {}) != {"uid", "resourceVersion"}:
             yield f"{request.path} at {request.at:.0f}: no preconditions"
 
@@ -73,7 +73,7 @@ def opted_out_is_gone(record: Record, patience: float) -> Iterator[str]:
                     yield f"{name}: opted out at {version.at:.0f}, still there at {until:.0f}"
 
 
-class End(NamedTuple):
+class EndState(NamedTuple):
     """The end state of one namespace."""
 
     owner: str
@@ -81,7 +81,7 @@ class End(NamedTuple):
     refresh: str | None
 
 
-def ends(record: Record) -> dict[str, End]:
+def end_states(record: Record) -> dict[str, EndState]:
     """Return the end state of each namespace, in terms that do not depend on the faults before.
 
     Deleted namespaces are left out, and those with invalid annotations: their Secret stays as it was then.
@@ -96,30 +96,30 @@ def ends(record: Record) -> dict[str, End]:
 
 def converged(record: Record) -> Iterator[str]:
     """Report each namespace whose Secret, at the end, does not match its annotations."""
-    for name, end in ends(record).items():
+    for name, end in end_states(record).items():
         namespace = record.namespaces[name][-1]
-        wanted = _wanted(namespace, end)
-        if end != wanted:
-            yield f"{name}: ended as {end}, expected {wanted}"
+        expected = _expected(namespace, end)
+        if end != expected:
+            yield f"{name}: ended as {end}, expected {expected}"
         secret = record.secret_at(name, record.end)
         if secret is not None and end.owner == "managed" and not _alive(record, secret):
             yield f"{name}: ended with tokens that are expired or were never issued"
 
 
-def _wanted(namespace: NamespaceVersion, end: End) -> End:
+def _expected(namespace: NamespaceVersion, end: EndState) -> EndState:
     if end.owner == "foreign":
         return end
     if namespace.status is Status.OPTED_OUT:
-        return End("none", (), None)
-    return End("managed", namespace.hosts, namespace.annotations.get(f"{PREFIX}refresh-requested-at"))
+        return EndState("none", (), None)
+    return EndState("managed", namespace.hosts, namespace.annotations.get(f"{PREFIX}refresh-requested-at"))
 
 
-def _end(secret: SecretVersion | None) -> End:
+def _end(secret: SecretVersion | None) -> EndState:
     if secret is None:
-        return End("none", (), None)
+        return EndState("none", (), None)
     if not secret.managed:
-        return End("foreign", tuple(secret.auths), None)
-    return End("managed", tuple(sorted(secret.auths)), secret.annotations.get(f"{PREFIX}refresh-requested-at"))
+        return EndState("foreign", tuple(secret.auths), None)
+    return EndState("managed", tuple(sorted(secret.auths)), secret.annotations.get(f"{PREFIX}refresh-requested-at"))
 
 
 def _alive(record: Record, secret: SecretVersion) -> bool:

@@ -93,7 +93,7 @@ class IgnoresLabels(ResourceCache[ObservedSecret]):
 
 
 class FetchesForEachCaller(TokenCache):
-    """Asks AWS again for each caller."""
+    """Calls AWS for each caller."""
 
     async def get(self, scope: TokenScope, *, not_before: datetime | None = None) -> TokenResult:  # noqa: ARG002 -- the same
         """Fetch a token, whatever is cached."""
@@ -136,9 +136,9 @@ def guess_on_bad_input(
 ) -> Callable[[ObservedNamespace, Policy], DesiredState | None]:
     """Wrap the parser of annotations to return a default where they are invalid."""
 
-    def read(view: ObservedNamespace, policy: Policy) -> DesiredState | None:
+    def read(namespace: ObservedNamespace, policy: Policy) -> DesiredState | None:
         try:
-            return real(view, policy)
+            return real(namespace, policy)
         except InvalidInputError:
             return DesiredState(registries=(parse(IRELAND),))
 

@@ -53,7 +53,7 @@ class NamespaceVersion:
     resource_version: int
     status: Status
     hosts: tuple[str, ...] = ()
-    """The hosts it asks for, as intended by whoever wrote the annotations, not as read by the controller."""
+    """The hosts it requests, as intended by whoever wrote the annotations, not as read by the controller."""
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -154,7 +154,7 @@ class Record:
         past = [version for version in self.secrets.get(name, ()) if version.at <= at]
         return past[-1] if past and not past[-1].gone else None
 
-    def asked(self, verb: str) -> list[Request]:
+    def secret_requests(self, verb: str) -> list[Request]:
         """Return the controller's requests with this verb for single Secrets."""
         return [request for request in self.requests if request.verb == verb and "/secrets/" in request.path]
 

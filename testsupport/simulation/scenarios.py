@@ -34,8 +34,8 @@ def faulty_season(seed: int) -> Run:
 
 def faultless_season(seed: int) -> Run:
     """Return the same actions of users without any fault."""
-    acts = season(random.Random(seed), namespaces=20, until=_SEASON)
-    return Run(seed=seed, end=_SEASON + 3 * HOUR, acts=acts)
+    actions = season(random.Random(seed), namespaces=20, until=_SEASON)
+    return Run(seed=seed, end=_SEASON + 3 * HOUR, actions=actions)
 
 
 def wild_days(seed: int) -> Run:
@@ -45,10 +45,10 @@ def wild_days(seed: int) -> Run:
     faults.life = rng.choice((20 * MINUTE, 2 * HOUR, 12 * HOUR))
     faults.latency = rng.choice((0.03, 0.5, 3.0))
     faults.rates = rng.choice((FREQUENT, EXTREME))
-    acts = season(rng, namespaces=12, until=end, every=8 * HOUR)
+    actions = season(rng, namespaces=12, until=end, every=8 * HOUR)
     restarts = [Restart(at=rng.uniform(0, end), gap=rng.choice(_PAUSES)) for _ in range(24)]
     settings = Settings(max_concurrent_reconciles=rng.choice((2, 16)))
-    return Run(seed=seed, end=end + 3 * HOUR, acts=acts, faults=faults, restarts=restarts, settings=settings)
+    return Run(seed=seed, end=end + 3 * HOUR, actions=actions, faults=faults, restarts=restarts, settings=settings)
 
 
 @cache
@@ -79,18 +79,20 @@ def opted_in(count: int, *hosts: str, at: float = 0.0, apart: float = 0.01) -> l
     return [opt_in(at + number * apart, team(number), *(hosts or (IRELAND,))) for number in range(count)]
 
 
-def quiet(acts: list[Action], end: float, *, seed: int = 1, settings: Settings = QUIET, life: float = 12 * HOUR) -> Run:
+def quiet(
+    actions: list[Action], end: float, *, seed: int = 1, settings: Settings = QUIET, life: float = 12 * HOUR
+) -> Run:
     """Return a run without faults."""
-    return Run(seed=seed, end=end, acts=acts, settings=settings, faults=Faults(life=life))
+    return Run(seed=seed, end=end, actions=actions, settings=settings, faults=Faults(life=life))
 
 
 def overdue() -> Run:
     """Return a run of 1,500 overdue rotations, and nine namespaces that opt in while the controller catches up."""
-    acts = opted_in(1500, apart=0.001)
-    acts += [opt_in(NEW_AT + number / 3, f"new-{number}", IRELAND) for number in range(9)]
+    actions = opted_in(1500, apart=0.001)
+    actions += [opt_in(NEW_AT + number / 3, f"new-{number}", IRELAND) for number in range(9)]
     away = Restart(at=HOUR, gap=7 * HOUR)
     faults = Faults(latency=0.2)
-    return Run(seed=1, end=8.1 * HOUR, acts=acts, restarts=[away], faults=faults)
+    return Run(seed=1, end=8.1 * HOUR, actions=actions, restarts=[away], faults=faults)
 
 
 @cache
@@ -108,5 +110,5 @@ def first_waits(record: Record) -> list[float]:
 def half_a_year() -> Record:
     """Return the record of 8 namespaces, with one to four registries each, over half a year without faults."""
     rng = random.Random(7)
-    acts = [opt_in(rng.uniform(0, DAY), team(each), *rng.sample(HOSTS, rng.randint(1, 4))) for each in range(8)]
-    return simulate(quiet(sorted(acts, key=lambda act: act.at), HALF_A_YEAR))
+    actions = [opt_in(rng.uniform(0, DAY), team(each), *rng.sample(HOSTS, rng.randint(1, 4))) for each in range(8)]
+    return simulate(quiet(sorted(actions, key=lambda act: act.at), HALF_A_YEAR))

@@ -69,16 +69,16 @@ MENDING = ("free", "end")
 
 def season(rng: random.Random, *, namespaces: int, until: float, every: float = 2 * DAY) -> list[Action]:
     """Draw the actions of a run: each namespace is changed about once in `every` seconds, and settles at the end."""
-    acts: list[Action] = []
+    actions: list[Action] = []
     for number in range(namespaces):
         name = f"team-{number}"
-        acts.append(_opting(rng, rng.uniform(0, HOUR), name))
+        actions.append(_opting(rng, rng.uniform(0, HOUR), name))
         at = rng.expovariate(1 / every)
         while at < until - 2 * HOUR:
-            acts += _something(rng, at, name)
+            actions += _something(rng, at, name)
             at += rng.expovariate(1 / every)
-        acts += _coming_to_rest(rng, until, name)
-    return sorted(acts, key=lambda act: act.at)
+        actions += _coming_to_rest(rng, until, name)
+    return sorted(actions, key=lambda act: act.at)
 
 
 def _opting(rng: random.Random, at: float, name: str, refresh: str | None = None) -> Action:

@@ -31,7 +31,7 @@ class Change:
     namespace: str
     version: int
     secret: SecretVersion | None = None
-    view: NamespaceVersion | None = None
+    namespace_version: NamespaceVersion | None = None
 
 
 class Store:
@@ -52,11 +52,11 @@ class Store:
             kind = "DELETED"
             self.drop_secret(name, SERVER)
         self.version += 1
-        there = self.namespaces.get(name)
+        current = self.namespaces.get(name)
         version = NamespaceVersion(
             at=elapsed(),
             name=name,
-            uid=there.uid if there else self._uid(),
+            uid=current.uid if current else self._uid(),
             resource_version=self.version,
             status=status,
             hosts=hosts,
@@ -67,51 +67,51 @@ class Store:
             del self.namespaces[name]
         else:
             self.namespaces[name] = version
-        self._tell(Change(kind=kind, namespace=name, version=self.version, view=version))
+        self._notify(Change(kind=kind, namespace=name, version=self.version, namespace_version=version))
 
     def apply(self, namespace: str, body: Mapping[str, Any], *, force: bool) -> SecretVersion:
         """Server-side apply as the controller's field manager. Raises RefusedError."""
-        there = self._there(namespace)
+        current = self._current(namespace)
         metadata = body["metadata"]
-        if there is None:
+        if current is None:
             return self._create(namespace, body)
-        if metadata.get("uid", there.uid) != there.uid:
+        if metadata.get("uid", current.uid) != current.uid:
             raise RefusedError(422, {"field": "metadata.uid"})
-        if metadata.get("resourceVersion", str(there.resource_version)) != str(there.resource_version):
+        if metadata.get("resourceVersion", str(current.resource_version)) != str(current.resource_version):
             raise RefusedError(409)
-        applied = _applied(there, body)
-        self._check(there, applied, force=force)
-        unchanged = replace(applied, at=there.at, writer=there.writer) == there
-        return there if unchanged else self._keep(applied)
+        applied = _applied(current, body)
+        self._check(current, applied, force=force)
+        unchanged = replace(applied, at=current.at, writer=current.writer) == current
+        return current if unchanged else self._store(applied)
 
     def delete(self, namespace: str, preconditions: Mapping[str, str]) -> None:
         """Delete a Secret for the controller. Raises RefusedError."""
-        there = self._there(namespace)
-        if there is None:
+        current = self._current(namespace)
+        if current is None:
             raise RefusedError(404)
-        found = {"uid": there.uid, "resourceVersion": str(there.resource_version)}
-        if any(found[key] != wanted for key, wanted in preconditions.items()):
+        found = {"uid": current.uid, "resourceVersion": str(current.resource_version)}
+        if any(found[key] != value for key, value in preconditions.items()):
             raise RefusedError(409)
         self.drop_secret(namespace, CONTROLLER)
 
     def put_secret(self, namespace: str, **fields: Any) -> None:
         """Change fields of a Secret as a user; without one, create a foreign Secret."""
-        there = self.secrets.get(namespace)
-        if there is None:
-            there = SecretVersion(at=elapsed(), namespace=namespace, uid=self._uid(), resource_version=0, writer=USER)
-        self._keep(replace(there, writer=USER, **fields))
+        current = self.secrets.get(namespace)
+        if current is None:
+            current = SecretVersion(at=elapsed(), namespace=namespace, uid=self._uid(), resource_version=0, writer=USER)
+        self._store(replace(current, writer=USER, **fields))
 
     def drop_secret(self, namespace: str, writer: str) -> None:
         """Delete a Secret, if there is one."""
-        there = self.secrets.pop(namespace, None)
-        if there is None:
+        current = self.secrets.pop(namespace, None)
+        if current is None:
             return
         self.version += 1
-        last = replace(there, at=elapsed(), writer=writer, resource_version=self.version, gone=True)
+        last = replace(current, at=elapsed(), writer=writer, resource_version=self.version, gone=True)
         self.record.secrets[namespace].append(last)
-        self._tell(Change(kind="DELETED", namespace=namespace, version=self.version, secret=last))
+        self._notify(Change(kind="DELETED", namespace=namespace, version=self.version, secret=last))
 
-    def _there(self, namespace: str) -> SecretVersion | None:
+    def _current(self, namespace: str) -> SecretVersion | None:
         if namespace not in self.namespaces:
             raise RefusedError(404)
         return self.secrets.get(namespace)
@@ -122,26 +122,26 @@ class Store:
         if self.namespaces[namespace].status is Status.TERMINATING:
             raise RefusedError(403, {"reason": "NamespaceTerminating"})
         empty = SecretVersion(at=elapsed(), namespace=namespace, uid=self._uid(), resource_version=0, writer=CONTROLLER)
-        return self._keep(_applied(empty, body))
+        return self._store(_applied(empty, body))
 
-    def _check(self, there: SecretVersion, applied: SecretVersion, *, force: bool) -> None:
-        if applied.type != there.type:
+    def _check(self, current: SecretVersion, applied: SecretVersion, *, force: bool) -> None:
+        if applied.type != current.type:
             raise RefusedError(422, {"field": "type"})
-        if there.immutable and applied.auths != there.auths:
+        if current.immutable and applied.auths != current.auths:
             raise RefusedError(422, {"field": "data"})
-        if not force and "data" not in there.owned and applied.auths != there.auths:
+        if not force and "data" not in current.owned and applied.auths != current.auths:
             raise RefusedError(409, {"field": ".data..dockerconfigjson"})
 
-    def _keep(self, secret: SecretVersion) -> SecretVersion:
+    def _store(self, secret: SecretVersion) -> SecretVersion:
         self.version += 1
         kind = "MODIFIED" if secret.namespace in self.secrets else "ADDED"
         secret = replace(secret, at=elapsed(), resource_version=self.version)
         self.secrets[secret.namespace] = secret
         self.record.secrets[secret.namespace].append(secret)
-        self._tell(Change(kind=kind, namespace=secret.namespace, version=self.version, secret=secret))
+        self._notify(Change(kind=kind, namespace=secret.namespace, version=self.version, secret=secret))
         return secret
 
-    def _tell(self, change: Change) -> None:
+    def _notify(self, change: Change) -> None:
         for listener in self.listeners:
             listener(change)
 
@@ -150,15 +150,15 @@ class Store:
         return f"uid-{self._uids}"
 
 
-def _applied(there: SecretVersion, body: Mapping[str, Any]) -> SecretVersion:
+def _applied(current: SecretVersion, body: Mapping[str, Any]) -> SecretVersion:
     """Apply a body: owned fields that it no longer names are removed, fields of other managers stay."""
     ours = body["metadata"]["annotations"]
-    kept = {key: value for key, value in there.annotations.items() if key not in there.owned}
+    kept = {key: value for key, value in current.annotations.items() if key not in current.owned}
     content = json.loads(base64.b64decode(body["data"][DATA_KEY]))
     return replace(
-        there,
+        current,
         writer=CONTROLLER,
-        managed=body["metadata"]["labels"].get(MANAGED_BY) == MANAGER or there.managed,
+        managed=body["metadata"]["labels"].get(MANAGED_BY) == MANAGER or current.managed,
         type=body["type"],
         annotations=kept | ours,
         auths={host: entry["auth"] for host, entry in content["auths"].items()},

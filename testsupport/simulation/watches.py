@@ -118,46 +118,46 @@ class NamespaceFeed:
         self._faults = faults
         self._rng = rng
         self._feed = Feed(faults, rng)
-        self._sinks: list[NamespaceHandler] = []
+        self._handlers: list[NamespaceHandler] = []
         store.listeners.append(self._on_change)
 
-    def watch(self, sink: NamespaceHandler) -> "FeedWatch":
+    def watch(self, handler: NamespaceHandler) -> "FeedWatch":
         """Create the watch of one controller."""
-        return FeedWatch(sink, self._sinks)
+        return FeedWatch(handler, self._handlers)
 
     def _on_change(self, change: Change) -> None:
-        if change.view is not None:
+        if change.namespace_version is not None:
             self._feed.deliver(change, self._deliver)
 
     def _deliver(self, change: Change) -> None:
         back_at = self._faults.kube_back_at(elapsed())
         if back_at is not None:
-            if change.view is self._store.namespaces.get(change.namespace):
+            if change.namespace_version is self._store.namespaces.get(change.namespace):
                 asyncio.get_running_loop().call_at(back_at + self._rng.uniform(0, 2), self._deliver, change)
             return
-        for sink in self._sinks:
-            if change.view is not None:
-                event = sink.delete if change.kind == "DELETED" else sink.upsert
-                event(observe_namespace(namespace_metadata(change.view)))
+        for handler in self._handlers:
+            if change.namespace_version is not None:
+                event = handler.delete if change.kind == "DELETED" else handler.upsert
+                event(observe_namespace(namespace_metadata(change.namespace_version)))
 
 
 class FeedWatch:
     """One controller's watch of Namespaces; it ends when its task is cancelled."""
 
-    def __init__(self, sink: NamespaceHandler, sinks: list[NamespaceHandler]) -> None:
-        self._sink = sink
-        self._sinks = sinks
+    def __init__(self, handler: NamespaceHandler, handlers: list[NamespaceHandler]) -> None:
+        self._handler = handler
+        self._handlers = handlers
         self._stopped = asyncio.Event()
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
         """Deliver events until stopped."""
-        self._sinks.append(self._sink)
+        self._handlers.append(self._handler)
         self.ready.set()
         try:
             await self._stopped.wait()
         finally:
-            self._sinks.remove(self._sink)
+            self._handlers.remove(self._handler)
 
     def stop(self) -> None:
         """Deliver no more events."""

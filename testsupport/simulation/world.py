@@ -39,7 +39,7 @@ class Run:
 
     seed: int
     end: float
-    acts: Sequence[Action] = ()
+    actions: Sequence[Action] = ()
     faults: Faults = field(default_factory=Faults)
     restarts: Sequence[Restart] = ()
     settings: Settings = field(default_factory=Settings)
@@ -72,11 +72,11 @@ class World:
         self.processes: list[Process] = []
         self._feed = NamespaceFeed(self.store, faults, _rng(run.seed, "feed"))
         self._controllers = _rng(run.seed, "controller")
-        self._alive: list[asyncio.Task[None]] = []
+        self._running: list[asyncio.Task[None]] = []
 
     def finish(self) -> None:
         """Run it to its end."""
-        with _listening(self.record):
+        with _recorded_logs(self.record):
             virtual_time.run(self._live())
 
     def reconciliations(self) -> list[float]:
@@ -88,20 +88,20 @@ class World:
         for period in self._run.faults.kube:
             asyncio.get_running_loop().call_at(period.start, self.server.streams.disconnect)
         self._start()
-        happenings: list[tuple[float, Action | Restart]] = [(each.at, each) for each in self._run.acts]
-        happenings += [(each.at, each) for each in self._run.restarts]
-        for at, happening in sorted(happenings, key=lambda pair: pair[0]):
+        events: list[tuple[float, Action | Restart]] = [(each.at, each) for each in self._run.actions]
+        events += [(each.at, each) for each in self._run.restarts]
+        for at, event in sorted(events, key=lambda pair: pair[0]):
             await self._sleep_until(at)
-            if isinstance(happening, Restart):
-                await self._restart(happening)
+            if isinstance(event, Restart):
+                await self._restart(event)
             else:
-                self._act(happening)
+                self._apply(event)
         await self._sleep_until(self._run.end)
         await self._kill()
 
     def _start(self) -> None:
         self.processes = [self._process() for _ in range(self._run.at_once)]
-        self._alive = [asyncio.create_task(process.run()) for process in self.processes]
+        self._running = [asyncio.create_task(process.run()) for process in self.processes]
 
     def _process(self) -> Process:
         return Process(
@@ -115,10 +115,10 @@ class World:
 
     async def _sleep_until(self, at: float) -> None:
         """Sleep; raise what the controller raises if it ends on its own."""
-        if not self._alive:
+        if not self._running:
             await sleep_until(at)
         elif at > elapsed():
-            done, _ = await asyncio.wait(self._alive, timeout=at - elapsed(), return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(self._running, timeout=at - elapsed(), return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
 
@@ -129,7 +129,7 @@ class World:
         self._start()
 
     async def _kill(self) -> None:
-        """Cancel every task where it stands, as SIGKILL does. Requests that were sent still arrive."""
+        """Cancel every task at once, as SIGKILL does. Requests that were sent still arrive."""
         for process in self.processes:
             self.record.texts.append(process.shown())
             self.record.states = dict(process.metrics.states)
@@ -140,53 +140,55 @@ class World:
             with suppress(asyncio.CancelledError):
                 await task
 
-    def _act(self, act: Action) -> None:
-        match act.do:
+    def _apply(self, action: Action) -> None:
+        match action.do:
             case "annotate":
-                annotations = {PREFIX + key: value for key, value in act.annotations}
-                self._annotate(act, annotations)
-            case "end" if (there := self.store.namespaces.get(act.name)) and there.status is not Status.TERMINATING:
-                self.store.put_namespace(act.name, Status.TERMINATING, there.hosts, there.annotations)
-                asyncio.get_running_loop().call_later(_ENDING_SECONDS, self._gone, act.name)
+                annotations = {PREFIX + key: value for key, value in action.annotations}
+                self._annotate(action, annotations)
+            case "end" if (
+                current := self.store.namespaces.get(action.name)
+            ) and current.status is not Status.TERMINATING:
+                self.store.put_namespace(action.name, Status.TERMINATING, current.hosts, current.annotations)
+                asyncio.get_running_loop().call_later(_ENDING_SECONDS, self._delete_namespace, action.name)
             case "delete":
-                self.store.drop_secret(act.name, USER)
-            case "replace" if self._open(act.name):
-                self.store.drop_secret(act.name, USER)
-                self.store.put_secret(act.name, auths=dict(_FOREIGN))
+                self.store.drop_secret(action.name, USER)
+            case "replace" if self._exists(action.name):
+                self.store.drop_secret(action.name, USER)
+                self.store.put_secret(action.name, auths=dict(_FOREIGN))
             case _:
-                self._tamper(act)
+                self._edit_secret(action)
 
-    def _annotate(self, act: Action, annotations: dict[str, str]) -> None:
-        there = self.store.namespaces.get(act.name)
-        if there is None or there.status is not Status.TERMINATING:
-            self.store.put_namespace(act.name, act.status, act.hosts, annotations)
+    def _annotate(self, action: Action, annotations: dict[str, str]) -> None:
+        current = self.store.namespaces.get(action.name)
+        if current is None or current.status is not Status.TERMINATING:
+            self.store.put_namespace(action.name, action.status, action.hosts, annotations)
 
-    def _tamper(self, act: Action) -> None:
-        secret = self.store.secrets.get(act.name)
+    def _edit_secret(self, action: Action) -> None:
+        secret = self.store.secrets.get(action.name)
         if secret is None:
             return
         notes = dict(secret.annotations)
-        match act.do:
+        match action.do:
             case "edit" if not secret.immutable:
-                self.store.put_secret(act.name, auths=dict(_FOREIGN), owned=secret.owned - {"data"})
+                self.store.put_secret(action.name, auths=dict(_FOREIGN), owned=secret.owned - {"data"})
             case "edit-annotations":
                 notes[f"{PREFIX}expires-at"] = "2099-01-01T00:00:00.000Z"
-                self.store.put_secret(act.name, annotations=notes, owned=secret.owned - {f"{PREFIX}expires-at"})
+                self.store.put_secret(action.name, annotations=notes, owned=secret.owned - {f"{PREFIX}expires-at"})
             case "garble-annotations":
                 notes[f"{PREFIX}tokens"] = "{}"
-                self.store.put_secret(act.name, annotations=notes, owned=secret.owned - {f"{PREFIX}tokens"})
+                self.store.put_secret(action.name, annotations=notes, owned=secret.owned - {f"{PREFIX}tokens"})
             case "strip":
-                self.store.put_secret(act.name, managed=False, owned=secret.owned - {"label"})
+                self.store.put_secret(action.name, managed=False, owned=secret.owned - {"label"})
             case "freeze":
-                self.store.put_secret(act.name, immutable=True)
+                self.store.put_secret(action.name, immutable=True)
             case "free" if secret.immutable or not secret.managed:
-                self.store.drop_secret(act.name, USER)
+                self.store.drop_secret(action.name, USER)
 
-    def _open(self, name: str) -> bool:
-        there = self.store.namespaces.get(name)
-        return there is not None and there.status is not Status.TERMINATING
+    def _exists(self, name: str) -> bool:
+        current = self.store.namespaces.get(name)
+        return current is not None and current.status is not Status.TERMINATING
 
-    def _gone(self, name: str) -> None:
+    def _delete_namespace(self, name: str) -> None:
         self.store.put_namespace(name, Status.DELETED, (), {})
 
 
@@ -195,7 +197,7 @@ def _rng(seed: int, part: str) -> random.Random:
     return random.Random(f"{seed} {part}")
 
 
-class _Ear(logging.Handler):
+class _LogRecorder(logging.Handler):
     """Records every log record with its arguments and traceback."""
 
     def __init__(self, record: Record) -> None:
@@ -209,15 +211,15 @@ class _Ear(logging.Handler):
 
 
 @contextmanager
-def _listening(record: Record) -> Iterator[None]:
+def _recorded_logs(record: Record) -> Iterator[None]:
     logger = logging.getLogger("pullkeeper")
-    ear, level, propagate = _Ear(record), logger.level, logger.propagate
-    logger.addHandler(ear)
+    recorder, level, propagate = _LogRecorder(record), logger.level, logger.propagate
+    logger.addHandler(recorder)
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
     try:
         yield
     finally:
-        logger.removeHandler(ear)
+        logger.removeHandler(recorder)
         logger.setLevel(level)
         logger.propagate = propagate
