@@ -1,4 +1,4 @@
-"""Where names stand: the chart's alerts and dashboard, and the docs."""
+"""Read names from the chart's alerts and dashboard and from the documents."""
 
 import json
 import re
@@ -13,13 +13,13 @@ OBSERVABILITY = Path("docs/observability.md")
 
 
 def dashboard() -> dict[str, Any]:
-    """Read the dashboard."""
+    """Return the dashboard."""
     found: dict[str, Any] = json.loads(DASHBOARD.read_text())
     return found
 
 
 def panel_expressions() -> dict[str, str]:
-    """Give every expression of the dashboard, by its panel's title and its letter."""
+    """Return the dashboard's expressions by panel title and reference letter."""
     return {
         f"{panel['title']} {target['refId']}": target["expr"]
         for panel in dashboard()["panels"]
@@ -28,18 +28,18 @@ def panel_expressions() -> dict[str, str]:
 
 
 def alert_expressions() -> dict[str, str]:
-    """Give every alert's expression, by its name."""
+    """Return the alerts' expressions by name."""
     return {rule["alert"]: rule["expr"] for rule in rules()}
 
 
 def section(document: Path, heading: str) -> str:
-    """Give the text under a heading of the second level, up to the next one."""
+    """Return the text below a level-two heading, up to the next one."""
     match = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", document.read_text(), re.MULTILINE | re.DOTALL)
     assert match is not None, f"{document} has no section {heading}"
     return match[1]
 
 
 def first_column(text: str) -> list[str]:
-    """List what stands in backquotes in the first column of the tables in a text, a line each."""
+    """Return the names in backquotes in the first column of the tables in a text."""
     rows = re.findall(r"^\| (`[^|]+) \|", text, re.MULTILINE)
     return [name for row in rows for name in re.findall(r"`([^`]+)`", row)]

@@ -1,4 +1,4 @@
-"""What a PromQL expression asks for: metrics, and the labels of each that it selects by or groups by."""
+"""Find the metrics that a PromQL expression selects, and the labels that it selects or groups by."""
 
 import re
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ _GROUPING = re.compile(r"\b(?:by|without|on|ignoring)\s*\(([^)]*)\)")
 _SUFFIXES = ("_bucket", "_sum", "_count")
 
 SCRAPED = {"namespace", "job", "instance", "pod"}
-"""Labels that come with the scrape and not from us."""
+"""Labels that Prometheus adds when it scrapes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selection:
-    """One metric in an expression, with what its labels have to be."""
+    """A metric in an expression, with its label matchers."""
 
     metric: str
     matchers: tuple[tuple[str, str], ...]
 
     @property
     def family(self) -> str:
-        """Name the metric that a series of a histogram belongs to."""
+        """The metric that a series belongs to, without the suffix of a histogram's series."""
         for suffix in _SUFFIXES:
             if self.metric.endswith(f"_seconds{suffix}"):
                 return self.metric.removesuffix(suffix)
@@ -29,11 +29,11 @@ class Selection:
 
 
 def selections(expression: str) -> list[Selection]:
-    """List what an expression selects."""
+    """Return the selections in an expression."""
     found = _SELECTION.findall(expression)
     return [Selection(metric=metric, matchers=tuple(_MATCHER.findall(inside))) for metric, inside in found]
 
 
 def groupings(expression: str) -> set[str]:
-    """List the labels that an expression groups and fits by."""
+    """Return the labels that an expression groups or joins by."""
     return {label.strip() for inside in _GROUPING.findall(expression) for label in inside.split(",")} - {""}
