@@ -21,12 +21,14 @@ LOCK = Path("requirements/dev.txt")
 
 def run(version: str, workers: str) -> str:
     """Run the unit tests on one version and return its line of the summary, which starts with ok, FAILED or MISSING."""
+    # The environment that runs this has the same locked requirements, so its own version needs no second one.
+    own = version == f"{sys.version_info.major}.{sys.version_info.minor}"
     try:
-        interpreter = find(version)
+        interpreter = Path(sys.executable) if own else find(version)
     except InterpreterError as error:
         return f"MISSING {version}: {error}"
     started = time.monotonic()
-    python = environment(version, interpreter)
+    python = interpreter if own else environment(version, interpreter)
     pytest = ["pytest", "-q", "-n", workers, "--dist", "worksteal", "tests/unit", "--server=memory"]
     completed = subprocess.run([str(python), "-m", *pytest], check=False)
     outcome = "ok     " if completed.returncode == 0 else "FAILED "
