@@ -108,7 +108,7 @@ async def test_lists_hold_accounts_whole_and_in_chunks(api: RestClient, user: Re
             page = (await user.get(path, **query)).ok()
             items += page["items"]
         found = [observe_service_account(item, OURS + "-too") for item in items]
-        assert {each.name for each in found if each.entry == 1 and each.namespace == namespace} == made
+        assert {each.name for each in found if each.entry_index == 1 and each.namespace == namespace} == made
 
 
 async def test_watch_brings_accounts_whole(api: RestClient, user: RestClient, namespace: str) -> None:
@@ -127,7 +127,7 @@ async def test_watch_brings_accounts_whole(api: RestClient, user: RestClient, na
     assert mine[1]["object"]["imagePullSecrets"] == attached["imagePullSecrets"]
     last = observe_service_account(mine[2]["object"], OURS)
     assert last.resource_version > observe_service_account(attached, OURS).resource_version
-    assert (last.mark, last.entry) == (OURS, 2)
+    assert (last.mark, last.entry_index) == (OURS, 2)
 
 
 async def test_rights_end_at_what_is_granted(api: RestClient, user: RestClient, namespace: str) -> None:

@@ -38,7 +38,7 @@ class Desk:
         )
 
     def entries(self) -> Mapping[str, int | None]:
-        return {account.name: account.entry for account in self.accounts.of("team-a")}
+        return {account.name: account.entry_index for account in self.accounts.of("team-a")}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

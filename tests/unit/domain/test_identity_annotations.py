@@ -92,14 +92,14 @@ def test_a_wrong_identity_is_one_problem(annotations: Mapping[str, str], expecte
 def test_a_role_of_another_partition_is_a_problem_of_each_host(
     role: str, hosts: tuple[RegistryHost, ...], wrong: tuple[RegistryHost, ...]
 ) -> None:
-    """Credentials of one partition are worth nothing in another, so STS is not even asked."""
+    """Credentials are not valid across partitions, so STS is not even called."""
     asked = {"role-arn": f"arn:{role}:iam::123456789012:role/x", "registries": ",".join(map(str, hosts))}
     if wrong:
         assert problems(asked, PATTERN) == tuple(
             problem(
                 "role-arn",
                 f"a role of the partition {role}",
-                f"one of {host.partition}, which {host} is in: credentials of one are worth nothing in another",
+                f"one of {host.partition}, the partition of {host}: credentials are not valid across partitions",
             )
             for host in wrong
         )

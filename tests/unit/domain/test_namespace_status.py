@@ -183,7 +183,7 @@ def test_without_default_registries_a_namespace_that_names_none_is_misconfigured
     """Unlike where the defaults are not known."""
     found = status(OPTED_IN, None, StatusRules(policy=Policy()))
     assert found.state is State.MISCONFIGURED
-    assert "no annotation, and the installation has no default" in found.problems[0]
+    assert "no annotation, and no default in the settings" in found.problems[0]
 
 
 def test_unknown_default_registries_are_not_shown() -> None:

@@ -56,7 +56,7 @@ def test_a_refusal_names_who_refuses_what_and_as_whom() -> None:
 def test_an_outcome_says_by_what_it_came_about() -> None:
     """Whoever looks for the cause learns the status, and whether it was the registry that spoke."""
     assert probe_result(403, from_registry=True).why == "status 403"
-    assert probe_result(403, from_registry=False).why == "status 403, not its own"
+    assert probe_result(403, from_registry=False).why == "status 403, not from the registry"
 
 
 def test_a_use_knows_the_scope_of_its_token() -> None:

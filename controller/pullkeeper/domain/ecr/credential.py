@@ -1,4 +1,4 @@
-"""An ECR authorization token, whose content no repr, no log line and no traceback can show."""
+"""ECR authorization tokens, whose content never appears in a repr, a log line or a traceback."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ _USER: Final = b"AWS:"
 
 
 class Password:
-    """A secret text that only `reveal` gives away."""
+    """A secret text that only `reveal` returns."""
 
     __slots__ = ("_text",)
 
@@ -18,7 +18,7 @@ class Password:
         self._text = text
 
     def reveal(self) -> str:
-        """Give the text itself: only for the Secret that is about to be written, or the registry's probe."""
+        """Return the text, for the Secret that is written and for the registry probe only."""
         return self._text
 
     def __eq__(self, other: object) -> bool:
@@ -31,12 +31,12 @@ class Password:
         return "Password(***)"
 
     def __reduce__(self) -> str:
-        raise TypeError("a Password is not to be pickled or copied out of the process")
+        raise TypeError("a Password must not be pickled or copied")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenValidity:
-    """When a token was issued and when it dies (UTC)."""
+    """When a token was issued and when it expires, in UTC."""
 
     issued_at: datetime
     expires_at: datetime
@@ -44,18 +44,18 @@ class TokenValidity:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Token(TokenValidity):
-    """One authorization token; `auth` is base64 of `AWS:<password>`, as ECR gives it and as the kubelet takes it."""
+    """An authorization token; `auth` is base64 of `AWS:<password>`, as ECR returns it and the kubelet reads it."""
 
     auth: Password
 
     @property
     def validity(self) -> TokenValidity:
-        """Tell the times without the password."""
+        """The validity without the password."""
         return TokenValidity(issued_at=self.issued_at, expires_at=self.expires_at)
 
 
 def is_authorization(text: str) -> bool:
-    """Whether the text is base64 of `AWS:<password>`; one entry that is not fails every pull of a pod."""
+    """Whether a text is base64 of `AWS:<password>`; the kubelet fails every pull over one entry that is not."""
     try:
         plain = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""What one authorization token is good for."""
+"""What one authorization token is valid for."""
 
 from dataclasses import dataclass, field
 
@@ -8,27 +8,28 @@ from pullkeeper.domain.iam.identity import Identity
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
 class TokenScope:
-    """What one authorization token serves: every registry of a region that the identity may read."""
+    """An identity in a region: one authorization token is valid for every registry there that the identity may read."""
 
     identity: Identity
     region: str
     public: bool = False
     fips: bool = field(default=False, compare=False)
-    """Whether the token is to come from the FIPS endpoint; any of the region's is as good at every registry."""
+    """Fetch the token from the FIPS endpoint; tokens of all endpoints of a region are equally valid."""
     dual_stack: bool = field(default=False, compare=False)
+    """Fetch the token from the dual-stack endpoint."""
 
     @property
     def label(self) -> str:
-        """Name the scope within one pull Secret, whose identity is said once for all of it."""
+        """The name of the scope within a pull Secret, all of whose scopes have the same identity."""
         return f"{self.region}/public" if self.public else self.region
 
     @classmethod
     def of(cls, host: RegistryHost, identity: Identity) -> "TokenScope":
-        """Give the scope whose token opens this host."""
+        """Return the scope whose token is valid for a host."""
         return cls(identity=identity, region=host.region, public=host.public)
 
     @classmethod
     def from_label(cls, label: str, identity: Identity) -> "TokenScope":
-        """Read back what `label` wrote."""
+        """Parse a `label`."""
         region, _, kind = label.partition("/")
         return cls(identity=identity, region=region, public=kind == "public")

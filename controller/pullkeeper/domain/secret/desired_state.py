@@ -1,4 +1,4 @@
-"""What a Namespace asks for by its annotations, or everything that is wrong with them."""
+"""What a Namespace requests by its annotations, or every problem with them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -29,35 +29,35 @@ _SEPARATORS = re.compile(r"[,\n]")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DesiredState:
-    """What the pull Secret of one namespace should be."""
+    """What the pull Secret of a namespace should hold."""
 
     registries: tuple[RegistryHost, ...]
     identity: Identity = CONTROLLER
     refresh_requested_at: str | None = None
-    """The value of the `refresh` annotation: each new one asks for a fresh token."""
+    """The value of the `refresh-requested-at` annotation: each new value requests fresh tokens."""
     service_accounts: ServiceAccountNames = NO_SERVICE_ACCOUNTS
-    """The ServiceAccounts that are to name the pull Secret in their `imagePullSecrets`."""
+    """The ServiceAccounts whose `imagePullSecrets` should name the pull Secret."""
 
 
-def desired_state(view: ObservedNamespace, policy: Policy) -> DesiredState | None:
-    """Read what a namespace asks for, within what the installation allows; None is opted out.
+def desired_state(namespace: ObservedNamespace, policy: Policy) -> DesiredState | None:
+    """Return what a namespace requests, within what the policy allows; None if it is not opted in.
 
-    `enabled: "false"` is obeyed whatever else is written. Raises InvalidInputError with every problem, or FailureError
-    (RoleNotAllowed).
+    `enabled: "false"` opts out whatever the other annotations say. Raise InvalidInputError with every problem, or
+    FailureError (RoleNotAllowed).
     """
-    annotations = view.annotations
+    annotations = namespace.annotations
     if annotations.get(ENABLED) == "false":
         return None
-    problems = [*_unknown_keys(annotations), *_wrong_enabled(annotations)]
-    if ENABLED not in annotations and not problems and not policy.opts_in(view):
+    problems = [*_unknown_key_problems(annotations), *_enabled_problems(annotations)]
+    if ENABLED not in annotations and not problems and not policy.opts_in(namespace):
         return None
-    registries, wrong = _registries(annotations, policy.registries)
-    accounts, strange = _accounts(annotations, policy)
-    problems += [*wrong, *_wrong_identity(annotations, registries), *strange]
+    registries, registry_problems = _registries(annotations, policy.registries)
+    accounts, account_problems = _service_accounts(annotations, policy)
+    problems += [*registry_problems, *_identity_problems(annotations, registries), *account_problems]
     if problems:
         raise InvalidInputError(problems)
     identity = policy.identity(
-        view, registries, role=annotations.get(ROLE_ARN, ""), account=annotations.get(SERVICE_ACCOUNT, "")
+        namespace, registries, role=annotations.get(ROLE_ARN, ""), account=annotations.get(SERVICE_ACCOUNT, "")
     )
     return DesiredState(
         registries=registries,
@@ -67,36 +67,36 @@ def desired_state(view: ObservedNamespace, policy: Policy) -> DesiredState | Non
     )
 
 
-def ignored_annotations(view: ObservedNamespace) -> tuple[Failure, ...]:
-    """Tell what a valid request cannot have where ServiceAccounts are not touched, while the pull Secret goes on."""
-    if ATTACH not in view.annotations:
+def ignored_annotations(namespace: ObservedNamespace) -> tuple[Failure, ...]:
+    """Return a failure for each annotation that has no effect in this installation; the pull Secret is not affected."""
+    if ATTACH not in namespace.annotations:
         return ()
     message = (
-        f"namespace/{view.name}: {PREFIX}{ATTACH} has no effect, because the installation does not touch "
-        "ServiceAccounts: whoever runs Pullkeeper can allow it in the settings, by `serviceAccountAttachment: true`"
+        f"namespace/{namespace.name}: {PREFIX}{ATTACH} has no effect, because this installation does not "
+        "change ServiceAccounts: its operator can enable that in the settings with `serviceAccountAttachment: true`"
     )
     return (Failure(reason=Reason.INVALID_ANNOTATION, message=message),)
 
 
-def _accounts(annotations: Mapping[str, str], policy: Policy) -> tuple[ServiceAccountNames, list[Problem]]:
+def _service_accounts(annotations: Mapping[str, str], policy: Policy) -> tuple[ServiceAccountNames, list[Problem]]:
     if (value := annotations.get(ATTACH)) is None:
         return policy.attach_to, []
-    accounts, wrong = service_account_names.parse(_SEPARATORS.split(value))
+    accounts, invalid = service_account_names.parse(_SEPARATORS.split(value))
     where, expected = PREFIX + ATTACH, service_account_names.FORM
-    return accounts, [Problem(where=where, found=quoted(name), expected=expected) for name in wrong]
+    return accounts, [Problem(where=where, found=quoted(name), expected=expected) for name in invalid]
 
 
-def _wrong_identity(annotations: Mapping[str, str], registries: Sequence[RegistryHost]) -> list[Problem]:
+def _identity_problems(annotations: Mapping[str, str], registries: Sequence[RegistryHost]) -> list[Problem]:
     if ROLE_ARN in annotations and SERVICE_ACCOUNT in annotations:
         found, expected = f"{PREFIX}{SERVICE_ACCOUNT} beside it", "one of the two"
         return [Problem(where=PREFIX + ROLE_ARN, found=found, expected=expected)]
     if (account := annotations.get(SERVICE_ACCOUNT)) is not None and not NAME.fullmatch(account):
         expected = "the name of a ServiceAccount of this namespace"
         return [Problem(where=PREFIX + SERVICE_ACCOUNT, found=quoted(account), expected=expected)]
-    return _wrong_role(annotations[ROLE_ARN], registries) if ROLE_ARN in annotations else []
+    return _role_problems(annotations[ROLE_ARN], registries) if ROLE_ARN in annotations else []
 
 
-def _wrong_role(text: str, registries: Sequence[RegistryHost]) -> list[Problem]:
+def _role_problems(text: str, registries: Sequence[RegistryHost]) -> list[Problem]:
     where = PREFIX + ROLE_ARN
     try:
         role = role_arn.parse(text)
@@ -106,23 +106,25 @@ def _wrong_role(text: str, registries: Sequence[RegistryHost]) -> list[Problem]:
         Problem(
             where=where,
             found=f"a role of the partition {role.partition}",
-            expected=f"one of {host.partition}, which {host} is in: credentials of one are worth nothing in another",
+            expected=f"one of {host.partition}, the partition of {host}: credentials are not valid across partitions",
         )
         for host in registries
         if host.partition != role.partition
     ]
 
 
-def _unknown_keys(annotations: Mapping[str, str]) -> list[Problem]:
+def _unknown_key_problems(annotations: Mapping[str, str]) -> list[Problem]:
     known = ", ".join(PREFIX + key for key in KNOWN)
     return [
-        Problem(where=f"{PREFIX}{key}", found="a key that this version does not know", expected=f"one of {known}")
+        Problem(
+            where=f"{PREFIX}{key}", found="an annotation that this version does not know", expected=f"one of {known}"
+        )
         for key in sorted(annotations)
         if key not in KNOWN
     ]
 
 
-def _wrong_enabled(annotations: Mapping[str, str]) -> list[Problem]:
+def _enabled_problems(annotations: Mapping[str, str]) -> list[Problem]:
     value = annotations.get(ENABLED, "true")
     if value == "true":
         return []
@@ -136,6 +138,6 @@ def _registries(
     value = annotations.get(REGISTRIES)
     hosts, problems = (tuple(defaults), []) if value is None else parse_registries(value, where)
     if not hosts and not problems:
-        found = "no registry host" if value is not None else "no annotation, and the installation has no default"
+        found = "no registry host" if value is not None else "no annotation, and no default in the settings"
         problems = [Problem(where=where, found=found, expected=f"at least one host: {registry_host.FORM}")]
     return hosts, problems

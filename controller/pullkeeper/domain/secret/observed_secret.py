@@ -1,4 +1,4 @@
-"""The Secret of our name as it was last seen, by its metadata alone."""
+"""The pull Secret as last observed, from its metadata alone."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,43 +18,43 @@ from pullkeeper.domain.secret.pull_secret import (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObservedSecret:
-    """A Secret of our name in some namespace, ours or not."""
+    """A Secret with the pull Secret's name, managed by Pullkeeper or not."""
 
     namespace: str
     uid: str
     resource_version: int
     managed: bool
-    """It carries our label: this, and nothing else, makes it ours."""
+    """It has our label: this alone makes it ours."""
     written: bool = True
-    """We have applied to it. One that was handed over by its label is not ours to delete before that."""
+    """We have applied it. A Secret that was only handed over by its label is never deleted."""
     intact: bool = True
-    """Every field that we write still belongs to our field manager, so nobody has changed one since."""
+    """Every field that we apply still belongs to our field manager: nobody else has changed one."""
     record: SecretRecord | None = None
-    """None where it is not ours or where its annotations cannot be read."""
+    """What it holds; None if it is not ours or its annotations cannot be parsed."""
     target: Target | None = None
-    """What it is for, as far as that can still be read."""
+    """What it is for, which may be readable even without a record."""
 
 
 def observe(metadata: Mapping[str, Any]) -> ObservedSecret:
-    """Translate a Secret's metadata as the API server gives it."""
+    """Parse the metadata of a Secret."""
     annotations = metadata.get("annotations") or {}
     managed = (metadata.get("labels") or {}).get(MANAGED_BY) == MANAGER
-    published = read_record(annotations) if managed else None
-    applied = _applied(metadata.get("managedFields") or ())
+    record = read_record(annotations) if managed else None
+    fields = _applied_fields(metadata.get("managedFields") or ())
     return ObservedSecret(
         namespace=metadata["namespace"],
         uid=metadata["uid"],
         resource_version=int(metadata["resourceVersion"]),
         managed=managed,
-        written=applied is not None,
-        intact=published is not None and _owned(applied or {}, published),
-        record=published,
-        target=published.target if published else (read_target(annotations) if managed else None),
+        written=fields is not None,
+        intact=record is not None and _is_intact(fields or {}, record),
+        record=record,
+        target=record.target if record else (read_target(annotations) if managed else None),
     )
 
 
-def _applied(managed_fields: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Give the fields that the API server's own bookkeeping counts as applied by us; None where it knows us not."""
+def _applied_fields(managed_fields: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return the fields that server-side apply tracks as ours; None if we have never applied."""
     return next(
         (
             entry.get("fieldsV1") or {}
@@ -65,20 +65,20 @@ def _applied(managed_fields: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] |
     )
 
 
-def _owned(ours: Mapping[str, Any], published: SecretRecord) -> bool:
-    """Whether each field that we applied is still ours.
+def _is_intact(ours: Mapping[str, Any], record: SecretRecord) -> bool:
+    """Whether every field that we apply still belongs to us.
 
-    Whoever changes a field takes it over from us there, so this sees an edit of the data without reading the data,
-    and sees it after a restart as well.
+    Server-side apply moves a field to the manager that changes it, so edits of the data are detected without reading
+    the data, and after a restart as well.
     """
     metadata = ours.get("f:metadata") or {}
     return (
         f"f:{DATA_KEY}" in (ours.get("f:data") or {})
         and "f:type" in ours
-        and _fields(LABELS) <= set(metadata.get("f:labels") or ())
-        and _fields(published.keys) <= set(metadata.get("f:annotations") or ())
+        and _field_paths(LABELS) <= set(metadata.get("f:labels") or ())
+        and _field_paths(record.keys) <= set(metadata.get("f:annotations") or ())
     )
 
 
-def _fields(keys: Iterable[str]) -> set[str]:
+def _field_paths(keys: Iterable[str]) -> set[str]:
     return {f"f:{key}" for key in keys}

@@ -1,4 +1,4 @@
-"""What is to be done about one namespace: a chain of checks that reads as the policy."""
+"""What to do about one namespace: the one next action."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,26 +30,26 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoOp:
-    """Nothing to do, until then or until something happens."""
+    """Nothing to do until this moment, or until something changes."""
 
     until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delete:
-    """Our Secret is no longer wanted."""
+    """Delete our Secret: it is no longer desired."""
 
     secret: ObservedSecret
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conflict:
-    """A Secret of our name is there and is not ours."""
+    """A Secret with the pull Secret's name exists and is not ours."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Apply:
-    """The Secret is to be written: anew, or in place of the one that is there."""
+    """Write the Secret: create it, or replace the content of the observed one."""
 
     cause: Cause
     desired: DesiredState
@@ -68,7 +68,7 @@ def plan(
     rotation: Rotation,
     revoked: bool = False,
 ) -> Step:
-    """Decide the one next step for a namespace; `revoked` says that a registry refuses a token in its Secret."""
+    """Decide on the next action; `revoked` says that a registry refuses a token in the Secret."""
     if namespace is None or namespace.terminating:
         return NoOp()
     if desired is None:
@@ -77,29 +77,29 @@ def plan(
         return Apply(cause=Cause.CREATED, desired=desired)
     if not secret.managed:
         return Conflict()
-    step = _keep_up(namespace.name, desired, secret, now, rotation)
+    step = _maintain(namespace.name, desired, secret, now, rotation)
     return Apply(cause=Cause.ROTATED, desired=desired, secret=secret) if revoked and isinstance(step, NoOp) else step
 
 
-def fallback_state(view: ObservedNamespace, secret: ObservedSecret | None, policy: Policy) -> DesiredState | None:
-    """What an existing pull Secret goes on as while its namespace's annotations are invalid."""
+def fallback_state(namespace: ObservedNamespace, secret: ObservedSecret | None, policy: Policy) -> DesiredState | None:
+    """Return the state in which an existing pull Secret is maintained while its namespace's annotations are invalid."""
     if secret is None or secret.target is None:
         return None
-    held = secret.target
-    identity = policy.reauthorize(view, held.identity, held.registries)
+    target = secret.target
+    identity = policy.reauthorize(namespace, target.identity, target.registries)
     if identity is None:
         return None
     refresh = secret.record.refresh_requested_at if secret.record else None
-    return DesiredState(registries=held.registries, identity=identity, refresh_requested_at=refresh)
+    return DesiredState(registries=target.registries, identity=identity, refresh_requested_at=refresh)
 
 
-def _keep_up(namespace: str, desired: DesiredState, secret: ObservedSecret, now: datetime, rotation: Rotation) -> Step:
-    held = secret.record
-    if held is None or not secret.intact:
+def _maintain(name: str, desired: DesiredState, secret: ObservedSecret, now: datetime, rotation: Rotation) -> Step:
+    record = secret.record
+    if record is None or not secret.intact:
         return Apply(cause=Cause.REPAIRED, desired=desired, secret=secret)
-    if set(held.registries) != set(desired.registries) or held.identity != desired.identity:
+    if set(record.registries) != set(desired.registries) or record.identity != desired.identity:
         return Apply(cause=Cause.CHANGED, desired=desired, secret=secret)
-    if desired.refresh_requested_at not in (None, held.refresh_requested_at):
+    if desired.refresh_requested_at not in (None, record.refresh_requested_at):
         return Apply(cause=Cause.REFRESHED, desired=desired, secret=secret)
-    due = min(rotation.refresh_at_for(namespace, times) for times in held.validities)
-    return NoOp(until=due) if now < due else Apply(cause=Cause.ROTATED, desired=desired, secret=secret)
+    refresh_at = min(rotation.refresh_at_for(name, validity) for validity in record.validities)
+    return NoOp(until=refresh_at) if now < refresh_at else Apply(cause=Cause.ROTATED, desired=desired, secret=secret)

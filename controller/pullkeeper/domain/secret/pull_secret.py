@@ -1,4 +1,4 @@
-"""The pull Secret: what is written into it, and what its metadata tells of it afterwards."""
+"""The pull Secret: its data, and the annotations that record what it holds."""
 
 import base64
 import json
@@ -32,46 +32,50 @@ REFRESH = f"{PREFIX}refresh-requested-at"
 _KEYS = frozenset({ISSUED_AT, EXPIRES_AT, REGISTRIES, IDENTITY, TOKENS})
 
 _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
-"""What reading can raise when somebody else has had a hand in the text: it may hold anything at all."""
+"""What parsing can raise for annotations and data that somebody else has edited."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SecretRecord:
-    """What a pull Secret holds, by its own annotations; the passwords are not among them."""
+    """What a pull Secret holds, as recorded in its annotations, without the passwords."""
 
     registries: tuple[RegistryHost, ...]
     identity: Identity
     tokens: Mapping[TokenScope, TokenValidity]
     refresh_requested_at: str | None = None
-    """The `refresh` request that this content has answered."""
+    """The refresh request that this content has answered."""
     per_registry: Mapping[RegistryHost, TokenValidity] = field(default_factory=dict)
-    """Registries that hold another token than the youngest of their scope: one that refuses that keeps an older."""
+    """Registries that hold another token than their scope's youngest, because they refused it."""
 
     @classmethod
     def of(
         cls, held: Mapping[RegistryHost, TokenValidity], identity: Identity, refresh: str | None = None
     ) -> "SecretRecord":
-        """Describe what each registry holds."""
+        """Return the record of a Secret that holds these tokens."""
         tokens: dict[TokenScope, TokenValidity] = {}
-        for host, times in held.items():
+        for host, validity in held.items():
             scope = TokenScope.of(host, identity)
-            tokens[scope] = max(times, tokens.get(scope, times), key=lambda each: (each.expires_at, each.issued_at))
-        apart = {host: times for host, times in held.items() if times != tokens[TokenScope.of(host, identity)]}
+            tokens[scope] = max(
+                validity, tokens.get(scope, validity), key=lambda each: (each.expires_at, each.issued_at)
+            )
+        per_registry = {
+            host: validity for host, validity in held.items() if validity != tokens[TokenScope.of(host, identity)]
+        }
         return cls(
             registries=tuple(sorted(held)),
             identity=identity,
             tokens=tokens,
             refresh_requested_at=refresh,
-            per_registry=apart,
+            per_registry=per_registry,
         )
 
     def validity_of(self, host: RegistryHost) -> TokenValidity:
-        """Tell the times of the token that a registry of it holds."""
+        """Return the validity of the token that a registry holds."""
         return self.per_registry.get(host) or self.tokens[TokenScope.of(host, self.identity)]
 
     @property
     def credentials(self) -> tuple[RegistryCredential, ...]:
-        """List which token it holds for which registry."""
+        """The token of each registry."""
         return tuple(
             RegistryCredential(identity=self.identity, host=host, validity=self.validity_of(host))
             for host in self.registries
@@ -79,42 +83,42 @@ class SecretRecord:
 
     @property
     def validities(self) -> tuple[TokenValidity, ...]:
-        """Tell the times of every token in it."""
+        """The validity of every token in it."""
         return (*self.tokens.values(), *self.per_registry.values())
 
     @property
     def target(self) -> "Target":
-        """Tell what the Secret is for."""
+        """What the Secret is for."""
         return Target(registries=self.registries, identity=self.identity)
 
     @property
     def expires_at(self) -> datetime:
-        """Tell when the first of its tokens dies."""
-        return min(times.expires_at for times in self.validities)
+        """When the first of its tokens expires."""
+        return min(validity.expires_at for validity in self.validities)
 
     @property
     def keys(self) -> frozenset[str]:
-        """Tell the keys of the annotations, without writing them."""
+        """The keys of `annotations()`."""
         return _KEYS if self.refresh_requested_at is None else _KEYS | {REFRESH}
 
     def annotations(self) -> dict[str, str]:
-        """Write it down as annotations: all that a restart must know."""
-        earliest = min(self.validities, key=lambda times: times.expires_at)
-        labelled = {scope.label: times for scope, times in sorted(self.tokens.items())}
-        labelled |= {host.name: times for host, times in sorted(self.per_registry.items())}
+        """Return the annotations from which `read_record` restores the record."""
+        earliest = min(self.validities, key=lambda validity: validity.expires_at)
+        labelled = {scope.label: validity for scope, validity in sorted(self.tokens.items())}
+        labelled |= {host.name: validity for host, validity in sorted(self.per_registry.items())}
         found = {
-            ISSUED_AT: _text(earliest.issued_at),
-            EXPIRES_AT: _text(earliest.expires_at),
+            ISSUED_AT: _format_time(earliest.issued_at),
+            EXPIRES_AT: _format_time(earliest.expires_at),
             REGISTRIES: ",".join(host.name for host in self.registries),
             IDENTITY: self.identity.name,
-            TOKENS: json.dumps({label: _times(times) for label, times in labelled.items()}),
+            TOKENS: json.dumps({label: _validity_json(validity) for label, validity in labelled.items()}),
         }
         return found if self.refresh_requested_at is None else found | {REFRESH: self.refresh_requested_at}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """Which registries a pull Secret is for, as whom."""
+    """The registries that a pull Secret is for, and the identity of its tokens."""
 
     registries: tuple[RegistryHost, ...]
     identity: Identity
@@ -122,15 +126,15 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PullSecret:
-    """A pull Secret's whole content, ready to be written."""
+    """The whole content of a pull Secret, ready to be written."""
 
     record: SecretRecord
     auths: Mapping[RegistryHost, Password]
 
     def data(self) -> dict[str, str]:
-        """Encode the Secret's data; the kubelet's file holds `auth` alone, which overrides user and password anyway.
+        """Encode the data: entries with `auth` alone, which takes precedence over user name and password.
 
-        Raises ValueError for an entry that the kubelet could not read: one such fails every pull of a pod.
+        Raise ValueError for an entry that the kubelet cannot read: it would fail every pull of a pod.
         """
         for host, auth in self.auths.items():
             if not is_authorization(auth.reveal()):
@@ -139,19 +143,19 @@ class PullSecret:
         return {DATA_KEY: base64.b64encode(json.dumps({"auths": auths}).encode()).decode()}
 
 
-def manifest(name: str, namespace: str, published: SecretRecord, data: Mapping[str, str]) -> dict[str, Any]:
-    """Give the Secret as it is applied."""
+def manifest(name: str, namespace: str, record: SecretRecord, data: Mapping[str, str]) -> dict[str, Any]:
+    """Return the Secret as it is applied."""
     metadata = {
         "name": name,
         "namespace": namespace,
         "labels": dict(LABELS),
-        "annotations": published.annotations(),
+        "annotations": record.annotations(),
     }
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": SECRET_TYPE, "data": dict(data)}
 
 
 def read_auths(data: Mapping[str, str]) -> dict[RegistryHost, Password]:
-    """Read the entries back from a Secret's data; what cannot be read is left out."""
+    """Parse the entries in a Secret's data, and skip what cannot be parsed."""
     try:
         entries = json.loads(base64.b64decode(data[DATA_KEY]))["auths"].items()
     except _UNREADABLE:
@@ -165,14 +169,14 @@ def _read_entry(host: str, entry: object) -> tuple[RegistryHost, Password] | Non
     if not isinstance(auth, str) or not is_authorization(auth):
         return None
     try:
-        # Other tools, whose Secret may have been handed over, write the endpoint with its scheme.
+        # Other tools, whose Secret may have been handed over, write the host with a scheme.
         return registry_host.parse(host.removeprefix("https://")), Password(auth)
     except ValueError:
         return None
 
 
 def read_target(annotations: Mapping[str, str]) -> Target | None:
-    """Read back what the Secret is for; None where somebody has made it unreadable."""
+    """Parse what the Secret is for; None if its annotations were corrupted."""
     try:
         registries = tuple(
             registry_host.parse(name) for name in annotations[REGISTRIES].split(",", registry_host.MAX_REGISTRIES)
@@ -183,42 +187,43 @@ def read_target(annotations: Mapping[str, str]) -> Target | None:
 
 
 def read_record(annotations: Mapping[str, str]) -> SecretRecord | None:
-    """Read back what `SecretRecord.annotations` wrote; None where somebody has made it unreadable."""
-    purpose = read_target(annotations)
-    if purpose is None:
+    """Parse the annotations of a record; None if they were corrupted."""
+    target = read_target(annotations)
+    if target is None:
         return None
     try:
-        found = {label: _read_times(times) for label, times in json.loads(annotations[TOKENS]).items()}
-        apart = {registry_host.parse(label): times for label, times in found.items() if _names_host(label)}
+        found = {label: _parse_validity(validity) for label, validity in json.loads(annotations[TOKENS]).items()}
+        per_registry = {registry_host.parse(label): validity for label, validity in found.items() if _names_host(label)}
     except _UNREADABLE:
         return None
-    labels = {label: times for label, times in found.items() if not _names_host(label)}
-    tokens = {TokenScope.from_label(label, purpose.identity): times for label, times in labels.items()}
-    if {TokenScope.of(host, purpose.identity) for host in purpose.registries} != set(tokens):
+    labels = {label: validity for label, validity in found.items() if not _names_host(label)}
+    tokens = {TokenScope.from_label(label, target.identity): validity for label, validity in labels.items()}
+    if {TokenScope.of(host, target.identity) for host in target.registries} != set(tokens):
         return None
-    if not apart.keys() <= set(purpose.registries):
+    if not per_registry.keys() <= set(target.registries):
         return None
     return SecretRecord(
-        registries=purpose.registries,
-        identity=purpose.identity,
+        registries=target.registries,
+        identity=target.identity,
         tokens=tokens,
         refresh_requested_at=annotations.get(REFRESH),
-        per_registry=apart,
+        per_registry=per_registry,
     )
 
 
 def _names_host(label: str) -> bool:
-    """Whether a label is that of a registry: no region's name has a dot."""
+    """Whether a label is a registry host: the name of a region has no dot."""
     return "." in label
 
 
-def _text(moment: datetime) -> str:
+def _format_time(moment: datetime) -> str:
     return format_timestamp(moment, "milliseconds")
 
 
-def _times(times: TokenValidity) -> dict[str, str]:
-    return {"issued-at": _text(times.issued_at), "expires-at": _text(times.expires_at)}
+def _validity_json(validity: TokenValidity) -> dict[str, str]:
+    return {"issued-at": _format_time(validity.issued_at), "expires-at": _format_time(validity.expires_at)}
 
 
-def _read_times(times: Mapping[str, str]) -> TokenValidity:
-    return TokenValidity(issued_at=parse_timestamp(times["issued-at"]), expires_at=parse_timestamp(times["expires-at"]))
+def _parse_validity(validity: Mapping[str, str]) -> TokenValidity:
+    issued_at, expires_at = (parse_timestamp(validity[key]) for key in ("issued-at", "expires-at"))
+    return TokenValidity(issued_at=issued_at, expires_at=expires_at)

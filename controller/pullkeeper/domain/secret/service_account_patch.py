@@ -1,8 +1,8 @@
-"""The pull Secret's name in the `imagePullSecrets` of ServiceAccounts: what is there, and the patch to what is wanted.
+"""The pull Secret's name in the `imagePullSecrets` of ServiceAccounts: what is observed, and the patch to change it.
 
-The list belongs to many, and only whole lists can be merged or applied: so the patch changes one entry of just the
-version that was observed. What tells our entry from somebody else's of the same name is a mark on the ServiceAccount,
-set and taken away in the same patch as the entry.
+`imagePullSecrets` is shared with others, and merge patches and server-side apply can only replace the whole list.
+Therefore a JSON Patch changes a single entry of exactly the version that was observed. An annotation, the mark, tells
+our entry from somebody else's of the same name; it is set and removed in the same patch as the entry.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Any
 from pullkeeper.domain.namespace.namespace import PREFIX
 
 MARK = f"{PREFIX}attached-secret"
-"""Holds the name of the entry that is ours."""
+"""The annotation that holds the name of our entry."""
 
 _ANNOTATIONS = "/metadata/annotations"
 _MARK_PATH = f"{_ANNOTATIONS}/{MARK.replace('/', '~1')}"
@@ -25,22 +25,22 @@ Operation = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObservedServiceAccount:
-    """A ServiceAccount as it was last seen: what the patch must know, and nothing more."""
+    """A ServiceAccount as last observed."""
 
     namespace: str
     name: str
     uid: str
     resource_version: int
-    entry: int | None = None
-    """Where the first entry of the pull Secret's name stands."""
+    entry_index: int | None = None
+    """Index of the first entry with the pull Secret's name."""
     mark: str | None = None
-    """The Secret's name that we have put there: today's, or the one that the installation used before."""
-    marked: int | None = None
-    """Where the first entry of the name in the mark stands."""
-    listed: bool = False
-    """It has a list with something in it."""
-    annotated: bool = False
-    """It has annotations."""
+    """Name of the entry that we added: today's Secret name, or one that the installation used before."""
+    marked_index: int | None = None
+    """Index of the first entry with the name in the mark."""
+    has_entries: bool = False
+    """`imagePullSecrets` is not empty."""
+    has_annotations: bool = False
+    """The ServiceAccount has annotations."""
     terminating: bool = False
 
 
@@ -49,24 +49,24 @@ class AttachmentOutcome(StrEnum):
 
     ATTACHED = "attached"
     RESTORED = "restored"
-    """Somebody had taken our entry away."""
+    """Somebody else had removed our entry."""
     RENAMED = "renamed"
-    """The pull Secret has another name than when we attached."""
+    """The pull Secret's name has changed since it was attached."""
     DETACHED = "detached"
     FORGOTTEN = "forgotten"
-    """Somebody had taken our entry away, and it is not wanted any more: the mark goes."""
+    """Somebody else had removed our entry, and it is no longer wanted: only the mark is removed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServiceAccountPatch:
-    """A patch, and what it does."""
+    """A JSON Patch and what it does."""
 
     outcome: AttachmentOutcome
     operations: Sequence[Operation]
 
 
 def observe_service_account(account: Mapping[str, Any], secret_name: str) -> ObservedServiceAccount:
-    """Translate a ServiceAccount as the API server gives it."""
+    """Parse a ServiceAccount."""
     metadata = account["metadata"]
     annotations = metadata.get("annotations") or {}
     names = [entry.get("name") for entry in account.get("imagePullSecrets") or ()]
@@ -76,11 +76,11 @@ def observe_service_account(account: Mapping[str, Any], secret_name: str) -> Obs
         name=metadata["name"],
         uid=metadata["uid"],
         resource_version=int(metadata["resourceVersion"]),
-        entry=_first(names, secret_name),
+        entry_index=_index(names, secret_name),
         mark=mark,
-        marked=_first(names, mark),
-        listed=bool(names),
-        annotated=bool(annotations),
+        marked_index=_index(names, mark),
+        has_entries=bool(names),
+        has_annotations=bool(annotations),
         terminating=bool(metadata.get("deletionTimestamp")),
     )
 
@@ -88,51 +88,52 @@ def observe_service_account(account: Mapping[str, Any], secret_name: str) -> Obs
 def plan_patch(
     account: ObservedServiceAccount, secret_name: str, *, wanted: bool, exists: bool
 ) -> ServiceAccountPatch | None:
-    """Give the change that brings a ServiceAccount to what is wanted; None where nothing is to be done.
+    """Return the patch that attaches or detaches the pull Secret; None if nothing is to be changed.
 
-    One that is wanted is left as it is while the pull Secret does not exist, and an entry without our mark always.
+    A ServiceAccount is not attached while the pull Secret does not exist, and an entry without our mark is never
+    removed.
     """
     if account.terminating or (wanted and not exists):
         return None
-    stays = wanted and account.mark == secret_name
-    adds = wanted and account.entry is None
-    leaving = None if stays else account.marked
-    mark = secret_name if adds or stays else None
+    keeps = wanted and account.mark == secret_name
+    adds = wanted and account.entry_index is None
+    removed = None if keeps else account.marked_index
+    mark = secret_name if adds or keeps else None
     if not adds and mark == account.mark:
         return None
     operations = (
         {"op": "test", "path": "/metadata/resourceVersion", "value": str(account.resource_version)},
-        *([] if leaving is None else [{"op": "remove", "path": f"{_ENTRIES}/{leaving}"}]),
-        *([_added(account, secret_name)] if adds else []),
-        *_marked(account, mark),
+        *([] if removed is None else [{"op": "remove", "path": f"{_ENTRIES}/{removed}"}]),
+        *([_add_entry(account, secret_name)] if adds else []),
+        *_mark_operations(account, mark),
     )
     return ServiceAccountPatch(outcome=_outcome(account, secret_name, adds=adds), operations=operations)
 
 
-def _first(names: Sequence[str | None], name: str | None) -> int | None:
+def _index(names: Sequence[str | None], name: str | None) -> int | None:
     return names.index(name) if name is not None and name in names else None
 
 
-def _added(account: ObservedServiceAccount, secret_name: str) -> Operation:
+def _add_entry(account: ObservedServiceAccount, secret_name: str) -> Operation:
     entry = {"name": secret_name}
-    if account.listed:
+    if account.has_entries:
         return {"op": "add", "path": f"{_ENTRIES}/-", "value": entry}
     return {"op": "add", "path": _ENTRIES, "value": [entry]}
 
 
-def _marked(account: ObservedServiceAccount, mark: str | None) -> list[Operation]:
+def _mark_operations(account: ObservedServiceAccount, mark: str | None) -> list[Operation]:
     if mark == account.mark:
         return []
     if mark is None:
         return [{"op": "remove", "path": _MARK_PATH}]
-    if account.annotated:
+    if account.has_annotations:
         return [{"op": "add", "path": _MARK_PATH, "value": mark}]
     return [{"op": "add", "path": _ANNOTATIONS, "value": {MARK: mark}}]
 
 
 def _outcome(account: ObservedServiceAccount, secret_name: str, *, adds: bool) -> AttachmentOutcome:
     if not adds:
-        return AttachmentOutcome.FORGOTTEN if account.marked is None else AttachmentOutcome.DETACHED
+        return AttachmentOutcome.FORGOTTEN if account.marked_index is None else AttachmentOutcome.DETACHED
     if account.mark is None:
         return AttachmentOutcome.ATTACHED
     return AttachmentOutcome.RESTORED if account.mark == secret_name else AttachmentOutcome.RENAMED
