@@ -16,7 +16,7 @@ from pullkeeper.domain.kube.api import METADATA_LIST, Response
 from pullkeeper.domain.reporting.state import State
 from pullkeeper.domain.views.namespace_status import StatusRules
 from pullkeeper.domain.views.status_table import StatusReport
-from tests.unit.domain.test_observed_secret import applied
+from tests.unit.domain.test_observed_secret import applied_metadata
 from testsupport.examples import EU, published
 from testsupport.fake_client import FakeClient, Request, items, ok
 
@@ -31,7 +31,7 @@ def namespace(name: str, **annotations: str) -> dict[str, Any]:
 
 def secret(name: str, age: timedelta) -> dict[str, Any]:
     annotations = published(EU, issued=NOW - age).annotations()
-    metadata = {**applied(), "namespace": name, "annotations": annotations}
+    metadata = {**applied_metadata(), "namespace": name, "annotations": annotations}
     return {"metadata": metadata}
 
 

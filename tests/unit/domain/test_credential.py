@@ -1,4 +1,4 @@
-"""A token's content shows nowhere but where it is asked for."""
+"""Passwords of tokens are never shown, and only what the kubelet can decode is an authorization."""
 
 import base64
 import copy
@@ -39,8 +39,8 @@ def logged(value: object) -> str:
 
 @pytest.mark.parametrize("value", [Password(HUSH), token(password=HUSH), [Password(HUSH)], {"x": Password(HUSH)}])
 @pytest.mark.parametrize("show", [repr, str, "{}".format, "{!r:>200}".format, "%s".__mod__, raised_with, logged])
-def test_no_text_shows_it(show: Callable[[object], str], value: object) -> None:
-    """Neither repr, str, format, a traceback with its locals, nor a log line shows a password."""
+def test_no_text_shows_a_password(show: Callable[[object], str], value: object) -> None:
+    """Neither repr, str, format, a traceback with its locals, nor a log line shows it."""
     shown = show((value,)) if show == "%s".__mod__ else show(value)
     assert HUSH not in shown
     assert auth(HUSH).reveal() not in shown
@@ -52,33 +52,33 @@ def test_no_text_shows_it(show: Callable[[object], str], value: object) -> None:
     [copy.copy, copy.deepcopy, json.dumps, lambda _: dataclasses.asdict(token(password=HUSH))]
     + [lambda value, protocol=protocol: pickle.dumps(value, protocol) for protocol in range(6)],
 )
-def test_it_is_not_copied_out(carry_off: Callable[[Any], Any]) -> None:
-    """Copying, pickling and serialising refuse, and say nothing of the content."""
+def test_password_cannot_be_copied(carry_off: Callable[[Any], Any]) -> None:
+    """Copying, pickling and serialising fail without quoting the content."""
     with pytest.raises(TypeError) as raised:
         carry_off(Password(HUSH))
     assert HUSH not in str(raised.value)
 
 
-def test_it_has_no_attributes_to_dump() -> None:
+def test_password_has_no_dict() -> None:
     """There is no __dict__ that a debugging tool could print."""
     assert not hasattr(Password(HUSH), "__dict__")
 
 
-def test_only_reveal_gives_it_away() -> None:
-    """Who needs the text says so."""
+def test_reveal_returns_the_text() -> None:
+    """Code that needs the text says so."""
     assert Password(HUSH).reveal() == HUSH
 
 
-def test_passwords_are_equal_by_their_text() -> None:
-    """Two of the same text are one, and none equals the text itself."""
+def test_passwords_are_equal_by_text() -> None:
+    """Two passwords with the same text are equal, and none equals the text itself."""
     assert Password(HUSH) == Password(HUSH)
     assert hash(Password(HUSH)) == hash(Password(HUSH))
     assert Password(HUSH) != Password("other")
     assert Password(HUSH) != HUSH
 
 
-def test_the_times_of_a_token_come_without_its_password() -> None:
-    """What is kept of a token after it is written are its times alone."""
+def test_validity_has_no_password() -> None:
+    """Only the validity of a token is kept once it is written."""
     assert token().validity == times()
     assert type(token().validity) is type(times())
 
@@ -101,19 +101,19 @@ def test_the_times_of_a_token_come_without_its_password() -> None:
         ("QVdTOnNlY3Jl٣A==", False),
     ],
 )
-def test_an_authorization_is_base64_of_user_aws_and_a_password(text: str, *, sound: bool) -> None:
-    """What the kubelet could not take apart is no authorization."""
+def test_authorization_is_base64_of_user_and_password(text: str, *, sound: bool) -> None:
+    """The kubelet cannot decode anything else."""
     assert is_authorization(text) is sound
 
 
 @given(st.binary(min_size=1))
-def test_every_password_makes_an_authorization(password: bytes) -> None:
-    """Whatever bytes a password has, its base64 with the user passes."""
+def test_every_password_gives_an_authorization(password: bytes) -> None:
+    """The bytes of a password do not matter."""
     assert is_authorization(base64.b64encode(b"AWS:" + password).decode())
 
 
 @given(st.text())
-def test_no_text_at_all_breaks_the_check(text: str) -> None:
-    """The check answers for any text; what passes decodes to user and password."""
+def test_any_text_can_be_checked(text: str) -> None:
+    """What passes decodes to user and password."""
     if is_authorization(text):
         assert base64.b64decode(text, validate=True).startswith(b"AWS:")

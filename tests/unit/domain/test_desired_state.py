@@ -1,4 +1,4 @@
-"""What a Namespace asks for, or everything that is wrong with it."""
+"""What a Namespace requests, or every problem with its annotations."""
 
 import itertools
 from collections.abc import Mapping
@@ -63,13 +63,13 @@ def problems(annotations: Mapping[str, str], defaults: tuple[RegistryHost, ...] 
 
 
 @pytest.mark.parametrize(("annotations", "expected"), WRONG)
-def test_each_wrong_annotation_is_a_problem_of_its_own(annotations: Mapping[str, str], expected: Problem) -> None:
-    """One mistake gives one problem, with key, value and form."""
+def test_each_invalid_annotation_is_a_problem(annotations: Mapping[str, str], expected: Problem) -> None:
+    """With its key, its value and the expected form."""
     assert problems(annotations) == (expected,)
 
 
-def test_all_problems_come_in_one_error() -> None:
-    """Whoever made several mistakes reads of all of them at once."""
+def test_all_problems_are_reported_together() -> None:
+    """Several mistakes can be fixed at once."""
     found = problems({"enabled": "yes", "zone": "x", "registry": "y", "registries": "docker.io,quay.io"})
     assert [(each.where, each.found) for each in found] == [
         ("pullkeeper.dev/registry", "an annotation that this version does not know"),
@@ -84,8 +84,8 @@ def test_all_problems_come_in_one_error() -> None:
     "annotations",
     [{}, {"registries": str(EU)}, {"registries": "docker.io"}, {"refresh-requested-at": "1"}, {"enabled": "false"}],
 )
-def test_who_does_not_opt_in_is_opted_out(annotations: Mapping[str, str]) -> None:
-    """Without `enabled`, or with "false", nothing is asked for."""
+def test_namespace_without_opt_in_requests_nothing(annotations: Mapping[str, str]) -> None:
+    """Without `enabled`, or with "false"."""
     assert desired_state(annotations, DEFAULTS) is None
 
 
@@ -94,19 +94,19 @@ def test_who_does_not_opt_in_is_opted_out(annotations: Mapping[str, str]) -> Non
         st.text(max_size=12) | st.sampled_from(["registries", "refresh-requested-at"]), st.text(max_size=30)
     )
 )
-def test_an_opt_out_beats_everything(others: dict[str, str]) -> None:
-    """`enabled: "false"` is obeyed whatever else is written, however wrong it is."""
+def test_opt_out_takes_precedence(others: dict[str, str]) -> None:
+    """`enabled: "false"` opts out whatever the other annotations say, even if they are invalid."""
     assert desired_state({**others, "enabled": "false"}, ()) is None
 
 
-def test_the_installations_registries_are_the_default() -> None:
-    """A namespace that names none gets the installation's, as the controller's own identity."""
+def test_registries_default_to_the_settings() -> None:
+    """A namespace that names none gets the settings' registries and the controller's identity."""
     assert desired_state(ON, (EU, US)) == DesiredState(
         registries=(EU, US), identity=CONTROLLER, refresh_requested_at=None
     )
 
 
-def test_no_registry_anywhere_is_a_problem() -> None:
+def test_missing_registries_are_a_problem() -> None:
     """Without a default a namespace must name at least one."""
     expected = problem("registries", "no annotation, and no default in the settings", f"at least one host: {FORM}")
     assert problems(ON, ()) == (expected,)
@@ -115,15 +115,15 @@ def test_no_registry_anywhere_is_a_problem() -> None:
 @pytest.mark.parametrize(
     ("separator", "padding"), list(itertools.product([",", "\n", ",\n", " , ", "\r\n", ",,"], ["", " ", "\n", ","]))
 )
-def test_registries_are_separated_by_commas_or_lines(separator: str, padding: str) -> None:
-    """Commas, newlines, spaces around and empty parts make no difference."""
+def test_registries_are_separated_by_commas_or_newlines(separator: str, padding: str) -> None:
+    """Surrounding spaces and empty parts are ignored."""
     value = padding + separator.join(map(str, (US, EU, PUBLIC))) + padding
     found = desired_state({**ON, "registries": value}, ())
     assert found == DesiredState(registries=tuple(sorted((EU, US, PUBLIC))))
 
 
 @given(st.lists(st.sampled_from(HOSTS), min_size=1))
-def test_order_and_repetition_of_registries_mean_nothing(hosts: list[RegistryHost]) -> None:
+def test_order_and_repetition_of_registries_do_not_matter(hosts: list[RegistryHost]) -> None:
     """The same set of hosts is the same desired state."""
     found = desired_state({**ON, "registries": ",".join(map(str, hosts))}, ())
     assert found == DesiredState(registries=tuple(sorted(set(hosts))))
@@ -133,29 +133,29 @@ def hosts_of(count: int) -> str:
     return ",".join(f"{number:012}.dkr.ecr.eu-west-1.amazonaws.com" for number in range(count))
 
 
-def test_as_many_registries_as_fit_into_a_secret_are_taken() -> None:
-    """The highest number passes, and repeating one of them does not count."""
+def test_maximum_number_of_registries() -> None:
+    """Repeated hosts do not count."""
     value = hosts_of(MAX_REGISTRIES) + "," + hosts_of(3)
     found = desired_state({**ON, "registries": value}, ())
     assert found is not None
     assert len(found.registries) == MAX_REGISTRIES
 
 
-def test_more_registries_than_fit_into_a_secret_are_a_problem() -> None:
-    """One more is refused before anything is fetched."""
+def test_too_many_registries_are_a_problem() -> None:
+    """It is reported before any token is fetched."""
     found = problems({**ON, "registries": hosts_of(MAX_REGISTRIES + 1)})
     assert found == (problem("registries", "201 hosts", "at most 200, the number that fits into one Secret"),)
 
 
 @pytest.mark.parametrize("value", ["1", "", "2026-03-01T12:00:00Z", "any text\nat all", "x" * 300])
-def test_a_refresh_request_may_be_any_text(value: str) -> None:
-    """Each new value is a request, so none of them is wrong."""
+def test_refresh_request_may_be_any_text(value: str) -> None:
+    """Each new value is a request."""
     found = desired_state({**ON, "refresh-requested-at": value}, DEFAULTS)
     assert found == DesiredState(registries=DEFAULTS, refresh_requested_at=value)
 
 
-def test_only_our_annotations_are_ours() -> None:
-    """The prefix must match whole, and it is taken off."""
+def test_only_annotations_with_our_prefix_count() -> None:
+    """The prefix must match entirely, and is removed."""
     given_ = {
         "pullkeeper.dev/enabled": "true",
         "pullkeeper.dev/a/b": "x",
@@ -167,8 +167,6 @@ def test_only_our_annotations_are_ours() -> None:
 
 
 @pytest.mark.parametrize(("annotations", "is_requested"), [({}, False), (ON, True), ({"zone": "x"}, True)])
-def test_a_namespace_with_anything_of_ours_requests_a_secret(
-    annotations: Mapping[str, str], *, is_requested: bool
-) -> None:
-    """Even a wrong key makes a namespace one that is spoken to."""
+def test_any_annotation_of_ours_is_a_request(annotations: Mapping[str, str], *, is_requested: bool) -> None:
+    """Even an unknown key, so that the mistake is reported."""
     assert ObservedNamespace(name="a", resource_version=1, annotations=annotations).is_requested is is_requested

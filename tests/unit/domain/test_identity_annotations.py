@@ -1,4 +1,4 @@
-"""Which identity a namespace asks for, and what it goes on with where it asks for too much."""
+"""The identity that a namespace requests, and the fallback if it is not allowed."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,7 +29,7 @@ ON = {"enabled": "true"}
 ACCOUNT_FORM = "the name of a ServiceAccount of this namespace"
 
 
-def view(annotations: Mapping[str, str], name: str = "team-a", **labels: str) -> ObservedNamespace:
+def namespace(annotations: Mapping[str, str], name: str = "team-a", **labels: str) -> ObservedNamespace:
     return ObservedNamespace(name=name, resource_version=1, annotations=annotations, labels=labels)
 
 
@@ -39,7 +39,7 @@ def problem(key: str, found: str, expected: str) -> Problem:
 
 def problems(annotations: Mapping[str, str], policy: Policy = ALL) -> tuple[Problem, ...]:
     with pytest.raises(InvalidInputError) as raised:
-        desired_state(view({**ON, **annotations}), policy)
+        desired_state(namespace({**ON, **annotations}), policy)
     return raised.value.problems
 
 
@@ -52,9 +52,9 @@ def problems(annotations: Mapping[str, str], policy: Policy = ALL) -> tuple[Prob
         ({"service-account-name": "my.puller-1"}, service_account("team-a", "my.puller-1")),
     ],
 )
-def test_a_namespace_fetches_as_whom_it_names(annotations: Mapping[str, str], identity: Identity) -> None:
-    """Without either annotation it is the controller; with one it is that role, or that account of its own."""
-    assert desired_state(view({**ON, **annotations}), ALL) == DesiredState(registries=(EU,), identity=identity)
+def test_identity_of_a_namespace(annotations: Mapping[str, str], identity: Identity) -> None:
+    """The controller's without an annotation, else the named role or ServiceAccount of its own."""
+    assert desired_state(namespace({**ON, **annotations}), ALL) == DesiredState(registries=(EU,), identity=identity)
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_a_namespace_fetches_as_whom_it_names(annotations: Mapping[str, str], id
         ),
     ],
 )
-def test_a_wrong_identity_is_one_problem(annotations: Mapping[str, str], expected: Problem) -> None:
-    """What names no identity, or two, is told with its form."""
+def test_invalid_identity_is_a_problem(annotations: Mapping[str, str], expected: Problem) -> None:
+    """It is reported with the expected form; so are two identities at once."""
     assert problems(annotations) == (expected,)
 
 
@@ -89,7 +89,7 @@ def test_a_wrong_identity_is_one_problem(annotations: Mapping[str, str], expecte
         ("aws-us-gov", (EU,), (EU,)),
     ],
 )
-def test_a_role_of_another_partition_is_a_problem_of_each_host(
+def test_role_of_another_partition_is_a_problem_for_each_host(
     role: str, hosts: tuple[RegistryHost, ...], wrong: tuple[RegistryHost, ...]
 ) -> None:
     """Credentials are not valid across partitions, so STS is not even called."""
@@ -104,11 +104,11 @@ def test_a_role_of_another_partition_is_a_problem_of_each_host(
             for host in wrong
         )
     else:
-        assert desired_state(view({**ON, **asked}), PATTERN) is not None
+        assert desired_state(namespace({**ON, **asked}), PATTERN) is not None
 
 
-def test_problems_of_identity_and_registries_come_together() -> None:
-    """Whoever made several mistakes reads of all of them at once."""
+def test_problems_of_identity_and_registries_are_reported_together() -> None:
+    """Several mistakes can be fixed at once."""
     found = problems({"role-arn": "x", "registries": "docker.io", "zone": "y"})
     assert [each.where.partition("/")[2] for each in found] == ["zone", "registries", "role-arn"]
 
@@ -131,17 +131,15 @@ OPT_IN = Policy(registries=(EU,), opt_in=Matcher(names=("team-*",)), opt_in_excl
         ("other", {}, None),
     ],
 )
-def test_the_installation_opts_in_who_says_nothing(
-    name: str, annotations: Mapping[str, str], expected: DesiredState | None
-) -> None:
-    """A namespace's own annotations add to that; its own word about being enabled wins, either way."""
-    assert desired_state(view(annotations, name), OPT_IN) == expected
+def test_settings_opt_namespaces_in(name: str, annotations: Mapping[str, str], expected: DesiredState | None) -> None:
+    """A namespace's own annotations add to that, and its own `enabled` takes precedence."""
+    assert desired_state(namespace(annotations, name), OPT_IN) == expected
 
 
-def test_the_opt_in_makes_mistakes_count() -> None:
-    """A namespace that the installation opts in is told of what is wrong with its annotations."""
+def test_mistakes_of_an_opted_in_namespace_are_reported() -> None:
+    """Also if the settings opted it in."""
     with pytest.raises(InvalidInputError, match="docker"):
-        desired_state(view({"registries": "docker.io"}), OPT_IN)
+        desired_state(namespace({"registries": "docker.io"}), OPT_IN)
 
 
 @pytest.mark.parametrize(
@@ -152,10 +150,10 @@ def test_the_opt_in_makes_mistakes_count() -> None:
         ({}, Policy(registries=(EU,), controller_identity=NOBODY), "use the controller's own identity: "),
     ],
 )
-def test_who_asks_for_more_than_it_may_is_refused(annotations: Mapping[str, str], policy: Policy, words: str) -> None:
-    """A right annotation that the policy does not allow is RoleNotAllowed, not a mistake in writing."""
+def test_identity_that_is_not_allowed_is_refused(annotations: Mapping[str, str], policy: Policy, words: str) -> None:
+    """A valid annotation that the policy does not allow is RoleNotAllowed, not an invalid one."""
     with pytest.raises(FailureError, match=words) as raised:
-        desired_state(view({**ON, **annotations}), policy)
+        desired_state(namespace({**ON, **annotations}), policy)
     assert raised.value.failure.reason is Reason.ROLE_NOT_ALLOWED
 
 
@@ -164,28 +162,28 @@ def _observed(annotations: Mapping[str, str]) -> ObservedSecret:
     return observe({**metadata, "annotations": annotations})
 
 
-def held_by(identity: Identity) -> ObservedSecret:
-    """A Secret as the watch gives it, written by this identity."""
+def secret_of(identity: Identity) -> ObservedSecret:
+    """A Secret that was written with this identity."""
     held = SecretRecord(registries=(EU,), identity=identity, tokens={scope_of(EU): times()}, refresh_requested_at="r")
     return _observed(held.annotations())
 
 
 @pytest.mark.parametrize("identity", [CONTROLLER, Identity(name=ROLE), service_account("team-a", "puller")])
-def test_who_is_refused_goes_on_with_what_it_has(identity: Identity) -> None:
-    """While the annotations cannot be followed the Secret rotates on, as the identity that wrote it."""
-    kept = fallback_state(view({**ON, "role-arn": "x"}), held_by(identity), ALL)
+def test_fallback_keeps_the_identity_of_the_secret(identity: Identity) -> None:
+    """While the annotations are refused, the Secret is rotated with the identity that wrote it."""
+    kept = fallback_state(namespace({**ON, "role-arn": "x"}), secret_of(identity), ALL)
     assert kept == DesiredState(registries=(EU,), identity=identity, refresh_requested_at="r")
 
 
 @pytest.mark.parametrize("identity", [Identity(name=ROLE), service_account("team-a", "puller")])
-def test_what_is_allowed_no_longer_is_not_gone_on_with(identity: Identity) -> None:
-    """Once the policy takes an identity away, no new token is fetched as it."""
-    assert fallback_state(view(ON), held_by(identity), Policy(registries=(EU,))) is None
+def test_no_fallback_for_an_identity_that_is_no_longer_allowed(identity: Identity) -> None:
+    """Once the policy withdraws an identity, no new token is fetched with it."""
+    assert fallback_state(namespace(ON), secret_of(identity), Policy(registries=(EU,))) is None
 
 
-def test_a_service_account_of_another_namespace_is_not_gone_on_with() -> None:
-    """An edited annotation of the Secret gives no namespace the account of another."""
-    kept = fallback_state(view(ON), held_by(service_account("victim", "puller")), ALL)
+def test_no_fallback_to_a_service_account_of_another_namespace() -> None:
+    """An edited annotation of the Secret gives no access to it."""
+    kept = fallback_state(namespace(ON), secret_of(service_account("victim", "puller")), ALL)
     assert kept is None or kept.identity == service_account("team-a", "puller")
 
 
@@ -193,23 +191,23 @@ UNREADABLE = _observed({})
 
 
 @pytest.mark.parametrize("secret", [None, FOREIGN, UNREADABLE])
-def test_without_a_secret_of_ours_nothing_goes_on(secret: ObservedSecret | None) -> None:
-    """Where there is nothing of ours, or nothing that can be read, there is nothing to go on with."""
-    assert fallback_state(view(ON), secret, ALL) is None
+def test_no_fallback_without_a_readable_secret_of_ours(secret: ObservedSecret | None) -> None:
+    """There is nothing to maintain."""
+    assert fallback_state(namespace(ON), secret, ALL) is None
 
 
-def test_the_namespace_as_it_is_now_decides_what_goes_on() -> None:
-    """The labels of today count, not those of when the Secret was written."""
+def test_fallback_depends_on_the_current_namespace() -> None:
+    """Its labels of today count, not those of when the Secret was written."""
     blue = LabelSelector(requirements=(Requirement(key="team", operator=Operator.EXISTS),))
     policy = Policy(registries=(EU,), roles=(RoleGrant(role=ROLE, namespaces=Matcher(selector=blue)),))
-    held = held_by(Identity(name=ROLE))
-    assert fallback_state(view(ON, team="blue"), held, policy) is not None
-    assert fallback_state(view(ON), held, policy) is None
+    held = secret_of(Identity(name=ROLE))
+    assert fallback_state(namespace(ON, team="blue"), held, policy) is not None
+    assert fallback_state(namespace(ON), held, policy) is None
 
 
-def test_what_matters_of_a_namespace_is_its_annotations_labels_and_end() -> None:
-    """Another version of it with the same content is no change."""
-    view = ObservedNamespace(name="team-a", resource_version=1, annotations={"enabled": "true"}, labels={"a": "b"})
-    assert view.content == replace(view, resource_version=2).content
+def test_content_of_a_namespace() -> None:
+    """Another version with the same annotations, labels and deletion state is no change."""
+    observed = ObservedNamespace(name="team-a", resource_version=1, annotations={"enabled": "true"}, labels={"a": "b"})
+    assert observed.content == replace(observed, resource_version=2).content
     changes: list[dict[str, Any]] = [{"annotations": {}}, {"labels": {}}, {"terminating": True}]
-    assert all(replace(view, **change).content != view.content for change in changes)
+    assert all(replace(observed, **change).content != observed.content for change in changes)

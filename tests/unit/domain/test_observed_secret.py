@@ -1,4 +1,4 @@
-"""What a Secret's metadata tells: whose it is, and whether anybody has changed it."""
+"""Whether a Secret is managed, and whether somebody has edited it, from its metadata."""
 
 import copy
 import json
@@ -19,8 +19,8 @@ LABEL = "app.kubernetes.io/managed-by"
 Metadata = dict[str, Any]
 
 
-def applied() -> Metadata:
-    """Give the metadata as an API server gives it after our apply."""
+def applied_metadata() -> Metadata:
+    """Return the metadata of a Secret after our apply."""
     fields = {
         "f:data": {"f:.dockerconfigjson": {}},
         "f:metadata": {
@@ -29,7 +29,7 @@ def applied() -> Metadata:
         },
         "f:type": {},
     }
-    ours = {
+    our_fields = {
         "manager": "pullkeeper",
         "operation": "Apply",
         "apiVersion": "v1",
@@ -44,7 +44,7 @@ def applied() -> Metadata:
         "resourceVersion": "7",
         "labels": {LABEL: "pullkeeper"},
         "annotations": dict(ANNOTATIONS),
-        "managedFields": [ours],
+        "managedFields": [our_fields],
     }
 
 
@@ -52,44 +52,44 @@ def entry_of(manager: str, fields: Metadata) -> Metadata:
     return {"manager": manager, "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": fields}
 
 
-def ours(metadata: Metadata) -> Metadata:
+def our_fields(metadata: Metadata) -> Metadata:
     found: Metadata = metadata["managedFields"][0]["fieldsV1"]
     return found
 
 
 def data_taken_over(metadata: Metadata) -> None:
-    del ours(metadata)["f:data"]
+    del our_fields(metadata)["f:data"]
     metadata["managedFields"].append(entry_of("kubectl-edit", {"f:data": {"f:.dockerconfigjson": {}}}))
 
 
 def data_emptied(metadata: Metadata) -> None:
-    ours(metadata)["f:data"] = {}
+    our_fields(metadata)["f:data"] = {}
 
 
 def type_taken_over(metadata: Metadata) -> None:
-    del ours(metadata)["f:type"]
+    del our_fields(metadata)["f:type"]
 
 
 def label_taken_over(metadata: Metadata) -> None:
-    del ours(metadata)["f:metadata"]["f:labels"]
+    del our_fields(metadata)["f:metadata"]["f:labels"]
     metadata["managedFields"].append(entry_of("kubectl-label", {"f:metadata": {"f:labels": {f"f:{LABEL}": {}}}}))
 
 
 def annotation_taken_over(metadata: Metadata) -> None:
-    del ours(metadata)["f:metadata"]["f:annotations"]["f:pullkeeper.dev/tokens"]
+    del our_fields(metadata)["f:metadata"]["f:annotations"]["f:pullkeeper.dev/tokens"]
 
 
 def answered_request_taken_over(metadata: Metadata) -> None:
-    del ours(metadata)["f:metadata"]["f:annotations"]["f:pullkeeper.dev/refresh-requested-at"]
+    del our_fields(metadata)["f:metadata"]["f:annotations"]["f:pullkeeper.dev/refresh-requested-at"]
 
 
 def headline_removed(metadata: Metadata) -> None:
     del metadata["annotations"]["pullkeeper.dev/expires-at"]
-    del ours(metadata)["f:metadata"]["f:annotations"]["f:pullkeeper.dev/expires-at"]
+    del our_fields(metadata)["f:metadata"]["f:annotations"]["f:pullkeeper.dev/expires-at"]
 
 
 def all_metadata_taken_over(metadata: Metadata) -> None:
-    del ours(metadata)["f:metadata"]
+    del our_fields(metadata)["f:metadata"]
 
 
 def no_managed_fields(metadata: Metadata) -> None:
@@ -134,15 +134,15 @@ EDITS = [
 ]
 
 
-def test_what_we_applied_is_intact() -> None:
+def test_applied_secret_is_intact() -> None:
     """As long as each of our fields belongs to us, nobody has changed one."""
-    assert observe(applied()) == managed(HELD)
+    assert observe(applied_metadata()) == managed(HELD)
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_a_field_that_changed_hands_has_been_edited(edit: Callable[[Metadata], None]) -> None:
-    """Whoever changes a field takes it over, or the bookkeeping does not say so: then it is put right."""
-    metadata = applied()
+def test_field_of_another_manager_was_edited(edit: Callable[[Metadata], None]) -> None:
+    """Server-side apply gives a field to whoever changes it; missing managedFields count as edited."""
+    metadata = applied_metadata()
     edit(metadata)
     found = observe(metadata)
     assert found.managed
@@ -150,9 +150,9 @@ def test_a_field_that_changed_hands_has_been_edited(edit: Callable[[Metadata], N
     assert found.record == HELD
 
 
-def test_what_others_add_beside_ours_is_theirs() -> None:
-    """Another label, annotation or data key is none of our business, whoever stands first in the bookkeeping."""
-    metadata = applied()
+def test_additions_of_others_are_ignored() -> None:
+    """Another label, annotation or data key does not matter, whatever the order of managedFields."""
+    metadata = applied_metadata()
     theirs = {"f:metadata": {"f:labels": {"f:team": {}}, "f:annotations": {"f:note": {}}}, "f:data": {"f:x": {}}}
     metadata["labels"]["team"] = "a"
     metadata["annotations"]["note"] = "x"
@@ -162,9 +162,9 @@ def test_what_others_add_beside_ours_is_theirs() -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", "Helm", "Pullkeeper", "pullkeeper2"])
-def test_without_our_label_it_is_not_ours(value: str | None) -> None:
-    """Only the label makes it ours: without it, our own annotations and fields mean nothing."""
-    metadata = applied() | {"labels": {} if value is None else {LABEL: value}}
+def test_secret_without_our_label_is_not_managed(value: str | None) -> None:
+    """Our annotations and fields do not count without the label."""
+    metadata = applied_metadata() | {"labels": {} if value is None else {LABEL: value}}
     assert observe(metadata) == ObservedSecret(
         namespace="team-a", uid="uid-1", resource_version=7, managed=False, intact=False
     )
@@ -179,17 +179,17 @@ def test_without_our_label_it_is_not_ours(value: str | None) -> None:
         ([entry_of("kubectl-label", {"f:metadata": {}}), {"manager": "pullkeeper", "operation": "Apply"}], True),
     ],
 )
-def test_what_was_merely_labelled_has_not_been_written_by_us(entries: list[Metadata], *, written: bool) -> None:
-    """The label makes it ours to write; whether we ever have is told by the API server's own bookkeeping."""
-    found = observe(applied() | {"managedFields": entries})
+def test_labelled_secret_was_not_written_by_us(entries: list[Metadata], *, written: bool) -> None:
+    """The label allows us to write it; managedFields tell whether we ever have."""
+    found = observe(applied_metadata() | {"managedFields": entries})
     assert (found.managed, found.written) == (True, written)
 
 
 @pytest.mark.parametrize("missing", [("labels",), ("annotations",), ("labels", "annotations", "managedFields")])
 @pytest.mark.parametrize("null", [True, False])
-def test_absent_and_null_maps_are_empty(missing: tuple[str, ...], *, null: bool) -> None:
-    """An API server leaves out what is empty."""
-    metadata = {key: value for key, value in applied().items() if key not in missing}
+def test_missing_and_null_maps_are_empty(missing: tuple[str, ...], *, null: bool) -> None:
+    """An API server omits what is empty."""
+    metadata = {key: value for key, value in applied_metadata().items() if key not in missing}
     metadata |= dict.fromkeys(missing) if null else {}
     found = observe(metadata)
     assert found.managed is ("labels" not in missing)
@@ -209,9 +209,9 @@ def test_absent_and_null_maps_are_empty(missing: tuple[str, ...], *, null: bool)
         ),
     ],
 )
-def test_annotations_that_cannot_be_read_leave_it_ours(tokens: str) -> None:
-    """It is to be put right, what it is for is still known, and nobody else is harmed."""
-    metadata = copy.deepcopy(applied())
+def test_corrupt_annotations_leave_the_secret_managed(tokens: str) -> None:
+    """It will be repaired, and its target is still known."""
+    metadata = copy.deepcopy(applied_metadata())
     metadata["annotations"] |= {"pullkeeper.dev/tokens": tokens, "pullkeeper.dev/registries": str(EU)}
     purpose = Target(registries=(EU,), identity=CONTROLLER)
     assert observe(metadata) == managed(None, intact=False, purpose=purpose)

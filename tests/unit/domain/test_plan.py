@@ -1,4 +1,4 @@
-"""The one next step for a namespace, as a table and by its rules."""
+"""The next action for a namespace, by example and by property."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -32,27 +32,27 @@ from testsupport.examples import (
 
 ROTATION = Rotation()
 HERE = ObservedNamespace(name="team-a", resource_version=1)
-LEAVING = ObservedNamespace(name="team-a", resource_version=1, terminating=True)
+TERMINATING = ObservedNamespace(name="team-a", resource_version=1, terminating=True)
 DESIRED = DesiredState(registries=(EU,))
 
-FRESH = managed(published(EU))
+CURRENT = managed(published(EU))
 OLD = managed(published(EU, issued=NOW - 8 * HOUR))
-DEAD = managed(published(EU, issued=NOW - 13 * HOUR))
+EXPIRED = managed(published(EU, issued=NOW - 13 * HOUR))
 EDITED = managed(published(EU), intact=False)
 UNREADABLE = managed(None, intact=False)
 OTHER_HOSTS = managed(published(EU, US))
 SECRETS = {
     "none": None,
     "foreign": FOREIGN,
-    "fresh": FRESH,
+    "current": CURRENT,
     "old": OLD,
-    "dead": DEAD,
+    "expired": EXPIRED,
     "edited": EDITED,
     "unreadable": UNREADABLE,
 }
 
 
-def step(
+def planned(
     namespace: ObservedNamespace | None,
     desired: DesiredState | None,
     secret: ObservedSecret | None,
@@ -61,33 +61,33 @@ def step(
     return plan(namespace=namespace, desired=desired, secret=secret, now=now, rotation=ROTATION)
 
 
-def turn(secret: ObservedSecret) -> datetime:
+def rotation_time(secret: ObservedSecret) -> datetime:
     assert secret.record is not None
     return min(ROTATION.refresh_at_for(HERE.name, each) for each in secret.record.validities)
 
 
 @pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
 @pytest.mark.parametrize("desired", [None, DESIRED])
-@pytest.mark.parametrize("namespace", [None, LEAVING])
-def test_a_namespace_that_is_gone_or_going_is_left_alone(
+@pytest.mark.parametrize("namespace", [None, TERMINATING])
+def test_missing_or_terminating_namespace_needs_nothing(
     namespace: ObservedNamespace | None, desired: DesiredState | None, secret: ObservedSecret | None
 ) -> None:
-    """Its Secrets go with it, and nothing can be written there."""
-    assert step(namespace, desired, secret) == NoOp()
+    """Its Secret is deleted with it, and nothing can be written there."""
+    assert planned(namespace, desired, secret) == NoOp()
 
 
 @pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
-def test_an_opt_out_removes_what_is_ours(secret: ObservedSecret | None) -> None:
-    """Just a Secret with our label that we have written is removed, in whatever state; anything else stays."""
+def test_opt_out_deletes_our_secret(secret: ObservedSecret | None) -> None:
+    """Only a Secret with our label that we have written, in whatever state."""
     ours = secret is not None and secret.managed
-    assert step(HERE, None, secret) == (Delete(secret=secret) if secret and ours else NoOp())
+    assert planned(HERE, None, secret) == (Delete(secret=secret) if secret and ours else NoOp())
 
 
-def test_a_secret_that_was_handed_over_is_taken_in_but_never_just_deleted() -> None:
-    """Labelled before its namespace asks for one, it stays as it is; the namespace asks, and it is written in place."""
+def test_handed_over_secret_is_adopted_and_never_just_deleted() -> None:
+    """Labelled before its namespace opts in, it stays; once the namespace opts in, it is written in place."""
     handed_over = replace(UNREADABLE, written=False)
-    assert step(HERE, None, handed_over) == NoOp()
-    assert step(HERE, DESIRED, handed_over) == Apply(cause=Cause.REPAIRED, desired=DESIRED, secret=handed_over)
+    assert planned(HERE, None, handed_over) == NoOp()
+    assert planned(HERE, DESIRED, handed_over) == Apply(cause=Cause.REPAIRED, desired=DESIRED, secret=handed_over)
 
 
 @pytest.mark.parametrize(
@@ -101,121 +101,123 @@ def test_a_secret_that_was_handed_over_is_taken_in_but_never_just_deleted() -> N
         (managed(published(US)), Cause.CHANGED),
         (managed(replace(published(EU), identity=Identity(name="another"))), Cause.CHANGED),
         (OLD, Cause.ROTATED),
-        (DEAD, Cause.ROTATED),
+        (EXPIRED, Cause.ROTATED),
     ],
 )
-def test_what_is_not_as_it_should_be_is_written(secret: ObservedSecret | None, cause: Cause) -> None:
-    """Absent, edited, changed or due: each is written, with its cause, in the place of what was observed."""
-    assert step(HERE, DESIRED, secret) == Apply(cause=cause, desired=DESIRED, secret=secret)
+def test_secret_is_written_with_its_cause(secret: ObservedSecret | None, cause: Cause) -> None:
+    """Missing, edited, changed or due for rotation, in place of the observed one."""
+    assert planned(HERE, DESIRED, secret) == Apply(cause=cause, desired=DESIRED, secret=secret)
 
 
-def test_what_is_as_it_should_be_rests_until_its_turn() -> None:
-    """Nothing is done until the namespace's turn within the window."""
-    assert step(HERE, DESIRED, FRESH) == NoOp(until=turn(FRESH))
+def test_current_secret_needs_nothing_until_its_rotation() -> None:
+    """Jitter included."""
+    assert planned(HERE, DESIRED, CURRENT) == NoOp(until=rotation_time(CURRENT))
 
 
-def test_a_strangers_secret_blocks() -> None:
-    """A Secret of our name without our label is reported and not touched."""
-    assert step(HERE, DESIRED, FOREIGN) == Conflict()
+def test_foreign_secret_is_a_conflict() -> None:
+    """A Secret with our name and without our label is not touched."""
+    assert planned(HERE, DESIRED, FOREIGN) == Conflict()
 
 
 @pytest.mark.parametrize(
     ("asked", "answered", "writes"),
     [(None, None, False), ("1", "1", False), (None, "1", False), ("1", None, True), ("2", "1", True), ("", None, True)],
 )
-def test_each_new_refresh_request_is_answered_once(asked: str | None, answered: str | None, *, writes: bool) -> None:
-    """A value other than the answered one is a request; taking it away is none."""
+def test_refresh_request_is_answered_once(asked: str | None, answered: str | None, *, writes: bool) -> None:
+    """Any other value than the answered one is a request; removing it is none."""
     desired = replace(DESIRED, refresh_requested_at=asked)
     secret = managed(published(EU, refresh_requested_at=answered))
-    expected = Apply(cause=Cause.REFRESHED, desired=desired, secret=secret) if writes else NoOp(until=turn(secret))
-    assert step(HERE, desired, secret) == expected
+    expected = (
+        Apply(cause=Cause.REFRESHED, desired=desired, secret=secret) if writes else NoOp(until=rotation_time(secret))
+    )
+    assert planned(HERE, desired, secret) == expected
 
 
 @pytest.mark.parametrize(
     ("secret", "cause"), [(EDITED, Cause.REPAIRED), (OTHER_HOSTS, Cause.CHANGED), (OLD, Cause.REFRESHED)]
 )
-def test_the_first_cause_that_fits_is_named(secret: ObservedSecret, cause: Cause) -> None:
-    """Where several causes come together, the order is: repair, change, refresh, rotate."""
-    found = step(HERE, replace(DESIRED, refresh_requested_at="1"), secret)
+def test_causes_have_an_order(secret: ObservedSecret, cause: Cause) -> None:
+    """Repair, change, refresh, rotate."""
+    found = planned(HERE, replace(DESIRED, refresh_requested_at="1"), secret)
     assert isinstance(found, Apply)
     assert found.cause is cause
 
 
 @pytest.mark.parametrize(("off", "writes"), [(-1, False), (0, True), (1, True)])
-def test_the_turn_begins_with_its_moment(off: int, *, writes: bool) -> None:
-    """A microsecond before, it rests; from the moment on, it is written."""
-    found = step(HERE, DESIRED, FRESH, turn(FRESH) + timedelta(microseconds=off))
+def test_rotation_starts_at_its_moment(off: int, *, writes: bool) -> None:
+    """A microsecond earlier nothing is done."""
+    found = planned(HERE, DESIRED, CURRENT, rotation_time(CURRENT) + timedelta(microseconds=off))
     assert isinstance(found, Apply) is writes
 
 
-def test_the_oldest_token_of_a_secret_sets_its_turn() -> None:
+def test_oldest_token_determines_the_rotation() -> None:
     """With several regions the first that is due counts."""
     young, old = published(PUBLIC), published(EU, issued=NOW - HOUR)
     secret = managed(replace(young, registries=(EU, PUBLIC), tokens={**young.tokens, **old.tokens}))
-    found = step(HERE, DesiredState(registries=(EU, PUBLIC)), secret)
-    assert found == NoOp(until=turn(managed(old)))
+    found = planned(HERE, DesiredState(registries=(EU, PUBLIC)), secret)
+    assert found == NoOp(until=rotation_time(managed(old)))
 
 
-def test_a_registry_that_keeps_an_older_token_sets_the_turn() -> None:
-    """What one registry of a scope holds apart from the others counts like any other token."""
+def test_token_kept_per_registry_counts() -> None:
+    """An older token that one registry keeps counts like any other."""
     held = {EU: times(), EU_OTHER_ACCOUNT: times(issued=NOW - HOUR)}
     secret = managed(SecretRecord.of(held, CONTROLLER))
-    found = step(HERE, DesiredState(registries=(EU, EU_OTHER_ACCOUNT)), secret)
-    assert found == NoOp(until=turn(managed(published(EU_OTHER_ACCOUNT, issued=NOW - HOUR))))
+    found = planned(HERE, DesiredState(registries=(EU, EU_OTHER_ACCOUNT)), secret)
+    assert found == NoOp(until=rotation_time(managed(published(EU_OTHER_ACCOUNT, issued=NOW - HOUR))))
 
 
 @pytest.mark.parametrize(
     ("secret", "cause"),
     [
-        (FRESH, Cause.ROTATED),
+        (CURRENT, Cause.ROTATED),
         (OLD, Cause.ROTATED),
         (EDITED, Cause.REPAIRED),
         (OTHER_HOSTS, Cause.CHANGED),
         (managed(published(EU, refresh_requested_at="old")), Cause.REFRESHED),
     ],
 )
-def test_a_token_that_is_dead_before_its_time_is_due(secret: ObservedSecret, cause: Cause) -> None:
-    """It is replaced at once, and whatever else is to be done names the cause."""
-    changed = replace(DESIRED, refresh_requested_at="new") if cause is Cause.REFRESHED else DESIRED
-    found = plan(namespace=HERE, desired=changed, secret=secret, now=NOW, rotation=ROTATION, revoked=True)
-    assert found == Apply(cause=cause, desired=changed, secret=secret)
+def test_revoked_token_is_due(secret: ObservedSecret, cause: Cause) -> None:
+    """It is replaced at once; other causes are named first."""
+    desired = replace(DESIRED, refresh_requested_at="new") if cause is Cause.REFRESHED else DESIRED
+    found = plan(namespace=HERE, desired=desired, secret=secret, now=NOW, rotation=ROTATION, revoked=True)
+    assert found == Apply(cause=cause, desired=desired, secret=secret)
 
 
 @pytest.mark.parametrize("secret", [None, FOREIGN])
-def test_a_death_changes_nothing_about_a_secret_that_is_not_ours(secret: ObservedSecret | None) -> None:
-    """What is not there or a stranger's holds none of our tokens."""
+def test_revoked_token_does_not_matter_without_a_secret_of_ours(secret: ObservedSecret | None) -> None:
+    """A missing or foreign Secret holds none of our tokens."""
     found = plan(namespace=HERE, desired=DESIRED, secret=secret, now=NOW, rotation=ROTATION, revoked=True)
-    assert found == step(HERE, DESIRED, secret)
+    assert found == planned(HERE, DESIRED, secret)
 
 
-def test_the_order_of_registries_changes_nothing() -> None:
+def test_order_of_registries_does_not_matter() -> None:
     """The same set in another order is no change."""
     held = published(EU, US)
     secret = managed(replace(held, registries=tuple(reversed(held.registries))))
-    assert isinstance(step(HERE, DesiredState(registries=(EU, US)), secret), NoOp)
+    assert isinstance(planned(HERE, DesiredState(registries=(EU, US)), secret), NoOp)
 
 
-def test_a_secret_goes_on_as_what_it_holds() -> None:
-    """While the annotations are invalid, what is there is kept up as it is, the answered request too."""
+def test_fallback_is_what_the_secret_holds() -> None:
+    """While annotations are invalid the Secret is maintained unchanged, including the answered request."""
     assert fallback_state(HERE, managed(published(EU, US, refresh_requested_at="1")), Policy()) == DesiredState(
         registries=(EU, US), refresh_requested_at="1"
     )
 
 
-def test_a_secret_with_unreadable_tokens_goes_on_for_what_it_is_for() -> None:
-    """Registries and identity are enough to fetch anew; no request counts as answered."""
+def test_fallback_of_an_unreadable_record_is_its_target() -> None:
+    """Registries and identity are enough to fetch new tokens; no request counts as answered."""
     purpose = Target(registries=(EU, US), identity=CONTROLLER)
     expected = DesiredState(registries=(EU, US), identity=CONTROLLER)
     assert fallback_state(HERE, managed(None, intact=False, purpose=purpose), Policy()) == expected
 
 
 @pytest.mark.parametrize("secret", [None, FOREIGN, UNREADABLE])
-def test_nothing_goes_on_where_nothing_can_be_read(secret: ObservedSecret | None) -> None:
-    """Without readable annotations of ours there is nothing to go on with."""
+def test_no_fallback_without_a_target(secret: ObservedSecret | None) -> None:
+    """Without readable annotations of ours there is nothing to maintain."""
     assert fallback_state(HERE, secret, Policy()) is None
 
 
-desired_states = st.none() | publications().map(
+wishes = st.none() | publications().map(
     lambda held: DesiredState(registries=held.registries, refresh_requested_at=held.refresh_requested_at)
 )
 secrets = st.none() | st.builds(
@@ -231,15 +233,15 @@ secrets = st.none() | st.builds(
     st.booleans(),
     st.booleans(),
 )
-namespaces = st.sampled_from([None, HERE, LEAVING])
+namespaces = st.sampled_from([None, HERE, TERMINATING])
 
 
-@given(namespaces, desired_states, secrets, moments)
-def test_whatever_is_found_the_policy_holds(
+@given(namespaces, wishes, secrets, moments)
+def test_plan_rules_hold_for_any_observation(
     namespace: ObservedNamespace | None, desired: DesiredState | None, secret: ObservedSecret | None, now: datetime
 ) -> None:
-    """A stranger's Secret is neither written nor removed, a namespace that goes is left alone, a rest ends later."""
-    found = step(namespace, desired, secret, now)
+    """Foreign Secrets are not touched, terminating namespaces are left alone, and NoOp ends in the future."""
+    found = planned(namespace, desired, secret, now)
     if namespace is None or namespace.terminating:
         assert found == NoOp()
     match found:
@@ -257,9 +259,11 @@ def test_whatever_is_found_the_policy_holds(
 
 
 @given(publications(), moments)
-def test_a_secret_that_holds_what_is_asked_waits_for_its_turn_alone(held: SecretRecord, now: datetime) -> None:
-    """With intact content just the clock decides."""
+def test_only_the_clock_decides_on_a_current_secret(held: SecretRecord, now: datetime) -> None:
+    """Its content is intact and as desired."""
     secret = managed(held)
     desired = DesiredState(registries=held.registries, refresh_requested_at=held.refresh_requested_at)
     write = Apply(cause=Cause.ROTATED, desired=desired, secret=secret)
-    assert step(HERE, desired, secret, now) == (NoOp(until=turn(secret)) if now < turn(secret) else write)
+    assert planned(HERE, desired, secret, now) == (
+        NoOp(until=rotation_time(secret)) if now < rotation_time(secret) else write
+    )

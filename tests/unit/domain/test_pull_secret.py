@@ -1,4 +1,4 @@
-"""What is written into a pull Secret, and the passwords that are read back."""
+"""The data of a pull Secret, and the entries that are read back from it."""
 
 import base64
 import json
@@ -33,37 +33,37 @@ def secret(auths: Mapping[RegistryHost, Password]) -> PullSecret:
     return PullSecret(record=published(*auths), auths=auths)
 
 
-def test_the_data_is_a_docker_config_of_auths_alone() -> None:
-    """One key; in it each host's `auth` and nothing beside it, hosts in order."""
+def test_data_is_a_docker_config_with_auths() -> None:
+    """One key, with nothing but the `auth` of each host, in order."""
     data = secret({US: auth("u"), EU: auth("e")}).data()
     assert list(data) == [".dockerconfigjson"]
     text = base64.b64decode(data[".dockerconfigjson"], validate=True).decode()
     assert text == json.dumps({"auths": {str(EU): entry(auth("e").reveal()), str(US): entry(auth("u").reveal())}})
 
 
-def test_the_same_entries_make_the_same_data() -> None:
-    """The order in which entries came together means nothing, so an apply of the same changes nothing."""
+def test_data_does_not_depend_on_the_order_of_entries() -> None:
+    """Applying the same entries changes nothing."""
     assert secret({US: auth(), EU: auth()}).data() == secret({EU: auth(), US: auth()}).data()
 
 
 @pytest.mark.parametrize(
     "text", ["", "hush", base64.b64encode(b"user:hush").decode(), base64.b64encode(b"AWS:").decode(), "QVdTOmh1c2g"]
 )
-def test_an_entry_that_the_kubelet_cannot_read_is_never_written(text: str) -> None:
-    """One such entry fails every pull of a pod, so nothing is written; the error says the host and no content."""
+def test_unreadable_entry_is_never_written(text: str) -> None:
+    """It would fail every pull of a pod; the error names the host and not the content."""
     with pytest.raises(ValueError, match=r"^the entry of public\.ecr\.aws is not base64 of AWS:<password>$"):
         secret({EU: auth(), PUBLIC: Password(text)}).data()
 
 
-def test_neither_the_secret_nor_its_repr_shows_a_password() -> None:
-    """The content can be logged by accident and shows nothing."""
+def test_repr_shows_no_password() -> None:
+    """Logging the content by accident is harmless."""
     assert auth().reveal() not in repr(secret({EU: auth()}))
     assert PASSWORD not in repr(secret({EU: auth()}))
 
 
 @given(st.dictionaries(st.sampled_from(HOSTS), st.text(min_size=1).map(auth), min_size=1))
-def test_what_was_written_is_read_back(auths: dict[RegistryHost, Password]) -> None:
-    """Each entry comes back as it was, whatever characters a password has."""
+def test_entries_are_read_back(auths: dict[RegistryHost, Password]) -> None:
+    """Whatever characters a password has."""
     assert read_auths(secret(auths).data()) == auths
 
 
@@ -85,8 +85,8 @@ def test_what_was_written_is_read_back(auths: dict[RegistryHost, Password]) -> N
         encoded({"auths": "x"}),
     ],
 )
-def test_data_that_cannot_be_read_has_no_entries(data: dict[str, str]) -> None:
-    """Whatever somebody has put there, reading it gives nothing and breaks nothing."""
+def test_corrupt_data_has_no_entries(data: dict[str, str]) -> None:
+    """Nothing that somebody may have written there raises an exception."""
     assert read_auths(data) == {}
 
 
@@ -110,21 +110,21 @@ def test_data_that_cannot_be_read_has_no_entries(data: dict[str, str]) -> None:
         ("", GOOD),
     ],
 )
-def test_one_strange_entry_does_not_hide_the_others(host: str, value: Any) -> None:
-    """What cannot be read is left out by itself: a registry that is still wanted must not be lost with it."""
+def test_corrupt_entry_is_skipped(host: str, value: Any) -> None:
+    """The other registries must not be lost with it."""
     assert read_auths(encoded({"auths": {str(EU): GOOD, host: value}})) == {EU: auth()}
 
 
-def test_an_endpoint_is_read_as_its_host() -> None:
-    """Tools whose Secret may be handed over write the host as ECR's answer has it, with its scheme."""
+def test_scheme_is_removed_from_hosts() -> None:
+    """Other tools, whose Secret may be handed over, write the URL that ECR returns."""
     assert read_auths(encoded({"auths": {f"https://{EU}": GOOD, "https://public.ecr.aws": GOOD}})) == {
         EU: auth(),
         PUBLIC: auth(),
     }
 
 
-def test_as_many_registries_as_are_allowed_fit_into_a_secret() -> None:
-    """200 hosts with tokens of 3 KiB stay under the mebibyte that the API server takes."""
+def test_maximum_number_of_registries_fits_into_a_secret() -> None:
+    """200 hosts with tokens of 3 KiB stay below the limit of 1 MiB."""
     hosts = [registry_host.parse(f"{number:012}.dkr.ecr-fips.ap-southeast-7.amazonaws.com") for number in range(200)]
     data = secret({host: auth("x" * 2300) for host in hosts}).data()
     assert len(auth("x" * 2300).reveal()) > 3000

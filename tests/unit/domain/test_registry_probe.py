@@ -1,4 +1,4 @@
-"""What a registry's answer means, and what is said of one that refuses."""
+"""Verdicts on tokens from the responses of registries, and the failure for a refusal."""
 
 import pytest
 
@@ -16,49 +16,49 @@ from testsupport.examples import EU, EU_OTHER_ACCOUNT, HOSTS, PUBLIC, scope, tim
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
-def test_a_registry_that_refuses_is_believed(status: int) -> None:
-    """ECR says 400 to a token of another region, 401 to none that it knows and 403 to one that has expired."""
+def test_registry_refuses_a_token(status: int) -> None:
+    """ECR responds with 400 to a token of another region, 401 to an unknown one and 403 to an expired one."""
     assert probe_result(status, from_registry=True).verdict is Verdict.REJECTED
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 407])
-def test_nobody_else_refuses_for_a_registry(status: int) -> None:
-    """A proxy on the way that says no would stop every rotation if it were believed."""
+def test_only_the_registry_itself_can_refuse(status: int) -> None:
+    """Otherwise a proxy that responds with 403 would stop every rotation."""
     assert probe_result(status, from_registry=False).verdict is Verdict.UNREACHABLE
 
 
 @pytest.mark.parametrize("from_registry", [True, False])
 @pytest.mark.parametrize("status", [201, 204, 301, 302, 307, 308, 404, 405, 408, 429, 500, 502, 503, 504])
-def test_what_says_neither_yes_nor_no_is_no_verdict(status: int, *, from_registry: bool) -> None:
-    """Redirects, too many requests and errors tell nothing of the token."""
+def test_other_statuses_are_no_verdict(status: int, *, from_registry: bool) -> None:
+    """Redirects, throttling and errors say nothing about the token."""
     assert probe_result(status, from_registry=from_registry).verdict is Verdict.UNREACHABLE
 
 
-def test_success_is_acceptance() -> None:
-    """200 is what a login gets."""
+def test_success_means_acceptance() -> None:
+    """A login gets 200."""
     assert probe_result(200, from_registry=True).verdict is Verdict.ACCEPTED
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_only_ecr_public_cannot_be_asked(host: RegistryHost) -> None:
-    """It wants `Bearer`, and refuses even a good token as `Basic`."""
+def test_only_ecr_public_cannot_be_verified(host: RegistryHost) -> None:
+    """It needs `Bearer`, and refuses even a valid token as `Basic`."""
     assert is_verifiable(host) is (host is not PUBLIC)
 
 
-def test_a_refusal_names_who_refuses_what_and_as_whom() -> None:
-    """The one who can mend it reads the registries, the identity and the region."""
+def test_refusal_names_registry_identity_and_region() -> None:
+    """These are what is needed to reproduce it by hand."""
     failure = rejected_failure(scope(EU), {EU_OTHER_ACCOUNT: "status 401", EU: "status 401"})
     assert failure.reason is Reason.REGISTRY_REJECTED
     assert failure.message.startswith(f"{EU}, {EU_OTHER_ACCOUNT} refuses the new token of controller in eu-west-1")
     assert failure.detail_suffix == " [status 401]"
 
 
-def test_an_outcome_says_by_what_it_came_about() -> None:
-    """Whoever looks for the cause learns the status, and whether it was the registry that spoke."""
+def test_result_has_its_reason() -> None:
+    """The status, and whether it came from the registry."""
     assert probe_result(403, from_registry=True).why == "status 403"
     assert probe_result(403, from_registry=False).why == "status 403, not from the registry"
 
 
-def test_a_use_knows_the_scope_of_its_token() -> None:
-    """The registry and the identity tell which token it is."""
+def test_credential_has_the_scope_of_its_token() -> None:
+    """It follows from the registry and the identity."""
     assert RegistryCredential(identity=CONTROLLER, host=EU, validity=times()).scope == scope(EU)

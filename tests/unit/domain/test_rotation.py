@@ -1,4 +1,4 @@
-"""When a token is due, and when it is whose turn."""
+"""When tokens become due for rotation, and how the rotations of many namespaces are spread."""
 
 from collections import Counter
 from datetime import timedelta
@@ -35,51 +35,51 @@ names = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
         (Rotation(), timedelta(), timedelta()),
     ],
 )
-def test_a_token_is_due_after_its_fraction_or_at_the_highest_age(
+def test_token_is_due_after_a_fraction_or_at_the_maximum_age(
     rule: Rotation, life: timedelta, expected: timedelta
 ) -> None:
-    """Whichever comes first counts, from the moment of issue."""
+    """Whichever comes first, counted from the issue."""
     assert rule.refresh_at(times(life=life)) == NOW + expected
 
 
 @given(rotations, token_times)
-def test_a_token_is_given_out_until_shortly_before_it_is_due(rule: Rotation, held: TokenValidity) -> None:
-    """The margin is a twentieth of the way from issue to due, and never before the issue."""
+def test_token_is_used_until_shortly_before_it_is_due(rule: Rotation, held: TokenValidity) -> None:
+    """The margin is a twentieth of the time from issue to rotation."""
     until, due = rule.usable_until(held), rule.refresh_at(held)
     assert held.issued_at <= until <= due
     assert due - until <= (due - held.issued_at) / 20 + timedelta(microseconds=1)
 
 
 @given(rotations, token_times, names)
-def test_every_turn_lies_between_due_and_death(rule: Rotation, held: TokenValidity, name: str) -> None:
-    """Nobody's turn comes before the token is due or when it is dead, however short its life and long the window."""
+def test_every_namespace_rotates_between_due_and_expiry(rule: Rotation, held: TokenValidity, name: str) -> None:
+    """However short the life and however long the jitter."""
     turn = rule.refresh_at_for(name, held)
     assert held.issued_at <= rule.refresh_at(held) <= turn < held.expires_at
 
 
 @given(rotations, token_times, names)
-def test_no_turn_comes_later_than_the_rule_allows(rule: Rotation, held: TokenValidity, name: str) -> None:
-    """At most the highest age and one window, and at most a quarter of what is left of the life when it is due."""
+def test_jitter_is_bounded(rule: Rotation, held: TokenValidity, name: str) -> None:
+    """By the setting, and by a quarter of the time between rotation and expiry."""
     turn = rule.refresh_at_for(name, held)
     assert turn <= held.issued_at + rule.max_token_age + rule.jitter
     assert turn - rule.refresh_at(held) <= (held.expires_at - rule.refresh_at(held)) / 4 + timedelta(microseconds=1)
 
 
 @given(rotations, token_times, names)
-def test_asking_twice_draws_nothing_anew(rule: Rotation, held: TokenValidity, name: str) -> None:
-    """A namespace's turn is the same at every call, in every process."""
+def test_jitter_is_the_same_for_every_call(rule: Rotation, held: TokenValidity, name: str) -> None:
+    """A namespace rotates at the same time, whichever process computes it."""
     again = Rotation(fraction=rule.fraction, jitter=rule.jitter, max_token_age=rule.max_token_age)
     assert rule.refresh_at_for(name, held) == again.refresh_at_for(name, held)
 
 
-def test_the_place_within_the_window_is_that_of_the_name_for_ever() -> None:
-    """A restart with another hash seed, or a new release, moves nobody."""
+def test_jitter_does_not_change_between_releases() -> None:
+    """Neither a restart with another hash seed nor a new release moves a rotation."""
     turns = [Rotation().refresh_at_for(name, times()) - NOW - 6 * HOUR for name in ("team-a", "team-b")]
     assert [round(turn.total_seconds()) for turn in turns] == [331, 141]
 
 
-def test_many_namespaces_are_spread_evenly() -> None:
-    """Of 2000 namespaces each tenth of the window gets its tenth, give or take a third."""
+def test_rotations_are_spread_evenly() -> None:
+    """Of 2000 namespaces each tenth of the window gets a tenth, within a third."""
     rule, held = Rotation(), times()
     tenths = Counter(
         int((rule.refresh_at_for(f"namespace-{number}", held) - rule.refresh_at(held)) / (rule.jitter / 10))
@@ -89,21 +89,21 @@ def test_many_namespaces_are_spread_evenly() -> None:
     assert all(133 < count < 267 for count in tenths.values())
 
 
-def test_without_a_window_everyone_is_due_at_once() -> None:
-    """A window of nothing spreads nothing."""
+def test_no_jitter_means_rotation_when_due() -> None:
+    """Every namespace rotates at the same time."""
     rule = Rotation(jitter=timedelta())
     assert {rule.refresh_at_for(f"namespace-{number}", times()) for number in range(50)} == {rule.refresh_at(times())}
 
 
-def test_spreading_stops_where_little_life_is_left() -> None:
-    """With two minutes of life the whole rotation takes a quarter of the minute that is left, not ten minutes."""
+def test_jitter_shrinks_for_short_lived_tokens() -> None:
+    """With two minutes of life it takes a quarter of the last minute, not ten minutes."""
     short = times(life=2 * MINUTE)
     turns = [Rotation().refresh_at_for(f"namespace-{number}", short) for number in range(200)]
     assert max(turns) <= NOW + MINUTE + MINUTE / 4
 
 
 @given(rotations, names, st.integers(0, 10**9))
-def test_a_token_that_expires_before_its_issue_is_due(rule: Rotation, name: str, seconds: int) -> None:
-    """Even times that make no sense give a turn, in the past."""
+def test_token_that_expires_before_its_issue_is_due(rule: Rotation, name: str, seconds: int) -> None:
+    """Even a validity that makes no sense gives a time of rotation, in the past."""
     senseless = times(life=-timedelta(seconds=seconds))
     assert rule.refresh_at_for(name, senseless) <= NOW

@@ -1,4 +1,4 @@
-"""What the annotations of a pull Secret tell a restart."""
+"""The annotations of a pull Secret, from which its record is restored after a restart."""
 
 import json
 from dataclasses import replace
@@ -18,18 +18,18 @@ GOOD = published(EU, PUBLIC, refresh_requested_at="1").annotations()
 PREFIX = "pullkeeper.dev/"
 
 
-def tampered(tokens: object) -> SecretRecord | None:
+def record_with_tokens(tokens: object) -> SecretRecord | None:
     text = tokens if isinstance(tokens, str) else json.dumps(tokens)
     only_eu = published(EU).annotations()
     return read_record({**only_eu, f"{PREFIX}tokens": text})
 
 
-def of_times(issued: Any, expires: Any) -> SecretRecord | None:
-    return tampered({"eu-west-1": {"issued-at": issued, "expires-at": expires}})
+def record_with_times(issued: Any, expires: Any) -> SecretRecord | None:
+    return record_with_tokens({"eu-west-1": {"issued-at": issued, "expires-at": expires}})
 
 
-def test_the_annotations_are_as_documented() -> None:
-    """Headline, registries, identity, each token's times and the answered request, in UTC."""
+def test_annotations() -> None:
+    """Issue, expiry, registries, identity, the validity of each token and the answered request, in UTC."""
     held = {
         scope(EU): times(),
         scope(PUBLIC): times(issued=NOW + HOUR, life=2 * HOUR),
@@ -51,26 +51,26 @@ def test_the_annotations_are_as_documented() -> None:
     assert content.expires_at == NOW + 3 * HOUR
 
 
-def test_a_secret_that_has_answered_no_request_says_none() -> None:
-    """Without a request there is no annotation of it."""
+def test_no_refresh_annotation_without_a_request() -> None:
+    """The annotation is absent, not empty."""
     assert f"{PREFIX}refresh-requested-at" not in published(EU).annotations()
 
 
 @given(publications())
-def test_what_was_written_down_is_read_back(content: SecretRecord) -> None:
+def test_record_is_read_back(content: SecretRecord) -> None:
     """Several scopes, times to the millisecond and the request survive a restart."""
     assert read_record(content.annotations()) == content
 
 
 @given(publications())
-def test_the_keys_are_those_that_would_be_written(content: SecretRecord) -> None:
-    """Whoever asks only for them need not write the rest."""
+def test_keys_are_those_of_the_annotations(content: SecretRecord) -> None:
+    """They are available without formatting the values."""
     assert content.keys == content.annotations().keys()
 
 
 @given(publications(), st.integers(-23, 23))
-def test_times_are_written_in_utc(content: SecretRecord, offset: int) -> None:
-    """A moment is the same moment whatever zone it came in."""
+def test_times_are_formatted_in_utc(content: SecretRecord, offset: int) -> None:
+    """The time zone of a value does not matter."""
     zone = timezone(timedelta(hours=offset))
     moved = {
         scope_: times(issued=each.issued_at.astimezone(zone), life=each.expires_at - each.issued_at)
@@ -81,14 +81,14 @@ def test_times_are_written_in_utc(content: SecretRecord, offset: int) -> None:
 
 
 @pytest.mark.parametrize("key", ["registries", "identity", "tokens"])
-def test_a_missing_annotation_makes_it_unreadable(key: str) -> None:
-    """Without one of them nobody knows what the Secret holds."""
+def test_missing_annotation_makes_the_record_unreadable(key: str) -> None:
+    """Each of them is needed to know what the Secret holds."""
     assert read_record({name: value for name, value in GOOD.items() if name != PREFIX + key}) is None
 
 
 @pytest.mark.parametrize("key", ["issued-at", "expires-at"])
-def test_the_headline_is_for_people(key: str) -> None:
-    """What stands there is told by the tokens too, so it is not read."""
+def test_summary_annotations_are_not_read(key: str) -> None:
+    """Issue and expiry are for people; the tokens have them as well."""
     assert read_record({**GOOD, PREFIX + key: "x"}) == published(EU, PUBLIC, refresh_requested_at="1")
 
 
@@ -111,9 +111,9 @@ def test_the_headline_is_for_people(key: str) -> None:
         {"eu-west-1": {"expires-at": "2026-03-01T12:00:00Z"}},
     ],
 )
-def test_tokens_that_are_no_tokens_make_it_unreadable(tokens: object) -> None:
-    """Whatever somebody writes there is no more than unreadable."""
-    assert tampered(tokens) is None
+def test_corrupt_tokens_make_the_record_unreadable(tokens: object) -> None:
+    """Nothing that somebody may have written there raises an exception."""
+    assert record_with_tokens(tokens) is None
 
 
 @pytest.mark.parametrize(
@@ -132,11 +132,11 @@ def test_tokens_that_are_no_tokens_make_it_unreadable(tokens: object) -> None:
         "9999-12-31T23:59:59-23:00",
     ],
 )
-def test_a_time_that_is_none_makes_it_unreadable(moment: object) -> None:
-    """Times without an offset, beyond the calendar or of another kind are no times."""
+def test_corrupt_times_make_the_record_unreadable(moment: object) -> None:
+    """Times without an offset, outside the calendar or of another type."""
     good = "2026-03-02T00:00:00Z"
-    assert of_times(moment, good) is None
-    assert of_times(good, moment) is None
+    assert record_with_times(moment, good) is None
+    assert record_with_times(good, moment) is None
 
 
 @pytest.mark.parametrize(
@@ -150,12 +150,12 @@ def test_a_time_that_is_none_makes_it_unreadable(moment: object) -> None:
         ("tokens", json.dumps({"eu-west-1": {}})),
     ],
 )
-def test_registries_that_do_not_match_the_tokens_make_it_unreadable(key: str, value: str) -> None:
-    """Each registry has its token and each token its registry."""
+def test_registries_must_match_the_tokens(key: str, value: str) -> None:
+    """Each registry needs a token, and each token a registry."""
     assert read_record({**GOOD, PREFIX + key: value}) is None
 
 
-def test_one_token_serves_all_accounts_of_a_region() -> None:
+def test_accounts_of_a_region_share_a_token() -> None:
     """Two accounts of one region are one scope."""
     content = published(EU, EU_OTHER_ACCOUNT)
     assert list(content.tokens) == [scope(EU)]
@@ -163,26 +163,26 @@ def test_one_token_serves_all_accounts_of_a_region() -> None:
 
 
 @given(st.dictionaries(st.sampled_from(sorted(GOOD)), st.text(max_size=60)))
-def test_no_annotations_at_all_break_the_reading(annotations: dict[str, str]) -> None:
-    """Any text anywhere is read or is unreadable, and what is read can be written down again."""
+def test_any_annotations_can_be_parsed(annotations: dict[str, str]) -> None:
+    """Any text gives a record or None, and a record can be written again."""
     found = read_record({**GOOD, **annotations})
     assert found is None or found.annotations()
 
 
 @pytest.mark.parametrize("public", [True, False])
-def test_a_scope_is_read_back_from_its_label(*, public: bool) -> None:
-    """Within one Secret the label names region and kind; the identity is said once."""
+def test_scope_is_read_back_from_its_label(*, public: bool) -> None:
+    """The label has region and kind; the identity is that of the Secret."""
     found = TokenScope(identity=Identity(name="x"), region="us-east-1", public=public)
     assert TokenScope.from_label(found.label, found.identity) == found
 
 
-def test_an_identity_reads_as_its_name() -> None:
-    """In messages an identity stands by its name."""
+def test_identity_is_shown_by_name() -> None:
+    """In messages an identity appears by its name."""
     assert f"{CONTROLLER}" == "controller"
 
 
-def test_a_registry_that_holds_another_token_is_named_by_itself() -> None:
-    """Where one refuses what its neighbours have, its older token stands beside theirs, and the headline is its."""
+def test_other_token_is_recorded_per_registry() -> None:
+    """A registry that refused the new token keeps its older one, which determines the expiry of the Secret."""
     held = {EU: times(issued=NOW + HOUR), EU_OTHER_ACCOUNT: times(), US: times(issued=NOW + HOUR)}
     content = SecretRecord.of(held, CONTROLLER)
     found = content.annotations()
@@ -193,14 +193,14 @@ def test_a_registry_that_holds_another_token_is_named_by_itself() -> None:
 
 
 @given(publications())
-def test_the_headline_is_the_earliest_of_anything_in_it(content: SecretRecord) -> None:
-    """No registry holds a token that dies earlier than the Secret says."""
+def test_expiry_is_the_earliest(content: SecretRecord) -> None:
+    """No registry holds a token that expires before the Secret says."""
     assert content.expires_at == min(use.validity.expires_at for use in content.credentials)
     assert {use.host for use in content.credentials} == set(content.registries)
 
 
 @pytest.mark.parametrize("label", ["docker.io", str(US), "x.y", "public.ecr.aws"])
-def test_a_token_of_a_registry_that_is_not_in_it_makes_it_unreadable(label: str) -> None:
-    """A record of a host stands for a registry of the Secret and for nothing else."""
+def test_token_of_an_unlisted_registry_makes_the_record_unreadable(label: str) -> None:
+    """A validity per registry must belong to a registry of the Secret."""
     good = {"issued-at": "2026-03-01T12:00:00Z", "expires-at": "2026-03-02T12:00:00Z"}
-    assert tampered({"eu-west-1": good, label: good}) is None
+    assert record_with_tokens({"eu-west-1": good, label: good}) is None

@@ -1,4 +1,4 @@
-"""One ServiceAccount: which patch brings it to what is wanted, and that it harms nobody's entries."""
+"""The patch that attaches or detaches the pull Secret without changing the entries of others."""
 
 import copy
 import json
@@ -19,7 +19,7 @@ Account = dict[str, Any]
 def account(
     *entries: str | None, mark: str | None = None, annotations: dict[str, str] | None = None, **metadata: object
 ) -> Account:
-    """Make a ServiceAccount; without entries, or without annotations, it has no such field, as in Kubernetes."""
+    """Return a ServiceAccount; empty fields are omitted, as in Kubernetes."""
     written = {**(annotations or {}), **({} if mark is None else {MARK: mark})}
     found: Account = {
         "metadata": {
@@ -47,17 +47,17 @@ def mark_of(found: Account) -> str | None:
     return mark
 
 
-def settled(found: Account, *, wanted: bool = True, exists: bool = True) -> tuple[AttachmentOutcome | None, Account]:
-    """Decide and patch, as the API server would: empty fields vanish."""
+def patched(found: Account, *, wanted: bool = True, exists: bool = True) -> tuple[AttachmentOutcome | None, Account]:
+    """Plan and apply the patch as the API server would: empty fields are removed."""
     change = plan_patch(observe_service_account(found, OURS), OURS, wanted=wanted, exists=exists)
     if change is None:
         return None, found
-    patched = json_patch(copy.deepcopy(found), [dict(operation) for operation in change.operations])
-    if not patched["metadata"].get("annotations"):
-        patched["metadata"].pop("annotations", None)
-    if not patched.get("imagePullSecrets"):
-        patched.pop("imagePullSecrets", None)
-    return change.outcome, patched
+    result = json_patch(copy.deepcopy(found), [dict(operation) for operation in change.operations])
+    if not result["metadata"].get("annotations"):
+        result["metadata"].pop("annotations", None)
+    if not result.get("imagePullSecrets"):
+        result.pop("imagePullSecrets", None)
+    return change.outcome, result
 
 
 @pytest.mark.parametrize(
@@ -78,11 +78,11 @@ def settled(found: Account, *, wanted: bool = True, exists: bool = True) -> tupl
         (account(OURS, "a"), None, account(OURS, "a")),
     ],
 )
-def test_a_wanted_account_names_the_pull_secret(
+def test_attached_service_account_names_the_pull_secret(
     before: Account, outcome: AttachmentOutcome | None, after: Account
 ) -> None:
-    """Our entry comes last, with the mark, in place of one of an earlier name; somebody else's will do as well."""
-    assert settled(before) == (outcome, after)
+    """Our entry is appended with the mark, or replaces an earlier name; an entry of others is sufficient."""
+    assert patched(before) == (outcome, after)
 
 
 @pytest.mark.parametrize(
@@ -102,81 +102,81 @@ def test_a_wanted_account_names_the_pull_secret(
     ],
 )
 @pytest.mark.parametrize("exists", [True, False])
-def test_an_account_that_is_not_wanted_keeps_what_others_put_there(
+def test_detaching_keeps_the_entries_of_others(
     before: Account,
     outcome: AttachmentOutcome | None,
     after: Account,
     exists: bool,  # noqa: FBT001 -- a table's column
 ) -> None:
-    """Just the entry that the mark names goes, with the mark; an entry without a mark is somebody else's."""
-    assert settled(before, wanted=False, exists=exists) == (outcome, after)
+    """Only the entry that the mark names is removed, with the mark."""
+    assert patched(before, wanted=False, exists=exists) == (outcome, after)
 
 
 @pytest.mark.parametrize("mark", [None, OURS, OLD])
 @pytest.mark.parametrize("entries", [(), ("a",), (OURS,), (OLD,)])
-def test_an_account_waits_for_the_pull_secret(entries: Sequence[str], mark: str | None) -> None:
-    """While there is no pull Secret nothing is attached, and what is attached stays for the one that will come."""
+def test_nothing_changes_without_a_pull_secret(entries: Sequence[str], mark: str | None) -> None:
+    """Nothing is attached, and what is attached stays."""
     before = account(*entries, mark=mark)
-    assert settled(before, exists=False) == (None, before)
+    assert patched(before, exists=False) == (None, before)
 
 
 @pytest.mark.parametrize("wanted", [True, False])
 @pytest.mark.parametrize("entries", [(), (OURS,)])
-def test_an_account_on_its_way_out_is_left_alone(entries: Sequence[str], wanted: bool) -> None:  # noqa: FBT001 -- a table's column
-    """A finalizer of others may hold it; nothing is written to it any more."""
+def test_terminating_service_account_is_left_alone(entries: Sequence[str], wanted: bool) -> None:  # noqa: FBT001 -- a table's column
+    """Even if a finalizer of others holds it."""
     before = account(*entries, mark=OURS, deletionTimestamp="2026-01-01T00:00:00Z")
-    assert settled(before, wanted=wanted) == (None, before)
+    assert patched(before, wanted=wanted) == (None, before)
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-def test_every_patch_holds_for_just_the_observed_version(wanted: bool) -> None:  # noqa: FBT001 -- a table's column
-    """The first operation is a test of the resourceVersion: whatever came in between makes all of it fail."""
+def test_patch_applies_only_to_the_observed_version(wanted: bool) -> None:  # noqa: FBT001 -- a table's column
+    """Its first operation tests the resourceVersion, so any change in between makes it fail."""
     change = plan_patch(observe_service_account(account("a", mark=OURS), OURS), OURS, wanted=wanted, exists=True)
     assert change is not None
     assert change.operations[0] == {"op": "test", "path": "/metadata/resourceVersion", "value": "7"}
 
 
 @pytest.mark.parametrize("empty", [{"imagePullSecrets": None}, {"imagePullSecrets": []}, {}])
-def test_a_list_may_be_absent_or_empty(empty: Account) -> None:
-    """Go writes an empty list as null, or not at all."""
-    outcome, patched = settled(account() | empty)
-    assert (outcome, names(patched)) == (AttachmentOutcome.ATTACHED, [OURS])
+def test_empty_list_may_be_missing_or_null(empty: Account) -> None:
+    """Go encodes an empty list as null or omits it."""
+    outcome, result = patched(account() | empty)
+    assert (outcome, names(result)) == (AttachmentOutcome.ATTACHED, [OURS])
 
 
 def test_annotations_may_be_null() -> None:
-    """As an empty list may."""
-    _, patched = settled(account(annotations=None) | {"metadata": {**account()["metadata"], "annotations": None}})
-    assert patched["metadata"]["annotations"] == {MARK: OURS}
+    """Like an empty list."""
+    _, result = patched(account(annotations=None) | {"metadata": {**account()["metadata"], "annotations": None}})
+    assert result["metadata"]["annotations"] == {MARK: OURS}
 
 
 class Cluster:
-    """A ServiceAccount with its version, what others believe to have put there, and what we know of it."""
+    """A ServiceAccount with its version, the entries of others, and our last observation."""
 
     def __init__(self, found: Account) -> None:
         self.found = found
         self.seen = copy.deepcopy(found)
         self.theirs = names(found)
 
-    def others(self, theirs: Iterable[str | None]) -> None:
-        """Somebody else puts just these entries there, leaving ours where it was put."""
+    def edit_others(self, theirs: Iterable[str | None]) -> None:
+        """Replace the entries of others, keeping ours."""
         self.theirs = list(theirs)
         ours = [OURS] if mark_of(self.found) and OURS in names(self.found) else []
         self._write([*self.theirs, *ours])
 
-    def take_ours_away(self) -> None:
+    def remove_our_entry(self) -> None:
         if mark_of(self.found):
             self._write(self.theirs)
 
     def observe(self) -> None:
         self.seen = copy.deepcopy(self.found)
 
-    def reconcile(self, *, wanted: bool) -> None:
+    def patch(self, *, wanted: bool) -> None:
         change = plan_patch(observe_service_account(self.seen, OURS), OURS, wanted=wanted, exists=True)
         version = str(self.found["metadata"]["resourceVersion"])
         if change is None or change.operations[0]["value"] != version:
             return
-        patched = json_patch(copy.deepcopy(self.found), [dict(operation) for operation in change.operations])
-        self.found = patched
+        result = json_patch(copy.deepcopy(self.found), [dict(operation) for operation in change.operations])
+        self.found = result
         self._bump()
 
     def _write(self, entries: Iterable[str | None]) -> None:
@@ -190,47 +190,45 @@ class Cluster:
 entries = st.lists(st.none() | st.sampled_from(["a", "b", "c", OLD]) | st.text(max_size=3), max_size=5)
 steps = st.one_of(
     st.tuples(st.just("others"), entries),
-    st.sampled_from([("take",), ("observe",), ("want",), ("drop",)]),
+    st.sampled_from([("take",), ("look",), ("want",), ("drop",)]),
 )
 
 
 @given(entries, st.lists(steps, max_size=30))
-def test_others_entries_survive_whatever_happens_in_between(
-    before: list[str | None], happenings: list[tuple[Any, ...]]
-) -> None:
-    """Attached and detached on old and new observations, between others' edits: theirs stay byte for byte, in order."""
+def test_entries_of_others_survive(before: list[str | None], actions: list[tuple[Any, ...]]) -> None:
+    """Patches from current and stale observations, between the edits of others, keep their entries and order."""
     cluster = Cluster(account(*before, annotations={"x": "y"}))
-    for kind, *rest in happenings:
+    for kind, *rest in actions:
         match kind:
             case "others":
-                cluster.others(*rest)
+                cluster.edit_others(*rest)
             case "take":
-                cluster.take_ours_away()
-            case "observe":
+                cluster.remove_our_entry()
+            case "look":
                 cluster.observe()
             case _:
-                cluster.reconcile(wanted=kind == "want")
+                cluster.patch(wanted=kind == "want")
         left = [name for name in names(cluster.found) if name != OURS]
         assert left == cluster.theirs
         assert names(cluster.found).count(OURS) <= 1
     cluster.observe()
-    cluster.reconcile(wanted=False)
+    cluster.patch(wanted=False)
     after = json.dumps(cluster.found.get("imagePullSecrets") or [])
     assert after == json.dumps([entry_of(name) for name in cluster.theirs])
     assert cluster.found["metadata"]["annotations"] == {"x": "y"}
 
 
 @given(entries, entries)
-def test_an_entry_of_our_name_that_others_put_there_stays(front: list[str | None], back: list[str | None]) -> None:
-    """Without a mark it is theirs: wanted or not, nothing is written."""
+def test_unmarked_entry_of_our_name_stays(front: list[str | None], back: list[str | None]) -> None:
+    """Without the mark it is not ours: nothing is written."""
     before = account(*front, OURS, *back)
-    assert settled(before) == settled(before, wanted=False) == (None, before)
+    assert patched(before) == patched(before, wanted=False) == (None, before)
 
 
 @given(entries, st.sampled_from([None, OURS, OLD]), st.booleans(), st.booleans())
-def test_one_patch_settles_it(listed: list[str | None], mark: str | None, has_ours: bool, wanted: bool) -> None:  # noqa: FBT001 -- drawn
-    """After a patch there is nothing left to do, so a crash before or after it is all that can happen."""
-    _, after = settled(account(*listed, *([OURS] if has_ours else []), mark=mark), wanted=wanted)
-    assert settled(after, wanted=wanted) == (None, after)
+def test_one_patch_is_enough(listed: list[str | None], mark: str | None, has_ours: bool, wanted: bool) -> None:  # noqa: FBT001 -- drawn
+    """Afterwards there is nothing left to do, so a crash before or after it is harmless."""
+    _, after = patched(account(*listed, *([OURS] if has_ours else []), mark=mark), wanted=wanted)
+    assert patched(after, wanted=wanted) == (None, after)
     assert (OURS in names(after)) >= wanted
     assert mark_of(after) in ({None, OURS} if wanted else {None})

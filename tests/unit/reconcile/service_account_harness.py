@@ -89,7 +89,7 @@ class ServiceAccountHarness:
                 raise error
             return None
         self.patched.append((account.name, change.outcome))
-        return replace(account, resource_version=8, entry=0, mark="ours", marked=0)
+        return replace(account, resource_version=8, entry_index=0, mark="ours", marked_index=0)
 
     def post(
         self,

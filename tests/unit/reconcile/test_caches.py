@@ -115,7 +115,7 @@ def test_late_and_repeated_events_change_nothing(
     harness.handler.upsert(account("a", "x", 10, "theirs"))
     event(harness.cache, account("a", "x", version))
     assert harness.enqueued == ["a"]
-    assert [seen.listed for seen in harness.cache.of("a")] == [True]
+    assert [seen.has_entries for seen in harness.cache.of("a")] == [True]
 
 
 def test_deletion_of_something_unknown_enqueues_nothing(harness: CacheHarness) -> None:
