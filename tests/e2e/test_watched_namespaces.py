@@ -89,7 +89,7 @@ async def test_a_namespace_that_cannot_be_seen_holds_nobody_up(
     process = await _started(few, teams[0], unseen)
     await few.annotate(teams[0], enabled="true")
     await few.event(teams[0], "PullSecretCreated")
-    assert f"watching Namespace {unseen}" in process.text()
+    assert f"watch of Namespace {unseen} failed: " in process.text()
 
 
 async def test_a_namespace_that_goes_and_comes_back_is_served_again(few: Installation, teams: list[str]) -> None:
