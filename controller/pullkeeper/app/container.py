@@ -162,10 +162,10 @@ class Container:
         )
         return LeaderElector(
             lease,
-            me=adapters.holder_id,
+            holder_id=adapters.holder_id,
             duration=settings.lease_duration,
             clock=adapters.uptime,
-            beat=lambda: self.liveness.set_heartbeat(adapters.clock()),
+            heartbeat=lambda: self.liveness.set_heartbeat(adapters.clock()),
         )
 
     def _watch_some_namespaces(self) -> Reflectors:

@@ -1,4 +1,4 @@
-"""Which of several replicas acts: one holds the Lease, the others wait with warm caches."""
+"""Leader election: one replica holds the Lease and acts, the others wait with warm caches."""
 
 import asyncio
 import logging
@@ -15,41 +15,44 @@ _NEVER = float("-inf")
 
 
 class LeaseClient(Protocol):
-    """The one Lease. Each raises FailureError, and a write StaleObservationError where it has changed meanwhile."""
+    """Reads and writes the Lease.
+
+    Each method raises FailureError, and a write raises StaleObservationError if the Lease has changed meanwhile.
+    """
 
     async def read(self) -> Lease | None:
-        """Read it, if it is there."""
+        """Read the Lease; None if it does not exist."""
         ...
 
     async def create(self, holder: str, duration: timedelta) -> Lease:
-        """Make it, if it is not there."""
+        """Create the Lease."""
         ...
 
     async def take(self, lease: Lease, holder: str, duration: timedelta) -> Lease:
-        """Take over just the one that was seen."""
+        """Take over exactly the Lease that was observed."""
         ...
 
     async def renew(self, lease: Lease) -> Lease:
-        """Say that its holder is still there."""
+        """Renew the Lease for its holder."""
         ...
 
     async def release(self, lease: Lease) -> None:
-        """Give it up."""
+        """Give up the Lease, so that another replica may take it at once."""
         ...
 
 
 class NoElection:
-    """The leadership of the only replica: it always leads."""
+    """What stands in for leader election where there is only one replica: it always leads."""
 
     def is_leader(self) -> bool:
-        """Tell whether this replica may write."""
+        """Whether this replica may write: always."""
         return True
 
     async def gained(self) -> None:
         """Wait until this replica leads."""
 
     async def lost(self) -> None:
-        """Wait until it does not lead any more."""
+        """Wait until this replica does not lead any more: for ever."""
         await asyncio.Event().wait()
 
     async def run(self) -> None:
@@ -57,134 +60,145 @@ class NoElection:
         await asyncio.Event().wait()
 
     async def release(self) -> None:
-        """Give up nothing."""
+        """Do nothing: there is no Lease."""
 
 
 class LeaderElector:
-    """Strives for the Lease and keeps it; `holds` is the truth at every instant, whatever this task has noticed yet."""
+    """Acquires and renews the Lease.
+
+    `is_leader` is true only while this replica may write, at every instant; `gained` and `lost` follow it when `run`
+    notices.
+    """
 
     def __init__(
         self,
-        door: LeaseClient,
+        client: LeaseClient,
         *,
-        me: str,
+        holder_id: str,
         duration: timedelta,
         clock: Callable[[], float],
-        beat: Callable[[], None],
+        heartbeat: Callable[[], None],
     ) -> None:
-        self._door = door
-        self._me = me
+        """Not leading yet.
+
+        `clock` gives seconds that go on while the process is frozen and while the machine sleeps. `heartbeat` is
+        called at each try while this replica does not lead.
+        """
+        self._client = client
+        self._holder_id = holder_id
         self._duration = duration
-        self._terms = LeaseTimings(duration=duration)
+        self._timings = LeaseTimings(duration=duration)
         self._clock = clock
-        self._beat = beat
-        self._mine: Lease | None = None
-        self._seen: LeaseObservation | None = None
-        self._until = _NEVER
-        self._trouble = ""
+        self._heartbeat = heartbeat
+        self._held: Lease | None = None
+        self._observed: LeaseObservation | None = None
+        self._leads_until = _NEVER
+        self._failure = ""
         self._gained = asyncio.Event()
         self._lost = asyncio.Event()
 
     def is_leader(self) -> bool:
-        """Tell whether this replica may write: a process that was frozen past its lease knows it by the clock alone."""
-        return self._clock() < self._until
+        """Whether this replica may write; the clock decides, so a process that was frozen past its lease may not."""
+        return self._clock() < self._leads_until
 
     async def gained(self) -> None:
         """Wait until this replica leads."""
         await self._gained.wait()
 
     async def lost(self) -> None:
-        """Wait until it does not lead any more."""
+        """Wait until this replica does not lead any more."""
         await self._lost.wait()
 
     async def run(self) -> None:
-        """Strive for the Lease, and keep it, until cancelled."""
+        """Acquire the Lease and renew it, until cancelled."""
         while True:
-            await self._try()
-            self._notice()
+            await self._attempt()
+            self._notify()
             if not self._gained.is_set():
-                self._beat()
-            await asyncio.sleep(self._pause())
+                self._heartbeat()
+            await asyncio.sleep(self._delay())
 
     async def release(self) -> None:
-        """Stop leading and let another replica take over at once; to be called when `run` is cancelled."""
-        lease, self._mine, self._until = self._mine, None, _NEVER
-        self._notice()
+        """Stop leading, and let another replica take over at once; to be called after `run` was cancelled."""
+        lease, self._held, self._leads_until = self._held, None, _NEVER
+        self._notify()
         if lease is None:
             return
         try:
-            async with asyncio.timeout(self._terms.retry_period):
-                await self._give_up(lease)
+            async with asyncio.timeout(self._timings.retry_period):
+                await self._release(lease)
         except (FailureError, StaleObservationError, TimeoutError):
             logger.info("the Lease could not be given up, so another replica takes over when it runs out")
 
-    async def _give_up(self, lease: Lease) -> None:
+    async def _release(self, lease: Lease) -> None:
         try:
-            await self._door.release(lease)
+            await self._client.release(lease)
         except StaleObservationError:
-            # A renewal that was cut off may have arrived all the same.
-            now = await self._door.read()
-            if now is not None and now.holder == self._me:
-                await self._door.release(now)
+            # A renewal whose response was not waited for has arrived all the same.
+            current = await self._client.read()
+            if current is not None and current.holder == self._holder_id:
+                await self._client.release(current)
 
-    async def _try(self) -> None:
-        patience = self._terms.request_timeout
+    async def _attempt(self) -> None:
+        timeout = self._timings.request_timeout
         if self.is_leader():
-            patience = min(patience, self._until - self._clock())
-        trouble = ""
+            timeout = min(timeout, self._leads_until - self._clock())
+        failure = ""
         try:
-            async with asyncio.timeout(patience):
-                await self._bid()
+            async with asyncio.timeout(timeout):
+                await self._acquire_or_renew()
         except TimeoutError:
-            trouble = "the API server does not answer"
+            failure = "the API server does not answer"
         except FailureError as error:
-            trouble = str(error)
+            failure = str(error)
         except StaleObservationError:
-            self._seen = None  # another replica was quicker; the next look tells
-        self._tell(trouble)
+            self._observed = None  # Another replica was quicker; the next read shows which.
+        self._log(failure)
 
-    def _tell(self, trouble: str) -> None:
-        if trouble and not self._trouble:
-            logger.warning("leadership: %s", trouble)
-        elif self._trouble and not trouble:
+    def _log(self, failure: str) -> None:
+        if failure and not self._failure:
+            logger.warning("leadership: %s", failure)
+        elif self._failure and not failure:
             logger.info("leadership: the Lease can be reached again")
-        self._trouble = trouble
+        self._failure = failure
 
-    async def _bid(self) -> None:
-        if self._mine is None:
-            await self._look()
+    async def _acquire_or_renew(self) -> None:
+        if self._held is None:
+            await self._acquire()
             return
         try:
-            await self._write(self._door.renew(self._mine))
+            await self._write(self._client.renew(self._held))
         except StaleObservationError:
-            self._mine = None  # somebody has written it: a look tells who
-            await self._look()
+            self._held = None  # Somebody has written it; reading shows who.
+            await self._acquire()
 
-    async def _look(self) -> None:
-        lease = await self._door.read()
+    async def _acquire(self) -> None:
+        lease = await self._client.read()
         if lease is None:
-            self._until = _NEVER
-            await self._write(self._door.create(self._me, self._duration))
+            self._leads_until = _NEVER
+            await self._write(self._client.create(self._holder_id, self._duration))
             return
-        # The time after the look: what was seen cannot have been written later.
+        # The time after the read: what was read cannot have been written later.
         now = self._clock()
-        self._seen = self._seen.followed_by(lease, now) if self._seen else LeaseObservation(lease=lease, since=now)
-        if lease.holder != self._me:
-            self._until = _NEVER
-        if self._seen.free_at(self._me) <= now:
-            await self._write(self._door.take(lease, self._me, self._duration))
+        self._observed = (
+            self._observed.followed_by(lease, now) if self._observed else LeaseObservation(lease=lease, since=now)
+        )
+        if lease.holder != self._holder_id:
+            self._leads_until = _NEVER
+        if self._observed.free_at(self._holder_id) <= now:
+            await self._write(self._client.take(lease, self._holder_id, self._duration))
 
     async def _write(self, write: Awaitable[Lease]) -> None:
-        # The time before the write: others may count from the moment when it arrives.
-        began = self._clock()
-        self._mine = await write
-        self._until = began + self._terms.renew_deadline
+        # The time before the write: other replicas may count from the moment when it arrives.
+        started = self._clock()
+        self._held = await write
+        self._leads_until = started + self._timings.renew_deadline
 
-    def _notice(self) -> None:
+    def _notify(self) -> None:
         if self.is_leader() == self._gained.is_set():
             return
         if self.is_leader():
-            logger.info("this replica leads, as %s", self._me)
+            logger.info("this replica leads, as %s", self._holder_id)
             self._gained.set()
             self._lost.clear()
         else:
@@ -192,10 +206,10 @@ class LeaderElector:
             self._lost.set()
             self._gained.clear()
 
-    def _pause(self) -> float:
-        """Give the seconds until the next try."""
-        if self._mine is not None:
-            renewed = self._clock() < self._until - self._terms.renew_deadline + self._terms.renew_interval
-            return self._terms.renew_interval if renewed else self._terms.retry_period
-        wait = self._seen.free_at(self._me) - self._clock() if self._seen else 0
-        return min(wait, self._terms.retry_period) if wait > 0 else self._terms.retry_period
+    def _delay(self) -> float:
+        """Return the seconds until the next attempt."""
+        if self._held is not None:
+            renewed = self._clock() < self._leads_until - self._timings.renew_deadline + self._timings.renew_interval
+            return self._timings.renew_interval if renewed else self._timings.retry_period
+        wait = self._observed.free_at(self._holder_id) - self._clock() if self._observed else 0
+        return min(wait, self._timings.retry_period) if wait > 0 else self._timings.retry_period

@@ -1,4 +1,4 @@
-"""A Lease as an API server keeps it, and replicas that reach it through good and bad weather, in virtual time."""
+"""A Lease as an API server keeps it, and replicas that reach it over good and bad networks, in virtual time."""
 
 import asyncio
 import random
@@ -16,15 +16,15 @@ AWAY = FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message="the A
 
 
 @dataclass
-class FakeLease:
-    """The one Lease: each write names the version that it replaces."""
+class FakeLeaseServer:
+    """An API server with one Lease: each write names the version that it replaces."""
 
     lease: Lease | None = None
     writes: list[Lease] = field(default_factory=list)
     up: bool = True
 
     def write(self, lease: Lease, over: Lease | None) -> Lease:
-        """Write it, if what is there is just what it replaces."""
+        """Write the Lease if the current one is exactly the one that is replaced."""
         if not self.up:
             raise AWAY
         if (self.lease.version if self.lease else None) != (over.version if over else None):
@@ -34,53 +34,55 @@ class FakeLease:
         return self.lease
 
 
-class Door:
-    """One replica's way to the table, with its own delays and losses."""
+class FakeLeaseClient:
+    """One replica's connection to the API server, with delays and losses of its own."""
 
-    def __init__(self, table: FakeLease, way: Callable[[], float], lost: Callable[[], bool] = lambda: False) -> None:
-        self._table = table
-        self._way = way
+    def __init__(
+        self, server: FakeLeaseServer, delay: Callable[[], float], lost: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._server = server
+        self._delay = delay
         self._lost = lost
         self.reads = 0
         self.cut_until = 0.0
-        """Until then nothing that this replica sends arrives."""
+        """Until then nothing that this replica sends arrives, in seconds of the loop."""
 
     async def read(self) -> Lease | None:
-        """Look after a while; the answer takes its time as well."""
+        """Read after a delay; the response is delayed as well."""
         self.reads += 1
-        await asyncio.sleep(self._way())
-        if not self._table.up or self._cut:
+        await asyncio.sleep(self._delay())
+        if not self._server.up or self._cut:
             raise AWAY
-        found = self._table.lease
-        await asyncio.sleep(self._way())
+        found = self._server.lease
+        await asyncio.sleep(self._delay())
         return found
 
     async def create(self, holder: str, duration: timedelta) -> Lease:
-        """Make it."""
+        """Create the Lease."""
         return await self._send(Lease(uid="a", version="", holder=holder, duration=duration), None)
 
     async def take(self, lease: Lease, holder: str, duration: timedelta) -> Lease:
-        """Take it over."""
+        """Take the Lease over."""
         turns = lease.transitions + 1
         return await self._send(replace(lease, holder=holder, duration=duration, transitions=turns), lease)
 
     async def renew(self, lease: Lease) -> Lease:
-        """Renew it."""
+        """Renew the Lease."""
         return await self._send(lease, lease)
 
     async def release(self, lease: Lease) -> None:
-        """Give it up."""
+        """Release the Lease."""
         await self._send(replace(lease, holder=""), lease)
 
     async def _send(self, lease: Lease, over: Lease | None) -> Lease:
-        """Write: what was sent arrives, even if nobody waits for the answer any more; an answer may be lost."""
+        """Write: a request that was sent arrives, even if nobody waits for the response; a response may be lost."""
         if self._cut:
             raise AWAY
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Lease] = loop.create_future()
-        loop.call_later(self._way(), self._arrive, answer, lease, over)
-        found = await answer
-        await asyncio.sleep(self._way())
+        response: asyncio.Future[Lease] = loop.create_future()
+        loop.call_later(self._delay(), self._arrive, response, lease, over)
+        found = await response
+        await asyncio.sleep(self._delay())
         if self._lost():
             raise AWAY
         return found
@@ -89,57 +91,61 @@ class Door:
     def _cut(self) -> bool:
         return asyncio.get_running_loop().time() < self.cut_until
 
-    def _arrive(self, answer: "asyncio.Future[Lease]", lease: Lease, over: Lease | None) -> None:
+    def _arrive(self, response: "asyncio.Future[Lease]", lease: Lease, over: Lease | None) -> None:
         result: Lease | None = None
-        trouble: Exception | None = None
+        error: Exception | None = None
         try:
-            result = self._table.write(lease, over)
-        except (StaleObservationError, FailureError) as error:
-            trouble = error
-        if answer.done():
+            result = self._server.write(lease, over)
+        except (StaleObservationError, FailureError) as raised:
+            error = raised
+        if response.done():
             return
         if result is not None:
-            answer.set_result(result)
-        elif trouble is not None:
-            answer.set_exception(trouble)
+            response.set_result(result)
+        elif error is not None:
+            response.set_exception(error)
 
 
 class Replica:
-    """One replica at work."""
+    """A running replica."""
 
-    def __init__(self, name: str, table: FakeLease, *, way: float | Callable[[], float] = 0.01) -> None:
-        self.beats = 0
-        self.door = Door(table, way if callable(way) else lambda: way)
-        self.leadership = LeaderElector(
-            self.door, me=name, duration=DURATION, clock=asyncio.get_running_loop().time, beat=self._beat
+    def __init__(self, name: str, server: FakeLeaseServer, *, delay: float | Callable[[], float] = 0.01) -> None:
+        self.heartbeats = 0
+        self.client = FakeLeaseClient(server, delay if callable(delay) else lambda: delay)
+        self.elector = LeaderElector(
+            self.client,
+            holder_id=name,
+            duration=DURATION,
+            clock=asyncio.get_running_loop().time,
+            heartbeat=self._heartbeat,
         )
-        self._task = asyncio.create_task(self.leadership.run())
+        self._task = asyncio.create_task(self.elector.run())
 
-    def _beat(self) -> None:
-        self.beats += 1
+    def _heartbeat(self) -> None:
+        self.heartbeats += 1
 
     @property
     def leads(self) -> bool:
         """Whether it may write now."""
-        return self.leadership.is_leader()
+        return self.elector.is_leader()
 
     async def kill(self) -> None:
-        """End it without a word."""
+        """Kill it, so that it releases nothing."""
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
 
     async def stop(self) -> None:
-        """End it in good order."""
+        """Shut it down, so that it releases the Lease."""
         await self.kill()
-        await self.leadership.release()
+        await self.elector.release()
 
 
-def stormy(chance: random.Random) -> Callable[[], float]:
-    """Draw how long a request or an answer is on its way: mostly short, sometimes longer than any lease."""
+def stormy(rng: random.Random) -> Callable[[], float]:
+    """Draw the delay of a request or a response in seconds: mostly short, sometimes longer than any lease."""
 
-    def way() -> float:
-        draw = chance.random()
-        return chance.uniform(0, 0.05) if draw < 0.9 else chance.uniform(0, 4 if draw < 0.98 else 40)
+    def delay() -> float:
+        draw = rng.random()
+        return rng.uniform(0, 0.05) if draw < 0.9 else rng.uniform(0, 4 if draw < 0.98 else 40)
 
-    return way
+    return delay

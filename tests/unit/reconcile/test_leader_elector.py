@@ -1,4 +1,4 @@
-"""One of several replicas acts, never two, and one that is gone is replaced in time."""
+"""One of several replicas leads, never two, and a lost leader is replaced in time."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ import pytest
 
 from pullkeeper.domain.kube.lease import Lease, LeaseTimings
 from pullkeeper.reconcile.leader_elector import NoElection
-from tests.unit.reconcile.fake_lease import DURATION, FakeLease, Replica, stormy
+from tests.unit.reconcile.fake_lease import DURATION, FakeLeaseServer, Replica, stormy
 
 LEASE = DURATION.total_seconds()
 
@@ -20,60 +20,60 @@ def leaders(*replicas: Replica) -> int:
 
 
 async def until_led(*replicas: Replica) -> tuple[Replica, float]:
-    """Wait for one to lead; tells which one, and after how many seconds."""
+    """Wait for one to lead; return which one, and after how many seconds."""
     loop = asyncio.get_running_loop()
-    began = loop.time()
-    waits = {asyncio.create_task(replica.leadership.gained()): replica for replica in replicas}
+    started = loop.time()
+    waits = {asyncio.create_task(replica.elector.gained()): replica for replica in replicas}
     done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()
-    return waits[done.pop()], loop.time() - began
+    return waits[done.pop()], loop.time() - started
 
 
-async def test_the_first_replica_leads_at_once() -> None:
-    """Where there is no Lease, nobody has to wait for one."""
-    replica = Replica("a", FakeLease())
+async def test_first_replica_leads_at_once() -> None:
+    """Where there is no Lease, none has to run out."""
+    replica = Replica("a", FakeLeaseServer())
     _, seconds = await until_led(replica)
     assert seconds < 0.1
     assert replica.leads
     await replica.stop()
 
 
-async def test_of_several_that_start_together_one_leads() -> None:
-    """The others stand by, and go on looking."""
-    table = FakeLease()
-    replicas = [Replica(name, table) for name in "abcde"]
+async def test_one_of_several_that_start_together_leads() -> None:
+    """The others stand by and go on trying."""
+    server = FakeLeaseServer()
+    replicas = [Replica(name, server) for name in "abcde"]
     await asyncio.sleep(10 * LEASE)
     assert leaders(*replicas) == 1
-    assert all(replica.beats > 0 for replica in replicas if not replica.leads)
-    assert table.lease is not None
-    assert table.lease.transitions == 0
+    assert all(replica.heartbeats > 0 for replica in replicas if not replica.leads)
+    assert server.lease is not None
+    assert server.lease.transitions == 0
     for replica in replicas:
         await replica.kill()
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.3, 0.9, 1.1, 1.7, 1.99])
-async def test_a_leader_that_is_killed_is_replaced_within_the_lease(moment: float) -> None:
-    """Whenever in its rhythm it dies."""
-    table = FakeLease()
-    first, second = Replica("a", table), Replica("b", table)
+async def test_killed_leader_is_replaced_within_the_lease_duration(moment: float) -> None:
+    """Whenever between two renewals it dies."""
+    server = FakeLeaseServer()
+    first, second = Replica("a", server), Replica("b", server)
     leader, _ = await until_led(first, second)
     follower = second if leader is first else first
     await asyncio.sleep(60 + moment)
     await leader.kill()
     _, seconds = await until_led(follower)
     assert seconds <= LEASE
-    assert table.lease is not None
-    assert table.lease.transitions == 1
+    assert server.lease is not None
+    assert server.lease.transitions == 1
     await follower.kill()
 
 
-async def test_a_leader_that_stops_is_replaced_at_once() -> None:
-    """It gives the Lease up, and whoever stands by looks every second."""
-    table = FakeLease()
-    first = Replica("a", table)
+async def test_leader_that_shuts_down_is_replaced_at_once() -> None:
+    """It releases the Lease, and the others try every second."""
+    server = FakeLeaseServer()
+    first = Replica("a", server)
     await until_led(first)
-    second = Replica("b", table)
+    second = Replica("b", server)
     await asyncio.sleep(20)
     await first.stop()
     assert not first.leads
@@ -82,108 +82,108 @@ async def test_a_leader_that_stops_is_replaced_at_once() -> None:
     await second.kill()
 
 
-async def test_a_leader_that_was_cut_off_in_a_renewal_still_gives_up() -> None:
-    """The renewal arrives although nobody waited for it; the release then names what is there now."""
-    table = FakeLease()
-    slow = Replica("a", table, way=0.15)
+async def test_leader_that_is_cancelled_in_a_renewal_still_releases() -> None:
+    """The renewal arrives although nobody waits for it; the release then names the current version."""
+    server = FakeLeaseServer()
+    slow = Replica("a", server, delay=0.15)
     await until_led(slow)
-    renewals = len(table.writes)
-    while len(table.writes) == renewals:  # noqa: ASYNC110 -- virtual time
+    renewals = len(server.writes)
+    while len(server.writes) == renewals:  # noqa: ASYNC110 -- virtual time
         await asyncio.sleep(0.01)
     await slow.stop()
-    assert table.lease is not None
-    assert table.lease.holder == ""
+    assert server.lease is not None
+    assert server.lease.holder == ""
 
 
-async def test_a_leader_without_an_api_server_stops_before_another_can_begin() -> None:
-    """It gives up by its own clock; when the API server is back, one leads."""
-    table = FakeLease()
-    first, second = Replica("a", table), Replica("b", table)
+async def test_leader_without_an_api_server_stops_before_another_starts() -> None:
+    """It stops by its own clock; when the API server is back, one leads."""
+    server = FakeLeaseServer()
+    first, second = Replica("a", server), Replica("b", server)
     leader, _ = await until_led(first, second)
     await asyncio.sleep(7)
-    table.up = False
-    await asyncio.wait_for(leader.leadership.lost(), LeaseTimings(duration=DURATION).renew_deadline + 0.1)
+    server.up = False
+    await asyncio.wait_for(leader.elector.lost(), LeaseTimings(duration=DURATION).renew_deadline + 0.1)
     assert leaders(first, second) == 0
     await asyncio.sleep(100)
-    table.up = True
+    server.up = True
     await until_led(first, second)
     assert leaders(first, second) == 1
     await first.kill()
     await second.kill()
 
 
-async def test_a_lease_that_somebody_edits_is_kept() -> None:
-    """An edit that leaves the holder alone costs a look, not the leadership."""
-    table = FakeLease()
-    replica = Replica("a", table)
+async def test_edited_lease_is_kept() -> None:
+    """An edit that keeps the holder costs a read, not the leadership."""
+    server = FakeLeaseServer()
+    replica = Replica("a", server)
     await until_led(replica)
     for _ in range(20):
         await asyncio.sleep(0.7)
-        assert table.lease is not None
-        table.write(table.lease, table.lease)
+        assert server.lease is not None
+        server.write(server.lease, server.lease)
         assert replica.leads
     await replica.kill()
 
 
-async def test_a_lease_that_is_taken_away_is_noticed_at_the_next_renewal() -> None:
-    """Whoever writes another holder into it has the last word."""
-    table = FakeLease()
-    replica = Replica("a", table)
+async def test_lease_of_another_holder_is_noticed_at_the_next_renewal() -> None:
+    """If somebody writes another holder into it, that counts."""
+    server = FakeLeaseServer()
+    replica = Replica("a", server)
     await until_led(replica)
-    assert table.lease is not None
-    table.write(Lease(uid="a", version="", holder="somebody", duration=DURATION), table.lease)
-    await asyncio.wait_for(replica.leadership.lost(), LeaseTimings(duration=DURATION).renew_interval + 0.2)
+    assert server.lease is not None
+    server.write(Lease(uid="a", version="", holder="somebody", duration=DURATION), server.lease)
+    await asyncio.wait_for(replica.elector.lost(), LeaseTimings(duration=DURATION).renew_interval + 0.2)
     assert not replica.leads
     await replica.kill()
 
 
-async def test_a_lease_that_somebody_deletes_is_made_anew() -> None:
-    """Whoever makes it leads; the other one notices at its next renewal at the latest."""
-    table = FakeLease()
-    first, second = Replica("a", table), Replica("b", table)
+async def test_deleted_lease_is_created_again() -> None:
+    """The one that creates it leads; the other notices at its next renewal at the latest."""
+    server = FakeLeaseServer()
+    first, second = Replica("a", server), Replica("b", server)
     await until_led(first, second)
     for _ in range(10):
-        table.lease = None
+        server.lease = None
         await asyncio.sleep(LeaseTimings(duration=DURATION).renew_interval + 0.2)
         assert leaders(first, second) == 1
-        assert table.lease is not None
+        assert server.lease is not None
     await first.kill()
     await second.kill()
 
 
-async def test_what_the_holder_wrote_counts_not_ones_own_setting() -> None:
-    """During an upgrade that shortens the lease, the old leader's longer one is respected."""
-    table = FakeLease()
-    table.write(Lease(uid="a", version="", holder="old", duration=timedelta(seconds=60)), None)
-    replica = Replica("b", table)
+async def test_duration_that_the_holder_wrote_counts() -> None:
+    """During an upgrade that shortens the lease, the old leader's longer duration is respected."""
+    server = FakeLeaseServer()
+    server.write(Lease(uid="a", version="", holder="old", duration=timedelta(seconds=60)), None)
+    replica = Replica("b", server)
     _, seconds = await until_led(replica)
     assert seconds >= 0.9 * 60
     await replica.kill()
 
 
-async def test_an_api_server_that_does_not_answer_is_not_asked_in_a_hot_loop() -> None:
-    """A try a second at the most, whatever is known of the Lease."""
-    table = FakeLease()
-    replica = Replica("b", table)
+async def test_unavailable_api_server_is_not_tried_in_a_hot_loop() -> None:
+    """One attempt a second at most, whatever is known of the Lease."""
+    server = FakeLeaseServer()
+    replica = Replica("b", server)
     await until_led(replica)
-    table.up = False
+    server.up = False
     await asyncio.sleep(20)
-    before = replica.door.reads
+    before = replica.client.reads
     await asyncio.sleep(60)
-    assert replica.door.reads - before <= 61
+    assert replica.client.reads - before <= 61
     await replica.kill()
 
 
-async def test_trouble_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    """An outage of an hour is one line, and its end another."""
-    table = FakeLease(up=False)
-    replica = Replica("a", table)
+async def test_outage_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """An hour without the API server is one line, and its end another."""
+    server = FakeLeaseServer(up=False)
+    replica = Replica("a", server)
     with caplog.at_level(logging.INFO, "pullkeeper.reconcile.leader_elector"):
         await asyncio.sleep(3600)
-        table.up = True
+        server.up = True
         await until_led(replica)
-    told = [record.getMessage() for record in caplog.records]
-    assert told == [
+    logged = [record.getMessage() for record in caplog.records]
+    assert logged == [
         "leadership: the API server is away (KubernetesUnavailable)",
         "leadership: the Lease can be reached again",
         "this replica leads, as a",
@@ -192,42 +192,42 @@ async def test_trouble_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def _most_leaders(seed: int) -> int:
-    """Let three replicas live through an hour of bad weather; tells the most that led at one moment."""
-    chance = random.Random(seed)
-    table = FakeLease()
+    """Run three replicas through an hour of faults; return the most that led at one moment."""
+    rng = random.Random(seed)
+    server = FakeLeaseServer()
     names = iter(f"replica-{number}" for number in range(10_000))
-    replicas = [Replica(next(names), table, way=stormy(chance)) for _ in range(3)]
+    replicas = [Replica(next(names), server, delay=stormy(rng)) for _ in range(3)]
     most = led = 0
     for step in range(36_000):
         await asyncio.sleep(0.1)
         leading = leaders(*replicas)
         most, led = max(most, leading), led + leading
         if step % 600 == 599:
-            table.up = chance.random() > 0.2
-            victim = chance.randrange(3)
-            await (replicas[victim].kill() if chance.random() < 0.5 else replicas[victim].stop())
-            replicas[victim] = Replica(next(names), table, way=stormy(chance))
-            replicas[chance.randrange(3)].door.cut_until = asyncio.get_running_loop().time() + chance.uniform(0, 50)
+            server.up = rng.random() > 0.2
+            victim = rng.randrange(3)
+            await (replicas[victim].kill() if rng.random() < 0.5 else replicas[victim].stop())
+            replicas[victim] = Replica(next(names), server, delay=stormy(rng))
+            replicas[rng.randrange(3)].client.cut_until = asyncio.get_running_loop().time() + rng.uniform(0, 50)
     for replica in replicas:
         await replica.kill()
-    assert led > 18_000, "in half of the time at least somebody led"
+    assert led > 18_000, "no replica led for half of the time"
     return most
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_there_are_never_two_leaders(seed: int) -> None:
-    """Through lost answers, late arrivals, kills, stops, outages, and networks that cut one of them off."""
+async def test_never_two_lead(seed: int) -> None:
+    """Through lost responses, late requests, kills, shutdowns, outages, and networks that cut one of them off."""
     assert await _most_leaders(seed) == 1
 
 
-async def test_the_search_for_two_leaders_would_find_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A leader that acts for longer than others wait is noticed."""
+async def test_search_for_two_leaders_would_find_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A leader that acts for longer than others wait is found."""
     monkeypatch.setattr("pullkeeper.domain.kube.lease._RENEW_DEADLINE_SHARE", 3.0)
     assert await _most_leaders(0) > 1
 
 
-async def test_the_only_replica_always_leads() -> None:
-    """Without leader election nothing is waited for, and nothing is ever lost."""
+async def test_only_replica_always_leads() -> None:
+    """Without leader election it waits for nothing, and never loses anything."""
     alone = NoElection()
     await alone.gained()
     await alone.release()
