@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pullkeeper.domain.config.settings import Settings
+from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.secret import entries
 from pullkeeper.domain.secret.desired_state import desired_state
 from pullkeeper.reconcile import reconciler
@@ -58,11 +59,11 @@ _OPTING_OUT = quiet([*_TEAMS, opt_out(HOUR, team(0))], 2 * HOUR)
 _STRIPPED = [act_on(6 * HOUR, "strip", team(number)) for number in range(20)]
 _STRIPPED_UNSEEN = _events_all_lost([*opted_in(20), *_STRIPPED], 6.2 * HOUR, 5.8 * HOUR)
 _JOINING_UNSEEN = _events_all_lost([*_TEAMS, opt_in(HOUR, "new", IRELAND)], 2 * HOUR, 10 * MINUTE)
-_EARLY = {"max_token_age": timedelta(hours=2)}
+_EARLY = {"rotation": Rotation(max_token_age=timedelta(hours=2))}
 
 MUTANTS = {
     "01 rotates too late": Mutant(
-        settings={"refresh_fraction": 1.1, "max_token_age": timedelta(days=2)},
+        settings={"rotation": Rotation(fraction=1.1, max_token_age=timedelta(days=2))},
         run=_DAYS,
         checker=check_tokens.never_stale,
     ),
