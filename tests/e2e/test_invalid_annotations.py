@@ -23,7 +23,7 @@ async def test_every_problem_of_a_namespace_stands_in_one_event(installation: In
         'pullkeeper.dev/enabled: found "yes", expected "true" or "false"',
         f'pullkeeper.dev/registries: found "https://{IRELAND}/app", expected only the host, in lower case: "{IRELAND}"',
         'pullkeeper.dev/registries: found "nonsense", expected "ACCOUNT.dkr.ecr.REGION.amazonaws.com"',
-        "pullkeeper.dev/enable: found an annotation that this version does not know",
+        "pullkeeper.dev/enable: found a key that this version does not know",
         'pullkeeper.dev/role-arn: found "x", expected "arn:PARTITION:iam::ACCOUNT:role/NAME"',
     ):
         assert part in event["note"], event["note"]

@@ -44,8 +44,8 @@ WRONG: list[tuple[Mapping[str, str], Problem]] = [
     ({"enabled": "True"}, problem("enabled", '"True"', '"true" or "false"')),
     ({"enabled": ""}, problem("enabled", '""', '"true" or "false"')),
     ({"enabled": "true\n"}, problem("enabled", '"true\\n"', '"true" or "false"')),
-    ({"registry": "x"}, problem("registry", "an annotation that this version does not know", KNOWN)),
-    ({"": "x"}, problem("", "an annotation that this version does not know", KNOWN)),
+    ({"registry": "x"}, problem("registry", "a key that this version does not know", KNOWN)),
+    ({"": "x"}, problem("", "a key that this version does not know", KNOWN)),
     ({**ON, "registries": "docker.io"}, problem("registries", '"docker.io"', FORM)),
     ({**ON, "registries": ""}, problem("registries", "no registry host", f"at least one host: {FORM}")),
     ({**ON, "registries": " ,\n ,"}, problem("registries", "no registry host", f"at least one host: {FORM}")),
@@ -72,8 +72,8 @@ def test_all_problems_are_reported_together() -> None:
     """Several mistakes can be fixed at once."""
     found = problems({"enabled": "yes", "zone": "x", "registry": "y", "registries": "docker.io,quay.io"})
     assert [(each.where, each.found) for each in found] == [
-        ("pullkeeper.dev/registry", "an annotation that this version does not know"),
-        ("pullkeeper.dev/zone", "an annotation that this version does not know"),
+        ("pullkeeper.dev/registry", "a key that this version does not know"),
+        ("pullkeeper.dev/zone", "a key that this version does not know"),
         ("pullkeeper.dev/enabled", '"yes"'),
         ("pullkeeper.dev/registries", '"docker.io"'),
         ("pullkeeper.dev/registries", '"quay.io"'),

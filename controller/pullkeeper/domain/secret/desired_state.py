@@ -116,9 +116,7 @@ def _role_problems(text: str, registries: Sequence[RegistryHost]) -> list[Proble
 def _unknown_key_problems(annotations: Mapping[str, str]) -> list[Problem]:
     known = ", ".join(PREFIX + key for key in KNOWN)
     return [
-        Problem(
-            where=f"{PREFIX}{key}", found="an annotation that this version does not know", expected=f"one of {known}"
-        )
+        Problem(where=f"{PREFIX}{key}", found="a key that this version does not know", expected=f"one of {known}")
         for key in sorted(annotations)
         if key not in KNOWN
     ]
