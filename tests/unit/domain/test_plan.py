@@ -217,7 +217,7 @@ def test_no_fallback_without_a_target(secret: ObservedSecret | None) -> None:
     assert fallback_state(HERE, secret, Policy()) is None
 
 
-wishes = st.none() | publications().map(
+desired_states = st.none() | publications().map(
     lambda held: DesiredState(registries=held.registries, refresh_requested_at=held.refresh_requested_at)
 )
 secrets = st.none() | st.builds(
@@ -236,7 +236,7 @@ secrets = st.none() | st.builds(
 namespaces = st.sampled_from([None, HERE, TERMINATING])
 
 
-@given(namespaces, wishes, secrets, moments)
+@given(namespaces, desired_states, secrets, moments)
 def test_plan_rules_hold_for_any_observation(
     namespace: ObservedNamespace | None, desired: DesiredState | None, secret: ObservedSecret | None, now: datetime
 ) -> None:
