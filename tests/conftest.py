@@ -1,4 +1,4 @@
-"""Which API server the tests run against, and which controller they run: its source, or its image."""
+"""Options for the API server and the controller under test."""
 
 from collections.abc import Iterator
 
@@ -13,13 +13,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--server",
         choices=("memory", "real"),
         default="memory",
-        help="the API server for tests/contract: ours in memory, or the real kube-apiserver",
+        help="the API server of tests/conformance and tests/e2e: the fake in memory, or a real kube-apiserver",
     )
     parser.addoption(
         "--controller",
         choices=("source", "image"),
         default="source",
-        help="the controller that tests/operator starts: this source, or the image that is built of it",
+        help="the controller of tests/e2e: this source, or the image built from it",
     )
 
 

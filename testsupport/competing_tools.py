@@ -1,4 +1,4 @@
-"""What other tools write, as their sources have it: the Secret that each leaves behind, and how it writes it again."""
+"""Other tools that write pull Secrets: what each writes and how, according to its source."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ _EXTERNAL = "reconcile.external-secrets.io"
 
 
 class CompetingTool:
-    """Another tool that keeps one Secret fresh until a command stops it."""
+    """A tool that keeps one Secret fresh until a command stops it."""
 
     stopped_by: tuple[str, ...]
     """The command that ends its writing begins with these words."""
@@ -31,11 +31,11 @@ class CompetingTool:
 
     @property
     def path(self) -> str:
-        """Give the path of its Secret."""
+        """The path of its Secret."""
         return f"/api/v1/namespaces/{self.namespace}/secrets/{self.name}"
 
     async def told(self, words: Sequence[str]) -> None:
-        """Obey a command that is about an object of its own."""
+        """Obey a command about one of its own objects."""
         if tuple(words[: len(self.stopped_by)]) == self.stopped_by:
             self.active = '"suspend":false' in words[-1]
 
@@ -46,11 +46,11 @@ class CompetingTool:
         await self.write(answer["authorizationToken"])
 
     async def write(self, auth: str) -> None:
-        """Write the Secret with this token, in its own way."""
+        """Write the Secret with this token as the tool would."""
         raise NotImplementedError
 
     def secret(self, key: str, entry: dict[str, str]) -> dict[str, Any]:
-        """Give a plain Secret with one entry."""
+        """Return a plain Secret with one entry."""
         return {
             "apiVersion": "v1",
             "kind": "Secret",
@@ -60,7 +60,7 @@ class CompetingTool:
         }
 
     async def current(self) -> dict[str, Any] | None:
-        """Read the Secret, if there is one."""
+        """Return the Secret, or None."""
         answer = await self.api.get(self.path)
         return answer.body if answer.status == 200 else None
 

@@ -1,4 +1,4 @@
-"""Moving a namespace in from another tool by a recipe of docs/migrating.md, and what has to hold all the while."""
+"""Migration of a namespace from another tool by a recipe of docs/migrating.md, and what must hold meanwhile."""
 
 from typing import Protocol
 
@@ -16,15 +16,15 @@ RECIPES: dict[str, type[CompetingTool]] = {
 
 
 class Runner(Protocol):
-    """Whoever runs a command: kubectl, or what makes its requests."""
+    """Runs commands: kubectl, or its requests."""
 
     async def run(self, step: Step) -> None:
-        """Run one to its end."""
+        """Run a step to its end."""
         ...
 
 
 async def move(installation: Installation, heading: str, kubectl: Runner) -> None:
-    """Run a recipe; the Secret stays the same object, always holds a living token, and rotates on as Pullkeeper's."""
+    """Run a recipe and check that the Secret stays the same object, always holds a valid token, and then rotates."""
     await installation.start(FAST_ROTATION)
     team = await installation.create_namespace()
     tool = tool_in(installation, team, RECIPES[heading])
@@ -40,13 +40,13 @@ async def move(installation: Installation, heading: str, kubectl: Runner) -> Non
 
 
 def tool_in(installation: Installation, team: str, kind: type[CompetingTool], name: str = "") -> CompetingTool:
-    """Give another tool that is to keep a Secret in a namespace: ours of the future, or one of another name."""
+    """Return a tool that keeps a Secret in the namespace, by default under our name."""
     name = name or installation.secret_name
     return kind(installation.api, installation.aws, namespace=team, name=name, host=IRELAND)
 
 
 async def follow(kubectl: Runner, steps: list[Step], tool: CompetingTool) -> None:
-    """Run a recipe while the other tool writes between any two steps, until it has been stopped."""
+    """Run a recipe; between two steps the other tool writes, until it is stopped."""
     for step in steps:
         if tool.active:
             await tool.renew()
@@ -54,7 +54,7 @@ async def follow(kubectl: Runner, steps: list[Step], tool: CompetingTool) -> Non
 
 
 def assert_no_gap(installation: Installation, versions: list[Version]) -> None:
-    """Each version holds a token for the host that the registry takes until the next version is there."""
+    """Fail unless each version holds a token that stays valid until the next version."""
     expiries = {token.authorization_token: token.expires_at for token in installation.aws.tokens}
     assert versions
     assert {version.kind for version in versions} <= {"ADDED", "MODIFIED"}
@@ -64,12 +64,12 @@ def assert_no_gap(installation: Installation, versions: list[Version]) -> None:
 
 
 def names_of(installation: Installation, team: str) -> dict[str, str]:
-    """Give what the page's names stand for."""
+    """Map the page's names to the test's."""
     return {"team-a": team, "regcred": installation.secret_name}
 
 
 async def rotated(recorder: SecretRecorder, team: str) -> Version:
-    """Wait until Pullkeeper has replaced a token of its own."""
+    """Wait until Pullkeeper replaces a token of its own, and return that version."""
     ours = await recorder.wait(team, lambda version: "pullkeeper.dev/expires-at" in version.annotations)
     return await recorder.wait(
         team,

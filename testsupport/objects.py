@@ -1,4 +1,4 @@
-"""The objects that the contract is tried on."""
+"""Objects for the conformance tests."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""A plain REST client for the contract: it adds nothing to what the server says."""
+"""A plain REST client for tests: it returns every response as it is, and can open watches."""
 
 import asyncio
 import io

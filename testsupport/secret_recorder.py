@@ -78,6 +78,10 @@ class SecretRecorder:
         assert version is not None
         return version
 
+    async def created(self, namespace: str) -> Version:
+        """Wait until a Secret is created in the namespace, and return its first version."""
+        return await self.wait(namespace, lambda version: version.kind == "ADDED")
+
     async def _follow(self, api: RestClient, query: dict[str, str], version: str) -> None:
         while True:
             async with api.watch(_PATH, resourceVersion=version, **query) as watch:

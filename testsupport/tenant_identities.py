@@ -1,19 +1,14 @@
-"""The principals that the identity tests play with, and the policies that let namespaces use them."""
+"""IAM roles of tenants, and the policies that let namespaces use them."""
 
 from typing import Any
 
 from testsupport.fake_aws import ACCOUNT
 from testsupport.installation import ROLE, Installation, auths
-from testsupport.secret_recorder import Version
 
 BLUE = f"arn:aws:iam::{ACCOUNT}:role/team-blue"
 GREEN = f"arn:aws:iam::{ACCOUNT}:role/team-green"
 OWN = "arn:aws:iam::210987654321:role/own"
 EXTERNAL_ID = "external-id-of-blue"
-
-
-def there(version: Version) -> bool:
-    return version.kind != "DELETED"
 
 
 def principals(installation: Installation, secret: dict[str, Any]) -> set[str]:
@@ -31,7 +26,7 @@ def blue(installation: Installation, **others: Any) -> dict[str, Any]:
 
 
 async def own_account(installation: Installation, team: str, name: str = "puller", **annotations: str) -> None:
-    """Give a namespace a ServiceAccount with a role, that IAM lets it assume; and the controller its rights there."""
+    """Create a ServiceAccount that IAM lets assume OWN, and grant the controller the rights to use it."""
     metadata = {"name": name, "annotations": annotations or {"eks.amazonaws.com/role-arn": OWN}}
     (await installation.api.post(f"/api/v1/namespaces/{team}/serviceaccounts", {"metadata": metadata})).ok()
     issuer = (await installation.api.get("/.well-known/openid-configuration")).ok()["issuer"]

@@ -1,7 +1,5 @@
 """Server-side apply of a pull Secret: what passes, what conflicts, and what the refusals look like."""
 
-import pytest
-
 from testsupport.objects import (
     EMPTY,
     FIRST,
@@ -17,11 +15,6 @@ from testsupport.objects import (
 from testsupport.rest import METADATA, RestClient
 
 DATA_FIELD = ".data..dockerconfigjson"
-
-
-@pytest.fixture
-def path(namespace: str, name: str) -> str:
-    return f"{secrets_in(namespace)}/{name}"
 
 
 async def test_creates_and_answers_with_the_object(api: RestClient, path: str, name: str) -> None:

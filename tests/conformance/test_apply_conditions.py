@@ -2,13 +2,8 @@
 
 import pytest
 
-from testsupport.objects import FIRST, SECOND, SOME_UID, content_of, pull_secret, secrets_in, uid_of, version_of
+from testsupport.objects import FIRST, SECOND, SOME_UID, content_of, pull_secret, uid_of, version_of
 from testsupport.rest import RestClient
-
-
-@pytest.fixture
-def path(namespace: str, name: str) -> str:
-    return f"{secrets_in(namespace)}/{name}"
 
 
 @pytest.mark.parametrize("force", [False, True], ids=["plain", "forced"])

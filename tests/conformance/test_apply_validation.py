@@ -4,13 +4,8 @@ from typing import Any
 
 import pytest
 
-from testsupport.objects import SECOND, pull_secret, secrets_in
+from testsupport.objects import SECOND, pull_secret
 from testsupport.rest import APPLY, RestClient
-
-
-@pytest.fixture
-def path(namespace: str, name: str) -> str:
-    return f"{secrets_in(namespace)}/{name}"
 
 
 async def test_type_change_is_invalid(api: RestClient, path: str, name: str) -> None:

@@ -6,16 +6,11 @@ from typing import Any
 
 import pytest
 
-from testsupport.objects import FIRST, SECOND, content_of, foreign_secret, now, pull_secret, secrets_in
+from testsupport.objects import FIRST, SECOND, content_of, foreign_secret, now, pull_secret
 from testsupport.rest import RestClient
 
 NO_VERSION = "1"
 """etcd's own first revision: the API server's first object is younger."""
-
-
-@pytest.fixture
-def path(namespace: str, name: str) -> str:
-    return f"{secrets_in(namespace)}/{name}"
 
 
 async def test_what_is_absent_is_created(api: RestClient, path: str, name: str) -> None:

@@ -8,18 +8,6 @@ from testsupport.objects import encoded, pull_secret, secrets_in
 from testsupport.rest import JSON, RestClient
 
 
-@pytest.fixture
-async def created(api: RestClient, namespace: str, name: str) -> dict[str, Any]:
-    """Apply the pull Secret and give it as answered."""
-    body: dict[str, Any] = (await api.apply(f"{secrets_in(namespace)}/{name}", pull_secret(name))).ok()
-    return body
-
-
-@pytest.fixture
-def path(namespace: str, name: str) -> str:
-    return f"{secrets_in(namespace)}/{name}"
-
-
 async def test_create_of_what_exists_is_told_apart(api: RestClient, namespace: str, created: dict[str, Any]) -> None:
     """A second create is a 409 with another reason than a conflict has."""
     name = created["metadata"]["name"]

@@ -5,20 +5,8 @@ from typing import Any
 import pytest
 
 from testsupport import objects
-from testsupport.objects import SECOND, SOME_UID, pull_secret, secrets_in, uid_of, version_of
+from testsupport.objects import SECOND, SOME_UID, pull_secret, uid_of, version_of
 from testsupport.rest import JSON_PATCH, STRATEGIC, RestClient
-
-
-@pytest.fixture
-async def created(api: RestClient, namespace: str, name: str) -> dict[str, Any]:
-    """Apply the pull Secret and give it as answered."""
-    body: dict[str, Any] = (await api.apply(f"{secrets_in(namespace)}/{name}", pull_secret(name))).ok()
-    return body
-
-
-@pytest.fixture
-def path(namespace: str, name: str) -> str:
-    return f"{secrets_in(namespace)}/{name}"
 
 
 def conditions(**preconditions: str) -> dict[str, Any]:

@@ -58,7 +58,7 @@ async def _live(release: Release, teams: list[str], values: dict[str, Any]) -> N
     async with installation.recording() as recorder:
         for team in teams:
             await installation.annotate(team, enabled="true", registries=IRELAND)
-            await recorder.wait(team, lambda version: version.kind == "ADDED")
+            await recorder.created(team)
             (await release.api.delete(installation.path(team))).ok()
             await recorder.wait(
                 team, lambda version: version.kind == "ADDED" and len(recorder.of(version.namespace)) > 2

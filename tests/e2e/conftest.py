@@ -1,4 +1,4 @@
-"""The operator tier: the real process against HTTP fakes, or against a real API server with --server=real."""
+"""End to end: the real process against the fakes, or against a real API server with --server=real."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -16,14 +16,14 @@ from testsupport.token_leaks import assert_no_leak
 
 @pytest.fixture
 def aws() -> Iterator[AwsFake]:
-    """Serve an AWS of the test's own."""
+    """Serve the AWS fake, one for each test."""
     with fake_aws.serve_in_thread() as fake:
         yield fake
 
 
 @pytest.fixture
 def program(request: pytest.FixtureRequest, tmp_path: Path) -> Sequence[str]:
-    """Give the controller that --controller names."""
+    """Return the command of the controller that --controller names."""
     if request.config.getoption("--controller") == "source":
         return PROGRAM
     command: Sequence[str] = request.getfixturevalue("image").command(tmp_path)
@@ -38,7 +38,7 @@ async def installation(
     program: Sequence[str],
     tmp_path: Path,
 ) -> AsyncIterator[Installation]:
-    """Install the controller; whatever the test did, its end searches for tokens where none may be."""
+    """Install the controller; the teardown searches for leaked tokens."""
     installation = await install(server, api, aws, tmp_path)
     installation.program = program
     yield installation
@@ -48,7 +48,7 @@ async def installation(
 
 @pytest.fixture
 async def registries(aws: AwsFake, tmp_path: Path) -> AsyncIterator[RegistryProxy]:
-    """Serve every registry under its own name, behind a proxy."""
+    """Serve every registry under its own host name, behind a proxy."""
     async with serve_registries(aws, tmp_path) as proxy:
         yield proxy
 

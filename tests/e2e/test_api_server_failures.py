@@ -1,4 +1,4 @@
-"""The API server is away, or takes the controller's token no longer."""
+"""The API server is down, or no longer accepts the controller's token."""
 
 import pytest
 
@@ -8,24 +8,24 @@ from testsupport.waiting import until
 
 
 @pytest.mark.usefixtures("short_lived")
-async def test_outage_of_the_api_server_is_got_over(installation: Installation) -> None:
-    """The controller lives through an outage; then what was due is rotated and what is new is served."""
+async def test_controller_recovers_from_an_api_server_outage(installation: Installation) -> None:
+    """The controller survives an outage; afterwards it rotates what was due and serves what is new."""
     process = await installation.start(FAST_ROTATION)
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
-        first = await recorder.wait(team, lambda version: version.kind == "ADDED")
+        first = await recorder.created(team)
     async with api_server_down(installation.server):
         assert process.popen.poll() is None
     async with installation.recording() as recorder:
         late = await installation.create_namespace(enabled="true")
-        await recorder.wait(late, lambda version: version.kind == "ADDED")
+        await recorder.created(late)
         await recorder.wait(team, lambda version: version.expires_at > first.expires_at)
     assert process.popen.poll() is None
     assert (await process.probe("/healthz"))[0] == 200
 
 
 async def test_controller_waits_for_an_api_server_that_is_not_there_yet(installation: Installation) -> None:
-    """Started during an outage it is alive and not ready, and serves when the API server is back."""
+    """Started during an outage it is alive but not ready, and serves once the API server is back."""
     async with api_server_down(installation.server):
         process = await installation.start(ready=False)
         assert await process.first_answer("/readyz") == (503, "still listing Secrets and Namespaces\n")
@@ -36,7 +36,7 @@ async def test_controller_waits_for_an_api_server_that_is_not_there_yet(installa
 
 
 async def test_rotated_service_account_token_is_read_from_disk(installation: Installation) -> None:
-    """When the old token is worth nothing any more, the one that comes into the file is used, without a restart."""
+    """When the old token is no longer accepted, the new one in the file is used without a restart."""
     await installation.start()
     old = installation.user
     team = await installation.create_namespace(enabled="true")

@@ -1,4 +1,4 @@
-"""ServiceAccounts name the pull Secret where the namespace asks for it, and what others put there stays."""
+"""ServiceAccounts reference the pull Secret where the namespace asks for it, and other entries stay."""
 
 import asyncio
 import re
@@ -20,7 +20,7 @@ def test_documented_rights_of_attachment_are_those_that_are_tested() -> None:
     assert yaml.safe_load(blocks[-1]) == [ATTACHMENT]
 
 
-async def test_named_accounts_are_attached_and_told_of(installation: Installation) -> None:
+async def test_named_service_accounts_are_attached_and_reported(installation: Installation) -> None:
     """Those that the annotation names get the entry behind their own ones, others nothing."""
     await start_with_attachment(installation)
     team = await installation.create_namespace()
@@ -101,7 +101,7 @@ async def test_invariant_11_opt_out_leaves_exactly_what_others_put_there(install
     assert await installation.secret(team) is None
 
 
-async def test_account_that_is_named_no_more_is_detached(installation: Installation) -> None:
+async def test_account_that_is_no_longer_named_is_detached(installation: Installation) -> None:
     """The Secret stays, and the one that is still named."""
     await start_with_attachment(installation)
     team, ours = await installation.create_namespace(), installation.secret_name
@@ -156,7 +156,7 @@ async def test_accounts_follow_a_new_secret_name(installation: Installation) -> 
     assert await builder.mark() == ours
 
 
-async def test_strangers_secret_is_attached_to_nobody(installation: Installation) -> None:
+async def test_unmanaged_secret_is_not_attached(installation: Installation) -> None:
     """Only a Secret of ours is named; when the obstacle is gone, it is."""
     await start_with_attachment(installation)
     team = await installation.create_namespace()
@@ -170,7 +170,9 @@ async def test_strangers_secret_is_attached_to_nobody(installation: Installation
     await builder.until(installation.secret_name)
 
 
-async def test_without_the_feature_the_secret_goes_on_and_the_setting_is_named(installation: Installation) -> None:
+async def test_without_the_feature_the_annotation_is_reported_and_the_secret_kept_fresh(
+    installation: Installation,
+) -> None:
     """Off is the default: no right is asked for, the annotation is reported, and the rest is as ever."""
     process = await installation.start()
     team = await installation.create_namespace(enabled="true", attach_to_service_accounts="default")
@@ -181,7 +183,7 @@ async def test_without_the_feature_the_secret_goes_on_and_the_setting_is_named(i
     assert await process.metric("pullkeeper_rest_client_requests_total", resource="serviceaccounts") == 0
 
 
-async def test_without_the_rights_secrets_go_on(installation: Installation) -> None:
+async def test_without_the_rights_secrets_are_kept_fresh(installation: Installation) -> None:
     """Where the feature is on and RBAC is not: it is said what to grant, and no Secret waits for it."""
     process = await installation.start({"serviceAccountAttachment": True}, ready=False)
     team = await installation.create_namespace(enabled="true", attach_to_service_accounts="default")

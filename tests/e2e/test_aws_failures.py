@@ -1,4 +1,4 @@
-"""AWS refuses, hangs or talks nonsense: one clear error, nothing lost, and recovery without a restart."""
+"""AWS refuses, hangs or sends garbage: one clear error, nothing lost, and recovery without a restart."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -50,8 +50,8 @@ FAULTS: dict[str, tuple[Callable[[AwsFake], Any], str, str, str]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_fault_of_aws_is_reported_and_got_over(installation: Installation, fault: str) -> None:
-    """Each kind of fault is said in an Event and a metric with its reason, and is over when AWS is well again."""
+async def test_aws_fault_is_reported_and_recovered_from(installation: Installation, fault: str) -> None:
+    """Each kind of fault is reported in an Event and a metric by its reason, and ends when AWS recovers."""
     play, reason, event_reason, words = FAULTS[fault]
     process = await installation.start()
     play(installation.aws)
@@ -63,9 +63,9 @@ async def test_fault_of_aws_is_reported_and_got_over(installation: Installation,
         assert await process.metric("pullkeeper_namespaces", state="pending") == 1
         assert recorder.versions == []
         installation.aws.clear_faults()
-        # A denial is tried again at people's pace; who has mended it need not wait.
+        # A denial is retried slowly; whoever has fixed it can ask for a refresh.
         await installation.annotate(team, refresh_requested_at="mended")
-        await recorder.wait(team, lambda version: version.kind == "ADDED")
+        await recorder.created(team)
 
 
 async def test_denial_names_who_must_be_granted_what(installation: Installation) -> None:
@@ -77,8 +77,8 @@ async def test_denial_names_who_must_be_granted_what(installation: Installation)
     assert f"ECR refused GetAuthorizationToken for {ROLE} in eu-west-1 (AccessDeniedException)" in note
 
 
-async def test_hanging_aws_holds_nobody_else_up(installation: Installation) -> None:
-    """While one region hangs, another is served; the one that hangs is given up after a short while."""
+async def test_hanging_aws_delays_nobody_else(installation: Installation) -> None:
+    """While one region hangs another is served; the call that hangs is given up."""
     await installation.start()
     fault = installation.aws.hang(region="us-east-1", operation=TOKEN)
     async with installation.recording() as recorder:
@@ -86,18 +86,18 @@ async def test_hanging_aws_holds_nobody_else_up(installation: Installation) -> N
             enabled="true", registries=f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
         )
         served = await installation.create_namespace(enabled="true")
-        await recorder.wait(served, lambda version: version.kind == "ADDED")
+        await recorder.created(served)
         fault.clear()
-        await recorder.wait(stuck, lambda version: version.kind == "ADDED")
+        await recorder.created(stuck)
 
 
 async def test_region_that_hangs_holds_back_no_other_registry_of_its_namespace(installation: Installation) -> None:
-    """A namespace with two regions has the Secret of the one that answers while the other one hangs."""
+    """A namespace with two regions gets the entry of the one that answers while the other hangs."""
     await installation.start()
     fault = installation.aws.hang(region="us-east-1", operation=TOKEN)
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true", registries=f"{IRELAND},{VIRGINIA}")
-        first = await recorder.wait(team, lambda version: version.kind == "ADDED")
+        first = await recorder.created(team)
         assert list(auths(first.secret)) == [IRELAND]
         fault.clear()
         await recorder.wait(team, lambda version: len(auths(version.secret)) == 2)
@@ -109,7 +109,7 @@ async def test_invariant_02_never_worse(installation: Installation) -> None:
     await installation.start(FAST_ROTATION)
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
-        first = await recorder.wait(team, lambda version: version.kind == "ADDED")
+        first = await recorder.created(team)
         worse = installation.aws.short_life(timedelta(seconds=6))
 
         async def asked_again() -> bool:
@@ -129,14 +129,14 @@ async def test_expired_credentials_are_renewed_once_and_tried_again(installation
     process = await installation.start()
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
-        first = await recorder.wait(team, lambda version: version.kind == "ADDED")
+        first = await recorder.created(team)
         installation.aws.expire_credentials()
         await installation.annotate(team, refresh_requested_at="now")
         await recorder.wait(team, lambda version: version.expires_at > first.expires_at)
         assert await process.metric("pullkeeper_token_request_errors_total") == 0
 
 
-async def test_no_credentials_at_all_is_one_clear_error_and_got_over(installation: Installation) -> None:
+async def test_missing_credentials_are_one_clear_error_and_recovered_from(installation: Installation) -> None:
     """Without credentials the Event says so; when the token file appears, it is well without a restart."""
     projected = installation.folder / "aws-token"
     text = projected.read_text()
@@ -147,7 +147,7 @@ async def test_no_credentials_at_all_is_one_clear_error_and_got_over(installatio
     assert "check that the ServiceAccount's projected token is mounted" in event["note"]
     async with installation.recording() as recorder:
         projected.write_text(text)
-        await recorder.wait(team, lambda version: version.kind == "ADDED")
+        await recorder.created(team)
 
 
 async def test_no_identity_is_one_clear_error(installation: Installation) -> None:

@@ -116,7 +116,7 @@ async def test_bound_to_namespaces_it_needs_no_right_elsewhere(installation: Ins
     assert {"permissions", "Namespaces", "Secrets"} == _failed(ended)
 
 
-async def test_who_may_everything_may_too_much(installation: Installation) -> None:
+async def test_excess_rights_are_reported(installation: Installation) -> None:
     """An administrator has rights that the controller must not have; the context may be chosen as with kubectl."""
     config, file = settings_file(installation), kubeconfig(installation)
     environment = {"KUBECONFIG": file, **installation.irsa()}
@@ -130,7 +130,7 @@ async def test_who_may_everything_may_too_much(installation: Installation) -> No
     assert ended.status == 1
 
 
-async def test_the_lease_tells_who_holds_it(installation: Installation) -> None:
+async def test_the_holder_of_the_lease_is_reported(installation: Installation) -> None:
     """With leader election the holder and the age are told; one that is not renewed is trouble."""
     path = f"/apis/coordination.k8s.io/v1/namespaces/{installation.namespace}/leases"
     spec = {"holderIdentity": "pullkeeper-0", "renewTime": "2026-01-01T00:00:00.000000Z", "leaseDurationSeconds": 15}
@@ -153,7 +153,7 @@ async def test_aws_that_refuses_hides_nothing_else(installation: Installation) -
     assert f'for {ROLE} in us-east-1 (AccessDeniedException): allow ecr:GetAuthorizationToken on "*"' in token["detail"]
 
 
-async def test_an_identity_that_is_refused_is_told_of_each_call_and_no_library_speaks(
+async def test_a_refused_identity_is_reported_for_each_call_and_libraries_stay_silent(
     installation: Installation,
 ) -> None:
     """What botocore would warn of, with a traceback, is among the findings in words."""
@@ -175,7 +175,7 @@ async def test_aws_that_hangs_does_not_hold_up_the_report(installation: Installa
     assert _of(ended, "Namespaces")[0]["outcome"] == "passed"
 
 
-async def test_wrong_settings_are_said_beside_the_rest(installation: Installation) -> None:
+async def test_invalid_settings_are_reported_beside_the_rest(installation: Installation) -> None:
     """Every problem is a cross; what does not depend on the settings is looked at."""
     config = settings_file(installation, nope=1, maxTokenAge="7d")
     ended = await pullkeeper(installation, "check", "--config", config, "-o", "json")

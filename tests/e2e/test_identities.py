@@ -9,7 +9,7 @@ import yaml
 
 from testsupport.fake_aws import ACCOUNT, principal_hash
 from testsupport.installation import FAST_ROTATION, IRELAND, ROLE, VIRGINIA, Installation, auths
-from testsupport.tenant_identities import BLUE, EXTERNAL_ID, GREEN, OWN, blue, own_account, policy, principals, there
+from testsupport.tenant_identities import BLUE, EXTERNAL_ID, GREEN, OWN, blue, own_account, policy, principals
 from testsupport.waiting import until
 
 
@@ -32,7 +32,7 @@ async def test_each_tenant_has_the_token_of_its_own_principal(installation: Inst
             OWN: own,
         }
         for role, team in teams.items():
-            secret = (await recorder.wait(team, there)).secret
+            secret = (await recorder.created(team)).secret
             assert principals(installation, secret) == {role}
     assert len({principal_hash(role) for role in teams}) == 4
 
@@ -55,10 +55,10 @@ async def test_tenant_without_permission_keeps_what_it_has_while_others_rotate(i
     async with installation.recording() as recorder:
         tenant = await installation.create_namespace("blue", enabled="true", role_arn=BLUE)
         thief = await installation.create_namespace("thief", enabled="true")
-        first = await recorder.wait(thief, there)
+        first = await recorder.created(thief)
         await installation.annotate(thief, role_arn=BLUE)
         await installation.event(thief, "RoleNotAllowed")
-        begun = await recorder.wait(tenant, there)
+        begun = await recorder.created(tenant)
         for team, held, role in ((thief, first, ROLE), (tenant, begun, BLUE)):
             rotated = await recorder.wait(team, lambda version, held=held: version.expires_at > held.expires_at)  # type: ignore[misc] # a default binds the loop's value
             assert principals(installation, rotated.secret) == {role}
@@ -80,7 +80,7 @@ async def test_changed_policy_is_in_force_without_a_restart(installation: Instal
     assert await process.metric("pullkeeper_config_last_reload_successful") == 0
     async with installation.recording() as recorder:
         process.config.write_text(yaml.safe_dump({**good, "roles": [blue(installation)]}))
-        written = await recorder.wait(team, there)
+        written = await recorder.created(team)
     assert principals(installation, written.secret) == {BLUE}
     assert await process.metric("pullkeeper_config_last_reload_successful") == 1
 
@@ -96,13 +96,13 @@ async def test_installation_opts_namespaces_in(installation: Installation) -> No
         refused = await installation.create_namespace(f"in{unique}", enabled="false")
         outside = await installation.create_namespace(f"out{unique}")
         own = await installation.create_namespace(f"in{unique}", registries=VIRGINIA)
-        assert list(auths((await recorder.wait(inside, there)).secret)) == [IRELAND]
-        assert list(auths((await recorder.wait(own, there)).secret)) == [VIRGINIA]
+        assert list(auths((await recorder.created(inside)).secret)) == [IRELAND]
+        assert list(auths((await recorder.created(own)).secret)) == [VIRGINIA]
         await installation.processes[-1].stop()
         await installation.start({"optIn": {"namespaceSelector": selector, "namespaces": [f"in{unique}-*"]}})
         labelled = await installation.create_namespace(f"in{unique}")
         await installation.label(labelled, tier="b")
-        await recorder.wait(labelled, there)
+        await recorder.created(labelled)
         await recorder.wait(inside, lambda version: version.kind == "DELETED")
         assert recorder.of(refused) == recorder.of(outside) == []
 
@@ -125,7 +125,7 @@ async def test_changed_identity_replaces_every_token_or_none(installation: Insta
     await installation.start(settings)
     async with installation.recording() as recorder:
         team = await installation.create_namespace("blue", enabled="true", registries=f"{IRELAND},{VIRGINIA}")
-        await recorder.wait(team, there)
+        await recorder.created(team)
         fault = installation.aws.deny(operation="GetAuthorizationToken", region="us-east-1")
         await installation.annotate(team, role_arn=BLUE)
         await installation.event(team, "AccessDenied")
@@ -141,7 +141,7 @@ async def test_public_registry_has_a_token_of_its_own(installation: Installation
     await installation.start()
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true", registries=f"public.ecr.aws,{VIRGINIA}")
-        held = auths((await recorder.wait(team, there)).secret)
+        held = auths((await recorder.created(team)).secret)
     public = {token.authorization_token for token in installation.aws.tokens if token.public}
     assert held["public.ecr.aws"] in public
     assert held[VIRGINIA] not in public
@@ -152,7 +152,7 @@ async def test_many_namespaces_of_a_role_share_its_tokens(installation: Installa
     await installation.start(policy(blue(installation)))
     async with installation.recording() as recorder:
         teams = [await installation.create_namespace("blue", enabled="true", role_arn=BLUE) for _ in range(10)]
-        await asyncio.gather(*(recorder.wait(team, there) for team in teams))
+        await asyncio.gather(*(recorder.created(team) for team in teams))
     assert installation.aws.count("AssumeRole") == 1
     assert installation.aws.count("GetAuthorizationToken") == 1
 
@@ -218,7 +218,7 @@ FAULTS: dict[str, tuple[Any, str, str]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_role_that_cannot_be_assumed_is_reported_and_got_over(installation: Installation, fault: str) -> None:
+async def test_role_that_cannot_be_assumed_is_reported_and_recovered_from(installation: Installation, fault: str) -> None:
     """Each fault of a role names who was refused what; mended, the namespace is served, and nobody else waits."""
     play, reason, words = FAULTS[fault]
     grant = blue(installation)
@@ -229,11 +229,11 @@ async def test_role_that_cannot_be_assumed_is_reported_and_got_over(installation
         other = await installation.create_namespace(enabled="true")
         event = await installation.event(team, reason)
         assert words in event["note"]
-        await recorder.wait(other, there)
+        await recorder.created(other)
         installation.aws.clear_faults()
         blue(installation)
         await installation.annotate(team, refresh_requested_at="mended")
-        written = await recorder.wait(team, there)
+        written = await recorder.created(team)
     assert principals(installation, written.secret) == {BLUE}
 
 
@@ -242,7 +242,7 @@ async def test_role_that_is_deleted_while_in_use_and_comes_back(installation: In
     await installation.start(policy(blue(installation)))
     async with installation.recording() as recorder:
         team = await installation.create_namespace("blue", enabled="true", role_arn=BLUE)
-        first = await recorder.wait(team, there)
+        first = await recorder.created(team)
         installation.aws.remove(BLUE)
         await installation.annotate(team, refresh_requested_at="1")
         await installation.event(team, "AccessDenied")
@@ -253,18 +253,18 @@ async def test_role_that_is_deleted_while_in_use_and_comes_back(installation: In
     assert principals(installation, again.secret) == {BLUE}
 
 
-async def test_region_that_is_not_enabled_is_said(installation: Installation) -> None:
+async def test_region_that_is_not_enabled_is_reported(installation: Installation) -> None:
     """AWS calls the credentials unknown in a region that the account has not enabled; the words say so."""
     await installation.start()
     installation.aws.disable_region("us-east-1")
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true", registries=f"{IRELAND},{VIRGINIA}")
-        assert list(auths((await recorder.wait(team, there)).secret)) == [IRELAND]
+        assert list(auths((await recorder.created(team)).secret)) == [IRELAND]
         event = await installation.event(team, "TokenFetchFailed")
         assert "whether the region is enabled for the account" in event["note"]
 
 
-async def test_empty_token_file_is_said_and_got_over(installation: Installation) -> None:
+async def test_empty_token_file_is_reported_and_recovered_from(installation: Installation) -> None:
     """A projected token that is empty is named; when it is written, it is well without a restart."""
     projected = installation.folder / "aws-token"
     text = projected.read_text()
@@ -277,12 +277,12 @@ async def test_empty_token_file_is_said_and_got_over(installation: Installation)
     await installation.event(team, "PullSecretCreated")
 
 
-async def test_token_file_that_is_rotated_under_our_feet_is_read_anew(installation: Installation) -> None:
+async def test_rotated_token_file_is_read_again(installation: Installation) -> None:
     """The projected token is replaced and the credentials die: the new file is read, and nobody notices."""
     process = await installation.start()
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
-        first = await recorder.wait(team, there)
+        first = await recorder.created(team)
         await installation.renew_web_identity()
         installation.aws.expire_credentials()
         await installation.annotate(team, refresh_requested_at="1")
@@ -290,7 +290,7 @@ async def test_token_file_that_is_rotated_under_our_feet_is_read_anew(installati
         assert await process.metric("pullkeeper_token_request_errors_total") == 0
 
 
-async def test_controller_says_who_it_is(installation: Installation) -> None:
+async def test_controller_logs_its_identity(installation: Installation) -> None:
     """The log names the way of the credentials at the start and the caller with the first token, and no key."""
     process = await installation.start()
     team = await installation.create_namespace(enabled="true")

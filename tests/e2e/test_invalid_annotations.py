@@ -1,18 +1,13 @@
-"""Wrong annotations: reported with every problem at once, and harmful to nobody."""
+"""Invalid annotations are reported with every problem at once and harm nobody."""
 
 import pytest
 
 from testsupport.installation import FAST_ROTATION, IRELAND, VIRGINIA, Installation, auths
-from testsupport.secret_recorder import Version
 from testsupport.waiting import until
 
 
-def _there(version: Version) -> bool:
-    return version.kind != "DELETED"
-
-
 async def test_every_problem_of_a_namespace_stands_in_one_event(installation: Installation) -> None:
-    """Whoever reads the one Event can mend everything: each problem says what, where and what instead."""
+    """The one Event names every problem: what was found, where, and what is expected."""
     await installation.start()
     team = await installation.create_namespace(
         enabled="yes", registries=f"https://{IRELAND}/app,nonsense", role_arn="x", enable="true"
@@ -31,7 +26,7 @@ async def test_every_problem_of_a_namespace_stands_in_one_event(installation: In
     assert await installation.secret(team) is None
 
 
-async def test_namespace_without_any_registry_is_told_so(installation: Installation) -> None:
+async def test_namespace_without_any_registry_is_reported(installation: Installation) -> None:
     """Where neither the namespace nor the installation names a registry, the Event says what to write."""
     await installation.start({"registries": []})
     team = await installation.create_namespace(enabled="true")
@@ -45,7 +40,7 @@ async def test_invariant_10_bad_input_harms_nobody_else_and_not_even_its_owner(i
     process = await installation.start(FAST_ROTATION)
     async with installation.recording() as recorder:
         team, other = [await installation.create_namespace(enabled="true") for _ in range(2)]
-        first = await recorder.wait(team, _there)
+        first = await recorder.created(team)
         await installation.annotate(team, registries="nonsense")
         await installation.event(team, "InvalidAnnotation")
         for name in (team, other):
@@ -61,13 +56,13 @@ async def test_invariant_10_bad_input_harms_nobody_else_and_not_even_its_owner(i
     await until(all_well, "both namespaces to be well")
 
 
-async def test_one_registry_that_cannot_be_had_holds_nothing_else_back(installation: Installation) -> None:
+async def test_one_failing_region_does_not_delay_the_others(installation: Installation) -> None:
     """The registries of other regions are written and the one that fails is added when it can be had."""
     await installation.start()
     fault = installation.aws.throttle(operation="GetAuthorizationToken", region="us-east-1")
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true", registries=f"{IRELAND},{VIRGINIA}")
-        first = await recorder.wait(team, _there)
+        first = await recorder.created(team)
         assert list(auths(first.secret)) == [IRELAND]
         await installation.event(team, "TokenFetchFailed")
         fault.clear()

@@ -1,4 +1,4 @@
-"""The least rights, and the namespaces that are never written."""
+"""Least privileges, and Namespaces that are never written."""
 
 from pathlib import Path
 

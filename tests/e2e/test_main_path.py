@@ -1,4 +1,4 @@
-"""The essential path: opted in, written, changed, repaired, refreshed, opted out."""
+"""The main path: opt in, write, change, repair, refresh, opt out."""
 
 import asyncio
 from datetime import timedelta
@@ -8,10 +8,6 @@ from testsupport.installation import IRELAND, VIRGINIA, Installation, auths
 from testsupport.secret_recorder import Version
 
 FRANKFURT_FIPS = "210987654321.dkr.ecr-fips.us-east-1.amazonaws.com"
-
-
-def _there(version: Version) -> bool:
-    return version.kind != "DELETED"
 
 
 def _gone(version: Version) -> bool:
@@ -24,7 +20,7 @@ async def test_namespace_that_opts_in_gets_its_secret(installation: Installation
     team = await installation.create_namespace()
     async with installation.recording() as recorder:
         await installation.annotate(team, enabled="true")
-        written = await recorder.wait(team, _there)
+        written = await recorder.created(team)
         created = await installation.event(team, "PullSecretCreated")
         assert recorder.of(team) == [written]
     assert written.secret["type"] == "kubernetes.io/dockerconfigjson"
@@ -35,11 +31,11 @@ async def test_namespace_that_opts_in_gets_its_secret(installation: Installation
 
 
 async def test_namespace_created_with_its_annotation_is_served(installation: Installation) -> None:
-    """It makes no difference whether a namespace is born opted in."""
+    """A namespace may be opted in from its creation."""
     await installation.start()
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
-        await recorder.wait(team, _there)
+        await recorder.created(team)
 
 
 async def test_each_region_has_a_token_of_its_own_and_accounts_share_it(installation: Installation) -> None:
@@ -48,7 +44,7 @@ async def test_each_region_has_a_token_of_its_own_and_accounts_share_it(installa
     async with installation.recording() as recorder:
         hosts = f"{IRELAND}, {VIRGINIA}\n{FRANKFURT_FIPS}"
         team = await installation.create_namespace(enabled="true", registries=hosts)
-        held = auths((await recorder.wait(team, _there)).secret)
+        held = auths((await recorder.created(team)).secret)
     regions = {token.authorization_token: token.region for token in installation.aws.tokens}
     assert {host: regions[auth] for host, auth in held.items()} == {
         IRELAND: "eu-west-1",
@@ -63,7 +59,7 @@ async def test_changed_registries_are_in_the_secret(installation: Installation) 
     await installation.start()
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
-        first = await recorder.wait(team, _there)
+        first = await recorder.created(team)
         await installation.annotate(team, registries=f"{IRELAND},{VIRGINIA}")
         both = await recorder.wait(team, lambda version: len(auths(version.secret)) == 2)
         await installation.annotate(team, registries=VIRGINIA)
@@ -77,19 +73,19 @@ async def test_deleted_secret_is_restored_without_a_call_to_aws(installation: In
     await installation.start()
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
-        first = await recorder.wait(team, _there)
+        first = await recorder.created(team)
         (await installation.api.delete(installation.path(team))).ok()
-        again = await recorder.wait(team, lambda version: _there(version) and version.uid != first.uid)
+        again = await recorder.wait(team, lambda version: version.kind == "ADDED" and version.uid != first.uid)
     assert auths(again.secret) == auths(first.secret)
     assert installation.aws.count("GetAuthorizationToken") == 1
 
 
-async def test_edited_secret_is_put_right(installation: Installation) -> None:
-    """Somebody edits the data or an annotation of the pull Secret: what was there is back, in place."""
+async def test_edited_secret_is_restored(installation: Installation) -> None:
+    """An edit of the data or an annotation of the pull Secret is reverted, in place."""
     await installation.start()
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
-        first = await recorder.wait(team, _there)
+        first = await recorder.created(team)
         for edit in ({"data": {".dockerconfigjson": "e30="}}, {"metadata": {"annotations": {EXPIRES_AT: "never"}}}):
             edited = (await installation.api.merge(installation.path(team), edit)).ok()
             mended = await recorder.wait(team, partial(_is_after, edited))
@@ -98,12 +94,12 @@ async def test_edited_secret_is_put_right(installation: Installation) -> None:
     assert installation.aws.count("GetAuthorizationToken") == 1
 
 
-async def test_secret_edited_while_the_controller_was_away_is_put_right(installation: Installation) -> None:
-    """An edit that no watch brought is found at the start, by who owns the fields."""
+async def test_secret_edited_while_the_controller_was_down_is_restored(installation: Installation) -> None:
+    """An edit that no watch reported is found at the start, by field ownership."""
     process = await installation.start()
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
-        first = await recorder.wait(team, _there)
+        first = await recorder.created(team)
         await process.stop()
         edit = {"data": {".dockerconfigjson": "e30="}}
         edited = (await installation.api.merge(installation.path(team), edit)).ok()
@@ -118,7 +114,7 @@ async def test_refresh_annotation_brings_a_fresh_token_once(installation: Instal
     process = await installation.start()
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
-        first = await recorder.wait(team, _there)
+        first = await recorder.created(team)
         await installation.annotate(team, refresh_requested_at="now")
         fresh = await recorder.wait(team, lambda version: auths(version.secret) != auths(first.secret))
         assert fresh.uid == first.uid
@@ -134,18 +130,18 @@ async def test_invariant_11_opt_out_cleans_up(installation: Installation) -> Non
     async with installation.recording() as recorder:
         told, silent = [await installation.create_namespace(enabled="true") for _ in range(2)]
         for team, value in ((told, "false"), (silent, None)):
-            await recorder.wait(team, _there)
+            await recorder.created(team)
             await installation.annotate(team, enabled=value)
             await recorder.wait(team, _gone)
             await installation.event(team, "PullSecretDeleted")
 
 
-async def test_opt_out_while_the_controller_was_away_cleans_up(installation: Installation) -> None:
-    """What was opted out while nobody watched is cleaned up at the start."""
+async def test_opt_out_while_the_controller_was_down_cleans_up(installation: Installation) -> None:
+    """Secrets of namespaces that opted out meanwhile are deleted at the start."""
     process = await installation.start()
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
-        await recorder.wait(team, _there)
+        await recorder.created(team)
         await process.stop()
         await installation.annotate(team, enabled=None)
         await installation.start()
@@ -153,16 +149,16 @@ async def test_opt_out_while_the_controller_was_away_cleans_up(installation: Ins
 
 
 async def test_invariant_09_first_secret_first(installation: Installation) -> None:
-    """Namespaces that wait for their first Secret are served, all of them, while AWS hangs for another region."""
+    """Every namespace that waits for its first Secret is served while AWS hangs for another region."""
     await installation.start({"maxConcurrentReconciles": 2})
     async with installation.recording() as recorder:
         with_hang = [await installation.create_namespace(enabled="true") for _ in range(4)]
-        await asyncio.gather(*(recorder.wait(team, _there) for team in with_hang))
+        await asyncio.gather(*(recorder.created(team) for team in with_hang))
         installation.aws.hang(operation="GetAuthorizationToken", region="us-east-1")
         for team in with_hang:
             await installation.annotate(team, registries=VIRGINIA)
         late = await installation.create_namespace(enabled="true")
-        await recorder.wait(late, _there)
+        await recorder.created(late)
 
 
 def _is_after(edited: dict[str, object], version: Version) -> bool:

@@ -1,4 +1,4 @@
-"""docs/migrating.md, run as it stands: whatever wrote the pull Secret before, the change leaves no gap."""
+"""The recipes of docs/migrating.md, run as written: the change from any other tool leaves no gap."""
 
 import base64
 from typing import Any

@@ -17,7 +17,7 @@ async def refresh(installation: Installation, team: str, *arguments: str, token:
     return await pullkeeper(installation, "refresh", *options, *arguments, environment=environment)
 
 
-async def test_a_fresh_token_is_told_as_soon_as_it_is_there(installation: Installation) -> None:
+async def test_refresh_reports_the_fresh_token(installation: Installation) -> None:
     """With a right to get and patch the one Namespace, and to see the metadata of its pull Secret, and no more."""
     await installation.start()
     team = await installation.create_namespace(enabled="true")
@@ -42,7 +42,7 @@ async def test_a_fresh_token_is_told_as_soon_as_it_is_there(installation: Instal
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ-[0-9a-f]{6}", value)
 
 
-async def test_why_there_is_none_is_told_in_the_controllers_words(installation: Installation) -> None:
+async def test_refresh_reports_the_controllers_warning(installation: Installation) -> None:
     """A warning that comes after the request is its answer."""
     await installation.start()
     team = await installation.create_namespace(enabled="true")
@@ -67,7 +67,7 @@ async def test_without_a_controller_the_wait_ends(installation: Installation) ->
     )
 
 
-async def test_in_vain_the_last_warning_is_told(installation: Installation) -> None:
+async def test_refresh_without_success_reports_the_last_warning(installation: Installation) -> None:
     """It may be older than the request: what repeats is not posted anew each time."""
     process = await installation.start()
     team = await installation.create_namespace(enabled="true", registries="nonsense")
@@ -86,7 +86,7 @@ async def test_in_vain_the_last_warning_is_told(installation: Installation) -> N
         (None, "there is no such namespace"),
     ],
 )
-async def test_where_nobody_would_answer_nothing_is_written(
+async def test_refresh_writes_nothing_where_no_controller_would_answer(
     installation: Installation, annotations: dict[str, str] | None, words: str
 ) -> None:
     """That is told at once."""

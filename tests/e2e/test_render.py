@@ -10,7 +10,7 @@ from testsupport.installation import IRELAND, VIRGINIA, Installation, written
 
 
 @pytest.mark.parametrize("annotations", [{"refresh-requested-at": "1"}, {"registries": f"{IRELAND},{VIRGINIA}"}])
-async def test_the_secret_is_written_as_it_was_told(installation: Installation, annotations: dict[str, str]) -> None:
+async def test_the_secret_is_written_as_rendered(installation: Installation, annotations: dict[str, str]) -> None:
     """But for the token and its times: same name, type, label, keys, registries and identity."""
     await installation.start()
     team = await installation.create_namespace(enabled="true", **annotations)

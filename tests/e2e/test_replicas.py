@@ -49,11 +49,11 @@ def _holders(leases: list[dict[str, Any]]) -> list[str]:
     return [holder for holder, _ in groupby(lease.get("holderIdentity", "").partition(".")[0] for lease in leases)]
 
 
-async def test_one_acts_and_the_other_stands_by(installation: Installation, pair: Replicas) -> None:
+async def test_one_leads_and_the_other_stands_by(installation: Installation, pair: Replicas) -> None:
     """The one that stands by is ready, knows everything, writes nothing, and tells of no namespace."""
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
-        await recorder.wait(team, lambda version: version.kind == "ADDED")
+        await recorder.created(team)
     assert len(pair.writes_of("one")) == 1
     assert pair.writes_of("two") == []
     follower = pair.running["two"]
@@ -112,7 +112,7 @@ async def test_everything_fresh_costs_a_new_leader_nothing(installation: Install
 
 
 async def _settled(recorder: SecretRecorder, teams: list[str]) -> None:
-    await asyncio.gather(*(recorder.wait(team, lambda version: version.kind == "ADDED") for team in teams))
+    await asyncio.gather(*(recorder.created(team) for team in teams))
 
 
 def _check(recorder: SecretRecorder, teams: list[str]) -> None:
@@ -175,7 +175,7 @@ async def test_a_lost_api_server_does_not_make_two_leaders(installation: Install
         assert len({name for name in pair.running if pair.writes_of(name)}) == 1
 
 
-async def test_without_the_right_to_the_lease_it_says_what_to_grant(installation: Installation) -> None:
+async def test_without_the_right_to_the_lease_the_log_says_what_to_grant(installation: Installation) -> None:
     """It is ready and stands by, and its log names the right."""
     process = await installation.start({"leaderElection": True, "leaseNamespace": "default"})
 

@@ -1,4 +1,4 @@
-"""Everything that can be told is told by the real process: each Event's reason, each metric."""
+"""The real process reports every Event reason and every metric."""
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -12,15 +12,15 @@ from testsupport.waiting import until
 TOKEN = "GetAuthorizationToken"
 
 
-TOLD_ELSEWHERE = {
+TESTED_ELSEWHERE = {
     EventReason.SERVICE_ACCOUNT_ATTACHED,
     EventReason.SERVICE_ACCOUNT_NOT_FOUND,
     EventReason.REGISTRY_REJECTED,
 }
-"""Of features that are told where they are tested."""
+"""Reasons of features that have tests of their own."""
 
 
-async def test_every_reason_of_an_event_has_a_cause(installation: Installation) -> None:
+async def test_every_event_reason_is_posted(installation: Installation) -> None:
     """Each is posted in the namespace that it concerns, and what ends is said to have ended."""
     await installation.start()
     team = await installation.create_namespace(enabled="true")
@@ -46,7 +46,7 @@ async def test_every_reason_of_an_event_has_a_cause(installation: Installation) 
     await installation.annotate(team, enabled=None)
     await installation.event(team, "PullSecretDeleted")
     posted = [event["reason"] for name in (team, taken) for event in await installation.events(name)]
-    assert set(posted) == set(EventReason) - TOLD_ELSEWHERE
+    assert set(posted) == set(EventReason) - TESTED_ELSEWHERE
 
 
 async def test_a_condition_that_lasts_is_one_event_however_often_the_process_begins(
@@ -69,7 +69,7 @@ async def _counted(installation: Installation, team: str) -> bool:
     return (event.get("series") or {}).get("count") == len(installation.processes)
 
 
-async def test_every_metric_has_a_cause(installation: Installation, registries: RegistryProxy) -> None:
+async def test_every_metric_moves(installation: Installation, registries: RegistryProxy) -> None:
     """After an opt-in and a refusal each has moved from where it began; the queue's depth is asked at each scrape."""
     verified = {"verify": "new", "registryCaFile": registries.ca_file}
     process = await installation.start(verified, environment=installation.irsa() | registries.environment)

@@ -13,7 +13,7 @@ from testsupport.secret_recorder import SecretRecorder, Version
 
 async def _opt_in(installation: Installation, recorder: SecretRecorder, count: int, **annotations: str) -> list[str]:
     teams = [await installation.create_namespace(enabled="true", **annotations) for _ in range(count)]
-    await asyncio.gather(*(recorder.wait(team, lambda version: version.kind == "ADDED") for team in teams))
+    await asyncio.gather(*(recorder.created(team) for team in teams))
     return teams
 
 

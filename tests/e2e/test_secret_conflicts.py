@@ -1,4 +1,4 @@
-"""A Secret of our name that is not ours, or that cannot be written."""
+"""A Secret with our name that we do not manage, or that cannot be written."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ async def test_invariant_03_only_ours(installation: Installation, content: dict[
         assert await process.metric("pullkeeper_namespaces", state="conflict") == 1
         assert recorder.of(team) == []
         (await installation.api.delete(installation.path(team))).ok()
-        ours = await recorder.wait(team, lambda version: version.kind == "ADDED")
+        ours = await recorder.created(team)
     assert ours.uid != foreign["metadata"]["uid"]
     assert list(auths(ours.secret)) == [IRELAND]
 
@@ -71,7 +71,7 @@ async def test_secret_with_our_label_that_cannot_be_written_is_reported(
         event = await installation.event(team, "SecretConflict")
         assert why in event["note"]
         (await installation.api.delete(installation.path(team))).ok()
-        await recorder.wait(team, lambda version: version.kind == "ADDED")
+        await recorder.created(team)
 
 
 async def test_secret_is_adopted_when_somebody_labels_it(installation: Installation) -> None:
@@ -87,12 +87,12 @@ async def test_secret_is_adopted_when_somebody_labels_it(installation: Installat
     assert adopted.uid == foreign["metadata"]["uid"]
 
 
-async def test_our_secret_without_its_label_is_let_go(installation: Installation) -> None:
+async def test_secret_without_our_label_is_released(installation: Installation) -> None:
     """Whoever takes our label off makes the Secret their own: it is reported and not written again."""
     process = await installation.start()
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
-        await recorder.wait(team, lambda version: version.kind == "ADDED")
+        await recorder.created(team)
         taken = {"metadata": {"labels": {"app.kubernetes.io/managed-by": None}}}
         (await installation.api.merge(installation.path(team), taken)).ok()
         await installation.event(team, "SecretConflict")

@@ -82,7 +82,7 @@ async def test_a_warning_that_may_not_be_read_is_a_note(installation: Installati
     assert "note: the controller's warnings are not shown: the API server refused to list Events" in ended.out
 
 
-async def test_a_name_that_is_not_there_is_wrong(installation: Installation) -> None:
+async def test_a_name_that_does_not_exist_is_unhealthy(installation: Installation) -> None:
     """Among the names that are given, each is told of, once."""
     team = await installation.create_namespace()
     ended = await status(installation, "-n", team, "-n", "no-such-namespace")

@@ -64,6 +64,6 @@ async def test_stops_in_the_middle_of_many_writes(installation: Installation, wr
         assert len(late) <= 2 * AT_ONCE
         await installation.start()
         for team in teams:
-            version = await recorder.wait(team, lambda version: version.kind == "ADDED")
+            version = await recorder.created(team)
             assert list(auths(version.secret)) == [IRELAND]
             assert len(recorder.of(team)) == 1

@@ -1,4 +1,4 @@
-"""An installation with Roles in a few namespaces and no right across the cluster."""
+"""An installation with Roles in a few namespaces and no ClusterRole."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -81,9 +81,7 @@ async def test_other_namespaces_are_not_looked_at(few: Installation, teams: list
 
 
 @pytest.mark.parametrize("missing", ["without a Role", "that is not there"])
-async def test_a_namespace_that_cannot_be_seen_holds_nobody_up(
-    few: Installation, teams: list[str], missing: str
-) -> None:
+async def test_an_unreadable_namespace_delays_nobody(few: Installation, teams: list[str], missing: str) -> None:
     """It is said in the log, the process is ready, and the others are served."""
     unseen = await objects.create_namespace(few.api) if missing == "without a Role" else "not-there"
     process = await _started(few, teams[0], unseen)

@@ -11,7 +11,7 @@ from tests.interop.front import Front
 from tests.interop.image import TAG
 from tests.interop.pullers import IMAGE, Bench, Containerd, Puller, Skopeo
 from testsupport.installation import IRELAND, ROLE, VIRGINIA, Installation, auths
-from testsupport.tenant_identities import BLUE, blue, policy, principals, there
+from testsupport.tenant_identities import BLUE, blue, policy, principals
 
 PAGE = Path(__file__).parents[2] / "docs" / "consumers.md"
 
@@ -30,7 +30,7 @@ async def test_rotated_secret_pulls_and_the_revoked_token_does_not(
     await installation.start()
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
-        first = await recorder.wait(team, there)
+        first = await recorder.created(team)
         pulled = await puller.pull(IRELAND, written(bench, first.secret))
         assert pulled.status == 0, pulled.text
         await installation.annotate(team, refresh_requested_at="now")
@@ -55,7 +55,7 @@ async def test_each_registry_is_shown_its_own_credential(
     await installation.start({"registries": list(HOSTS)})
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
-        secret = (await recorder.wait(team, there)).secret
+        secret = (await recorder.created(team)).secret
     held = auths(secret)
     assert set(held) == set(HOSTS)
     assert held[IRELAND] == held[OTHER_ACCOUNT], "a token is one region's, whatever the account"
@@ -76,7 +76,7 @@ async def test_namespace_with_a_role_of_its_own_pulls_as_that_role(
             BLUE: await installation.create_namespace("blue", enabled="true", role_arn=BLUE),
             ROLE: await installation.create_namespace("plain", enabled="true"),
         }
-        secrets = {role: (await recorder.wait(team, there)).secret for role, team in teams.items()}
+        secrets = {role: (await recorder.created(team)).secret for role, team in teams.items()}
     assert {role: principals(installation, secret) for role, secret in secrets.items()} == {BLUE: {BLUE}, ROLE: {ROLE}}
     for secret in secrets.values():
         pulled = await puller.pull(IRELAND, written(bench, secret))
@@ -90,7 +90,7 @@ async def test_commands_of_the_page_pull(installation: Installation, bench: Benc
     await installation.start()
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
-        secret = (await recorder.wait(team, there)).secret
+        secret = (await recorder.created(team)).secret
     written(bench, secret)
     commands = _commands_of_the_page()
     assert [command[0] for command in commands] == ["kubectl", "skopeo", "DOCKER_CONFIG=.", "helm"]
@@ -114,7 +114,7 @@ async def test_host_that_the_secret_does_not_name_is_shown_no_token(
     await installation.start()
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
-        secret = (await recorder.wait(team, there)).secret
+        secret = (await recorder.created(team)).secret
     refused = await Skopeo(bench=bench).pull(VIRGINIA, written(bench, secret))
     assert refused.status != 0
     assert front.let_in() == set()
@@ -128,7 +128,7 @@ async def test_containerd_holds_the_image_that_it_was_let_have(
     await installation.start()
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
-        secret = (await recorder.wait(team, there)).secret
+        secret = (await recorder.created(team)).secret
     assert await containerd.names() == set()
     await containerd.pull(IRELAND, written(bench, secret))
     assert await containerd.names() == {f"{IRELAND}/{IMAGE}:{TAG}"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -33,6 +33,16 @@ class Clients:
     ecr: ECRClient
     ecr_public: ECRPublicClient
     sts: STSClient
+
+    def call(self, service: str) -> Any:
+        """Call the operation of a service that needs no argument: ecr, ecr-public or sts."""
+        match service:
+            case "ecr":
+                return self.ecr.get_authorization_token()
+            case "ecr-public":
+                return self.ecr_public.get_authorization_token()
+            case _:
+                return self.sts.get_caller_identity()
 
 
 @contextmanager

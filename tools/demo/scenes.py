@@ -54,7 +54,7 @@ async def _first_secret(environment: Environment, namespace: DemoNamespace) -> i
     """Return the milliseconds to the first Secret; None if it lacks an entry for one of the registries."""
     asked = environment.timeline.record_action(namespace.name, "opted in", State.WAITING)
     await environment.installation.annotate(namespace.name, **namespace.opt_in)
-    version = await environment.recorder.wait(namespace.name, lambda version: version.kind == "ADDED")
+    version = await environment.recorder.created(namespace.name)
     return milliseconds(asked, version.seen_at) if auths(version.secret).keys() == namespace.expected_hosts else None
 
 

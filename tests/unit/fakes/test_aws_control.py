@@ -10,7 +10,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -35,12 +35,6 @@ from testsupport.waiting import HANG_GUARD
 
 ROOT = Path(__file__).parents[3]
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/puller"
-
-
-@pytest.fixture
-def fake() -> Iterator[AwsFake]:
-    with serve_in_thread() as running:
-        yield running
 
 
 def http(url: str, method: str = "GET", body: object = None) -> Any:

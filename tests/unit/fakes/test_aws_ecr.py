@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,12 +16,6 @@ from testsupport.waiting import HANG_GUARD
 
 LIMITED = f"arn:aws:iam::{ACCOUNT}:user/limited"
 HOST = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com"
-
-
-@pytest.fixture
-def fake() -> Iterator[AwsFake]:
-    with serve_in_thread() as running:
-        yield running
 
 
 def probe(fake: AwsFake, token: str, host: str = HOST, *, by_path: bool = False) -> int:

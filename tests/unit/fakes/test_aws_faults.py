@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,31 +10,15 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, HTTPClientError, ReadTimeoutError
 
 from testsupport.fake_aws import ACCOUNT, USER_ARN, AwsFake, serve, serve_in_thread, utcnow
-from testsupport.fake_aws.clients import Clients, clients
+from testsupport.fake_aws.clients import clients
 from testsupport.waiting import HANG_GUARD, block_until
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/puller"
 
 
-@pytest.fixture
-def fake() -> Iterator[AwsFake]:
-    with serve_in_thread() as running:
-        running.allow_role(ROLE, trusted_principals=USER_ARN)
-        yield running
-
-
-def call(aws: Clients, service: str) -> Any:
-    operations: dict[str, Callable[[], Any]] = {
-        "ecr": aws.ecr.get_authorization_token,
-        "ecr-public": aws.ecr_public.get_authorization_token,
-        "sts": aws.sts.get_caller_identity,
-    }
-    return operations[service]()
-
-
 def refused(fake: AwsFake, service: str) -> tuple[str, int, str]:
     with clients(fake) as aws, pytest.raises(ClientError) as raised:
-        call(aws, service)
+        aws.call(service)
     response = raised.value.response
     error = response["Error"]
     return error["Code"], response["ResponseMetadata"]["HTTPStatusCode"], error["Message"]
@@ -176,8 +159,8 @@ def test_a_reset_breaks_the_connection(fake: AwsFake, service: str) -> None:
     fake.reset(times=1)
     with clients(fake) as aws:
         with pytest.raises(ConnectionClosedError):
-            call(aws, service)
-        call(aws, service)
+            aws.call(service)
+        aws.call(service)
     assert [each.outcome for each in fake.calls] == ["connection reset", "ok"]
 
 

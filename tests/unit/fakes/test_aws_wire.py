@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from testsupport.fake_aws import ACCOUNT, USER_ARN, AwsFake, serve_in_thread
+from testsupport.fake_aws import ACCOUNT, AwsFake, serve_in_thread
 from testsupport.waiting import HANG_GUARD
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/puller"
@@ -18,13 +18,6 @@ ECR = {"X-Amz-Target": "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationTok
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 TTL = "X-aws-ec2-metadata-token-ttl-seconds"
 TOKEN = "X-aws-ec2-metadata-token"
-
-
-@pytest.fixture
-def fake() -> Iterator[AwsFake]:
-    with serve_in_thread() as running:
-        running.allow_role(ROLE, trusted_principals=USER_ARN)
-        yield running
 
 
 def send(url: str, headers: Mapping[str, str], body: str | None = None, method: str = "POST") -> tuple[int, str]:

@@ -4,34 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from testsupport.fake_aws import ACCOUNT, USER_ARN, AwsFake, Garbage, serve_in_thread, utcnow
-from testsupport.fake_aws.clients import Clients, clients, code_of
+from testsupport.fake_aws import ACCOUNT, AwsFake, Garbage, utcnow
+from testsupport.fake_aws.clients import clients, code_of
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/puller"
-
-
-@pytest.fixture
-def fake() -> Iterator[AwsFake]:
-    with serve_in_thread() as running:
-        running.allow_role(ROLE, trusted_principals=USER_ARN)
-        yield running
-
-
-def call(aws: Clients, service: str) -> Any:
-    operations: dict[str, Callable[[], Any]] = {
-        "ecr": aws.ecr.get_authorization_token,
-        "ecr-public": aws.ecr_public.get_authorization_token,
-        "sts": aws.sts.get_caller_identity,
-    }
-    return operations[service]()
 
 
 @pytest.mark.parametrize("kind", [Garbage.INVALID_BODY, Garbage.HTML_PAGE])
@@ -39,7 +21,7 @@ def call(aws: Clients, service: str) -> Any:
 def test_a_body_that_is_no_json_reaches_the_caller_as_no_data(fake: AwsFake, service: str, kind: Garbage) -> None:
     fake.garbage(kind)
     with clients(fake) as aws:
-        assert "authorizationData" not in call(aws, service)
+        assert "authorizationData" not in aws.call(service)
     assert [(each.outcome, each.faulted) for each in fake.calls] == [("garbage", True)]
 
 
@@ -57,7 +39,7 @@ def test_a_body_that_is_no_answer_of_sts_makes_botocore_raise(
 ) -> None:
     fake.garbage(kind)
     with clients(fake) as aws, pytest.raises(error):
-        call(aws, "sts")
+        aws.call("sts")
     assert [(each.outcome, each.faulted) for each in fake.calls] == [("garbage", True)]
 
 
@@ -65,7 +47,7 @@ def test_a_body_that_is_no_answer_of_sts_makes_botocore_raise(
 def test_an_html_error_page_is_an_error_of_its_status(fake: AwsFake, service: str) -> None:
     fake.garbage(Garbage.HTML_PAGE, status=503)
     with clients(fake) as aws, pytest.raises(ClientError) as raised:
-        call(aws, service)
+        aws.call(service)
     assert code_of(raised.value) == ("503", 503)
 
 
@@ -89,7 +71,7 @@ def test_an_html_error_page_from_sts_is_an_error_without_a_code(fake: AwsFake) -
 def test_an_envelope_can_lack_what_matters(fake: AwsFake, service: str, kind: Garbage, answer: object) -> None:
     fake.garbage(kind)
     with clients(fake) as aws:
-        assert call(aws, service).get("authorizationData") == answer
+        assert aws.call(service).get("authorizationData") == answer
 
 
 def test_sts_can_answer_without_credentials(fake: AwsFake) -> None:
@@ -103,8 +85,8 @@ def test_a_token_can_be_no_base64_or_lack_its_colon(fake: AwsFake, service: str)
     fake.garbage(Garbage.TOKEN_NOT_BASE64, times=1)
     fake.garbage(Garbage.TOKEN_WITHOUT_COLON, times=1)
     with clients(fake) as aws:
-        call(aws, "sts")
-        broken, plain = (call(aws, service)["authorizationData"] for _ in range(2))
+        aws.call("sts")
+        broken, plain = (aws.call(service)["authorizationData"] for _ in range(2))
     data = [each[0] if isinstance(each, list) else each for each in (broken, plain)]
     with pytest.raises(binascii.Error):
         base64.b64decode(data[0]["authorizationToken"], validate=True)
