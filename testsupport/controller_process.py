@@ -79,6 +79,22 @@ class ControllerProcess:
             sample.value for sample in samples if sample.name == name and labels.items() <= sample.labels.items()
         )
 
+    async def until_metric(self, value: float, name: str, **labels: str) -> None:
+        """Wait until the metric has this value."""
+
+        async def equal() -> bool:
+            return await self.metric(name, **labels) == value
+
+        await until(equal, f"{name}{labels} to be {value:g}")
+
+    async def until_logged(self, text: str) -> None:
+        """Wait until the log contains the text."""
+
+        async def logged() -> bool:
+            return text in self.text()
+
+        await until(logged, f"the log to say {text!r}")
+
     def text(self) -> str:
         """Return the whole log."""
         return self.log.read_text(errors="replace")

@@ -18,6 +18,7 @@ import yaml
 from testsupport.access import create_role, may, rule, token_of
 from testsupport.controller_process import ControllerProcess
 from testsupport.fake_aws import ACCOUNT, AwsFake
+from testsupport.objects import foreign_secret
 from testsupport.rest import RestClient
 from testsupport.secret_recorder import SecretRecorder
 from testsupport.waiting import until
@@ -155,6 +156,17 @@ class Installation:
         metadata = {"name": name, "annotations": written(annotations)}
         (await self.api.post("/api/v1/namespaces", {"metadata": metadata})).ok()
         return name
+
+    async def create_served_namespace(self, prefix: str = "team", **annotations: str) -> str:
+        """Create a namespace that is opted in, and wait until its pull Secret has been created."""
+        name = await self.create_namespace(prefix, enabled="true", **annotations)
+        await self.event(name, "PullSecretCreated")
+        return name
+
+    async def create_foreign_secret(self, namespace: str, **metadata: Any) -> None:
+        """Create a Secret with the pull Secret's name that Pullkeeper does not manage."""
+        secrets_path = self.path(namespace).rpartition("/")[0]
+        (await self.api.post(secrets_path, foreign_secret(self.secret_name, **metadata))).ok()
 
     async def label(self, namespace: str, **labels: str) -> None:
         """Set labels of a namespace."""

@@ -13,7 +13,7 @@ from pullkeeper.domain.iam.identity import CONTROLLER, Identity
 from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
 from testsupport.fake_aws import ACCOUNT
 from testsupport.installation import IRELAND, VIRGINIA, Installation, written
-from testsupport.objects import encoded, foreign_secret
+from testsupport.objects import encoded
 
 HOUR = timedelta(hours=1)
 BLUE = f"arn:aws:iam::{ACCOUNT}:role/blue"
@@ -113,8 +113,7 @@ async def populate(installation: Installation) -> Population:
     await population.create_namespace("i-wrong", enabled="yes", registries="nonsense", colour="blue")
     await population.create_namespace("j-denied", enabled="true", role_arn=f"arn:aws:iam::{ACCOUNT}:role/red")
     conflict = await population.create_namespace("k-conflict", enabled="true")
-    secrets = f"/api/v1/namespaces/{conflict}/secrets"
-    (await installation.api.post(secrets, foreign_secret(installation.secret_name))).ok()
+    await installation.create_foreign_secret(conflict)
     await population.create_served("l-orphan", age=HOUR, enabled="false")
     await population.create_namespace("m-nobody")
     return population

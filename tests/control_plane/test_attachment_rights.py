@@ -15,8 +15,7 @@ async def test_rights_of_attachment_are_exactly_those_used(
 ) -> None:
     """Attaching ServiceAccounts uses each right that it takes, and no other; without it none of them is asked for."""
     await installation.start()
-    team = await installation.create_namespace(enabled="true", attach_to_service_accounts="default")
-    await installation.event(team, "PullSecretCreated")
+    team = await installation.create_served_namespace(attach_to_service_accounts="default")
     await installation.processes[-1].stop()
     assert _verbs(plane, installation) == set()
     await start_with_attachment(installation)

@@ -21,8 +21,7 @@ async def test_two_replicas_run_under_the_charts_own_rights(release: Release) ->
     await release.install()
     assert len(release.pods) == 2
     leader = await release.leader()
-    team = await release.installation.create_namespace(enabled="true")
-    await release.installation.event(team, "PullSecretCreated")
+    await release.installation.create_served_namespace()
     assert "403" not in leader.text()
 
 
@@ -63,8 +62,7 @@ async def test_from_two_replicas_to_one_without_a_lease(release: Release) -> Non
     await release.leader()
     await release.install("upgrade", replicas=1, leaderElection=False)
     assert len(release.pods) == 1
-    team = await release.installation.create_namespace(enabled="true")
-    await release.installation.event(team, "PullSecretCreated")
+    await release.installation.create_served_namespace()
     path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{release.namespace}/roles"
     assert (await release.api.get(path)).ok()["items"] == []
 
@@ -72,8 +70,7 @@ async def test_from_two_replicas_to_one_without_a_lease(release: Release) -> Non
 async def test_uninstall_leaves_the_secrets_and_a_new_install_goes_on_with_them(release: Release) -> None:
     """The Secret stays as it is, and is taken up again without a call to AWS."""
     await release.install()
-    team = await release.installation.create_namespace(enabled="true")
-    await release.installation.event(team, "PullSecretCreated")
+    team = await release.installation.create_served_namespace()
     await release.uninstall()
     kept = await release.installation.secret(team)
     assert kept is not None
@@ -81,10 +78,7 @@ async def test_uninstall_leaves_the_secrets_and_a_new_install_goes_on_with_them(
     await release.install()
     leader = await release.leader()
 
-    async def looked() -> bool:
-        return await leader.metric("pullkeeper_namespaces", state="ready") == 1
-
-    await until(looked, "the new controller to have looked")
+    await leader.until_metric(1, "pullkeeper_namespaces", state="ready")
     assert await release.installation.secret(team) == kept
     assert release.installation.aws.count("GetAuthorizationToken") == calls
 
@@ -92,8 +86,7 @@ async def test_uninstall_leaves_the_secrets_and_a_new_install_goes_on_with_them(
 async def test_uninstall_with_cleanup_removes_the_secrets(release: Release) -> None:
     """By choice, the hook's Job deletes each Secret of ours; a stranger's of the name stays."""
     await release.install(cleanup={"onUninstall": True})
-    team = await release.installation.create_namespace(enabled="true")
-    await release.installation.event(team, "PullSecretCreated")
+    team = await release.installation.create_served_namespace()
     other = await release.installation.create_namespace()
     theirs = foreign_secret(release.installation.secret_name)
     (await release.api.post(f"/api/v1/namespaces/{other}/secrets", theirs)).ok()
@@ -108,8 +101,7 @@ async def test_uninstall_with_cleanup_removes_the_secrets(release: Release) -> N
 async def test_nothing_holds_up_a_namespace_after_the_uninstall(release: Release) -> None:
     """The team's namespace and the release's own can be deleted."""
     await release.install()
-    team = await release.installation.create_namespace(enabled="true")
-    await release.installation.event(team, "PullSecretCreated")
+    team = await release.installation.create_served_namespace()
     await release.uninstall()
     release.installation.namespaces.remove(team)
     (await release.api.delete(f"/api/v1/namespaces/{team}")).ok()

@@ -31,16 +31,14 @@ async def test_controller_waits_for_an_api_server_that_is_not_there_yet(installa
         assert await process.first_answer("/readyz") == (503, "still listing Secrets and Namespaces\n")
         assert (await process.probe("/healthz"))[0] == 200
     await process.until_ready()
-    team = await installation.create_namespace(enabled="true")
-    await installation.event(team, "PullSecretCreated")
+    await installation.create_served_namespace()
 
 
 async def test_rotated_service_account_token_is_read_from_disk(installation: Installation) -> None:
     """When the old token is no longer accepted, the new one in the file is used without a restart."""
     await installation.start()
     old = installation.user
-    team = await installation.create_namespace(enabled="true")
-    await installation.event(team, "PullSecretCreated")
+    await installation.create_served_namespace()
     # A ServiceAccount made anew has another uid, which ends every token of the old one.
     path = f"/api/v1/namespaces/{installation.namespace}/serviceaccounts"
     (await installation.api.delete(f"{path}/{ACCOUNT_NAME}")).ok()
@@ -52,5 +50,4 @@ async def test_rotated_service_account_token_is_read_from_disk(installation: Ins
     await until(refused, "the old token to be refused")
     await installation.renew_token()
     await installation.renew_web_identity()
-    late = await installation.create_namespace(enabled="true")
-    await installation.event(late, "PullSecretCreated")
+    await installation.create_served_namespace()

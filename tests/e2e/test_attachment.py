@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from testsupport.installation import ATTACHMENT, Installation
-from testsupport.objects import foreign_secret
 from testsupport.service_accounts import ServiceAccount, service_account, start_with_attachment
 from testsupport.waiting import until
 
@@ -161,8 +160,7 @@ async def test_unmanaged_secret_is_not_attached(installation: Installation) -> N
     await start_with_attachment(installation)
     team = await installation.create_namespace()
     builder = await service_account(installation, team, "builder").create()
-    secrets = f"/api/v1/namespaces/{team}/secrets"
-    (await installation.api.post(secrets, foreign_secret(installation.secret_name))).ok()
+    await installation.create_foreign_secret(team)
     await installation.annotate(team, enabled="true", attach_to_service_accounts="builder")
     await installation.event(team, "SecretConflict")
     assert await builder.entries() == []
@@ -186,13 +184,9 @@ async def test_without_the_feature_the_annotation_is_reported_and_the_secret_kep
 async def test_without_the_rights_secrets_are_kept_fresh(installation: Installation) -> None:
     """Where the feature is on and RBAC is not: it is said what to grant, and no Secret waits for it."""
     process = await installation.start({"serviceAccountAttachment": True}, ready=False)
-    team = await installation.create_namespace(enabled="true", attach_to_service_accounts="default")
-    await installation.event(team, "PullSecretCreated")
+    team = await installation.create_served_namespace(attach_to_service_accounts="default")
 
-    async def said() -> bool:
-        return "refused to list ServiceAccounts (403): grant list, watch and patch" in process.text()
-
-    await until(said, "the missing rights to be told")
+    await process.until_logged("refused to list ServiceAccounts (403): grant list, watch and patch")
     assert (await process.probe("/readyz"))[1] == "still listing ServiceAccounts\n"
     await installation.allow_attachment()
     await service_account(installation, team, "default").until(installation.secret_name)

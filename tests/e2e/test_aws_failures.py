@@ -182,5 +182,4 @@ async def test_pod_identity_is_an_identity(installation: Installation) -> None:
     (installation.folder / "pod-identity").write_text(token)
     environment = aws.environment(container_token_file=str(installation.folder / "pod-identity"))
     await installation.start(environment=environment)
-    team = await installation.create_namespace(enabled="true")
-    await installation.event(team, "PullSecretCreated")
+    await installation.create_served_namespace()

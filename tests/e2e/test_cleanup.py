@@ -18,9 +18,7 @@ async def _hook(installation: Installation) -> dict[str, str]:
 async def test_after_an_uninstall_nothing_of_ours_is_left(installation: Installation) -> None:
     """Two rights on the name will do, strangers' Secrets stay, labelled or not, and a second run changes nothing."""
     process = await installation.start()
-    teams = [await installation.create_namespace(enabled="true") for _ in range(3)]
-    for team in teams:
-        await installation.event(team, "PullSecretCreated")
+    teams = [await installation.create_served_namespace() for _ in range(3)]
     strangers = [await installation.create_namespace() for _ in range(2)]
     for stranger, labels in zip(strangers, ({}, LABELS), strict=True):
         theirs = foreign_secret(installation.secret_name, labels=labels)
@@ -40,9 +38,7 @@ async def test_after_an_uninstall_nothing_of_ours_is_left(installation: Installa
 async def test_bound_to_namespaces_it_clears_just_those(installation: Installation) -> None:
     """It asks for no right elsewhere; the settings may come by variables, where their file is gone already."""
     process = await installation.start()
-    teams = [await installation.create_namespace(enabled="true") for _ in range(2)]
-    for team in teams:
-        await installation.event(team, "PullSecretCreated")
+    teams = [await installation.create_served_namespace() for _ in range(2)]
     await process.stop()
     environment = await bound_to(installation, teams[0])
     variables = {

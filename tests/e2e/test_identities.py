@@ -10,7 +10,6 @@ import yaml
 from testsupport.fake_aws import ACCOUNT, principal_hash
 from testsupport.installation import FAST_ROTATION, IRELAND, ROLE, VIRGINIA, Installation, auths
 from testsupport.tenant_identities import BLUE, EXTERNAL_ID, GREEN, OWN, blue, own_account, policy, principals
-from testsupport.waiting import until
 
 
 async def test_each_tenant_has_the_token_of_its_own_principal(installation: Installation) -> None:
@@ -73,10 +72,7 @@ async def test_changed_policy_is_in_force_without_a_restart(installation: Instal
     good = yaml.safe_load(process.config.read_text())
     process.config.write_text(yaml.safe_dump({**good, "roles": "nonsense"}))
 
-    async def said() -> bool:
-        return "settings not reloaded, the previous ones stay in force: roles: found" in process.text()
-
-    await until(said, "the broken policy to be reported")
+    await process.until_logged("settings not reloaded, the previous ones stay in force: roles: found")
     assert await process.metric("pullkeeper_config_last_reload_successful") == 0
     async with installation.recording() as recorder:
         process.config.write_text(yaml.safe_dump({**good, "roles": [blue(installation)]}))
@@ -111,8 +107,7 @@ async def test_controllers_own_identity_can_be_kept_from_namespaces(installation
     """Where the installation says who may use the controller's identity, others get RoleNotAllowed."""
     grant = {"namespaces": ["infra-*"], "registries": ["*.eu-west-1.amazonaws.com"]}
     await installation.start({"controllerIdentity": grant})
-    infra = await installation.create_namespace("infra", enabled="true")
-    await installation.event(infra, "PullSecretCreated")
+    await installation.create_served_namespace("infra")
     team = await installation.create_namespace(enabled="true")
     assert "under `controllerIdentity`" in (await installation.event(team, "RoleNotAllowed"))["note"]
     far = await installation.create_namespace("infra", enabled="true", registries=VIRGINIA)
@@ -293,8 +288,7 @@ async def test_rotated_token_file_is_read_again(installation: Installation) -> N
 async def test_controller_logs_its_identity(installation: Installation) -> None:
     """The log names the way of the credentials at the start and the caller with the first token, and no key."""
     process = await installation.start()
-    team = await installation.create_namespace(enabled="true")
-    await installation.event(team, "PullSecretCreated")
+    await installation.create_served_namespace()
     messages = [line["message"] for line in process.lines()]
     assert f"AWS credentials: assume-role-with-web-identity, as {ROLE}" in messages
     caller = f"AWS caller: arn:aws:sts::{ACCOUNT}:assumed-role/pullkeeper/"
@@ -315,5 +309,4 @@ async def test_profiles_are_identities_outside_aws(installation: Installation, s
     config.write_text("\n".join(["[profile pull]", *lines]))
     bare = {key: value for key, value in installation.irsa().items() if not key.startswith(("AWS_ROLE", "AWS_WEB"))}
     await installation.start(environment={**bare, "AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "pull"})
-    team = await installation.create_namespace(enabled="true")
-    await installation.event(team, "PullSecretCreated")
+    await installation.create_served_namespace()

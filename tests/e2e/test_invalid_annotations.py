@@ -3,7 +3,6 @@
 import pytest
 
 from testsupport.installation import FAST_ROTATION, IRELAND, VIRGINIA, Installation, auths
-from testsupport.waiting import until
 
 
 async def test_every_problem_of_a_namespace_stands_in_one_event(installation: Installation) -> None:
@@ -50,10 +49,7 @@ async def test_invariant_10_bad_input_harms_nobody_else_and_not_even_its_owner(i
         await installation.annotate(team, registries=VIRGINIA)
         await recorder.wait(team, lambda version: list(auths(version.secret)) == [VIRGINIA])
 
-    async def all_well() -> bool:
-        return await process.metric("pullkeeper_namespaces", state="ready") == 2
-
-    await until(all_well, "both namespaces to be well")
+    await process.until_metric(2, "pullkeeper_namespaces", state="ready")
 
 
 async def test_one_failing_region_does_not_delay_the_others(installation: Installation) -> None:

@@ -46,8 +46,7 @@ async def test_invariant_06_least_privilege(installation: Installation) -> None:
 async def test_invariant_05_hands_off_namespaces(installation: Installation) -> None:
     """After opt-in, trouble and opt-out the Namespace is as its owner wrote it, with no finalizer of ours."""
     await installation.start()
-    team = await installation.create_namespace(enabled="true")
-    await installation.event(team, "PullSecretCreated")
+    team = await installation.create_served_namespace()
     await installation.annotate(team, registries="nonsense")
     await installation.event(team, "InvalidAnnotation")
     await installation.annotate(team, registries=None, enabled=None)
@@ -63,8 +62,7 @@ async def test_invariant_05_hands_off_namespaces(installation: Installation) -> 
 async def test_opted_in_namespace_can_be_deleted_while_the_controller_is_stopped(installation: Installation) -> None:
     """Nothing of ours holds a namespace back."""
     process = await installation.start()
-    team = await installation.create_namespace(enabled="true")
-    await installation.event(team, "PullSecretCreated")
+    team = await installation.create_served_namespace()
     await process.stop()
     installation.namespaces.remove(team)
     (await installation.api.delete(f"/api/v1/namespaces/{team}")).ok()
@@ -83,8 +81,7 @@ async def test_namespace_that_is_being_deleted_is_left_alone(installation: Insta
     (await installation.api.post(f"/api/v1/namespaces/{team}/secrets", keeper)).ok()
     (await installation.api.delete(f"/api/v1/namespaces/{team}")).ok()
     await installation.annotate(team, enabled="true")
-    other = await installation.create_namespace(enabled="true")
-    await installation.event(other, "PullSecretCreated")
+    await installation.create_served_namespace()
     assert await installation.secret(team) is None
     assert await process.metric("pullkeeper_reconcile_total", result="error") == 0
     assert await process.metric("pullkeeper_secret_writes_total", result="error") == 0

@@ -42,8 +42,7 @@ async def test_change_during_an_outage_of_the_watches_is_found(installation: Ins
     """What happened just before the API server went away is acted upon when it is back."""
     await installation.start()
     team = await installation.create_namespace()
-    other = await installation.create_namespace(enabled="true")
-    await installation.event(other, "PullSecretCreated")
+    other = await installation.create_served_namespace()
     async with asyncio.TaskGroup() as group:
         group.create_task(installation.annotate(team, enabled="true"))
         group.create_task(installation.annotate(other, enabled="false"))
@@ -59,8 +58,7 @@ async def test_change_during_an_outage_of_the_watches_is_found(installation: Ins
 async def test_invariant_07_the_token_is_only_in_the_secret(installation: Installation) -> None:
     """After success, every kind of trouble and a crash, no log, metric, Event or other object shows a token."""
     process = await installation.start({"logLevel": "debug"})
-    team = await installation.create_namespace(enabled="true")
-    await installation.event(team, "PullSecretCreated")
+    team = await installation.create_served_namespace()
     installation.aws.garbage(operation="GetAuthorizationToken", times=1)
     await installation.annotate(team, refresh_requested_at="1")
     await installation.event(team, "TokenFetchFailed")

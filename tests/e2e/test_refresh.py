@@ -20,8 +20,7 @@ async def refresh(installation: Installation, team: str, *arguments: str, token:
 async def test_refresh_reports_the_fresh_token(installation: Installation) -> None:
     """With a right to get and patch the one Namespace, and to see the metadata of its pull Secret, and no more."""
     await installation.start()
-    team = await installation.create_namespace(enabled="true")
-    await installation.event(team, "PullSecretCreated")
+    team = await installation.create_served_namespace()
     before = await installation.secret(team)
     rights = (
         rule("secrets", "list", name=installation.secret_name),
@@ -45,8 +44,7 @@ async def test_refresh_reports_the_fresh_token(installation: Installation) -> No
 async def test_refresh_reports_the_controllers_warning(installation: Installation) -> None:
     """A warning that comes after the request is its answer."""
     await installation.start()
-    team = await installation.create_namespace(enabled="true")
-    await installation.event(team, "PullSecretCreated")
+    team = await installation.create_served_namespace()
     installation.aws.deny(operation="GetAuthorizationToken")
     ended = await refresh(installation, team)
     assert (ended.status, ended.out) == (1, "")

@@ -13,8 +13,7 @@ from testsupport.installation import IRELAND, VIRGINIA, Installation, written
 async def test_the_secret_is_written_as_rendered(installation: Installation, annotations: dict[str, str]) -> None:
     """But for the token and its times: same name, type, label, keys, registries and identity."""
     await installation.start()
-    team = await installation.create_namespace(enabled="true", **annotations)
-    await installation.event(team, "PullSecretCreated")
+    team = await installation.create_served_namespace(**annotations)
     metadata = {"name": team, "annotations": written({"enabled": "true", **annotations})}
     given = json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
     config = settings_file(installation)

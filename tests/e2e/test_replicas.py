@@ -96,17 +96,12 @@ async def test_a_leader_that_is_killed_is_replaced_when_its_lease_runs_out(
 
 async def test_everything_fresh_costs_a_new_leader_nothing(installation: Installation, pair: Replicas) -> None:
     """It looks at everything, asks AWS for nothing and writes nothing."""
-    teams = [await installation.create_namespace(enabled="true") for _ in range(5)]
-    for team in teams:
-        await installation.event(team, "PullSecretCreated")
+    teams = [await installation.create_served_namespace() for _ in range(5)]
     calls = installation.aws.count("GetAuthorizationToken")
     await pair.running["one"].stop()
     await pair.leader("two")
 
-    async def looked() -> bool:
-        return await pair.running["two"].metric("pullkeeper_namespaces", state="ready") == len(teams)
-
-    await until(looked, "the new leader to have looked at all")
+    await pair.running["two"].until_metric(len(teams), "pullkeeper_namespaces", state="ready")
     assert installation.aws.count("GetAuthorizationToken") == calls
     assert pair.writes_of("two") == []
 
@@ -144,10 +139,7 @@ async def test_a_leader_that_was_frozen_past_its_lease_writes_nothing(installati
         await _until_written(pair, "two", taken)
         pair.thaw("one")
 
-        async def noticed() -> bool:
-            return "it stands by" in pair.running["one"].text()
-
-        await until(noticed, "the frozen one to notice")
+        await pair.running["one"].until_logged("it stands by")
         await _until_written(pair, "two", now())
         # What the freeze caught in a handshake may still arrive, and is refused: it names what it was to replace.
         assert [each for each in since(pair.writes_of("one"), taken) if each.code != CONFLICT] == []
@@ -169,8 +161,7 @@ async def test_a_lost_api_server_does_not_make_two_leaders(installation: Install
             await until(nobody, "the leader to give up")
         await pair.leader()
         async with installation.recording() as recorder:
-            team = await installation.create_namespace(enabled="true")
-            await installation.event(team, "PullSecretCreated")
+            team = await installation.create_served_namespace()
             assert len(recorder.of(team)) == 1
         assert len({name for name in pair.running if pair.writes_of(name)}) == 1
 
@@ -179,8 +170,5 @@ async def test_without_the_right_to_the_lease_the_log_says_what_to_grant(install
     """It is ready and stands by, and its log names the right."""
     process = await installation.start({"leaderElection": True, "leaseNamespace": "default"})
 
-    async def told() -> bool:
-        return "grant get, create and patch on leases" in process.text()
-
-    await until(told, "the log to say what to grant")
+    await process.until_logged("grant get, create and patch on leases")
     assert "lease default/pullkeeper" in process.text().lower()

@@ -6,7 +6,6 @@ from pullkeeper.domain.reporting.event_reasons import EventReason
 from pullkeeper.domain.reporting.metric_families import FAMILIES, WORKQUEUE_DEPTH
 from testsupport.fake_aws.registry_proxy import RegistryProxy
 from testsupport.installation import Installation
-from testsupport.objects import foreign_secret
 from testsupport.waiting import until
 
 TOKEN = "GetAuthorizationToken"
@@ -23,8 +22,7 @@ TESTED_ELSEWHERE = {
 async def test_every_event_reason_is_posted(installation: Installation) -> None:
     """Each is posted in the namespace that it concerns, and what ends is said to have ended."""
     await installation.start()
-    team = await installation.create_namespace(enabled="true")
-    await installation.event(team, "PullSecretCreated")
+    team = await installation.create_served_namespace()
     await installation.annotate(team, refresh_requested_at="now")
     await installation.event(team, "PullSecretUpdated")
     await installation.annotate(team, registries="nonsense")
@@ -39,8 +37,7 @@ async def test_every_event_reason_is_posted(installation: Installation) -> None:
         await installation.annotate(team, refresh_requested_at=reason)
         await installation.event(team, reason)
     taken = await installation.create_namespace()
-    foreign = foreign_secret(installation.secret_name)
-    (await installation.api.post(f"/api/v1/namespaces/{taken}/secrets", foreign)).ok()
+    await installation.create_foreign_secret(taken)
     await installation.annotate(taken, enabled="true")
     await installation.event(taken, "SecretConflict")
     await installation.annotate(team, enabled=None)
@@ -73,8 +70,7 @@ async def test_every_metric_moves(installation: Installation, registries: Regist
     """After an opt-in and a refusal each has moved from where it began; the queue's depth is asked at each scrape."""
     verified = {"verify": "new", "registryCaFile": registries.ca_file}
     process = await installation.start(verified, environment=installation.irsa() | registries.environment)
-    team = await installation.create_namespace(enabled="true")
-    await installation.event(team, "PullSecretCreated")
+    team = await installation.create_served_namespace()
     installation.aws.deny(operation=TOKEN)
     await installation.annotate(team, refresh_requested_at="now")
     await installation.event(team, "AccessDenied")

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from testsupport.installation import IRELAND, Installation, auths
-from testsupport.waiting import until
 
 OPAQUE = {"type": "Opaque", "data": {"key": "dmFsdWU="}}
 DOCKER = {"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "eyJhdXRocyI6IHt9fQ=="}}
@@ -97,8 +96,5 @@ async def test_secret_without_our_label_is_released(installation: Installation) 
         (await installation.api.merge(installation.path(team), taken)).ok()
         await installation.event(team, "SecretConflict")
 
-        async def counted() -> bool:
-            return await process.metric("pullkeeper_namespaces", state="conflict") == 1
-
-        await until(counted, "the conflict to be counted")
+        await process.until_metric(1, "pullkeeper_namespaces", state="conflict")
         assert len(recorder.of(team)) == 2

@@ -93,8 +93,7 @@ async def test_a_name_that_does_not_exist_is_unhealthy(installation: Installatio
 async def test_as_the_controller_leaves_it_all_is_well(installation: Installation) -> None:
     """A Secret that the controller itself has written is ready, by the API server's own bookkeeping."""
     await installation.start()
-    team = await installation.create_namespace(enabled="true")
-    await installation.event(team, "PullSecretCreated")
+    team = await installation.create_served_namespace()
     ended = await status(installation, "--config", settings_file(installation), "-n", team)
     assert ended.status == 0
     assert ended.out.splitlines()[1].split()[:3] == [team, IRELAND, "controller"]

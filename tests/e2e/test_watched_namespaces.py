@@ -97,10 +97,7 @@ async def test_a_namespace_that_goes_and_comes_back_is_served_again(few: Install
     await few.event(teams[0], "PullSecretCreated")
     (await few.api.delete(f"/api/v1/namespaces/{teams[0]}")).ok()
 
-    async def gone() -> bool:
-        return await process.metric("pullkeeper_namespaces") == 0
-
-    await until(gone, "the controller to see it go")
+    await process.until_metric(0, "pullkeeper_namespaces")
     body = {"metadata": {"name": teams[0], "annotations": written({"enabled": "true"})}}
 
     async def made() -> bool:
