@@ -213,7 +213,9 @@ FAULTS: dict[str, tuple[Any, str, str]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_role_that_cannot_be_assumed_is_reported_and_recovered_from(installation: Installation, fault: str) -> None:
+async def test_role_that_cannot_be_assumed_is_reported_and_recovered_from(
+    installation: Installation, fault: str
+) -> None:
     """Each fault of a role names who was refused what; mended, the namespace is served, and nobody else waits."""
     play, reason, words = FAULTS[fault]
     grant = blue(installation)
