@@ -211,3 +211,12 @@ def test_content_of_a_namespace() -> None:
     assert observed.content == replace(observed, resource_version=2).content
     changes: list[dict[str, Any]] = [{"annotations": {}}, {"labels": {}}, {"terminating": True}]
     assert all(replace(observed, **change).content != observed.content for change in changes)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "opted_out"), [({"enabled": "false"}, True), ({"enabled": "no"}, False), ({}, False)]
+)
+def test_only_the_value_false_opts_a_namespace_out(annotations: Mapping[str, str], *, opted_out: bool) -> None:
+    """Any other value is invalid, and a namespace without the annotation may be opted in by the settings."""
+    observed = ObservedNamespace(name="team-a", resource_version=1, annotations=annotations)
+    assert observed.opted_out == opted_out
