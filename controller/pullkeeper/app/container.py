@@ -1,7 +1,6 @@
 """The object graph of one controller: what it is made of, and which part knows which."""
 
-import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -19,14 +18,14 @@ from pullkeeper.adapters.kubernetes.reflector import (
     service_accounts_list_watch,
 )
 from pullkeeper.adapters.kubernetes.service_accounts import ServiceAccountClient
-from pullkeeper.app.adapters import Adapters
+from pullkeeper.app.adapters import Adapters, NamespaceWatch
 from pullkeeper.app.config_loader import Config, parse
 from pullkeeper.app.health import Liveness, Readiness
 from pullkeeper.app.policy_reloader import CurrentPolicy, PolicyReloader
 from pullkeeper.domain.namespace.namespace import observe_namespace
 from pullkeeper.domain.secret.observed_secret import observe
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount, observe_service_account
-from pullkeeper.reconcile.caches import namespace_cache, secret_cache, service_account_cache
+from pullkeeper.reconcile.caches import ResourceCache, namespace_cache, secret_cache, service_account_cache
 from pullkeeper.reconcile.leader_elector import LeaderElector, NoElection
 from pullkeeper.reconcile.namespace_records import NamespaceRecords
 from pullkeeper.reconcile.namespace_relister import NamespaceRelister
@@ -56,10 +55,6 @@ class RunnableFunc:
     run: Callable[[], Coroutine[Any, Any, None]]
 
 
-Reflectors = tuple[Runnable, ...]
-Synced = list[asyncio.Event]
-
-
 class Container:
     """Builds everything in order of dependency; a feature that is off is not built. Nothing runs yet.
 
@@ -71,71 +66,35 @@ class Container:
         """Raise OSError if `registryCaFile` cannot be read."""
         self._settings = settings = config.settings
         self._adapters = adapters
-        clock, metrics = adapters.clock, adapters.metrics
+        clock, metrics, secret_name = adapters.clock, adapters.metrics, settings.secret_name
         self.queue = WorkQueue(clock=clock, max_concurrent=settings.max_concurrent_reconciles)
-        self.liveness = Liveness(metrics, clock=clock)
-        self.leader_elector = self._elector()
-        self._gated_client = gated = adapters.kube_client.leader_gated(self.leader_elector.is_leader)
-        self.pull_secrets = PullSecretClient(gated, secret_name=settings.secret_name)
-        self.events = EventRecorder(gated, secret_name=settings.secret_name, instance=adapters.instance, clock=clock)
         self.policy = CurrentPolicy(settings.policy)
+        self.liveness = Liveness(metrics, clock=clock)
+        self.leader_elector = self._leader_elector()
+        self._gated_client = gated = adapters.kube_client.leader_gated(self.leader_elector.is_leader)
+        self.pull_secrets = PullSecretClient(gated, secret_name=secret_name)
+        self.events = EventRecorder(gated, secret_name=secret_name, instance=adapters.instance, clock=clock)
         self.records = NamespaceRecords(applies_to=self.policy.applies_to, clock=clock)
         self.status_reporter = StatusReporter(self.events, metrics, records=self.records, clock=clock)
         self.namespaces = namespace_cache(self.queue.add, self.records)
         self.secrets = secret_cache(self.queue.add)
-        self.policy_reloader = PolicyReloader(
-            config,
-            self.policy,
-            read=partial(parse, config.path),
-            on_change=self.namespaces.enqueue_all,
-            set_valid=metrics.set_config_last_reload_successful,
-        )
-        namespace_reflectors, secret_reflectors = self._watch_some_namespaces(), self._watch_secrets()
-        everywhere = not settings.watch_namespaces
-        self.namespace_watch = adapters.watch_namespaces(self.namespaces.handler()) if everywhere else None
+        self.service_accounts = self._service_account_cache()
+        self.policy_reloader = self._policy_reloader(config)
+        self.namespace_watch = self._namespace_watch()
+        self._reflectors = tuple(self._all_reflectors())
         self.token_cache = TokenCache(adapters.token_source, rotation=settings.rotation, clock=clock, rng=adapters.rng)
-        self.token_verifier = self._verifier()
-        self.reconciler = Reconciler(
-            namespaces=self.namespaces,
-            secrets=self.secrets,
-            client=self.pull_secrets,
-            tokens=self.token_verifier or UnverifiedTokens(self.token_cache),
-            records=self.records,
-            reporter=self.status_reporter,
-            policy=self.policy,
-            rotation=settings.rotation,
-            clock=clock,
-            attach_service_accounts=settings.service_account_attachment,
-        )
-        account_reconcilers, account_reflectors, accounts_synced = self._attach_service_accounts()
-        self.worker = Worker(
-            self.queue,
-            (self.reconciler, *account_reconcilers),
-            priority_of=self.reconciler.priority,
-            records=self.records,
-            reporter=self.status_reporter,
-            clock=clock,
-            rng=adapters.rng,
-            metrics=self.liveness,
-        )
+        self.token_verifier = self._token_verifier()
+        self.reconciler = self._reconciler()
+        self.worker = self._worker()
         metrics.set_workqueue_depth(self.worker.depth)
-        synced = {
-            "Secrets": self.secrets.synced(),
-            "Namespaces": self.namespaces.synced(),
-            "ServiceAccounts": accounts_synced,
-        }
-        self.readiness = Readiness(synced)
-        serve = partial(adapters.serve_http, healthy=self.liveness.problem, ready=self.readiness.problem)
         self.runnables: tuple[Runnable, ...] = (
-            RunnableFunc(serve),
+            self._http_server(),
             self.events,
             self.status_reporter,
-            *secret_reflectors,
-            *namespace_reflectors,
-            *account_reflectors,
+            *self._reflectors,
         )
-        self.runnables_after_sync = self._runnables_after_sync()
-        self.leader_runnables = (self.worker, *self._revalidator())
+        self.runnables_after_sync = tuple(self._runnables_after_sync())
+        self.leader_runnables = (self.worker, *self._token_revalidator())
 
     async def secrets_listed(self) -> None:
         """Wait until the Secrets are known: without them every namespace would seem to be without one."""
@@ -152,7 +111,7 @@ class Container:
         self._adapters.metrics.set_leader(False)
         self.status_reporter.forget_namespaces()
 
-    def _elector(self) -> NoElection | LeaderElector:
+    def _leader_elector(self) -> NoElection | LeaderElector:
         settings, adapters = self._settings, self._adapters
         adapters.metrics.set_leader(not settings.leader_election)
         if not settings.leader_election:
@@ -168,37 +127,54 @@ class Container:
             heartbeat=lambda: self.liveness.set_heartbeat(adapters.clock()),
         )
 
-    def _watch_some_namespaces(self) -> Reflectors:
-        """Watch the Namespaces of `watchNamespaces` one by one, where there is no right to watch all of them."""
-        return tuple(
-            self._reflector(namespace_list_watch(name), observe_namespace, self.namespaces.handler(name))
-            for name in self._settings.watch_namespaces
+    def _service_account_cache(self) -> ResourceCache[ObservedServiceAccount] | None:
+        if not self._settings.service_account_attachment:
+            return None
+        return service_account_cache(self.queue.add, self.namespaces.enqueue_all)
+
+    def _policy_reloader(self, config: Config) -> PolicyReloader:
+        return PolicyReloader(
+            config,
+            self.policy,
+            read=partial(parse, config.path),
+            on_change=self.namespaces.enqueue_all,
+            set_valid=self._adapters.metrics.set_config_last_reload_successful,
         )
 
-    def _watch_secrets(self) -> Reflectors:
-        name = self._settings.secret_name
-        return tuple(
-            self._reflector(secrets_list_watch(name, scope), observe, self.secrets.handler(scope))
-            for scope in self._scopes()
-        )
+    def _namespace_watch(self) -> NamespaceWatch | None:
+        if self._settings.watch_namespaces:
+            return None
+        return self._adapters.watch_namespaces(self.namespaces.handler())
 
-    def _scopes(self) -> tuple[str, ...]:
-        """Return the namespaces that are watched one by one, or the one scope of all namespaces."""
-        return self._settings.watch_namespaces or ("",)
+    def _all_reflectors(self) -> Iterator[Runnable]:
+        """Build the reflectors, for all namespaces at once or for each one that is watched.
+
+        Namespaces only need one where there is no right to watch all of them.
+        """
+        secret_name, only = self._settings.secret_name, self._settings.watch_namespaces
+        for scope in only or ("",):
+            yield self._reflector(secrets_list_watch(secret_name, scope), observe, self.secrets.handler(scope))
+        for name in only:
+            yield self._reflector(namespace_list_watch(name), observe_namespace, self.namespaces.handler(name))
+        if self.service_accounts is not None:
+            translate = partial(_service_account, secret_name=secret_name)
+            for scope in only or ("",):
+                handler = self.service_accounts.handler(scope)
+                yield self._reflector(service_accounts_list_watch(scope), translate, handler)
 
     def _reflector(
-        self, list_watch: ListWatch, read: Callable[[Mapping[str, Any]], _T], handler: EventHandler[_T]
+        self, list_watch: ListWatch, translate: Callable[[Mapping[str, Any]], _T], handler: EventHandler[_T]
     ) -> Reflector[_T]:
         return Reflector[_T](
             self._adapters.kube_client,
             list_watch,
-            translate=read,
+            translate=translate,
             handler=handler,
             relist_interval=self._settings.relist_interval,
             rng=self._adapters.rng,
         )
 
-    def _verifier(self) -> TokenVerifier | None:
+    def _token_verifier(self) -> TokenVerifier | None:
         settings, adapters = self._settings, self._adapters
         if settings.verify == "off":
             return None
@@ -210,7 +186,7 @@ class Container:
             record_probe=adapters.metrics.record_registry_probe,
         )
 
-    def _revalidator(self) -> tuple[Runnable, ...]:
+    def _token_revalidator(self) -> tuple[Runnable, ...]:
         if self.token_verifier is None or self._settings.verify != "continuous":
             return ()
         revalidator = TokenRevalidator(
@@ -223,40 +199,70 @@ class Container:
         )
         return (revalidator,)
 
-    def _attach_service_accounts(self) -> tuple[tuple[ServiceAccountReconciler, ...], Reflectors, Synced]:
-        settings = self._settings
-        if not settings.service_account_attachment:
-            return (), (), []
-        cache = service_account_cache(self.queue.add, self.namespaces.enqueue_all)
-        read = partial(_service_account, secret_name=settings.secret_name)
-        reflectors = tuple(
-            self._reflector(service_accounts_list_watch(scope), read, cache.handler(scope)) for scope in self._scopes()
+    def _reconciler(self) -> Reconciler:
+        return Reconciler(
+            namespaces=self.namespaces,
+            secrets=self.secrets,
+            client=self.pull_secrets,
+            tokens=self.token_verifier or UnverifiedTokens(self.token_cache),
+            records=self.records,
+            reporter=self.status_reporter,
+            policy=self.policy,
+            rotation=self._settings.rotation,
+            clock=self._adapters.clock,
+            attach_service_accounts=self._settings.service_account_attachment,
         )
+
+    def _service_account_reconciler(self) -> tuple[ServiceAccountReconciler, ...]:
+        if self.service_accounts is None:
+            return ()
+        secret_name = self._settings.secret_name
         reconciler = ServiceAccountReconciler(
             namespaces=self.namespaces,
             secrets=self.secrets,
-            service_accounts=cache,
-            client=ServiceAccountClient(self._gated_client, secret_name=settings.secret_name),
+            service_accounts=self.service_accounts,
+            client=ServiceAccountClient(self._gated_client, secret_name=secret_name),
             events=self.events,
             records=self.records,
             policy=self.policy,
-            secret_name=settings.secret_name,
+            secret_name=secret_name,
             clock=self._adapters.clock,
         )
-        return (reconciler,), reflectors, cache.synced()
+        return (reconciler,)
 
-    def _runnables_after_sync(self) -> tuple[Runnable, ...]:
-        log_credential_source = RunnableFunc(self._adapters.token_source.log_credential_source)
-        always = (self.policy_reloader, log_credential_source)
-        if self._settings.watch_namespaces:
-            return always
-        relister = NamespaceRelister(
-            partial(list_namespaces, self._adapters.kube_client),
-            self.namespaces.handler(),
-            interval=self._settings.relist_interval,
+    def _worker(self) -> Worker:
+        return Worker(
+            self.queue,
+            (self.reconciler, *self._service_account_reconciler()),
+            priority_of=self.reconciler.priority,
+            records=self.records,
+            reporter=self.status_reporter,
+            clock=self._adapters.clock,
             rng=self._adapters.rng,
+            metrics=self.liveness,
         )
-        return (*always, relister)
+
+    def _http_server(self) -> Runnable:
+        readiness = Readiness(
+            {
+                "Secrets": self.secrets.synced(),
+                "Namespaces": self.namespaces.synced(),
+                "ServiceAccounts": self.service_accounts.synced() if self.service_accounts else (),
+            }
+        )
+        serve = self._adapters.serve_http
+        return RunnableFunc(partial(serve, healthy=self.liveness.problem, ready=readiness.problem))
+
+    def _runnables_after_sync(self) -> Iterator[Runnable]:
+        yield self.policy_reloader
+        yield RunnableFunc(self._adapters.token_source.log_credential_source)
+        if not self._settings.watch_namespaces:
+            yield NamespaceRelister(
+                partial(list_namespaces, self._adapters.kube_client),
+                self.namespaces.handler(),
+                interval=self._settings.relist_interval,
+                rng=self._adapters.rng,
+            )
 
 
 def _service_account(account: Mapping[str, Any], secret_name: str) -> ObservedServiceAccount:
