@@ -9,7 +9,7 @@ from pullkeeper.domain.ecr.registry_probe import Verdict
 from pullkeeper.domain.errors.failures import TOKEN_REASONS, Reason
 from pullkeeper.domain.reporting.event_reasons import EventReason
 from pullkeeper.domain.reporting.metric_families import FAMILIES, OPERATIONS, Result
-from pullkeeper.domain.reporting.state import State
+from pullkeeper.domain.reporting.state import STATUS_ONLY, State
 from pullkeeper.domain.secret.plan import Priority
 from testsupport.alert_rules import definitions
 from testsupport.name_sources import (
@@ -153,6 +153,13 @@ def test_the_dashboard_is_valid() -> None:
         assert panel["title"]
         assert panel["type"] == "row" or panel["description"]
         assert all(target["datasource"]["uid"] == "${datasource}" for target in panel.get("targets", ()))
+
+
+def test_every_state_of_the_metric_has_a_colour_on_the_dashboard() -> None:
+    """The panel of namespaces by state would otherwise give new states colours at random."""
+    panels = [panel for panel in dashboard()["panels"] if "by state" in panel["title"].lower()]
+    coloured = [each["matcher"]["options"] for panel in panels for each in panel["fieldConfig"]["overrides"]]
+    assert sorted(coloured) == sorted(set(State) - STATUS_ONLY)
 
 
 def test_the_dashboards_variables_are_used_everywhere() -> None:

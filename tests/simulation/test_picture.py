@@ -2,14 +2,11 @@
 
 from pathlib import Path
 
-import pytest
-
 from tools.picture import a_day, draw
 
 PICTURE = Path("docs/rotation-day.svg")
 
 
-@pytest.mark.timeout(300)
 def test_picture_is_up_to_date() -> None:
     """After a change of the rotation, run `make picture` and review the result."""
     assert PICTURE.read_text() == draw(a_day())

@@ -91,14 +91,14 @@ class Worker:
             requeue_at = self._clock() + LONGEST_RETRY
             result = "success"
         except FailureError as error:
-            requeue_at = self._back_off(record, denied=error.failure.reason.requires_action)
+            requeue_at = self._back_off(record, requires_action=error.failure.reason.requires_action)
             # At DEBUG, because it has been reported once for all retries.
             logger.debug("namespace/%s: %s; next try at %s", name, error, _short(requeue_at))
         except (StaleObservationError, NotLeadingError):
             # The watch brings what has changed and queues the name; the retry is for a watch that misses it.
-            requeue_at = self._back_off(record, denied=False)
+            requeue_at = self._back_off(record, requires_action=False)
         except Exception as error:  # noqa: BLE001 -- one namespace's unexpected error must not stop the others
-            requeue_at = self._back_off(record, denied=False)
+            requeue_at = self._back_off(record, requires_action=False)
             # The exception's text is left out: a library may put anything there, a token included.
             logger.error(  # noqa: TRY400 -- for the same reason no traceback
                 "namespace/%s: unexpected %s at %s; next try at %s",
@@ -126,9 +126,9 @@ class Worker:
             self._records.reset(name)
         return min(filter(None, (result.requeue_at for result in results)), default=None)
 
-    def _back_off(self, record: NamespaceRecord, *, denied: bool) -> datetime:
+    def _back_off(self, record: NamespaceRecord, *, requires_action: bool) -> datetime:
         record.failed_attempts += 1
-        return self._clock() + retry_delay(record.failed_attempts, self._rng.random(), requires_action=denied)
+        return self._clock() + retry_delay(record.failed_attempts, self._rng.random(), requires_action=requires_action)
 
     def _done(self, name: str, task: asyncio.Task[datetime | None]) -> None:
         ended = not task.cancelled() and task.exception() is None

@@ -234,6 +234,7 @@ async def test_refused_stream_yields_an_error_event(stage: Stage) -> None:
         ("create", "/api/v1/namespaces/a/serviceaccounts/b/token", "serviceaccounts"),
         ("create", "/apis/events.k8s.io/v1/namespaces/a/events", "events"),
         ("get", "/apis/coordination.k8s.io/v1/namespaces/a/leases/b", "leases"),
+        ("get", "/api/v1/watch/namespaces/a", "namespaces"),
     ],
 )
 async def test_requests_are_counted_by_verb_and_resource(stage: Stage, verb: str, path: str, resource: str) -> None:

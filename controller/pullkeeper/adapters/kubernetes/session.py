@@ -101,6 +101,7 @@ def _resource(path: str) -> str:
 
 
 def _resource_path(path: str) -> list[str]:
-    """Return the segments of a path behind the API group and version."""
+    """Return the segments of a path behind the API group and version; the path that watches one object has `watch`."""
     parts = path.strip("/").split("/")
-    return parts[2:] if parts[0] == "api" else parts[3:]
+    parts = parts[2:] if parts[0] == "api" else parts[3:]
+    return parts[1:] if parts[:1] == ["watch"] else parts
