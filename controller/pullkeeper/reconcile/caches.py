@@ -23,10 +23,19 @@ class Resource(Protocol):
 
 
 T = TypeVar("T", bound=Resource)
+_Item_co = TypeVar("_Item_co", covariant=True)
 _Observed_contra = TypeVar("_Observed_contra", contravariant=True)
 
 Key = tuple[str, str]
 """The namespace that an object belongs to, and its name there; "" where a namespace has at most one."""
+
+
+class Reader(Protocol[_Item_co]):
+    """What a reconciler reads of a cache that has one object for each namespace."""
+
+    def get(self, namespace: str) -> _Item_co | None:
+        """Return the object of this namespace as last observed."""
+        ...
 
 
 class Observer(Protocol[_Observed_contra]):

@@ -20,6 +20,7 @@ from pullkeeper.domain.secret.entries import EntryPlan
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import Apply, Conflict, Delete, NoOp, Priority, Step, fallback_state, plan
 from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
+from pullkeeper.reconcile.caches import Reader, ResourceCache
 from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords, RefreshRequest
 from pullkeeper.reconcile.result import Result, Status
 from pullkeeper.reconcile.status_reporter import StatusReporter
@@ -29,28 +30,6 @@ _SHORTEST_REQUEUE = timedelta(seconds=1)
 """The shortest wait before a token that could not be replaced is reconciled again."""
 _REQUEUES = 10
 """Reconcile about this many times in the remaining life of a token that could not be replaced."""
-
-
-class Namespaces(Protocol):
-    """The observed Namespaces."""
-
-    def get(self, namespace: str) -> ObservedNamespace | None:
-        """Return the one of this name."""
-        ...
-
-
-class Secrets(Protocol):
-    """The observed pull Secrets."""
-
-    def get(self, namespace: str) -> ObservedSecret | None:
-        """Return the one of this namespace."""
-        ...
-
-    def record_write(self, item: ObservedSecret) -> None:
-        """Take over our own write before the watch brings it."""
-
-    def record_delete(self, item: ObservedSecret) -> None:
-        """Take over our own deletion before the watch brings it."""
 
 
 class PullSecretClient(Protocol):
@@ -92,8 +71,8 @@ class Reconciler:
     def __init__(
         self,
         *,
-        namespaces: Namespaces,
-        secrets: Secrets,
+        namespaces: Reader[ObservedNamespace],
+        secrets: ResourceCache[ObservedSecret],
         client: PullSecretClient,
         tokens: Tokens,
         records: NamespaceRecords,

@@ -23,6 +23,8 @@ from pullkeeper.domain.secret.service_account_patch import (
     ServiceAccountPatch,
     plan_patch,
 )
+from pullkeeper.reconcile import status_reporter
+from pullkeeper.reconcile.caches import Reader
 from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords
 from pullkeeper.reconcile.result import Result
 
@@ -40,22 +42,6 @@ _OUTCOMES = {
     AttachmentOutcome.FORGOTTEN: "is not marked any more as naming {mark}, which somebody had taken out",
 }
 _WITH_EVENT = {AttachmentOutcome.ATTACHED, AttachmentOutcome.RESTORED, AttachmentOutcome.RENAMED}
-
-
-class Namespaces(Protocol):
-    """The observed Namespaces."""
-
-    def get(self, namespace: str) -> ObservedNamespace | None:
-        """Return the one of this name."""
-        ...
-
-
-class Secrets(Protocol):
-    """The observed pull Secrets."""
-
-    def get(self, namespace: str) -> ObservedSecret | None:
-        """Return the one of this namespace."""
-        ...
 
 
 class ServiceAccounts(Protocol):
@@ -83,19 +69,8 @@ class ServiceAccountClient(Protocol):
         ...
 
 
-class Events(Protocol):
-    """Posts Events; never fails and never waits."""
-
-    def post(
-        self,
-        namespace: str,
-        reason: EventReason,
-        note: str,
-        *,
-        secret: ObservedSecret | None,
-        namespace_uid: str = "",
-    ) -> None:
-        """Post an Event regarding the pull Secret of a namespace."""
+class Events(status_reporter.Events, Protocol):
+    """Posts Events regarding ServiceAccounts, too."""
 
     def post_on(self, account: ObservedServiceAccount, reason: EventReason, note: str) -> None:
         """Post an Event regarding a ServiceAccount."""
@@ -107,8 +82,8 @@ class ServiceAccountReconciler:
     def __init__(
         self,
         *,
-        namespaces: Namespaces,
-        secrets: Secrets,
+        namespaces: Reader[ObservedNamespace],
+        secrets: Reader[ObservedSecret],
         service_accounts: ServiceAccounts,
         client: ServiceAccountClient,
         events: Events,

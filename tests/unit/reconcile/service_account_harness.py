@@ -98,10 +98,11 @@ class ServiceAccountHarness:
         note: str,
         *,
         secret: ObservedSecret | None,
+        detail: str = "",
         namespace_uid: str = "",
     ) -> None:
         assert self.namespace is not None
-        assert (namespace, secret, namespace_uid) == ("team-a", self.secret, self.namespace.uid)
+        assert (namespace, secret, detail, namespace_uid) == ("team-a", self.secret, "", self.namespace.uid)
         self.events.append((reason, note, reason.warning))
 
     def post_on(self, account: ObservedServiceAccount, reason: EventReason, note: str) -> None:
