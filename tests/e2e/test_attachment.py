@@ -175,7 +175,7 @@ async def test_without_the_feature_the_annotation_is_reported_and_the_secret_kep
     process = await installation.start()
     team = await installation.create_namespace(enabled="true", attach_to_service_accounts="default")
     event = await installation.event(team, "InvalidAnnotation")
-    assert "by `serviceAccountAttachment: true`" in event["note"]
+    assert "with `serviceAccountAttachment: true`" in event["note"]
     await installation.event(team, "PullSecretCreated")
     assert await service_account(installation, team, "default").entries() == []
     assert await process.metric("pullkeeper_rest_client_requests_total", resource="serviceaccounts") == 0

@@ -27,7 +27,7 @@ FAULTS: dict[str, tuple[Callable[[AwsFake], Any], str, str, str]] = {
         "TokenFetchFailed",
         "ServerException",
     ),
-    "reset": (lambda aws: aws.reset(operation=TOKEN), "NetworkUnreachable", "TokenFetchFailed", "does not answer"),
+    "reset": (lambda aws: aws.reset(operation=TOKEN), "NetworkUnreachable", "TokenFetchFailed", "no response"),
     "nonsense": (
         lambda aws: aws.garbage(Garbage.MISSING_FIELDS, operation=TOKEN),
         "MalformedAnswer",

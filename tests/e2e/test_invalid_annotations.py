@@ -30,7 +30,7 @@ async def test_namespace_without_any_registry_is_reported(installation: Installa
     await installation.start({"registries": []})
     team = await installation.create_namespace(enabled="true")
     event = await installation.event(team, "InvalidAnnotation")
-    assert "the installation has no default" in event["note"]
+    assert "no default in the settings" in event["note"]
 
 
 @pytest.mark.usefixtures("short_lived")

@@ -78,4 +78,7 @@ async def test_every_metric_moves(installation: Installation, registries: Regist
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     moved = {sample.name.removesuffix("_count") for sample in samples if sample.value}
     assert {family.name for family in FAMILIES} - moved <= {WORKQUEUE_DEPTH.name}
-    assert {sample.labels["lane"] for sample in samples if sample.name == WORKQUEUE_DEPTH.name} == {"first", "rotation"}
+    assert {sample.labels["priority"] for sample in samples if sample.name == WORKQUEUE_DEPTH.name} == {
+        "new",
+        "rotation",
+    }

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pullkeeper.domain.errors.failures import Reason
 from testsupport.installation import IRELAND, Installation, auths
 from testsupport.request_log import since, writes_of
 from testsupport.waiting import until
@@ -40,7 +41,7 @@ async def test_stops_before_a_call_to_aws_that_hangs_is_given_up(installation: I
 
     await until(called, "AWS to be called")
     await _stop(installation)
-    assert "does not answer" not in process.text()
+    assert Reason.NETWORK_UNREACHABLE not in process.text()
     assert await installation.events(team) == []
 
 

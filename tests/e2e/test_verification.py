@@ -134,7 +134,7 @@ async def test_an_unreachable_registry_delays_nothing(
         await _opt_in(installation, recorder, IRELAND, count=5)
     assert await process.metric(PROBES, result="unreachable") == 1
     assert await process.metric("pullkeeper_namespaces", state="ready") == 5
-    assert process.text().count(f"registry {IRELAND} does not say") == 1
+    assert process.text().count(f"registry {IRELAND}: cannot verify tokens") == 1
 
 
 async def test_a_revoked_token_is_replaced_after_one_probe(

@@ -65,7 +65,11 @@ async def test_each_scope_is_fetched_in_its_region(harness: AwsHarness, fake: Aw
         (lambda fake: fake.throttle(), Reason.THROTTLED, "too many requests"),
         (lambda fake: fake.throttle("TooManyRequestsException", 429), Reason.THROTTLED, "too many requests"),
         (lambda fake: fake.fail(), Reason.SERVICE_ERROR, "ServerException"),
-        (lambda fake: fake.fail("ExpiredTokenException", 400), Reason.CREDENTIALS_INVALID, "expired or not known"),
+        (
+            lambda fake: fake.fail("ExpiredTokenException", 400),
+            Reason.CREDENTIALS_INVALID,
+            "have expired or are not known",
+        ),
         (lambda fake: fake.disable_region("eu-west-1"), Reason.CREDENTIALS_INVALID, "enabled for the account"),
         (lambda fake: fake.fail("RegionDisabledException", 403), Reason.REGION_INVALID, "enable the region"),
         (lambda fake: fake.reset(), Reason.NETWORK_UNREACHABLE, "ConnectionClosedError"),

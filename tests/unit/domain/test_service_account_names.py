@@ -97,7 +97,7 @@ def test_an_ignored_annotation_is_a_failure_that_names_the_setting(value: str | 
     assert [failure.reason for failure in found] == [Reason.INVALID_ANNOTATION] * told
     for failure in found:
         assert failure.message.startswith(f"namespace/team-a: pullkeeper.dev/{KEY} has no effect")
-        assert failure.message.endswith("in the settings, by `serviceAccountAttachment: true`")
+        assert failure.message.endswith("in the settings with `serviceAccountAttachment: true`")
 
 
 @pytest.mark.parametrize("value", [["default", "builder"], "default, builder"])

@@ -42,7 +42,7 @@ async def test_named_service_accounts_are_attached() -> None:
     [
         ({}, "*", AttachmentOutcome.ATTACHED, "names the pull Secret ours"),
         ({"mark": "ours"}, "*", AttachmentOutcome.RESTORED, "again; somebody had removed it"),
-        ({"mark": "old", "marked": 0}, "*", AttachmentOutcome.RENAMED, "in place of old"),
+        ({"mark": "old", "marked_index": 0}, "*", AttachmentOutcome.RENAMED, "in place of old"),
         (ATTACHED, "", AttachmentOutcome.DETACHED, "does not name ours in its imagePullSecrets any more"),
         ({"mark": "ours"}, "", AttachmentOutcome.FORGOTTEN, "is not marked any more as naming ours"),
     ],
