@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MINUTES ?= 10
-WORKERS ?= 2
+WORKERS ?= $(shell expr 2 "*" $$(nproc))  # most of a worker's time is spent waiting for the controller
 export PYTHONWARNINGS ?= default
 # Ignore deprecation warnings of pip itself; below, those of the SBOM generator.
 PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check

@@ -68,7 +68,7 @@ async def test_each_scope_is_fetched_in_its_region(harness: AwsHarness, fake: Aw
         (
             lambda fake: fake.fail("ExpiredTokenException", 400),
             Reason.CREDENTIALS_INVALID,
-            "have expired or are not known",
+            "are not known there",
         ),
         (lambda fake: fake.disable_region("eu-west-1"), Reason.CREDENTIALS_INVALID, "enabled for the account"),
         (lambda fake: fake.fail("RegionDisabledException", 403), Reason.REGION_INVALID, "enable the region"),

@@ -89,7 +89,7 @@ async def test_token_is_short_lived_and_for_the_annotated_audience(
         (client(get=account(role_arn=f"{ROLE}\n")), f"its annotation {ROLE_KEY} is not {FORM}"),
         (
             client(get=account(role_arn="arn:aws:iam::123456789012:user/x")),
-            "is not a role, since nothing else can be assumed",
+            "is not a role, since nothing else",
         ),
         (client(get=ok(status=403)), "(403): grant the controller get on serviceaccounts there"),
         (client(create=ok(status=403)), "(403): grant the controller create on serviceaccounts/token there"),

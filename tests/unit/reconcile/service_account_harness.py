@@ -30,7 +30,13 @@ def account(name: str, **fields: Any) -> ObservedServiceAccount:
     return ObservedServiceAccount(namespace="team-a", name=name, uid=f"uid-{name}", resource_version=7, **fields)
 
 
-ATTACHED: Mapping[str, Any] = {"entry_index": 0, "mark": "ours", "marked_index": 0, "listed": True, "annotated": True}
+ATTACHED: Mapping[str, Any] = {
+    "entry_index": 0,
+    "mark": "ours",
+    "marked_index": 0,
+    "has_entries": True,
+    "has_annotations": True,
+}
 
 
 class ServiceAccountHarness:
