@@ -11,18 +11,24 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-ch
 # Folders of tests that need more than Python; each has its own target.
 OTHER_TARGETS := $(addprefix --ignore=tests/,alerts control_plane chart image interop)
 
-.PHONY: help demo test test-pythons coverage lint lint-docs test-cluster test-chart chart-docs \
+# End-to-end tests that wait for rotations, takeovers and other tools: test-e2e runs them, and test-cluster does so, too.
+SLOW := $(addprefix tests/e2e/test_,migrating.py replicas.py rotation.py verification.py)
+
+.PHONY: help demo test test-e2e test-pythons coverage lint lint-docs test-cluster test-chart chart-docs \
   test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/demo.stamp ## Show Pullkeeper at work on fakes, in under a minute (KEEP=1: keep it running)
 	@$(BIN)/python -m tools.demo $(if $(KEEP),--keep)
 
-test: lint ## Static checks and every test that needs only Python; the domain needs 100 % branch coverage
+test: lint ## Static checks and the tests that need only Python, but for the slowest; the domain needs 100 % branch coverage
 	$(BIN)/pytest -q --cov=pullkeeper.domain --cov-branch --cov-report= --cov-fail-under=100 tests/unit/domain
-	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(OTHER_TARGETS) --ignore=tests/unit/domain --server=memory
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(OTHER_TARGETS) --ignore=tests/unit/domain $(SLOW:%=--ignore=%) --server=memory
+
+test-e2e: $(VENV)/dev.stamp ## The end-to-end tests that are too slow for `make test`: rotation, verification, replicas, migration
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(SLOW) --server=memory
 
 test-pythons: $(VENV)/dev.stamp ## The unit tests on each Python version declared in pyproject.toml, or on PYTHONS
 	$(BIN)/python -m tools.python_versions --workers $(WORKERS) $(PYTHONS)
