@@ -1,4 +1,4 @@
-"""Starts a control plane to look around in: `python -m tests.control_plane`, until Ctrl-C."""
+"""Starts a control plane to look around in: `python -m testsupport.control_plane`, until Ctrl-C."""
 
 import signal
 import sys

@@ -151,7 +151,3 @@ def main() -> int:
         return 1
     sys.stdout.write(f"{tools.unpacked.parent}\n")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
