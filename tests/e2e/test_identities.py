@@ -307,7 +307,8 @@ async def test_profiles_are_identities_outside_aws(installation: Installation, s
     else:
         given = {"Version": 1, "AccessKeyId": keys.access_key_id, "SecretAccessKey": keys.secret_access_key}
         printed.write_text(json.dumps(given))
-        lines = [f"credential_process = cat {printed}"]
+        # Python is the one program that the image has, too.
+        lines = [f"""credential_process = python3 -c "print(open('{printed}').read())\""""]
     config.write_text("\n".join(["[profile pull]", *lines]))
     bare = {key: value for key, value in installation.irsa().items() if not key.startswith(("AWS_ROLE", "AWS_WEB"))}
     await installation.start(environment={**bare, "AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "pull"})
