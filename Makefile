@@ -11,9 +11,6 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-ch
 # Folders of tests that need more than Python; each has its own target.
 OTHER_TARGETS := $(addprefix --ignore=tests/,alerts control_plane chart image interop)
 
-# End-to-end tests that wait for rotations, takeovers and other tools: test-e2e runs them, and test-cluster does so, too.
-SLOW := $(addprefix tests/e2e/test_,migrating.py replicas.py rotation.py verification.py)
-
 .PHONY: help demo test test-e2e test-pythons coverage lint lint-docs test-cluster test-chart chart-docs \
   test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench lock clean
 
@@ -25,10 +22,10 @@ demo: $(VENV)/demo.stamp ## Show Pullkeeper at work on fakes, in under a minute 
 
 test: lint ## Static checks and the tests that need only Python, but for the slowest; the domain needs 100 % branch coverage
 	$(BIN)/pytest -q --cov=pullkeeper.domain --cov-branch --cov-report= --cov-fail-under=100 tests/unit/domain
-	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(OTHER_TARGETS) --ignore=tests/unit/domain $(SLOW:%=--ignore=%) --server=memory
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(OTHER_TARGETS) --ignore=tests/unit/domain -m "not slow" --server=memory
 
 test-e2e: $(VENV)/dev.stamp ## The end-to-end tests that are too slow for `make test`: rotation, verification, replicas, migration
-	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(SLOW) --server=memory
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/e2e -m slow --server=memory
 
 test-pythons: $(VENV)/dev.stamp ## The unit tests on each Python version declared in pyproject.toml, or on PYTHONS
 	$(BIN)/python -m tools.python_versions --workers $(WORKERS) $(PYTHONS)

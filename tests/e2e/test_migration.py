@@ -11,6 +11,8 @@ from testsupport.installation import FAST_ROTATION, IRELAND, VIRGINIA, Installat
 from testsupport.migration import RECIPES, assert_no_gap, follow, move, names_of, rotated, tool_in
 from testsupport.recipes import Kubectl, recipe
 
+pytestmark = pytest.mark.slow
+
 LABEL = "app.kubernetes.io/managed-by"
 
 

@@ -18,6 +18,8 @@ from testsupport.request_log import since
 from testsupport.secret_recorder import SecretRecorder
 from testsupport.waiting import until
 
+pytestmark = pytest.mark.slow
+
 LEASE = timedelta(seconds=6)
 QUICK = {"leaseDuration": "6s"}
 

@@ -10,6 +10,8 @@ import pytest
 from testsupport.installation import FAST_ROTATION, IRELAND, VIRGINIA, Installation
 from testsupport.secret_recorder import SecretRecorder, Version
 
+pytestmark = pytest.mark.slow
+
 
 async def _opt_in(installation: Installation, recorder: SecretRecorder, count: int, **annotations: str) -> list[str]:
     teams = [await installation.create_namespace(enabled="true", **annotations) for _ in range(count)]

@@ -15,6 +15,8 @@ from testsupport.installation import FAST_ROTATION, IRELAND, SHORT_LIFE, VIRGINI
 from testsupport.secret_recorder import SecretRecorder, Version
 from testsupport.waiting import until
 
+pytestmark = pytest.mark.slow
+
 IRELAND_TOO = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
 PUBLIC = "public.ecr.aws"
 INTERVAL = timedelta(seconds=10)
