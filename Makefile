@@ -11,7 +11,7 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-ch
 # Folders of tests that need more than Python; each has its own target.
 OTHER_TARGETS := $(addprefix --ignore=tests/,alerts control_plane chart image interop)
 
-.PHONY: help demo test test-e2e test-pythons coverage lint lint-docs test-cluster test-chart chart-docs \
+.PHONY: help demo test test-e2e test-simulation test-pythons coverage lint lint-docs test-cluster test-chart chart-docs \
   test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench lock clean
 
 help: ## List the targets
@@ -24,8 +24,11 @@ test: lint ## Static checks and the tests that need only Python, but for the slo
 	$(BIN)/pytest -q --cov=pullkeeper.domain --cov-branch --cov-report= --cov-fail-under=100 tests/unit/domain
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(OTHER_TARGETS) --ignore=tests/unit/domain -m "not slow" --server=memory
 
-test-e2e: $(VENV)/dev.stamp ## The end-to-end tests that are too slow for `make test`: rotation, verification, replicas, migration
+test-e2e: $(VENV)/dev.stamp ## The end-to-end tests that are too slow for `make test`: rotation, verification, replicas, migration, the demo
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/e2e -m slow --server=memory
+
+test-simulation: $(VENV)/dev.stamp ## The simulation at length: two controllers at once, the picture of a day
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/simulation -m slow
 
 test-pythons: $(VENV)/dev.stamp ## The unit tests on each Python version declared in pyproject.toml, or on PYTHONS
 	$(BIN)/python -m tools.python_versions --workers $(WORKERS) $(PYTHONS)

@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from tools.picture import a_day, draw
+
+pytestmark = pytest.mark.slow
 
 PICTURE = Path("docs/rotation-day.svg")
 

@@ -14,6 +14,8 @@ from testsupport.simulation.record import CONTROLLER, Record
 from testsupport.simulation.scenarios import SEEDS, faulty_season, two_at_once
 from testsupport.simulation.world import simulate
 
+pytestmark = pytest.mark.slow
+
 INVARIANTS: dict[str, Callable[[Record], Iterator[str]]] = {
     "never stale": check_tokens.never_stale,
     "never worse": check_tokens.never_worse,
