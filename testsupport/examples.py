@@ -12,6 +12,7 @@ from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.pull_secret import SecretRecord, Target
+from pullkeeper.tokens.demand import Demand, Requester
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -26,6 +27,10 @@ HOSTS = (EU, EU_OTHER_ACCOUNT, US, PUBLIC)
 
 def scope(host: RegistryHost) -> TokenScope:
     return TokenScope.of(host, CONTROLLER)
+
+
+def demand(namespace: str = "team-a", *, first: bool = False) -> Demand:
+    return Demand(Requester(namespace=namespace, first=first))
 
 
 def auth(password: str = PASSWORD) -> Password:

@@ -8,6 +8,7 @@ from datetime import datetime
 from pullkeeper.domain.ecr.credential import Password, Token
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
+from pullkeeper.tokens.demand import Demand
 from testsupport.simulation.faults import Faults
 from testsupport.simulation.record import AwsCall, Issued, Record
 from testsupport.virtual_time import HOUR, MINUTE, at_second, elapsed, now, seconds_of
@@ -35,7 +36,7 @@ class Aws:
     async def log_credential_source(self) -> None:
         """Log nothing: there are no credentials."""
 
-    async def fetch(self, scope: TokenScope) -> Token:
+    async def fetch(self, scope: TokenScope, demand: Demand) -> Token:  # noqa: ARG002 -- AWS does not know who waits
         """Issue a new token. Raises FailureError."""
         requested_at = now()
         await asyncio.sleep(self._rng.uniform(0.05, 0.6))

@@ -21,6 +21,7 @@ from pullkeeper.reconcile.caches import ResourceCache
 from pullkeeper.reconcile.namespace_relister import NamespaceRelister
 from pullkeeper.reconcile.reconciler import Reconciler
 from pullkeeper.reconcile.result import Result
+from pullkeeper.tokens.demand import Demand, Requester
 from pullkeeper.tokens.token_cache import TokenCache, TokenResult
 from testsupport.simulation.scenarios import IRELAND
 
@@ -95,9 +96,15 @@ class IgnoresLabels(ResourceCache[ObservedSecret]):
 class FetchesForEachCaller(TokenCache):
     """Calls AWS for each caller."""
 
-    async def get(self, scope: TokenScope, *, not_before: datetime | None = None) -> TokenResult:  # noqa: ARG002 -- the same
+    async def get(
+        self,
+        scope: TokenScope,
+        requester: Requester,
+        *,
+        not_before: datetime | None = None,  # noqa: ARG002 -- the same
+    ) -> TokenResult:
         """Fetch a token, whatever is cached."""
-        return TokenResult(token=await self._source.fetch(scope))
+        return TokenResult(token=await self._source.fetch(scope, Demand(requester)))
 
 
 class HasOnePriority(Reconciler):

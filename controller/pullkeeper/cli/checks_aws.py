@@ -11,6 +11,7 @@ from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.secret import entries
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.views.check_result import Check, CheckResult, passed, skipped
+from pullkeeper.tokens.demand import Demand, Requester
 
 
 class AwsChecks:
@@ -41,7 +42,7 @@ class AwsChecks:
         return [passed("AWS caller", await self._ecr.caller_arn(region))]
 
     async def _token(self, scope: TokenScope) -> Sequence[CheckResult]:
-        token = await self._ecr.fetch(scope)
+        token = await self._ecr.fetch(scope, Demand(Requester(namespace="", first=True)))
         return [passed(f"token in {scope.label}", f"fetched, valid until {token.expires_at:%Y-%m-%d %H:%M:%SZ}")]
 
     async def _no_token(self) -> Sequence[CheckResult]:

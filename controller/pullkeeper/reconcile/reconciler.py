@@ -24,6 +24,7 @@ from pullkeeper.reconcile.caches import Reader, ResourceCache
 from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords, RefreshRequest
 from pullkeeper.reconcile.result import Result, Status
 from pullkeeper.reconcile.status_reporter import StatusReporter
+from pullkeeper.tokens.demand import Requester
 from pullkeeper.tokens.token_cache import TokenResult
 
 _SHORTEST_REQUEUE = timedelta(seconds=1)
@@ -55,7 +56,12 @@ class Tokens(Protocol):
     """Where tokens come from."""
 
     async def get(
-        self, scope: TokenScope, hosts: Iterable[RegistryHost], *, not_before: datetime | None = None
+        self,
+        scope: TokenScope,
+        hosts: Iterable[RegistryHost],
+        requester: Requester,
+        *,
+        not_before: datetime | None = None,
     ) -> TokenResult:
         """Return the best token to be had, and which of these registries must not get it."""
         ...
@@ -155,7 +161,7 @@ class Reconciler:
 
     async def _apply(self, name: str, step: Apply, invalid: tuple[Failure, ...]) -> Result:
         record = self._records.get(name)
-        results = await self._get_tokens(record, step)
+        results = await self._get_tokens(name, record, step)
         failures = (*invalid, *(result.failure for result in results.values() if result.failure))
         try:
             written = await self._write(name, record, step, self._plan_entries(step, results))
@@ -165,10 +171,13 @@ class Reconciler:
         requeue_at = self._requeue_at(name, secret, results)
         return Result(status=Status(secret=secret), failures=failures, requeue_at=requeue_at)
 
-    async def _get_tokens(self, record: NamespaceRecord, step: Apply) -> dict[TokenScope, TokenResult]:
+    async def _get_tokens(self, name: str, record: NamespaceRecord, step: Apply) -> dict[TokenScope, TokenResult]:
         not_before = self._fresh_since(record, step)
         scopes, hosts = sorted(entries.token_scopes(step.desired)), step.desired.registries
-        results = await asyncio.gather(*(self._tokens.get(scope, hosts, not_before=not_before) for scope in scopes))
+        requester = Requester(namespace=name, first=step.secret is None)
+        results = await asyncio.gather(
+            *(self._tokens.get(scope, hosts, requester, not_before=not_before) for scope in scopes)
+        )
         return dict(zip(scopes, results, strict=True))
 
     def _fresh_since(self, record: NamespaceRecord, step: Apply) -> datetime | None:

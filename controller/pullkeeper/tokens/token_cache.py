@@ -13,13 +13,14 @@ from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.backoff import retry_delay
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
+from pullkeeper.tokens.demand import Demand, Requester
 
 
 class TokenSource(Protocol):
     """Issues tokens: AWS, or a fake of it."""
 
-    async def fetch(self, scope: TokenScope) -> Token:
-        """Fetch a new token; raise FailureError."""
+    async def fetch(self, scope: TokenScope, demand: Demand) -> Token:
+        """Fetch a new token for those who wait for it, which may become more; raise FailureError."""
         ...
 
 
@@ -55,6 +56,8 @@ class _Entry:
     """Start of the last fetch that has ended: its result is no older than this."""
     retry_at: datetime = _NEVER
     in_flight: asyncio.Task[None] | None = None
+    demand: Demand | None = None
+    """Who waits for the fetch in flight."""
 
 
 class TokenCache:
@@ -76,18 +79,18 @@ class TokenCache:
         self._swept = 0
         """Entries left by the last sweep; the next one comes once there are twice as many."""
 
-    async def get(self, scope: TokenScope, *, not_before: datetime | None = None) -> TokenResult:
+    async def get(self, scope: TokenScope, requester: Requester, *, not_before: datetime | None = None) -> TokenResult:
         """Return a token that is not due for rotation and, with `not_before`, was fetched no earlier than that.
 
-        Concurrent callers share one fetch. After a failure no fetch starts before `retry_at`, except for a
-        `not_before` that is later than the failed fetch. A slow fetch is left to finish in the background: the result
-        then has the token at hand, no new failure, and a `retry_at`.
+        Concurrent callers share one fetch. After a failure no fetch starts before `retry_at`, whoever asks. A slow
+        fetch is left to finish in the background: the result then has the token at hand, no new failure, and a
+        `retry_at`.
         """
         if scope not in self._entries:
             self._sweep()
         entry = self._entries.setdefault(scope, _Entry())
-        while not self._is_usable(entry, not_before) and not self._in_backoff(entry, not_before):
-            fetch = entry.in_flight or self._start_fetch(scope, entry)
+        while not self._is_usable(entry, not_before) and not self._in_backoff(entry):
+            fetch = self._join_fetch(scope, entry, requester)
             wait = entry.started_at + _MAX_WAIT - self._clock()
             # asyncio.wait does not cancel the fetch together with this caller: others share it.
             await asyncio.wait([fetch], timeout=max(wait.total_seconds(), 0))
@@ -123,25 +126,27 @@ class TokenCache:
             return False
         return not_before is None or (entry.failure is None and entry.fetched_at >= not_before)
 
-    def _in_backoff(self, entry: _Entry, not_before: datetime | None) -> bool:
-        if entry.in_flight is not None or entry.failure is None or self._clock() >= entry.retry_at:
-            return False
-        return not_before is None or entry.fetched_at >= not_before
+    def _in_backoff(self, entry: _Entry) -> bool:
+        return entry.in_flight is None and entry.failure is not None and self._clock() < entry.retry_at
 
-    def _start_fetch(self, scope: TokenScope, entry: _Entry) -> asyncio.Task[None]:
-        entry.started_at = self._clock()
-        entry.in_flight = asyncio.create_task(self._fetch(scope, entry))
+    def _join_fetch(self, scope: TokenScope, entry: _Entry, requester: Requester) -> asyncio.Task[None]:
+        """Return the fetch in flight, or a new one, which from now on has this requester too."""
+        if entry.in_flight is not None and entry.demand is not None:
+            entry.demand.add(requester)
+            return entry.in_flight
+        entry.started_at, entry.demand = self._clock(), Demand(requester)
+        entry.in_flight = asyncio.create_task(self._fetch(scope, entry, entry.demand))
         return entry.in_flight
 
-    async def _fetch(self, scope: TokenScope, entry: _Entry) -> None:
+    async def _fetch(self, scope: TokenScope, entry: _Entry, demand: Demand) -> None:
         try:
-            token = await self._source.fetch(scope)
+            token = await self._source.fetch(scope, demand)
         except FailureError as error:
             self._record_failure(scope, entry, error.failure)
         else:
             self._record_token(scope, entry, token)
         finally:
-            entry.in_flight, entry.fetched_at = None, entry.started_at
+            entry.in_flight, entry.demand, entry.fetched_at = None, None, entry.started_at
 
     def _record_token(self, scope: TokenScope, entry: _Entry, token: Token) -> None:
         if token.expires_at <= self._clock():

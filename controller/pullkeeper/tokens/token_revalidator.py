@@ -13,6 +13,7 @@ from pullkeeper.domain.ecr.registry_probe import RegistryCredential
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import FailureError, NamespaceGoneError, StaleObservationError
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
+from pullkeeper.tokens.demand import Requester
 from pullkeeper.tokens.token_verifier import TokenVerifier
 
 logger = logging.getLogger(__name__)
@@ -128,6 +129,6 @@ class TokenRevalidator:
             *(names, scope.identity, scope.label, len(namespaces)),
         )
         # Fetch and verify the replacement once, before the namespaces that share it are reconciled.
-        await self._verifier.get(scope, hosts)
+        await self._verifier.get(scope, hosts, Requester(namespace=namespaces[0], first=False))
         for name in namespaces:
             self._enqueue(name)

@@ -20,6 +20,7 @@ from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.backoff import LONGEST_RETRY, retry_delay
 from pullkeeper.domain.secret.entries import NO_HOSTS
 from pullkeeper.domain.secret.pull_secret import SecretRecord
+from pullkeeper.tokens.demand import Requester
 from pullkeeper.tokens.registry_state import Backoff, RegistryStates
 from pullkeeper.tokens.token_cache import TokenCache, TokenResult
 
@@ -44,11 +45,12 @@ class UnverifiedTokens:
         self,
         scope: TokenScope,
         hosts: Iterable[RegistryHost],  # noqa: ARG002 -- part of the protocol
+        requester: Requester,
         *,
         not_before: datetime | None = None,
     ) -> TokenResult:
         """Return the best token available; see TokenCache.get."""
-        return await self._tokens.get(scope, not_before=not_before)
+        return await self._tokens.get(scope, requester, not_before=not_before)
 
     def revoked(self, record: SecretRecord) -> frozenset[RegistryHost]:  # noqa: ARG002 -- part of the protocol
         """Return no host: nothing is verified."""
@@ -75,7 +77,12 @@ class TokenVerifier:
         self._states = RegistryStates(clock)
 
     async def get(
-        self, scope: TokenScope, hosts: Iterable[RegistryHost], *, not_before: datetime | None = None
+        self,
+        scope: TokenScope,
+        hosts: Iterable[RegistryHost],
+        requester: Requester,
+        *,
+        not_before: datetime | None = None,
     ) -> TokenResult:
         """Return the best token available, and which of the scope's registries must not get it.
 
@@ -83,9 +90,9 @@ class TokenVerifier:
         An unreachable registry gets the token unverified.
         """
         own = [host for host in hosts if TokenScope.of(host, scope.identity) == scope]
-        result = await self._tokens.get(scope, not_before=not_before)
+        result = await self._tokens.get(scope, requester, not_before=not_before)
         if result.token and (replaced := self._replacement_not_before(scope, own, result.token)):
-            result = await self._tokens.get(scope, not_before=max(replaced, not_before or replaced))
+            result = await self._tokens.get(scope, requester, not_before=max(replaced, not_before or replaced))
         if result.token is None:
             # Another registry's entry might do, but it has not been tried at these.
             return replace(result, excluded=frozenset(own))

@@ -12,6 +12,7 @@ from pullkeeper.adapters.aws import Ecr, ecr, sts
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import Failure, FailureError
 from pullkeeper.domain.iam.identity import Identity
+from testsupport.examples import demand
 from testsupport.fake_aws import AwsFake
 from testsupport.waiting import HANG_GUARD
 
@@ -80,7 +81,7 @@ class AwsHarness:
 
     async def failure(self, source: Ecr, scope: TokenScope) -> Failure:
         with pytest.raises(FailureError) as raised:
-            await source.fetch(scope)
+            await source.fetch(scope, demand())
         self._shown.append("".join(traceback.format_exception(raised.value)))
         self._shown.append(repr(raised.value.failure))
         return raised.value.failure

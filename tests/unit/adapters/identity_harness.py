@@ -16,6 +16,7 @@ from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import Failure, FailureError
 from pullkeeper.domain.iam.identity import CONTROLLER, Identity
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
+from testsupport.examples import demand
 from testsupport.fake_aws import ACCOUNT, USER_ARN, AwsFake, IssuedToken, serve_in_thread, utcnow
 from testsupport.fake_aws.issuer import Issuer
 
@@ -91,7 +92,7 @@ class IdentityHarness:
         self, identity: Identity = CONTROLLER, region: str = "eu-west-1", *, public: bool = False
     ) -> IssuedToken:
         """Fetch a token, and return what AWS issued."""
-        token: Token = await self.ecr.fetch(TokenScope(identity=identity, region=region, public=public))
+        token: Token = await self.ecr.fetch(TokenScope(identity=identity, region=region, public=public), demand())
         if self.ecr.caller_log is not None:
             await self.ecr.caller_log
         return next(each for each in self.aws.tokens if each.authorization_token == token.auth.reveal())

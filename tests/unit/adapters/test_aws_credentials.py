@@ -14,7 +14,7 @@ import pytest
 from pullkeeper.adapters.aws import ecr, sts
 from pullkeeper.domain.errors.failures import Reason
 from tests.unit.adapters.aws_harness import AwsHarness, client_config
-from testsupport.examples import EU, PUBLIC, US, scope
+from testsupport.examples import EU, PUBLIC, US, demand, scope
 from testsupport.fake_aws import ACCOUNT, AwsFake, serve_in_thread
 from testsupport.fake_aws.issuer import Issuer
 
@@ -55,7 +55,7 @@ async def test_irsa_session_serves_every_region(harness: AwsHarness, fake: AwsFa
     """One call to STS is enough."""
     source = harness.token_source(irsa)
     for host in (EU, US, PUBLIC):
-        await source.fetch(scope(host))
+        await source.fetch(scope(host), demand())
     assert {call.principal for call in fake.calls if call.service != "sts"} == {SESSION}
     assert fake.count("AssumeRoleWithWebIdentity") == 1
 
@@ -82,7 +82,7 @@ async def test_session_is_in_the_home_region(
     environment = {name: value for name, value in fake.environment().items() if not name.endswith("REGION")}
     source = harness.token_source(environment | home)
     monkeypatch.setattr("pullkeeper.adapters.aws.sts.boto3", SimpleNamespace(Session=session))
-    await source.fetch(scope(US))
+    await source.fetch(scope(US), demand())
     assert regions == [expected]
     assert fake.calls[-1].region == "us-west-2"
 
@@ -110,7 +110,7 @@ async def test_credentials_are_found_once_they_exist(
     assert "give the controller's ServiceAccount a role" in failure.message
     for name, value in keys.items():
         monkeypatch.setenv(name, value)
-    assert (await source.fetch(scope(EU))).auth.reveal()
+    assert (await source.fetch(scope(EU), demand())).auth.reveal()
 
 
 async def test_access_key_without_its_secret_counts_as_missing(harness: AwsHarness, fake: AwsFake) -> None:
@@ -127,7 +127,7 @@ async def test_token_file_that_is_not_mounted_is_reported(harness: AwsHarness, f
     assert failure.reason is Reason.CREDENTIALS_MISSING
     assert "projected token is mounted" in failure.message
     file.write_text(issuer().token(SUBJECT))
-    assert (await source.fetch(scope(EU))).auth.reveal()
+    assert (await source.fetch(scope(EU), demand())).auth.reveal()
 
 
 async def test_refusal_of_sts_points_to_the_trust_policy(
@@ -154,10 +154,10 @@ async def test_expired_credentials_are_renewed_within_the_fetch(
 ) -> None:
     """Botocore does not do so: a new session is created and the call is retried."""
     source = harness.token_source(irsa)
-    await source.fetch(scope(EU))
+    await source.fetch(scope(EU), demand())
     fake.expire_credentials()
     fake.forget_calls()
-    assert (await source.fetch(scope(EU))).auth.reveal()
+    assert (await source.fetch(scope(EU), demand())).auth.reveal()
     outcomes = [(call.operation, call.outcome) for call in fake.calls]
     assert outcomes == [
         ("GetAuthorizationToken", "ExpiredTokenException"),
@@ -182,9 +182,9 @@ async def test_concurrent_fetches_renew_expired_credentials(
     """All of them succeed, whichever renews the session."""
     source = harness.token_source(irsa)
     scopes = [scope(host) for host in (EU, US, PUBLIC)]
-    await asyncio.gather(*(source.fetch(each) for each in scopes))
+    await asyncio.gather(*(source.fetch(each, demand()) for each in scopes))
     fake.expire_credentials()
-    tokens = await asyncio.gather(*(source.fetch(each) for each in scopes))
+    tokens = await asyncio.gather(*(source.fetch(each, demand()) for each in scopes))
     assert all(token.auth.reveal() for token in tokens)
 
 

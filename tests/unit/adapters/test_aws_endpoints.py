@@ -14,6 +14,7 @@ from pullkeeper.domain.iam.identity import CONTROLLER, Identity
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.entries import token_scopes
 from tests.unit.adapters.identity_harness import FetchRecorder, as_role
+from testsupport.examples import demand
 from testsupport.fake_aws import utcnow
 
 ACCOUNT = "123456789012"
@@ -76,7 +77,7 @@ async def _fetch_all(identity: Identity, hosts: Sequence[str], environment: dict
     desired = DesiredState(registries=tuple(map(parse, hosts)), identity=identity)
     for scope in sorted(token_scopes(desired)):
         with pytest.raises(FailureError) as raised:
-            await ecr.fetch(scope)
+            await ecr.fetch(scope, demand())
         assert raised.value.failure.reason is Reason.MALFORMED_ANSWER
 
 

@@ -12,7 +12,7 @@ from pullkeeper.adapters.aws import ecr, sts
 from pullkeeper.domain.ecr.registry_host import RegistryHost, parse
 from pullkeeper.domain.errors.failures import Reason
 from tests.unit.adapters.aws_harness import AwsHarness, client_config
-from testsupport.examples import EU, PUBLIC, US, scope
+from testsupport.examples import EU, PUBLIC, US, demand, scope
 from testsupport.fake_aws import ACCOUNT, AwsFake, Garbage, serve_in_thread
 from testsupport.fake_aws.issuer import Issuer
 
@@ -37,7 +37,7 @@ def harness(fake: AwsFake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCa
 async def test_token_is_returned_as_issued(harness: AwsHarness, fake: AwsFake) -> None:
     """It is not decoded, its times are in UTC and whole milliseconds, and the fetch is recorded."""
     before = datetime.now(UTC) - timedelta(milliseconds=1)
-    token = await harness.token_source().fetch(scope(EU))
+    token = await harness.token_source().fetch(scope(EU), demand())
     (issued,) = fake.tokens
     assert token.auth.reveal() in fake.secrets
     assert before <= token.issued_at <= datetime.now(UTC)
@@ -52,7 +52,7 @@ async def test_each_scope_is_fetched_in_its_region(harness: AwsHarness, fake: Aw
     """ECR Public in its only region; each with one call that names no registry."""
     source = harness.token_source()
     for host in (EU, US, PUBLIC):
-        await source.fetch(scope(host))
+        await source.fetch(scope(host), demand())
     calls = [(call.service, call.region) for call in fake.calls]
     assert calls == [("ecr", "eu-west-1"), ("ecr", "us-west-2"), ("ecr-public", "us-east-1")]
     assert not any(call.registry_ids for call in fake.calls)
@@ -94,7 +94,7 @@ async def test_each_failure_has_its_reason(
     assert harness.recorder.requests == [(scope(EU), reason.value)]
     fake.clear_faults()
     fake.disabled_regions.clear()
-    assert (await source.fetch(scope(EU))).auth.reveal()
+    assert (await source.fetch(scope(EU), demand())).auth.reveal()
 
 
 async def test_hanging_call_ends_with_the_short_timeout(
@@ -104,10 +104,10 @@ async def test_hanging_call_ends_with_the_short_timeout(
     monkeypatch.setattr(ecr, "CLIENT_CONFIG", client_config(seconds=2))
     fake.hang(region="eu-west-1")
     source = harness.token_source()
-    await source.fetch(scope(US))
+    await source.fetch(scope(US), demand())
     hanging = asyncio.create_task(harness.failure(source, scope(EU)))
     await asyncio.sleep(0)
-    await source.fetch(scope(US))
+    await source.fetch(scope(US), demand())
     assert not hanging.done()
     failure = await hanging
     assert (failure.reason, "ReadTimeoutError" in failure.message) == (Reason.NETWORK_UNREACHABLE, True)
@@ -135,7 +135,7 @@ def registry_in(region: str) -> RegistryHost:
 async def test_expired_token_is_returned(harness: AwsHarness, fake: AwsFake) -> None:
     """The token cache decides whether its times make sense."""
     fake.answer_expired_token()
-    token = await harness.token_source().fetch(scope(EU))
+    token = await harness.token_source().fetch(scope(EU), demand())
     assert token.expires_at < datetime.now(UTC)
 
 
@@ -146,7 +146,7 @@ async def test_botocore_retries_transient_errors(
     monkeypatch.setattr(sts, "CLIENT_CONFIG", client_config(attempts=2))
     monkeypatch.setattr(ecr, "CLIENT_CONFIG", client_config(attempts=2))
     fake.fail(times=1)
-    await harness.token_source().fetch(scope(EU))
+    await harness.token_source().fetch(scope(EU), demand())
     assert [call.outcome for call in fake.calls] == ["ServerException", "ok"]
 
 
@@ -156,11 +156,11 @@ async def test_calls_to_one_region_are_spaced(
     """Five concurrent calls to one region are spread; another region does not wait for them."""
     source = harness.token_source()
     for host in (EU, US):  # a client is made at the first call, which takes longer than the pause
-        await source.fetch(scope(host))
+        await source.fetch(scope(host), demand())
     fake.forget_calls()
     monkeypatch.setattr(ecr, "_MIN_INTERVAL", 3600.0)
-    first, *others = [asyncio.create_task(source.fetch(scope(EU))) for _ in range(5)]
-    await source.fetch(scope(US))
+    first, *others = [asyncio.create_task(source.fetch(scope(EU), demand())) for _ in range(5)]
+    await source.fetch(scope(US), demand())
     await first
     assert fake.count(region="eu-west-1") == 1
     assert not any(task.done() for task in others)
@@ -173,13 +173,13 @@ async def test_cancelled_fetch_ends_at_once(harness: AwsHarness, fake: AwsFake) 
     """The next fetch succeeds while the abandoned call finishes in its thread."""
     hang = fake.hang(times=1)
     source = harness.token_source()
-    task = asyncio.create_task(source.fetch(scope(EU)))
+    task = asyncio.create_task(source.fetch(scope(EU), demand()))
     await asyncio.to_thread(hang.wait_played)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     hang.clear()
-    assert (await source.fetch(scope(EU))).auth.reveal()
+    assert (await source.fetch(scope(EU), demand())).auth.reveal()
 
 
 async def test_unexpected_exception_is_reported_without_its_text(
@@ -200,8 +200,8 @@ async def test_unexpected_exception_is_reported_without_its_text(
 async def test_requests_are_recorded_by_service(harness: AwsHarness) -> None:
     """ECR and ECR Public are two services, with quotas of their own."""
     source = harness.token_source()
-    await source.fetch(scope(EU))
-    await source.fetch(scope(PUBLIC))
+    await source.fetch(scope(EU), demand())
+    await source.fetch(scope(PUBLIC), demand())
     assert harness.recorder.tries == [("ecr", TOKEN, 200), ("ecr-public", TOKEN, 200)]
 
 
@@ -212,7 +212,7 @@ async def test_calls_for_credentials_are_recorded(harness: AwsHarness, fake: Aws
     fake.allow_role(ROLE, trusts_subjects=SUBJECT)
     (tmp_path / "token").write_text(issuer.token(SUBJECT))
     environment = fake.environment(web_identity_token_file=str(tmp_path / "token"), role_arn=ROLE)
-    await harness.token_source(environment).fetch(scope(EU))
+    await harness.token_source(environment).fetch(scope(EU), demand())
     assert harness.recorder.tries == [("sts", "AssumeRoleWithWebIdentity", 200), ("ecr", TOKEN, 200)]
 
 

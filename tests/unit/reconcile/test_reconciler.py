@@ -22,6 +22,7 @@ from pullkeeper.reconcile.namespace_records import NamespaceRecords
 from pullkeeper.reconcile.reconciler import Reconciler
 from pullkeeper.reconcile.result import Result, Status
 from pullkeeper.reconcile.status_reporter import StatusReporter
+from pullkeeper.tokens.demand import Requester
 from pullkeeper.tokens.token_cache import TokenResult
 from tests.unit.reconcile.reporter_harness import RecordedReports
 from testsupport.examples import EU, FOREIGN, HOUR, NOW, US, auth, managed, published, token
@@ -40,6 +41,7 @@ class ReconcilerHarness:
 
     def __init__(self, secret: ObservedSecret | None = None, annotations: dict[str, str] | None = None) -> None:
         self.fresh_since: list[datetime | None] = []
+        self.requesters: list[Requester] = []
         self.written: list[SecretRecord] = []
         self.deleted: list[ObservedSecret] = []
         self.error: Exception | None = None
@@ -99,10 +101,12 @@ class _Tokens:
         self,
         scope: TokenScope,  # noqa: ARG002 -- the protocol's
         hosts: Iterable[RegistryHost],  # noqa: ARG002 -- the protocol's
+        requester: Requester,
         *,
         not_before: datetime | None = None,
     ) -> TokenResult:
         self._harness.fresh_since.append(not_before)
+        self._harness.requesters.append(requester)
         return self._harness.token_result
 
     def revoked(self, record: SecretRecord) -> frozenset[RegistryHost]:  # noqa: ARG002 -- the protocol's
@@ -122,6 +126,7 @@ async def test_written_secret_is_its_status_and_known_at_once() -> None:
     assert [reason for _, reason, _ in harness.recorded.events] == ["PullSecretCreated"]
     assert len(harness.recorded.times_to_secret) == 1
     assert harness.reconciler.priority("team-a") is Priority.ROTATION
+    assert {(each.namespace, each.first) for each in harness.requesters} == {("team-a", True)}
 
 
 async def test_failure_to_write_is_returned_with_all_others() -> None:

@@ -15,6 +15,7 @@ from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.pull_secret import SecretRecord
 from pullkeeper.tokens.token_revalidator import TokenRevalidator
+from tests.unit.tokens.fake_token_source import TEAM_A
 from tests.unit.tokens.verifier_harness import VerifierHarness
 from testsupport.examples import EU, EU_OTHER_ACCOUNT, FOREIGN, US, managed, scope
 
@@ -60,7 +61,7 @@ class RevalidatorHarness:
         self.auths[namespace] = {host: token.auth for host, token in held.items()}
 
     async def verified_token(self, *hosts: RegistryHost) -> Token:
-        token = (await self.harness.verifier.get(scope(hosts[0]), hosts)).token
+        token = (await self.harness.verifier.get(scope(hosts[0]), hosts, TEAM_A)).token
         assert token is not None
         return token
 

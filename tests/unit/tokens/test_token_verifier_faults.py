@@ -10,6 +10,7 @@ from pullkeeper.domain.ecr.credential import Password
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.registry_probe import ProbeResult, RegistryCredential, Verdict
 from pullkeeper.tokens.token_cache import TokenResult
+from tests.unit.tokens.fake_token_source import TEAM_A
 from tests.unit.tokens.verifier_harness import FakeRegistries, VerifierHarness
 from testsupport.examples import EU, EU_OTHER_ACCOUNT, scope
 from testsupport.virtual_time import now
@@ -57,7 +58,7 @@ class RandomDays:
 
     async def namespace(self, hosts: tuple[RegistryHost, ...]) -> None:
         while True:
-            result = await self.harness.verifier.get(scope(EU), hosts)
+            result = await self.harness.verifier.get(scope(EU), hosts, TEAM_A)
             assert result.token is not None
             for host in set(hosts) - result.excluded:
                 verdict = self.registries.verdicts.get((host, result.token.auth))
@@ -73,7 +74,7 @@ class RandomDays:
             await asyncio.sleep(_ROUND)
             for credential, auth in list(self.published.values()):
                 if await self.harness.verifier.revalidate(credential, auth):
-                    await self.harness.verifier.get(scope(EU), EU_HOSTS)
+                    await self.harness.verifier.get(scope(EU), EU_HOSTS, TEAM_A)
 
 
 @pytest.mark.parametrize("seed", range(8))

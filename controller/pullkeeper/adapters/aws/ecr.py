@@ -17,6 +17,7 @@ from pullkeeper.domain.ecr.credential import Password, Token, is_authorization
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.iam.identity import CONTROLLER, Identity, Kind
+from pullkeeper.tokens.demand import Demand
 
 logger = logging.getLogger(__name__)
 
@@ -104,8 +105,8 @@ class Ecr:
             scope = TokenScope(identity=CONTROLLER, region=region)
             raise FailureError(to_failure(scope, self._principal, error, doing=doing)) from None
 
-    async def fetch(self, scope: TokenScope) -> Token:
-        """Fetch a new token; raise FailureError."""
+    async def fetch(self, scope: TokenScope, demand: Demand) -> Token:  # noqa: ARG002 -- part of the protocol
+        """Fetch a new token for those who wait for it; raise FailureError."""
         loop = asyncio.get_running_loop()
         async with self._slots if scope.region in self._known_regions else self._slots_for_new_regions:
             await self._pace(scope.region)
