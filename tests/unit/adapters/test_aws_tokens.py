@@ -123,8 +123,8 @@ async def test_unreachable_endpoint_is_a_network_failure(harness: AwsHarness, fa
 
 
 async def test_impossible_region_is_reported(harness: AwsHarness) -> None:
-    """A registry host may be valid with a region that no endpoint can have."""
-    odd = scope(registry_in("1_2"))
+    """By botocore, although no valid registry host has a region that no endpoint can have."""
+    odd = scope(RegistryHost(name="123456789012.dkr.ecr.1_2.amazonaws.com", region="1_2"))
     assert (await harness.failure(harness.token_source(), odd)).reason is Reason.REGION_INVALID
 
 

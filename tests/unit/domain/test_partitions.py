@@ -1,8 +1,13 @@
 """The AWS partition of each registry host."""
 
+import re
+from typing import Any
+
+import botocore.loaders
 import botocore.session
 import pytest
 
+from pullkeeper.domain.ecr.partitions import PARTITIONS, partition_of
 from pullkeeper.domain.ecr.registry_host import PUBLIC_HOSTS, parse
 
 ACCOUNT = "123456789012"
@@ -50,14 +55,57 @@ def test_the_public_registry_is_in_the_commercial_partition(text: str) -> None:
     assert parse(text).partition == "aws"
 
 
-@pytest.mark.parametrize("suffix", ["amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "c2s.ic.gov", "sc2s.sgov.gov"])
-def test_the_domain_decides_before_the_region(suffix: str) -> None:
-    """An unknown region in a partition's domain belongs to that partition."""
-    expected = {
-        "amazonaws.com": "aws",
-        "amazonaws.com.cn": "aws-cn",
-        "amazonaws.eu": "aws-eusc",
-        "c2s.ic.gov": "aws-iso",
-        "sc2s.sgov.gov": "aws-iso-b",
+@pytest.mark.parametrize("text", [host for host in HOSTS if "fips" not in host])
+def test_a_region_is_accepted_in_the_domains_of_its_own_partition_only(text: str) -> None:
+    """And the error names the host with the right domain."""
+    own = parse(text)
+    partition = partition_of(own.region)
+    for suffix in {
+        suffix for each in PARTITIONS for suffix in each.suffixes if suffix not in {"", *partition.suffixes}
+    }:
+        wrong = f"{ACCOUNT}.dkr.ecr.{own.region}.{suffix}"
+        right = partition.dual_stack_suffix if suffix.startswith("on.") else ""
+        dash = "-" if right else "."
+        fixed = f'"{ACCOUNT}.dkr{dash}ecr.{own.region}.{right or partition.suffix}": '
+        with pytest.raises(ValueError, match=f"^{re.escape(fixed)}{own.region} is a region of .* {own.partition}$"):
+            parse(wrong)
+
+
+@pytest.mark.parametrize("region", ["fips-us-east-1", "us-east-1-fips"])
+def test_a_pseudo_region_is_rejected_with_the_fips_host(region: str) -> None:
+    """SDKs once named their FIPS endpoints so."""
+    with pytest.raises(ValueError, match=f'"{ACCOUNT}.dkr.ecr-fips.us-east-1.amazonaws.com"'):
+        parse(f"{ACCOUNT}.dkr.ecr.{region}.amazonaws.com")
+
+
+@pytest.mark.parametrize(
+    "region", ["some-where-1", "us-gov-west", "aws-global", "us-east", "us-east-1a", "us-east-111", "eu-x-1", "fips-eu"]
+)
+def test_what_no_partition_calls_a_region_is_rejected(region: str) -> None:
+    """It names what was taken for the region."""
+    with pytest.raises(ValueError, match=f'a region such as eu-west-1.*"{region.removeprefix("fips-")}" is none'):
+        parse(f"{ACCOUNT}.dkr.ecr.{region}.amazonaws.com")
+
+
+def sdk_partitions() -> dict[str, Any]:
+    """The table that botocore ships, by the name of the partition."""
+    document = botocore.loaders.create_loader().load_data("partitions")
+    return {each["id"]: each for each in document["partitions"]}
+
+
+def test_partitions_have_the_domains_and_region_names_of_the_sdk() -> None:
+    """A new prefix in the SDK's table must be taken over."""
+    ours = {each.name: (each.suffix, f"{each.region_prefix}-w+-d+") for each in PARTITIONS}
+    sdk = {
+        name: (each["outputs"]["dnsSuffix"], re.sub(r"[\\^$()]", "", each["regionRegex"]))
+        for name, each in sdk_partitions().items()
     }
-    assert parse(f"{ACCOUNT}.dkr.ecr.some-where-1.{suffix}").partition == expected[suffix]
+    assert ours == sdk
+
+
+def test_every_region_of_the_sdk_is_of_its_partition() -> None:
+    """Its pseudo regions for global endpoints are of none."""
+    for name, each in sdk_partitions().items():
+        for region in each["regions"]:
+            owners = [partition.name for partition in PARTITIONS if partition.has(region)]
+            assert owners == ([] if region.endswith("-global") else [name])

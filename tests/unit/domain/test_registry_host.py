@@ -2,11 +2,13 @@
 
 import re
 
+import botocore.loaders
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pullkeeper.domain.ecr.registry_host import FORM, RegistryHost, parse
+from pullkeeper.domain.ecr.registry_host import FORM, MAX_REGISTRIES, RegistryHost, parse, parse_registries
+from pullkeeper.domain.errors.validation import Problem
 
 ACCOUNT = "123456789012"
 STANDARD = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com"
@@ -123,21 +125,69 @@ HOST_TEXTS = st.from_regex(ORACLE, fullmatch=True)
 SUFFIXES = ("amazonaws.com", "amazonaws.eu", "on.aws", ".cn", "c2s.ic.gov", "sc2s.sgov.gov", "csp.hci.ic.gov")
 OTHERS = ("123456789012", "12345678901", ".dkr.", ".dkr-", "ecr", "-fips", ".", "-", "eu-west-1", "a_B", "\n", " ", "٣")
 PARTS = st.sampled_from(SUFFIXES + OTHERS)
+REGIONS = st.sampled_from(
+    ["eu-west-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1", "EU-west-1", "eu-wést-1", "eu-a-1"]
+)
+HOSTS = st.builds(
+    "{}.dkr{}ecr.{}.{}".format, st.just(ACCOUNT), st.sampled_from(".-"), REGIONS, st.sampled_from(SUFFIXES)
+)
 
 
-@given(HOST_TEXTS | st.lists(PARTS, max_size=9).map("".join) | st.text(max_size=80))
+def is_named_like_a_region(region: str, suffix: str) -> bool:
+    """By botocore's own table, in lower-case letters, and in a domain of the region's partition."""
+    if not re.fullmatch(r"[a-z-]+-[a-z]{2,20}-[0-9]{1,2}", region):
+        return False
+    for each in botocore.loaders.create_loader().load_data("partitions")["partitions"]:
+        if re.fullmatch(each["regionRegex"], region):
+            dual_stack = each["outputs"]["dualStackDnsSuffix"].replace("api.", "on.", 1)
+            return suffix in {each["outputs"]["dnsSuffix"], dual_stack}
+    return False
+
+
+@given(HOST_TEXTS | HOSTS | st.lists(PARTS, max_size=9).map("".join) | st.text(max_size=80))
 @example(f"{STANDARD}\n")
 @example(f"{ACCOUNT}.dkr.ecr._.amazonaws.com")
-def test_exactly_the_hosts_of_awss_pattern_are_accepted(text: str) -> None:
+@example(STANDARD)
+def test_exactly_the_hosts_of_awss_pattern_with_a_region_of_the_partition_are_accepted(text: str) -> None:
     """Account and region as in both of AWS's credential helpers."""
     match = ORACLE.fullmatch(text)
+    accepted = match is not None and is_named_like_a_region(match[3], match[4])
     try:
         found = parse(text)
     except ValueError:
-        assert match is None
+        assert not accepted
     else:
+        assert accepted
         assert match is not None
         assert (found.name, found.account, found.region) == (text, match[1], match[3])
+
+
+def test_a_host_of_any_length_is_rejected_in_a_few_words() -> None:
+    """A region, account or suffix of a quarter of a megabyte is not repeated."""
+    long = "a" * 250_000
+    for text in (
+        f"{ACCOUNT}.dkr.ecr.{long}.amazonaws.com",
+        f"{STANDARD}/{long}",
+        f"https://{long}",
+        f"{long}{STANDARD}",
+    ):
+        with pytest.raises(ValueError, match=r"host|ACCOUNT") as raised:
+            parse(text)
+        assert len(str(raised.value)) < 200
+
+
+def test_a_list_is_parsed_once_for_each_host() -> None:
+    """Repetitions are no problems of their own."""
+    hosts, problems = parse_registries(",".join([*["a"] * 125_000, STANDARD, STANDARD]), "here")
+    assert hosts == (parse(STANDARD),)
+    assert [problem.found for problem in problems] == ['"a"']
+
+
+def test_of_a_list_that_is_too_long_only_as_many_hosts_as_allowed_are_parsed() -> None:
+    """One problem more tells how many there are."""
+    _, problems = parse_registries(",".join(f"x{number}" for number in range(50_000)), "here")
+    assert len(problems) == MAX_REGISTRIES + 1
+    assert problems[-1] == Problem(where="here", found="50000 hosts", expected=problems[-1].expected)
 
 
 def test_a_host_reads_as_its_name() -> None:
