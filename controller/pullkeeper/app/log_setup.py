@@ -6,6 +6,8 @@ import time
 
 from pythonjsonlogger.json import JsonFormatter
 
+from pullkeeper.domain.errors.text import printable, shortened
+
 _LOWEST_LEVELS = {
     "kopf": logging.WARNING,
     "botocore": logging.ERROR,
@@ -18,6 +20,8 @@ _REPEAT_SECONDS = 60.0
 """A library's message passes again after this time."""
 _MOST_MESSAGES = 100
 """Distinct messages to remember; beyond that the oldest is forgotten."""
+_MAX_LENGTH = 4000
+"""Longest message in characters; what follows is left out."""
 _NUMBERS = re.compile(r"\d+")
 
 
@@ -26,12 +30,21 @@ def configure_logging(*, form: str, level: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_json() if form == "json" else _text())
     handler.addFilter(RepeatFilter())
+    handler.addFilter(shorten)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     for name, lowest in _LOWEST_LEVELS.items():
         logging.getLogger(name).setLevel(max(lowest, logging.getLogger().level))
     for name in ("asyncio", "aiohttp"):
         logging.getLogger(name).setLevel(max(logging.INFO, logging.getLogger().level))
+
+
+def shorten(record: logging.LogRecord) -> bool:
+    """Shorten a message that is too long; a filter that lets every record pass."""
+    message = record.getMessage()
+    if len(message) > _MAX_LENGTH:
+        record.msg, record.args = shortened(message, _MAX_LENGTH), ()
+    return True
 
 
 class RepeatFilter(logging.Filter):
@@ -77,7 +90,14 @@ def _json() -> logging.Formatter:
     return formatter
 
 
+class _TextFormatter(logging.Formatter):
+    """Formats a record as one line without anything that a terminal would act on."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
 def _text() -> logging.Formatter:
-    formatter = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%d %H:%M:%SZ")
+    formatter = _TextFormatter("%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%d %H:%M:%SZ")
     formatter.converter = time.gmtime
     return formatter

@@ -78,7 +78,7 @@ def _load_settings(options: argparse.Namespace) -> tuple[Settings | None, list[C
     try:
         settings = config_from(options.config).settings
     except InvalidInputError as error:
-        return None, [failed("settings", str(problem)) for problem in error.problems]
+        return None, [failed("settings", problem) for problem in error.summary]
     return settings, [passed("settings", f"{source}: valid")]
 
 

@@ -12,6 +12,7 @@ from pullkeeper.cli.api_server import connected
 from pullkeeper.cli.options import add_config, add_kubeconfig, add_secret_name, settings_from
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.failures import FailureError, NamespaceGoneError, StaleObservationError
+from pullkeeper.domain.errors.text import printable
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 
 _MAX_CONCURRENT_DELETES = 16
@@ -38,7 +39,7 @@ def main(options: argparse.Namespace) -> int:
     settings = settings_from(options)
     outcome = asyncio.run(_delete_all(options, settings))
     for reason in outcome.remaining.values():
-        print(reason, file=sys.stderr)
+        print(printable(reason), file=sys.stderr)
     remaining = f", {len(outcome.remaining):,} remaining" if outcome.remaining else ""
     plural = "" if outcome.deleted == 1 else "s"
     print(f"{outcome.deleted:,} pull Secret{plural} named {settings.secret_name} deleted{remaining}")

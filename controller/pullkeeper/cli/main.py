@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Protocol, cast
 
 from pullkeeper.domain.errors.failures import FailureError
+from pullkeeper.domain.errors.text import printable
 from pullkeeper.domain.errors.validation import InvalidInputError
 
 _FAILED = 1
@@ -46,7 +47,7 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         return _run_command(options)
     except InvalidInputError as error:
-        _print_error("invalid input:", *(f"  {problem}" for problem in error.problems))
+        _print_error("invalid input:", *(f"  {problem}" for problem in error.summary))
         return _INVALID_INPUT
 
 
@@ -84,4 +85,4 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
 
 
 def _print_error(*lines: str) -> None:
-    print(f"pullkeeper: {lines[0]}", *lines[1:], sep="\n", file=sys.stderr)
+    print(f"pullkeeper: {printable(lines[0])}", *map(printable, lines[1:]), sep="\n", file=sys.stderr)

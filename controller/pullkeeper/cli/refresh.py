@@ -11,6 +11,7 @@ from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
 from pullkeeper.cli.api_server import connected
 from pullkeeper.cli.options import add_config, add_kubeconfig, add_secret_name, settings_from
 from pullkeeper.domain.errors.failures import FailureError
+from pullkeeper.domain.errors.text import printable
 from pullkeeper.domain.namespace.annotations import ENABLED
 from pullkeeper.domain.namespace.namespace import PREFIX, observe_namespace
 from pullkeeper.domain.reporting.last_warning import LastWarning
@@ -35,7 +36,7 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Print until when the new token is valid; the exit status is 1 if there is none, with the reason."""
     refreshed, message = asyncio.run(_refresh(options, settings_from(options).secret_name))
-    print(f"namespace/{options.namespace}: {message}", file=sys.stdout if refreshed else sys.stderr)
+    print(printable(f"namespace/{options.namespace}: {message}"), file=sys.stdout if refreshed else sys.stderr)
     return 0 if refreshed else 1
 
 
@@ -78,7 +79,7 @@ async def _answer(snapshot: SnapshotReader, name: str, value: str) -> SecretReco
 async def _last_warning(snapshot: SnapshotReader, name: str) -> LastWarning | None:
     """Return the controller's last warning; None also where the caller may not list Events."""
     try:
-        return (await snapshot.warnings()).get(name)
+        return (await snapshot.warnings(datetime.now(UTC))).get(name)
     except FailureError:
         return None
 

@@ -50,7 +50,7 @@ def _text(result: RenderResult) -> str:
 
 
 def _yaml(document: Mapping[str, Any]) -> str:
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000).rstrip()
+    return yaml.safe_dump(document, sort_keys=False, width=1000).rstrip()
 
 
 def read_namespaces(filename: str) -> list[ObservedNamespace]:

@@ -17,6 +17,7 @@ from pullkeeper.cli.api_server import connected
 from pullkeeper.cli.options import add_config, add_kubeconfig, add_output, add_secret_name, settings_from
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.failures import FailureError
+from pullkeeper.domain.errors.text import printable
 from pullkeeper.domain.namespace.namespace_request import NamespaceRequest, namespace_request
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.views import status_table
@@ -80,7 +81,7 @@ async def _show(options: argparse.Namespace, settings: Settings) -> int:
                 report = await status_report(snapshot, rules, _now, expected=namespaces)
                 print(_format(report, options), flush=True)
             except FailureError as error:
-                print(f"pullkeeper: {error}", file=sys.stderr, flush=True)
+                print(printable(f"pullkeeper: {error}"), file=sys.stderr, flush=True)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), options.watch)
         return 0
@@ -98,7 +99,7 @@ async def status_report(
     notes = [] if rules.policy else [_NO_CONFIG]
     if any(status.needs_events for status in statuses):
         try:
-            warnings = await snapshot.warnings()
+            warnings = await snapshot.warnings(now)
             statuses = [with_warning(status, warnings.get(status.namespace)) for status in statuses]
         except FailureError as error:
             notes.append(f"the controller's warnings are not shown: {error}")
@@ -117,7 +118,7 @@ def _format(report: StatusReport, options: argparse.Namespace) -> str:
         return json.dumps(status_table.as_document(report), indent=2)
     if options.output == "yaml":
         document = status_table.as_document(report)
-        return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000).rstrip()
+        return yaml.safe_dump(document, sort_keys=False, width=1000).rstrip()
     is_terminal = sys.stdout.isatty()
     colours = is_terminal and not os.environ.get("NO_COLOR")
     text = status_table.as_text(report, wide=options.output == "wide", colours=colours)

@@ -153,8 +153,7 @@ class Reconciler:
             ignored = desired is not None and not self._attach_service_accounts
             return desired, ignored_annotations(namespace) if ignored else ()
         except InvalidInputError as error:
-            message = f"namespace/{namespace.name}: " + "; ".join(map(str, error.problems))
-            invalid = Failure(reason=Reason.INVALID_ANNOTATION, message=message)
+            invalid = Failure(reason=Reason.INVALID_ANNOTATION, message=f"namespace/{namespace.name}: {error}")
         except FailureError as error:
             invalid = error.failure
         return fallback_state(namespace, secret, policy), (invalid,)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.errors.failures import FailureError, StaleObservationError
+from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.namespace.annotations import ATTACH
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
@@ -161,7 +162,7 @@ class ServiceAccountReconciler:
         overdue = [account for account, at in report_at.items() if at <= now]
         if overdue:
             note = (
-                f"namespace/{name}: {PREFIX}{ATTACH} names what does not exist: ServiceAccount {', '.join(overdue)}: "
+                f"namespace/{name}: {PREFIX}{ATTACH} names what does not exist: ServiceAccount {listed(overdue)}: "
                 "create it (it will be attached when it appears), or take its name out"
             )
             logger.warning("%s", note)

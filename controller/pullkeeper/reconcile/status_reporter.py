@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from pullkeeper.domain.errors.failures import TOKEN_REASONS, Failure, Reason
+from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.reporting import metric_families
 from pullkeeper.domain.reporting.aggregator import EventAggregator, Summary
 from pullkeeper.domain.reporting.event_reasons import EventReason, event_reason, kind
@@ -207,8 +208,7 @@ def _content(secret: ObservedSecret) -> str:
     record = secret.record
     if record is None:
         return ""
-    hosts = ", ".join(host.name for host in record.registries)
-    return f" for {hosts}; the token is good until {record.expires_at:%Y-%m-%d %H:%M:%SZ}"
+    return f" for {listed(record.registries)}; the token is good until {record.expires_at:%Y-%m-%d %H:%M:%SZ}"
 
 
 def _failure_fields(name: str, failure: Failure, next_try: datetime | None) -> dict[str, Any]:

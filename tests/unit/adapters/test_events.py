@@ -125,6 +125,14 @@ async def test_long_note_is_cut(note: str, detail: str) -> None:
     assert (note + detail).startswith(sent)
 
 
+async def test_a_note_has_one_line_of_printable_characters() -> None:
+    """Whoever reads it with kubectl has a terminal."""
+    async with sending(Desk()) as desk:
+        desk.post("a\x1b[2J\nb", detail=" [\u202ec]")
+        (request,) = await desk.sent()
+    assert request.body["note"] == "a\\x1b[2J\\nb [\\u202ec]"
+
+
 async def test_repetition_within_five_minutes_is_not_sent() -> None:
     """A hundred identical Events are one."""
     async with sending(Desk()) as desk:

@@ -1,6 +1,7 @@
 """One-time lists of Namespaces and Secrets, of the whole cluster or of named namespaces."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -81,3 +82,15 @@ async def test_unreadable_namespace_is_a_failure() -> None:
     """A 403 does not say that the namespace does not exist."""
     with pytest.raises(FailureError, match=r"refused to get Namespace a \(403\): grant get on namespaces"):
         await names(reader(FakeClient(ok(status=403)), "a"))
+
+
+async def test_the_last_warning_is_not_one_from_the_future() -> None:
+    """Anybody may post one in the controller's name; it hides no true one."""
+
+    def event(hour: int, note: str, year: int = 2026) -> Mapping[str, Any]:
+        time = f"{year}-03-01T{hour:02}:00:00Z"
+        return {"metadata": {"namespace": "a"}, "eventTime": time, "reason": "AccessDenied", "note": note}
+
+    events = items(event(9, "forged", year=2099), event(10, "older"), event(11, "true"), event(13, "forged"))
+    found = await reader(FakeClient(events)).warnings(datetime(2026, 3, 1, 12, tzinfo=UTC))
+    assert [warning.note for warning in found.values()] == ["true"]

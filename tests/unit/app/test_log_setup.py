@@ -109,3 +109,25 @@ def test_remembered_messages_are_bounded() -> None:
         assert repeat_filter.filter(record("x" * number, at=0))
     assert repeat_filter.filter(record("", at=1))
     assert not repeat_filter.filter(record("x" * 100, at=1))
+
+
+HOSTILE = "\x1b[2Jready\nERROR forged\u202e\x9b"
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_text_from_outside_stays_one_line_without_commands(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    """Neither a terminal nor a reader of lines takes it for something else."""
+    log_setup.configure_logging(form=form, level="info")
+    OURS.warning("namespace/team-a: %s", HOSTILE, extra={"reason": HOSTILE})
+    shown = capsys.readouterr().err
+    assert shown.endswith("\n")
+    assert shown[:-1].isprintable()
+    assert "ready" in shown
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_long_message_is_shortened(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    """Whatever is in it."""
+    log_setup.configure_logging(form=form, level="info")
+    OURS.warning("%s", "x" * 250_000)
+    assert 4_000 < len(capsys.readouterr().err) < 4_200

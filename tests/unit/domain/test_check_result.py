@@ -43,3 +43,11 @@ def test_only_a_failed_check_is_a_failure(results: list[CheckResult], verdict: b
     """A skipped check is not."""
     assert all_passed(results) is verdict
     assert as_text(results).endswith("no check failed") is verdict
+
+
+def test_text_from_outside_is_escaped() -> None:
+    """A server's words may be in it."""
+    hostile = "\x1b[2J\n✓ all is well\u202e"
+    shown = as_text([failed("token", hostile, hostile)]).split("\n")
+    assert len(shown) == 4
+    assert all(line.isprintable() for line in shown)

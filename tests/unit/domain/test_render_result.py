@@ -242,3 +242,13 @@ def test_the_document_says_the_same() -> None:
         None,
         None,
     )
+
+
+def test_a_problem_is_shown_without_anything_that_a_terminal_acts_on() -> None:
+    """A manifest may be somebody else's."""
+    hostile = "\x1b[2J\n\u202e"
+    annotations = {f"x{hostile}": "", "enabled": hostile, "role-arn": hostile}
+    namespace = ObservedNamespace(name="team-a", resource_version=0, annotations=annotations)
+    shown = as_text(render_namespace(namespace, SETTINGS, NOW)).split("\n")
+    assert len(shown) == 4
+    assert all(line.isprintable() for line in shown)

@@ -76,7 +76,7 @@ def test_without_annotation_the_settings_apply() -> None:
         ("a b", ['"a b"']),
         ("../x", ['"../x"']),
         ("-a,a-", ['"-a"', '"a-"']),
-        ("a" * 254, [f'"{"a" * 119}…']),
+        ("a" * 254, [f'"{"a" * 118}…']),
     ],
 )
 def test_each_invalid_name_is_a_problem(value: str, wrong: list[str]) -> None:

@@ -24,7 +24,7 @@ FORMS = {
     "clusterName": "a name of at most 40 letters, digits, '.', '_' and '-'",
     "watchNamespaces": f"a list of Namespace names: {NAME}",
     "serviceAccountAttachment": "true or false",
-    "attachToServiceAccounts": 'a list of names of ServiceAccounts, or "*" alone for all of the namespace',
+    "attachToServiceAccounts": 'a list of at most 200 names of ServiceAccounts, or "*" alone for all of the namespace',
     "refreshFraction": "a number from 0.1 to 0.9",
     "refreshJitter": f"{DURATION}, at most 2h",
     "maxTokenAge": f"{DURATION}, from 10s to 12h",

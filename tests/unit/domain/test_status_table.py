@@ -1,6 +1,7 @@
 """The status of namespaces as a table and as a document."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -145,3 +146,14 @@ def test_the_document_shortens_nothing() -> None:
         "notes": [],
     }
     assert report(READY).healthy
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_text_from_outside_is_escaped(wide: bool) -> None:  # noqa: FBT001 -- a parameter of the table
+    """Registries and identity may come from a Secret, a problem from an annotation, a note from an Event."""
+    text = "\x1b[2J\n\u202e"
+    warning = LastWarning(namespace="b", reason=text, note=text, at=NOW)
+    hostile = replace(EXPIRED, registries=(text,), identity=text, problems=(text,), last_warning=warning)
+    shown = as_text(report(hostile, notes=(text,)), wide=wide)
+    assert all(line.isprintable() for line in shown.split("\n"))
+    assert len(shown.split("\n")) == len(as_text(report(EXPIRED, notes=("x",)), wide=wide).split("\n"))

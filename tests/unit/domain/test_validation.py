@@ -2,7 +2,7 @@
 
 import pytest
 
-from pullkeeper.domain.errors.validation import InvalidInputError, Problem, quoted
+from pullkeeper.domain.errors.validation import MAX_REPORTED, InvalidInputError, Problem, quoted
 
 
 def test_a_problem_says_where_what_and_what_is_expected() -> None:
@@ -38,7 +38,18 @@ def test_a_value_is_shown_as_written(value: object, shown: str) -> None:
 
 
 def test_a_long_value_is_shortened() -> None:
-    """So the message stays readable."""
-    shown = quoted("x" * 1000)
-    assert len(shown) == 121
-    assert shown.endswith("…")
+    """So the message stays readable, whatever the value is."""
+    for value in ("x" * 250_000, "\x1b" * 250_000, ["x" * 1000], "é" * 121, "x" * 119, "\u202e" * 60):
+        shown = quoted(value)
+        assert len(shown) == 120
+        assert shown.endswith("…")
+        assert shown.isprintable()
+
+
+def test_of_many_problems_the_first_are_reported_and_the_others_counted() -> None:
+    """The message of the error stays short."""
+    problems = [Problem(where=f"{number}", found="x", expected="y") for number in range(MAX_REPORTED + 12)]
+    error = InvalidInputError(problems)
+    assert error.problems == tuple(problems)
+    assert error.summary == (*map(str, problems[:MAX_REPORTED]), "and 12 more")
+    assert InvalidInputError(problems[:MAX_REPORTED]).summary == tuple(map(str, problems[:MAX_REPORTED]))

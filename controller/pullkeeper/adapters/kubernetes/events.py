@@ -13,6 +13,7 @@ from typing import Any
 
 from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.domain.errors.failures import FailureError, NotLeadingError
+from pullkeeper.domain.errors.text import printable
 from pullkeeper.domain.kube.api import CONFLICT, NOT_FOUND, Response
 from pullkeeper.domain.kube.timestamps import format_timestamp
 from pullkeeper.domain.reporting.event_reasons import EventReason
@@ -180,7 +181,7 @@ class EventRecorder:
             "reportingInstance": self._instance,
             "action": "Keep",
             "reason": reason.value,
-            "note": note.encode()[:_MAX_NOTE_BYTES].decode(errors="ignore"),
+            "note": printable(note, _MAX_NOTE_BYTES).encode()[:_MAX_NOTE_BYTES].decode(errors="ignore"),
             "type": "Warning" if reason.warning else "Normal",
             "regarding": {"apiVersion": "v1", "namespace": event_id.namespace, **regarding},
         }

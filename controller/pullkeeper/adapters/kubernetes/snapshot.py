@@ -1,6 +1,8 @@
 """One-time lists for the commands: Namespaces, pull Secrets and the controller's warnings."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from pullkeeper.adapters.kubernetes.api_errors import api_error
@@ -53,8 +55,11 @@ class SnapshotReader:
             found.update(items)
         return found
 
-    async def warnings(self) -> dict[str, LastWarning]:
-        """Return the controller's latest warning in each namespace; the API server keeps Events for about an hour."""
+    async def warnings(self, now: datetime) -> dict[str, LastWarning]:
+        """Return the controller's latest warning in each namespace; the API server keeps Events for about an hour.
+
+        Ignores what is from the future of `now`.
+        """
         latest: dict[str, LastWarning] = {}
         for prefix in self._prefixes("/apis/events.k8s.io/v1"):
             items, _ = await list_all(
@@ -62,11 +67,11 @@ class SnapshotReader:
                 f"{prefix}/events",
                 what="Events",
                 grant="list on events.events.k8s.io",
-                translate=last_warning,
+                translate=partial(last_warning, now=now),
                 query={"fieldSelector": f"type=Warning,reportingController={REPORTER}"},
                 accept=JSON,
             )
-            for warning in items:
+            for warning in filter(None, items):
                 if warning.namespace not in latest or latest[warning.namespace].at < warning.at:
                     latest[warning.namespace] = warning
         return latest

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from pullkeeper.domain.ecr.registry_host import RegistryHost, parse_registries
+from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.namespace import service_account_names
 from pullkeeper.domain.namespace.service_account_names import ServiceAccountNames
 
@@ -59,7 +60,7 @@ def parse_registry_hosts(value: object) -> tuple[RegistryHost, ...]:
         raise TypeError
     hosts, problems = parse_registries(text, "")
     if problems:
-        raise FieldError("; ".join(f"for {problem.found}: {problem.expected}" for problem in problems))
+        raise FieldError(listed((f"for {each.found}: {each.expected}" for each in problems), separator="; "))
     return hosts
 
 

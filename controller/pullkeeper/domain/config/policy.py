@@ -8,6 +8,7 @@ from functools import lru_cache
 from pullkeeper.domain.config.label_selector import LabelSelector
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
+from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.iam import identity
 from pullkeeper.domain.iam.identity import CONTROLLER, Identity, Kind, Session, service_account, shortened
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
@@ -29,7 +30,11 @@ class Matcher:
         if not self.names and self.selector is None:
             return False
         named = not self.names or matches_any(self.names, namespace.name)
-        return named and (self.selector is None or self.selector.matches(namespace.labels))
+        return named and (self.selector is None or self._selects(self.selector, namespace))
+
+    @staticmethod
+    def _selects(selector: LabelSelector, namespace: ObservedNamespace) -> bool:
+        return not namespace.excess_labels and selector.matches(namespace.labels)
 
 
 EVERY_NAMESPACE = Matcher(names=("*",))
@@ -183,7 +188,7 @@ def _uncovered(grant: Grant, registries: Sequence[RegistryHost]) -> tuple[Regist
 def _not_allowed(
     namespace: ObservedNamespace, what: str, setting: str, uncovered: Sequence[RegistryHost]
 ) -> FailureError:
-    where = f" for {', '.join(host.name for host in uncovered)}" if uncovered else ""
+    where = f" for {listed(uncovered)}" if uncovered else ""
     message = (
         f"namespace/{namespace.name}: the installation does not let this namespace use {what}{where}: "
         f"whoever runs Pullkeeper can allow it in the settings, under `{setting}`"

@@ -1,9 +1,13 @@
 """Problems of an input: where, what was found, what is expected."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pullkeeper.domain.errors.text import printable
+
 _MAX_LENGTH = 120
+MAX_REPORTED = 10
+"""Of more problems than this with one input only the number is reported."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,15 +23,25 @@ class Problem:
 
 
 class InvalidInputError(ValueError):
-    """An input is invalid; `problems` lists everything that is wrong with it."""
+    """An input is invalid; `problems` lists everything that is wrong with it, `summary` what is reported of it."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("; ".join(map(str, self.problems)))
+        self.summary = summarized(self.problems)
+        super().__init__("; ".join(self.summary))
+
+
+def summarized(problems: Sequence[Problem]) -> tuple[str, ...]:
+    """Return a text for each of the first problems, and one for the number of the others."""
+    rest = len(problems) - MAX_REPORTED
+    texts = tuple(str(problem) for problem in problems[:MAX_REPORTED])
+    return (*texts, f"and {rest:,} more") if rest > 0 else texts
 
 
 def quoted(value: object) -> str:
-    """Return a value as its author wrote it, in quotes and shortened if necessary."""
-    text = f'"{value}"' if isinstance(value, str) else repr(value)
-    text = text.encode("unicode_escape").decode("ascii") if not text.isprintable() else text
-    return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…"
+    """Return a value as its author wrote it, in quotes, without anything invisible, and shortened if necessary."""
+    if isinstance(value, str):
+        text = f'"{value}"' if len(value) <= _MAX_LENGTH else f'"{value[:_MAX_LENGTH]}'
+    else:
+        text = repr(value)
+    return printable(text, _MAX_LENGTH)

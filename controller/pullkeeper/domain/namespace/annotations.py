@@ -7,3 +7,16 @@ ROLE_ARN = "role-arn"
 SERVICE_ACCOUNT = "service-account-name"
 ATTACH = "attach-to-service-accounts"
 KNOWN = (ENABLED, REGISTRIES, ROLE_ARN, SERVICE_ACCOUNT, ATTACH, REFRESH)
+MAX_LENGTHS = {
+    ENABLED: 32,
+    REGISTRIES: 32 * 1024,
+    ROLE_ARN: 2048,
+    SERVICE_ACCOUNT: 253,
+    ATTACH: 32 * 1024,
+    REFRESH: 1024,
+}
+"""How many characters of a value are read; a longer one is invalid."""
+MAX_UNKNOWN = 10
+"""How many unknown keys are remembered by name; of the others only the number."""
+MAX_LABELS_LENGTH = 64 * 1024
+"""How many characters of labels a Namespace may have for selectors to apply to it."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pullkeeper.domain.namespace.annotations import ENABLED
+from pullkeeper.domain.namespace.annotations import ENABLED, KNOWN, MAX_LABELS_LENGTH, MAX_LENGTHS, MAX_UNKNOWN
 
 PREFIX = "pullkeeper.dev/"
 
@@ -18,14 +18,18 @@ class ObservedNamespace:
     """A Namespace that is deleted and created again has another one; "" for a manifest without it."""
     resource_version: int
     annotations: Mapping[str, str] = field(default_factory=dict)
-    """The annotations under our prefix, by their key without the prefix."""
+    """The annotations under our prefix, by their key without the prefix, within limits: see `own_annotations`."""
+    unknown_keys: int = 0
+    """How many annotations under our prefix have a key that this version does not know."""
     labels: Mapping[str, str] = field(default_factory=dict)
+    excess_labels: bool = False
+    """The Namespace has more labels than are read, and `labels` is empty: no selector applies to it."""
     terminating: bool = False
 
     @property
-    def content(self) -> tuple[Mapping[str, str], Mapping[str, str], bool]:
-        """Everything that decides what pull Secret the Namespace should have."""
-        return self.annotations, self.labels, self.terminating
+    def content(self) -> tuple[object, ...]:
+        """Everything that decides what pull Secret the Namespace should have; compared, never read."""
+        return self.annotations, self.unknown_keys, self.labels, self.excess_labels, self.terminating
 
     @property
     def is_requested(self) -> bool:
@@ -38,18 +42,30 @@ class ObservedNamespace:
         return self.annotations.get(ENABLED) == "false"
 
 
-def own_annotations(annotations: Mapping[str, str]) -> dict[str, str]:
-    """Select the annotations under our prefix, and remove the prefix from their keys."""
-    return {key.removeprefix(PREFIX): value for key, value in annotations.items() if key.startswith(PREFIX)}
+def own_annotations(annotations: Mapping[str, str]) -> tuple[dict[str, str], int]:
+    """Select the annotations under our prefix by their key without it; also return how many keys are unknown.
+
+    Whoever may write a Namespace may write 256 KiB of annotations to it. So a value that is too long is cut to one
+    character more than it may have, and unknown keys are represented by the first few of them, without values.
+    """
+    own = {key.removeprefix(PREFIX): value for key, value in annotations.items() if key.startswith(PREFIX)}
+    unknown = sorted(own.keys() - set(KNOWN))
+    known = {key: own[key][: MAX_LENGTHS[key] + 1] for key in KNOWN if key in own}
+    return known | dict.fromkeys(unknown[:MAX_UNKNOWN], ""), len(unknown)
 
 
 def observe_namespace(metadata: Mapping[str, Any]) -> ObservedNamespace:
     """Read the metadata of a Namespace; one with a deletion timestamp is terminating."""
+    annotations, unknown_keys = own_annotations(metadata.get("annotations") or {})
+    labels = metadata.get("labels") or {}
+    excess_labels = sum(len(key) + len(value) for key, value in labels.items()) > MAX_LABELS_LENGTH
     return ObservedNamespace(
         name=metadata["name"],
         uid=metadata.get("uid", ""),
         resource_version=int(metadata["resourceVersion"]),
-        annotations=own_annotations(metadata.get("annotations") or {}),
-        labels=dict(metadata.get("labels") or {}),
+        annotations=annotations,
+        unknown_keys=unknown_keys,
+        labels={} if excess_labels else dict(labels),
+        excess_labels=excess_labels,
         terminating=bool(metadata.get("deletionTimestamp")),
     )

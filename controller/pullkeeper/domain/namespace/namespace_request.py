@@ -41,4 +41,7 @@ def _has_our_annotations(entry: Mapping[str, Any]) -> bool:
 
 
 def _time(text: str | None) -> datetime | None:
-    return parse_timestamp(text) if text else None
+    try:
+        return parse_timestamp(text) if text else None
+    except ValueError:
+        return None

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pullkeeper.domain.iam.identity import NAME
 
 ALL = "*"
-FORM = f'names of ServiceAccounts, or "{ALL}" alone for all of the namespace'
+MAX_NAMES = 200
+FORM = f'at most {MAX_NAMES} names of ServiceAccounts, or "{ALL}" alone for all of the namespace'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,9 +28,13 @@ NO_SERVICE_ACCOUNTS = ServiceAccountNames()
 
 
 def parse(parts: Iterable[str]) -> tuple[ServiceAccountNames, list[str]]:
-    """Parse names, ignoring blanks and empty ones; returns the valid names and the invalid ones."""
+    """Parse names, ignoring blanks and empty ones; returns the valid names and the invalid ones.
+
+    Of more names than there may be all that follow the last one allowed, in alphabetical order, are invalid.
+    """
     given = {part.strip() for part in parts} - {""}
     if given == {ALL}:
         return ServiceAccountNames(every=True), []
-    invalid = sorted(name for name in given if not NAME.fullmatch(name))
-    return ServiceAccountNames(names=frozenset(given.difference(invalid))), invalid
+    allowed = sorted(given)[:MAX_NAMES]
+    names = frozenset(name for name in allowed if NAME.fullmatch(name))
+    return ServiceAccountNames(names=names), sorted(given - names)

@@ -16,6 +16,7 @@ from pullkeeper.domain.namespace.annotations import (
     ATTACH,
     ENABLED,
     KNOWN,
+    MAX_LENGTHS,
     REFRESH,
     REGISTRIES,
     ROLE_ARN,
@@ -48,7 +49,9 @@ def desired_state(namespace: ObservedNamespace, policy: Policy) -> DesiredState 
     annotations = namespace.annotations
     if annotations.get(ENABLED) == "false":
         return None
-    problems = [*_unknown_key_problems(annotations), *_enabled_problems(annotations)]
+    problems = [*_unknown_key_problems(namespace), *_enabled_problems(annotations)]
+    if too_long := _length_problems(annotations):
+        raise InvalidInputError([*problems, *too_long])
     if ENABLED not in annotations and not problems and not policy.opts_in(namespace):
         return None
     registries, registry_problems = _registries(annotations, policy.registries)
@@ -113,13 +116,20 @@ def _role_problems(text: str, registries: Sequence[RegistryHost]) -> list[Proble
     ]
 
 
-def _unknown_key_problems(annotations: Mapping[str, str]) -> list[Problem]:
-    known = ", ".join(PREFIX + key for key in KNOWN)
+def _length_problems(annotations: Mapping[str, str]) -> list[Problem]:
     return [
-        Problem(where=f"{PREFIX}{key}", found="a key that this version does not know", expected=f"one of {known}")
-        for key in sorted(annotations)
-        if key not in KNOWN
+        Problem(where=PREFIX + key, found=quoted(annotations[key]), expected=f"at most {limit:,} characters")
+        for key, limit in MAX_LENGTHS.items()
+        if len(annotations.get(key, "")) > limit
     ]
+
+
+def _unknown_key_problems(namespace: ObservedNamespace) -> list[Problem]:
+    known = ", ".join(PREFIX + key for key in KNOWN)
+    found = {key: "a key that this version does not know" for key in sorted(namespace.annotations) if key not in KNOWN}
+    if (others := namespace.unknown_keys - len(found)) > 0:
+        found["*"] = f"{others:,} more of them"
+    return [Problem(where=f"{PREFIX}{key}", found=text, expected=f"one of {known}") for key, text in found.items()]
 
 
 def _enabled_problems(annotations: Mapping[str, str]) -> list[Problem]:

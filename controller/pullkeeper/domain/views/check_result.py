@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from pullkeeper.domain.errors.text import printable
+
 
 class Outcome(StrEnum):
     """Outcome of a check."""
@@ -28,9 +30,9 @@ class CheckResult:
 
     def as_lines(self) -> Iterable[str]:
         """Return the result for people: one line, and a second one with the fix."""
-        yield f"{_MARKS[self.outcome]} {self.check}: {self.detail}"
+        yield printable(f"{_MARKS[self.outcome]} {self.check}: {self.detail}")
         if self.fix:
-            yield f"    fix: {self.fix}"
+            yield printable(f"    fix: {self.fix}")
 
 
 Check = Callable[[], Awaitable[Sequence[CheckResult]]]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pullkeeper.domain.config.policy import ANYBODY, EVERY_NAMESPACE, NO_NAMESPACE, Policy, RoleGrant
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.failures import FailureError
-from pullkeeper.domain.errors.validation import InvalidInputError
+from pullkeeper.domain.errors.validation import InvalidInputError, summarized
 from pullkeeper.domain.namespace import annotations
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
 from pullkeeper.domain.namespace.namespace_request import NamespaceRequest
@@ -109,7 +109,7 @@ def with_warning(status: NamespaceStatus, warning: LastWarning | None) -> Namesp
 
 
 def _is_recent(request: NamespaceRequest, now: datetime) -> bool:
-    return request.first_requested_at is not None and now - request.first_requested_at < _GRACE_PERIOD
+    return request.first_requested_at is not None and abs(now - request.first_requested_at) < _GRACE_PERIOD
 
 
 def _state(
@@ -182,11 +182,12 @@ def _request(namespace: ObservedNamespace, secret: ObservedSecret | None, policy
     except FailureError as error:
         return _Request(desired=None, problems=(error.failure.message.removeprefix(f"namespace/{namespace.name}: "),))
     except InvalidInputError as error:
-        problems = tuple(str(problem) for problem in error.problems)
+        problems = error.problems
         if policy is None and annotations.REGISTRIES not in namespace.annotations:
             # Without the settings the default registries are unknown, so their absence is no problem.
-            problems = tuple(each for each in problems if not each.startswith(f"{PREFIX}{annotations.REGISTRIES}:"))
-        return _Request(desired=None if problems else _without_registries(namespace, allowed), problems=problems)
+            problems = tuple(each for each in problems if each.where != f"{PREFIX}{annotations.REGISTRIES}")
+        desired = None if problems else _without_registries(namespace, allowed)
+        return _Request(desired=desired, problems=summarized(problems))
 
 
 def _permissive_policy(secret: ObservedSecret | None) -> Policy:

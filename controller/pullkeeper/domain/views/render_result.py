@@ -12,6 +12,7 @@ from pullkeeper.domain.ecr.credential import TokenValidity
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import FailureError
+from pullkeeper.domain.errors.text import printable
 from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.iam.identity import Identity, Kind
 from pullkeeper.domain.kube.timestamps import format_timestamp
@@ -66,7 +67,7 @@ def render_namespace(namespace: ObservedNamespace, settings: Settings, now: date
     try:
         desired = desired_state(namespace, settings.policy)
     except InvalidInputError as error:
-        return RenderResult(namespace=name, reason=_INVALID, problems=tuple(map(str, error.problems)))
+        return RenderResult(namespace=name, reason=_INVALID, problems=error.summary)
     except FailureError as error:
         problem = error.failure.message.removeprefix(f"namespace/{name}: ")
         return RenderResult(namespace=name, reason=_INVALID, problems=(problem,))
@@ -81,7 +82,7 @@ def as_text(result: RenderResult) -> str:
     lines += [f"  {problem}" for problem in result.problems]
     for label, texts in _sections(result):
         lines += [f"  {'' if number else label:<{_LABEL_WIDTH}}{text}" for number, text in enumerate(texts)]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def as_document(result: RenderResult) -> Mapping[str, Any]:

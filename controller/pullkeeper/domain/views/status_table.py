@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from pullkeeper.domain.errors.text import printable, shortened
 from pullkeeper.domain.iam import identity
 from pullkeeper.domain.iam.identity import Kind
 from pullkeeper.domain.kube.timestamps import format_timestamp
@@ -52,8 +53,8 @@ def as_text(report: StatusReport, *, wide: bool = False, colours: bool = False) 
     table = [_row(header, widths)] if rows else []
     for status, cells in zip(report.namespaces, rows, strict=True):
         table.append(_row(cells, widths, colour=_COLOURS.get(status.state, _RED) if colours else ""))
-    details = [line for status in report.namespaces if status.unhealthy for line in _details(status, now)]
-    notes = [f"note: {note}" for note in report.notes]
+    details = [printable(line) for status in report.namespaces if status.unhealthy for line in _details(status, now)]
+    notes = [printable(f"note: {note}") for note in report.notes]
     sections = [table, details, [_counts(report.namespaces)], notes]
     return "\n\n".join("\n".join(section) for section in sections if section)
 
@@ -76,18 +77,11 @@ def _cells(status: NamespaceStatus, now: datetime, *, wide: bool) -> tuple[str, 
     moments = (status.issued_at, status.expires_at, status.refresh_at) if wide else ()
     times = [_timestamp(moment) or "-" for moment in moments]
     problem = _last_problem(status)
-    if not wide and len(problem) > _MAX_PROBLEM_LENGTH:
-        problem = f"{problem[: _MAX_PROBLEM_LENGTH - 1]}…"
-    return (
-        status.namespace,
-        shown or "-",
-        who or "-",
-        age,
-        _left(status, now),
-        status.state.value,
-        *times,
-        problem or "-",
-    )
+    if not wide:
+        problem = shortened(problem, _MAX_PROBLEM_LENGTH)
+    left, state = _left(status, now), status.state.value
+    cells = (status.namespace, shown or "-", who or "-", age, left, state, *times, problem or "-")
+    return tuple(map(printable, cells))
 
 
 def _first(hosts: Sequence[str]) -> str:

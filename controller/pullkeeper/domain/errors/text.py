@@ -1,0 +1,34 @@
+"""Text from outside, made safe to show: nothing invisible, and of limited length."""
+
+from collections.abc import Iterable
+from itertools import islice
+
+_LISTED = 10
+
+
+def printable(text: str, limit: int | None = None) -> str:
+    """Escape what is not printable, such as control and bidirectional characters, and shorten the text to `limit`.
+
+    The result has one line, and no terminal takes anything in it for a command.
+    """
+    shown = text if limit is None else text[: limit + 1]
+    if not shown.isprintable():
+        shown = "".join(each if each.isprintable() else _escaped(each) for each in shown)
+    return shown if limit is None else shortened(shown, limit)
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return a text of at most `limit` characters, which ends with an ellipsis where something is missing."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def listed(items: Iterable[object], *, most: int = _LISTED, separator: str = ", ") -> str:
+    """Return the first few items and the number of the others."""
+    given = list(items)
+    rest = len(given) - most
+    shown = separator.join(str(each) for each in islice(given, most))
+    return f"{shown} and {rest:,} more" if rest > 0 else shown
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
