@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pullkeeper.domain.config.label_selector import LabelSelector, Operator, Requirement
-from pullkeeper.domain.config.policy import EVERY_NAMESPACE, NOBODY, Grant, Matcher, Policy, RoleGrant, matches
+from pullkeeper.domain.config.pattern import matches
+from pullkeeper.domain.config.policy import EVERY_NAMESPACE, NOBODY, Grant, Matcher, Policy, RoleGrant
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.errors.failures import FailureError, Reason
 from pullkeeper.domain.iam.identity import CONTROLLER, Kind, Session, service_account

@@ -131,10 +131,39 @@ def test_any_document_gives_settings_or_problems(document: dict[str, Any]) -> No
     assert isinstance(outcome, Policy | Problem)
 
 
-def test_grants_for_a_role_must_agree_on_the_external_id() -> None:
-    """Its session is shared."""
-    grants = [{"role": ROLE, "namespaces": ["a"], "externalId": "one"}, {"role": ROLE, "namespaces": ["b"]}]
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("role/team-blue", "role/team-blue"),
+        ("role/team-blue", "role/team-*"),
+        ("role/team-*", "role/team-blue"),
+        ("role/team-*", "role/*-blue"),
+        ("role/team-*", "role/*"),
+    ],
+)
+@pytest.mark.parametrize("identifiers", [("one", "two"), ("one", None), (None, "two")])
+def test_grants_that_cover_a_common_role_must_agree_on_the_external_id(
+    one: str, other: str, identifiers: tuple[str | None, str | None]
+) -> None:
+    """Whatever namespaces they are for: which of the two is sent would depend on their order."""
+    roles = [f"arn:aws:iam::123456789012:{each}" for each in (one, other)]
+    grants = [
+        {"role": role, "namespaces": [name], "externalId": identifier}
+        for role, name, identifier in zip(roles, "ab", identifiers, strict=True)
+    ]
     with pytest.raises(InvalidInputError) as raised:
         parse_settings({"roles": grants}, {})
     (problem,) = raised.value.problems
-    assert (problem.where, problem.expected) == ("roles[1].externalId", f"the same as before for {ROLE}")
+    expected = f"the same as in roles[0], whose {roles[0]} covers roles of {roles[1]}"
+    assert (problem.where, problem.expected) == ("roles[1].externalId", expected)
+    same = [{**grant, "externalId": "one"} for grant in grants]
+    assert len(parse_settings({"roles": same}, {}).policy.roles) == 2
+
+
+def test_grants_for_different_roles_may_have_different_external_ids() -> None:
+    """Also of patterns."""
+    grants = [
+        {"role": f"arn:aws:iam::123456789012:role/{role}", "namespaces": ["*"], "externalId": f"id-{index}"}
+        for index, role in enumerate(["team-a*", "team-b*", "team-c", "team-d"])
+    ]
+    assert len(parse_settings({"roles": grants}, {}).policy.roles) == 4

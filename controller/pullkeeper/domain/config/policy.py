@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from pullkeeper.domain.config.label_selector import LabelSelector
+from pullkeeper.domain.config.pattern import matches, matches_any
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.errors.text import listed
@@ -156,21 +156,6 @@ class Policy:
         )
         # Session tags can change what a role may do, so such a token is never shared between namespaces.
         return identity.role(role, session, only_for=namespace.name if grant.session_tags else "")
-
-
-def matches_any(patterns: Sequence[str], text: str) -> bool:
-    """Return whether any of the patterns matches the whole text."""
-    return any(matches(pattern, text) for pattern in patterns)
-
-
-def matches(pattern: str, text: str) -> bool:
-    """Return whether a pattern, in which `*` matches anything, matches the whole text."""
-    return _compiled(pattern).fullmatch(text) is not None
-
-
-@lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
 
 
 def _check(

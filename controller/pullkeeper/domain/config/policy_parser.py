@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pullkeeper.domain.config.label_selector import LabelSelector, Operator, Requirement
+from pullkeeper.domain.config.pattern import overlap
 from pullkeeper.domain.config.policy import EVERY_NAMESPACE, Grant, Matcher, RoleGrant
 from pullkeeper.domain.errors.validation import Problem, quoted
 from pullkeeper.domain.iam import role_arn
@@ -37,13 +38,13 @@ class PolicyParser:
         return grants
 
     def _check_external_ids(self, grants: tuple[RoleGrant, ...]) -> None:
-        """Reject a role with two ExternalIds: its tokens are shared, so the first namespace would decide for all."""
-        known: dict[str, str | None] = {}
+        """Reject grants that differ in the ExternalId for a role that both cover: it is not clear which one holds."""
         for index, grant in enumerate(grants):
-            if known.setdefault(grant.role, grant.external_id) != grant.external_id and grant.role:
-                self._add_problem(
-                    f"roles[{index}].externalId", grant.external_id, f"the same as before for {grant.role}"
-                )
+            for earlier, other in enumerate(grants[:index]):
+                if grant.external_id != other.external_id and grant.role and overlap(grant.role, other.role):
+                    expected = f"the same as in roles[{earlier}], whose {other.role} covers roles of {grant.role}"
+                    self._add_problem(f"roles[{index}].externalId", grant.external_id, expected)
+                    break
 
     def grant(self, value: object, where: str, *, default_all: bool) -> Grant:
         """Parse `controllerIdentity` or `serviceAccountIdentity`; `default_all`: no matcher means all namespaces."""
