@@ -12,7 +12,6 @@ from tests.e2e.conftest import aws, installation, program  # noqa: F401 -- fixtu
 from testsupport.alert_rules import Overrides, definitions, file_of, rules
 from testsupport.controller_process import ControllerProcess
 from testsupport.fake_aws import AwsFake
-from testsupport.fake_aws.registry_proxy import RegistryProxy, serve_registries
 from testsupport.fake_kube import ApiServer, matching
 from testsupport.installation import IRELAND, Installation
 from testsupport.objects import foreign_secret
@@ -52,13 +51,13 @@ async def prometheus(tools: Tools, tmp_path: Path) -> AsyncIterator[Prometheus]:
 async def started(
     installation: Installation,  # noqa: F811 -- the fixture's type
     prometheus: Prometheus,
-    registries: RegistryProxy | None = None,
+    *,
+    verified: bool = False,
 ) -> ControllerProcess:
     """Start the controller with one ready namespace, and check that no alert fires during two rotations."""
     installation.aws.lifetime = LIFE
-    verified = {"verify": "new", "registryCaFile": registries.ca_file} if registries else {}
-    environment = installation.irsa() | (registries.environment if registries else {})
-    process = await installation.start(SETTINGS | verified, environment=environment)
+    verify = {"verify": "new", "registryCaFile": installation.aws.network.ca_file} if verified else {}
+    process = await installation.start(SETTINGS | verify)
     prometheus.point_to(process.port())
     team = await installation.create_namespace(enabled="true")
     await installation.event(team, "PullSecretCreated")
@@ -92,15 +91,13 @@ async def test_a_registry_rejects_and_accepts_again(
     installation: Installation,  # noqa: F811 -- a fixture's argument
     prometheus: Prometheus,
     aws: AwsFake,  # noqa: F811 -- a fixture's argument
-    tmp_path: Path,
 ) -> None:
     """With verification enabled, the alert fires while a registry rejects tokens."""
-    async with serve_registries(aws, tmp_path) as registries:
-        await started(installation, prometheus, registries)
-        aws.refuse(host=IRELAND)
-        await prometheus.fires("PullkeeperRegistryRejected")
-        aws.accept(host=IRELAND)
-        await prometheus.resolves(*definitions())
+    await started(installation, prometheus, verified=True)
+    aws.refuse(host=IRELAND)
+    await prometheus.fires("PullkeeperRegistryRejected")
+    aws.accept(host=IRELAND)
+    await prometheus.resolves(*definitions())
 
 
 async def test_owners_make_mistakes(installation: Installation, prometheus: Prometheus) -> None:  # noqa: F811 -- a fixture's argument

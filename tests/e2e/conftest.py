@@ -8,16 +8,15 @@ import pytest
 from tests.conformance.conftest import api, server  # noqa: F401 -- fixtures
 from testsupport import fake_aws
 from testsupport.fake_aws import AwsFake
-from testsupport.fake_aws.registry_proxy import RegistryProxy, serve_registries
 from testsupport.installation import PROGRAM, SHORT_LIFE, Installation, Server, install
 from testsupport.rest import RestClient
 from testsupport.token_leaks import assert_no_leak
 
 
 @pytest.fixture
-def aws() -> Iterator[AwsFake]:
-    """Serve the AWS fake, one for each test."""
-    with fake_aws.serve_in_thread() as fake:
+def aws(tmp_path: Path) -> Iterator[AwsFake]:
+    """Serve the AWS fake, one for each test, with its CA where the controller's pod finds it."""
+    with fake_aws.serve_in_thread(folder=tmp_path) as fake:
         yield fake
 
 
@@ -44,13 +43,6 @@ async def installation(
     yield installation
     await installation.leave()
     await assert_no_leak(installation)
-
-
-@pytest.fixture
-async def registries(aws: AwsFake, tmp_path: Path) -> AsyncIterator[RegistryProxy]:
-    """Serve every registry under its own host name, behind a proxy."""
-    async with serve_registries(aws, tmp_path) as proxy:
-        yield proxy
 
 
 @pytest.fixture

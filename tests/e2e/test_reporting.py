@@ -4,7 +4,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pullkeeper.domain.reporting.event_reasons import EventReason
 from pullkeeper.domain.reporting.metric_families import FAMILIES, WORKQUEUE_DEPTH
-from testsupport.fake_aws.registry_proxy import RegistryProxy
 from testsupport.installation import Installation
 from testsupport.waiting import until
 
@@ -66,10 +65,10 @@ async def _counted(installation: Installation, team: str) -> bool:
     return (event.get("series") or {}).get("count") == len(installation.processes)
 
 
-async def test_every_metric_moves(installation: Installation, registries: RegistryProxy) -> None:
+async def test_every_metric_moves(installation: Installation) -> None:
     """After an opt-in and a refusal each has moved from where it began; the queue's depth is asked at each scrape."""
-    verified = {"verify": "new", "registryCaFile": registries.ca_file}
-    process = await installation.start(verified, environment=installation.irsa() | registries.environment)
+    verified = {"verify": "new", "registryCaFile": installation.aws.network.ca_file}
+    process = await installation.start(verified)
     team = await installation.create_served_namespace()
     installation.aws.deny(operation=TOKEN)
     await installation.annotate(team, refresh_requested_at="now")

@@ -10,7 +10,6 @@ import pytest
 
 from testsupport.controller_process import ControllerProcess
 from testsupport.fake_aws import AwsFake
-from testsupport.fake_aws.registry_proxy import RegistryProxy
 from testsupport.installation import FAST_ROTATION, IRELAND, SHORT_LIFE, VIRGINIA, Installation, auths
 from testsupport.secret_recorder import SecretRecorder, Version
 from testsupport.waiting import until
@@ -23,11 +22,13 @@ INTERVAL = timedelta(seconds=10)
 PROBES = "pullkeeper_registry_probes_total"
 
 
-async def _start(
-    installation: Installation, registries: RegistryProxy, verify: str, **settings: Any
-) -> ControllerProcess:
-    wanted = {"verify": verify, "verifyInterval": f"{INTERVAL.seconds}s", "registryCaFile": registries.ca_file}
-    return await installation.start(wanted | settings, environment=installation.irsa() | registries.environment)
+async def _start(installation: Installation, verify: str, **settings: Any) -> ControllerProcess:
+    wanted = {
+        "verify": verify,
+        "verifyInterval": f"{INTERVAL.seconds}s",
+        "registryCaFile": installation.aws.network.ca_file,
+    }
+    return await installation.start(wanted | settings)
 
 
 async def _opt_in(installation: Installation, recorder: SecretRecorder, *hosts: str, count: int = 1) -> list[str]:
@@ -48,23 +49,21 @@ def _issued(aws: AwsFake, region: str) -> list[str]:
     return [token.authorization_token for token in aws.tokens if token.region == region]
 
 
-async def test_by_default_no_registry_is_asked(installation: Installation, registries: RegistryProxy) -> None:
+async def test_by_default_no_registry_is_asked(installation: Installation) -> None:
     """Off is off: no probe, no proxy, whatever happens to the token."""
-    process = await _start(installation, registries, "off", **FAST_ROTATION)
+    process = await _start(installation, "off", **FAST_ROTATION)
     installation.aws.lifetime = SHORT_LIFE
     async with installation.recording() as recorder:
         (team,) = await _opt_in(installation, recorder, IRELAND)
         first = auths(recorder.of(team)[0].secret)[IRELAND]
         await recorder.wait(team, partial(_holds_another, first, IRELAND))
-    assert registries.asked == []
+    assert not [host for host in installation.aws.network.asked if ".dkr." in host]
     assert await process.metric(PROBES) == 0
 
 
-async def test_many_namespaces_cause_one_probe_for_each_registry(
-    installation: Installation, registries: RegistryProxy
-) -> None:
+async def test_many_namespaces_cause_one_probe_for_each_registry(installation: Installation) -> None:
     """What one namespace's write has found out serves all; ECR Public cannot be asked, and is counted."""
-    process = await _start(installation, registries, "new")
+    process = await _start(installation, "new")
     async with installation.recording() as recorder:
         teams = await _opt_in(installation, recorder, IRELAND, IRELAND_TOO, PUBLIC, count=10)
         assert all(set(auths(recorder.of(team)[0].secret)) == {IRELAND, IRELAND_TOO, PUBLIC} for team in teams)
@@ -73,12 +72,12 @@ async def test_many_namespaces_cause_one_probe_for_each_registry(
     assert await process.metric(PROBES, result="skipped") == 1
 
 
-async def test_a_refused_token_is_never_seen(installation: Installation, registries: RegistryProxy) -> None:
+async def test_a_refused_token_is_never_seen(installation: Installation) -> None:
     """No version of the Secret ever holds it; other regions are written and rotate on; in the end all is well."""
     aws = installation.aws
     aws.lifetime = SHORT_LIFE
     aws.refuse(IRELAND)
-    await _start(installation, registries, "new", **FAST_ROTATION)
+    await _start(installation, "new", **FAST_ROTATION)
     async with installation.recording() as recorder:
         (team,) = await _opt_in(installation, recorder, IRELAND, VIRGINIA)
         said = (await installation.event(team, "RegistryRejected"))["note"]
@@ -92,13 +91,11 @@ async def test_a_refused_token_is_never_seen(installation: Installation, registr
         assert auths(mended.secret)[IRELAND] in set(_issued(aws, "eu-west-1")) - set(refused)
 
 
-async def test_a_registry_that_refuses_a_rotation_keeps_what_it_has(
-    installation: Installation, registries: RegistryProxy
-) -> None:
+async def test_a_registry_that_refuses_a_rotation_keeps_what_it_has(installation: Installation) -> None:
     """Its neighbour of the same region and token rotates; the Secret says both truly, the older one as its headline."""
     aws = installation.aws
     aws.lifetime = SHORT_LIFE
-    await _start(installation, registries, "new", **FAST_ROTATION)
+    await _start(installation, "new", **FAST_ROTATION)
     async with installation.recording() as recorder:
         (team,) = await _opt_in(installation, recorder, IRELAND, IRELAND_TOO)
         first = aws.tokens[0]
@@ -115,14 +112,12 @@ async def test_a_registry_that_refuses_a_rotation_keeps_what_it_has(
 
 
 @pytest.mark.parametrize("fault", ["no tunnel", "reset", "too many requests", "error", "hang"])
-async def test_an_unreachable_registry_delays_nothing(
-    installation: Installation, registries: RegistryProxy, fault: str
-) -> None:
+async def test_an_unreachable_registry_delays_nothing(installation: Installation, fault: str) -> None:
     """The token is published all the same, which is counted, and said once however many namespaces there are."""
     aws = installation.aws
     match fault:
         case "no tunnel":
-            registries.closed[IRELAND] = 502
+            aws.network.unreachable(IRELAND)
         case "reset":
             aws.reset(operation="ProbeRegistry", host=IRELAND)
         case "hang":
@@ -131,7 +126,7 @@ async def test_an_unreachable_registry_delays_nothing(
             aws.fail(status=429, operation="ProbeRegistry", host=IRELAND)
         case _:
             aws.fail(status=500, operation="ProbeRegistry", host=IRELAND)
-    process = await _start(installation, registries, "new")
+    process = await _start(installation, "new")
     async with installation.recording() as recorder:
         await _opt_in(installation, recorder, IRELAND, count=5)
     assert await process.metric(PROBES, result="unreachable") == 1
@@ -139,12 +134,10 @@ async def test_an_unreachable_registry_delays_nothing(
     assert process.text().count(f"registry {IRELAND}: cannot verify tokens") == 1
 
 
-async def test_a_revoked_token_is_replaced_after_one_probe(
-    installation: Installation, registries: RegistryProxy
-) -> None:
+async def test_a_revoked_token_is_replaced_after_one_probe(installation: Installation) -> None:
     """Every namespace that holds it gets a fresh one, by one call to AWS and one write each; no Secret is read."""
     aws = installation.aws
-    process = await _start(installation, registries, "continuous")
+    process = await _start(installation, "continuous")
     async with installation.recording() as recorder:
         teams = await _opt_in(installation, recorder, IRELAND, VIRGINIA, count=8)
         dead = _issued(aws, "eu-west-1")[0]
@@ -160,17 +153,15 @@ async def test_a_revoked_token_is_replaced_after_one_probe(
     assert await process.metric("pullkeeper_rest_client_requests_total", verb="get", resource="secrets") == 0
 
 
-async def test_a_revoked_token_is_found_after_a_restart_too(
-    installation: Installation, registries: RegistryProxy
-) -> None:
+async def test_a_revoked_token_is_found_after_a_restart_too(installation: Installation) -> None:
     """The token is no longer in memory: it is read from one Secret of those that hold it."""
     aws = installation.aws
-    process = await _start(installation, registries, "continuous")
+    process = await _start(installation, "continuous")
     async with installation.recording() as recorder:
         teams = await _opt_in(installation, recorder, IRELAND, count=5)
         await process.stop()
         aws.forget_calls()
-        again = await _start(installation, registries, "continuous")
+        again = await _start(installation, "continuous")
         await until(partial(_probed, aws), "a probe after the restart")
         assert await again.metric("pullkeeper_rest_client_requests_total", verb="get", resource="secrets") == 1
         assert aws.count("GetAuthorizationToken") == 0
@@ -182,12 +173,10 @@ async def test_a_revoked_token_is_found_after_a_restart_too(
     assert aws.count("GetAuthorizationToken") == 1
 
 
-async def test_a_refused_replacement_leaves_the_secret_as_it_is(
-    installation: Installation, registries: RegistryProxy
-) -> None:
+async def test_a_refused_replacement_leaves_the_secret_as_it_is(installation: Installation) -> None:
     """A registry that refuses everything is reported in each namespace, and causes no write and few calls."""
     aws = installation.aws
-    await _start(installation, registries, "continuous")
+    await _start(installation, "continuous")
     async with installation.recording() as recorder:
         teams = await _opt_in(installation, recorder, IRELAND, count=10)
         aws.refuse(IRELAND)

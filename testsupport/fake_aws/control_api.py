@@ -36,6 +36,8 @@ def control_routes(fake: AwsFake) -> list[web.RouteDef]:
         web.delete("/_fake/faults/{id:[0-9]+}", control.clear_fault),
         web.post("/_fake/roles", _checked(control.allow_role)),
         web.post("/_fake/issuers", _checked(control.trust_issuer)),
+        web.post("/_fake/network", _checked(control.network)),
+        web.post("/_fake/disable-region", _checked(control.disable_region)),
         web.post("/_fake/expire-credentials", _checked(control.expire_credentials)),
         web.post("/_fake/revoke", _checked(control.revoke)),
     ]
@@ -101,7 +103,7 @@ class _Control:
         try:
             return _json(
                 self._fake.environment(
-                    region=query.get("region", "eu-west-1"),
+                    region=query.get("region", "eu-west-1") or None,
                     role_arn=query.get("role_arn"),
                     web_identity_token_file=query.get("web_identity_token_file"),
                     container_token_file=query.get("container_token_file"),
@@ -123,6 +125,7 @@ class _Control:
             "fail": self._fake.fail,
             "hang": self._fake.hang,
             "slow": self._fake.slow,
+            "drip": self._fake.drip,
             "reset": self._fake.reset,
             "garbage": self._fake.garbage,
             "expired-token": self._fake.answer_expired_token,
@@ -150,6 +153,18 @@ class _Control:
         jwks = body["jwks"] if "jwks" in body else JwksUrl(url=body["jwks_url"], ca_file=ca_file)
         self._fake.trust_issuer(issuer, jwks, audiences=body.get("audiences", ("sts.amazonaws.com",)))
         return {"issuer": issuer}
+
+    def network(self, body: Body) -> Mapping[str, object]:
+        network = self._fake.network
+        ways = {name: getattr(network, name) for name in ("unreachable", "hang", "swallow", "restore")}
+        if body["how"] not in ways:
+            raise ValueError(f"no way {body['how']!r}, there are {', '.join(ways)}")
+        ways[body["how"]](body["hosts"])
+        return {"hosts": body["hosts"], "how": body["how"]}
+
+    def disable_region(self, body: Body) -> Mapping[str, object]:
+        self._fake.disable_region(body["region"])
+        return {"disabled": sorted(self._fake.disabled_regions)}
 
     def expire_credentials(self, body: Body) -> Mapping[str, object]:
         return {"expired": self._fake.expire_credentials(body.get("principal"))}

@@ -5,7 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Unpack
 
-from testsupport.fake_aws.effects import TOKEN_GARBAGE, Deny, Effect, Fail, Garbage, Garble, Life, Reset, Throttle, Wait
+from testsupport.fake_aws.effects import (
+    TOKEN_GARBAGE,
+    Deny,
+    Drip,
+    Effect,
+    Fail,
+    Garbage,
+    Garble,
+    Life,
+    Reset,
+    Throttle,
+    Wait,
+)
 from testsupport.fake_aws.faults import Fault, FaultBoard, Where
 
 
@@ -56,6 +68,10 @@ class FaultControls:
     def slow(self, seconds: float, **where: Unpack[Where]) -> Fault:
         """Answer so much later."""
         return self._set("slow", Wait(seconds=float(seconds)), where)
+
+    def drip(self, seconds: float, **where: Unpack[Where]) -> Fault:
+        """Answer rightly, with so long between two bytes of the body."""
+        return self._set("drip", Drip(seconds=float(seconds)), where)
 
     def reset(self, **where: Unpack[Where]) -> Fault:
         """Reset the connection instead of answering."""

@@ -9,8 +9,8 @@ from typing import Final
 
 from aiohttp import web
 
-from testsupport.fake_aws.arns import is_region, registry_host
-from testsupport.fake_aws.errors import invalid_parameter, unknown_credentials, unknown_operation, wrong_scope
+from testsupport.fake_aws.endpoints import Endpoint, registry_host
+from testsupport.fake_aws.errors import invalid_parameter, unknown_credentials, unknown_operation, unsupported_command
 from testsupport.fake_aws.iam import Directory
 from testsupport.fake_aws.records import IssuedToken, Session
 from testsupport.fake_aws.requests import ApiRequest
@@ -32,23 +32,20 @@ class Ecr:
 
     def answer(self, request: ApiRequest, life: timedelta) -> web.Response:
         """Serve one request with a token of this life; raises AwsError."""
-        caller = self.sessions.authenticate(request.service, request.signature)
+        caller, endpoint = self._caller(request), request.endpoint
         if request.operation != "GetAuthorizationToken":
-            raise unknown_operation(request.service, request.operation)
-        region = self._region(request)
-        self.directory.require(caller.principal, request.service, region)
-        if request.service == "ecr-public":
-            return self._public(caller, life)
-        return self._private(caller, region, life, _checked(request.registry_ids))
+            raise unknown_operation(endpoint.service, request.operation)
+        self.directory.require(caller.principal, endpoint.service, endpoint.region)
+        if endpoint.service == "ecr-public":
+            return self._public(caller, endpoint, life)
+        return self._private(caller, endpoint.region, life, _checked(request.registry_ids))
 
-    def _region(self, request: ApiRequest) -> str:
-        region = request.signature.region if request.signature else ""
-        if request.service == "ecr-public" and region != PUBLIC_REGION:
-            raise wrong_scope(request.service, "Credential should be scoped to a valid region.")
-        if not is_region(region) or region in self.disabled_regions:
+    def _caller(self, request: ApiRequest) -> Session:
+        caller = self.sessions.authenticate(request.endpoint, request.signature)
+        if request.endpoint.region in self.disabled_regions:
             # To a region that an account has not enabled its credentials are unknown.
             raise unknown_credentials(request.service)
-        return region
+        return caller
 
     def _private(
         self, caller: Session, region: str, life: timedelta, registry_ids: tuple[str, ...] | None
@@ -58,7 +55,9 @@ class Ecr:
         data = [_data(token) | {"proxyEndpoint": f"https://{registry_host(each, region)}"} for each in accounts]
         return json_answer({"authorizationData": data})
 
-    def _public(self, caller: Session, life: timedelta) -> web.Response:
+    def _public(self, caller: Session, endpoint: Endpoint, life: timedelta) -> web.Response:
+        if endpoint.region != PUBLIC_REGION:
+            raise unsupported_command()
         token = self.mint.issue(caller.principal, region=PUBLIC_REGION, public=True, life=life)
         return json_answer({"authorizationData": _data(token)})
 

@@ -95,6 +95,14 @@ class Life:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Drip:
+    """The right answer, of which the body comes byte by byte; what is left comes when the fault is cleared."""
+
+    seconds: float
+    """Between two bytes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Garble:
     """Rubbish in place of the answer."""
 
@@ -133,4 +141,4 @@ class Garble:
 
 
 Refusal = Deny | Throttle | Fail
-Effect = Refusal | Wait | Reset | Life | Garble
+Effect = Refusal | Wait | Reset | Life | Drip | Garble

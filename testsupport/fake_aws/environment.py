@@ -7,20 +7,10 @@ import os
 from testsupport.fake_aws.records import Session
 
 
-def endpoints(url: str, region: str) -> dict[str, str]:
-    """Everything but credentials. The machine's own AWS configuration and proxies are kept out."""
-    return {
-        "AWS_ENDPOINT_URL_ECR": url,
-        "AWS_ENDPOINT_URL_ECR_PUBLIC": url,
-        "AWS_ENDPOINT_URL_STS": url,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_REGION": region,
-        "AWS_STS_REGIONAL_ENDPOINTS": "regional",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "NO_PROXY": "127.0.0.1,localhost",
-        "no_proxy": "127.0.0.1,localhost",
-    }
+def configuration(region: str | None) -> dict[str, str]:
+    """Everything but network and credentials. The machine's own AWS configuration is kept out."""
+    regions = {} if region is None else {"AWS_DEFAULT_REGION": region, "AWS_REGION": region}
+    return {**regions, "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
 def static_keys(session: Session) -> dict[str, str]:

@@ -82,11 +82,25 @@ def invalid_parameter(message: str) -> AwsError:
     return AwsError("InvalidParameterException", 400, message)
 
 
+def unsupported_command() -> AwsError:
+    """ECR Public's refusal of an operation that it has in another region only."""
+    return AwsError("UnsupportedCommandException", 400, "The action isn't supported in this Region.")
+
+
+def foreign_arn() -> AwsError:
+    """STS' complaint about the ARN of another partition."""
+    return validation("Request ARN is invalid")
+
+
 def invalid_identity_token(message: str) -> AwsError:
     """Give the web identity token is no token, or of an unknown issuer, key or audience."""
     return AwsError("InvalidIdentityToken", 400, message)
 
 
-def region_disabled(region: str) -> AwsError:
+def region_disabled(account: str) -> AwsError:
     """STS is switched off in this region for the account."""
-    return AwsError("RegionDisabledException", 403, f"STS is not activated in this region for account: {region}")
+    message = (
+        f"STS is not activated in this region for account:{account}. "
+        "Your account administrator can activate STS in this region using the IAM Console."
+    )
+    return AwsError("RegionDisabledException", 403, message)

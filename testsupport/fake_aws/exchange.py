@@ -14,7 +14,7 @@ from typing import Final
 from aiohttp import web
 
 from testsupport.fake_aws.call_log import CallLog
-from testsupport.fake_aws.effects import Deny, Fail, Garble, Life, Reset, Throttle, Wait
+from testsupport.fake_aws.effects import Deny, Drip, Fail, Garble, Life, Reset, Throttle, Wait
 from testsupport.fake_aws.errors import AwsError
 from testsupport.fake_aws.faults import Fault, FaultBoard
 from testsupport.fake_aws.records import BROKEN, CLIENT_GONE, CONNECTION_RESET, GARBAGE, OK, Call
@@ -44,14 +44,15 @@ class Exchange:
         self._closing = True
         self._board.clear()
 
-    async def play(self, http: web.Request, call: Call, answer: Answer, refuse: Refuse) -> web.Response:
+    async def play(self, http: web.Request, call: Call, answer: Answer, refuse: Refuse) -> web.StreamResponse:
         """Serve one call. `answer` gets the life that a fault wants for what is issued, or None."""
         faults = self._board.take(call)
         call = replace(call, fault="+".join(fault.name for fault in faults) or None)
         number = self._call_log.begin(call)
+        response: web.StreamResponse
         outcome = BROKEN  # what remains after an exception that nobody foresaw
         try:
-            outcome, response = await self._result(call, faults, answer)
+            outcome, response = await self._result(http, call, faults, answer)
         except AwsError as error:
             outcome, response = error.code, refuse(error)
         except asyncio.CancelledError:
@@ -63,7 +64,9 @@ class Exchange:
             self._call_log.finish(number, outcome)
         return response
 
-    async def _result(self, call: Call, faults: list[Fault], answer: Answer) -> tuple[str, web.Response]:
+    async def _result(
+        self, http: web.Request, call: Call, faults: list[Fault], answer: Answer
+    ) -> tuple[str, web.StreamResponse]:
         life: timedelta | None = None
         for fault in faults:
             match fault.effect:
@@ -73,11 +76,26 @@ class Exchange:
                     raise refusal.error(call)
                 case Reset():
                     raise ConnectionDroppedError
+                case Drip(seconds=seconds):
+                    return OK, await self._dripped(http, fault, await answer(life), seconds)
                 case Garble() as garble:
                     return GARBAGE, garble.answer(call, self._clock())
                 case Life(life=life):
                     pass
         return OK, await answer(life)
+
+    async def _dripped(
+        self, http: web.Request, fault: Fault, answer: web.Response, seconds: float
+    ) -> web.StreamResponse:
+        body = answer.body
+        assert isinstance(body, bytes)
+        dripped = web.StreamResponse(status=answer.status, headers=answer.headers)
+        dripped.content_length = len(body)
+        await dripped.prepare(http)
+        for byte in body:
+            await self._hold(fault, seconds)
+            await dripped.write(bytes([byte]))
+        return dripped
 
     async def _hold(self, fault: Fault, seconds: float | None) -> None:
         await fault.hold(seconds)

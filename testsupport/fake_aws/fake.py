@@ -16,6 +16,7 @@ from testsupport.fake_aws.exchange import Exchange
 from testsupport.fake_aws.faults import FaultBoard
 from testsupport.fake_aws.iam import Directory, GrantOptions, Grants, Role, tuple_of
 from testsupport.fake_aws.metadata import Association, Surroundings
+from testsupport.fake_aws.network import Network
 from testsupport.fake_aws.oidc import JwksSource, Provider, Providers
 from testsupport.fake_aws.records import Call, IssuedToken, Principal, Session
 from testsupport.fake_aws.registry import Registry
@@ -40,8 +41,9 @@ class AwsFake(FaultControls):
     everything, and no role, no OIDC provider and no fault.
     """
 
-    def __init__(self, *, loop: asyncio.AbstractEventLoop, clock: Callable[[], datetime]) -> None:
+    def __init__(self, *, loop: asyncio.AbstractEventLoop, clock: Callable[[], datetime], network: Network) -> None:
         super().__init__(FaultBoard(loop))
+        self.network = network
         self.url = ""
         self.clock = clock
         self.lifetime = TOKEN_LIFETIME
@@ -119,13 +121,17 @@ class AwsFake(FaultControls):
         *,
         web_identity_token_file: str | None = None,
         role_arn: str | None = None,
-        region: str = "eu-west-1",
+        region: str | None = "eu-west-1",
         container_token_file: str | None = None,
         instance_metadata: bool = False,
         credentials: Session | None = None,
     ) -> dict[str, str]:
-        """Give a process the fake for AWS: with IRSA, Pod Identity, the node's role, or static keys."""
-        found = environment.endpoints(self.url, region)
+        """Give a process the fake for AWS: with IRSA, Pod Identity, the node's role, or static keys.
+
+        A pod's own variables and those of one behind a proxy; no endpoint, so names follow from regions and hosts.
+        Without a region there is no variable for one, as EKS' webhook leaves it by default.
+        """
+        found = self.network.environment | environment.configuration(region)
         found |= environment.instance_metadata(self.url, enabled=instance_metadata)
         if web_identity_token_file is not None:
             if role_arn is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from testsupport.fake_aws.arns import like
-from testsupport.fake_aws.effects import Deny, Effect, Fail, Garble, Life, Reset, Throttle, Wait
+from testsupport.fake_aws.effects import Deny, Drip, Effect, Fail, Garble, Life, Reset, Throttle, Wait
 from testsupport.fake_aws.records import API_SERVICES, Call
 from testsupport.waiting import HANG_GUARD
 
@@ -20,7 +20,7 @@ class Where(TypedDict, total=False):
     `service` is ecr, ecr-public, sts, imds, container or registry (the last three only if named here or by
     their operation: GetInstanceCredentials, GetContainerCredentials, ProbeRegistry). `principal` is a pattern
     (`*`, `?`) that the caller's ARN, the role behind it or the role that it asks for must match. `host` is a
-    registry's. `times` ends the fault after so many.
+    pattern of the host that was asked. `times` ends the fault after so many.
     """
 
     service: str | None
@@ -47,7 +47,7 @@ class Scope:
             self._service_fits(call)
             and self.operation in {None, call.operation}
             and self.region in {None, call.region}
-            and self.host in {None, call.host}
+            and (self.host is None or like(self.host, call.host or ""))
             and (self.principal is None or any(like(self.principal, name) for name in _names(call)))
         )
 
@@ -147,7 +147,7 @@ class FaultBoard:
         with self._lock:
             fitting = [fault for fault in self._faults if not fault.spent and fault.scope.fits(call)]
             delay = _oldest(fitting, Wait)
-            end = _oldest(fitting, Deny, Throttle, Fail, Reset, Garble)
+            end = _oldest(fitting, Deny, Throttle, Fail, Reset, Drip, Garble)
             chosen = [*delay, *(end or _oldest(fitting, Life))]
             for fault in chosen:
                 fault.hit()

@@ -49,7 +49,7 @@ class Call:
     `outcome` is "ok", an AWS error code, "pending" (not answered yet), "garbage", "client gone" or
     "connection reset". `fault` names the fault that was played on it, if any (several: joined with "+").
     `role_arn` is the role behind the caller, `target_role` the one that AssumeRole* asked for.
-    `host` is the registry that was asked.
+    `host` is the host that was asked, of an API or of a registry; `region` is the host's.
     `registry_ids` is None when the request did not send the deprecated parameter.
     """
 

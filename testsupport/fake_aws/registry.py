@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,25 +9,18 @@ from typing import Final
 
 from aiohttp import web
 
+from testsupport.fake_aws.endpoints import PUBLIC_HOSTS, registry_region
 from testsupport.fake_aws.errors import AwsError
 from testsupport.fake_aws.tokens import TokenMint
 
-PUBLIC_HOSTS: Final = frozenset({"public.ecr.aws", "ecr-public.aws.com"})
 ELSEWHERE: Final = "public.ecr.aws"
 """Where a registry sends those whom it was told to redirect."""
-_PRIVATE_HOST: Final = re.compile(r"(\d{12})\.dkr[.-]ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z.-]+")
 _API_VERSION: Final = {"Docker-Distribution-Api-Version": "registry/2.0"}
 
 
 def host_of(http: web.Request) -> str:
     """Give the registry that is meant: the one in the path, or else the one in the Host header."""
     return http.match_info.get("host") or http.host.partition(":")[0]
-
-
-def region_of(host: str) -> str | None:
-    """Give the region of a private registry's host; None for the public ones and for what is no registry."""
-    match = _PRIVATE_HOST.fullmatch(host)
-    return match["region"] if match else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +35,7 @@ class Registry:
     def answer(self, http: web.Request) -> web.Response:
         """200 or 401, or as it was told; 404 where the host is no registry."""
         host = host_of(http)
-        if region_of(host) is None and host not in PUBLIC_HOSTS:
+        if registry_region(host) is None and host not in PUBLIC_HOSTS:
             raise AwsError("NAME_UNKNOWN", 404, f"{host} is not a registry")
         if host in self.refusing:
             raise AwsError("DENIED", self.refusing[host], "Your authorization token is invalid")
@@ -56,7 +48,7 @@ class Registry:
         token = self.mint.find(secret.strip()) if scheme.lower() == "basic" else None
         if token is None or token.authorization_token != secret.strip() or not token.usable(self.clock()):
             return False
-        return token.public if host in PUBLIC_HOSTS else token.region == region_of(host) and not token.public
+        return token.public if host in PUBLIC_HOSTS else token.region == registry_region(host) and not token.public
 
 
 def refusal(http: web.Request, error: AwsError) -> web.Response:

@@ -10,6 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
+from testsupport.fake_aws.endpoints import Endpoint, endpoints
 from testsupport.fake_aws.errors import wrong_scope
 
 _TARGETS: Final = {"AmazonEC2ContainerRegistry_V20150921": "ecr", "SpencerFrontendService": "ecr-public"}
@@ -31,24 +32,32 @@ class Signature:
     region: str
     service: str
 
-    def check_scope(self, service: str) -> None:
-        """Raise AwsError where the credential scope is not this service's or not of the request's day."""
-        if self.service != service:
-            raise wrong_scope(service, f"Credential should be scoped to correct service: '{service}'.")
+    def check_scope(self, endpoint: Endpoint) -> None:
+        """Raise AwsError where the credential scope is not that of the endpoint and of the request's day."""
+        if self.region != endpoint.region:
+            message = f"Credential should be scoped to a valid region, not '{self.region}'. "
+            raise wrong_scope(endpoint.service, message)
+        if self.service != endpoint.service:
+            message = f"Credential should be scoped to correct service: '{endpoint.service}'. "
+            raise wrong_scope(endpoint.service, message)
         if self.date != self.request_date[:8]:
-            raise wrong_scope(
-                service, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date."
-            )
+            message = "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date."
+            raise wrong_scope(endpoint.service, message)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApiRequest:
     """A request to ECR, ECR Public or STS. `signature` is None where it is not signed."""
 
-    service: str
+    endpoint: Endpoint
     operation: str
     parameters: Mapping[str, object] = field(repr=False)
     signature: Signature | None
+
+    @property
+    def service(self) -> str:
+        """The service whose host was asked."""
+        return self.endpoint.service
 
     def text(self, name: str) -> str | None:
         """Give a parameter that is a string, or None."""
@@ -63,23 +72,25 @@ class ApiRequest:
 
 
 async def read_request(http: web.Request) -> ApiRequest:
-    """Parse a POST to the API root; raises HTTPBadRequest where it is no AWS request at all."""
-    prefix, dot, operation = http.headers.get("X-Amz-Target", "").partition(".")
-    if not dot:
-        return await _read_query(http)
-    if prefix not in _TARGETS:
-        raise web.HTTPBadRequest(text=f"The fake does not know the target {prefix}")
-    parameters = _json_object(await http.text())
-    return ApiRequest(service=_TARGETS[prefix], operation=operation, parameters=parameters, signature=_signature(http))
+    """Parse a POST to the root of an API; raises HTTPNotFound for no API's host, HTTPBadRequest for no request."""
+    endpoint = endpoints().get(http.host.partition(":")[0])
+    if endpoint is None:
+        raise web.HTTPNotFound(text=f"{http.host} is no host of ECR, ECR Public or STS")
+    operation, parameters = await (_read_query(http) if endpoint.service == "sts" else _read_json(http, endpoint))
+    return ApiRequest(endpoint=endpoint, operation=operation, parameters=parameters, signature=_signature(http))
 
 
-async def _read_query(http: web.Request) -> ApiRequest:
+async def _read_json(http: web.Request, endpoint: Endpoint) -> tuple[str, Mapping[str, object]]:
+    prefix, _, operation = http.headers.get("X-Amz-Target", "").partition(".")
+    # Each service knows its own operations only, whatever another one calls the same.
+    known = operation if _TARGETS.get(prefix) == endpoint.service else f"{prefix}.{operation}"
+    return known, _json_object(await http.text())
+
+
+async def _read_query(http: web.Request) -> tuple[str, Mapping[str, object]]:
     form = await http.post()
     parameters = {name: value for name, value in form.items() if isinstance(value, str)}
-    operation = parameters.get("Action")
-    if operation is None:
-        raise web.HTTPBadRequest(text="Neither X-Amz-Target nor Action: not a request to ECR, ECR Public or STS")
-    return ApiRequest(service="sts", operation=operation, parameters=parameters, signature=_signature(http))
+    return parameters.get("Action", ""), parameters
 
 
 def _json_object(text: str) -> Mapping[str, object]:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 from aiohttp import web
 
 from testsupport.fake_aws import registry
 from testsupport.fake_aws.control_api import control_routes
+from testsupport.fake_aws.endpoints import registry_region
 from testsupport.fake_aws.errors import AwsError
 from testsupport.fake_aws.exchange import Answer
 from testsupport.fake_aws.fake import AwsFake, utcnow
+from testsupport.fake_aws.network import Network
 from testsupport.fake_aws.records import Call
 from testsupport.fake_aws.requests import ApiRequest, read_request
 from testsupport.fake_aws.wire import error_answer
@@ -48,7 +52,7 @@ class _Endpoints:
     def __init__(self, fake: AwsFake) -> None:
         self._fake = fake
 
-    async def api(self, http: web.Request) -> web.Response:
+    async def api(self, http: web.Request) -> web.StreamResponse:
         request = await read_request(http)
         answer = self._sts(request) if request.service == "sts" else self._ecr(request)
         return await self._fake.exchange.play(
@@ -74,39 +78,40 @@ class _Endpoints:
             role_arn=caller.role_arn if caller else None,
             target_role=request.text("RoleArn"),
             account=caller.account if caller else None,
-            region=request.signature.region if request.signature else None,
+            region=request.endpoint.region,
+            host=request.endpoint.host,
             registry_ids=request.registry_ids,
         )
 
-    async def metadata_token(self, http: web.Request) -> web.Response:
+    async def metadata_token(self, http: web.Request) -> web.StreamResponse:
         async def answer(_: timedelta | None) -> web.Response:
             return self._fake.surroundings.metadata_token(http)
 
         return await self._outside(http, "imds", "GetMetadataToken", answer)
 
-    async def metadata(self, http: web.Request) -> web.Response:
+    async def metadata(self, http: web.Request) -> web.StreamResponse:
         async def answer(life: timedelta | None) -> web.Response:
             return self._fake.surroundings.metadata(http, life)
 
         named = http.match_info["path"].startswith("iam/security-credentials")
         return await self._outside(http, "imds", "GetInstanceCredentials" if named else "GetMetadata", answer)
 
-    async def container(self, http: web.Request) -> web.Response:
+    async def container(self, http: web.Request) -> web.StreamResponse:
         async def answer(life: timedelta | None) -> web.Response:
             return await self._fake.surroundings.container_credentials(http, life)
 
         return await self._outside(http, "container", "GetContainerCredentials", answer)
 
-    async def _outside(self, http: web.Request, service: str, operation: str, answer: Answer) -> web.Response:
+    async def _outside(self, http: web.Request, service: str, operation: str, answer: Answer) -> web.StreamResponse:
         call = Call(service=service, operation=operation, time=self._fake.clock())
         return await self._fake.exchange.play(http, call, answer, _plain_refusal)
 
-    async def registry(self, http: web.Request) -> web.Response:
+    async def registry(self, http: web.Request) -> web.StreamResponse:
         async def answer(_: timedelta | None) -> web.Response:
             return self._fake.registry.answer(http)
 
         host = registry.host_of(http)
-        region = registry.region_of(host)
+        region = registry_region(host)
         call = Call(service="registry", operation="ProbeRegistry", time=self._fake.clock(), region=region, host=host)
         return await self._fake.exchange.play(http, call, answer, partial(registry.refusal, http))
 
@@ -116,26 +121,40 @@ def _plain_refusal(error: AwsError) -> web.Response:
 
 
 @asynccontextmanager
-async def serve(*, port: int = 0, clock: Callable[[], datetime] = utcnow) -> AsyncIterator[AwsFake]:
-    """Run a fake on the current loop, at 127.0.0.1 only. Port 0 takes any free one."""
-    fake = AwsFake(loop=asyncio.get_running_loop(), clock=clock)
+async def serve(
+    *, port: int = 0, clock: Callable[[], datetime] = utcnow, folder: Path | None = None
+) -> AsyncIterator[AwsFake]:
+    """Run a fake on the current loop, at 127.0.0.1 only. Port 0 takes any free one.
+
+    `folder` is for certificates, where a process must find them that does not see the machine's temporary files.
+    """
+    if folder is None:
+        with tempfile.TemporaryDirectory(prefix="fake-aws-") as name:
+            async with serve(port=port, clock=clock, folder=Path(name)) as fake:
+                yield fake
+        return
+    fake = AwsFake(loop=asyncio.get_running_loop(), clock=clock, network=Network(folder))
     # Cancel a handler whose client has gone: a hanging call must not stay behind.
     runner = web.AppRunner(application(fake), handler_cancellation=True, access_log=None, shutdown_timeout=2)
     await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        yield fake
-    finally:
-        fake.exchange.close()
-        await runner.cleanup()
+    assert runner.server is not None
+    async with fake.network.serve(runner.server):
+        try:
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+            fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            yield fake
+        finally:
+            fake.exchange.close()
+            await runner.cleanup()
 
 
 @contextmanager
-def serve_in_thread(*, port: int = 0, clock: Callable[[], datetime] = utcnow) -> Iterator[AwsFake]:
+def serve_in_thread(
+    *, port: int = 0, clock: Callable[[], datetime] = utcnow, folder: Path | None = None
+) -> Iterator[AwsFake]:
     """Run a fake on a loop of its own in a thread, for tests that block."""
     ready: Future[_Running] = Future()
-    thread = threading.Thread(target=_run, args=(ready, port, clock), name="aws-fake", daemon=True)
+    thread = threading.Thread(target=_run, args=(ready, port, clock, folder), name="aws-fake", daemon=True)
     thread.start()
     running = ready.result()
     try:
@@ -155,9 +174,9 @@ class _Running:
         self._loop.call_soon_threadsafe(self.done.set)
 
 
-def _run(ready: Future[_Running], port: int, clock: Callable[[], datetime]) -> None:
+def _run(ready: Future[_Running], port: int, clock: Callable[[], datetime], folder: Path | None) -> None:
     async def until_stopped() -> None:
-        async with serve(port=port, clock=clock) as fake:
+        async with serve(port=port, clock=clock, folder=folder) as fake:
             running = _Running(fake)
             ready.set_result(running)
             await running.done.wait()

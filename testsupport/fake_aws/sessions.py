@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from testsupport.fake_aws.arns import account_of, principal_of_user
+from testsupport.fake_aws.arns import account_of, partition_of, principal_of_user
+from testsupport.fake_aws.endpoints import Endpoint
 from testsupport.fake_aws.errors import expired_credentials, missing_credentials, unknown_credentials
 from testsupport.fake_aws.records import Principal, Session
 from testsupport.fake_aws.requests import Signature
@@ -48,7 +49,7 @@ class SessionStore:
     def open(self, role_arn: str, role_id: str, session_name: str, life: timedelta) -> Session:
         """Start a session of a role."""
         account = account_of(role_arn)
-        partition, name = role_arn.split(":")[1], role_arn.rsplit("/", 1)[-1]
+        partition, name = partition_of(role_arn), role_arn.rsplit("/", 1)[-1]
         principal = Principal(
             arn=f"arn:{partition}:sts::{account}:assumed-role/{name}/{session_name}",
             account=account,
@@ -70,16 +71,19 @@ class SessionStore:
         session = self._sessions.get(signature.access_key_id) if signature else None
         return session.principal if session else None
 
-    def authenticate(self, service: str, signature: Signature | None) -> Session:
+    def authenticate(self, endpoint: Endpoint, signature: Signature | None) -> Session:
         """Give the live session behind a signature; raises AwsError in the terms of the service."""
         if signature is None:
-            raise missing_credentials(service)
-        signature.check_scope(service)
+            raise missing_credentials(endpoint.service)
+        signature.check_scope(endpoint)
         session = self._sessions.get(signature.access_key_id)
         if session is None or session.session_token != signature.session_token:
-            raise unknown_credentials(service)
+            raise unknown_credentials(endpoint.service)
+        if partition_of(session.principal.arn) != endpoint.partition:
+            # Each partition has accounts and keys of its own, and has never heard of the others'.
+            raise unknown_credentials(endpoint.service)
         if session.expires_at is not None and session.expires_at <= self._clock():
-            raise expired_credentials(service)
+            raise expired_credentials(endpoint.service)
         return session
 
     def expire(self, matches: Callable[[Principal], bool]) -> int:

@@ -8,7 +8,9 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from testsupport.fake_aws.errors import AwsError, access_denied, region_disabled, unknown_operation
+from testsupport.fake_aws.arns import account_of, partition_of
+from testsupport.fake_aws.endpoints import Endpoint
+from testsupport.fake_aws.errors import AwsError, access_denied, foreign_arn, region_disabled, unknown_operation
 from testsupport.fake_aws.iam import Directory, Role
 from testsupport.fake_aws.oidc import Providers, WebIdentity
 from testsupport.fake_aws.records import Session
@@ -32,9 +34,8 @@ class Sts:
         """Serve one request; `life` overrides that of the credentials. Raises AwsError."""
         if request.operation == "AssumeRoleWithWebIdentity":
             return await self._assume_with_web_identity(request, life)
-        caller = self.sessions.authenticate("sts", request.signature)
-        if request.signature is not None and request.signature.region in self.disabled_regions:
-            raise region_disabled(request.signature.region)
+        caller = self.sessions.authenticate(request.endpoint, request.signature)
+        self._check_region(request.endpoint, caller.principal.account)
         if request.operation == "GetCallerIdentity":
             who = caller.principal
             return xml_answer(request.operation, {"Arn": who.arn, "UserId": who.user_id, "Account": who.account})
@@ -43,8 +44,7 @@ class Sts:
         raise unknown_operation("sts", request.operation)
 
     def _assume(self, request: ApiRequest, caller: Session, life: timedelta | None) -> web.Response:
-        check_parameters(request.operation, request.parameters)
-        arn = request.text("RoleArn") or ""
+        arn = _role_arn(request)
         role = self.directory.role(arn)
         if role is None or not role.trusts_principal(caller.principal, request.text("ExternalId")):
             # The same words whether the role exists or not, as AWS keeps that to itself.
@@ -56,16 +56,21 @@ class Sts:
         return self._granted(request, role, asked if life is None else life, extra)
 
     async def _assume_with_web_identity(self, request: ApiRequest, life: timedelta | None) -> web.Response:
-        check_parameters(request.operation, request.parameters)
+        arn = _role_arn(request)
+        self._check_region(request.endpoint, account_of(arn))
         identity = await self.providers.verify(request.text("WebIdentityToken") or "")
         self._check_not_rejected(identity)
-        role = self.directory.role(request.text("RoleArn"))
+        role = self.directory.role(arn)
         if role is None or not role.trusts_web_identity(
             issuer=identity.issuer, audience=identity.audience, subject=identity.subject
         ):
             raise access_denied("sts", "sts:AssumeRoleWithWebIdentity", None)
         asked = session_life(request.parameters, role, chained=False)
         return self._granted(request, role, asked if life is None else life, _claims(role, identity))
+
+    def _check_region(self, endpoint: Endpoint, account: str) -> None:
+        if endpoint.region in self.disabled_regions:
+            raise region_disabled(account)
 
     def _check_not_rejected(self, identity: WebIdentity) -> None:
         if identity.subject in self.rejected_subjects:
@@ -83,8 +88,17 @@ class Sts:
         return xml_answer(request.operation, result)
 
 
+def _role_arn(request: ApiRequest) -> str:
+    """Give the role of a request whose parameters are in order; raises AwsError where they are not."""
+    check_parameters(request.operation, request.parameters)
+    arn = str(request.parameters["RoleArn"])
+    if arn.count(":") < 5 or partition_of(arn) != request.endpoint.partition:
+        raise foreign_arn()
+    return arn
+
+
 def _claims(role: Role, identity: WebIdentity) -> Mapping[str, object]:
-    partition, account = role.arn.split(":")[1], role.arn.split(":")[4]
+    partition, account = partition_of(role.arn), account_of(role.arn)
     provider = f"arn:{partition}:iam::{account}:oidc-provider/{identity.issuer.removeprefix('https://')}"
     return {
         "SubjectFromWebIdentityToken": identity.subject,

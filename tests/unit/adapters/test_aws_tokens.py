@@ -72,7 +72,7 @@ async def test_each_scope_is_fetched_in_its_region(harness: AwsHarness, fake: Aw
         ),
         (lambda fake: fake.disable_region("eu-west-1"), Reason.CREDENTIALS_INVALID, "enabled for the account"),
         (lambda fake: fake.fail("RegionDisabledException", 403), Reason.REGION_INVALID, "enable the region"),
-        (lambda fake: fake.reset(), Reason.NETWORK_UNREACHABLE, "ConnectionClosedError"),
+        (lambda fake: fake.reset(), Reason.NETWORK_UNREACHABLE, "ProxyConnectionError"),
         (lambda fake: fake.garbage(Garbage.NO_DATA), Reason.MALFORMED_ANSWER, "no readable token"),
         (lambda fake: fake.garbage(Garbage.MISSING_FIELDS), Reason.MALFORMED_ANSWER, "no readable token"),
         (lambda fake: fake.garbage(Garbage.EMPTY_BODY), Reason.MALFORMED_ANSWER, "check proxies"),
@@ -116,8 +116,8 @@ async def test_hanging_call_ends_with_the_short_timeout(
 
 async def test_unreachable_endpoint_is_a_network_failure(harness: AwsHarness, fake: AwsFake) -> None:
     """The advice names DNS, egress and the region."""
-    source = harness.token_source(fake.environment() | {"AWS_ENDPOINT_URL_ECR": "http://127.0.0.1:9"})
-    failure = await harness.failure(source, scope(EU))
+    fake.network.unreachable("api.ecr.eu-west-1.amazonaws.com")
+    failure = await harness.failure(harness.token_source(), scope(EU))
     assert failure.reason is Reason.NETWORK_UNREACHABLE
     assert "check DNS, egress" in failure.message
 

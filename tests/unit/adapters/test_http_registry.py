@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -16,7 +16,7 @@ from pullkeeper.domain.ecr.registry_probe import Verdict
 from testsupport.examples import EU, EU_OTHER_ACCOUNT, US
 from testsupport.fake_aws import TOKEN_MARKER, AwsFake, serve_in_thread
 from testsupport.fake_aws.clients import clients
-from testsupport.fake_aws.registry_proxy import RegistryProxy, serve_registries
+from testsupport.fake_aws.network import Network
 from testsupport.waiting import until
 
 PROBE = "ProbeRegistry"
@@ -29,17 +29,19 @@ def fake() -> Iterator[AwsFake]:
 
 
 @pytest.fixture
-async def proxy(fake: AwsFake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RegistryProxy]:
+def proxy(fake: AwsFake, monkeypatch: pytest.MonkeyPatch) -> Network:
     monkeypatch.setattr(registry, "_MIN_INTERVAL", 0.0)
-    async with serve_registries(fake, tmp_path) as running:
-        for name, value in running.environment.items():
-            monkeypatch.setenv(name, value)
-            monkeypatch.setenv(name.lower(), value)
-        yield running
+    for name, value in fake.network.environment.items():
+        monkeypatch.setenv(name, value)
+    return fake.network
+
+
+def registries_asked(proxy: Network) -> list[str]:
+    return [host for host in proxy.asked if ".dkr." in host]
 
 
 @pytest.fixture
-def probe(proxy: RegistryProxy) -> RegistryProbe:
+def probe(proxy: Network) -> RegistryProbe:
     return RegistryProbe(ca_file=proxy.ca_file)
 
 
@@ -49,15 +51,13 @@ def token(fake: AwsFake) -> Password:
         return Password(aws.ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"])
 
 
-async def test_valid_token_is_accepted(
-    fake: AwsFake, proxy: RegistryProxy, probe: RegistryProbe, token: Password
-) -> None:
+async def test_valid_token_is_accepted(fake: AwsFake, proxy: Network, probe: RegistryProbe, token: Password) -> None:
     """Over TLS and for every account of the region; in another region it is refused."""
     assert (await probe.probe(EU, token)).verdict is Verdict.ACCEPTED
     assert (await probe.probe(EU_OTHER_ACCOUNT, token)).verdict is Verdict.ACCEPTED
     assert (await probe.probe(US, token)).verdict is Verdict.REJECTED
-    assert proxy.asked == [host.name for host in (EU, EU_OTHER_ACCOUNT, US)]
-    assert [call.host for call in fake.calls if call.operation == PROBE] == proxy.asked
+    assert registries_asked(proxy) == [host.name for host in (EU, EU_OTHER_ACCOUNT, US)]
+    assert [call.host for call in fake.calls if call.operation == PROBE] == registries_asked(proxy)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
@@ -75,12 +75,12 @@ async def test_revoked_token_is_refused(fake: AwsFake, probe: RegistryProbe, tok
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_redirect_is_not_followed(
-    fake: AwsFake, proxy: RegistryProxy, probe: RegistryProbe, token: Password, status: int
+    fake: AwsFake, proxy: Network, probe: RegistryProbe, token: Password, status: int
 ) -> None:
     """The token is for this registry alone, and a redirect is not a refusal."""
     fake.refuse(EU.name, status)
     assert (await probe.probe(EU, token)).verdict is Verdict.UNREACHABLE
-    assert proxy.asked == [EU.name]
+    assert registries_asked(proxy) == [EU.name]
 
 
 @pytest.mark.parametrize("status", [404, 429, 500, 503])
@@ -104,10 +104,10 @@ async def test_broken_connection_is_not_a_refusal(fake: AwsFake, probe: Registry
 
 @pytest.mark.parametrize("status", [403, 407, 502])
 async def test_refusal_of_the_proxy_is_not_a_refusal(
-    proxy: RegistryProxy, probe: RegistryProbe, token: Password, status: int
+    proxy: Network, probe: RegistryProbe, token: Password, status: int
 ) -> None:
     """The proxy's 403 says nothing about the token, which was never sent."""
-    proxy.closed[EU.name] = status
+    proxy.unreachable(EU.name, status)
     assert (await probe.probe(EU, token)).verdict is Verdict.UNREACHABLE
 
 
@@ -130,17 +130,17 @@ async def test_untrusted_registry_never_receives_the_token(fake: AwsFake, token:
 
 
 async def test_no_proxy_is_respected(
-    proxy: RegistryProxy, probe: RegistryProbe, token: Password, monkeypatch: pytest.MonkeyPatch
+    proxy: Network, probe: RegistryProbe, token: Password, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing listens at the other end here."""
     monkeypatch.setenv("no_proxy", ".amazonaws.com")
     monkeypatch.setattr(registry, "_TIMEOUT", aiohttp.ClientTimeout(total=0.2))
     await probe.probe(EU, token)
-    assert proxy.asked == []
+    assert registries_asked(proxy) == []
 
 
 async def test_proxy_without_a_scheme_counts_as_http(
-    proxy: RegistryProxy, probe: RegistryProbe, token: Password, monkeypatch: pytest.MonkeyPatch
+    proxy: Network, probe: RegistryProbe, token: Password, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As for curl and botocore."""
     for name in ("HTTPS_PROXY", "https_proxy"):
@@ -191,7 +191,7 @@ async def test_concurrent_probes_are_bounded(
 
 
 async def test_log_holds_no_token(
-    fake: AwsFake, proxy: RegistryProxy, probe: RegistryProbe, token: Password, caplog: pytest.LogCaptureFixture
+    fake: AwsFake, proxy: Network, probe: RegistryProbe, token: Password, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever the registry, the proxy or the library does, no log record quotes the request."""
     caplog.set_level(logging.DEBUG)
@@ -199,7 +199,7 @@ async def test_log_holds_no_token(
         with_fault = fault(operation=PROBE)
         await probe.probe(EU, token)
         with_fault.clear()
-    proxy.closed[US.name] = 502
+    proxy.unreachable(US.name, 502)
     await probe.probe(US, token)
     plain = base64.b64decode(token.reveal()).decode()
     for record in caplog.records:

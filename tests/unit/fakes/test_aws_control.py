@@ -80,6 +80,7 @@ def test_lifetime_roles_and_revocation_can_be_set(fake: AwsFake) -> None:
         {"kind": "fail", "code": "InternalFailure", "status": 503},
         {"kind": "hang"},
         {"kind": "slow", "seconds": 1},
+        {"kind": "drip", "seconds": 1},
         {"kind": "reset"},
         {"kind": "garbage", "garbage": "token-not-base64"},
         {"kind": "expired-token", "ago": 60},
@@ -92,6 +93,18 @@ def test_every_fault_can_be_set_and_cleared(fake: AwsFake, fault: dict[str, Any]
     assert [each.id for each in fake.faults] == [made["id"]]
     http(f"{fake.url}/_fake/faults/{made['id']}", "DELETE")
     assert fake.faults == []
+
+
+def test_hosts_and_regions_can_be_cut_off(fake: AwsFake) -> None:
+    post(fake, "network", how="unreachable", hosts="sts.*")
+    assert fake.network.obstacle("sts.eu-west-1.amazonaws.com") is not None
+    post(fake, "network", how="restore", hosts="sts.*")
+    assert fake.network.obstacle("sts.eu-west-1.amazonaws.com") is None
+    assert post(fake, "disable-region", region="me-south-1") == {"disabled": ["me-south-1"]}
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        post(fake, "network", how="close", hosts="*")
+    raised.value.close()
+    assert raised.value.code == 400
 
 
 def test_a_fault_that_was_posted_is_played(fake: AwsFake) -> None:

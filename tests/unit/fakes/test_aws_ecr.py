@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from testsupport.fake_aws import ACCOUNT, TOKEN_MARKER, USER_ARN, AwsFake, Grants, principal_hash, serve_in_thread
-from testsupport.fake_aws.clients import clients, code_of
+from testsupport.fake_aws.clients import client, clients, code_of
 from testsupport.waiting import HANG_GUARD
 
 LIMITED = f"arn:aws:iam::{ACCOUNT}:user/limited"
@@ -63,8 +63,9 @@ def test_the_clock_is_the_one_that_was_given() -> None:
     assert expires.astimezone(UTC) == then + timedelta(hours=12)
 
 
-def test_the_region_is_the_one_of_the_credential_scope(fake: AwsFake) -> None:
-    with clients(fake, region="cn-north-1") as aws:
+def test_the_region_is_the_one_of_the_host(fake: AwsFake) -> None:
+    chinese = fake.add_user(f"arn:aws-cn:iam::{ACCOUNT}:user/pullkeeper")
+    with clients(fake, chinese, region="cn-north-1") as aws:
         data = aws.ecr.get_authorization_token()["authorizationData"][0]
     assert data["proxyEndpoint"] == f"https://{ACCOUNT}.dkr.ecr.cn-north-1.amazonaws.com.cn"
     assert fake.count("GetAuthorizationToken", region="cn-north-1") == 1
@@ -90,14 +91,9 @@ def test_a_public_token_is_one_object_without_endpoint(fake: AwsFake) -> None:
 
 
 def test_public_tokens_come_from_us_east_1_only(fake: AwsFake) -> None:
-    with clients(fake) as aws:
-        aws.ecr_public.meta.events.register(
-            "before-sign.ecr-public",
-            lambda request, **_: request.context.update(signing={"region": "eu-west-1"}),
-        )
-        with pytest.raises(ClientError) as raised:
-            aws.ecr_public.get_authorization_token()
-    assert code_of(raised.value)[0] == "InvalidSignatureException"
+    with client(fake, "ecr-public", "us-west-2") as elsewhere, pytest.raises(ClientError) as raised:
+        elsewhere.get_authorization_token()
+    assert code_of(raised.value) == ("UnsupportedCommandException", 400)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ConnectionClosedError, HTTPClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, ProxyConnectionError, ReadTimeoutError
 
 from testsupport.fake_aws import ACCOUNT, USER_ARN, AwsFake, serve, serve_in_thread, utcnow
 from testsupport.fake_aws.clients import clients
@@ -130,7 +130,7 @@ def test_the_fake_shuts_down_at_once_while_a_call_hangs() -> None:
             fault = fake.hang()
             held = pool.submit(aws.ecr.get_authorization_token)
             assert fault.wait_played()
-        with pytest.raises(HTTPClientError):
+        with pytest.raises(ProxyConnectionError):
             held.result(HANG_GUARD)
     assert fake.calls[0].outcome == "connection reset"
 
@@ -158,7 +158,8 @@ def test_a_delay_goes_together_with_what_follows_it(fake: AwsFake) -> None:
 def test_a_reset_breaks_the_connection(fake: AwsFake, service: str) -> None:
     fake.reset(times=1)
     with clients(fake) as aws:
-        with pytest.raises(ConnectionClosedError):
+        # A connection that breaks off in a tunnel is the proxy's to botocore.
+        with pytest.raises(ProxyConnectionError):
             aws.call(service)
         aws.call(service)
     assert [each.outcome for each in fake.calls] == ["connection reset", "ok"]

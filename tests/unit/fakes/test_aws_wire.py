@@ -14,8 +14,9 @@ from testsupport.fake_aws import ACCOUNT, AwsFake, serve_in_thread
 from testsupport.waiting import HANG_GUARD
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/puller"
-ECR = {"X-Amz-Target": "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken"}
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+TARGET = "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken"
+ECR = {"Host": "api.ecr.eu-west-1.amazonaws.com", "X-Amz-Target": TARGET}
+FORM = {"Host": "sts.eu-west-1.amazonaws.com", "Content-Type": "application/x-www-form-urlencoded"}
 TTL = "X-aws-ec2-metadata-token-ttl-seconds"
 TOKEN = "X-aws-ec2-metadata-token"
 
@@ -31,9 +32,11 @@ def send(url: str, headers: Mapping[str, str], body: str | None = None, method: 
             return error.code, error.read().decode()
 
 
-def signed(fake: AwsFake, service: str, *, date: str = "20310506", day: str = "20310506") -> dict[str, str]:
+def signed(
+    fake: AwsFake, service: str, *, date: str = "20310506", day: str = "20310506", region: str = "eu-west-1"
+) -> dict[str, str]:
     key = fake.static_credentials.access_key_id
-    scope = f"{key}/{date}/eu-west-1/{service}/aws4_request"
+    scope = f"{key}/{date}/{region}/{service}/aws4_request"
     text = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}"
     return {"Authorization": text, "X-Amz-Date": f"{day}T000000Z"}
 
@@ -49,29 +52,44 @@ def test_an_unsigned_request_lacks_authentication(fake: AwsFake) -> None:
     status, body = send(fake.url, FORM, "Action=GetCallerIdentity")
     assert status == 403
     assert "<Code>MissingAuthenticationToken</Code>" in body
-    assert [(call.principal, call.region) for call in fake.calls] == [(None, None)] * 2
+    assert [(call.principal, call.region) for call in fake.calls] == [(None, "eu-west-1")] * 2
 
 
-def test_the_credential_scope_must_fit_the_service_and_the_day(fake: AwsFake) -> None:
-    for headers in (signed(fake, "sts"), signed(fake, "ecr", day="20310507")):
+def test_the_credential_scope_must_fit_host_and_day(fake: AwsFake) -> None:
+    elsewhere = signed(fake, "ecr", region="us-west-2")
+    for headers in (signed(fake, "sts"), signed(fake, "ecr", day="20310507"), elsewhere):
         status, body = send(fake.url, {**ECR, **headers}, "{}")
         assert (status, json.loads(body)["__type"]) == (400, "InvalidSignatureException")
     assert send(fake.url, {**ECR, **signed(fake, "ecr")}, "{}")[0] == 200
 
 
+def test_sts_calls_a_wrong_credential_scope_a_wrong_signature(fake: AwsFake) -> None:
+    status, body = send(fake.url, {**FORM, **signed(fake, "sts", region="us-east-1")}, "Action=GetCallerIdentity")
+    assert status == 403
+    assert "<Code>SignatureDoesNotMatch</Code>" in body
+    assert "valid region, not 'us-east-1'" in body
+
+
 @pytest.mark.parametrize(
     ("headers", "body"),
     [
-        ({"X-Amz-Target": "DynamoDB_20120810.ListTables"}, "{}"),
         (ECR, "not json"),
         (ECR, "[]"),
-        (FORM, "Version=2011-06-15"),
     ],
 )
-def test_what_is_no_request_to_these_services_is_a_bad_request(
-    fake: AwsFake, headers: dict[str, str], body: str
-) -> None:
+def test_a_body_that_is_no_json_object_is_a_bad_request(fake: AwsFake, headers: dict[str, str], body: str) -> None:
     assert send(fake.url, headers, body)[0] == 400
+    assert fake.calls == []
+
+
+@pytest.mark.parametrize("target", ["SpencerFrontendService.GetAuthorizationToken", "DynamoDB_20120810.ListTables"])
+def test_a_host_knows_the_operations_of_its_service_only(fake: AwsFake, target: str) -> None:
+    status, body = send(fake.url, {**ECR, "X-Amz-Target": target, **signed(fake, "ecr")}, "{}")
+    assert (status, json.loads(body)["__type"]) == (400, "UnknownOperationException")
+
+
+def test_a_request_to_no_host_of_aws_is_not_found(fake: AwsFake) -> None:
+    assert send(fake.url, {**ECR, "Host": "api.ecr.eu-nowhere-1.amazonaws.com"}, "{}")[0] == 404
     assert fake.calls == []
 
 
