@@ -44,13 +44,14 @@ class _Cut:
 class Network:
     """Which hosts of AWS can be reached, and how; safe to change from any thread.
 
-    A pattern is a host in which `*` is any run of characters. What was said last about a host holds.
+    A pattern is a host in which `*` is any run of characters. What was said last about a host holds, and breaks off
+    the tunnels to it that are open.
     """
 
     def __init__(self, folder: Path) -> None:
         self._certificates = Certificates(folder)
         self._cuts: tuple[_Cut, ...] = ()
-        self._clients: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
+        self._clients: weakref.WeakKeyDictionary[asyncio.Transport, str] = weakref.WeakKeyDictionary()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.url = ""
         self.ca_file = str(self._certificates.ca_file)
@@ -73,7 +74,7 @@ class Network:
             yield
         finally:
             server.close()
-            self._abort_all()
+            self._abort("*")
 
     def unreachable(self, pattern: str, status: int = UNRESOLVABLE) -> None:
         """Let the proxy refuse to open tunnels to these hosts, with this status."""
@@ -93,14 +94,15 @@ class Network:
 
     def _cut(self, pattern: str, how: int | Silence) -> None:
         self._cuts = (_Cut(pattern=pattern, how=how), *self._cuts)
+        self.hang_up(pattern)
 
-    def hang_up(self) -> None:
-        """Break off every connection, as the end of the proxy would."""
+    def hang_up(self, pattern: str = "*") -> None:
+        """Break off the connections to these hosts, also those that nobody answers."""
         assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._abort_all)
+        self._loop.call_soon_threadsafe(self._abort, pattern)
 
-    def _abort_all(self) -> None:
-        for client in list(self._clients):
+    def _abort(self, pattern: str) -> None:
+        for client in [client for client, host in self._clients.items() if like(pattern, host)]:
             client.abort()
 
     def obstacle(self, host: str) -> int | Silence | None:
@@ -122,9 +124,9 @@ class Network:
         tls.set_protocol(handler)
         early.pass_on(handler)
 
-    def join(self, client: asyncio.Transport) -> None:
-        """Close this connection with the network."""
-        self._clients.add(client)
+    def join(self, client: asyncio.Transport, host: str = "") -> None:
+        """Close this connection with the network, or with the host that it is for."""
+        self._clients[client] = host
 
 
 class _Client(asyncio.Protocol):
@@ -148,12 +150,14 @@ class _Client(asyncio.Protocol):
         self._head += data
         if _HEAD_END in self._head:
             self._decided = True
-            self._connect(self._head.split()[1].decode().rpartition(":")[0])
+            self._connect(self._head.split()[1].decode().rpartition(":")[0].lower())
         elif len(self._head) > _LARGEST_HEAD:
             self._refuse(431)
 
     def _connect(self, host: str) -> None:
+        assert self._transport is not None
         self._network.asked.append(host)
+        self._network.join(self._transport, host)
         match self._network.obstacle(host):
             case int(status):
                 self._refuse(status)

@@ -176,8 +176,10 @@ def test_a_disabled_region_refuses_web_identities_too(fake: AwsFake) -> None:
 
 
 def test_an_unreachable_host_is_refused_by_the_proxy_until_it_is_restored(fake: AwsFake) -> None:
-    fake.network.unreachable("*.eu-west-1.*")
+    """Tunnels that are open serve it no longer either."""
     with clients(fake) as here, clients(fake, region="eu-west-2") as there:
+        here.ecr.get_authorization_token()
+        fake.network.unreachable("*.eu-west-1.*")
         with pytest.raises(ProxyConnectionError):
             here.ecr.get_authorization_token()
         there.ecr.get_authorization_token()
