@@ -24,6 +24,8 @@ UNRESOLVABLE: Final = 503
 _OPEN: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _HEAD_END: Final = b"\r\n\r\n"
 _LARGEST_HEAD: Final = 8192
+_TURNS: Final = 5
+"""So often the loop goes round until a connection is made that was just accepted, and closed after that."""
 
 
 class Silence(Enum):
@@ -74,7 +76,9 @@ class Network:
             yield
         finally:
             server.close()
-            self._abort("*")
+            for _ in range(_TURNS):
+                self._abort("*")
+                await asyncio.sleep(0)
 
     def unreachable(self, pattern: str, status: int = UNRESOLVABLE) -> None:
         """Let the proxy refuse to open tunnels to these hosts, with this status."""
@@ -116,10 +120,11 @@ class Network:
         try:
             loop = asyncio.get_running_loop()
             tls = await loop.start_tls(client, early, self._certificates.context, server_side=True)
-        except OSError:  # a client that does not trust the CA, or has gone
+        except OSError:  # such as a client that does not trust the CA
             client.abort()
             return
-        assert tls is not None
+        if tls is None:  # the client has gone in the middle of the handshake
+            return
         handler.connection_made(tls)
         tls.set_protocol(handler)
         early.pass_on(handler)

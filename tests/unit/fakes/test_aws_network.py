@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import socket
 import ssl
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -27,6 +29,8 @@ PARTITIONS = ("aws", "aws-cn", "aws-eusc", "aws-iso", "aws-iso-b", "aws-iso-e", 
 SERVICES = ("ecr", "ecr-public", "sts")
 VARIANTS = tuple(itertools.product((False, True), repeat=2))
 BROKEN_OFF = (ProxyConnectionError, ConnectionClosedError, SSLError)
+HELLO = b"CONNECT sts.amazonaws.com:443 HTTP/1.1\r\n\r\n\x16\x03\x01\x02\x00"
+"""A tunnel, and the beginning of a handshake."""
 API_NAMES = {"ecr": "api.ecr", "ecr-public": "api.ecr-public", "sts": "sts"}
 """What botocore's list of endpoints calls the services."""
 
@@ -252,3 +256,13 @@ def test_the_fake_ends_with_tunnels_open() -> None:
             fake.network.hang_up()
             with pytest.raises(BROKEN_OFF):
                 held.result(HANG_GUARD)
+
+
+@pytest.mark.parametrize("sent", [b"", b"CONNECT", b"CONNECT sts.amazonaws.com:443 HTTP/1.1\r\n\r\n", HELLO])
+def test_the_fake_ends_with_clients_that_have_said_half_of_it(sent: bytes) -> None:
+    """Nothing of them stays open behind it, which pytest would turn into an error."""
+    for _ in range(10):
+        with serve_in_thread() as fake:
+            where = urlsplit(fake.network.url)
+            with socket.create_connection((where.hostname, where.port)) as client:
+                client.sendall(sent)
