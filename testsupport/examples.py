@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.ecr.credential import Password, Token, TokenValidity
 from pullkeeper.domain.ecr.registry_host import RegistryHost
-from pullkeeper.domain.ecr.token_scope import TokenScope
+from pullkeeper.domain.ecr.token_scope import TokenScope, scope_label
 from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.pull_secret import SecretRecord, Target
@@ -48,9 +48,12 @@ def token(*, issued: datetime = NOW, life: timedelta = 12 * HOUR, password: str 
 def published(
     *hosts: RegistryHost, issued: datetime = NOW, life: timedelta = 12 * HOUR, refresh_requested_at: str | None = None
 ) -> SecretRecord:
-    held = {scope(host): times(issued=issued, life=life) for host in hosts}
+    held = {scope_label(host): times(issued=issued, life=life) for host in hosts}
     return SecretRecord(
-        registries=tuple(sorted(hosts)), identity=CONTROLLER, tokens=held, refresh_requested_at=refresh_requested_at
+        registries=tuple(sorted(hosts)),
+        identity=CONTROLLER.name,
+        tokens=held,
+        refresh_requested_at=refresh_requested_at,
     )
 
 
@@ -74,7 +77,7 @@ FOREIGN = ObservedSecret(namespace="team-a", uid="uid-2", resource_version=7, ma
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001 -- st adds the zone
     lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 )
-lives = st.integers(1, 48 * 3600 * 1000).map(lambda milliseconds: timedelta(milliseconds=milliseconds))
+lives = st.integers(1, 12 * 3600 * 1000).map(lambda milliseconds: timedelta(milliseconds=milliseconds))
 token_times = st.builds(lambda issued, life: times(issued=issued, life=life), moments, lives)
 tokens = st.builds(
     lambda life, password: token(life=life, password=password), lives, st.text("abcdef0123456789", min_size=1)
@@ -89,4 +92,4 @@ def publications(draw: st.DrawFn) -> SecretRecord:
     hosts = draw(some_hosts)
     shared = {scope(host): draw(token_times) for host in hosts}
     held = {host: draw(st.just(shared[scope(host)]) | token_times) for host in hosts}
-    return SecretRecord.of(held, CONTROLLER, draw(refreshes))
+    return SecretRecord.of(held, CONTROLLER.name, draw(refreshes))

@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.ecr.credential import Password, TokenValidity
-from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.iam import identity
-from pullkeeper.domain.iam.identity import CONTROLLER, Identity
+from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
 from testsupport.fake_aws import ACCOUNT
 from testsupport.installation import IRELAND, VIRGINIA, Installation, written
@@ -44,14 +43,13 @@ class Population:
         return name
 
     async def write_secret(
-        self, namespace: str, *hosts: str, age: timedelta, identity_of: Callable[[str], Identity] = lambda _: CONTROLLER
+        self, namespace: str, *hosts: str, age: timedelta, identity_of: Callable[[str], str] = lambda _: CONTROLLER.name
     ) -> None:
         """Write a pull Secret whose tokens have this age and a life of 12 hours."""
         registries = tuple(sorted(map(registry_host.parse, hosts)))
         issued, who = self.now - age, identity_of(namespace)
         validity = TokenValidity(issued_at=issued, expires_at=issued + 12 * HOUR)
-        tokens = {TokenScope.of(host, who): validity for host in registries}
-        record = SecretRecord(registries=registries, identity=who, tokens=tokens)
+        record = SecretRecord.of(dict.fromkeys(registries, validity), who)
         auth = Password(encoded("AWS:of-the-population"))
         body = {
             "apiVersion": "v1",
@@ -98,10 +96,10 @@ async def populate(installation: Installation) -> Population:
     both = f"{IRELAND}, {VIRGINIA}"
     await population.create_served("a-ready", age=2 * HOUR)
     role = await population.create_namespace("b-role", enabled="true", role_arn=BLUE, registries=both)
-    await population.write_secret(role, IRELAND, VIRGINIA, age=HOUR, identity_of=lambda _: identity.parse(BLUE))
+    await population.write_secret(role, IRELAND, VIRGINIA, age=HOUR, identity_of=lambda _: BLUE)
     account = await population.create_namespace("c-account", enabled="true", service_account_name="puller")
     await population.write_secret(
-        account, IRELAND, age=HOUR, identity_of=lambda name: identity.service_account(name, "puller")
+        account, IRELAND, age=HOUR, identity_of=lambda name: identity.service_account(name, "puller").name
     )
     await population.create_namespace("d-pending", enabled="true")
     await population.create_served("e-outdated", IRELAND, age=HOUR, registries=both)

@@ -7,7 +7,8 @@ from functools import partial
 from testsupport.installation import IRELAND, VIRGINIA, Installation, auths
 from testsupport.secret_recorder import Version
 
-FRANKFURT_FIPS = "210987654321.dkr.ecr-fips.us-east-1.amazonaws.com"
+VIRGINIA_FIPS = "210987654321.dkr.ecr-fips.us-east-1.amazonaws.com"
+IRELAND_TOO = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
 
 
 def _gone(version: Version) -> bool:
@@ -39,19 +40,20 @@ async def test_namespace_created_with_its_annotation_is_served(installation: Ins
 
 
 async def test_each_region_has_a_token_of_its_own_and_accounts_share_it(installation: Installation) -> None:
-    """Hosts of one region share one token, whatever their account and form; another region has another."""
+    """Hosts of one region share one token, whatever their account; another region or endpoint has another."""
     await installation.start()
     async with installation.recording() as recorder:
-        hosts = f"{IRELAND}, {VIRGINIA}\n{FRANKFURT_FIPS}"
+        hosts = f"{IRELAND}, {IRELAND_TOO}, {VIRGINIA}\n{VIRGINIA_FIPS}"
         team = await installation.create_namespace(enabled="true", registries=hosts)
         held = auths((await recorder.created(team)).secret)
     regions = {token.authorization_token: token.region for token in installation.aws.tokens}
     assert {host: regions[auth] for host, auth in held.items()} == {
         IRELAND: "eu-west-1",
+        IRELAND_TOO: "eu-west-1",
         VIRGINIA: "us-east-1",
-        FRANKFURT_FIPS: "us-east-1",
+        VIRGINIA_FIPS: "us-east-1",
     }
-    assert installation.aws.count("GetAuthorizationToken") == 2
+    assert installation.aws.count("GetAuthorizationToken") == 3
 
 
 async def test_changed_registries_are_in_the_secret(installation: Installation) -> None:

@@ -12,7 +12,6 @@ from pullkeeper.adapters.kubernetes.listing import list_namespaces
 from pullkeeper.adapters.kubernetes.pull_secrets import PullSecretClient
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.ecr.credential import Password, TokenValidity
-from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import FailureError, NamespaceGoneError, Reason, StaleObservationError
 from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
@@ -43,9 +42,8 @@ def pull_secrets(connection: KubeClient, installation: Installation) -> PullSecr
 
 
 def content(auth: str = FIRST) -> PullSecret:
-    scope = TokenScope.of(HOST, CONTROLLER)
     times = TokenValidity(issued_at=ISSUED, expires_at=ISSUED + timedelta(hours=12))
-    published = SecretRecord(registries=(HOST,), identity=CONTROLLER, tokens={scope: times})
+    published = SecretRecord.of({HOST: times}, CONTROLLER.name)
     return PullSecret(record=published, auths={HOST: Password(auth)})
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.backoff import LONGEST_ACTION_RETRY, LONGEST_RETRY
+from pullkeeper.domain.namespace.namespace import PREFIX
 from testsupport.simulation.aws import needles
 from testsupport.simulation.record import CONTROLLER, Issued, Period, Record, SecretVersion, Status
 from testsupport.virtual_time import MINUTE
@@ -169,3 +170,7 @@ def _not_requested(record: Record, name: str, host: str) -> Iterator[Period]:
     for version, until in zip(versions, ends, strict=True):
         if version.status not in _IS_WANTED or (version.status is Status.OPTED_IN and host not in version.hosts):
             yield Period(start=version.at, end=until)
+        elif version.status is Status.INVALID and version.annotations.get(f"{PREFIX}enabled") != "true":
+            # A restart forgets the last valid request, and nothing but the tenant's Secret says that it opted in.
+            restarts = [period.start for period in record.controller_down if version.at <= period.end <= until]
+            yield from (Period(start=start, end=until) for start in restarts[:1])

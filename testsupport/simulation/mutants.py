@@ -132,7 +132,7 @@ class NeverRelists(NamespaceRelister):
 
 
 def plan_with_any_token(
-    desired: DesiredState, secret: ObservedSecret | None, tokens: Mapping[TokenScope, Any], **others: Any
+    desired: DesiredState, secret: ObservedSecret | None, tokens: Mapping[str, Any], **others: Any
 ) -> EntryPlan:
     """Plan as if no held entry could be relied on, so that any token replaces it."""
     return plan_entries(desired, replace(secret, intact=False) if secret else None, tokens, **others)

@@ -135,7 +135,7 @@ def real_adapters(settings: Settings, kube_client: KubeClient, metrics: promethe
             allow_node_instance_role=settings.allow_node_instance_role,
             clock=utc_now,
             metrics=metrics,
-            web_identity=ServiceAccountTokens(kube_client).web_identity,
+            service_account_token=ServiceAccountTokens(kube_client).request_token,
         ),
         registry_probe=_registry_probe,
         watch_namespaces=partial(_KopfNamespaceWatch, kube_client),

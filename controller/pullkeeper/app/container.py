@@ -17,7 +17,7 @@ from pullkeeper.adapters.kubernetes.reflector import (
     secrets_list_watch,
     service_accounts_list_watch,
 )
-from pullkeeper.adapters.kubernetes.service_accounts import ServiceAccountClient
+from pullkeeper.adapters.kubernetes.service_accounts import ServiceAccountClient, ServiceAccountTokens
 from pullkeeper.app.adapters import Adapters, NamespaceWatch
 from pullkeeper.app.config_loader import Config, parse
 from pullkeeper.app.health import Liveness, Readiness
@@ -191,7 +191,7 @@ class Container:
             return ()
         revalidator = TokenRevalidator(
             self.token_verifier,
-            secrets=self.secrets,
+            published=self.reconciler.published,
             reader=self.pull_secrets,
             peek=self.token_cache.peek,
             enqueue=self.queue.add,
@@ -205,6 +205,7 @@ class Container:
             secrets=self.secrets,
             client=self.pull_secrets,
             tokens=self.token_verifier or UnverifiedTokens(self.token_cache),
+            service_accounts=ServiceAccountTokens(self._adapters.kube_client),
             records=self.records,
             reporter=self.status_reporter,
             policy=self.policy,

@@ -18,14 +18,14 @@ class AwsChecks:
     """Checks AWS with the controller's own identity; tokens are fetched and discarded."""
 
     def __init__(self, settings: Settings, environment: Mapping[str, str], *, clock: Callable[[], datetime]) -> None:
-        self._scopes = sorted(entries.token_scopes(DesiredState(registries=settings.policy.registries)))
+        self._scopes = entries.token_scopes(DesiredState(registries=settings.policy.registries))
         self._region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
         self._ecr = Ecr(
             environment=environment,
             allow_node_instance_role=settings.allow_node_instance_role,
             clock=clock,
             metrics=_NoMetrics(),
-            web_identity=_no_web_identity,
+            service_account_token=_no_service_accounts,
         )
 
     def all(self) -> list[tuple[str, Check]]:
@@ -49,7 +49,7 @@ class AwsChecks:
         return [skipped("token", "there are no default registries in the settings")]
 
 
-async def _no_web_identity(identity: Identity) -> tuple[str, str]:
+async def _no_service_accounts(identity: Identity) -> str:
     """Raise AssertionError: only the controller's own identity is checked."""
     raise AssertionError(identity)
 

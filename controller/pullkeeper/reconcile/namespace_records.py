@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pullkeeper.domain.errors.failures import Failure
+from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.reporting.state import State
+from pullkeeper.domain.secret.desired_state import DesiredState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +30,10 @@ class NamespaceRecord:
     failed_attempts: int = 0
     """Reconciliations that have failed since the last one that succeeded."""
     refresh: RefreshRequest | None = None
+    last_valid: DesiredState | None = None
+    """What the annotations requested when they were last valid."""
+    service_account: Identity | None = None
+    """The ServiceAccount's identity that tokens were last requested as."""
     reported_failures: tuple[Failure, ...] = ()
     """What was reported to fail and goes on failing, so that it is reported once."""
     reported_state: State | None = None

@@ -1,7 +1,8 @@
 """The pull Secret of one namespace: observe, plan, act."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.backoff import LONGEST_RETRY
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason, foreign_secret_failure
 from pullkeeper.domain.errors.validation import InvalidInputError
+from pullkeeper.domain.iam.identity import Identity, Kind
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret import entries
 from pullkeeper.domain.secret.desired_state import DesiredState, desired_state, ignored_annotations
@@ -26,6 +28,7 @@ from pullkeeper.reconcile.result import Result, Status
 from pullkeeper.reconcile.status_reporter import StatusReporter
 from pullkeeper.tokens.demand import Requester
 from pullkeeper.tokens.token_cache import TokenResult
+from pullkeeper.tokens.token_revalidator import PublishedToken
 
 _SHORTEST_REQUEUE = timedelta(seconds=1)
 """The shortest wait before a token that could not be replaced is reconciled again."""
@@ -66,8 +69,16 @@ class Tokens(Protocol):
         """Return the best token to be had, and which of these registries must not get it."""
         ...
 
-    def revoked(self, record: SecretRecord) -> frozenset[RegistryHost]:
-        """Return the registries that are known to refuse what a Secret holds for them."""
+    def revoked(self, namespace: str, identity: Identity, record: SecretRecord) -> frozenset[RegistryHost]:
+        """Return the registries that are known to refuse what a namespace's Secret holds for them."""
+        ...
+
+
+class ServiceAccountResolver(Protocol):
+    """Looks up ServiceAccounts."""
+
+    async def resolve(self, identity: Identity) -> Identity:
+        """Return the identity with the ServiceAccount's uid, role and audience; raise FailureError."""
         ...
 
 
@@ -81,6 +92,7 @@ class Reconciler:
         secrets: ResourceCache[ObservedSecret],
         client: PullSecretClient,
         tokens: Tokens,
+        service_accounts: ServiceAccountResolver,
         records: NamespaceRecords,
         reporter: StatusReporter,
         policy: Callable[[], Policy],
@@ -92,6 +104,7 @@ class Reconciler:
         self._secrets = secrets
         self._client = client
         self._tokens = tokens
+        self._service_accounts = service_accounts
         self._records = records
         self._reporter = reporter
         self._policy = policy
@@ -105,6 +118,22 @@ class Reconciler:
         waits = namespace is not None and self._secrets.get(name) is None and self._policy().applies_to(namespace)
         return Priority.NEW if waits else Priority.ROTATION
 
+    def published(self) -> Iterator[PublishedToken]:
+        """Return the tokens that pull Secrets hold as requested: all others are about to be replaced or deleted."""
+        for secret in self._secrets.items():
+            namespace, current = self._namespaces.get(secret.namespace), secret.as_of(self._clock())
+            desired, _ = self._desired(namespace, current)
+            record = current.record if current.intact else None
+            if desired and record and record.identity == desired.identity.name:
+                identity = self._known_identity(secret.namespace, desired)
+                for host in sorted({*record.registries} & {*desired.registries} - self._revoked(desired, current)):
+                    yield PublishedToken(
+                        namespace=secret.namespace,
+                        scope=TokenScope.of(host, identity),
+                        host=host,
+                        validity=record.validity_of(host),
+                    )
+
     async def reconcile(self, name: str) -> Result:
         """Take the one next step for a namespace.
 
@@ -112,6 +141,7 @@ class Reconciler:
         Secret any more, and NotLeadingError if this replica may not write.
         """
         namespace, secret = self._namespaces.get(name), self._secrets.get(name)
+        secret = secret.as_of(self._clock()) if secret else None
         desired, invalid = self._desired(namespace, secret)
         step = self._plan(namespace, desired, secret) if desired or not invalid else NoOp()
         match step:
@@ -135,11 +165,17 @@ class Reconciler:
             secret=secret,
             now=self._clock(),
             rotation=self._rotation,
-            revoked=bool(self._revoked(secret)),
+            revoked=bool(desired and secret and self._revoked(desired, secret)),
         )
 
-    def _revoked(self, secret: ObservedSecret | None) -> frozenset[RegistryHost]:
-        return self._tokens.revoked(secret.record) if secret and secret.record else entries.NO_HOSTS
+    def _revoked(self, desired: DesiredState, secret: ObservedSecret) -> frozenset[RegistryHost]:
+        identity = self._known_identity(secret.namespace, desired)
+        return self._tokens.revoked(secret.namespace, identity, secret.record) if secret.record else entries.NO_HOSTS
+
+    def _known_identity(self, name: str, desired: DesiredState) -> Identity:
+        """Return the desired identity as it was last looked up."""
+        known = self._records.get(name).service_account
+        return known if known and known.name == desired.identity.name else desired.identity
 
     def _desired(
         self, namespace: ObservedNamespace | None, secret: ObservedSecret | None
@@ -147,22 +183,25 @@ class Reconciler:
         """Read the annotations; while they are invalid, an existing Secret is kept up as it is."""
         if namespace is None:
             return None, ()
-        policy = self._policy()
+        policy, record = self._policy(), self._records.get(namespace.name)
         try:
-            desired = desired_state(namespace, policy)
+            desired = record.last_valid = desired_state(namespace, policy)
             ignored = desired is not None and not self._attach_service_accounts
             return desired, ignored_annotations(namespace) if ignored else ()
         except InvalidInputError as error:
             invalid = Failure(reason=Reason.INVALID_ANNOTATION, message=f"namespace/{namespace.name}: {error}")
         except FailureError as error:
             invalid = error.failure
-        return fallback_state(namespace, secret, policy), (invalid,)
+        fallback = fallback_state(namespace, secret, policy, record.last_valid)
+        record.last_valid = fallback or record.last_valid
+        return fallback, (invalid,)
 
     async def _apply(self, name: str, step: Apply, invalid: tuple[Failure, ...]) -> Result:
-        record = self._records.get(name)
-        results = await self._get_tokens(name, record, step)
-        failures = (*invalid, *(result.failure for result in results.values() if result.failure))
+        record, failures = self._records.get(name), invalid
         try:
+            scopes = await self._token_scopes(record, step.desired)
+            results = await self._get_tokens(name, record, step, scopes)
+            failures = (*invalid, *(result.failure for result in results.values() if result.failure))
             written = await self._write(name, record, step, self._plan_entries(step, results))
         except FailureError as error:
             return Result(status=Status(secret=step.secret), failures=(*failures, error.failure), error=error)
@@ -170,9 +209,17 @@ class Reconciler:
         requeue_at = self._requeue_at(name, secret, results)
         return Result(status=Status(secret=secret), failures=failures, requeue_at=requeue_at)
 
-    async def _get_tokens(self, name: str, record: NamespaceRecord, step: Apply) -> dict[TokenScope, TokenResult]:
-        not_before = self._fresh_since(record, step)
-        scopes, hosts = sorted(entries.token_scopes(step.desired)), step.desired.registries
+    async def _token_scopes(self, record: NamespaceRecord, desired: DesiredState) -> tuple[TokenScope, ...]:
+        """Return the scopes to get tokens of; a ServiceAccount is looked up first, because its name is not enough."""
+        if desired.identity.kind is Kind.SERVICE_ACCOUNT:
+            record.service_account = await self._service_accounts.resolve(desired.identity)
+            desired = replace(desired, identity=record.service_account)
+        return entries.token_scopes(desired)
+
+    async def _get_tokens(
+        self, name: str, record: NamespaceRecord, step: Apply, scopes: Sequence[TokenScope]
+    ) -> dict[TokenScope, TokenResult]:
+        not_before, hosts = self._fresh_since(record, step), step.desired.registries
         requester = Requester(namespace=name, first=step.secret is None)
         results = await asyncio.gather(
             *(self._tokens.get(scope, hosts, requester, not_before=not_before) for scope in scopes)
@@ -197,10 +244,10 @@ class Reconciler:
         return entries.plan_entries(
             step.desired,
             step.secret,
-            {scope: result.token for scope, result in results.items() if result.token},
+            {scope.label: result.token for scope, result in results.items() if result.token},
             complete=not any(result.retry_at for result in results.values()),
             excluded=entries.NO_HOSTS.union(*(result.excluded for result in results.values())),
-            revoked=self._revoked(step.secret),
+            revoked=self._revoked(step.desired, step.secret) if step.secret else entries.NO_HOSTS,
         )
 
     async def _write(

@@ -46,7 +46,8 @@ class RegistryStates:
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self._states: dict[TokenScope, dict[RegistryHost, RegistryState]] = {}
+        self._states: dict[tuple[TokenScope, str], dict[RegistryHost, RegistryState]] = {}
+        """By scope and holder."""
         self._until_sweep = _SWEEP_SLACK
         self.unreachable: dict[RegistryHost, Backoff] = {}
         """Registries that gave no verdict at their last probe."""
@@ -56,7 +57,8 @@ class RegistryStates:
 
     def registry(self, credential: RegistryCredential) -> RegistryState:
         """Return what is known of a credential's registry for its identity."""
-        return self._states.setdefault(credential.scope, {}).setdefault(credential.host, RegistryState())
+        states = self._states.setdefault((credential.scope, credential.holder), {})
+        return states.setdefault(credential.host, RegistryState())
 
     def credential(self, credential: RegistryCredential) -> CredentialState:
         """Return what is known of a token at a registry."""
@@ -68,12 +70,12 @@ class RegistryStates:
 
     def find(self, credential: RegistryCredential) -> CredentialState | None:
         """Return what is known of a token at a registry; None for nothing."""
-        state = self._states.get(credential.scope, {}).get(credential.host)
+        state = self._states.get((credential.scope, credential.holder), {}).get(credential.host)
         return state.credentials.get(credential.validity) if state else None
 
     def is_accepted(self, scope: TokenScope, validity: TokenValidity) -> bool:
         """Whether any registry of its scope accepts a token, so that a registry that refuses it is at fault."""
-        found = (state.credentials.get(validity) for state in self._states.get(scope, {}).values())
+        found = (state.credentials.get(validity) for state in self._states.get((scope, ""), {}).values())
         return any(known is not None and known.verdict is Verdict.ACCEPTED for known in found)
 
     def _sweep(self) -> None:
@@ -82,13 +84,13 @@ class RegistryStates:
         if self._until_sweep > 0:
             return
         now = self._clock()
-        for scope, states in list(self._states.items()):
+        for key, states in list(self._states.items()):
             for host, state in list(states.items()):
                 state.credentials = {age: known for age, known in state.credentials.items() if age.expires_at > now}
                 if not state.credentials:
                     del states[host]
             if not states:
-                del self._states[scope]
+                del self._states[key]
         hosts = {host for states in self._states.values() for host in states}
         self.unreachable = {host: backoff for host, backoff in self.unreachable.items() if host in hosts}
         self._until_sweep = len(self) + _SWEEP_SLACK

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
@@ -12,7 +13,6 @@ from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.registry_probe import RegistryCredential
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import FailureError, NamespaceGoneError, StaleObservationError
-from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.tokens.demand import Requester
 from pullkeeper.tokens.token_verifier import TokenVerifier
 
@@ -20,16 +20,16 @@ logger = logging.getLogger(__name__)
 
 _INTERVAL_SHARE = 0.9
 """Share of the interval between two rounds; the rest is left for the replacement."""
-_MAX_READS = 3
-"""Namespaces whose Secret is read for a token that is not in memory; if all fail, the next round tries again."""
 
 
-class Secrets(Protocol):
-    """The pull Secrets as last observed."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishedToken:
+    """A token that a namespace requests, by its annotations and the policy, and that its pull Secret seems to hold."""
 
-    def items(self) -> Iterable[ObservedSecret]:
-        """Return all of them."""
-        ...
+    namespace: str
+    scope: TokenScope
+    host: RegistryHost
+    validity: TokenValidity
 
 
 class PullSecretReader(Protocol):
@@ -40,10 +40,6 @@ class PullSecretReader(Protocol):
         ...
 
 
-_Holders = Mapping[RegistryHost, list[str]]
-"""The namespaces whose Secrets hold a token, by the registry it is for."""
-
-
 class TokenRevalidator:
     """Probes each published token once per round and registry, however many namespaces hold it."""
 
@@ -51,14 +47,14 @@ class TokenRevalidator:
         self,
         verifier: TokenVerifier,
         *,
-        secrets: Secrets,
+        published: Callable[[], Iterable[PublishedToken]],
         reader: PullSecretReader,
         peek: Callable[[TokenScope], Token | None],
         enqueue: Callable[[str], None],
         interval: timedelta,
     ) -> None:
         self._verifier = verifier
-        self._secrets = secrets
+        self._published = published
         self._reader = reader
         self._peek = peek
         self._enqueue = enqueue
@@ -74,45 +70,62 @@ class TokenRevalidator:
             await self.revalidate_all()
 
     async def revalidate_all(self) -> None:
-        """Probe every published token once."""
-        for (scope, validity), holders in self._published().items():
-            await self._revalidate(scope, validity, holders)
+        """Probe every published token once.
 
-    def _published(self) -> Mapping[tuple[TokenScope, TokenValidity], _Holders]:
-        """Group the namespaces by token; the record of an edited Secret cannot be relied on."""
-        found: dict[tuple[TokenScope, TokenValidity], dict[RegistryHost, list[str]]] = {}
-        for secret in self._secrets.items():
-            for credential in secret.record.credentials if secret.record and secret.intact else ():
-                holders = found.setdefault((credential.scope, credential.validity), defaultdict(list))
-                holders[credential.host].append(secret.namespace)
-        return found
+        Only the verdict on a token that this process has fetched is shared by the namespaces that hold it. One that a
+        restart has lost is read from each Secret, and its verdict counts for that namespace alone.
+        """
+        ours: dict[TokenScope, dict[RegistryHost, list[str]]] = {}
+        others: dict[str, list[PublishedToken]] = defaultdict(list)
+        for each in self._published():
+            token = self._peek(each.scope)
+            if token is not None and token.validity == each.validity:
+                ours.setdefault(each.scope, defaultdict(list))[each.host].append(each.namespace)
+            else:
+                others[each.namespace].append(each)
+        for scope, holders in ours.items():
+            await self._revalidate_ours(scope, holders)
+        await self._revalidate_others(others)
 
-    async def _revalidate(self, scope: TokenScope, validity: TokenValidity, holders: _Holders) -> None:
-        auths = await self._auths(scope, validity, holders)
-        credentials = [
-            RegistryCredential(identity=scope.identity, host=host, validity=validity)
-            for host in holders
-            if host in auths
-        ]
-        results = await asyncio.gather(*(self._verifier.revalidate(each, auths[each.host]) for each in credentials))
-        revoked = [each.host for each, is_revoked in zip(credentials, results, strict=True) if is_revoked]
-        if revoked:
-            await self._replace(scope, revoked, holders)
-
-    async def _auths(
-        self, scope: TokenScope, validity: TokenValidity, holders: _Holders
-    ) -> Mapping[RegistryHost, Password]:
-        """Return the token by registry: from memory, or from the Secrets of a few namespaces that hold it."""
+    async def _revalidate_ours(self, scope: TokenScope, holders: Mapping[RegistryHost, list[str]]) -> None:
         token = self._peek(scope)
-        if token is not None and token.validity == validity:
-            return dict.fromkeys(holders, token.auth)
-        found: dict[RegistryHost, Password] = {}
-        for host, namespaces in holders.items():
-            for namespace in namespaces[:_MAX_READS]:
-                if host not in found:
-                    auths = await self._read(namespace)
-                    found |= {each: auth for each, auth in auths.items() if namespace in holders.get(each, ())}
-        return found
+        if token is None:
+            return
+        credentials = [RegistryCredential(scope=scope, host=host, validity=token.validity) for host in holders]
+        results = await asyncio.gather(*(self._verifier.revalidate([each], token.auth) for each in credentials))
+        revoked = [each.host for each, is_revoked in zip(credentials, results, strict=True) if is_revoked]
+        if not revoked:
+            return
+        namespaces = sorted({name for host in revoked for name in holders[host]})
+        logger.warning(
+            "registry %s: refuses the token of %s in %s although it has not expired: replacing it in %d namespaces",
+            *(", ".join(sorted(host.name for host in revoked)), scope.identity, scope.label, len(namespaces)),
+        )
+        # Fetch and verify the replacement once, before the namespaces that share it are reconciled.
+        await self._verifier.get(scope, revoked, Requester(namespace=namespaces[0], first=False))
+        for name in namespaces:
+            self._enqueue(name)
+
+    async def _revalidate_others(self, published: Mapping[str, Iterable[PublishedToken]]) -> None:
+        texts: dict[tuple[RegistryHost, Password], list[RegistryCredential]] = defaultdict(list)
+        for namespace, tokens in published.items():
+            auths = await self._read(namespace)
+            for each in tokens:
+                if auth := auths.get(each.host):
+                    credential = RegistryCredential(
+                        scope=each.scope, host=each.host, validity=each.validity, holder=namespace
+                    )
+                    texts[each.host, auth].append(credential)
+        revoked: set[str] = set()
+        for (_, auth), credentials in texts.items():
+            if await self._verifier.revalidate(credentials, auth):
+                revoked |= {each.holder for each in credentials}
+        if revoked:
+            logger.warning(
+                "registries refuse tokens of earlier processes: replacing them in %d namespaces", len(revoked)
+            )
+        for name in sorted(revoked):
+            self._enqueue(name)
 
     async def _read(self, namespace: str) -> Mapping[RegistryHost, Password]:
         try:
@@ -120,15 +133,3 @@ class TokenRevalidator:
         except (FailureError, StaleObservationError, NamespaceGoneError) as error:
             logger.debug("namespace/%s: cannot read its pull Secret to revalidate: %s", namespace, type(error).__name__)
             return {}
-
-    async def _replace(self, scope: TokenScope, hosts: list[RegistryHost], holders: _Holders) -> None:
-        namespaces = sorted({name for host in hosts for name in holders[host]})
-        names = ", ".join(sorted(host.name for host in hosts))
-        logger.warning(
-            "registry %s: refuses the token of %s in %s although it has not expired: replacing it in %d namespaces",
-            *(names, scope.identity, scope.label, len(namespaces)),
-        )
-        # Fetch and verify the replacement once, before the namespaces that share it are reconciled.
-        await self._verifier.get(scope, hosts, Requester(namespace=namespaces[0], first=False))
-        for name in namespaces:
-            self._enqueue(name)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ from pullkeeper.domain.ecr.registry_probe import (
 )
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.backoff import LONGEST_RETRY, retry_delay
+from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.secret.entries import NO_HOSTS
 from pullkeeper.domain.secret.pull_secret import SecretRecord
 from pullkeeper.tokens.demand import Requester
@@ -52,7 +53,12 @@ class UnverifiedTokens:
         """Return the best token available; see TokenCache.get."""
         return await self._tokens.get(scope, requester, not_before=not_before)
 
-    def revoked(self, record: SecretRecord) -> frozenset[RegistryHost]:  # noqa: ARG002 -- part of the protocol
+    def revoked(
+        self,
+        namespace: str,  # noqa: ARG002 -- part of the protocol
+        identity: Identity,  # noqa: ARG002 -- part of the protocol
+        record: SecretRecord,  # noqa: ARG002 -- part of the protocol
+    ) -> frozenset[RegistryHost]:
         """Return no host: nothing is verified."""
         return NO_HOSTS
 
@@ -99,18 +105,38 @@ class TokenVerifier:
         verdicts = await self._verify(_credentials(scope, own, result.token), result.token.auth)
         return self._with_verdicts(scope, result, verdicts)
 
-    def revoked(self, record: SecretRecord) -> frozenset[RegistryHost]:
-        """Return the registries that are known to refuse what a Secret holds for them."""
+    def revoked(self, namespace: str, identity: Identity, record: SecretRecord) -> frozenset[RegistryHost]:
+        """Return the registries that are known to refuse what a namespace's Secret holds for them."""
         return frozenset(
-            each.host for each in record.credentials if (state := self._states.find(each)) and state.revoked
+            host
+            for host in record.registries
+            for holder in ("", namespace)
+            if self._is_revoked(
+                RegistryCredential(
+                    scope=TokenScope.of(host, identity), host=host, validity=record.validity_of(host), holder=holder
+                )
+            )
         )
 
-    async def revalidate(self, credential: RegistryCredential, auth: Password) -> bool:
-        """Probe a published token again; return whether it turns out to be revoked."""
-        if not is_verifiable(credential.host) or self._is_active(self._states.unreachable.get(credential.host)):
+    def _is_revoked(self, credential: RegistryCredential) -> bool:
+        state = self._states.find(credential)
+        return state is not None and state.revoked
+
+    async def revalidate(self, credentials: Sequence[RegistryCredential], auth: Password) -> bool:
+        """Probe a published token again at one registry; return whether it turns out to be revoked.
+
+        The verdict counts for each of the credentials, which are of the same text and registry.
+        """
+        first = credentials[0]
+        if not is_verifiable(first.host) or self._is_active(self._states.unreachable.get(first.host)):
             return False
+        found = await self._probe_once(first, auth)
+        revoked = [self._record_revalidation(each, found) for each in credentials]
+        return any(revoked)
+
+    def _record_revalidation(self, credential: RegistryCredential, found: ProbeResult) -> bool:
+        """Record the verdict on a published token; return whether it is the first to say that it is revoked."""
         state, registry = self._states.credential(credential), self._states.registry(credential)
-        found = await self._probe_once(credential, auth)
         if found.verdict is Verdict.ACCEPTED:
             state.revoked = False
         if found.verdict is not Verdict.REJECTED or state.revoked:
@@ -233,4 +259,4 @@ class TokenVerifier:
 
 
 def _credentials(scope: TokenScope, hosts: Iterable[RegistryHost], token: Token) -> list[RegistryCredential]:
-    return [RegistryCredential(identity=scope.identity, host=host, validity=token.validity) for host in hosts]
+    return [RegistryCredential(scope=scope, host=host, validity=token.validity) for host in hosts]

@@ -45,7 +45,7 @@ class RequestRecorder:
         self.tries.append((service, operation, code))
 
 
-async def no_web_identity(identity: Identity) -> tuple[str, str]:
+async def no_service_account(identity: Identity) -> str:
     """Fail: no test here fetches as a ServiceAccount."""
     raise AssertionError(identity)
 
@@ -76,7 +76,7 @@ class AwsHarness:
             allow_node_instance_role=allow_node_instance_role,
             clock=lambda: datetime.now(UTC),
             metrics=self.recorder,
-            web_identity=no_web_identity,
+            service_account_token=no_service_account,
         )
 
     async def failure(self, source: Ecr, scope: TokenScope) -> Failure:

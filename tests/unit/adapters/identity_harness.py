@@ -81,12 +81,12 @@ class IdentityHarness:
             allow_node_instance_role=allow_node_instance_role,
             clock=self.clock,
             metrics=self.metrics,
-            web_identity=self._web_identity,
+            service_account_token=self._service_account_token,
         )
 
-    async def _web_identity(self, identity: Identity) -> tuple[str, str]:
+    async def _service_account_token(self, identity: Identity) -> str:
         self.web_calls += 1
-        return OWN, self.web_token or self.issuer.token(str(identity), now=self.clock())
+        return self.web_token or self.issuer.token(str(identity), now=self.clock())
 
     async def fetch(
         self, identity: Identity = CONTROLLER, region: str = "eu-west-1", *, public: bool = False

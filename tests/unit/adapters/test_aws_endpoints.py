@@ -64,7 +64,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 async def _fetch_all(identity: Identity, hosts: Sequence[str], environment: dict[str, str] | None = None) -> None:
-    async def nobody(_: Identity) -> tuple[str, str]:
+    async def nobody(_: Identity) -> str:
         raise AssertionError
 
     ecr = Ecr(
@@ -72,10 +72,10 @@ async def _fetch_all(identity: Identity, hosts: Sequence[str], environment: dict
         allow_node_instance_role=False,
         clock=utcnow,
         metrics=FetchRecorder(),
-        web_identity=nobody,
+        service_account_token=nobody,
     )
     desired = DesiredState(registries=tuple(map(parse, hosts)), identity=identity)
-    for scope in sorted(token_scopes(desired)):
+    for scope in token_scopes(desired):
         with pytest.raises(FailureError) as raised:
             await ecr.fetch(scope, demand())
         assert raised.value.failure.reason is Reason.MALFORMED_ANSWER
@@ -111,11 +111,12 @@ async def test_ecr_public_has_one_endpoint(seen: list[str]) -> None:
     assert seen == ["https://api.ecr-public.us-east-1.amazonaws.com"]
 
 
-async def test_one_fips_host_sends_its_region_to_the_fips_endpoint(seen: list[str]) -> None:
-    """The token that all hosts of the region share comes from there; other regions are not affected."""
+async def test_each_form_of_host_has_a_token_from_its_own_endpoint(seen: list[str]) -> None:
+    """So that a FIPS endpoint that does not exist, or fails, takes nothing from the other hosts of its region."""
     hosts = [f"{ACCOUNT}.dkr.ecr{fips}.us-east-1.amazonaws.com" for fips in ("", "-fips")]
     await _fetch_all(CONTROLLER, [*hosts, f"{ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com"])
-    assert seen == ["https://ecr-fips.us-east-1.amazonaws.com", "https://api.ecr.us-west-2.amazonaws.com"]
+    regions = ["https://api.ecr.us-east-1.amazonaws.com", "https://api.ecr.us-west-2.amazonaws.com"]
+    assert sorted(seen) == [*regions, "https://ecr-fips.us-east-1.amazonaws.com"]
 
 
 async def test_configured_endpoint_is_used_unchanged(seen: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

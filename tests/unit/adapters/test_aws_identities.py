@@ -1,6 +1,7 @@
 """Tokens are fetched with the identity they are for: the controller, a role, or a namespace's ServiceAccount."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from tests.unit.adapters.identity_harness import BLUE, OWN, IdentityHarness, as_
 from testsupport.fake_aws import ACCOUNT, USER_ARN, utcnow
 from testsupport.fake_aws import sts_parameters as parameters_of
 
-PULLER = service_account("team-a", "puller")
+PULLER = replace(service_account("team-a", "puller"), uid="uid-1", role_arn=OWN, audience="sts.amazonaws.com")
 HOUR = timedelta(hours=1)
 
 
@@ -38,9 +39,9 @@ def sts_requests(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 async def test_role_is_assumed(harness: IdentityHarness, sts_requests: list[dict[str, Any]]) -> None:
-    """The token is that of an hour-long session named after cluster and namespace; nothing else is sent."""
+    """The token is that of an hour-long session named after the cluster; nothing else is sent."""
     token = await harness.fetch(as_role())
-    name = "pullkeeper-test-team-a"
+    name = "pullkeeper-test"
     assert token.principal == f"arn:aws:sts::{ACCOUNT}:assumed-role/blue/{name}"
     (request,) = sts_requests
     assert request.pop("Action") == "AssumeRole"

@@ -1,6 +1,7 @@
 """Failures in IAM's terms: who was refused what, and what to allow to whom."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from pullkeeper.domain.iam.identity import CONTROLLER, Identity, service_account
 from tests.unit.adapters.identity_harness import BLUE, OWN, IdentityHarness, as_role, identity_harness
 from testsupport.fake_aws import ACCOUNT, USER_ARN, AwsFake
 
-PULLER = service_account("team-a", "puller")
+PULLER = replace(service_account("team-a", "puller"), uid="uid-1", role_arn=OWN, audience="sts.amazonaws.com")
 OWN_IDENTITY = "the controller's own identity"
 BECOME = f"STS refused AssumeRole for {OWN_IDENTITY}, assuming {BLUE}, in eu-west-1 (AccessDenied): "
 TRUST = "the role's trust policy must allow sts:AssumeRole to that principal"

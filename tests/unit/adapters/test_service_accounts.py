@@ -1,14 +1,16 @@
 """ServiceAccounts: the role and web identity token of one, the patch of another, and what each response means."""
 
+import base64
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pullkeeper.adapters.kubernetes.service_accounts import ServiceAccountClient, ServiceAccountTokens
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason, StaleObservationError
-from pullkeeper.domain.iam.identity import service_account
+from pullkeeper.domain.iam.identity import Identity, service_account
 from pullkeeper.domain.iam.role_arn import FORM
 from pullkeeper.domain.kube.api import Response
 from pullkeeper.domain.secret.service_account_patch import (
@@ -23,7 +25,16 @@ from testsupport.fake_client import AWAY, FakeClient, ok
 ROLE = "arn:aws:iam::123456789012:role/team/puller"
 PULLER = service_account("team-a", "puller")
 PATH = "/api/v1/namespaces/team-a/serviceaccounts/puller"
-TOKEN = "fake-jwt-of-puller"
+UID = "11111111-2222-3333-4444-555555555555"
+
+
+def jwt(uid: str) -> str:
+    """Make a token with the claims that Kubernetes puts in; nobody verifies its signature here."""
+    claims = {"kubernetes.io": {"namespace": "team-a", "serviceaccount": {"name": "puller", "uid": uid}}}
+    return f"e30.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.fake-signature"
+
+
+TOKEN = jwt(UID)
 ROLE_KEY = "eks.amazonaws.com/role-arn"
 VERBS = {"get": "get", "create": "create a token of"}
 
@@ -37,7 +48,7 @@ CHANGE = ServiceAccountPatch(outcome=AttachmentOutcome.ATTACHED, operations=OPER
 
 def account(**annotations: str) -> Response:
     found = {f"eks.amazonaws.com/{key.replace('_', '-')}": value for key, value in annotations.items()}
-    return ok({"metadata": {"name": "puller", "annotations": found}})
+    return ok({"metadata": {"name": "puller", "uid": UID, "annotations": found}})
 
 
 GRANTED = ok({"status": {"token": TOKEN}}, 201)
@@ -48,9 +59,16 @@ def client(get: Response | None = None, create: Response = GRANTED) -> FakeClien
     return FakeClient(respond=lambda request: (get or account(role_arn=ROLE)) if request.verb == "get" else create)
 
 
+async def web_identity(kube: FakeClient, identity: Identity = PULLER) -> tuple[Identity, str]:
+    """Look a ServiceAccount up, and request its token."""
+    tokens = ServiceAccountTokens(kube)
+    resolved = await tokens.resolve(identity)
+    return resolved, await tokens.request_token(resolved)
+
+
 async def token_failure(kube: FakeClient) -> Failure:
     with pytest.raises(FailureError) as raised:
-        await ServiceAccountTokens(kube).web_identity(PULLER)
+        await web_identity(kube)
     assert TOKEN not in str(raised.value)
     return raised.value.failure
 
@@ -58,7 +76,8 @@ async def token_failure(kube: FakeClient) -> Failure:
 async def test_web_identity_takes_two_requests() -> None:
     """One read for the role, one TokenRequest for the token."""
     kube = client()
-    assert await ServiceAccountTokens(kube).web_identity(PULLER) == (ROLE, TOKEN)
+    resolved = replace(PULLER, uid=UID, role_arn=ROLE, audience="sts.amazonaws.com")
+    assert await web_identity(kube) == (resolved, TOKEN)
     assert [(request.verb, request.path) for request in kube.requests] == [("get", PATH), ("create", f"{PATH}/token")]
 
 
@@ -71,7 +90,7 @@ async def test_token_is_short_lived_and_for_the_annotated_audience(
 ) -> None:
     """The audience defaults to STS; ten minutes are the shortest lifetime that Kubernetes issues."""
     kube = client(get=account(role_arn=ROLE, **annotations))
-    await ServiceAccountTokens(kube).web_identity(PULLER)
+    await web_identity(kube)
     body = kube.requests[1].body
     assert (body["apiVersion"], body["kind"]) == ("authentication.k8s.io/v1", "TokenRequest")
     assert body["spec"] == {"audiences": [audience], "expirationSeconds": 600}
@@ -83,8 +102,8 @@ async def test_token_is_short_lived_and_for_the_annotated_audience(
         (client(get=ok(status=404)), "the ServiceAccount does not exist: create it, or name another one"),
         (client(create=ok(status=404)), "the ServiceAccount does not exist: create it"),
         (client(get=account()), f"it has no role: annotate it with {ROLE_KEY}"),
-        (client(get=ok({"metadata": {}})), f"it has no role: annotate it with {ROLE_KEY}"),
-        (client(get=ok({"metadata": {"annotations": None}})), "it has no role"),
+        (client(get=ok({"metadata": {"uid": UID}})), f"it has no role: annotate it with {ROLE_KEY}"),
+        (client(get=ok({"metadata": {"uid": UID, "annotations": None}})), "it has no role"),
         (client(get=account(role_arn="")), f"its annotation {ROLE_KEY} is not {FORM}"),
         (client(get=account(role_arn=f"{ROLE}\n")), f"its annotation {ROLE_KEY} is not {FORM}"),
         (
@@ -123,11 +142,19 @@ async def test_malformed_response_is_a_failure(verb: str, body: Mapping[str, Any
     assert str(PULLER) in failure.message
 
 
+@pytest.mark.parametrize("token", [jwt("another"), "opaque", "a.b.c", "e30.e30.x", "e30.bnVsbA.x"])
+async def test_token_of_another_service_account_is_not_used(token: str) -> None:
+    """One that was made anew under its name since it was looked up, maybe by another tenant."""
+    failure = await token_failure(client(create=ok({"status": {"token": token}}, 201)))
+    assert failure.reason is Reason.SERVICE_ACCOUNT_UNUSABLE
+    assert "deleted and created again" in failure.message
+
+
 @pytest.mark.parametrize("name", ["../../victim/serviceaccounts/puller", "puller/token", "a?b", "a#b", "a%2fb"])
 async def test_name_stays_one_segment_of_the_path(name: str) -> None:
     """No name addresses another object."""
     kube = client()
-    await ServiceAccountTokens(kube).web_identity(service_account("team-a", name))
+    await web_identity(kube, service_account("team-a", name))
     for request in kube.requests:
         rest = request.path.removeprefix("/api/v1/namespaces/team-a/serviceaccounts/").removesuffix("/token")
         assert not set(rest) & set("/?#")
@@ -137,7 +164,7 @@ async def test_name_stays_one_segment_of_the_path(name: str) -> None:
 async def test_failure_to_connect_is_passed_on() -> None:
     """Without a response, the client's own failure says what is wrong."""
     with pytest.raises(FailureError) as raised:
-        await ServiceAccountTokens(FakeClient(AWAY)).web_identity(PULLER)
+        await web_identity(FakeClient(AWAY))
     assert raised.value is AWAY
 
 

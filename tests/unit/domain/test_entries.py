@@ -50,7 +50,8 @@ def entry_plan(
     excluded: frozenset[RegistryHost] = NO_HOSTS,
     revoked: frozenset[RegistryHost] = NO_HOSTS,
 ) -> EntryPlan:
-    return plan_entries(desired, secret, tokens, complete=complete, excluded=excluded, revoked=revoked)
+    by_label = {scope_.label: token for scope_, token in tokens.items()}
+    return plan_entries(desired, secret, by_label, complete=complete, excluded=excluded, revoked=revoked)
 
 
 def written(
@@ -71,14 +72,14 @@ def written(
 def test_one_token_serves_every_account_of_a_region() -> None:
     """A scope is an identity in a region, and ECR Public is one of its own."""
     desired = DesiredState(registries=(EU, EU_OTHER_ACCOUNT, US, PUBLIC))
-    assert token_scopes(desired) == {scope(EU), scope(US), scope(PUBLIC)}
+    assert token_scopes(desired) == (scope(EU), scope(PUBLIC), scope(US))
 
 
 def test_first_secret_holds_fresh_tokens() -> None:
     """Each host gets the token of its scope."""
     content = written(EU_ACCOUNTS, None, {scope(EU): YOUNGER}, {})
     assert content.auths == {EU: YOUNGER.auth, EU_OTHER_ACCOUNT: YOUNGER.auth}
-    assert content.record.tokens == {scope(EU): YOUNGER.validity}
+    assert content.record.tokens == {"eu-west-1": YOUNGER.validity}
 
 
 def test_registry_without_a_token_is_left_out_of_a_first_secret() -> None:
@@ -123,7 +124,7 @@ def test_kept_entry_keeps_its_validity() -> None:
     """Neither the entry nor its issue and expiry times change."""
     content = written(EU_AND_US, managed(published(EU, US)), {scope(US): YOUNGER}, holding(EU, US), complete=False)
     assert content.auths == {EU: HELD, US: YOUNGER.auth}
-    assert content.record.tokens[scope(EU)] == times()
+    assert content.record.tokens["eu-west-1"] == times()
 
 
 def test_new_registry_takes_the_entry_of_its_scope() -> None:
@@ -135,7 +136,7 @@ def test_registry_that_is_no_longer_desired_is_removed() -> None:
     """No new token is needed for that."""
     content = written(DesiredState(registries=(EU,)), managed(published(EU, US)), {}, holding(EU, US))
     assert content.auths == holding(EU)
-    assert set(content.record.tokens) == {scope(EU)}
+    assert set(content.record.tokens) == {"eu-west-1"}
 
 
 def test_nothing_is_written_if_a_desired_registry_would_be_lost() -> None:
@@ -180,7 +181,7 @@ def test_entries_of_an_unreadable_secret_are_kept_until_replaced() -> None:
     """They may be good although nobody knows their age; with an unknown age they are due at once."""
     content = written(EU_AND_US, managed(None, intact=False), {scope(US): YOUNGER}, holding(EU), complete=False)
     assert content.auths == {EU: HELD, US: YOUNGER.auth}
-    assert content.record.tokens[scope(US)] == YOUNGER.validity
+    assert content.record.tokens["us-west-2"] == YOUNGER.validity
     assert content.record.expires_at < NOW
 
 
@@ -195,7 +196,7 @@ def test_excluded_registry_keeps_its_entry_while_its_neighbour_is_renewed() -> N
     secret, auths = managed(published(EU, EU_OTHER_ACCOUNT)), holding(EU, EU_OTHER_ACCOUNT)
     content = written(EU_ACCOUNTS, secret, {scope(EU): YOUNGER}, auths, complete=False, excluded=frozenset({EU}))
     assert content.auths == {EU: HELD, EU_OTHER_ACCOUNT: YOUNGER.auth}
-    assert content.record.tokens == {scope(EU): YOUNGER.validity}
+    assert content.record.tokens == {"eu-west-1": YOUNGER.validity}
     assert content.record.per_registry == {EU: times()}
     assert content.record.expires_at == times().expires_at
 
@@ -211,16 +212,18 @@ def test_excluded_registry_is_left_out_of_a_first_secret() -> None:
 
 def test_excluded_registry_joins_its_neighbour_once_it_accepts() -> None:
     """As soon as all hold the same token again, none is recorded per registry."""
-    record = SecretRecord.of({EU: times(), EU_OTHER_ACCOUNT: YOUNGER.validity}, CONTROLLER)
+    record = SecretRecord.of({EU: times(), EU_OTHER_ACCOUNT: YOUNGER.validity}, CONTROLLER.name)
     content = written(EU_ACCOUNTS, managed(record), {scope(EU): YOUNGER}, {})
-    assert content.record == SecretRecord.of({EU: YOUNGER.validity, EU_OTHER_ACCOUNT: YOUNGER.validity}, CONTROLLER)
+    assert content.record == SecretRecord.of(
+        {EU: YOUNGER.validity, EU_OTHER_ACCOUNT: YOUNGER.validity}, CONTROLLER.name
+    )
     assert content.record.per_registry == {}
 
 
 def test_new_registry_never_takes_a_token_recorded_per_registry() -> None:
     """It takes the younger token, which is its scope's; the older one stays with the registry that keeps it."""
     third = parse("333333333333.dkr.ecr.eu-west-1.amazonaws.com")
-    secret = managed(SecretRecord.of({EU: times(), EU_OTHER_ACCOUNT: YOUNGER.validity}, CONTROLLER))
+    secret = managed(SecretRecord.of({EU: times(), EU_OTHER_ACCOUNT: YOUNGER.validity}, CONTROLLER.name))
     auths = {EU: HELD, EU_OTHER_ACCOUNT: auth("younger")}
     content = written(DesiredState(registries=(EU, EU_OTHER_ACCOUNT, third)), secret, {}, auths)
     assert content.auths == {**auths, third: auth("younger")}
@@ -238,7 +241,7 @@ def test_excluded_registry_takes_no_entry_of_an_unreadable_secret() -> None:
 
 def test_removed_entry_comes_back_with_the_validity_of_the_shared_one() -> None:
     """Somebody removed the entry recorded per registry: its scope's entry and validity take its place."""
-    secret = managed(SecretRecord.of({EU: times(), EU_OTHER_ACCOUNT: YOUNGER.validity}, CONTROLLER), intact=False)
+    secret = managed(SecretRecord.of({EU: times(), EU_OTHER_ACCOUNT: YOUNGER.validity}, CONTROLLER.name), intact=False)
     desired = DesiredState(registries=(EU, EU_OTHER_ACCOUNT, US))
     content = written(desired, secret, {scope(US): YOUNGER}, {EU_OTHER_ACCOUNT: HELD})
     assert content.auths == {EU: HELD, EU_OTHER_ACCOUNT: HELD, US: YOUNGER.auth}

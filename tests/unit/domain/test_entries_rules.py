@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pullkeeper.domain.ecr.credential import Password, Token, TokenValidity
 from pullkeeper.domain.ecr.registry_host import RegistryHost
-from pullkeeper.domain.ecr.token_scope import TokenScope
+from pullkeeper.domain.ecr.token_scope import TokenScope, scope_label
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.entries import EntryPlan, build_secret, plan_entries
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
@@ -39,11 +39,15 @@ situations = st.tuples(secrets, obtained, host_sets, host_sets, st.booleans())
 
 def entry_plan(desired: DesiredState, situation: Situation) -> EntryPlan:
     secret, tokens_, excluded, revoked, complete = situation
-    return plan_entries(desired, secret, tokens_, complete=complete, excluded=excluded, revoked=revoked)
+    return plan_entries(desired, secret, by_label(tokens_), complete=complete, excluded=excluded, revoked=revoked)
+
+
+def by_label(tokens_: dict[TokenScope, Token]) -> dict[str, Token]:
+    return {scope_.label: token for scope_, token in tokens_.items()}
 
 
 def validities(record: SecretRecord) -> dict[RegistryHost, TokenValidity]:
-    return {each.host: each.validity for each in record.credentials}
+    return {host: record.validity_of(host) for host in record.registries}
 
 
 @given(desired_states, situations)
@@ -67,7 +71,7 @@ def test_every_available_entry_is_used(desired: DesiredState, situation: Situati
     record = secret.record if secret else None
     for host, decision in entry_plan(desired, situation).decisions.items():
         own = record is not None and host in record.registries
-        given_ = host not in excluded and (scope(host) in tokens_ or (record and scope(host) in record.tokens))
+        given_ = host not in excluded and (scope(host) in tokens_ or (record and scope_label(host) in record.tokens))
         unreadable = secret is not None and record is None
         assert (decision is not None) is bool(own or given_ or unreadable)
 
@@ -83,7 +87,7 @@ def test_writes_are_never_worse(
     assume(content is not None)
     assert content is not None
     assert set(content.auths) == set(content.record.registries) <= set(desired.registries)
-    assert set(content.record.tokens) == {scope(host) for host in content.auths}
+    assert set(content.record.tokens) == {scope_label(host) for host in content.auths}
     if secret and secret.intact and secret.record:
         assert set(secret.record.registries) & set(desired.registries) <= set(content.auths)
     for host, password in content.auths.items():
@@ -108,7 +112,7 @@ def test_record_matches_the_entries(
     for host, validity in validities(content.record).items():
         fresh = found.fresh.get(host)
         assert validity == (fresh.validity if fresh else by_entry[content.auths[host]])
-    assert content.record.expires_at == min(each.validity.expires_at for each in content.record.credentials)
+    assert content.record.expires_at == min(each.expires_at for each in validities(content.record).values())
 
 
 @given(desired_states, situations, data)

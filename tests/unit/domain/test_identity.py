@@ -1,11 +1,23 @@
 """Identities and their names."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullkeeper.domain.ecr.token_scope import TokenScope
-from pullkeeper.domain.iam.identity import CONTROLLER, Identity, Kind, Session, parse, role, service_account, shortened
+from pullkeeper.domain.ecr.registry_host import RegistryHost
+from pullkeeper.domain.ecr.token_scope import TokenScope, scope_label
+from pullkeeper.domain.iam.identity import (
+    CONTROLLER,
+    Identity,
+    Kind,
+    Session,
+    check_name,
+    role,
+    service_account,
+    shortened,
+)
 from testsupport.examples import EU, EU_OTHER_ACCOUNT, HOSTS, PUBLIC, US
 
 ROLE = "arn:aws:iam::123456789012:role/puller"
@@ -35,12 +47,24 @@ def test_a_service_account_is_named_like_its_iam_subject(namespace: str, name: s
     assert identity.kind is Kind.SERVICE_ACCOUNT
 
 
-def test_identities_are_compared_by_name() -> None:
-    """Session parameters do not distinguish identities, so a restart recognizes them by name."""
+@pytest.mark.parametrize(
+    "other",
+    [
+        role(ROLE, Session(name="pullkeeper-a", external_id="x")),
+        role(ROLE, Session(name="pullkeeper-a", tags=(("a", "b"),))),
+        role(ROLE, Session(name="pullkeeper-a", source_identity="x")),
+        role(ROLE, Session(name="pullkeeper-a"), only_for="team-a"),
+        replace(role(ROLE, Session(name="pullkeeper-a")), role_arn=f"{ROLE}2"),
+        replace(role(ROLE, Session(name="pullkeeper-a")), uid="1"),
+        replace(role(ROLE, Session(name="pullkeeper-a")), audience="x"),
+    ],
+)
+def test_everything_that_changes_the_request_makes_another_identity(other: Identity) -> None:
+    """Whatever STS is asked for with other parameters is not shared."""
     one = role(ROLE, Session(name="pullkeeper-a"))
-    assert one == Identity(name=ROLE)
-    assert hash(one) == hash(Identity(name=ROLE))
-    assert one != role(ROLE, Session(name="pullkeeper-a"), only_for="team-a")
+    assert one == role(ROLE, Session(name="pullkeeper-a"))
+    assert one != other
+    assert len({TokenScope.of(EU, each) for each in (one, other)}) == 2
 
 
 def test_hosts_of_a_region_share_a_scope() -> None:
@@ -55,35 +79,33 @@ def test_hosts_of_a_region_share_a_scope() -> None:
     }
 
 
-def test_scopes_are_compared_without_the_endpoint() -> None:
-    """A token from the FIPS or dual-stack endpoint is valid at every registry of the region."""
+def test_each_endpoint_is_a_scope_of_its_own() -> None:
+    """A FIPS or dual-stack endpoint that fails says nothing about the plain one."""
     plain = TokenScope(identity=CONTROLLER, region="us-east-1")
-    assert TokenScope(identity=CONTROLLER, region="us-east-1", fips=True, dual_stack=True) == plain
-    assert TokenScope(identity=CONTROLLER, region="us-east-1", public=True) != plain
-    assert TokenScope(identity=Identity(name=ROLE), region="us-east-1") != plain
+    others = [replace(plain, fips=True), replace(plain, dual_stack=True), replace(plain, fips=True, dual_stack=True)]
+    others += [replace(plain, public=True), replace(plain, identity=Identity(name=ROLE)), replace(plain, region="x")]
+    assert len({plain, *others}) == len({scope.label for scope in (plain, *others)}) + 1 == 7
 
 
-@given(st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,20}", fullmatch=True), st.booleans())
-def test_a_scope_round_trips_through_its_label(region: str, public: bool) -> None:  # noqa: FBT001 -- hypothesis gives it
-    """The annotation of a Secret identifies the scope."""
-    scope = TokenScope(identity=Identity(name=ROLE), region=region, public=public)
-    assert TokenScope.from_label(scope.label, Identity(name=ROLE)) == scope
+@pytest.mark.parametrize("host", HOSTS)
+def test_label_needs_no_identity(host: RegistryHost) -> None:
+    """It is what a Secret's annotations name a token by."""
+    assert scope_label(host) == TokenScope.of(host, CONTROLLER).label == TokenScope.of(host, Identity(name="x")).label
 
 
 @pytest.mark.parametrize(
-    ("name", "role_arn"),
+    "name",
     [
-        (CONTROLLER.name, ""),
-        (ROLE, ROLE),
-        (f"{ROLE} for team-a", ROLE),
-        ("arn:aws:iam::123456789012:role/a#b/name", "arn:aws:iam::123456789012:role/a#b/name"),
-        ("system:serviceaccount:team-a:my.puller", ""),
+        CONTROLLER.name,
+        ROLE,
+        f"{ROLE} for team-a",
+        "arn:aws:iam::123456789012:role/a#b/name",
+        "system:serviceaccount:team-a:my.puller",
     ],
 )
-def test_an_identity_round_trips_through_its_name(name: str, role_arn: str) -> None:
-    """A restart restores it from the Secret's annotation, including the role."""
-    assert parse(name) == Identity(name=name)
-    assert parse(name).role_arn == role_arn
+def test_valid_names_are_read_back(name: str) -> None:
+    """From the annotation of a Secret."""
+    assert check_name(name) == name
 
 
 @pytest.mark.parametrize(
@@ -112,7 +134,7 @@ def test_an_identity_round_trips_through_its_name(name: str, role_arn: str) -> N
 def test_an_invalid_name_is_rejected(name: str) -> None:
     """Anybody may write the annotation: it must never lead to somebody else's ServiceAccount."""
     with pytest.raises(ValueError):  # noqa: PT011 -- any will do: whoever reads a Secret catches them all
-        parse(name)
+        check_name(name)
 
 
 @given(st.text("ab-", max_size=70), st.text("ab-", max_size=70))

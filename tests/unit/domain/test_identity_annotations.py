@@ -6,20 +6,15 @@ from typing import Any
 
 import pytest
 
-from pullkeeper.domain.config.label_selector import LabelSelector, Operator, Requirement
 from pullkeeper.domain.config.policy import ANYBODY, NOBODY, Matcher, Policy, RoleGrant
 from pullkeeper.domain.ecr.registry_host import RegistryHost, parse
 from pullkeeper.domain.errors.failures import FailureError, Reason
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem
-from pullkeeper.domain.iam.identity import CONTROLLER, Identity, service_account
+from pullkeeper.domain.iam.identity import CONTROLLER, Identity, Session, role, service_account
 from pullkeeper.domain.iam.role_arn import FORM
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
-from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
-from pullkeeper.domain.secret.plan import fallback_state
-from pullkeeper.domain.secret.pull_secret import LABELS, SecretRecord
-from testsupport.examples import EU, FOREIGN, PUBLIC, US, times
-from testsupport.examples import scope as scope_of
+from testsupport.examples import EU, PUBLIC, US
 
 ROLE = "arn:aws:iam::123456789012:role/blue"
 CHINA = parse("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn")
@@ -47,7 +42,7 @@ def problems(annotations: Mapping[str, str], policy: Policy = ALL) -> tuple[Prob
     ("annotations", "identity"),
     [
         ({}, CONTROLLER),
-        ({"role-arn": ROLE}, Identity(name=ROLE)),
+        ({"role-arn": ROLE}, role(ROLE, Session(name="pullkeeper-kubernetes"))),
         ({"service-account-name": "puller"}, service_account("team-a", "puller")),
         ({"service-account-name": "my.puller-1"}, service_account("team-a", "my.puller-1")),
     ],
@@ -155,54 +150,6 @@ def test_identity_that_is_not_allowed_is_refused(annotations: Mapping[str, str],
     with pytest.raises(FailureError, match=words) as raised:
         desired_state(namespace({**ON, **annotations}), policy)
     assert raised.value.failure.reason is Reason.ROLE_NOT_ALLOWED
-
-
-def _observed(annotations: Mapping[str, str]) -> ObservedSecret:
-    metadata = {"namespace": "team-a", "uid": "u", "resourceVersion": "7", "labels": LABELS}
-    return observe({**metadata, "annotations": annotations})
-
-
-def secret_of(identity: Identity) -> ObservedSecret:
-    """A Secret that was written with this identity."""
-    held = SecretRecord(registries=(EU,), identity=identity, tokens={scope_of(EU): times()}, refresh_requested_at="r")
-    return _observed(held.annotations())
-
-
-@pytest.mark.parametrize("identity", [CONTROLLER, Identity(name=ROLE), service_account("team-a", "puller")])
-def test_fallback_keeps_the_identity_of_the_secret(identity: Identity) -> None:
-    """While the annotations are refused, the Secret is rotated with the identity that wrote it."""
-    kept = fallback_state(namespace({**ON, "role-arn": "x"}), secret_of(identity), ALL)
-    assert kept == DesiredState(registries=(EU,), identity=identity, refresh_requested_at="r")
-
-
-@pytest.mark.parametrize("identity", [Identity(name=ROLE), service_account("team-a", "puller")])
-def test_no_fallback_for_an_identity_that_is_no_longer_allowed(identity: Identity) -> None:
-    """Once the policy withdraws an identity, no new token is fetched with it."""
-    assert fallback_state(namespace(ON), secret_of(identity), Policy(registries=(EU,))) is None
-
-
-def test_no_fallback_to_a_service_account_of_another_namespace() -> None:
-    """An edited annotation of the Secret gives no access to it."""
-    kept = fallback_state(namespace(ON), secret_of(service_account("victim", "puller")), ALL)
-    assert kept is None or kept.identity == service_account("team-a", "puller")
-
-
-UNREADABLE = _observed({})
-
-
-@pytest.mark.parametrize("secret", [None, FOREIGN, UNREADABLE])
-def test_no_fallback_without_a_readable_secret_of_ours(secret: ObservedSecret | None) -> None:
-    """There is nothing to maintain."""
-    assert fallback_state(namespace(ON), secret, ALL) is None
-
-
-def test_fallback_depends_on_the_current_namespace() -> None:
-    """Its labels of today count, not those of when the Secret was written."""
-    blue = LabelSelector(requirements=(Requirement(key="team", operator=Operator.EXISTS),))
-    policy = Policy(registries=(EU,), roles=(RoleGrant(role=ROLE, namespaces=Matcher(selector=blue)),))
-    held = secret_of(Identity(name=ROLE))
-    assert fallback_state(namespace(ON, team="blue"), held, policy) is not None
-    assert fallback_state(namespace(ON), held, policy) is None
 
 
 def test_content_of_a_namespace() -> None:

@@ -213,5 +213,5 @@ def test_corrupt_annotations_leave_the_secret_managed(tokens: str) -> None:
     """It will be repaired, and its target is still known."""
     metadata = copy.deepcopy(applied_metadata())
     metadata["annotations"] |= {"pullkeeper.dev/tokens": tokens, "pullkeeper.dev/registries": str(EU)}
-    purpose = Target(registries=(EU,), identity=CONTROLLER)
+    purpose = Target(registries=(EU,), identity=CONTROLLER.name)
     assert observe(metadata) == managed(None, intact=False, purpose=purpose)

@@ -7,14 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.ecr.rotation import Rotation
-from pullkeeper.domain.iam.identity import CONTROLLER, Identity
+from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from pullkeeper.domain.secret.plan import Apply, Cause, Conflict, Delete, NoOp, Step, fallback_state, plan
-from pullkeeper.domain.secret.pull_secret import SecretRecord, Target
+from pullkeeper.domain.secret.plan import Apply, Cause, Conflict, Delete, NoOp, Step, plan
+from pullkeeper.domain.secret.pull_secret import SecretRecord
 from testsupport.examples import (
     EU,
     EU_OTHER_ACCOUNT,
@@ -99,7 +98,7 @@ def test_handed_over_secret_is_adopted_and_never_just_deleted() -> None:
         (replace(OLD, intact=False), Cause.REPAIRED),
         (OTHER_HOSTS, Cause.CHANGED),
         (managed(published(US)), Cause.CHANGED),
-        (managed(replace(published(EU), identity=Identity(name="another"))), Cause.CHANGED),
+        (managed(replace(published(EU), identity="another")), Cause.CHANGED),
         (OLD, Cause.ROTATED),
         (EXPIRED, Cause.ROTATED),
     ],
@@ -161,7 +160,7 @@ def test_oldest_token_determines_the_rotation() -> None:
 def test_token_kept_per_registry_counts() -> None:
     """An older token that one registry keeps counts like any other."""
     held = {EU: times(), EU_OTHER_ACCOUNT: times(issued=NOW - HOUR)}
-    secret = managed(SecretRecord.of(held, CONTROLLER))
+    secret = managed(SecretRecord.of(held, CONTROLLER.name))
     found = planned(HERE, DesiredState(registries=(EU, EU_OTHER_ACCOUNT)), secret)
     assert found == NoOp(until=rotation_time(managed(published(EU_OTHER_ACCOUNT, issued=NOW - HOUR))))
 
@@ -190,31 +189,17 @@ def test_revoked_token_does_not_matter_without_a_secret_of_ours(secret: Observed
     assert found == planned(HERE, DESIRED, secret)
 
 
+def test_expired_token_is_due_whatever_else() -> None:
+    """What has expired is replaced, wherever its jitter would put the rotation."""
+    expired = managed(published(EU, issued=NOW - HOUR, life=HOUR))
+    assert planned(HERE, DESIRED, expired) == Apply(cause=Cause.ROTATED, desired=DESIRED, secret=expired)
+
+
 def test_order_of_registries_does_not_matter() -> None:
     """The same set in another order is no change."""
     held = published(EU, US)
     secret = managed(replace(held, registries=tuple(reversed(held.registries))))
     assert isinstance(planned(HERE, DesiredState(registries=(EU, US)), secret), NoOp)
-
-
-def test_fallback_is_what_the_secret_holds() -> None:
-    """While annotations are invalid the Secret is maintained unchanged, including the answered request."""
-    assert fallback_state(HERE, managed(published(EU, US, refresh_requested_at="1")), Policy()) == DesiredState(
-        registries=(EU, US), refresh_requested_at="1"
-    )
-
-
-def test_fallback_of_an_unreadable_record_is_its_target() -> None:
-    """Registries and identity are enough to fetch new tokens; no request counts as answered."""
-    purpose = Target(registries=(EU, US), identity=CONTROLLER)
-    expected = DesiredState(registries=(EU, US), identity=CONTROLLER)
-    assert fallback_state(HERE, managed(None, intact=False, purpose=purpose), Policy()) == expected
-
-
-@pytest.mark.parametrize("secret", [None, FOREIGN, UNREADABLE])
-def test_no_fallback_without_a_target(secret: ObservedSecret | None) -> None:
-    """Without readable annotations of ours there is nothing to maintain."""
-    assert fallback_state(HERE, secret, Policy()) is None
 
 
 desired_states = st.none() | publications().map(

@@ -166,7 +166,7 @@ def test_a_session_identifies_cluster_and_namespace() -> None:
     """By name; ExternalId, tags and SourceIdentity are sent if the grant says so."""
     policy = Policy(cluster_name="prod", roles=(RoleGrant(role=ROLE),))
     plain = policy.identity(view(), (EU,), role=ROLE)
-    assert plain.session == Session(name="pullkeeper-prod-team-a")
+    assert plain.session == Session(name="pullkeeper-prod")
     full = RoleGrant(role=ROLE, external_id="id", session_tags=True, source_identity=True)
     found = Policy(cluster_name="prod", roles=(full,)).identity(view(), (EU,), role=ROLE)
     assert found.session == Session(

@@ -4,15 +4,13 @@ import pytest
 
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.registry_probe import (
-    RegistryCredential,
     Verdict,
     is_verifiable,
     probe_result,
     rejected_failure,
 )
 from pullkeeper.domain.errors.failures import Reason
-from pullkeeper.domain.iam.identity import CONTROLLER
-from testsupport.examples import EU, EU_OTHER_ACCOUNT, HOSTS, PUBLIC, scope, times
+from testsupport.examples import EU, EU_OTHER_ACCOUNT, HOSTS, PUBLIC, scope
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
@@ -57,8 +55,3 @@ def test_result_has_its_reason() -> None:
     """The status, and whether it came from the registry."""
     assert probe_result(403, from_registry=True).why == "status 403"
     assert probe_result(403, from_registry=False).why == "status 403, not from the registry"
-
-
-def test_credential_has_the_scope_of_its_token() -> None:
-    """It follows from the registry and the identity."""
-    assert RegistryCredential(identity=CONTROLLER, host=EU, validity=times()).scope == scope(EU)

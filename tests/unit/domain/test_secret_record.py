@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullkeeper.domain.ecr.token_scope import TokenScope
-from pullkeeper.domain.iam.identity import CONTROLLER, Identity
+from pullkeeper.domain.ecr.credential import UNKNOWN_VALIDITY
+from pullkeeper.domain.ecr.registry_host import parse
+from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.secret.pull_secret import SecretRecord, read_record
-from testsupport.examples import EU, EU_OTHER_ACCOUNT, HOUR, NOW, PUBLIC, US, publications, published, scope, times
+from testsupport.examples import EU, EU_OTHER_ACCOUNT, HOUR, NOW, PUBLIC, US, publications, published, times
 
 GOOD = published(EU, PUBLIC, refresh_requested_at="1").annotations()
 PREFIX = "pullkeeper.dev/"
@@ -31,10 +32,10 @@ def record_with_times(issued: Any, expires: Any) -> SecretRecord | None:
 def test_annotations() -> None:
     """Issue, expiry, registries, identity, the validity of each token and the answered request, in UTC."""
     held = {
-        scope(EU): times(),
-        scope(PUBLIC): times(issued=NOW + HOUR, life=2 * HOUR),
+        "eu-west-1": times(),
+        "us-east-1/public": times(issued=NOW + HOUR, life=2 * HOUR),
     }
-    content = SecretRecord(registries=(EU, PUBLIC), identity=CONTROLLER, tokens=held, refresh_requested_at="now")
+    content = SecretRecord(registries=(EU, PUBLIC), identity=CONTROLLER.name, tokens=held, refresh_requested_at="now")
     assert content.annotations() == {
         f"{PREFIX}issued-at": "2026-03-01T13:00:00.000Z",
         f"{PREFIX}expires-at": "2026-03-01T15:00:00.000Z",
@@ -158,7 +159,7 @@ def test_registries_must_match_the_tokens(key: str, value: str) -> None:
 def test_accounts_of_a_region_share_a_token() -> None:
     """Two accounts of one region are one scope."""
     content = published(EU, EU_OTHER_ACCOUNT)
-    assert list(content.tokens) == [scope(EU)]
+    assert list(content.tokens) == ["eu-west-1"]
     assert read_record(content.annotations()) == content
 
 
@@ -169,11 +170,34 @@ def test_any_annotations_can_be_parsed(annotations: dict[str, str]) -> None:
     assert found is None or found.annotations()
 
 
-@pytest.mark.parametrize("public", [True, False])
-def test_scope_is_read_back_from_its_label(*, public: bool) -> None:
-    """The label has region and kind; the identity is that of the Secret."""
-    found = TokenScope(identity=Identity(name="x"), region="us-east-1", public=public)
-    assert TokenScope.from_label(found.label, found.identity) == found
+@pytest.mark.parametrize(
+    ("issued", "expires"),
+    [
+        ("2026-03-01T12:00:00Z", "2126-03-01T12:00:00Z"),
+        ("2026-03-01T12:00:00Z", "2026-03-02T02:00:00Z"),
+        ("9999-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+        ("2026-03-01T12:00:00Z", "2026-03-01T12:00:00Z"),
+    ],
+)
+def test_times_that_cannot_be_true_make_the_record_unreadable(issued: str, expires: str) -> None:
+    """ECR's tokens live for 12 hours: a Secret that claims another life is not relied on."""
+    assert record_with_times(issued, expires) is None
+
+
+def test_entries_of_unknown_age_are_read_back() -> None:
+    """They are expired, and so replaced at once."""
+    content = SecretRecord.of({EU: UNKNOWN_VALIDITY}, CONTROLLER.name)
+    assert read_record(content.annotations()) == content
+
+
+def test_endpoint_variants_are_tokens_of_their_own() -> None:
+    """A FIPS or dual-stack host has a token from its own endpoint."""
+    forms = ["dkr.ecr.us-east-1.amazonaws.com", "dkr.ecr-fips.us-east-1.amazonaws.com"]
+    forms += ["dkr-ecr.us-east-1.on.aws", "dkr-ecr-fips.us-east-1.on.aws"]
+    content = published(*(parse(f"123456789012.{form}") for form in forms))
+    kinds = ["us-east-1", "us-east-1/dual-stack", "us-east-1/fips", "us-east-1/fips/dual-stack"]
+    assert sorted(content.tokens) == kinds
+    assert read_record(content.annotations()) == content
 
 
 def test_identity_is_shown_by_name() -> None:
@@ -184,7 +208,7 @@ def test_identity_is_shown_by_name() -> None:
 def test_other_token_is_recorded_per_registry() -> None:
     """A registry that refused the new token keeps its older one, which determines the expiry of the Secret."""
     held = {EU: times(issued=NOW + HOUR), EU_OTHER_ACCOUNT: times(), US: times(issued=NOW + HOUR)}
-    content = SecretRecord.of(held, CONTROLLER)
+    content = SecretRecord.of(held, CONTROLLER.name)
     found = content.annotations()
     assert list(json.loads(found[f"{PREFIX}tokens"])) == ["eu-west-1", "us-west-2", str(EU_OTHER_ACCOUNT)]
     assert found[f"{PREFIX}expires-at"] == "2026-03-02T00:00:00.000Z"
@@ -195,8 +219,7 @@ def test_other_token_is_recorded_per_registry() -> None:
 @given(publications())
 def test_expiry_is_the_earliest(content: SecretRecord) -> None:
     """No registry holds a token that expires before the Secret says."""
-    assert content.expires_at == min(use.validity.expires_at for use in content.credentials)
-    assert {use.host for use in content.credentials} == set(content.registries)
+    assert content.expires_at == min(content.validity_of(host).expires_at for host in content.registries)
 
 
 @pytest.mark.parametrize("label", ["docker.io", str(US), "x.y", "public.ecr.aws"])

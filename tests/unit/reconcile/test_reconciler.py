@@ -7,12 +7,13 @@ from typing import ClassVar
 
 import pytest
 
-from pullkeeper.domain.config.policy import Policy
+from pullkeeper.domain.config.policy import ANYBODY, Policy
 from pullkeeper.domain.ecr.credential import Password
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason, StaleObservationError
+from pullkeeper.domain.iam.identity import CONTROLLER, Identity
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import Priority
@@ -28,6 +29,7 @@ from tests.unit.reconcile.reporter_harness import RecordedReports
 from testsupport.examples import EU, FOREIGN, HOUR, NOW, US, auth, managed, published, token
 
 LATER = NOW + HOUR
+ROLE = "arn:aws:iam::123456789012:role/puller"
 ON = {"enabled": "true", "registries": f"{EU},{US}"}
 REFRESH = {**ON, "refresh-requested-at": "new"}
 REFUSED = FailureError(Failure(reason=Reason.KUBERNETES_DENIED, message="grant it"))
@@ -44,7 +46,10 @@ class ReconcilerHarness:
         self.requesters: list[Requester] = []
         self.written: list[SecretRecord] = []
         self.deleted: list[ObservedSecret] = []
+        self.policy = Policy()
         self.error: Exception | None = None
+        self.account_uid = "uid-1"
+        self.scopes: list[TokenScope] = []
         self.token_result = TokenResult(token=token(issued=LATER))
         self.recorded = RecordedReports()
         self.records = NamespaceRecords(applies_to=Policy().applies_to, clock=lambda: LATER)
@@ -58,9 +63,10 @@ class ReconcilerHarness:
             secrets=self.secrets,
             client=self,
             tokens=_Tokens(self),
+            service_accounts=self,
             records=self.records,
             reporter=StatusReporter(self.recorded, self.recorded, records=self.records, clock=lambda: LATER),
-            policy=Policy,
+            policy=lambda: self.policy,
             rotation=Rotation(),
             clock=lambda: LATER,
         )
@@ -88,6 +94,10 @@ class ReconcilerHarness:
     async def read_auths(self, namespace: str) -> dict[RegistryHost, Password]:  # noqa: ARG002 -- the protocol's
         return {EU: auth(), US: auth()}
 
+    async def resolve(self, identity: Identity) -> Identity:
+        self._fail()
+        return replace(identity, uid=self.account_uid, role_arn=ROLE, audience="sts.amazonaws.com")
+
     def _fail(self) -> None:
         if self.error:
             raise self.error
@@ -99,7 +109,7 @@ class _Tokens:
 
     async def get(
         self,
-        scope: TokenScope,  # noqa: ARG002 -- the protocol's
+        scope: TokenScope,
         hosts: Iterable[RegistryHost],  # noqa: ARG002 -- the protocol's
         requester: Requester,
         *,
@@ -107,9 +117,10 @@ class _Tokens:
     ) -> TokenResult:
         self._harness.fresh_since.append(not_before)
         self._harness.requesters.append(requester)
+        self._harness.scopes.append(scope)
         return self._harness.token_result
 
-    def revoked(self, record: SecretRecord) -> frozenset[RegistryHost]:  # noqa: ARG002 -- the protocol's
+    def revoked(self, *_: object) -> frozenset[RegistryHost]:
         return frozenset()
 
 
@@ -185,7 +196,7 @@ async def test_foreign_secret_is_a_conflict() -> None:
 @pytest.mark.parametrize("secret", [None, managed(published(EU))])
 async def test_invalid_annotations_are_a_failure(secret: ObservedSecret | None) -> None:
     """Nothing is created; a Secret that is there is kept up, so it is requeued for its rotation."""
-    result = await ReconcilerHarness(secret, annotations={"enabled": "yes"}).reconcile()
+    result = await ReconcilerHarness(secret, annotations={"enabled": "true", "unknown": "key"}).reconcile()
     assert result.status == Status(secret=secret)
     assert [failure.reason for failure in result.failures] == [Reason.INVALID_ANNOTATION]
     assert (result.requeue_at is None, result.error) == (secret is None, None)
@@ -240,3 +251,74 @@ async def test_new_value_while_there_is_no_secret_is_a_request() -> None:
     harness.annotate({**ON, "refresh-requested-at": "newer"})
     await harness.reconcile()
     assert harness.fresh_since == [None, None, LATER, LATER]
+
+
+ACCOUNT_ON = {"enabled": "true", "registries": str(EU), "service-account-name": "puller"}
+
+
+async def test_service_account_is_looked_up_before_any_token() -> None:
+    """A token is fetched as this ServiceAccount, with its uid and role: one of the same name is another identity."""
+    harness = ReconcilerHarness(annotations=ACCOUNT_ON)
+    harness.policy = Policy(service_accounts=ANYBODY)
+    await harness.reconcile()
+    harness.account_uid = "uid-2"
+    harness.annotate({**ACCOUNT_ON, "registries": f"{EU},{US}"})
+    await harness.reconcile()
+    before, after = harness.scopes[0].identity, harness.scopes[-1].identity
+    assert (before.uid, before.role_arn, before.audience) == ("uid-1", ROLE, "sts.amazonaws.com")
+    assert (after.uid, after.name) == ("uid-2", before.name)
+
+
+async def test_service_account_that_cannot_be_used_gets_no_token() -> None:
+    """Not even one that is in memory from before: its failure is reported, and the worker backs off."""
+    harness = ReconcilerHarness(annotations=ACCOUNT_ON)
+    harness.policy = Policy(service_accounts=ANYBODY)
+    harness.error = FailureError(Failure(reason=Reason.SERVICE_ACCOUNT_UNUSABLE, message="no role"))
+    result = await harness.reconcile()
+    assert (harness.scopes, harness.written) == ([], [])
+    assert (result.failures, result.error) == ((harness.error.failure,), harness.error)
+
+
+async def test_invalid_annotations_freeze_the_last_valid_request() -> None:
+    """What the Secret says of itself decides nothing."""
+    harness = ReconcilerHarness(annotations=ON)
+    await harness.reconcile()
+    harness.annotate({**ON, "enabled": "False", "registries": "x"})
+    forged = managed(replace(published(US, issued=LATER - 11 * HOUR), identity="arn:aws:iam::1:role/x"))
+    harness.secrets.upsert(replace(forged, resource_version=99))
+    await harness.reconcile()
+    assert harness.written[-1].registries == (EU, US)
+    assert {scope.identity for scope in harness.scopes} == {CONTROLLER}
+
+
+async def test_restart_takes_nothing_from_a_secret_whose_namespace_is_not_clearly_opted_in() -> None:
+    """`enabled: "False"` is a slip; a Secret beside it that claims the controller's identity may be the tenant's."""
+    harness = ReconcilerHarness(managed(published(EU, issued=LATER - 11 * HOUR)), {"enabled": "False"})
+    result = await harness.reconcile()
+    assert (harness.scopes, harness.written) == ([], [])
+    assert [failure.reason for failure in result.failures] == [Reason.INVALID_ANNOTATION]
+
+
+@pytest.mark.parametrize("issued", [LATER + HOUR, LATER + 8000 * 24 * HOUR])
+async def test_secret_from_the_future_is_repaired(issued: datetime) -> None:
+    """It would never be replaced; the wrong clock, or the tenant, that wrote it does not matter."""
+    harness = ReconcilerHarness(managed(published(EU, US, issued=issued)), ON)
+    await harness.reconcile()
+    assert [record.validities[0].issued_at for record in harness.written] == [LATER]
+
+
+async def test_only_what_is_requested_is_published() -> None:
+    """A Secret that names another identity, registry or time than its namespace may have is not revalidated."""
+    harness = ReconcilerHarness(annotations={"enabled": "true", "registries": str(EU)})
+    held = published(EU, US)
+    for record, hosts in (
+        (held, [EU]),
+        (replace(held, identity="system:serviceaccount:victim:puller"), []),
+        (published(EU, US, issued=LATER + HOUR), []),
+        (published(US), []),
+    ):
+        version = getattr(harness.secrets.get("team-a"), "resource_version", 0) + 10
+        harness.secrets.upsert(replace(managed(record), resource_version=version))
+        assert [each.host for each in harness.reconciler.published()] == hosts
+    harness.secrets.upsert(replace(managed(held), resource_version=99, intact=False))
+    assert list(harness.reconciler.published()) == []

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,12 +11,11 @@ from pullkeeper.domain.ecr.credential import Password, Token
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.errors.failures import NamespaceGoneError
 from pullkeeper.domain.iam.identity import CONTROLLER
-from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.pull_secret import SecretRecord
-from pullkeeper.tokens.token_revalidator import TokenRevalidator
+from pullkeeper.tokens.token_revalidator import PublishedToken, TokenRevalidator
 from tests.unit.tokens.fake_token_source import TEAM_A
 from tests.unit.tokens.verifier_harness import VerifierHarness
-from testsupport.examples import EU, EU_OTHER_ACCOUNT, FOREIGN, US, managed, scope
+from testsupport.examples import EU, EU_OTHER_ACCOUNT, US, auth, scope
 
 INTERVAL = timedelta(minutes=15)
 
@@ -27,7 +25,7 @@ class RevalidatorHarness:
 
     def __init__(self) -> None:
         self.harness = VerifierHarness()
-        self.secrets: dict[str, ObservedSecret] = {}
+        self.records: dict[str, SecretRecord] = {}
         self.auths: dict[str, Mapping[RegistryHost, Password]] = {}
         self.reads: list[str] = []
         self.enqueued: list[str] = []
@@ -35,15 +33,19 @@ class RevalidatorHarness:
         """The cached token at the moment a namespace was enqueued."""
         self.revalidator = TokenRevalidator(
             self.harness.verifier,
-            secrets=self,
+            published=self.published,
             reader=self,
             peek=self.harness.cache.peek,
             enqueue=self.enqueue,
             interval=INTERVAL,
         )
 
-    def items(self) -> Iterable[ObservedSecret]:
-        return self.secrets.values()
+    def published(self) -> Iterable[PublishedToken]:
+        for namespace, record in self.records.items():
+            revoked = self.harness.verifier.revoked(namespace, CONTROLLER, record)
+            for host in set(record.registries) - revoked:
+                validity = record.validity_of(host)
+                yield PublishedToken(namespace=namespace, scope=scope(host), host=host, validity=validity)
 
     def enqueue(self, namespace: str) -> None:
         self.enqueued.append(namespace)
@@ -57,7 +59,7 @@ class RevalidatorHarness:
 
     def publish(self, namespace: str, held: Mapping[RegistryHost, Token]) -> None:
         times = {host: token.validity for host, token in held.items()}
-        self.secrets[namespace] = replace(managed(SecretRecord.of(times, CONTROLLER)), namespace=namespace)
+        self.records[namespace] = SecretRecord.of(times, CONTROLLER.name)
         self.auths[namespace] = {host: token.auth for host, token in held.items()}
 
     async def verified_token(self, *hosts: RegistryHost) -> Token:
@@ -75,7 +77,7 @@ class RevalidatorHarness:
         self.harness.verifier._probe = registries.probe  # noqa: SLF001 -- the same registries for the new process
         self.revalidator = TokenRevalidator(
             self.harness.verifier,
-            secrets=self,
+            published=self.published,
             reader=self,
             peek=self.harness.cache.peek,
             enqueue=self.enqueue,
@@ -128,30 +130,44 @@ async def test_revoked_token_is_replaced_within_an_interval(harness: Revalidator
     assert len(harness.harness.source.calls) == calls == 3
 
 
-async def test_token_is_read_from_one_secret_after_a_restart(harness: RevalidatorHarness) -> None:
-    """It is no longer in memory, so each round reads one of the Secrets that hold it."""
+async def test_token_of_an_earlier_process_is_read_from_each_secret(harness: RevalidatorHarness) -> None:
+    """Its text is probed once per registry, and the verdict counts for each namespace whose Secret held that text."""
     token = await harness.verified_token(EU, EU_OTHER_ACCOUNT)
     for number in range(50):
         harness.publish(f"team-{number}", {EU: token, EU_OTHER_ACCOUNT: token})
     harness.restart()
     await harness.revalidator.revalidate_all()
-    assert harness.reads == ["team-0"]
+    assert len(harness.reads) == 50
     assert harness.harness.registries.count(EU) == harness.harness.registries.count(EU_OTHER_ACCOUNT) == 1
     assert harness.harness.source.calls == []
     harness.harness.registries.refused = {token.auth}
     await harness.revalidator.revalidate_all()
     assert len(harness.enqueued) == 50
     assert all(
-        harness.harness.verifier.revoked(held) == {EU, EU_OTHER_ACCOUNT}
-        for each in harness.secrets.values()
-        if (held := each.record)
+        harness.harness.verifier.revoked(name, CONTROLLER, record) == {EU, EU_OTHER_ACCOUNT}
+        for name, record in harness.records.items()
     )
 
 
-async def test_secret_that_cannot_be_read_is_skipped(harness: RevalidatorHarness) -> None:
-    """The next one is read instead, up to three per round."""
+async def test_text_of_a_secret_decides_nothing_for_other_namespaces(harness: RevalidatorHarness) -> None:
+    """A tenant may write any text into its Secret, with times that it has read from the metrics."""
     token = await harness.verified_token(EU)
-    for name in ("a", "b", "c", "d"):
+    harness.publish("honest", {EU: token})
+    harness.restart()
+    harness.publish("forged", {EU: token})
+    harness.auths["forged"] = {EU: auth("forged")}
+    harness.harness.registries.refused = {auth("forged")}
+    await harness.revalidator.revalidate_all()
+    assert harness.enqueued == ["forged"]
+    assert harness.harness.source.calls == []
+    assert harness.harness.verifier.revoked("honest", CONTROLLER, harness.records["honest"]) == set()
+    assert await harness.verified_token(EU) is harness.harness.issued[-1]
+
+
+async def test_secret_that_cannot_be_read_is_skipped(harness: RevalidatorHarness) -> None:
+    """The next round tries it again."""
+    token = await harness.verified_token(EU)
+    for name in ("a", "b"):
         harness.publish(name, {EU: token})
     harness.restart()
     del harness.auths["a"]
@@ -159,19 +175,7 @@ async def test_secret_that_cannot_be_read_is_skipped(harness: RevalidatorHarness
     assert (harness.reads, harness.harness.registries.count(EU)) == (["a", "b"], 1)
     harness.auths.clear()
     await harness.revalidator.revalidate_all()
-    assert (harness.reads[2:], harness.harness.registries.count(EU)) == (["a", "b", "c"], 1)
-
-
-async def test_edited_and_foreign_secrets_are_ignored(harness: RevalidatorHarness) -> None:
-    """They may hold anything, so no token is judged by their entries."""
-    token = await harness.verified_token(EU)
-    harness.publish("edited", {EU: token})
-    harness.secrets["edited"] = replace(harness.secrets["edited"], intact=False)
-    harness.secrets |= {"foreign": FOREIGN, "unreadable": managed(None, intact=False)}
-    harness.restart()
-    await harness.revalidator.revalidate_all()
-    assert harness.reads == []
-    assert harness.harness.registries.probes == []
+    assert (harness.reads[2:], harness.harness.registries.count(EU)) == (["a", "b"], 1)
 
 
 async def test_tokens_of_both_generations_are_probed(harness: RevalidatorHarness) -> None:

@@ -63,7 +63,7 @@ class RandomDays:
             for host in set(hosts) - result.excluded:
                 verdict = self.registries.verdicts.get((host, result.token.auth))
                 assert verdict is not Verdict.REJECTED, f"{host} got a token that it refused"
-                credential = RegistryCredential(identity=scope(EU).identity, host=host, validity=result.token.validity)
+                credential = RegistryCredential(scope=scope(EU), host=host, validity=result.token.validity)
                 self.published[host] = credential, result.token.auth
             self.last.append(result)
             retry_at = result.retry_at or now() + timedelta(hours=1)
@@ -73,7 +73,7 @@ class RandomDays:
         while True:
             await asyncio.sleep(_ROUND)
             for credential, auth in list(self.published.values()):
-                if await self.harness.verifier.revalidate(credential, auth):
+                if await self.harness.verifier.revalidate([credential], auth):
                     await self.harness.verifier.get(scope(EU), EU_HOSTS, TEAM_A)
 
 

@@ -42,8 +42,8 @@ class Metrics(Protocol):
         """Record one attempt of a request to AWS, with its status code (0: no response)."""
 
 
-GetWebIdentity = Callable[[Identity], Awaitable[tuple[str, str]]]
-"""Returns the role's ARN and a new token of a ServiceAccount; raises FailureError that says what is missing."""
+RequestToken = Callable[[Identity], Awaitable[str]]
+"""Returns a new token of a ServiceAccount; raises FailureError that says what is missing."""
 
 
 class Ecr:
@@ -56,7 +56,7 @@ class Ecr:
         allow_node_instance_role: bool,
         clock: Callable[[], datetime],
         metrics: Metrics,
-        web_identity: GetWebIdentity,
+        service_account_token: RequestToken,
     ) -> None:
         home_region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
         self._sessions = Sessions(
@@ -72,7 +72,7 @@ class Ecr:
         )
         self._clock = clock
         self._metrics = metrics
-        self._get_web_identity = web_identity
+        self._service_account_token = service_account_token
         self._slots = asyncio.Semaphore(_MAX_CONCURRENT)
         self._slots_for_new_regions = asyncio.Semaphore(_MAX_CONCURRENT_NEW)
         self._known_regions: set[str] = set()
@@ -139,8 +139,7 @@ class Ecr:
     async def _web_identity_of(self, identity: Identity) -> WebIdentity | None:
         if identity.kind is not Kind.SERVICE_ACCOUNT:
             return None
-        role_arn, token = await self._get_web_identity(identity)
-        return WebIdentity(role_arn=role_arn, token=token)
+        return WebIdentity(role_arn=identity.role_arn, token=await self._service_account_token(identity))
 
     async def _fetch(self, scope: TokenScope, web: WebIdentity | None) -> Token:
         try:

@@ -1,6 +1,9 @@
 """ServiceAccounts: the AWS role and web identity token of one, and the patch of its `imagePullSecrets`."""
 
+import base64
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -38,19 +41,28 @@ class ServiceAccountTokens:
     def __init__(self, client: ApiClient) -> None:
         self._client = client
 
-    async def web_identity(self, identity: Identity) -> tuple[str, str]:
-        """Return the ARN of the ServiceAccount's role and a new token for it; raises FailureError."""
-        path = _path(*identity.service_account)
-        annotations = _part(await self._get(path, identity), "metadata", identity).get("annotations") or {}
-        role = _role(annotations, identity)
-        spec = {"audiences": [annotations.get(_AUDIENCE, _DEFAULT_AUDIENCE)], "expirationSeconds": _TOKEN_SECONDS}
-        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
-        created = await self._client.request("create", f"{path}/token", body=body)
-        token = _part(_checked(created, "create a token of", "serviceaccounts/token", identity), "status", identity)
-        return role, _token(token, identity)
+    async def resolve(self, identity: Identity) -> Identity:
+        """Return the identity with the ServiceAccount's uid, role and audience; raises FailureError."""
+        response = await self._client.request("get", _path(*identity.service_account))
+        metadata = _part(_checked(response, "get", "serviceaccounts", identity), "metadata", identity)
+        annotations = metadata.get("annotations") or {}
+        return replace(
+            identity,
+            uid=_text(metadata, "uid", identity),
+            role_arn=_role(annotations, identity),
+            audience=annotations.get(_AUDIENCE, _DEFAULT_AUDIENCE),
+        )
 
-    async def _get(self, path: str, identity: Identity) -> Mapping[str, Any]:
-        return _checked(await self._client.request("get", path), "get", "serviceaccounts", identity)
+    async def request_token(self, identity: Identity) -> str:
+        """Return a new token of a ServiceAccount that `resolve` has looked up; raises FailureError."""
+        spec = {"audiences": [identity.audience], "expirationSeconds": _TOKEN_SECONDS}
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+        created = await self._client.request("create", f"{_path(*identity.service_account)}/token", body=body)
+        status = _part(_checked(created, "create a token of", "serviceaccounts/token", identity), "status", identity)
+        token = _text(status, "token", identity)
+        if _subject_uid(token) != identity.uid:
+            raise _unusable(identity, "it was deleted and created again just now, which the next try takes up")
+        return token
 
 
 def _checked(response: Response, verb: str, resource: str, identity: Identity) -> Mapping[str, Any]:
@@ -70,11 +82,24 @@ def _part(body: Mapping[str, Any], key: str, identity: Identity) -> Mapping[str,
     raise _unreadable(identity)
 
 
-def _token(status: Mapping[str, Any], identity: Identity) -> str:
-    token = status.get("token")
-    if isinstance(token, str) and token:
-        return token
+def _text(part: Mapping[str, Any], key: str, identity: Identity) -> str:
+    text = part.get(key)
+    if isinstance(text, str) and text:
+        return text
     raise _unreadable(identity)
+
+
+def _subject_uid(token: str) -> object:
+    """Return the uid of the ServiceAccount that a token was issued to; None if it cannot be read.
+
+    The claim is `kubernetes.io`.`serviceaccount`.`uid` (Kubernetes documentation, "Managing Service Accounts").
+    """
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return claims["kubernetes.io"]["serviceaccount"]["uid"]
+    except (IndexError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _role(annotations: Mapping[str, str], identity: Identity) -> str:

@@ -111,17 +111,14 @@ class Policy:
         return CONTROLLER
 
     def reauthorize(
-        self, namespace: ObservedNamespace, written: Identity, registries: Sequence[RegistryHost]
+        self, namespace: ObservedNamespace, earlier: Identity, registries: Sequence[RegistryHost]
     ) -> Identity | None:
-        """Return the identity that a pull Secret was written with, if the namespace may still use it."""
+        """Return what an identity that was allowed earlier has become, None if the namespace may not use it now."""
+        account = earlier.service_account[1] if earlier.kind is Kind.SERVICE_ACCOUNT else ""
         try:
-            written = identity.parse(written.name)
-            account = written.service_account[1] if written.kind is Kind.SERVICE_ACCOUNT else ""
-            allowed = self.identity(namespace, registries, role=written.role_arn, account=account)
-        except (FailureError, ValueError):
+            return self.identity(namespace, registries, role=earlier.role_arn, account=account)
+        except FailureError:
             return None
-        same_role = bool(written.role_arn) and allowed.role_arn == written.role_arn
-        return allowed if same_role or allowed == written else None
 
     def granted_by(self, namespace: ObservedNamespace, registries: Sequence[RegistryHost], allowed: Identity) -> str:
         """Return the setting that allows an identity returned by `identity`."""
@@ -148,10 +145,12 @@ class Policy:
             raise _not_allowed(namespace, f"the role {role}", "roles", uncovered)
         grant = grants[0]
         tags = (("pullkeeper-cluster", self.cluster_name), ("pullkeeper-namespace", namespace.name))
+        shared = f"pullkeeper-{self.cluster_name}"
         session = Session(
-            name=_session_text(f"pullkeeper-{self.cluster_name}-{namespace.name}"),
+            # Namespaces that share a role's tokens share its session, so it has the name of none of them.
+            name=_session_text(f"{shared}-{namespace.name}" if grant.session_tags else shared),
             external_id=grant.external_id,
-            source_identity=_session_text(f"pullkeeper-{self.cluster_name}") if grant.source_identity else None,
+            source_identity=_session_text(shared) if grant.source_identity else None,
             tags=tags if grant.session_tags else (),
         )
         # Session tags can change what a role may do, so such a token is never shared between namespaces.

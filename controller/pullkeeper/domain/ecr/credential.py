@@ -3,7 +3,7 @@
 import base64
 import binascii
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 _USER: Final = b"AWS:"
@@ -40,6 +40,11 @@ class TokenValidity:
 
     issued_at: datetime
     expires_at: datetime
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+UNKNOWN_VALIDITY = TokenValidity(issued_at=_EPOCH, expires_at=_EPOCH)
+"""Validity of a token of unknown age: it is rotated at once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,6 @@ from pullkeeper.domain.ecr.credential import TokenValidity
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import Failure, Reason
-from pullkeeper.domain.iam.identity import Identity
 
 API_VERSION: Final = "Docker-Distribution-Api-Version"
 """The header by which a response is known to come from a registry (Docker Registry HTTP API V2, API Version Check)."""
@@ -39,16 +38,14 @@ class ProbeResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RegistryCredential:
-    """A token at a registry, identified by its identity and validity: its content is not always at hand."""
+    """A token at a registry, identified by its scope and validity: its content is not always at hand."""
 
-    identity: Identity
+    scope: TokenScope
     host: RegistryHost
     validity: TokenValidity
-
-    @property
-    def scope(self) -> TokenScope:
-        """The scope of the token."""
-        return TokenScope.of(self.host, self.identity)
+    holder: str = ""
+    """The namespace whose pull Secret it was read from, and for which alone its verdict counts: a Secret is the
+    tenant's object. "" for a token that this process has fetched itself."""
 
 
 def probe_result(status: int, *, from_registry: bool) -> ProbeResult:

@@ -4,13 +4,32 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pullkeeper.domain.ecr.credential import TokenValidity
+from pullkeeper.domain.ecr.credential import UNKNOWN_VALIDITY, TokenValidity
 
 _JITTER_DIVISOR = 4
 """Jitter takes at most this part (a quarter) of the time between rotation and expiry."""
 
 _EARLY_DIVISOR = 20
 """A token is used until this part (a twentieth) of the time to its rotation is left."""
+
+LONGEST_LIFE = timedelta(hours=12)
+"""How long ECR's tokens live (ECR API reference, GetAuthorizationToken)."""
+_LIFE_SLACK = timedelta(hours=1)
+_CLOCK_SLACK = timedelta(minutes=5)
+"""How far the clocks of two nodes may differ."""
+
+
+def is_plausible(validity: TokenValidity, *, now: datetime | None = None) -> bool:
+    """Whether these times can be true: a life of at most 12 hours and, with `now`, an issue that is not in the future.
+
+    Others were forged, or written by a wrong clock, and would keep a token from being replaced.
+    """
+    if validity == UNKNOWN_VALIDITY:
+        return True
+    life = validity.expires_at - validity.issued_at
+    if not timedelta() < life <= LONGEST_LIFE + _LIFE_SLACK:
+        return False
+    return now is None or validity.issued_at <= now + _CLOCK_SLACK
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pullkeeper.domain.iam import role_arn
@@ -36,7 +36,7 @@ def shortened(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Session:
-    """Parameters of a role session; they do not distinguish identities."""
+    """Parameters of a role session."""
 
     name: str
     external_id: str | None = None
@@ -44,13 +44,21 @@ class Session:
     tags: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Identity:
-    """The IAM principal that tokens are fetched as; identities are compared by name alone."""
+    """The IAM principal that tokens are fetched as, with everything that STS is asked to make it from.
+
+    Two identities of the same name may differ in the rest; they share nothing. A name alone, such as the one that a
+    pull Secret records, is not an identity.
+    """
 
     name: str
-    role_arn: str = field(default="", compare=False)
-    session: Session | None = field(default=None, compare=False)
+    role_arn: str = ""
+    session: Session | None = None
+    uid: str = ""
+    """Of the ServiceAccount: made anew under its name, it is another identity. "" until it has been looked up."""
+    audience: str = ""
+    """Of the ServiceAccount's tokens."""
 
     def __str__(self) -> str:
         return self.name
@@ -83,10 +91,10 @@ def role(arn: str, session: Session, *, only_for: str = "") -> Identity:
     return Identity(name=f"{arn}{_FOR}{only_for}" if only_for else arn, role_arn=arn, session=session)
 
 
-def parse(name: str) -> Identity:
-    """Parse an identity's name, which may come from an annotation and so is not trusted; raises ValueError."""
+def check_name(name: str) -> str:
+    """Return an identity's name, which comes from an annotation and so is not trusted; raises ValueError."""
     arn, _, only_for = name.partition(_FOR)
-    found = Identity(name=name, role_arn=arn if name.startswith("arn:") else "")
+    found = Identity(name=name)
     parts: tuple[str, ...] = ()
     if found.kind is Kind.ROLE:
         role_arn.parse(arn)
@@ -97,4 +105,4 @@ def parse(name: str) -> Identity:
         raise ValueError(name)
     if not all(NAME.fullmatch(part) for part in parts):
         raise ValueError(name)
-    return found
+    return name

@@ -1,20 +1,14 @@
 """Which entry each registry gets in a pull Secret: a fresh token, the entry that is there, or none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 
-from pullkeeper.domain.ecr.credential import Password, Token, TokenValidity
+from pullkeeper.domain.ecr.credential import UNKNOWN_VALIDITY, Password, Token, TokenValidity
 from pullkeeper.domain.ecr.registry_host import RegistryHost
-from pullkeeper.domain.ecr.token_scope import TokenScope
-from pullkeeper.domain.iam.identity import Identity
+from pullkeeper.domain.ecr.token_scope import TokenScope, scope_label
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_UNKNOWN = TokenValidity(issued_at=_EPOCH, expires_at=_EPOCH)
-"""Validity of an entry of unknown age: it is rotated at once."""
 
 NO_HOSTS: frozenset[RegistryHost] = frozenset()
 
@@ -38,7 +32,7 @@ class EntryPlan:
     """One decision for each registry of a desired state, made before the Secret's data is read."""
 
     decisions: Mapping[RegistryHost, Decision]
-    identity: Identity
+    identity: str
     refresh_requested_at: str | None
     """The refresh request that the Secret will have answered once it is written."""
     unshared: frozenset[RegistryHost] = NO_HOSTS
@@ -68,20 +62,16 @@ class EntryPlan:
         return SecretRecord.of(validities, self.identity, self.refresh_requested_at)
 
 
-def token_scopes(desired: DesiredState) -> frozenset[TokenScope]:
-    """The scopes a desired state needs a token of; one FIPS host sends its whole scope to the FIPS endpoint."""
-    found: dict[TokenScope, TokenScope] = {}
-    for host in desired.registries:
-        scope = TokenScope.of(host, desired.identity)
-        before = found.get(scope, scope)
-        found[scope] = replace(before, fips=before.fips or host.fips, dual_stack=before.dual_stack or host.dual_stack)
-    return frozenset(found.values())
+def token_scopes(desired: DesiredState) -> tuple[TokenScope, ...]:
+    """Return the scopes that a desired state needs a token of, sorted by their labels."""
+    scopes = {TokenScope.of(host, desired.identity) for host in desired.registries}
+    return tuple(sorted(scopes, key=lambda scope: scope.label))
 
 
 def plan_entries(
     desired: DesiredState,
     secret: ObservedSecret | None,
-    tokens: Mapping[TokenScope, Token],
+    tokens: Mapping[str, Token],
     *,
     complete: bool,
     excluded: frozenset[RegistryHost] = NO_HOSTS,
@@ -89,34 +79,35 @@ def plan_entries(
 ) -> EntryPlan:
     """Decide for each registry whether it gets a fresh token, keeps an entry, or stays without one.
 
+    `tokens` are those of the desired identity, by the labels of their scopes.
     Replace an entry only with a token that expires no earlier, and never for an excluded registry; any token replaces
     an entry that was revoked or that somebody has edited. `complete` says that every token asked for was obtained, so
     that a refresh request is answered.
     """
     record = secret.record if secret else None
     # Tokens of another identity are of no use to the desired one.
-    held = record if record and record.identity == desired.identity else None
+    held = record if record and record.identity == desired.identity.name else None
     intact = secret is not None and secret.intact
     unreadable = secret is not None and secret.managed and record is None
     answered = desired if complete else record
 
     def decide(host: RegistryHost) -> Decision:
-        scope = TokenScope.of(host, desired.identity)
-        token = None if host in excluded else tokens.get(scope)
+        label = scope_label(host)
+        token = None if host in excluded else tokens.get(label)
         own = held.validity_of(host) if held and host in held.registries else None
-        shared = held.tokens.get(scope) if held else None
+        shared = held.tokens.get(label) if held else None
         if token and not (own and intact and host not in revoked and token.expires_at < own.expires_at):
             return token
         if unreadable:
             # Its entries may be good although their age is unknown.
-            return Kept(validity=_UNKNOWN, shared=None if host in excluded else _UNKNOWN)
+            return Kept(validity=UNKNOWN_VALIDITY, shared=None if host in excluded else UNKNOWN_VALIDITY)
         if host in excluded:
             return Kept(validity=own, shared=None) if own else None
         return Kept(validity=own or shared, shared=shared) if shared else None
 
     return EntryPlan(
         decisions={host: decide(host) for host in desired.registries},
-        identity=desired.identity,
+        identity=desired.identity.name,
         refresh_requested_at=answered.refresh_requested_at if answered else None,
         unshared=frozenset(held.per_registry) if held else NO_HOSTS,
         current=record if intact else None,
@@ -128,12 +119,11 @@ def build_secret(plan: EntryPlan, auths: Mapping[RegistryHost, Password]) -> Pul
 
     Return None if there is nothing to write: no entry, no change, or an entry that is still wanted would be lost.
     """
-    scopes = {host: TokenScope.of(host, plan.identity) for host in (*auths, *plan.decisions)}
-    shared = {scopes[host]: auths[host] for host in sorted(auths, reverse=True) if host not in plan.unshared}
+    shared = {scope_label(host): auths[host] for host in sorted(auths, reverse=True) if host not in plan.unshared}
     resolved = {
         host: entry
         for host, decision in plan.decisions.items()
-        if (entry := _resolve(decision, own=auths.get(host), shared=shared.get(scopes[host])))
+        if (entry := _resolve(decision, own=auths.get(host), shared=shared.get(scope_label(host))))
     }
     lost = plan.current and set(plan.current.registries) & plan.decisions.keys() - resolved.keys()
     if lost or not resolved or not plan.needs_write:

@@ -1,9 +1,11 @@
 """The pull Secret as last observed, from its metadata alone."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
+from pullkeeper.domain.ecr.rotation import is_plausible
 from pullkeeper.domain.secret.pull_secret import (
     DATA_KEY,
     LABELS,
@@ -33,6 +35,13 @@ class ObservedSecret:
     """What it holds; None if it is not ours or its annotations cannot be parsed."""
     target: Target | None = None
     """What it is for, which may be readable even without a record."""
+
+    def as_of(self, now: datetime) -> "ObservedSecret":
+        """Return it without a record whose times cannot be true now: such a Secret is repaired, whoever wrote it."""
+        record = self.record
+        if record is None or all(is_plausible(validity, now=now) for validity in record.validities):
+            return self
+        return replace(self, record=None, intact=False)
 
 
 def observe(metadata: Mapping[str, Any]) -> ObservedSecret:

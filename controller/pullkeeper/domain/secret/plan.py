@@ -1,14 +1,21 @@
 """What to do about one namespace: the one next action."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.ecr.rotation import Rotation
+from pullkeeper.domain.errors.failures import FailureError
+from pullkeeper.domain.errors.validation import InvalidInputError
+from pullkeeper.domain.namespace.annotations import ENABLED, REGISTRIES, ROLE_ARN, SERVICE_ACCOUNT
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
-from pullkeeper.domain.secret.desired_state import DesiredState
+from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
+from pullkeeper.domain.secret.pull_secret import Target
+
+_DECISIVE = frozenset({ENABLED, ROLE_ARN, SERVICE_ACCOUNT})
+"""Annotations that say whether a namespace is opted in and as whom, which a pull Secret must never decide."""
 
 
 class Priority(StrEnum):
@@ -81,23 +88,42 @@ def plan(
     return Apply(cause=Cause.ROTATED, desired=desired, secret=secret) if revoked and isinstance(step, NoOp) else step
 
 
-def fallback_state(namespace: ObservedNamespace, secret: ObservedSecret | None, policy: Policy) -> DesiredState | None:
-    """Return the state in which an existing pull Secret is maintained while its namespace's annotations are invalid."""
+def fallback_state(
+    namespace: ObservedNamespace, secret: ObservedSecret | None, policy: Policy, last_valid: DesiredState | None
+) -> DesiredState | None:
+    """Return the state in which an existing pull Secret is maintained while its namespace's annotations are invalid.
+
+    That is the last valid one, as far as the policy still allows it. If a restart has lost it, only the registries are
+    taken from the Secret, which is the tenant's object: what the annotations say of opt-in and identity must be valid,
+    and agree with the Secret.
+    """
     if secret is None or secret.target is None:
         return None
-    target = secret.target
-    identity = policy.reauthorize(namespace, target.identity, target.registries)
-    if identity is None:
+    if last_valid is None:
+        return _lost_state(namespace, secret, secret.target, policy)
+    identity = policy.reauthorize(namespace, last_valid.identity, last_valid.registries)
+    return replace(last_valid, identity=identity) if identity else None
+
+
+def _lost_state(
+    namespace: ObservedNamespace, secret: ObservedSecret, target: Target, policy: Policy
+) -> DesiredState | None:
+    kept = {key: value for key, value in namespace.annotations.items() if key in _DECISIVE}
+    registries = ",".join(host.name for host in target.registries)
+    try:
+        desired = desired_state(replace(namespace, annotations=kept | {REGISTRIES: registries}), policy)
+    except (InvalidInputError, FailureError):
         return None
-    refresh = secret.record.refresh_requested_at if secret.record else None
-    return DesiredState(registries=target.registries, identity=identity, refresh_requested_at=refresh)
+    if desired is None or desired.identity.name != target.identity:
+        return None
+    return replace(desired, refresh_requested_at=secret.record.refresh_requested_at if secret.record else None)
 
 
 def _maintain(name: str, desired: DesiredState, secret: ObservedSecret, now: datetime, rotation: Rotation) -> Step:
     record = secret.record
     if record is None or not secret.intact:
         return Apply(cause=Cause.REPAIRED, desired=desired, secret=secret)
-    if set(record.registries) != set(desired.registries) or record.identity != desired.identity:
+    if set(record.registries) != set(desired.registries) or record.identity != desired.identity.name:
         return Apply(cause=Cause.CHANGED, desired=desired, secret=secret)
     if desired.refresh_requested_at not in (None, record.refresh_requested_at):
         return Apply(cause=Cause.REFRESHED, desired=desired, secret=secret)

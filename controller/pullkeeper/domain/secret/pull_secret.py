@@ -10,10 +10,9 @@ from typing import Any
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.ecr.credential import Password, TokenValidity, is_authorization
 from pullkeeper.domain.ecr.registry_host import RegistryHost
-from pullkeeper.domain.ecr.registry_probe import RegistryCredential
-from pullkeeper.domain.ecr.token_scope import TokenScope
+from pullkeeper.domain.ecr.rotation import is_plausible
+from pullkeeper.domain.ecr.token_scope import scope_label
 from pullkeeper.domain.iam import identity
-from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.kube.timestamps import format_timestamp, parse_timestamp
 from pullkeeper.domain.namespace.namespace import PREFIX
 
@@ -37,11 +36,16 @@ _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, R
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SecretRecord:
-    """What a pull Secret holds, as recorded in its annotations, without the passwords."""
+    """What a pull Secret is said to hold by its annotations, without the passwords.
+
+    The Secret is the tenant's object: a record is a hint about that Secret, and decides nothing for any other.
+    """
 
     registries: tuple[RegistryHost, ...]
-    identity: Identity
-    tokens: Mapping[TokenScope, TokenValidity]
+    identity: str
+    """The name of the identity that the tokens were fetched as."""
+    tokens: Mapping[str, TokenValidity]
+    """By the label of the token's scope."""
     refresh_requested_at: str | None = None
     """The refresh request that this content has answered."""
     per_registry: Mapping[RegistryHost, TokenValidity] = field(default_factory=dict)
@@ -49,18 +53,16 @@ class SecretRecord:
 
     @classmethod
     def of(
-        cls, held: Mapping[RegistryHost, TokenValidity], identity: Identity, refresh: str | None = None
+        cls, held: Mapping[RegistryHost, TokenValidity], identity: str, refresh: str | None = None
     ) -> "SecretRecord":
         """Return the record of a Secret that holds these tokens."""
-        tokens: dict[TokenScope, TokenValidity] = {}
+        tokens: dict[str, TokenValidity] = {}
         for host, validity in held.items():
-            scope = TokenScope.of(host, identity)
-            tokens[scope] = max(
-                validity, tokens.get(scope, validity), key=lambda each: (each.expires_at, each.issued_at)
+            label = scope_label(host)
+            tokens[label] = max(
+                validity, tokens.get(label, validity), key=lambda each: (each.expires_at, each.issued_at)
             )
-        per_registry = {
-            host: validity for host, validity in held.items() if validity != tokens[TokenScope.of(host, identity)]
-        }
+        per_registry = {host: validity for host, validity in held.items() if validity != tokens[scope_label(host)]}
         return cls(
             registries=tuple(sorted(held)),
             identity=identity,
@@ -71,15 +73,7 @@ class SecretRecord:
 
     def validity_of(self, host: RegistryHost) -> TokenValidity:
         """Return the validity of the token that a registry holds."""
-        return self.per_registry.get(host) or self.tokens[TokenScope.of(host, self.identity)]
-
-    @property
-    def credentials(self) -> tuple[RegistryCredential, ...]:
-        """The token of each registry."""
-        return tuple(
-            RegistryCredential(identity=self.identity, host=host, validity=self.validity_of(host))
-            for host in self.registries
-        )
+        return self.per_registry.get(host) or self.tokens[scope_label(host)]
 
     @property
     def validities(self) -> tuple[TokenValidity, ...]:
@@ -104,13 +98,13 @@ class SecretRecord:
     def annotations(self) -> dict[str, str]:
         """Return the annotations from which `read_record` restores the record."""
         earliest = min(self.validities, key=lambda validity: validity.expires_at)
-        labelled = {scope.label: validity for scope, validity in sorted(self.tokens.items())}
+        labelled = dict(sorted(self.tokens.items()))
         labelled |= {host.name: validity for host, validity in sorted(self.per_registry.items())}
         found = {
             ISSUED_AT: _format_time(earliest.issued_at),
             EXPIRES_AT: _format_time(earliest.expires_at),
             REGISTRIES: ",".join(host.name for host in self.registries),
-            IDENTITY: self.identity.name,
+            IDENTITY: self.identity,
             TOKENS: json.dumps({label: _validity_json(validity) for label, validity in labelled.items()}),
         }
         return found if self.refresh_requested_at is None else found | {REFRESH: self.refresh_requested_at}
@@ -118,10 +112,10 @@ class SecretRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """The registries that a pull Secret is for, and the identity of its tokens."""
+    """The registries that a pull Secret is said to be for, and the name of the identity of its tokens."""
 
     registries: tuple[RegistryHost, ...]
-    identity: Identity
+    identity: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -181,7 +175,7 @@ def read_target(annotations: Mapping[str, str]) -> Target | None:
         registries = tuple(
             registry_host.parse(name) for name in annotations[REGISTRIES].split(",", registry_host.MAX_REGISTRIES)
         )
-        return Target(registries=registries, identity=identity.parse(annotations[IDENTITY]))
+        return Target(registries=registries, identity=identity.check_name(annotations[IDENTITY]))
     except _UNREADABLE:
         return None
 
@@ -196,9 +190,8 @@ def read_record(annotations: Mapping[str, str]) -> SecretRecord | None:
         per_registry = {registry_host.parse(label): validity for label, validity in found.items() if _names_host(label)}
     except _UNREADABLE:
         return None
-    labels = {label: validity for label, validity in found.items() if not _names_host(label)}
-    tokens = {TokenScope.from_label(label, target.identity): validity for label, validity in labels.items()}
-    if {TokenScope.of(host, target.identity) for host in target.registries} != set(tokens):
+    tokens = {label: validity for label, validity in found.items() if not _names_host(label)}
+    if {scope_label(host) for host in target.registries} != set(tokens):
         return None
     if not per_registry.keys() <= set(target.registries):
         return None
@@ -226,4 +219,7 @@ def _validity_json(validity: TokenValidity) -> dict[str, str]:
 
 def _parse_validity(validity: Mapping[str, str]) -> TokenValidity:
     issued_at, expires_at = (parse_timestamp(validity[key]) for key in ("issued-at", "expires-at"))
-    return TokenValidity(issued_at=issued_at, expires_at=expires_at)
+    found = TokenValidity(issued_at=issued_at, expires_at=expires_at)
+    if not is_plausible(found):
+        raise ValueError(validity)
+    return found

@@ -76,6 +76,7 @@ def namespace_status(
 ) -> NamespaceStatus | None:
     """Return the status of a namespace; None where it requests nothing and has no pull Secret of ours."""
     name = request.namespace.name
+    secret = secret.as_of(now) if secret else None
     wanted = _request(request.namespace, secret, rules.policy)
     managed = secret if secret and secret.managed else None
     if wanted.desired is None and not wanted.problems and managed is None:
@@ -166,7 +167,7 @@ def _outdated(
     wanted, present = set(desired.registries), set(record.registries)
     problems = [f"no entry yet for {host}" for host in sorted(wanted - present)]
     problems += [f"still an entry for {host}" for host in sorted(present - wanted)]
-    if record.identity != desired.identity:
+    if record.identity != desired.identity.name:
         problems.append(f"still fetched as {record.identity}; {desired.identity} is requested")
     if desired.refresh_requested_at not in (None, record.refresh_requested_at):
         problems.append(f"the request in {PREFIX}{annotations.REFRESH} has not been answered yet")
@@ -214,7 +215,7 @@ def _registries(wanted: _Request, record: SecretRecord | None) -> tuple[str, ...
 def _identity(wanted: _Request, record: SecretRecord | None) -> str:
     if wanted.desired:
         return wanted.desired.identity.name
-    return record.identity.name if record else ""
+    return record.identity if record else ""
 
 
 def _refresh_at(name: str, record: SecretRecord, rotation: Rotation) -> datetime:

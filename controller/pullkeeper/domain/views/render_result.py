@@ -110,12 +110,12 @@ def _not_opted_in(namespace: ObservedNamespace) -> str:
 
 
 def _opted_in(namespace: ObservedNamespace, desired: DesiredState, settings: Settings, now: datetime) -> RenderResult:
-    name, scopes = namespace.name, tuple(sorted(entries.token_scopes(desired)))
+    name, scopes = namespace.name, entries.token_scopes(desired)
     validity = TokenValidity(issued_at=now, expires_at=now + TOKEN_LIFETIME)
     record = SecretRecord(
         registries=desired.registries,
-        identity=desired.identity,
-        tokens=dict.fromkeys(scopes, validity),
+        identity=desired.identity.name,
+        tokens={scope.label: validity for scope in scopes},
         refresh_requested_at=desired.refresh_requested_at,
     )
     by_annotation = ENABLED in namespace.annotations

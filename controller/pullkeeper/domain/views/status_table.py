@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pullkeeper.domain.errors.text import printable, shortened
-from pullkeeper.domain.iam import identity
-from pullkeeper.domain.iam.identity import Kind
+from pullkeeper.domain.iam.identity import Identity, Kind
 from pullkeeper.domain.kube.timestamps import format_timestamp
 from pullkeeper.domain.reporting.last_warning import LastWarning
 from pullkeeper.domain.reporting.state import State
@@ -90,13 +89,10 @@ def _first(hosts: Sequence[str]) -> str:
 
 def _short_identity(name: str) -> str:
     """Shorten an identity to the part that distinguishes it from others of the same account."""
-    try:
-        parsed = identity.parse(name)
-    except ValueError:
-        return name
+    parsed = Identity(name=name)
     if parsed.kind is Kind.SERVICE_ACCOUNT:
         return f"serviceaccount/{parsed.service_account[1]}"
-    return f"role/{name.partition(':role/')[2]}" if parsed.kind is Kind.ROLE else name
+    return f"role/{name.partition(':role/')[2]}" if ":role/" in name else name
 
 
 def _left(status: NamespaceStatus, now: datetime) -> str:
