@@ -76,13 +76,13 @@ class Container:
         self.events = EventRecorder(gated, secret_name=secret_name, instance=adapters.instance, clock=clock)
         self.records = NamespaceRecords(applies_to=self.policy.applies_to, clock=clock)
         self.status_reporter = StatusReporter(self.events, metrics, records=self.records, clock=clock)
-        self.namespaces = namespace_cache(self.queue.add, self.records)
-        self.secrets = secret_cache(self.queue.add)
+        self.namespaces = namespace_cache(self.queue.add_changed, self.records)
+        self.secrets = secret_cache(self.queue.add_changed)
         self.service_accounts = self._service_account_cache()
         self.policy_reloader = self._policy_reloader(config)
         self.namespace_watch = self._namespace_watch()
         self._reflectors = tuple(self._all_reflectors())
-        self.token_cache = TokenCache(adapters.token_source, rotation=settings.rotation, clock=clock, rng=adapters.rng)
+        self.token_cache = self._token_cache()
         self.token_verifier = self._token_verifier()
         self.reconciler = self._reconciler()
         self.worker = self._worker()
@@ -130,7 +130,7 @@ class Container:
     def _service_account_cache(self) -> ResourceCache[ObservedServiceAccount] | None:
         if not self._settings.service_account_attachment:
             return None
-        return service_account_cache(self.queue.add, self.namespaces.enqueue_all)
+        return service_account_cache(self.queue.add_changed, self.namespaces.enqueue_all)
 
     def _policy_reloader(self, config: Config) -> PolicyReloader:
         return PolicyReloader(
@@ -172,6 +172,15 @@ class Container:
             handler=handler,
             relist_interval=self._settings.relist_interval,
             rng=self._adapters.rng,
+        )
+
+    def _token_cache(self) -> TokenCache:
+        return TokenCache(
+            self._adapters.token_source,
+            rotation=self._settings.rotation,
+            clock=self._adapters.clock,
+            rng=self._adapters.rng,
+            on_fetch=self.queue.charge_aws_call,
         )
 
     def _token_verifier(self) -> TokenVerifier | None:
@@ -224,6 +233,7 @@ class Container:
             service_accounts=self.service_accounts,
             client=ServiceAccountClient(self._gated_client, secret_name=secret_name),
             events=self.events,
+            log=self.status_reporter.log,
             records=self.records,
             policy=self.policy,
             secret_name=secret_name,

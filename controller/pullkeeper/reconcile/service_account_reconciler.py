@@ -4,9 +4,9 @@ It keeps no state that matters: what is requested is on the Namespace, and what 
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.errors.failures import FailureError, StaleObservationError
@@ -28,8 +28,6 @@ from pullkeeper.reconcile import status_reporter
 from pullkeeper.reconcile.caches import Reader
 from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords
 from pullkeeper.reconcile.result import Result
-
-logger = logging.getLogger(__name__)
 
 _GRACE_PERIOD = timedelta(seconds=10)
 """A ServiceAccount may be created a little after the Namespace that names it; `default` always is."""
@@ -70,6 +68,13 @@ class ServiceAccountClient(Protocol):
         ...
 
 
+class Log(Protocol):
+    """Logs within the budget of a namespace."""
+
+    def __call__(self, name: str, text: str, fields: Mapping[str, Any], *, level: int = logging.INFO) -> None:
+        """Log a line about a namespace."""
+
+
 class Events(status_reporter.Events, Protocol):
     """Posts Events regarding ServiceAccounts, too."""
 
@@ -88,6 +93,7 @@ class ServiceAccountReconciler:
         service_accounts: ServiceAccounts,
         client: ServiceAccountClient,
         events: Events,
+        log: Log,
         records: NamespaceRecords,
         policy: Callable[[], Policy],
         secret_name: str,
@@ -98,6 +104,7 @@ class ServiceAccountReconciler:
         self._service_accounts = service_accounts
         self._client = client
         self._events = events
+        self._log = log
         self._records = records
         self._policy = policy
         self._secret_name = secret_name
@@ -149,7 +156,7 @@ class ServiceAccountReconciler:
     def _report_patch(self, account: ObservedServiceAccount, outcome: AttachmentOutcome) -> None:
         what = _OUTCOMES[outcome].format(secret=self._secret_name, mark=account.mark)
         note = f"ServiceAccount {account.name} {what}"
-        logger.info("namespace/%s: %s", account.namespace, note)
+        self._log(account.namespace, note, {"namespace": account.namespace})
         if outcome in _WITH_EVENT:
             self._events.post_on(account, EventReason.SERVICE_ACCOUNT_ATTACHED, note)
 
@@ -161,12 +168,13 @@ class ServiceAccountReconciler:
         report_at = {account: known.get(account, now + _GRACE_PERIOD) for account in sorted(missing)}
         overdue = [account for account, at in report_at.items() if at <= now]
         if overdue:
-            note = (
-                f"namespace/{name}: {PREFIX}{ATTACH} names what does not exist: ServiceAccount {listed(overdue)}: "
+            text = (
+                f"{PREFIX}{ATTACH} names what does not exist: ServiceAccount {listed(overdue)}: "
                 "create it (it will be attached when it appears), or take its name out"
             )
-            logger.warning("%s", note)
+            self._log(name, text, {"namespace": name}, level=logging.WARNING)
             reason = EventReason.SERVICE_ACCOUNT_NOT_FOUND
+            note = f"namespace/{name}: {text}"
             self._events.post(name, reason, note, secret=secret, namespace_uid=record.uid)
         record.missing_service_accounts = report_at | dict.fromkeys(overdue, _REPORTED)
         return min((at for at in report_at.values() if now < at < _REPORTED), default=None)

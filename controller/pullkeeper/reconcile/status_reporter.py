@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.reporting import metric_families
 from pullkeeper.domain.reporting.aggregator import EventAggregator, Summary
 from pullkeeper.domain.reporting.event_reasons import EventReason, event_reason, kind
+from pullkeeper.domain.reporting.rate_limiter import LOG_LINES, RateLimiter
 from pullkeeper.domain.reporting.state import State, namespace_state
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import Cause
@@ -79,6 +80,7 @@ class StatusReporter:
         self._records = records
         self._clock = clock
         self._aggregator = EventAggregator()
+        self._budgets = RateLimiter(LOG_LINES)
         self._not_renewed = 0
         """Namespaces that began to fail since the last summary of a rotation."""
         self._added = asyncio.Event()
@@ -92,6 +94,12 @@ class StatusReporter:
                 self._report_failure(name, record, failure, result, secret)
         self._report_recovery(name, record, failures, secret)
         record.reported_failures = failures
+
+    def log(self, name: str, text: str, fields: Mapping[str, Any], *, level: int = logging.INFO) -> None:
+        """Log a line about a namespace, within the namespace's budget; `fields` are those of a JSON line."""
+        if self._budgets.allow(name, self._clock()):
+            text = f"{text}{self._budgets.take_suppressed(name)}"
+            logger.log(level, "namespace/%s: %s", name, text, extra=fields)
 
     @contextmanager
     def observe_write(self, operation: str, name: str) -> Iterator[None]:
@@ -175,7 +183,7 @@ class StatusReporter:
             self._events.post(name, EventReason.RECOVERED, note, secret=secret, namespace_uid=record.uid)
         if reported and not failures and self._aggregate(_RECOVERED, name):
             extra = {"namespace": name, "reason": EventReason.RECOVERED.value}
-            logger.info("namespace/%s: %s", name, _RECOVERED, extra=extra)
+            self.log(name, _RECOVERED, extra)
 
     def _aggregate(self, key: str, name: str, *, in_full: int = _IN_FULL, took: timedelta = timedelta()) -> bool:
         """Count something that happened; return whether it is one of the first, to be logged by itself."""
@@ -195,13 +203,16 @@ class StatusReporter:
     def _report_event(
         self, name: str, record: NamespaceRecord, reason: EventReason, note: str, secret: ObservedSecret | None
     ) -> None:
-        logger.info("namespace/%s: %s", name, note, extra={"namespace": name, "reason": reason.value})
+        self.log(name, note, {"namespace": name, "reason": reason.value})
         self._events.post(name, reason, note, secret=secret, namespace_uid=record.uid)
 
     def _warn(self, name: str, failure: Failure, next_try: datetime | None) -> None:
-        level = logging.WARNING if self._aggregate(f"{failure.message} ({failure.reason})", name) else logging.DEBUG
         again = f"; next try at {next_try:%H:%M:%SZ}" if next_try else ""
-        logger.log(level, "namespace/%s: %s%s", name, failure, again, extra=_failure_fields(name, failure, next_try))
+        text, fields = f"{failure}{again}", _failure_fields(name, failure, next_try)
+        if self._aggregate(f"{failure.message} ({failure.reason})", name):
+            self.log(name, text, fields, level=logging.WARNING)
+        else:
+            logger.debug("namespace/%s: %s", name, text, extra=fields)
 
 
 def _content(secret: ObservedSecret) -> str:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pullkeeper.domain.reporting.rate_limiter import AWS_CALL_COST, RECONCILES, RateLimiter
 from pullkeeper.domain.secret.plan import Priority
 
 _STALE_ITEMS = 64
@@ -27,6 +28,7 @@ class WorkQueue:
     - A name is queued at most once: adding it again before it is popped changes nothing, so bursts coalesce.
     - A name is processed by one task at a time. Adding it while it is processed marks it dirty, and `done` queues it
       again: no change is lost, and none is processed twice at once.
+    - What changes in a namespace is charged to its budget: beyond that, changes wait, and coalesce meanwhile.
     - A scheduled name (`done` with `requeue_at`) waits until then, or until it is added, whichever comes first.
 
     As in controller-runtime's priority queue, a ready name of Priority.NEW is popped before any of Priority.ROTATION,
@@ -44,16 +46,31 @@ class WorkQueue:
         self._numbers = 0
         self._ready: dict[Priority, OrderedDict[str, None]] = {priority: OrderedDict() for priority in Priority}
         self._processing: set[str] = set()
-        self._dirty: set[str] = set()
+        self._dirty: dict[str, datetime] = {}
+        """When to queue what was added while it was processed."""
+        self._budgets = RateLimiter(RECONCILES)
+        self._changed_at: dict[str, datetime] = {}
+        """When changes that are paid for may be processed, by the names that wait for it."""
+        self._charged: set[str] = set()
+        """What is being processed because of a change."""
         self._changed = asyncio.Event()
         self._shut_down = False
 
     def add(self, name: str) -> None:
         """Queue a name now, or once more when the task that processes it is done."""
-        if name in self._processing:
-            self._dirty.add(name)
-        else:
-            self._schedule(name, self._clock())
+        self._add(name, self._clock())
+
+    def add_changed(self, name: str) -> None:
+        """Queue a name because an object of the namespace has changed, as soon as its budget allows."""
+        now, at = self._clock(), self._changed_at.get(name)
+        if at is None:
+            at = self._changed_at[name] = self._budgets.reserve(name, now)
+        self._add(name, max(at, now))
+
+    def charge_aws_call(self, name: str) -> None:
+        """Charge a call to AWS to a namespace that is processed because of a change."""
+        if name in self._charged:
+            self._budgets.reserve(name, self._clock(), AWS_CALL_COST)
 
     def pop(self, priority_of: Callable[[str], Priority]) -> str | None:
         """Take the next name and start processing it; None where nothing is ready or no slot is free."""
@@ -63,18 +80,17 @@ class WorkQueue:
         for priority, slots in self._slots.items():
             if self._ready[priority] and len(self._processing) < slots:
                 name, _ = self._ready[priority].popitem(last=False)
-                self._processing.add(name)
+                self._start(name)
                 return name
         return None
 
     def done(self, name: str, requeue_at: datetime | None = None) -> None:
-        """End processing a name; queue it again now if it is dirty, else at `requeue_at`, if given."""
+        """End processing a name; queue it again if it is dirty, or at `requeue_at`, if given."""
         self._processing.discard(name)
-        if name in self._dirty:
-            self._dirty.discard(name)
-            requeue_at = self._clock()
-        if requeue_at is not None:
-            self._schedule(name, requeue_at)
+        self._charged.discard(name)
+        times = [at for at in (requeue_at, self._dirty.pop(name, None)) if at is not None]
+        if times:
+            self._schedule(name, min(times))
         self._changed.set()
 
     def depth(self, priority: Priority, priority_of: Callable[[str], Priority]) -> int:
@@ -99,6 +115,17 @@ class WorkQueue:
     def is_shut_down(self) -> bool:
         """Whether the queue was shut down."""
         return self._shut_down
+
+    def _start(self, name: str) -> None:
+        self._processing.add(name)
+        if self._changed_at.pop(name, None) is not None:
+            self._charged.add(name)
+
+    def _add(self, name: str, at: datetime) -> None:
+        if name in self._processing:
+            self._dirty[name] = min(at, self._dirty.get(name, at))
+        else:
+            self._schedule(name, at)
 
     def _schedule(self, name: str, at: datetime) -> None:
         current = self._scheduled.get(name)

@@ -70,11 +70,14 @@ class TokenCache:
         rotation: Rotation,
         clock: Callable[[], datetime],
         rng: random.Random,
+        on_fetch: Callable[[str], None] = lambda _namespace: None,
     ) -> None:
+        """Make an empty cache; `on_fetch` is called with the namespace for which a fetch is started."""
         self._source = source
         self._rotation = rotation
         self._clock = clock
         self._rng = rng
+        self._on_fetch = on_fetch
         self._entries: dict[TokenScope, _Entry] = {}
         self._swept = 0
         """Entries left by the last sweep; the next one comes once there are twice as many."""
@@ -134,6 +137,7 @@ class TokenCache:
         if entry.in_flight is not None and entry.demand is not None:
             entry.demand.add(requester)
             return entry.in_flight
+        self._on_fetch(requester.namespace)
         entry.started_at, entry.demand = self._clock(), Demand(requester)
         entry.in_flight = asyncio.create_task(self._fetch(scope, entry, entry.demand))
         return entry.in_flight

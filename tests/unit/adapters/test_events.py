@@ -10,6 +10,7 @@ import pytest
 from pullkeeper.adapters.kubernetes.events import EventRecorder
 from pullkeeper.domain.kube.api import Response
 from pullkeeper.domain.reporting.event_reasons import EventReason
+from pullkeeper.domain.reporting.rate_limiter import EVENTS
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount
 from testsupport.examples import EU, managed, published
@@ -187,7 +188,7 @@ async def test_full_queue_drops_events() -> None:
     """While the API server is away, at most a thousand Events wait, and posting neither waits nor fails."""
     desk = Desk()
     for number in range(1500):
-        desk.post(f"note {number}")
+        desk.post(f"note {number}", namespace=f"team-{number % 100}")
     async with sending(desk):
         assert len(await desk.sent()) == 1000
 
@@ -196,11 +197,11 @@ async def test_number_of_remembered_series_is_bounded() -> None:
     """Ever new notes do not fill the memory; the oldest series is forgotten first."""
     async with sending(Desk()) as desk:
         for number in range(20_001):
-            desk.post(f"note {number}")
+            desk.post(f"note {number}", namespace=f"team-{number % 1000}")
             await settle()
         await desk.sent()
-        desk.post("note 0")
-        desk.post("note 20000")
+        desk.post("note 0", namespace="team-0")
+        desk.post("note 20000", namespace="team-0")
         assert [request.body["note"] for request in await desk.sent()] == ["note 0"]
 
 
@@ -225,3 +226,23 @@ async def test_time_of_an_event_is_when_it_was_posted() -> None:
     async with sending(desk):
         (request,) = await desk.sent()
     assert datetime.fromisoformat(request.body["eventTime"]).second == 30
+
+
+async def test_events_in_a_namespace_are_within_its_budget() -> None:
+    """Another namespace is not affected, and neither is a series that goes on."""
+    async with sending(Desk()) as desk:
+        for number in range(100):
+            desk.post(f"note {number}")
+        desk.post(namespace="team-b")
+        sent = await desk.sent()
+        assert len([request for request in sent if "/team-a/" in request.path]) == EVENTS.burst
+        assert len([request for request in sent if "/team-b/" in request.path]) == 1
+        await asyncio.sleep(EVENTS.interval.total_seconds())
+        desk.post("the next")
+        (request,) = await desk.sent()
+        assert request.body["note"] == f"the next [{100 - EVENTS.burst} more about this namespace suppressed]"
+        await asyncio.sleep(240)
+        for _ in range(100):
+            desk.post("note 0")
+        (request,) = await desk.sent()
+        assert request.verb == "patch"

@@ -1,5 +1,6 @@
 """A reconciler of ServiceAccounts, with one namespace and everything that the reconciler uses."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -39,6 +40,11 @@ ATTACHED: Mapping[str, Any] = {
 }
 
 
+def log(name: str, text: str, fields: Mapping[str, Any], *, level: int = logging.INFO) -> None:
+    """Log without a budget."""
+    logging.getLogger("pullkeeper.test").log(level, "namespace/%s: %s", name, text, extra=fields)
+
+
 class ServiceAccountHarness:
     """One namespace, its Secret and ServiceAccounts, and a clock that a test sets."""
 
@@ -63,6 +69,7 @@ class ServiceAccountHarness:
             service_accounts=self,
             client=self,
             events=self,
+            log=log,
             records=self.records,
             policy=lambda: self.policy,
             secret_name="ours",

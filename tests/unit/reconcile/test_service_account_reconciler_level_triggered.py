@@ -22,7 +22,7 @@ from pullkeeper.reconcile.caches import service_account_cache
 from pullkeeper.reconcile.namespace_records import NamespaceRecords
 from pullkeeper.reconcile.result import Result
 from pullkeeper.reconcile.service_account_reconciler import ServiceAccountReconciler
-from tests.unit.reconcile.service_account_harness import KEY, SECRET
+from tests.unit.reconcile.service_account_harness import KEY, SECRET, log
 from testsupport.examples import EU, NOW
 from testsupport.fake_kube.patches import json_patch
 
@@ -62,6 +62,7 @@ class World:
             service_accounts=self.cache,
             client=self,
             events=self,
+            log=log,
             records=NamespaceRecords(applies_to=lambda _: True, clock=lambda: NOW),
             policy=lambda: Policy(registries=(EU,)),
             secret_name=OURS,

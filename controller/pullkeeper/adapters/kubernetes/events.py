@@ -18,6 +18,7 @@ from pullkeeper.domain.kube.api import CONFLICT, NOT_FOUND, Response
 from pullkeeper.domain.kube.timestamps import format_timestamp
 from pullkeeper.domain.reporting.event_reasons import EventReason
 from pullkeeper.domain.reporting.last_warning import REPORTER
+from pullkeeper.domain.reporting.rate_limiter import EVENTS, RateLimiter
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount
 
@@ -66,6 +67,7 @@ class EventRecorder:
         self._instance = instance
         self._clock = clock
         self._series: dict[_Id, _Series] = {}
+        self._budgets = RateLimiter(EVENTS)
         self._queue: asyncio.Queue[_Posting] = asyncio.Queue(_MAX_QUEUED)
 
     def post(
@@ -78,7 +80,7 @@ class EventRecorder:
         detail: str = "",
         namespace_uid: str = "",
     ) -> None:
-        """Queue an Event regarding the pull Secret, or drop it if the queue is full.
+        """Queue an Event regarding the pull Secret, or drop it if the queue is full or the namespace's budget used up.
 
         Events with the same reason and note are one Event, whatever the `detail` that is appended to the note.
         """
@@ -86,7 +88,7 @@ class EventRecorder:
         self._post(_Id(namespace, self._name(reason, note), namespace_uid), reason, f"{note}{detail}", regarding)
 
     def post_on(self, account: ObservedServiceAccount, reason: EventReason, note: str) -> None:
-        """Queue an Event regarding a ServiceAccount, or drop it if the queue is full."""
+        """Queue an Event regarding a ServiceAccount, or drop it as above."""
         regarding = {"kind": "ServiceAccount", "name": account.name, "uid": account.uid}
         self._post(_Id(account.namespace, self._name(reason, note), account.uid), reason, note, regarding)
 
@@ -94,6 +96,9 @@ class EventRecorder:
         now = self._clock()
         series = self._series.get(event_id)
         if series is None:
+            if not self._budgets.allow(event_id.namespace, now):
+                return
+            note += self._budgets.take_suppressed(event_id.namespace)
             series = self._start_series(event_id, now)
         else:
             series.count += 1

@@ -1,0 +1,170 @@
+"""What a namespace may cost by its own changes: reconciliations, calls to AWS and log lines."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from pullkeeper.domain.errors.failures import Failure, Reason
+from pullkeeper.domain.reporting.rate_limiter import AWS_CALL_COST, LOG_LINES, RECONCILES
+from pullkeeper.domain.secret.plan import Priority
+from pullkeeper.reconcile.work_queue import WorkQueue
+from tests.unit.reconcile.reporter_harness import ReporterHarness
+from tests.unit.reconcile.worker_harness import WorkerHarness, running
+from testsupport.examples import NOW
+
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+
+
+class Population:
+    """A queue, and a clock; each reconciliation takes no time."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.calls_to_aws = 0
+        """For each reconciliation."""
+        self.queue = WorkQueue(clock=lambda: self.now, max_concurrent=4)
+        self.reconciled: list[tuple[str, float]] = []
+
+    def process(self, requeue_after: timedelta | None = None) -> None:
+        while (name := self.queue.pop(lambda _: Priority.ROTATION)) is not None:
+            self.reconciled.append((name, (self.now - NOW) / SECOND))
+            for _ in range(self.calls_to_aws):
+                self.queue.charge_aws_call(name)
+            self.queue.done(name, self.now + requeue_after if requeue_after else None)
+
+    def edit(self, name: str, *, times: int, every: timedelta) -> None:
+        """Change a namespace again and again, and reconcile whatever the queue gives."""
+        for _ in range(times):
+            self.queue.add_changed(name)
+            self.process()
+            self.now += every
+
+    def of(self, name: str) -> list[float]:
+        return [at for each, at in self.reconciled if each == name]
+
+
+@pytest.fixture
+def population() -> Population:
+    return Population()
+
+
+def test_a_first_change_is_reconciled_at_once(population: Population) -> None:
+    """And so are as many as a person makes."""
+    population.edit("a", times=RECONCILES.burst, every=SECOND)
+    assert population.of("a") == [float(number) for number in range(RECONCILES.burst)]
+
+
+@pytest.mark.parametrize("every", [SECOND / 1000, SECOND / 100, SECOND])
+def test_changes_at_any_pace_cost_the_budget(population: Population, every: timedelta) -> None:
+    """Ten at once and one each ten seconds, in ten minutes."""
+    population.edit("a", times=10 * MINUTE // every, every=every)
+    assert len(population.of("a")) == pytest.approx(RECONCILES.burst + 10 * MINUTE / RECONCILES.interval, abs=1)
+
+
+def test_the_last_change_is_never_lost(population: Population) -> None:
+    """It is reconciled within one interval, once."""
+    population.edit("a", times=5_000, every=SECOND / 100)
+    before, ended = len(population.of("a")), (population.now - NOW) / SECOND
+    for _ in range(1000):
+        population.now += SECOND
+        population.process()
+    (last,) = population.of("a")[before:]
+    assert ended <= last <= ended + RECONCILES.interval / SECOND
+
+
+def test_a_namespace_that_is_edited_at_any_pace_delays_no_other_one(population: Population) -> None:
+    """Each has a budget of its own."""
+    for number in range(200):
+        population.edit("hostile", times=100, every=SECOND / 1000)
+        population.queue.add_changed(f"honest-{number}")
+        population.process()
+        assert population.of(f"honest-{number}") == [(population.now - NOW) / SECOND]
+
+
+def test_rotations_and_retries_are_not_charged(population: Population) -> None:
+    """A thousand of them leave the budget as it is."""
+    population.calls_to_aws = 9
+    population.queue.add("a")
+    for _ in range(1000):
+        population.process(requeue_after=SECOND)
+        population.now += SECOND
+    assert len(population.of("a")) == 1000
+    population.reconciled.clear()
+    population.calls_to_aws = 0
+    population.edit("a", times=RECONCILES.burst, every=timedelta())
+    assert len(population.of("a")) == RECONCILES.burst
+
+
+def test_what_is_not_a_change_is_not_delayed(population: Population) -> None:
+    """Such as a token that its registry refuses, in a namespace without budget; the change is reconciled with it."""
+    population.edit("a", times=20, every=timedelta())
+    spent = len(population.of("a"))
+    population.queue.add("a")
+    population.process()
+    assert len(population.of("a")) == spent + 1
+    population.now += 2 * RECONCILES.interval
+    population.process()
+    assert len(population.of("a")) == spent + 1
+
+
+def test_a_change_while_it_is_processed_waits_for_the_budget(population: Population) -> None:
+    """It is reconciled afterwards, no earlier than the budget allows, and no later than a retry."""
+    for retry, expected in ((None, 10.0), (3 * SECOND, 3.0)):
+        each = Population()
+        each.edit("a", times=RECONCILES.burst, every=timedelta())
+        each.queue.add("a")
+        assert each.queue.pop(lambda _: Priority.ROTATION) == "a"
+        each.queue.add_changed("a")
+        each.queue.done("a", NOW + retry if retry else None)
+        for _ in range(30):
+            each.process()
+            each.now += SECOND
+        assert each.of("a")[RECONCILES.burst :] == [expected]
+    assert population.reconciled == []
+
+
+def test_calls_to_aws_are_part_of_the_budget(population: Population) -> None:
+    """A namespace with a hundred scopes that asks for fresh tokens all the time gets them more rarely."""
+    population.calls_to_aws = 100
+    population.edit("a", times=60_000, every=SECOND / 10)
+    calls, seconds = 100 * len(population.of("a")), 6_000
+    assert calls <= 1.1 * (RECONCILES.burst + seconds / (RECONCILES.interval / SECOND)) / AWS_CALL_COST
+    assert len(population.of("a")) >= seconds / 300
+
+
+def test_nothing_is_remembered_of_namespaces_that_are_gone(population: Population) -> None:
+    """However many were created and deleted."""
+    for number in range(5_000):
+        population.edit(f"{number}", times=2, every=SECOND)
+    assert len(population.queue._budgets._full_at) < 300  # noqa: SLF001 -- the bound on memory is the rule
+    assert not population.queue._changed_at  # noqa: SLF001 -- as above
+
+
+async def test_the_worker_reconciles_a_namespace_that_changes_all_the_time_at_its_pace() -> None:
+    """Its neighbour is reconciled at once."""
+    harness = WorkerHarness()
+    async with running(harness) as queue:
+        for _ in range(3_000):
+            queue.add_changed("a")
+            await asyncio.sleep(0.02)
+        queue.add_changed("b")
+        await asyncio.sleep(2)
+    assert harness.names().count("a") <= RECONCILES.burst + 7
+    assert harness.names().count("b") == 1
+
+
+async def test_log_lines_about_a_namespace_are_within_its_budget(caplog: pytest.LogCaptureFixture) -> None:
+    """What is suppressed is counted in the next one; another namespace is not affected."""
+    caplog.set_level("INFO", "pullkeeper")
+    harness = ReporterHarness()
+    for number in range(600):
+        harness.report("a", None, Failure(reason=Reason.INVALID_ANNOTATION, message=f"namespace/a: x{number}"))
+        await asyncio.sleep(1)
+    lines = caplog.messages
+    assert len(lines) == pytest.approx(LOG_LINES.burst + 600 * SECOND / LOG_LINES.interval, abs=1)
+    suppressed = [int(line.split("[")[1].split()[0]) for line in lines if "suppressed]" in line]
+    assert sum(suppressed) + len(lines) == pytest.approx(600, abs=LOG_LINES.interval / SECOND)
+    harness.report("b", None, Failure(reason=Reason.INVALID_ANNOTATION, message="namespace/b: no"))
+    assert caplog.messages[-1].startswith("namespace/b: namespace/b: no")
