@@ -4,6 +4,7 @@ import argparse
 import asyncio
 
 from pullkeeper.app.config_loader import config_from
+from pullkeeper.app.file_limit import raise_file_limit
 from pullkeeper.app.manager import run
 from pullkeeper.cli.options import add_config
 
@@ -18,5 +19,6 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Run the controller; returns 0 after an orderly shutdown."""
+    raise_file_limit()
     asyncio.run(run(config_from(options.config), kubeconfig=options.kubeconfig))
     return 0
