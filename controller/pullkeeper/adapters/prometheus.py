@@ -26,6 +26,7 @@ from pullkeeper.domain.errors.failures import TOKEN_REASONS
 from pullkeeper.domain.reporting import metric_families as families
 from pullkeeper.domain.reporting.metric_families import OPERATIONS, MetricFamily, Result
 from pullkeeper.domain.reporting.state import STATUS_ONLY, State
+from pullkeeper.domain.reporting.token_labels import Labels, TokenLabels
 from pullkeeper.domain.secret.plan import Priority
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -33,8 +34,6 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 REVISION = "PULLKEEPER_REVISION"
 """Environment variable with the commit that the image was built from; set by the image build."""
 _UNKNOWN = "unknown"
-_IDENTITY_IDLE_SECONDS = 24 * 3600.0
-"""Seconds after which an identity that requests no tokens is no longer in use: tokens are replaced twice a day."""
 
 
 class Metrics:
@@ -53,8 +52,7 @@ class Metrics:
         self._timer = timer
         self._states: dict[str, str] = {}
         self._expiries: dict[str, float] = {}
-        self._last_requests: dict[tuple[str, str], float] = {}
-        """Time of the last token request, by identity and region."""
+        self._token_labels = TokenLabels()
         build = self._gauge(families.BUILD_INFO)
         build.labels(_version(), os.environ.get(REVISION) or _UNKNOWN, platform.python_version()).set(1)
         self._create_metrics()
@@ -105,18 +103,17 @@ class Metrics:
 
     def record_token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:
         """Record a request for a token; `reason` is why it failed, None if it succeeded."""
-        labels = (scope.identity.name, scope.label)
-        if labels not in self._last_requests:
-            self._initialise_scope(labels)
-        self._last_requests[labels] = self._timer()
+        labels = self._labels(scope, issued=reason is None)
         self._token_requests.labels(*labels, Result.SUCCESS if reason is None else Result.ERROR).inc()
-        self._token_seconds.labels(scope.label).observe(seconds)
+        self._token_seconds.labels(labels[1]).observe(seconds)
         if reason is not None:
             self._token_errors.labels(*labels, reason).inc()
 
     def record_token(self, scope: TokenScope, issued_at: datetime, expires_at: datetime) -> None:
-        """Record a fetched token."""
-        labels = (scope.identity.name, scope.label)
+        """Record a fetched token, unless its scope has no series of its own."""
+        labels = self._labels(scope, issued=True)
+        if labels != (scope.identity.name, scope.label):
+            return
         self._token_expiry.labels(*labels).set(expires_at.timestamp())
         self._token_success.labels(*labels).set(issued_at.timestamp())
 
@@ -184,21 +181,25 @@ class Metrics:
         """Replace the series of single namespaces by the soonest expiry, so that alerts still work."""
         self._secret_expiry.clear()
         if self._expiries:
-            self._secret_expiry.labels("").set(min(self._expiries.values()))
+            # What somebody has written into a Secret may be no time at all; it must not hide the others.
+            plausible = [expiry for expiry in self._expiries.values() if expiry > 0]
+            self._secret_expiry.labels("").set(min(plausible, default=0))
 
-    def _initialise_scope(self, labels: tuple[str, str]) -> None:
+    def _labels(self, scope: TokenScope, *, issued: bool) -> Labels:
+        labels, is_new = self._token_labels.of(scope, self._timer(), issued=issued)
+        if is_new:
+            self._initialise_scope(labels)
+        return labels
+
+    def _initialise_scope(self, labels: Labels) -> None:
         for result in Result:
             self._token_requests.labels(*labels, result)
         for reason in TOKEN_REASONS:
             self._token_errors.labels(*labels, reason)
 
     def _remove_unused(self) -> None:
-        """Remove the series of identities that are no longer in use: they would look stale forever."""
-        now = self._timer()
-        for labels in [
-            each for each, requested in self._last_requests.items() if now - requested > _IDENTITY_IDLE_SECONDS
-        ]:
-            del self._last_requests[labels]
+        """Remove the series of identities that are no longer in use."""
+        for labels in self._token_labels.remove_unused(self._timer()):
             series = dict(zip(families.TOKEN_EXPIRY.labels, labels, strict=True))
             for metric in (self._token_requests, self._token_errors, self._token_expiry, self._token_success):
                 metric.remove_by_labels(series)

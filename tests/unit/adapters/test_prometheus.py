@@ -1,7 +1,8 @@
 """The metrics: names, labels, and initial values."""
 
 import re
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError
 
 import pytest
@@ -9,7 +10,9 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from pullkeeper.adapters.prometheus import REVISION, Metrics
+from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import TOKEN_REASONS
+from pullkeeper.domain.iam.identity import service_account
 from pullkeeper.domain.reporting.metric_families import FAMILIES, OPERATIONS, Result
 from pullkeeper.domain.reporting.state import STATUS_ONLY, State
 from pullkeeper.domain.secret.plan import Priority
@@ -45,7 +48,7 @@ def counts(metrics: Metrics) -> dict[str, float | None]:
 def used(metrics: Metrics) -> Metrics:
     """Touch everything once."""
     metrics.set_workqueue_depth(lambda _: 3)
-    metrics.record_token_request(scope(EU), 0.2, "Throttled")
+    metrics.record_token_request(scope(EU), 0.2, None)
     metrics.record_token(scope(EU), NOW, NOW + HOUR)
     metrics.record_kube_request("list", "secrets", 200)
     metrics.record_aws_request("ecr", "GetAuthorizationToken", 200)
@@ -104,6 +107,7 @@ def test_closed_label_sets_start_at_0(metrics: Metrics) -> None:
 @pytest.mark.parametrize(("reason", "result"), [(None, "success"), ("AccessDenied", "error")])
 def test_token_requests_are_counted_by_result(metrics: Metrics, reason: str | None, result: str) -> None:
     """With a reason if they failed."""
+    metrics.record_token(scope(PUBLIC), NOW, NOW + HOUR)
     metrics.record_token_request(scope(PUBLIC), 0.1, reason)
     labels = {"identity": "controller", "region": "us-east-1/public"}
     assert sample(metrics, "pullkeeper_token_requests_total", **labels, result=result) == 1
@@ -117,6 +121,24 @@ def test_token_errors_start_at_0_with_the_first_request(metrics: Metrics) -> Non
     assert sample(metrics, "pullkeeper_token_requests_total", **labels, result="error") == 0
     for reason in TOKEN_REASONS:
         assert sample(metrics, "pullkeeper_token_request_errors_total", **labels, reason=reason) == 0
+
+
+def test_what_aws_has_not_answered_with_a_token_has_no_series_of_its_own(metrics: Metrics) -> None:
+    """A namespace can make up any number of regions, and of identities by its ServiceAccounts."""
+    before = len(metrics.render())
+    for number in range(1_000):
+        host = replace(EU, region=f"us-x{number}-1")
+        metrics.record_token_request(scope(host), 0.1, "NetworkUnreachable")
+        account = TokenScope.of(EU, service_account("a", f"x{number}"))
+        metrics.record_token_request(account, 0.1, None)
+        metrics.record_token(account, NOW, NOW + HOUR)
+    assert len(metrics.render()) < before + 100_000
+    labels = {"identity": "controller", "region": "other"}
+    name = "pullkeeper_token_request_errors_total"
+    assert sample(metrics, name, **labels, reason="NetworkUnreachable") == 1_000
+    labels = {"identity": "other", "region": "eu-west-1"}
+    assert sample(metrics, "pullkeeper_token_requests_total", **labels, result="success") == 980
+    assert sample(metrics, "pullkeeper_token_expiry_timestamp_seconds", **labels) is None
 
 
 def test_an_identity_that_is_no_longer_in_use_is_removed() -> None:
@@ -186,6 +208,16 @@ def test_without_per_namespace_series_the_soonest_expiry_remains() -> None:
     assert sample(metrics, name, target_namespace="") == (NOW + HOUR).timestamp()
     metrics.forget_namespaces()
     assert families(metrics)[name].samples == []
+
+
+def test_the_soonest_expiry_is_a_time_that_can_be_true() -> None:
+    """What somebody has written into one Secret hides no other one."""
+    name, metrics = "pullkeeper_secret_expiry_timestamp_seconds", Metrics(per_namespace=False)
+    metrics.set_namespace_state("forged", "expired", datetime(1, 1, 1, tzinfo=UTC))
+    assert sample(metrics, name, target_namespace="") == 0
+    metrics.set_namespace_state("team-a", "ready", NOW)
+    metrics.set_namespace_state("team-b", "ready", datetime(9999, 1, 1, tzinfo=UTC))
+    assert sample(metrics, name, target_namespace="") == NOW.timestamp()
 
 
 def test_a_former_leader_removes_all_namespaces(metrics: Metrics) -> None:
