@@ -62,6 +62,11 @@ class Installation:
     namespaces: list[str] = field(default_factory=list)
 
     @property
+    def subject(self) -> str:
+        """The subject of the controller's tokens, which trust policies name."""
+        return f"system:serviceaccount:{self.namespace}:{ACCOUNT_NAME}"
+
+    @property
     def user(self) -> RestClient:
         """A client with the rights of the controller's ServiceAccount."""
         return self.api.using((self.folder / "token").read_text())
@@ -76,9 +81,10 @@ class Installation:
         token = await token_of(self.api, self.namespace, ACCOUNT_NAME, audiences=["sts.amazonaws.com"])
         (self.folder / "aws-token").write_text(token)
 
-    def irsa(self) -> dict[str, str]:
-        """Return the variables that EKS' webhook would put into the pod."""
-        return self.aws.environment(web_identity_token_file=str(self.folder / "aws-token"), role_arn=ROLE)
+    def irsa(self, *, region: str | None = "eu-west-1", role_arn: str = ROLE) -> dict[str, str]:
+        """Return the variables that EKS' webhook would put into the pod; it leaves out the region unless told to."""
+        token_file = str(self.folder / "aws-token")
+        return self.aws.environment(web_identity_token_file=token_file, role_arn=role_arn, region=region)
 
     async def start(
         self,
@@ -294,6 +300,4 @@ async def trust(installation: Installation) -> None:
     issuer = (await api.get("/.well-known/openid-configuration")).ok()["issuer"]
     keys = (await api.get("/openid/v1/jwks", accept="application/jwk-set+json")).ok()
     aws.trust_issuer(issuer, keys)
-    aws.allow_role(
-        ROLE, trusts_subjects=f"system:serviceaccount:{installation.namespace}:{ACCOUNT_NAME}", issuer=issuer
-    )
+    aws.allow_role(ROLE, trusts_subjects=installation.subject, issuer=issuer)
