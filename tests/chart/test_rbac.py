@@ -40,6 +40,7 @@ ATTACH = _permissions(ALL, "", "serviceaccounts", "list watch patch")
 
 ALONE = {"replicas": 1, "leaderElection": False}
 IDENTITY: dict[str, Any] = {"serviceAccountIdentity": {"namespaces": ["team-*"]}}
+EVERY = {"serviceAccountIdentity": {"names": ["*"]}}
 ATTACHING = {"serviceAccountAttachment": True}
 TWO: dict[str, Any] = {"watchNamespaces": ["a", "b"]}
 IN_TWO = _own("a") | _own("b") | _base("a") | _base("b")
@@ -54,7 +55,9 @@ IN_TWO = _own("a") | _own("b") | _base("a") | _base("b")
             {"settings": {"secretName": "other"}}, NAMESPACES | _base(ALL, "other") | LEASE, id="another Secret name"
         ),
         pytest.param({"settings": ATTACHING}, CLUSTER | LEASE | ATTACH, id="ServiceAccount attachment"),
-        pytest.param({"settings": IDENTITY}, CLUSTER | LEASE | _identity(ALL), id="ServiceAccount identity"),
+        pytest.param(
+            {"settings": IDENTITY, "rbac": EVERY}, CLUSTER | LEASE | _identity(ALL), id="ServiceAccount identity"
+        ),
         pytest.param(
             {"settings": IDENTITY, "rbac": {"serviceAccountIdentity": {"names": ["puller"]}}},
             CLUSTER | LEASE | _identity(ALL, "puller"),
@@ -78,7 +81,7 @@ IN_TWO = _own("a") | _own("b") | _base("a") | _base("b")
             id="two namespaces, attachment",
         ),
         pytest.param(
-            {"settings": TWO | IDENTITY},
+            {"settings": TWO | IDENTITY, "rbac": EVERY},
             IN_TWO | LEASE | _identity("a") | _identity("b"),
             id="two namespaces, identity",
         ),
@@ -118,7 +121,7 @@ def test_the_cleanup_has_its_own_permissions(helms: Helms, settings: Mapping[str
 @pytest.mark.parametrize("more", [{}, {"cleanup": {"onUninstall": True}}])
 def test_watch_namespaces_needs_no_cluster_role(helms: Helms, more: Mapping[str, Any]) -> None:
     """With any combination of features."""
-    rendering = helms.render(with_role(settings=TWO | IDENTITY | ATTACHING, **more))
+    rendering = helms.render(with_role(settings=TWO | IDENTITY | ATTACHING, rbac=EVERY, **more))
     assert not rendering.all("ClusterRole")
     assert not rendering.all("ClusterRoleBinding")
 

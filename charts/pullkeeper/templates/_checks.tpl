@@ -29,9 +29,13 @@ pullkeeper.domain, and tests/chart/test_schema.py compares them.
 {{- define "pullkeeper.labelPattern" }}[a-z0-9](?:[-a-z0-9]*[a-z0-9])?{{ end }}
 {{- define "pullkeeper.rolePattern" }}arn:aws(?:-[a-z]+)*:iam::[0-9]{12}:role/(?:[!-~]{1,510}/)?[A-Za-z0-9+=,.@_-]{1,64}{{ end }}
 {{- define "pullkeeper.hostPattern" -}}
-public\.ecr\.aws|ecr-public\.aws\.com|
-{{- `[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.[a-zA-Z0-9][a-zA-Z0-9_-]*\.(?:amazonaws\.(?:com(?:\.cn)?|eu)|on\.(?:aws|amazonwebservices\.com\.cn)` -}}
-|sc2s\.sgov\.gov|c2s\.ic\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)
+{{- $region := "[a-z]{2,20}-[0-9]{1,2}" -}}
+public\.ecr\.aws|ecr-public\.aws\.com|[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.(?:
+{{- printf `(?:us|eu|ap|sa|ca|me|af|il|mx|us-gov)-%s\.(?:amazonaws\.com|on\.aws)` $region -}}
+{{- printf `|cn-%s\.(?:amazonaws\.com\.cn|on\.amazonwebservices\.com\.cn)` $region -}}
+{{- printf `|eusc-de-%s\.amazonaws\.eu|us-iso-%s\.c2s\.ic\.gov|us-isob-%s\.sc2s\.sgov\.gov` $region $region $region -}}
+{{- printf `|eu-isoe-%s\.cloud\.adc-e\.uk|us-isof-%s\.csp\.hci\.ic\.gov` $region $region -}}
+)
 {{- end }}
 
 {{- /* A problem if a text is not a DNS label, such as the name of a Namespace. A dict: where, found, what. */ -}}
@@ -190,8 +194,12 @@ public\.ecr\.aws|ecr-public\.aws\.com|
 
 {{- define "pullkeeper.rbacProblems" }}
 {{- $identity := .Values.rbac.serviceAccountIdentity }}
-{{- range $index, $name := $identity.names }}
+{{- $every := eq (toJson $identity.names) (toJson (list "*")) }}
+{{- range $index, $name := ternary list $identity.names $every }}
 {{- include "pullkeeper.nameProblem" (dict "where" (printf "rbac.serviceAccountIdentity.names[%d]" $index) "found" $name "what" "ServiceAccount") }}
+{{- end }}
+{{- if and .Values.rbac.create .Values.settings.serviceAccountIdentity (not $identity.names) }}
+{{- include "pullkeeper.problem" (dict "where" "rbac.serviceAccountIdentity.names" "expected" "the ServiceAccounts that settings.serviceAccountIdentity may create tokens for, or [\"*\"] alone for every one") }}
 {{- end }}
 {{- $watched := default list .Values.settings.watchNamespaces }}
 {{- range $index, $name := $identity.namespaces }}

@@ -40,7 +40,7 @@ apply that creates an object is authorized as the creation of that name.
 {{- end }}
 
 {{- define "pullkeeper.serviceAccountIdentityRules" -}}
-{{- $names := .Values.rbac.serviceAccountIdentity.names }}
+{{- $names := without (default list .Values.rbac.serviceAccountIdentity.names) "*" }}
 - apiGroups: [""]
   resources: [serviceaccounts]
   {{- with $names }}
