@@ -37,6 +37,8 @@ class NamespaceRecord:
     reported_failures: tuple[Failure, ...] = ()
     """What was reported to fail and goes on failing, so that it is reported once."""
     reported_state: State | None = None
+    last_patched: str = ""
+    """Name of the ServiceAccount with which the last turn ended, while more have to be patched than in one."""
     missing_service_accounts: Mapping[str, datetime] = field(default_factory=dict)
     """When to report each ServiceAccount that is named and does not exist."""
 

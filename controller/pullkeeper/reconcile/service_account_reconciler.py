@@ -43,6 +43,11 @@ _OUTCOMES = {
 _WITH_EVENT = {AttachmentOutcome.ATTACHED, AttachmentOutcome.RESTORED, AttachmentOutcome.RENAMED}
 
 
+MAX_PATCHES = 50
+"""How many ServiceAccounts are patched before other namespaces get their turn."""
+_Planned = tuple[ObservedServiceAccount, ServiceAccountPatch]
+
+
 class ServiceAccounts(Protocol):
     """The observed ServiceAccounts."""
 
@@ -118,14 +123,16 @@ class ServiceAccountReconciler:
             record.missing_service_accounts = {}
             return Result()
         secret, accounts = self._secrets.get(name), tuple(self._service_accounts.of(name))
-        errors = [error for account in accounts if (error := await self._patch(account, desired, secret))]
+        patches = self._plan_patches(accounts, desired, secret)
+        errors = [error for each in _next(patches, record) if (error := await self._patch(*each))]
         if errors:
             failures = (errors[0].failure,) if isinstance(errors[0], FailureError) else ()
             return Result(failures=failures, error=errors[0])
         # The installation's own list is for many namespaces, and not each of them has all of these.
         named = desired.names if ATTACH in namespace.annotations else frozenset[str]()
         missing = named.difference(account.name for account in accounts)
-        return Result(requeue_at=self._report_missing(name, record, missing, secret))
+        report_at = self._report_missing(name, record, missing, secret)
+        return Result(requeue_at=self._clock() if len(patches) > MAX_PATCHES else report_at)
 
     def _desired(self, namespace: ObservedNamespace | None) -> ServiceAccountNames | None:
         """Return which ServiceAccounts to attach to; None where all are left as they are."""
@@ -137,13 +144,19 @@ class ServiceAccountReconciler:
             return None
         return desired.service_accounts if desired else NO_SERVICE_ACCOUNTS
 
-    async def _patch(
-        self, account: ObservedServiceAccount, desired: ServiceAccountNames, secret: ObservedSecret | None
-    ) -> FailureError | StaleObservationError | None:
+    def _plan_patches(
+        self, accounts: Iterable[ObservedServiceAccount], desired: ServiceAccountNames, secret: ObservedSecret | None
+    ) -> list[_Planned]:
         exists = secret is not None and secret.managed
-        patch = plan_patch(account, self._secret_name, wanted=account.name in desired, exists=exists)
-        if patch is None:
-            return None
+        planned = (
+            (account, plan_patch(account, self._secret_name, wanted=account.name in desired, exists=exists))
+            for account in accounts
+        )
+        return [(account, patch) for account, patch in planned if patch is not None]
+
+    async def _patch(
+        self, account: ObservedServiceAccount, patch: ServiceAccountPatch
+    ) -> FailureError | StaleObservationError | None:
         try:
             written = await self._client.patch(account, patch)
         except (FailureError, StaleObservationError) as error:
@@ -178,3 +191,11 @@ class ServiceAccountReconciler:
             self._events.post(name, reason, note, secret=secret, namespace_uid=record.uid)
         record.missing_service_accounts = report_at | dict.fromkeys(overdue, _REPORTED)
         return min((at for at in report_at.values() if now < at < _REPORTED), default=None)
+
+
+def _next(patches: Iterable[_Planned], record: NamespaceRecord) -> list[_Planned]:
+    """Return the patches to make in this turn: those that follow the last one, so that none is held up by others."""
+    ordered = sorted(patches, key=lambda each: (each[0].name <= record.last_patched, each[0].name))
+    turn = ordered[:MAX_PATCHES]
+    record.last_patched = turn[-1][0].name if len(ordered) > MAX_PATCHES else ""
+    return turn

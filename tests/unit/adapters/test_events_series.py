@@ -45,8 +45,13 @@ async def test_long_secret_name_is_cut_in_the_name_of_the_event() -> None:
 
 @pytest.mark.parametrize(
     ("patched", "counts"),
-    [(ok({"series": {"count": 7}}), [None, 8, 9]), (ok(status=422), [None, 2, 3])],
-    ids=["a series", "posted once"],
+    [
+        (ok({"series": {"count": 7}}), [None, 8, 9]),
+        (ok(status=422), [None, 2, 3]),
+        (ok({"series": {"lastObservedTime": "x"}}), [None, 2, 3]),
+        (ok({}), [None, 2, 3]),
+    ],
+    ids=["a series", "posted once", "a series without a count", "somebody else's Event of that name"],
 )
 async def test_series_of_another_process_is_continued(patched: Response, counts: list[int | None]) -> None:
     """However often the process restarts, a lasting condition is one Event whose count keeps growing."""

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from pullkeeper.domain.reporting.aggregator import IDLE_TIMEOUT, MAX_AGE, EventAggregator
+from pullkeeper.domain.reporting.aggregator import IDLE_TIMEOUT, MAX_AGE, MAX_GROUPS, EventAggregator
 from testsupport.examples import NOW
 
 SECOND = timedelta(seconds=1)
@@ -49,3 +49,26 @@ def test_the_summary_names_the_slowest() -> None:
         aggregator.add("a", name, NOW, took=seconds * SECOND)
     (summary,) = aggregator.flush()
     assert (summary.slowest, summary.slowest_name) == (3 * SECOND, "y")
+
+
+def test_the_number_of_groups_is_limited() -> None:
+    """Ever new messages make room for each other, and none for a group that has something left to report."""
+    aggregator = EventAggregator()
+    for number in range(3):
+        aggregator.add("many", f"ns-{number}", NOW, limit=1)
+    for number in range(5_000):
+        assert aggregator.add(f"message {number}", "ns", NOW, limit=1)
+    found = {summary.key: summary.count for summary in aggregator.flush()}
+    assert len(found) == MAX_GROUPS
+    assert found["many"] == 3
+    assert found["message 4999"] == 1
+
+
+def test_a_group_beyond_the_limit_is_not_remembered() -> None:
+    """While every other one has something left to report; then it is reported individually, or not at all."""
+    aggregator = EventAggregator()
+    for number in range(MAX_GROUPS):
+        aggregator.add(f"message {number}", "ns", NOW)
+    assert aggregator.add("one more", "ns", NOW, limit=1)
+    assert not aggregator.add("one more", "ns", NOW)
+    assert "one more" not in {summary.key for summary in aggregator.flush()}

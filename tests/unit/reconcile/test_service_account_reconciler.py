@@ -12,6 +12,7 @@ from pullkeeper.domain.namespace.service_account_names import ServiceAccountName
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.service_account_patch import AttachmentOutcome
 from pullkeeper.reconcile.result import Result
+from pullkeeper.reconcile.service_account_reconciler import MAX_PATCHES
 from tests.unit.reconcile.service_account_harness import (
     ATTACHED,
     GRACE_PERIOD,
@@ -188,3 +189,27 @@ async def test_only_names_of_the_namespace_itself_can_be_missing(attach: str | N
     harness.policy = replace(harness.policy, attach_to=ServiceAccountNames(names=frozenset({"default", "builder"})))
     assert await harness.reconcile() == Result()
     assert harness.patched == ([] if attach == "" else [("default", AttachmentOutcome.ATTACHED)])
+
+
+async def test_many_service_accounts_are_patched_in_turns() -> None:
+    """Other namespaces get theirs in between."""
+    names = [f"a{number:03}" for number in range(2 * MAX_PATCHES + 20)]
+    harness = ServiceAccountHarness(*map(account, names), attach="*")
+    results = [await harness.reconcile() for _ in range(2)]
+    assert [result.requeue_at for result in results] == [harness.now, harness.now]
+    assert [name for name, _ in harness.patched] == names[: 2 * MAX_PATCHES]
+    assert (await harness.reconcile()).requeue_at is None
+    assert [name for name, _ in harness.patched] == names
+
+
+async def test_service_accounts_that_cannot_be_patched_hold_up_no_other_turn() -> None:
+    """However many there are."""
+    names = [f"a{number:03}" for number in range(2 * MAX_PATCHES)]
+    harness = ServiceAccountHarness(*map(account, names), attach="*")
+    harness.errors = dict.fromkeys(names[:MAX_PATCHES], STALE)
+    assert (await harness.reconcile()).error is STALE
+    await harness.reconcile()
+    assert [name for name, _ in harness.patched] == names[MAX_PATCHES:]
+    harness.errors.clear()
+    await harness.reconcile()
+    assert sorted(name for name, _ in harness.patched) == names

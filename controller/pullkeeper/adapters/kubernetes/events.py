@@ -164,7 +164,8 @@ class EventRecorder:
         changes only the time and returns the count.
         """
         response = await self._patch(posting, None)
-        count = response.body["series"]["count"] if response.ok else 1
+        series = response.body.get("series") if response.ok else None
+        count = (series or {}).get("count") or 1
         posting.series.count += count
         return await self._patch(posting, count + 1)
 

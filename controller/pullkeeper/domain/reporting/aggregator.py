@@ -7,6 +7,8 @@ IDLE_TIMEOUT = timedelta(minutes=5)
 """A group ends when nothing has been added for this long."""
 MAX_AGE = timedelta(hours=1)
 """A group ends at this age even if events keep coming."""
+MAX_GROUPS = 500
+"""Beyond this number the oldest group makes room of which nothing is left to be reported."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +46,12 @@ class EventAggregator:
         self._groups: dict[str, _Group] = {}
 
     def add(self, key: str, name: str, now: datetime, *, limit: int = 0, took: timedelta = timedelta()) -> bool:
-        """Add an event about `name`; returns whether it is within the first `limit`, to be reported individually."""
+        """Add an event about `name`; returns whether it is within the first `limit`, to be reported individually.
+
+        Where there are too many groups, a new one is not remembered, and all its events are within the limit.
+        """
+        if key not in self._groups and not self._make_room():
+            return limit > 0
         group = self._groups.setdefault(key, _Group(first_at=now, last_at=now))
         group.count += 1
         group.last_at = now
@@ -53,6 +60,14 @@ class EventAggregator:
         within_limit = group.count <= limit
         group.suppressed += not within_limit
         return within_limit
+
+    def _make_room(self) -> bool:
+        if len(self._groups) < MAX_GROUPS:
+            return True
+        complete = next((key for key, group in self._groups.items() if not group.suppressed), None)
+        if complete is not None:
+            del self._groups[complete]
+        return complete is not None
 
     @property
     def flush_at(self) -> datetime | None:
