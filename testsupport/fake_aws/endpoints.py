@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
 
@@ -61,17 +61,16 @@ def _of(partition: Mapping[str, Any]) -> Iterator[Endpoint]:
         for name, entry in listed.items():
             if not entry.get("deprecated"):  # pseudo-regions such as fips-us-east-1
                 region = entry.get("credentialScope", {}).get("region", name)
-                plain = entry.get("hostname", f"{key}.{name}.{partition['dnsSuffix']}")
-                for variant in ({"hostname": plain, "tags": []}, *entry.get("variants", ())):
-                    for host in _names(variant):
-                        yield Endpoint(
-                            host=host,
-                            service=service,
-                            region=region,
-                            partition=partition["partition"],
-                            fips="fips" in variant["tags"],
-                            dual_stack="dualstack" in variant["tags"],
-                        )
+                plain = {"hostname": entry.get("hostname", f"{key}.{name}.{partition['dnsSuffix']}"), "tags": []}
+                place = Endpoint(host="", service=service, region=region, partition=partition["partition"])
+                yield from _variants(place, [plain, *entry.get("variants", ())])
+
+
+def _variants(place: Endpoint, variants: Iterable[Mapping[str, Any]]) -> Iterator[Endpoint]:
+    for variant in variants:
+        fips, dual_stack = "fips" in variant["tags"], "dualstack" in variant["tags"]
+        for host in _names(variant):
+            yield replace(place, host=host, fips=fips, dual_stack=dual_stack)
 
 
 def _names(variant: Mapping[str, Any]) -> tuple[str, ...]:

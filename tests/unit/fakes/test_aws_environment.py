@@ -58,6 +58,13 @@ def test_the_environment_alone_points_a_process_at_the_fake(fake: AwsFake, monke
     assert [call.service for call in fake.calls] == ["ecr", "ecr-public", "sts"]
 
 
+def test_the_environment_names_no_endpoint_and_no_region_unless_told_to(fake: AwsFake) -> None:
+    """As in a pod: names follow from regions and hosts."""
+    there = set(fake.environment())
+    assert not [name for name in there if "ENDPOINT" in name]
+    assert there - set(fake.environment(region=None)) == {"AWS_REGION", "AWS_DEFAULT_REGION"}
+
+
 def test_irsa_works_from_the_environment(fake: AwsFake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(issuer().token(SUBJECT))
