@@ -7,7 +7,7 @@ import pytest
 
 from testsupport.virtual_time import VirtualLoop
 
-_REAL_TIME = ("test_aws", "test_http", "test_kube_client", "test_kube_config")
+_REAL_TIME = ("test_aws", "test_http", "test_kube_client", "test_kube_config", "test_kube_connection")
 
 
 def pytest_asyncio_loop_factories(

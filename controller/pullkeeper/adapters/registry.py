@@ -1,8 +1,8 @@
 """A probe of the registries' HTTP API that tells whether a token is accepted."""
 
 import asyncio
+import os
 import ssl
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
@@ -10,6 +10,7 @@ from pullkeeper.domain.ecr.credential import Password
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.registry_probe import API_VERSION, ProbeResult, Verdict, probe_result
 from pullkeeper.domain.errors.validation import Problem, quoted
+from pullkeeper.domain.proxy import proxy_for
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5, connect=3)
 _MAX_CONCURRENT = 16
@@ -42,8 +43,7 @@ class RegistryProbe:
     async def _request(self, host: RegistryHost, auth: Password) -> ProbeResult:
         headers = {"Authorization": f"Basic {auth.reveal()}"}
         # Not with aiohttp's `trust_env`, which also looks up a password in ~/.netrc and then refuses to send ours.
-        proxy = None if proxy_bypass(host.name) else getproxies().get("https")
-        proxy = f"http://{proxy}" if proxy and "://" not in proxy else proxy
+        proxy = proxy_for(f"https://{host.name}", os.environ)
         connector = aiohttp.TCPConnector(ssl=self._tls)
         async with (
             aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=_TIMEOUT) as http,

@@ -82,5 +82,5 @@ async def test_kubeconfig_comes_before_the_pod(service_account: Path, context: s
 async def test_missing_kubeconfig_is_a_failure_that_says_what_to_do(tmp_path: Path) -> None:
     """The message names the file and the two ways to log in."""
     path = str(tmp_path / "missing")
-    with pytest.raises(FailureError, match=r"pass --kubeconfig or run in a pod"):
+    with pytest.raises(FailureError, match=r"there is no such file; pass --kubeconfig with .*, or run in a pod"):
         await load_config(kubeconfig=path, context=None)

@@ -7,12 +7,16 @@ from typing import Any, Protocol
 
 import aiohttp
 
+from pullkeeper.adapters.kubernetes.connection_errors import explain
 from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo, KubeConfig, load_config
 from pullkeeper.adapters.kubernetes.session import METHODS, RecordRequest, open_session
 from pullkeeper.domain.errors.failures import Failure, FailureError, NotLeadingError, Reason
 from pullkeeper.domain.kube.api import JSON, Response
 
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=3)
+_LIST_TIMEOUT = aiohttp.ClientTimeout(total=65, connect=3)
+"""A little more than the API server's own limit for a request, which is a minute by default (--request-timeout)."""
+_UNAUTHORIZED = 401
 _WRITES = frozenset({"create", "patch", "delete"})
 
 
@@ -73,7 +77,18 @@ class KubeClient:
 
         It keeps the token that is passed in. The caller closes it.
         """
-        return open_session(info, self._record_request, middlewares)
+        return open_session(info, self._record_request, [*middlewares, self._note_rejection])
+
+    async def _note_rejection(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        response = await handler(request)
+        self._note_status(response.status)
+        return response
+
+    def _note_status(self, status: int) -> None:
+        if status == _UNAUTHORIZED:
+            self._config.reject()
 
     async def close(self) -> None:
         """Close the session."""
@@ -93,7 +108,8 @@ class KubeClient:
         headers, data = {"Accept": accept}, None
         if body is not None:
             headers["Content-Type"], data = content_type, json.dumps(body)
-        async with self._send(verb, path, query=query, headers=headers, data=data, limit=_REQUEST_TIMEOUT) as response:
+        limit = _LIST_TIMEOUT if verb == "list" else _REQUEST_TIMEOUT
+        async with self._send(verb, path, query=query, headers=headers, data=data, limit=limit) as response:
             return _parse(response.status, await response.read())
 
     @asynccontextmanager
@@ -126,9 +142,10 @@ class KubeClient:
             async with self._session.request(
                 METHODS[verb], url, params=query, headers=headers, data=data, timeout=limit
             ) as response:
+                self._note_status(response.status)
                 yield response
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            message = f"the API server at {info.server} cannot be reached: {type(error).__name__}"
+            message = f"the API server at {info.server} cannot be reached: {explain(error, info)}"
             raise FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=message)) from None
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from kubernetes.aio.client.configuration import Configuration
@@ -10,10 +12,13 @@ from kubernetes.aio.config import ConfigException, load_kube_config
 from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
+from pullkeeper.domain.errors.text import printable
+from pullkeeper.domain.proxy import proxy_for
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 SERVICE_ACCOUNT_VARIABLE = "PULLKEEPER_SERVICE_ACCOUNT_DIR"
 """Overrides the directory that the pod's token and CA certificate are mounted at."""
+_MAX_CAUSE = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,17 +35,50 @@ class ConnectionInfo:
     """Skip the verification of the server's certificate."""
     tls_server_name: str | None
     proxy: str | None = field(repr=False)
-    """The kubeconfig's `proxy-url`, which may contain a password; None leaves it to the environment."""
+    """The proxy, which may contain a password: the kubeconfig's `proxy-url`, or the environment's; None for none."""
+
+
+Load = Callable[[], Awaitable[Configuration]]
+"""Loads the configuration anew; raises ConfigException or OSError, among others."""
+
+_RELOAD_INTERVAL = 10.0
+"""Seconds between two attempts to get other credentials; an exec plugin may be slow, and may have none."""
+_EXPIRY_MARGIN = timedelta(minutes=1)
+_LOAD_SECONDS = 30.0
+"""Deadline for loading the configuration, exec plugin included."""
 
 
 class KubeConfig:
     """A loaded configuration whose credentials renew themselves."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        load: Load | None = None,
+        expires_at: Callable[[], datetime | None] = lambda: None,
+        proxied: bool = False,
+    ) -> None:
+        """Take over a configuration; without `load` its credentials are never replaced by other ones.
+
+        `expires_at` tells when they expire, None for never. `proxied`: use the proxy that the environment names.
+        """
         self._configuration = configuration
+        self._load = load
+        self._expires_at = expires_at
+        self._proxied = proxied
+        self._rejected = False
+        self._loaded_at = asyncio.get_running_loop().time()
+        self._loading = asyncio.Lock()
+
+    def reject(self) -> None:
+        """Note that the API server does not accept the credentials: get other ones before the next request."""
+        self._rejected = True
 
     async def connection_info(self) -> ConnectionInfo:
         """Return the current address and credentials; raises FailureError if they cannot be renewed."""
+        if self._load and self._is_stale():
+            await self._reload(self._load)
         config = self._configuration
         return ConnectionInfo(
             server=config.host,
@@ -50,8 +88,20 @@ class KubeConfig:
             key_path=config.key_file or None,
             insecure=not config.verify_ssl,
             tls_server_name=config.tls_server_name or None,
-            proxy=config.proxy or None,
+            proxy=config.proxy or (proxy_for(config.host, os.environ) if self._proxied else None),
         )
+
+    def _is_stale(self) -> bool:
+        expires_at = self._expires_at()
+        expired = expires_at is not None and datetime.now(UTC) >= expires_at - _EXPIRY_MARGIN
+        return (self._rejected or expired) and asyncio.get_running_loop().time() - self._loaded_at >= _RELOAD_INTERVAL
+
+    async def _reload(self, load: Load) -> None:
+        async with self._loading:
+            if not self._is_stale():
+                return  # another request has just done it
+            self._loaded_at, self._rejected = asyncio.get_running_loop().time(), False
+            self._configuration = await _loaded(load)
 
     async def _authorization(self) -> str | None:
         try:
@@ -68,21 +118,54 @@ async def load_config(*, kubeconfig: str | None, context: str | None) -> KubeCon
 
     Raises FailureError if none of them can be used.
     """
-    configuration = Configuration()
+    if kubeconfig is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+        # Not proxied: in a pod the API server is a Service of the same cluster, which no proxy outside knows.
+        return KubeConfig(await _loaded(_load_service_account))
+    plugin = _Plugin()
+
+    async def load() -> Configuration:
+        configuration = Configuration()
+        _check_file(kubeconfig)
+        plugin.loader = await load_kube_config(  # type: ignore[no-untyped-call] # the library has no types there
+            config_file=kubeconfig, context=context, client_configuration=configuration
+        )
+        return configuration
+
+    return KubeConfig(await _loaded(load, kubeconfig), load=load, expires_at=plugin.expires_at, proxied=True)
+
+
+def _check_file(kubeconfig: str | None) -> None:
+    """Raise ConfigException for a file that does not exist: the library would miss a key in it."""
+    if kubeconfig and not Path(kubeconfig).is_file():
+        raise ConfigException("there is no such file")
+
+
+class _Plugin:
+    """What the library knows of an exec plugin's credentials."""
+
+    loader: object = None
+
+    def expires_at(self) -> datetime | None:
+        found = getattr(self.loader, "exec_plugin_expiry", None)
+        return found if isinstance(found, datetime) else None
+
+
+async def _loaded(load: Load, kubeconfig: str | None = None) -> Configuration:
     try:
-        if kubeconfig is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ:
-            _load_service_account(configuration)
-        else:
-            await load_kube_config(  # type: ignore[no-untyped-call] # the library has no types there
-                config_file=kubeconfig, context=context, client_configuration=configuration
-            )
-    except (ConfigException, OSError) as error:
-        message = f"cannot log in to a Kubernetes API server: {error}; pass --kubeconfig or run in a pod"
+        async with asyncio.timeout(_LOAD_SECONDS):
+            return await load()
+    except Exception as error:  # noqa: BLE001 -- the library raises whatever a file of another form leads to
+        where = f" with {kubeconfig}" if kubeconfig else ""
+        cause = str(error) if isinstance(error, ConfigException | OSError) and str(error) else type(error).__name__
+        message = (
+            f"cannot log in to a Kubernetes API server{where}: {printable(cause, _MAX_CAUSE)}; pass --kubeconfig with "
+            "the path of a kubeconfig, or run in a pod"
+        )
         raise FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=message)) from None
-    return KubeConfig(configuration)
 
 
-def _load_service_account(configuration: Configuration) -> None:
+async def _load_service_account() -> Configuration:
+    configuration = Configuration()
     folder = Path(os.environ.get(SERVICE_ACCOUNT_VARIABLE, SERVICE_ACCOUNT))
     token_file = folder / "token"
     loader = InClusterConfigLoader(  # type: ignore[no-untyped-call] # the library has no types there
@@ -90,9 +173,10 @@ def _load_service_account(configuration: Configuration) -> None:
     )
     loader.load_and_set(configuration)  # type: ignore[no-untyped-call] # the library has no types there
 
-    async def read_token(configuration: Configuration) -> None:
-        # The kubelet replaces the file well before the token in it expires, so every request reads it anew.
-        token = await asyncio.to_thread(token_file.read_text)
-        configuration.api_key["BearerToken"] = f"Bearer {token.strip()}"
+    def read_token(configuration: Configuration) -> None:
+        # The kubelet replaces the file well before the token in it expires, so every request reads it anew: without a
+        # thread, because it is in memory (tmpfs), and name look-ups that hang may occupy all threads.
+        configuration.api_key["BearerToken"] = f"Bearer {token_file.read_text().strip()}"
 
     configuration.refresh_api_key_hook = read_token  # type: ignore[assignment] # declared as None, meant to be set
+    return configuration

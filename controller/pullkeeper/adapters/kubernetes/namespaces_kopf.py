@@ -72,7 +72,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = 500
     settings.watching.connect_timeout = 3
     settings.networking.request_timeout = 30
-    settings.networking.trust_env = True
+    settings.networking.trust_env = False  # the session of ours knows the proxy
     settings.networking.error_backoffs = _EndlessBackoff()
     settings.queueing.exit_timeout = 0.5
     return settings

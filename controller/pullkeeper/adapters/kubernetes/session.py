@@ -2,13 +2,13 @@
 
 import os
 import socket
-import ssl
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 import aiohttp
 from yarl import URL
 
+from pullkeeper.adapters.kubernetes.certificates import Certificates
 from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo
 
 RecordRequest = Callable[[str, str, int], None]
@@ -19,6 +19,8 @@ METHODS = {"get": "GET", "list": "GET", "watch": "GET", "create": "POST", "patch
 
 _READ_BUFFER = 2**21
 """Bytes; a watch event is one line, and that of a large object exceeds aiohttp's default of 64 KiB."""
+_KEEPALIVE_IDLE, _KEEPALIVE_INTERVAL, _KEEPALIVE_PROBES, _UNACKNOWLEDGED = 10, 5, 3, 20
+"""Seconds, but for the number of probes: 25 s until a silent connection is given up, 20 s with data under way."""
 _DISCOVERY = "discovery"
 """Counts requests for no resource, such as those for the list of resources."""
 
@@ -35,26 +37,33 @@ def open_session(
     headers = {"User-Agent": f"pullkeeper/{version('pullkeeper')} ({instance()})"}
     if info.authorization:
         headers["Authorization"] = info.authorization
+    certificates = Certificates(info)
     return aiohttp.ClientSession(
         # No limit: each watch occupies a connection for good, and the callers bound their own concurrency.
-        connector=aiohttp.TCPConnector(limit=0, ssl=_ssl_context(info)),
+        connector=aiohttp.TCPConnector(limit=0, ssl=certificates.context, socket_factory=_open_socket),
         headers=headers,
+        # Not `trust_env`: aiohttp knows no networks in NO_PROXY, and a `default` entry in ~/.netrc makes it fail.
         proxy=info.proxy,
-        trust_env=True,
         read_bufsize=_READ_BUFFER,
         trace_configs=[_trace(record_request)],
-        middlewares=[*middlewares, *_server_name(info.tls_server_name)],
+        middlewares=[certificates.reload_if_changed, *middlewares, *_server_name(info.tls_server_name)],
     )
 
 
-def _ssl_context(info: ConnectionInfo) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=info.ca_path)
-    if info.certificate_path:
-        context.load_cert_chain(info.certificate_path, keyfile=info.key_path)
-    if info.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+def _open_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """Open a socket that notices within half a minute that nothing arrives any more.
+
+    A load balancer or firewall that forgets a connection drops its packets without a word. A connection without data
+    is probed after _KEEPALIVE_IDLE seconds, and data that is not acknowledged breaks it after _UNACKNOWLEDGED.
+    """
+    family, kind, protocol, *_ = address
+    opened = socket.socket(family=family, type=kind, proto=protocol)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_IDLE)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPALIVE_INTERVAL)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _KEEPALIVE_PROBES)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED * 1000)
+    return opened
 
 
 def _server_name(name: str | None) -> Sequence[aiohttp.ClientMiddlewareType]:
