@@ -9,10 +9,10 @@ export PYTHONWARNINGS ?= default
 PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check
 
 # Folders of tests that need more than Python; each has its own target.
-OTHER_TARGETS := $(addprefix --ignore=tests/,alerts control_plane chart image interop)
+OTHER_TARGETS := $(addprefix --ignore=tests/,alerts control_plane chart image interop tenants)
 
-.PHONY: help demo test test-e2e test-simulation test-pythons coverage lint lint-docs test-cluster test-chart chart-docs \
-  test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench lock clean
+.PHONY: help demo test test-e2e test-simulation test-tenants test-pythons coverage lint lint-docs test-cluster test-chart \
+  chart-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,11 @@ test-e2e: $(VENV)/dev.stamp ## The end-to-end tests that are too slow for `make 
 
 test-simulation: $(VENV)/dev.stamp ## The simulation at length: two controllers at once, the picture of a day
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/simulation -m slow
+
+test-tenants: $(VENV)/dev.stamp ## Hostile tenants beside an honest population, on the in-memory server and on a real control plane
+	$(BIN)/python -m testsupport.control_plane.assets
+	$(BIN)/pytest -q tests/tenants --server=memory
+	$(BIN)/pytest -q tests/tenants --server=real
 
 test-pythons: $(VENV)/dev.stamp ## The unit tests on each Python version declared in pyproject.toml, or on PYTHONS
 	$(BIN)/python -m tools.python_versions --workers $(WORKERS) $(PYTHONS)

@@ -1,0 +1,1 @@
+"""The real process with hostile tenants beside an honest population."""
