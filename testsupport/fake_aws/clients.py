@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -55,7 +57,7 @@ def clients(
     attempts: int = 1,
 ) -> Iterator[Clients]:
     """Clients with these credentials (the fake's static ones if none are given)."""
-    session = _session(credentials or fake.static_credentials, region)
+    session = session_of(credentials or fake.static_credentials, region)
     config = _config(fake, read_timeout=read_timeout, attempts=attempts)
     with session_clients(session, config, fake.network.ca_file) as made:
         yield made
@@ -63,22 +65,12 @@ def clients(
 
 @contextmanager
 def client(
-    fake: AwsFake,
-    service: str,
-    region: str,
-    *,
-    credentials: Session | None = None,
-    options: Config | None = None,
-    session: boto3.Session | None = None,
+    fake: AwsFake, service: str, region: str, *, session: boto3.Session | None = None, options: Config | None = None
 ) -> Iterator[Any]:  # botocore's client
-    """Give one client of any service, region and endpoint variant (`use_fips_endpoint` and so on in the options).
-
-    Many clients of one session cost a tenth of as many sessions.
-    """
-    create: Any = (session or boto3.Session()).client
+    """Give one client of any service, region and endpoint variant (`use_fips_endpoint` and so on in the options)."""
+    create: Any = (session or session_of(fake.static_credentials)).client
     config = _config(fake).merge(options or Config())
-    keys = credential_arguments(credentials or fake.static_credentials)
-    made = create(service, region_name=region, config=config, verify=fake.network.ca_file, **keys)
+    made = create(service, region_name=region, config=config, verify=fake.network.ca_file)
     try:
         yield made
     finally:
@@ -94,17 +86,22 @@ def _config(fake: AwsFake, *, read_timeout: float = HANG_GUARD, attempts: int = 
     )
 
 
-def _session(credentials: Session, region: str) -> boto3.Session:
-    return boto3.Session(region_name=region, **credential_arguments(credentials))
+def session_of(credentials: Session, region: str = "eu-west-1") -> boto3.Session:
+    """Give a session with these credentials; what botocore knows of AWS is read once for all of them."""
+    core = botocore.session.Session()
+    core.register_component("data_loader", _loader())
+    return boto3.Session(
+        aws_access_key_id=credentials.access_key_id,
+        aws_secret_access_key=credentials.secret_access_key,
+        aws_session_token=credentials.session_token,
+        region_name=region,
+        botocore_session=core,
+    )
 
 
-def credential_arguments(credentials: Session) -> Any:  # keyword arguments that are not all strings
-    """Give the credentials as boto3 takes them."""
-    return {
-        "aws_access_key_id": credentials.access_key_id,
-        "aws_secret_access_key": credentials.secret_access_key,
-        "aws_session_token": credentials.session_token,
-    }
+@cache
+def _loader() -> Any:  # botocore's loader of its data
+    return botocore.session.Session().get_component("data_loader")
 
 
 @contextmanager

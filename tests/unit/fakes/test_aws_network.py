@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointVariantError, ProxyConnectionError, SSLError
 
 from testsupport.fake_aws import ACCOUNT, USER_ARN, AwsFake, Session, serve_in_thread
-from testsupport.fake_aws.clients import client, clients, code_of, credential_arguments, session_clients
+from testsupport.fake_aws.clients import client, clients, code_of, session_clients, session_of
 from testsupport.fake_aws.endpoints import Endpoint, endpoints
 from testsupport.fake_aws.issuer import Issuer
 from testsupport.waiting import HANG_GUARD
@@ -55,12 +55,12 @@ def user_of(fake: AwsFake, partition: str) -> Session:
 
 def reached(fake: AwsFake, partition: str) -> Iterator[tuple[str, str, bool, bool]]:
     """Send one request by botocore's own idea of the endpoint of each service, region and variant."""
-    user, session = user_of(fake, partition), boto3.Session()
+    session = session_of(user_of(fake, partition))
     regions = session.get_available_regions("sts", partition_name=partition)
     for service, region, (fips, dual) in itertools.product(SERVICES, regions, VARIANTS):
         try:
             wanted = options(fips=fips, dual_stack=dual)
-            with client(fake, service, region, credentials=user, options=wanted, session=session) as made:
+            with client(fake, service, region, session=session, options=wanted) as made:
                 ask(made)
         except ClientError as error:
             assert code_of(error) == ("UnsupportedCommandException", 400)  # noqa: PT017 -- or none at all
@@ -143,7 +143,7 @@ def test_a_partition_has_never_heard_of_the_others_credentials(fake: AwsFake, pa
     foreign = user_of(fake, partition)
     for there, who in ((region, fake.static_credentials), ("eu-west-1", foreign)):
         for service, code in (("ecr", ("UnrecognizedClientException", 400)), ("sts", ("InvalidClientTokenId", 403))):
-            with client(fake, service, there, credentials=who) as made, pytest.raises(ClientError) as raised:
+            with client(fake, service, there, session=session_of(who)) as made, pytest.raises(ClientError) as raised:
                 ask(made)
             assert code_of(raised.value) == code
 
@@ -230,8 +230,8 @@ def test_an_answer_drips_until_the_fault_is_cleared(fake: AwsFake) -> None:
 
 def test_a_client_that_does_not_trust_the_ca_gets_nowhere(fake: AwsFake) -> None:
     config = Config(proxies={"https": fake.network.url}, retries={"total_max_attempts": 1})
-    keys = credential_arguments(fake.static_credentials)
-    with session_clients(boto3.Session(region_name="eu-west-1", **keys), config) as made, pytest.raises(SSLError):
+    session = session_of(fake.static_credentials)
+    with session_clients(session, config) as made, pytest.raises(SSLError):
         made.sts.get_caller_identity()
     with clients(fake) as aws:
         aws.sts.get_caller_identity()
