@@ -160,7 +160,7 @@ ACCOUNTS: dict[str, tuple[dict[str, str] | None, str]] = {
     "malformed role": ({"eks.amazonaws.com/role-arn": "admin"}, "its annotation eks.amazonaws.com/role-arn is not"),
     "refused audience": (
         {"eks.amazonaws.com/role-arn": OWN, "eks.amazonaws.com/audience": "somebody-else"},
-        "STS refused AssumeRoleWithWebIdentity",
+        "STS at sts.eu-west-1.amazonaws.com refused AssumeRoleWithWebIdentity",
     ),
 }
 

@@ -132,6 +132,7 @@ def real_adapters(settings: Settings, kube_client: KubeClient, metrics: promethe
         kube_client=kube_client,
         token_source=Ecr(
             environment=os.environ,
+            registries=settings.policy.registries,
             allow_node_instance_role=settings.allow_node_instance_role,
             clock=utc_now,
             metrics=metrics,

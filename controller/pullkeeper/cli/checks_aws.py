@@ -19,9 +19,9 @@ class AwsChecks:
 
     def __init__(self, settings: Settings, environment: Mapping[str, str], *, clock: Callable[[], datetime]) -> None:
         self._scopes = entries.token_scopes(DesiredState(registries=settings.policy.registries))
-        self._region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
         self._ecr = Ecr(
             environment=environment,
+            registries=settings.policy.registries,
             allow_node_instance_role=settings.allow_node_instance_role,
             clock=clock,
             metrics=_NoMetrics(),
@@ -38,8 +38,7 @@ class AwsChecks:
         return [passed("AWS credentials", f"from {await self._ecr.credential_method()}")]
 
     async def _caller(self) -> Sequence[CheckResult]:
-        region = self._region or next((scope.region for scope in self._scopes), "us-east-1")
-        return [passed("AWS caller", await self._ecr.caller_arn(region))]
+        return [passed("AWS caller", await self._ecr.caller_arn())]
 
     async def _token(self, scope: TokenScope) -> Sequence[CheckResult]:
         token = await self._ecr.fetch(scope, Demand(Requester(namespace="", first=True)))

@@ -55,6 +55,8 @@ class _Entry:
     fetched_at: datetime = _NEVER
     """Start of the last fetch that has ended: its result is no older than this."""
     retry_at: datetime = _NEVER
+    request_retry_at: datetime = _NEVER
+    """When a request for a fresh token may be tried that is younger than the failure: somebody may have fixed it."""
     in_flight: asyncio.Task[None] | None = None
     demand: Demand | None = None
     """Who waits for the fetch in flight."""
@@ -85,14 +87,14 @@ class TokenCache:
     async def get(self, scope: TokenScope, requester: Requester, *, not_before: datetime | None = None) -> TokenResult:
         """Return a token that is not due for rotation and, with `not_before`, was fetched no earlier than that.
 
-        Concurrent callers share one fetch. After a failure no fetch starts before `retry_at`, whoever asks. A slow
-        fetch is left to finish in the background: the result then has the token at hand, no new failure, and a
-        `retry_at`.
+        Concurrent callers share one fetch. After a failure no fetch starts before `retry_at`; a `not_before` that is
+        later than the failed fetch shortens that, but not below the backoff of a transient failure. A slow fetch is
+        left to finish in the background: the result then has the token at hand, no new failure, and a `retry_at`.
         """
         if scope not in self._entries:
             self._sweep()
         entry = self._entries.setdefault(scope, _Entry())
-        while not self._is_usable(entry, not_before) and not self._in_backoff(entry):
+        while not self._is_usable(entry, not_before) and not self._in_backoff(entry, not_before):
             fetch = self._join_fetch(scope, entry, requester)
             wait = entry.started_at + _MAX_WAIT - self._clock()
             # asyncio.wait does not cancel the fetch together with this caller: others share it.
@@ -129,8 +131,14 @@ class TokenCache:
             return False
         return not_before is None or (entry.failure is None and entry.fetched_at >= not_before)
 
-    def _in_backoff(self, entry: _Entry) -> bool:
-        return entry.in_flight is None and entry.failure is not None and self._clock() < entry.retry_at
+    def _in_backoff(self, entry: _Entry, not_before: datetime | None) -> bool:
+        if entry.in_flight is not None or entry.failure is None:
+            return False
+        return self._clock() < self._retry_at(entry, not_before)
+
+    def _retry_at(self, entry: _Entry, not_before: datetime | None) -> datetime:
+        is_younger = not_before is not None and not_before > entry.fetched_at
+        return entry.request_retry_at if is_younger else entry.retry_at
 
     def _join_fetch(self, scope: TokenScope, entry: _Entry, requester: Requester) -> asyncio.Task[None]:
         """Return the fetch in flight, or a new one, which from now on has this requester too."""
@@ -162,18 +170,16 @@ class TokenCache:
         now, token = self._clock(), self._unexpired(entry)
         entry.failures += 1
         entry.failure = replace(failure, identity=scope.identity.name, region=scope.label)
-        entry.retry_at = now + retry_delay(
-            entry.failures,
-            self._rng.random(),
-            requires_action=failure.reason.requires_action,
-            left=token.expires_at - now if token else None,
-        )
+        left, draw = token.expires_at - now if token else None, self._rng.random()
+        action = failure.reason.requires_action
+        entry.retry_at = now + retry_delay(entry.failures, draw, requires_action=action, left=left)
+        entry.request_retry_at = min(entry.retry_at, now + retry_delay(entry.failures, draw, left=left))
 
     def _result(self, entry: _Entry, not_before: datetime | None) -> TokenResult:
         token = self._unexpired(entry)
         if entry.failure is None or self._is_usable(entry, not_before):
             return TokenResult(token=token)
-        return TokenResult(token=token, failure=entry.failure, retry_at=entry.retry_at)
+        return TokenResult(token=token, failure=entry.failure, retry_at=self._retry_at(entry, not_before))
 
     def _unexpired(self, entry: _Entry) -> Token | None:
         return entry.token if entry.token and entry.token.expires_at > self._clock() else None

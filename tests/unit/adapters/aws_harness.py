@@ -2,16 +2,18 @@
 
 import os
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import pytest
 from botocore.config import Config
 
-from pullkeeper.adapters.aws import Ecr, ecr, sts
+from pullkeeper.adapters.aws import Ecr, clients, credentials
+from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import Failure, FailureError
 from pullkeeper.domain.iam.identity import Identity
+from pullkeeper.tokens import call_queue
 from testsupport.examples import demand
 from testsupport.fake_aws import AwsFake
 from testsupport.waiting import HANG_GUARD
@@ -58,14 +60,19 @@ class AwsHarness:
         self.recorder = RequestRecorder()
         self._shown: list[str] = []
         self._monkeypatch = monkeypatch
-        monkeypatch.setattr(sts, "CLIENT_CONFIG", client_config())
-        monkeypatch.setattr(ecr, "CLIENT_CONFIG", client_config())
-        monkeypatch.setattr(ecr, "_MIN_INTERVAL", 0.0)
+        monkeypatch.setattr(clients, "CLIENT_CONFIG", client_config())
+        monkeypatch.setattr(call_queue, "_INTERVAL", 0.0)
+        for name in ("_MIN_REMEMBERED", "_MAX_REMEMBERED"):
+            monkeypatch.setattr(credentials, name, 0.0)
         # Who the caller is would be asked beside the calls that are counted here.
         monkeypatch.setattr(Ecr, "_start_caller_log", lambda *_: None)
 
     def token_source(
-        self, environment: Mapping[str, str] | None = None, *, allow_node_instance_role: bool = False
+        self,
+        environment: Mapping[str, str] | None = None,
+        *,
+        registries: Sequence[RegistryHost] = (),
+        allow_node_instance_role: bool = False,
     ) -> Ecr:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             self._monkeypatch.delenv(name)
@@ -73,6 +80,7 @@ class AwsHarness:
             self._monkeypatch.setenv(name, value)
         return Ecr(
             environment=os.environ,
+            registries=registries,
             allow_node_instance_role=allow_node_instance_role,
             clock=lambda: datetime.now(UTC),
             metrics=self.recorder,

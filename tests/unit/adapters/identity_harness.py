@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 
-from pullkeeper.adapters.aws import Ecr
+from pullkeeper.adapters.aws import Ecr, credentials
 from pullkeeper.domain.config.policy import Policy, RoleGrant
 from pullkeeper.domain.ecr.credential import Token
 from pullkeeper.domain.ecr.token_scope import TokenScope
@@ -68,6 +68,8 @@ class IdentityHarness:
         self.web_token: str | None = None
         self.web_calls = 0
         self._patch = patch
+        for name in ("_MIN_REMEMBERED", "_MAX_REMEMBERED"):
+            patch.setattr(credentials, name, 0.0)
         self.configure(aws.environment())
 
     def configure(self, environment: Mapping[str, str], *, allow_node_instance_role: bool = False) -> None:
@@ -78,6 +80,7 @@ class IdentityHarness:
             self._patch.setenv(name, value)
         self.ecr = Ecr(
             environment=environment,
+            registries=(),
             allow_node_instance_role=allow_node_instance_role,
             clock=self.clock,
             metrics=self.metrics,

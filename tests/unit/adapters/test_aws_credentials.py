@@ -5,13 +5,10 @@ import logging
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 
-import boto3
-import botocore.session
 import pytest
 
-from pullkeeper.adapters.aws import ecr, sts
+from pullkeeper.adapters.aws import clients
 from pullkeeper.domain.errors.failures import Reason
 from tests.unit.adapters.aws_harness import AwsHarness, client_config
 from testsupport.examples import EU, PUBLIC, US, demand, scope
@@ -66,25 +63,19 @@ async def test_irsa_session_serves_every_region(harness: AwsHarness, fake: AwsFa
         ({"AWS_REGION": "eu-west-1"}, "eu-west-1"),
         ({"AWS_DEFAULT_REGION": "eu-west-1"}, "eu-west-1"),
         ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-1"),
-        ({}, "us-west-2"),
+        ({}, "us-east-1"),
     ],
 )
-async def test_session_is_in_the_home_region(
-    harness: AwsHarness, fake: AwsFake, monkeypatch: pytest.MonkeyPatch, home: dict[str, str], expected: str
+async def test_session_is_in_the_configured_region(
+    harness: AwsHarness, fake: AwsFake, irsa: dict[str, str], home: dict[str, str], expected: str
 ) -> None:
-    """STS is called there, and in the region of the first registry only without a home region."""
-    regions: list[str | None] = []
-
-    def session(botocore_session: botocore.session.Session, region_name: str) -> boto3.Session:
-        regions.append(region_name)
-        return boto3.Session(botocore_session=botocore_session, region_name=region_name)
-
-    environment = {name: value for name, value in fake.environment().items() if not name.endswith("REGION")}
+    """STS is called there, whatever region a namespace asks for."""
+    environment = {name: value for name, value in irsa.items() if not name.endswith("REGION")}
     source = harness.token_source(environment | home)
-    monkeypatch.setattr("pullkeeper.adapters.aws.sts.boto3", SimpleNamespace(Session=session))
     await source.fetch(scope(US), demand())
-    assert regions == [expected]
     assert fake.calls[-1].region == "us-west-2"
+    assert await source.caller_arn() == SESSION
+    assert [call.region for call in fake.calls if call.operation == "GetCallerIdentity"] == [expected]
 
 
 async def test_hanging_sts_ends_with_the_short_timeout(
@@ -92,8 +83,7 @@ async def test_hanging_sts_ends_with_the_short_timeout(
 ) -> None:
     """The client that botocore creates internally for IRSA would wait for a minute by default."""
     fake.hang(service="sts")
-    for module in (sts, ecr):
-        monkeypatch.setattr(module, "CLIENT_CONFIG", client_config(seconds=0.5))
+    monkeypatch.setattr(clients, "CLIENT_CONFIG", client_config(seconds=0.5))
     assert (await harness.failure(harness.token_source(irsa), scope(EU))).reason is Reason.NETWORK_UNREACHABLE
     assert fake.count(service="sts") == 1
 
@@ -138,7 +128,8 @@ async def test_refusal_of_sts_points_to_the_trust_policy(
     failure = await harness.failure(harness.token_source(irsa), scope(EU))
     assert failure.reason is Reason.ACCESS_DENIED
     assert "trust policy must allow sts:AssumeRoleWithWebIdentity" in failure.message
-    assert failure.message.startswith(f"STS refused AssumeRoleWithWebIdentity for {ROLE}")
+    asked = "STS at sts.eu-west-1.amazonaws.com"
+    assert failure.message.startswith(f"{asked} refused AssumeRoleWithWebIdentity for {ROLE}")
 
 
 async def test_refusal_of_ecr_names_the_role(harness: AwsHarness, fake: AwsFake, irsa: dict[str, str]) -> None:

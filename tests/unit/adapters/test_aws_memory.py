@@ -1,36 +1,31 @@
-"""What is cached per identity, and for how long."""
+"""What is kept per identity, and how much of it."""
 
+import asyncio
 import gc
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from botocore.client import BaseClient
 
-from pullkeeper.adapters.aws.sts import Sessions, WebIdentity
-from pullkeeper.domain.iam.identity import Identity, service_account
+from pullkeeper.adapters.aws import credentials, ecr
+from pullkeeper.adapters.aws.clients import Keys
+from pullkeeper.domain.errors.failures import Reason
+from pullkeeper.domain.iam.identity import CONTROLLER, service_account
+from pullkeeper.tokens import call_queue
 from tests.unit.adapters.identity_harness import OWN, IdentityHarness, as_role, identity_harness
 from testsupport.fake_aws import ACCOUNT, USER_ARN
-from testsupport.waiting import HANG_GUARD
 
-MANY = 60
-TAGGED = 15
+MANY = 12
+PULLER = replace(service_account("team-a", "puller"), uid="uid-1", role_arn=OWN, audience="sts.amazonaws.com")
 
 
 @pytest.fixture
 def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[IdentityHarness]:
+    monkeypatch.setattr(call_queue, "_INTERVAL", 0.0)
     with identity_harness(monkeypatch) as built:
         yield built
-
-
-def cached_items(sessions: Sessions) -> int:
-    """Count everything that the sessions cache."""
-    return sum(len(each) for each in vars(sessions).values() if hasattr(each, "__len__"))
-
-
-def use_role(sessions: Sessions, identity: Identity, web: WebIdentity | None = None) -> None:
-    sessions.role_client(identity, web, "ecr", "eu-west-1").close()
 
 
 def clients_alive() -> int:
@@ -38,72 +33,56 @@ def clients_alive() -> int:
     return sum(isinstance(each, BaseClient) for each in gc.get_objects())
 
 
-def test_expired_credentials_are_forgotten(harness: IdentityHarness) -> None:
-    """Nothing is left of an identity whose credentials have expired, round after round."""
-    sessions = Sessions(home_region="eu-west-1", allow_node_instance_role=False, clock=harness.clock)
-    roles = [f"arn:aws:iam::{ACCOUNT}:role/team-{number}" for number in range(MANY)]
-    for role in roles:
-        harness.aws.allow_role(role, trusted_principals=USER_ARN)
-    one = as_role()
-    use_role(sessions, one)
-    alone, clients = cached_items(sessions), clients_alive()
-    for _ in range(2):
-        for role in roles:
-            use_role(sessions, as_role(role))
-        assert cached_items(sessions) == alone + MANY
-        harness.clock.ahead += timedelta(hours=1, seconds=1)
-        use_role(sessions, one)
-        assert cached_items(sessions) == alone
-        assert clients_alive() <= clients
-
-
-def test_clients_of_identities_are_not_cached(harness: IdentityHarness) -> None:
-    """A client takes 0.4 MB: those of roles and ServiceAccounts are collected after use_role."""
-    sessions = Sessions(home_region="eu-west-1", allow_node_instance_role=False, clock=harness.clock)
-    use_role(sessions, as_role())
-    use_role(sessions, service_account("team-a", "puller"), _web(harness, "team-a"))
-    harness.aws.allow_role(OWN, trusts_subjects="*")
+async def test_identities_that_are_remembered_are_bounded(
+    harness: IdentityHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The least recently used go first, and no client stays: one takes 0.4 MB."""
+    monkeypatch.setattr(credentials, "_MAX_IDENTITIES", MANY // 2)
+    monkeypatch.setattr(ecr, "_MAX_REMEMBERED", MANY // 2)
+    roles = [as_role(f"arn:aws:iam::{ACCOUNT}:role/team-{number}") for number in range(MANY)]
+    await harness.fetch()
     clients = clients_alive()
-    for number in range(TAGGED):
-        use_role(sessions, as_role(session_tags=True, namespace=f"team-{number}"))
-        use_role(sessions, service_account(f"team-{number}", "puller"), _web(harness, f"team-{number}"))
+    for role in roles:
+        harness.aws.allow_role(role.role_arn, trusted_principals=USER_ARN)
+        await harness.fetch(role)
+    known = vars(harness.ecr)
+    assert len(known["_credentials"]) == len(known["_recognised"]) == MANY // 2
     assert clients_alive() <= clients
+    await harness.fetch(roles[-1], "us-west-2")
+    assert harness.aws.count("AssumeRole") == MANY
+    await harness.fetch(roles[0], "us-west-2")
+    assert harness.aws.count("AssumeRole") == MANY + 1
 
 
-def test_cached_clients_are_bounded(harness: IdentityHarness) -> None:
-    """A region is any text in a registry host: only the most recently used have a cached client."""
-    sessions = Sessions(home_region="eu-west-1", allow_node_instance_role=False, clock=harness.clock)
-    counts = []
-    for number in range(90):
-        sessions.controller_client("ecr", f"made-up-{number}")
-        counts.append(cached_items(sessions))
-    assert counts[-1] == counts[-20] < 90
-    assert sessions.controller_client("ecr", "made-up-89") is sessions.controller_client("ecr", "made-up-89")
-
-
-def test_concurrent_regions_of_a_role_share_one_session(harness: IdentityHarness) -> None:
-    """From several threads at the same time, the role is assumed once."""
-    sessions = Sessions(home_region="eu-west-1", allow_node_instance_role=False, clock=harness.clock)
-    held = harness.aws.hang(operation="AssumeRole")
-    with ThreadPoolExecutor(4) as pool:
-        uses = [pool.submit(use_role, sessions, as_role(session_tags=True)) for _ in range(4)]
-        assert held.wait_played()
-        held.clear()
-        for each in uses:
-            each.result(HANG_GUARD)
+async def test_concurrent_regions_of_an_identity_share_one_attempt(harness: IdentityHarness) -> None:
+    """The role is assumed once, and a failure to do so holds for all of them."""
+    regions = ("eu-west-1", "eu-west-2", "us-east-1", "us-west-2")
+    await asyncio.gather(*(harness.fetch(as_role(), region) for region in regions))
     assert harness.aws.count("AssumeRole") == 1
+    harness.aws.remove(as_role().role_arn)
+    harness.clock.ahead = timedelta(hours=2)
+    found = await asyncio.gather(*(harness.failure(as_role(), region) for region in regions))
+    assert {each.reason for each in found} == {Reason.ACCESS_DENIED}
+    assert harness.aws.count("AssumeRole") == 2
 
 
-def test_repr_hides_credentials(harness: IdentityHarness) -> None:
-    """No key and no token appears in the repr of anything cached."""
-    sessions = Sessions(home_region="eu-west-1", allow_node_instance_role=False, clock=harness.clock)
-    web = _web(harness, "team-a")
-    harness.web_token = web.token
-    use_role(sessions, as_role())
-    use_role(sessions, service_account("team-a", "puller"), web)
-    harness.check_no_secret(repr(vars(sessions)), repr(web))
+async def test_failure_is_remembered_for_all_regions(harness: IdentityHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a while no region asks again, and what a failed attempt took counts."""
+    monkeypatch.setattr(credentials, "_MIN_REMEMBERED", 3600.0)
+    monkeypatch.setattr(credentials, "_MAX_REMEMBERED", 3600.0)
+    harness.aws.remove(as_role().role_arn)
+    for region in ("eu-west-1", "us-west-2", "us-east-1"):
+        assert (await harness.failure(as_role(), region)).reason is Reason.ACCESS_DENIED
+    assert harness.aws.count("AssumeRole") == 1
+    assert (await harness.fetch(CONTROLLER)).principal == USER_ARN
 
 
-def _web(harness: IdentityHarness, namespace: str) -> WebIdentity:
-    token = harness.issuer.token(f"system:serviceaccount:{namespace}:puller", now=harness.clock())
-    return WebIdentity(role_arn=OWN, token=token)
+async def test_repr_hides_credentials(harness: IdentityHarness) -> None:
+    """No key and no token appears in the repr of anything kept."""
+    await harness.fetch(as_role())
+    await harness.fetch(
+        replace(service_account("team-a", "puller"), uid="uid-1", role_arn=OWN, audience="sts.amazonaws.com")
+    )
+    kept = vars(vars(harness.ecr)["_credentials"])
+    assert len([each for each in kept["_entries"].values() if isinstance(each.keys, Keys)]) == 3
+    harness.check_no_secret(repr(kept), repr(vars(harness.ecr)))

@@ -14,9 +14,9 @@ from testsupport.fake_aws import ACCOUNT, USER_ARN, AwsFake
 
 PULLER = replace(service_account("team-a", "puller"), uid="uid-1", role_arn=OWN, audience="sts.amazonaws.com")
 OWN_IDENTITY = "the controller's own identity"
-BECOME = f"STS refused AssumeRole for {OWN_IDENTITY}, assuming {BLUE}, in eu-west-1 (AccessDenied): "
+BECOME = f"STS at sts.eu-west-1.amazonaws.com refused AssumeRole for {OWN_IDENTITY}, assuming {BLUE} (AccessDenied): "
 TRUST = "the role's trust policy must allow sts:AssumeRole to that principal"
-WEB = f"STS refused AssumeRoleWithWebIdentity for {OWN} (as {PULLER}) in eu-west-1 (AccessDenied): "
+WEB = f"STS at sts.eu-west-1.amazonaws.com refused AssumeRoleWithWebIdentity for {OWN} (as {PULLER}) (AccessDenied): "
 WEB_TRUST = "the role's trust policy must allow sts:AssumeRoleWithWebIdentity to the ServiceAccount"
 ALLOW = 'allow ecr:GetAuthorizationToken on "*" to that role'
 
@@ -84,8 +84,8 @@ async def test_refusal_of_ecr_public_names_both_permissions(harness: IdentityHar
     [
         (as_role(), lambda aws: aws.throttle(service="sts"), Reason.THROTTLED),
         (PULLER, lambda aws: aws.throttle(service="sts"), Reason.THROTTLED),
-        (as_role(), lambda aws: aws.disable_region("eu-west-1"), Reason.REGION_INVALID),
-        (CONTROLLER, lambda aws: aws.disable_region("eu-west-1"), Reason.CREDENTIALS_INVALID),
+        (as_role(), lambda aws: aws.disable_region("eu-west-1"), Reason.REGION_NOT_ENABLED),
+        (CONTROLLER, lambda aws: aws.disable_region("eu-west-1"), Reason.REGION_NOT_ENABLED),
         (as_role(), lambda aws: aws.garbage("missing-fields", service="sts"), Reason.MALFORMED_ANSWER),
         (as_role(), lambda aws: aws.garbage("html-page", service="sts"), Reason.MALFORMED_ANSWER),
         (PULLER, lambda aws: aws.garbage("missing-fields", service="sts"), Reason.MALFORMED_ANSWER),

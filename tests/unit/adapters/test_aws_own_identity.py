@@ -42,6 +42,7 @@ async def test_credential_source_and_arn_are_logged(harness: IdentityHarness, ca
     """The source and the role at the start, the ARN with the first token; never a key."""
     caplog.set_level("INFO")
     await harness.ecr.log_credential_source()
+    assert harness.aws.count() == 0
     for region in ("eu-west-1", "us-west-2"):
         assert (await harness.fetch(region=region)).role_arn == ROLE
     assert f"AWS credentials: assume-role-with-web-identity, as {ROLE}" in caplog.messages
@@ -54,13 +55,15 @@ async def test_credential_source_and_arn_are_logged(harness: IdentityHarness, ca
 async def test_credential_method_and_caller_arn(harness: IdentityHarness) -> None:
     """A failure names the call that failed."""
     assert await harness.ecr.credential_method() == "assume-role-with-web-identity"
-    assert await harness.ecr.caller_arn("eu-west-1") == f"arn:aws:sts::{ACCOUNT}:assumed-role/controller/pullkeeper"
+    assert await harness.ecr.caller_arn() == f"arn:aws:sts::{ACCOUNT}:assumed-role/controller/pullkeeper"
     harness.aws.deny(operation="GetCallerIdentity", times=1)
-    with pytest.raises(FailureError, match=r"STS refused GetCallerIdentity for .* in eu-west-1 \(AccessDenied"):
-        await harness.ecr.caller_arn("eu-west-1")
+    with pytest.raises(
+        FailureError, match=r"STS at sts.eu-west-1.amazonaws.com refused GetCallerIdentity .*\(AccessDenied"
+    ):
+        await harness.ecr.caller_arn()
     harness.aws.reset(operation="GetCallerIdentity", times=3)
     with pytest.raises(FailureError, match="calling GetCallerIdentity of STS in eu-west-1 as"):
-        await harness.ecr.caller_arn("eu-west-1")
+        await harness.ecr.caller_arn()
 
 
 @pytest.mark.parametrize("content", [None, "", "no.jwt.atall"])

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pullkeeper.adapters.aws import ecr, sts
+from pullkeeper.adapters.aws import clients, ecr
 from pullkeeper.domain.ecr.registry_host import RegistryHost, parse
 from pullkeeper.domain.errors.failures import Reason
+from pullkeeper.tokens import call_queue
 from tests.unit.adapters.aws_harness import AwsHarness, client_config
 from testsupport.examples import EU, PUBLIC, US, demand, scope
 from testsupport.fake_aws import ACCOUNT, AwsFake, Garbage, serve_in_thread
@@ -70,8 +71,8 @@ async def test_each_scope_is_fetched_in_its_region(harness: AwsHarness, fake: Aw
             Reason.CREDENTIALS_INVALID,
             "are not known there",
         ),
-        (lambda fake: fake.disable_region("eu-west-1"), Reason.CREDENTIALS_INVALID, "enabled for the account"),
-        (lambda fake: fake.fail("RegionDisabledException", 403), Reason.REGION_INVALID, "enable the region"),
+        (lambda fake: fake.disable_region("eu-west-1"), Reason.REGION_NOT_ENABLED, "enable the region"),
+        (lambda fake: fake.fail("RegionDisabledException", 403), Reason.REGION_NOT_ENABLED, "enable the region"),
         (lambda fake: fake.reset(), Reason.NETWORK_UNREACHABLE, "ProxyConnectionError"),
         (lambda fake: fake.garbage(Garbage.NO_DATA), Reason.MALFORMED_ANSWER, "no readable token"),
         (lambda fake: fake.garbage(Garbage.MISSING_FIELDS), Reason.MALFORMED_ANSWER, "no readable token"),
@@ -90,7 +91,7 @@ async def test_each_failure_has_its_reason(
     source = harness.token_source()
     failure = await harness.failure(source, scope(EU))
     assert (failure.reason, words in failure.message) == (reason, True), failure.message
-    assert "eu-west-1" in failure.message
+    assert "eu-west-1" in str(failure)
     assert harness.recorder.requests == [(scope(EU), reason.value)]
     fake.clear_faults()
     fake.disabled_regions.clear()
@@ -101,7 +102,7 @@ async def test_hanging_call_ends_with_the_short_timeout(
     harness: AwsHarness, fake: AwsFake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It delays no other region meanwhile."""
-    monkeypatch.setattr(ecr, "CLIENT_CONFIG", client_config(seconds=2))
+    monkeypatch.setattr(clients, "CLIENT_CONFIG", client_config(seconds=2))
     fake.hang(region="eu-west-1")
     source = harness.token_source()
     await source.fetch(scope(US), demand())
@@ -139,12 +140,19 @@ async def test_expired_token_is_returned(harness: AwsHarness, fake: AwsFake) -> 
     assert token.expires_at < datetime.now(UTC)
 
 
+async def test_life_that_cannot_be_true_is_cut(harness: AwsHarness, fake: AwsFake) -> None:
+    """A token that would never be replaced is taken to live for twelve hours."""
+    fake.short_life(timedelta(days=36500))
+    token = await harness.token_source().fetch(scope(EU), demand())
+    assert token.expires_at - token.issued_at == timedelta(hours=12)
+
+
 async def test_botocore_retries_transient_errors(
     harness: AwsHarness, fake: AwsFake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A single 500 causes no failure."""
-    monkeypatch.setattr(sts, "CLIENT_CONFIG", client_config(attempts=2))
-    monkeypatch.setattr(ecr, "CLIENT_CONFIG", client_config(attempts=2))
+    monkeypatch.setattr(clients, "CLIENT_CONFIG", client_config(attempts=2))
+    monkeypatch.setattr(clients, "CLIENT_CONFIG", client_config(attempts=2))
     fake.fail(times=1)
     await harness.token_source().fetch(scope(EU), demand())
     assert [call.outcome for call in fake.calls] == ["ServerException", "ok"]
@@ -158,7 +166,7 @@ async def test_calls_to_one_region_are_spaced(
     for host in (EU, US):  # a client is made at the first call, which takes longer than the pause
         await source.fetch(scope(host), demand())
     fake.forget_calls()
-    monkeypatch.setattr(ecr, "_MIN_INTERVAL", 3600.0)
+    monkeypatch.setattr(call_queue, "_INTERVAL", 3600.0)
     first, *others = [asyncio.create_task(source.fetch(scope(EU), demand())) for _ in range(5)]
     await source.fetch(scope(US), demand())
     await first
@@ -220,7 +228,7 @@ async def test_retries_of_botocore_are_recorded(
     harness: AwsHarness, fake: AwsFake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One call may be several requests, and AWS's limits count requests."""
-    monkeypatch.setattr(ecr, "CLIENT_CONFIG", client_config(attempts=2))
+    monkeypatch.setattr(clients, "CLIENT_CONFIG", client_config(attempts=2))
     fake.throttle(operation=TOKEN)
     await harness.failure(harness.token_source(), scope(EU))
     assert harness.recorder.tries == [("ecr", TOKEN, 400)] * 2

@@ -2,7 +2,13 @@
 
 import pytest
 
-from pullkeeper.domain.ecr.aws_errors import explain, is_stale_credential
+from pullkeeper.domain.ecr.aws_errors import (
+    explain,
+    is_ambiguous_refusal,
+    is_disabled_region,
+    is_stale_credential,
+    region_not_enabled,
+)
 from pullkeeper.domain.errors.failures import Reason
 from testsupport.examples import EU, PUBLIC, scope
 
@@ -29,7 +35,7 @@ CODES = {
     "InvalidIdentityToken": Reason.CREDENTIALS_INVALID,
     "InvalidSignatureException": Reason.CREDENTIALS_INVALID,
     "SignatureDoesNotMatch": Reason.CREDENTIALS_INVALID,
-    "RegionDisabledException": Reason.REGION_INVALID,
+    "RegionDisabledException": Reason.REGION_NOT_ENABLED,
     "IDPCommunicationError": Reason.SERVICE_ERROR,
     "ServerException": Reason.SERVICE_ERROR,
     "503": Reason.SERVICE_ERROR,
@@ -76,9 +82,48 @@ def test_a_denial_says_what_to_grant(advice: str, *, public: bool) -> None:
 
 def test_a_denied_web_identity_points_to_the_trust_policy() -> None:
     """STS rejects the role itself, so its permissions policy is irrelevant."""
-    message = said("AccessDenied", operation="AssumeRoleWithWebIdentity")
-    assert message.startswith("STS refused AssumeRoleWithWebIdentity")
+    message = str(
+        explain(None, ROLE, "AssumeRoleWithWebIdentity", "AccessDenied", "No.", asked="STS at sts.eu-west-1.example")
+    )
+    assert message.startswith(f"STS at sts.eu-west-1.example refused AssumeRoleWithWebIdentity for {ROLE} (Access")
     assert "trust policy must allow sts:AssumeRoleWithWebIdentity" in message
+
+
+def test_a_denial_by_another_service_names_the_operation() -> None:
+    """There is no advice that fits every operation."""
+    found = explain(None, ROLE, "GetRoleCredentials", "AccessDenied", "No.")
+    assert found.message == f"STS refused GetRoleCredentials for {ROLE} (AccessDenied): allow GetRoleCredentials to it"
+
+
+def test_only_codes_of_unknown_credentials_are_ambiguous() -> None:
+    """A region that is not enabled answers with them; that credentials have expired is never the region's fault."""
+    assert {code for code in CODES if is_ambiguous_refusal(code)} == {
+        "UnrecognizedClientException",
+        "InvalidClientTokenId",
+    }
+    assert {code for code in CODES if is_disabled_region(code)} == {"RegionDisabledException"}
+
+
+@pytest.mark.parametrize(
+    ("arn", "fix"),
+    [
+        (
+            "arn:aws:sts::123456789012:assumed-role/pullkeeper/x",
+            "enable the region in account 123456789012, or correct the registry's host",
+        ),
+        (
+            "arn:aws-cn:sts::123456789012:assumed-role/pullkeeper/x",
+            "they are of partition aws-cn, the region is of aws: use an identity of that partition",
+        ),
+        ("", "they are of partition , the region is of aws: use an identity of that partition"),
+    ],
+)
+def test_a_region_that_is_not_enabled_is_told_from_bad_credentials(arn: str, fix: str) -> None:
+    """STS knows the credentials, so the failure says what to do about the region or the identity."""
+    found = region_not_enabled(scope(EU), ROLE, arn, "UnrecognizedClientException", partition="aws")
+    what = f"ECR refused GetAuthorizationToken for {ROLE} in eu-west-1 (UnrecognizedClientException)"
+    assert found.reason is Reason.REGION_NOT_ENABLED
+    assert found.message == f"{what}, although STS knows the credentials: {fix}"
 
 
 @pytest.mark.parametrize(

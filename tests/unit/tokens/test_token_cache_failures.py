@@ -127,16 +127,32 @@ async def test_failed_request_for_a_fresh_token_affects_only_its_caller(
 
 
 async def test_requests_for_a_fresh_token_obey_the_backoff(source: FakeTokenSource, tokens: TokenCache) -> None:
-    """However often somebody changes the request, AWS is asked no more than without it; then it is served."""
+    """However often somebody changes the request, AWS is asked ever less often, as for a transient failure."""
     source.outcome = DENIED
-    for _ in range(600):
+    for _ in range(6000):
         assert (await tokens.get(scope(EU), TEAM_A, not_before=now())).failure == DENIED
         await asyncio.sleep(0.1)
-    assert len(source.calls) == 2
+    assert len(source.calls) == 24
     source.outcome = fresh_token
     await asyncio.sleep(60)
     assert (await tokens.get(scope(EU), TEAM_A, not_before=now())).token is not None
-    assert len(source.calls) == 3
+
+
+async def test_request_after_a_fix_need_not_wait_for_the_slow_retry(
+    source: FakeTokenSource, tokens: TokenCache
+) -> None:
+    """A denial is retried slowly; whoever has fixed it may ask, and is told when that will be tried."""
+    source.outcome = DENIED
+    since = now()
+    await tokens.get(scope(EU), TEAM_A, not_before=since)
+    early = await tokens.get(scope(EU), TEAM_A, not_before=now())
+    assert early.retry_at == now() + timedelta(seconds=1)
+    source.outcome = fresh_token
+    await sleep_until(early.retry_at)
+    old = await tokens.get(scope(EU), TEAM_A, not_before=since)
+    assert old.failure == DENIED
+    assert (await tokens.get(scope(EU), TEAM_A, not_before=now())).token is not None
+    assert len(source.calls) == 2
 
 
 async def test_token_that_is_expired_on_arrival_is_a_failure(source: FakeTokenSource, tokens: TokenCache) -> None:

@@ -2,31 +2,44 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pullkeeper.adapters.aws.errors import error_code, to_failure
-from pullkeeper.adapters.aws.sts import CLIENT_CONFIG, Sessions, WebIdentity
-from pullkeeper.adapters.aws.threads import in_thread
-from pullkeeper.domain.ecr.aws_errors import is_stale_credential
+from pullkeeper.adapters.aws.calls import CallError, Calls
+from pullkeeper.adapters.aws.clients import Clients, Keys, profile_region
+from pullkeeper.adapters.aws.credentials import Credentials, RequestToken
+from pullkeeper.adapters.aws.errors import error_code, is_unreachable, to_failure
+from pullkeeper.adapters.aws.partitions import is_listed, partition_of, session_region
+from pullkeeper.domain.ecr.aws_errors import (
+    is_ambiguous_refusal,
+    is_disabled_region,
+    is_stale_credential,
+    region_not_enabled,
+)
 from pullkeeper.domain.ecr.credential import Password, Token, is_authorization
+from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
-from pullkeeper.domain.iam.identity import CONTROLLER, Identity, Kind
-from pullkeeper.tokens.demand import Demand
+from pullkeeper.domain.iam.identity import CONTROLLER, Kind
+from pullkeeper.tokens.call_queue import CallQueue
+from pullkeeper.tokens.demand import Demand, Requester
 
 logger = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
-_MAX_CONCURRENT = 8
-"""Concurrent fetches, each in a thread of its own."""
-_MAX_CONCURRENT_NEW = 4
-"""Additional fetches from regions that have never responded: they may be made up, and must delay nobody else."""
-_MIN_INTERVAL = 0.2
-"""Seconds between two calls to one region: a quarter of the lowest rate that AWS publishes (20 per second)."""
+_SECONDS = 12.0
+"""Deadline for a token from ECR, not counting the wait for a slot."""
+_MAX_REMEMBERED = 4096
+"""Scopes of which something is remembered."""
+_WITHOUT_DUAL_STACK = 86400.0
+"""Seconds in which a dual-stack endpoint that could not be reached is not tried again: at least one rotation."""
+_LIFE, _SLACK = timedelta(hours=12), timedelta(minutes=15)
+"""A token lives this long at most; the clocks of AWS and of this node may differ a little."""
+_NOBODY = Requester(namespace="", first=False)
 
 
 class Metrics(Protocol):
@@ -42,10 +55,6 @@ class Metrics(Protocol):
         """Record one attempt of a request to AWS, with its status code (0: no response)."""
 
 
-RequestToken = Callable[[Identity], Awaitable[str]]
-"""Returns a new token of a ServiceAccount; raises FailureError that says what is missing."""
-
-
 class Ecr:
     """Fetches tokens as the controller, as a role that it assumes, or as a namespace's ServiceAccount."""
 
@@ -53,30 +62,35 @@ class Ecr:
         self,
         *,
         environment: Mapping[str, str],
+        registries: Sequence[RegistryHost],
         allow_node_instance_role: bool,
         clock: Callable[[], datetime],
         metrics: Metrics,
         service_account_token: RequestToken,
     ) -> None:
-        home_region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
-        self._sessions = Sessions(
-            home_region=home_region,
-            allow_node_instance_role=allow_node_instance_role,
-            clock=clock,
-            record_request=metrics.record_aws_request,
-        )
+        """`registries` are the installation's own: they may tell the region of the controller's session."""
+        self._region = session_region(environment, registries, profile_region)
         self._principal = environment.get("AWS_ROLE_ARN", "the controller's own identity")
-        # botocore refuses to derive FIPS or dual-stack variants of an endpoint that the environment sets.
-        self._has_endpoint_variants = (
-            "AWS_ENDPOINT_URL_ECR" not in environment and "AWS_ENDPOINT_URL" not in environment
-        )
         self._clock = clock
         self._metrics = metrics
-        self._service_account_token = service_account_token
-        self._slots = asyncio.Semaphore(_MAX_CONCURRENT)
-        self._slots_for_new_regions = asyncio.Semaphore(_MAX_CONCURRENT_NEW)
-        self._known_regions: set[str] = set()
-        self._free_at: dict[str, float] = {}
+        self._calls = Calls()
+        self._clients = Clients(metrics.record_aws_request)
+        self._queue = CallQueue(is_known=is_listed)
+        self._credentials = Credentials(
+            region=self._region,
+            principal=self._principal,
+            calls=self._calls,
+            clients=self._clients,
+            queue=self._queue,
+            clock=clock,
+            service_account_token=service_account_token,
+            record_request=metrics.record_aws_request,
+            allow_node_instance_role=allow_node_instance_role,
+        )
+        self._recognised: dict[TokenScope, None] = {}
+        """Scopes whose identity AWS has recognised in their region."""
+        self._without_dual_stack: dict[TokenScope, float] = {}
+        """Until when a scope does not try its dual-stack endpoint."""
         self.caller_log: asyncio.Task[None] | None = None
         """Logs the controller's ARN; started with its first token."""
 
@@ -89,38 +103,31 @@ class Ecr:
 
     async def credential_method(self) -> str:
         """Return botocore's name for the source of the controller's credentials; raise FailureError."""
-        return await self._call("looking for credentials", "its home region", self._sessions.credential_method)
+        return await self._credentials.method()
 
-    async def caller_arn(self, region: str) -> str:
-        """Return the controller's ARN from STS in a region; raise FailureError."""
-        doing = f"calling GetCallerIdentity of STS in {region}"
-        return await self._call(doing, region, lambda: _caller_arn(self._sessions.controller_client("sts", region)))
-
-    async def _call(self, doing: str, region: str, call: Callable[[], str]) -> str:
+    async def caller_arn(self) -> str:
+        """Return the controller's ARN from STS in the region of its session; raise FailureError."""
+        demand = Demand(_NOBODY)
+        keys = await self._credentials.get(CONTROLLER, demand)
         try:
-            return await in_thread(call)
-        except FailureError:
-            raise
-        except Exception as error:  # noqa: BLE001 -- any exception of a library becomes a Failure without its text
-            scope = TokenScope(identity=CONTROLLER, region=region)
-            raise FailureError(to_failure(scope, self._principal, error, doing=doing)) from None
+            return await self._caller_arn(keys, demand)
+        except CallError as error:
+            doing = f"calling GetCallerIdentity of STS in {keys.sts_region}"
+            raise FailureError(to_failure(error, principal=self._principal, doing=doing)) from None
 
-    async def fetch(self, scope: TokenScope, demand: Demand) -> Token:  # noqa: ARG002 -- part of the protocol
+    async def fetch(self, scope: TokenScope, demand: Demand) -> Token:
         """Fetch a new token for those who wait for it; raise FailureError."""
         loop = asyncio.get_running_loop()
-        async with self._slots if scope.region in self._known_regions else self._slots_for_new_regions:
-            await self._pace(scope.region)
-            started, reason = loop.time(), None
-            try:
-                token = await self._fetch(scope, await self._web_identity_of(scope.identity))
-                if token.expires_at <= self._clock():
-                    reason = Reason.TOKEN_EXPIRED.value
-            except FailureError as error:
-                reason = error.failure.reason.value
-                raise
-            finally:
-                self._metrics.record_token_request(scope, loop.time() - started, reason)
-        self._known_regions.add(scope.region)
+        started, reason = loop.time(), None
+        try:
+            token = await self._fetch(scope, demand)
+            if token.expires_at <= self._clock():
+                reason = Reason.TOKEN_EXPIRED.value
+        except FailureError as error:
+            reason = error.failure.reason.value
+            raise
+        finally:
+            self._metrics.record_token_request(scope, loop.time() - started, reason)
         self._start_caller_log(scope)
         if reason is None:
             self._metrics.record_token(scope, token.issued_at, token.expires_at)
@@ -128,77 +135,127 @@ class Ecr:
         logger.info("new token for %s in %s, valid until %s", scope.identity, scope.label, until)
         return token
 
-    async def _pace(self, region: str) -> None:
-        now = asyncio.get_running_loop().time()
-        turn = max(now, self._free_at.get(region, now))
-        self._free_at = {each: free for each, free in self._free_at.items() if free > now} | {
-            region: turn + _MIN_INTERVAL
-        }
-        await asyncio.sleep(turn - now)
-
-    async def _web_identity_of(self, identity: Identity) -> WebIdentity | None:
-        if identity.kind is not Kind.SERVICE_ACCOUNT:
-            return None
-        return WebIdentity(role_arn=identity.role_arn, token=await self._service_account_token(identity))
-
-    async def _fetch(self, scope: TokenScope, web: WebIdentity | None) -> Token:
-        try:
+    async def _fetch(self, scope: TokenScope, demand: Demand) -> Token:
+        """Fetch a token; with new credentials a second time if the first ones are stale."""
+        renewed = False
+        while True:
+            keys = await self._credentials.get(scope.identity, demand)
             try:
-                return await in_thread(lambda: self._request_token(scope, web))
-            except ClientError as error:
-                if not is_stale_credential(error_code(error)):
-                    raise
-                self._sessions.invalidate(scope.identity)
-                return await in_thread(lambda: self._request_token(scope, web))
-        except FailureError:
-            raise
-        except Exception as error:  # noqa: BLE001 -- any exception of a library becomes a Failure without its text
-            raise FailureError(to_failure(scope, self._principal_of(scope.identity, web, error), error)) from None
+                return await self._authorize(scope, keys, demand)
+            except CallError as error:
+                if not await self._is_stale(scope, keys, demand, error) or renewed:
+                    raise FailureError(to_failure(error, principal=keys.principal, scope=scope)) from None
+            self._credentials.forget(scope.identity, keys)
+            renewed = True
 
-    def _principal_of(self, identity: Identity, web: WebIdentity | None, error: Exception) -> str:
-        if web is not None:
-            return f"{web.role_arn} (as {identity})"
-        if identity.kind is Kind.ROLE and isinstance(error, ClientError) and error.operation_name == "AssumeRole":
-            return f"{self._principal}, assuming {identity.role_arn},"
-        return identity.role_arn or self._principal
+    async def _is_stale(self, scope: TokenScope, keys: Keys, demand: Demand, error: CallError) -> bool:
+        """Whether new credentials may help. Raise FailureError if STS knows them, so that the region is to blame.
 
-    def _request_token(self, scope: TokenScope, web: WebIdentity | None) -> Token:
-        service = "ecr-public" if scope.public else "ecr"
-        config, variant = self._endpoint(scope)
-        if scope.identity.kind is Kind.CONTROLLER:
-            client = self._sessions.controller_client(service, scope.region, config, variant)
-            return _get_token(client, scope, self._clock())
-        client = self._sessions.role_client(scope.identity, web, service, scope.region, config)
+        To a region that is not enabled for an account, all of its credentials are unknown.
+        """
+        if not isinstance(error.cause, ClientError) or not is_stale_credential(code := error_code(error.cause)):
+            return False
+        if not is_ambiguous_refusal(code) or scope in self._recognised:
+            return True
         try:
-            return _get_token(client, scope, self._clock())
-        finally:
-            client.close()
+            arn = await self._caller_arn(keys, demand)
+        except CallError as refusal:
+            answer = error_code(refusal.cause) if isinstance(refusal.cause, ClientError) else ""
+            if is_disabled_region(answer):
+                raise FailureError(to_failure(refusal, principal=keys.principal)) from None
+            # Without an answer, only the region of the controller's own session is beyond doubt.
+            return is_stale_credential(answer) or scope.region == self._region
+        raise FailureError(
+            region_not_enabled(scope, keys.principal, arn, code, partition=partition_of(scope.region))
+        ) from None
 
-    def _endpoint(self, scope: TokenScope) -> tuple[Config, str]:
-        """Return the client configuration for the endpoint that the hosts ask for: FIPS, dual-stack or neither."""
-        if not self._has_endpoint_variants or scope.public or not (scope.fips or scope.dual_stack):
-            return CLIENT_CONFIG, ""
-        variant = Config(use_fips_endpoint=scope.fips, use_dualstack_endpoint=scope.dual_stack)
-        return CLIENT_CONFIG.merge(variant), f"fips={scope.fips} dual-stack={scope.dual_stack}"
+    async def _authorize(self, scope: TokenScope, keys: Keys, demand: Demand) -> Token:
+        """Call ECR; raise CallError. A dual-stack endpoint that cannot be reached is replaced, a FIPS one never."""
+        loop = asyncio.get_running_loop()
+        dual_stack = scope.dual_stack and loop.time() >= self._without_dual_stack.get(scope, 0.0)
+        async with self._queue.slot(_endpoint_name(scope, dual_stack=dual_stack), scope.region, [demand]):
+            ends_at = loop.time() + _SECONDS
+            if not dual_stack:
+                return await self._call(scope, keys, ends_at, dual_stack=False)
+            try:
+                return await self._call(scope, keys, loop.time() + _SECONDS / 2, dual_stack=True)
+            except CallError as error:
+                if not is_unreachable(error):
+                    raise
+            token = await self._call(scope, keys, ends_at, dual_stack=False)
+            _remember(self._without_dual_stack, scope, loop.time() + _WITHOUT_DUAL_STACK)
+            logger.info("ECR in %s: the dual-stack endpoint cannot be reached: using the other one", scope.region)
+            return token
+
+    async def _call(self, scope: TokenScope, keys: Keys, ends_at: float, *, dual_stack: bool) -> Token:
+        config = _config(scope, dual_stack=dual_stack)
+
+        def call() -> Token:
+            client = self._clients.create("ecr-public" if scope.public else "ecr", scope.region, keys, config)
+            try:
+                issued_at = self._clock()
+                return _token(scope, client.get_authorization_token(), issued_at)
+            finally:
+                client.close()
+
+        group = f"{_endpoint_name(scope, dual_stack=dual_stack)} {scope.region if is_listed(scope.region) else ''}"
+        seconds = ends_at - asyncio.get_running_loop().time()
+        try:
+            token = await self._calls.run(call, group=group, seconds=seconds)
+        except CallError as error:
+            if isinstance(error.cause, ClientError):
+                self._record_answer(scope, recognised=not is_stale_credential(error_code(error.cause)))
+            raise
+        self._record_answer(scope, recognised=True)
+        return token
+
+    def _record_answer(self, scope: TokenScope, *, recognised: bool) -> None:
+        self._queue.record_answer(scope.region)
+        if recognised:
+            _remember(self._recognised, scope, None)
+
+    async def _caller_arn(self, keys: Keys, demand: Demand) -> str:
+        def call() -> str:
+            client = self._clients.create("sts", keys.sts_region, keys)
+            try:
+                return str(client.get_caller_identity()["Arn"])
+            finally:
+                client.close()
+
+        async with self._queue.slot("sts", keys.sts_region, [demand]):
+            return await self._calls.run(call, group=f"sts {keys.sts_region}", seconds=_SECONDS)
 
     def _start_caller_log(self, scope: TokenScope) -> None:
         """Log the controller's ARN once, after its first token; nothing waits for it."""
         if scope.identity.kind is Kind.CONTROLLER and self.caller_log is None:
-            self.caller_log = asyncio.create_task(self._log_caller(scope.region))
+            self.caller_log = asyncio.create_task(self._log_caller())
 
-    async def _log_caller(self, region: str) -> None:
+    async def _log_caller(self) -> None:
         try:
-            logger.info("AWS caller: %s", await self.caller_arn(region))
+            logger.info("AWS caller: %s", await self.caller_arn())
         except FailureError as error:  # for information only: token fetches report their own failures
             logger.info("AWS caller: unknown (%s)", error.failure.reason)
 
 
-def _caller_arn(client: Any) -> str:  # botocore's client
-    return str(client.get_caller_identity()["Arn"])
+def _endpoint_name(scope: TokenScope, *, dual_stack: bool) -> str:
+    """Return which kind of endpoint is called: each may fail and hang by itself."""
+    names = ("ecr-public" if scope.public else "ecr", "fips" if scope.fips else "", "dual-stack" if dual_stack else "")
+    return " ".join(filter(None, names))
 
 
-def _get_token(client: Any, scope: TokenScope, issued_at: datetime) -> Token:  # botocore's client
-    return _token(scope, client.get_authorization_token(), issued_at)
+def _config(scope: TokenScope, *, dual_stack: bool) -> Config | None:
+    """Return what the host adds to the environment's own demands: it takes none of them away."""
+    if scope.public or not (scope.fips or dual_stack):
+        return None
+    return Config(use_fips_endpoint=scope.fips or None, use_dualstack_endpoint=dual_stack or None)
+
+
+def _remember(known: dict[TokenScope, _T], scope: TokenScope, value: _T) -> None:
+    """Remember something of the most recent scopes."""
+    known.pop(scope, None)
+    known[scope] = value
+    if len(known) > _MAX_REMEMBERED:
+        del known[next(iter(known))]
 
 
 def _token(scope: TokenScope, response: Mapping[str, Any], issued_at: datetime) -> Token:
@@ -207,11 +264,13 @@ def _token(scope: TokenScope, response: Mapping[str, Any], issued_at: datetime) 
         data = data if scope.public else data[0]
         auth, expires_at = data["authorizationToken"], data["expiresAt"].astimezone(UTC)
         valid = is_authorization(auth)
-    except (KeyError, IndexError, TypeError, AttributeError):
+    except (KeyError, IndexError, TypeError, AttributeError, OverflowError):
         valid, auth, expires_at = False, "", issued_at
     if not valid:
         message = f"ECR in {scope.region} returned no readable token; check proxies between here and AWS"
         raise FailureError(Failure(reason=Reason.MALFORMED_ANSWER, message=message))
+    if expires_at - issued_at > _LIFE + _SLACK:
+        expires_at = issued_at + _LIFE
     return Token(auth=Password(auth), issued_at=_truncate_to_ms(issued_at), expires_at=_truncate_to_ms(expires_at))
 
 

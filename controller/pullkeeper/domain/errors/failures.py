@@ -12,7 +12,9 @@ class Reason(StrEnum):
     CREDENTIALS_MISSING = "CredentialsMissing"
     CREDENTIALS_INVALID = "CredentialsInvalid"
     NODE_ROLE_REFUSED = "NodeRoleRefused"
+    CREDENTIALS_TIMEOUT = "CredentialsTimeout"
     REGION_INVALID = "RegionInvalid"
+    REGION_NOT_ENABLED = "RegionNotEnabled"
     NETWORK_UNREACHABLE = "NetworkUnreachable"
     SERVICE_ERROR = "ServiceError"
     MALFORMED_ANSWER = "MalformedAnswer"
@@ -37,6 +39,7 @@ _REQUIRES_ACTION = frozenset(
         Reason.CREDENTIALS_INVALID,
         Reason.NODE_ROLE_REFUSED,
         Reason.REGION_INVALID,
+        Reason.REGION_NOT_ENABLED,
         Reason.REGISTRY_REJECTED,
         Reason.ROLE_NOT_ALLOWED,
         Reason.SERVICE_ACCOUNT_UNUSABLE,
@@ -52,8 +55,10 @@ TOKEN_REASONS = frozenset(
         Reason.THROTTLED,
         Reason.CREDENTIALS_MISSING,
         Reason.CREDENTIALS_INVALID,
+        Reason.CREDENTIALS_TIMEOUT,
         Reason.NODE_ROLE_REFUSED,
         Reason.REGION_INVALID,
+        Reason.REGION_NOT_ENABLED,
         Reason.NETWORK_UNREACHABLE,
         Reason.SERVICE_ERROR,
         Reason.MALFORMED_ANSWER,

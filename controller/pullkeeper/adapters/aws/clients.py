@@ -1,0 +1,187 @@
+"""botocore's sessions and clients."""
+
+import subprocess
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from os import killpg
+from signal import SIGKILL
+from typing import Any
+
+import botocore.session
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.credentials import Credentials as BotocoreCredentials
+from botocore.credentials import InstanceMetadataProvider, ProcessProvider
+from botocore.exceptions import BotoCoreError, NoCredentialsError
+
+from pullkeeper.adapters.aws.calls import note_request
+from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
+
+CLIENT_CONFIG = Config(
+    connect_timeout=3,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=4,
+    # "auto" would ask the instance metadata service while a client is made.
+    defaults_mode="legacy",  # type: ignore[arg-type] # a name; the stubs take it for a flag
+)
+PROCESS_SECONDS = 9.0
+"""A credential_process that takes longer is killed."""
+_AFTER_PROCESS = "config-file"
+"""What botocore tries after credential_process."""
+
+RecordRequest = Callable[[str, str, int], None]
+"""Records one attempt of a request: service, operation, status code (0: no response). Called from threads."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Keys:
+    """The credentials of one identity."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    expires_at: datetime | None = None
+    """When they expire; None where botocore knows, or nobody."""
+    principal: str = ""
+    """Whose they are, for messages."""
+    sts_region: str = ""
+    """Where STS can be asked about them."""
+
+
+class ProcessTimeoutError(Exception):
+    """A credential_process took too long and was killed."""
+
+
+class _BoundedProcess(subprocess.Popen[bytes]):
+    """A program that is killed with its children when it takes too long."""
+
+    def __init__(self, args: list[str], **options: Any) -> None:
+        super().__init__(args, start_new_session=True, **options)
+
+    def communicate(self, input: bytes | None = None, timeout: float | None = None) -> tuple[bytes, bytes]:  # noqa: A002 -- Popen's name
+        try:
+            return super().communicate(input, PROCESS_SECONDS if timeout is None else timeout)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                killpg(self.pid, SIGKILL)
+            self.wait()
+            for pipe in filter(None, (self.stdout, self.stderr)):
+                pipe.close()
+            raise ProcessTimeoutError from None
+
+
+class Clients:
+    """Makes clients with credentials that are given: this resolves none, so it waits for nobody.
+
+    Thread-safe: clients may be shared between threads, but botocore's sessions need the lock.
+    """
+
+    def __init__(self, record_request: RecordRequest) -> None:
+        self._record_request = record_request
+        self._lock = threading.Lock()
+        self._session: botocore.session.Session | None = None
+
+    def create(self, service: str, region: str, keys: Keys | None, config: Config | None = None) -> Any:  # a client
+        """Return a new client, unsigned without keys; the caller closes it.
+
+        It is not cached: each set of keys is used a few times at most, and a client takes about 0.4 MB.
+        """
+        config = CLIENT_CONFIG.merge(config) if config else CLIENT_CONFIG
+        with self._lock:
+            self._session = self._session or new_session(self._record_request)
+            if keys is None:
+                unsigned = config.merge(Config(signature_version=UNSIGNED))
+                return self._session.create_client(service, region_name=region, config=unsigned)
+            return self._session.create_client(
+                service,
+                region_name=region,
+                config=config,
+                aws_access_key_id=keys.access_key_id,
+                aws_secret_access_key=keys.secret_access_key,
+                aws_session_token=keys.session_token,
+            )
+
+
+def new_session(record_request: RecordRequest) -> botocore.session.Session:
+    """Return a session that records its requests, botocore's own for credentials included."""
+    session = botocore.session.Session()
+    # The STS client that botocore creates internally for web identity uses only the default configuration.
+    session.set_default_client_config(CLIENT_CONFIG)
+
+    def note(**event: Any) -> None:
+        note_request(event["event_name"].split(".")[1], event["request"].url)
+
+    def record(**event: Any) -> None:
+        """Record one attempt, including botocore's own retries and its calls for credentials."""
+        service, operation = event["event_name"].split(".")[1:3]
+        response = event["response_dict"]
+        record_request(service, operation, response["status_code"] if response else 0)
+
+    session.register("before-send", note)
+    session.register("response-received", record)
+    return session
+
+
+def profile_region() -> str | None:
+    """Return the region of the shared profile; what is wrong with the profile is reported with the credentials."""
+    try:
+        region = botocore.session.Session().get_config_variable("region")
+    except BotoCoreError:
+        return None
+    return str(region) if region else None
+
+
+class ControllerSession:
+    """The source of the controller's credentials. It may hang, and is given up as a whole then."""
+
+    def __init__(self, region: str, record_request: RecordRequest, *, allow_node_instance_role: bool) -> None:
+        self._allow_node_instance_role = allow_node_instance_role
+        self._session = new_session(record_request)
+        # The nested STS client of web identity is made in the session's region.
+        self._session.set_config_variable("region", region)
+        self._bound_process()
+
+    def method(self) -> str:
+        """Return botocore's name for the source; this asks no API of AWS. Raises as `keys` does."""
+        return str(self._credentials().method)
+
+    def keys(self) -> Keys:
+        """Return valid keys; raise what botocore raises, or FailureError for the node's role, its silent fallback."""
+        frozen = self._credentials().get_frozen_credentials()
+        return Keys(
+            access_key_id=frozen.access_key or "",
+            secret_access_key=frozen.secret_key or "",
+            session_token=frozen.token,
+        )
+
+    def _credentials(self) -> BotocoreCredentials:
+        credentials = self._session.get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        if credentials.method == InstanceMetadataProvider.METHOD and not self._allow_node_instance_role:
+            raise FailureError(_node_role_failure())
+        return credentials
+
+    def _bound_process(self) -> None:
+        session = self._session
+        resolver = session.get_component("credential_provider")
+        provider = ProcessProvider(
+            profile_name=session.get_config_variable("profile") or "default",
+            load_config=lambda: session.full_config,
+            popen=_BoundedProcess,
+        )
+        resolver.remove(ProcessProvider.METHOD)
+        resolver.insert_before(_AFTER_PROCESS, provider)
+
+
+def _node_role_failure() -> Failure:
+    message = (
+        "the only credentials found are the node's instance role, which every pod of the node could use: give the "
+        "controller's ServiceAccount a role (IRSA or EKS Pod Identity), or set allowNodeInstanceRole if this is "
+        "intended"
+    )
+    return Failure(reason=Reason.NODE_ROLE_REFUSED, message=message)

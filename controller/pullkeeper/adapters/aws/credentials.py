@@ -1,0 +1,249 @@
+"""Credentials of each identity: obtained once for all that need them, apart from those of every other identity."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
+
+from pullkeeper.adapters.aws.calls import CallError, Calls
+from pullkeeper.adapters.aws.clients import Clients, ControllerSession, Keys, RecordRequest
+from pullkeeper.adapters.aws.errors import error_code, to_failure
+from pullkeeper.adapters.aws.partitions import sts_region
+from pullkeeper.domain.ecr.aws_errors import is_stale_credential
+from pullkeeper.domain.errors.failures import Failure, FailureError
+from pullkeeper.domain.iam.identity import CONTROLLER, Identity, Kind, shortened
+from pullkeeper.tokens.call_queue import CallQueue
+from pullkeeper.tokens.demand import Demand
+
+_T = TypeVar("_T")
+
+SECONDS = 10.0
+"""Deadline for the credentials of one identity, not counting the wait for a slot at STS."""
+_MAX_CHAINED_SECONDS = 3600
+"""Role chaining: STS limits a session that is assumed from another role's session to one hour."""
+_EXPIRY_MARGIN = timedelta(minutes=5)
+"""Credentials count as expired this long before they expire."""
+_MAX_IDENTITIES = 4096
+_MIN_REMEMBERED, _MAX_REMEMBERED, _REMEMBERED_SHARE = 1.0, 30.0, 5.0
+"""A failure holds for so many times as long as it took, within these seconds: for all regions of the identity."""
+
+RequestToken = Callable[[Identity], Awaitable[str]]
+"""Returns a new token of a ServiceAccount; raises FailureError that says what is missing."""
+
+
+@dataclass(kw_only=True, slots=True)
+class _Entry:
+    """What is known of one identity's credentials."""
+
+    keys: Keys | None = None
+    failure: Failure | None = None
+    failed_until: float = 0.0
+    in_flight: asyncio.Task[Keys | Failure] | None = None
+    demands: list[Demand] = field(default_factory=list)
+    """Who waits for the attempt in flight."""
+
+
+class Credentials:
+    """The credentials of every identity. None of them waits for another's, except a role for the controller's."""
+
+    def __init__(
+        self,
+        *,
+        region: str,
+        principal: str,
+        calls: Calls,
+        clients: Clients,
+        queue: CallQueue,
+        clock: Callable[[], datetime],
+        service_account_token: RequestToken,
+        record_request: RecordRequest,
+        allow_node_instance_role: bool,
+    ) -> None:
+        self._region = region
+        self._principal = principal
+        self._calls = calls
+        self._clients = clients
+        self._queue = queue
+        self._clock = clock
+        self._service_account_token = service_account_token
+        self._record_request = record_request
+        self._allow_node_instance_role = allow_node_instance_role
+        self._session: ControllerSession | None = None
+        self._entries: dict[Identity, _Entry] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    async def get(self, identity: Identity, demand: Demand) -> Keys:
+        """Return the keys of an identity; raise FailureError.
+
+        All callers share one attempt, and for a while its failure.
+        """
+        entry = self._entry(identity)
+        # The controller's own are kept and renewed by botocore.
+        if identity.kind is not Kind.CONTROLLER and entry.keys and self._is_valid(entry.keys):
+            return entry.keys
+        if entry.failure and asyncio.get_running_loop().time() < entry.failed_until:
+            raise FailureError(entry.failure)
+        entry.demands.append(demand)
+        attempt = entry.in_flight = entry.in_flight or asyncio.create_task(self._obtain(identity, entry))
+        # asyncio.wait does not cancel the attempt together with this caller: others share it.
+        await asyncio.wait([attempt])
+        found = attempt.result()
+        if isinstance(found, Failure):
+            raise FailureError(found)
+        return found
+
+    async def method(self) -> str:
+        """Return botocore's name for the source of the controller's credentials; raise FailureError.
+
+        This asks no API of AWS.
+        """
+        return await self._use_session(ControllerSession.method)
+
+    def forget(self, identity: Identity, keys: Keys) -> None:
+        """Drop keys that AWS does not accept, unless they have been renewed meanwhile; no other identity's."""
+        entry = self._entries.get(identity)
+        if entry and entry.keys == keys:
+            entry.keys = None
+            if identity.kind is Kind.CONTROLLER:
+                self._session = None
+
+    def _entry(self, identity: Identity) -> _Entry:
+        """Return the entry of an identity; the least recently used are dropped."""
+        entry = self._entries[identity] = self._entries.pop(identity) if identity in self._entries else _Entry()
+        if len(self._entries) > _MAX_IDENTITIES:
+            idle = next((each for each, known in self._entries.items() if known.in_flight is None), None)
+            if idle is not None and idle != identity:
+                del self._entries[idle]
+        return entry
+
+    def _is_valid(self, keys: Keys) -> bool:
+        return keys.expires_at is not None and self._clock() < keys.expires_at - _EXPIRY_MARGIN
+
+    async def _obtain(self, identity: Identity, entry: _Entry) -> Keys | Failure:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        entry.keys = entry.failure = None
+        try:
+            entry.keys = await self._request(identity, entry.demands)
+        except FailureError as error:
+            now = loop.time()
+            entry.failure = error.failure
+            remembered = (now - started) * _REMEMBERED_SHARE
+            entry.failed_until = now + min(max(remembered, _MIN_REMEMBERED), _MAX_REMEMBERED)
+            return error.failure
+        else:
+            return entry.keys
+        finally:
+            entry.in_flight, entry.demands = None, []
+
+    async def _request(self, identity: Identity, demands: list[Demand]) -> Keys:
+        if identity.kind is Kind.CONTROLLER:
+            return await self._controller_keys()
+        if identity.kind is Kind.ROLE:
+            return await self._role_keys(identity, demands)
+        return await self._service_account_keys(identity, demands)
+
+    async def _controller_keys(self) -> Keys:
+        keys = await self._use_session(ControllerSession.keys)
+        return replace(keys, principal=self._principal, sts_region=self._region)
+
+    async def _use_session(self, use: Callable[[ControllerSession], _T]) -> _T:
+        """Use the controller's session. One that fails or hangs is given up: the next reads all configuration anew."""
+        known, self._session = self._session, None
+
+        def call() -> tuple[ControllerSession, _T]:
+            session = known or ControllerSession(
+                self._region, self._record_request, allow_node_instance_role=self._allow_node_instance_role
+            )
+            return session, use(session)
+
+        try:
+            self._session, found = await self._calls.run(call, group="credentials", seconds=SECONDS)
+        except CallError as error:
+            raise FailureError(_failure(error, self._principal)) from None
+        return found
+
+    async def _role_keys(self, identity: Identity, demands: Sequence[Demand]) -> Keys:
+        keys = await self.get(CONTROLLER, demands[0])
+        try:
+            return await self._assume(identity, keys, demands)
+        except CallError as error:
+            if not isinstance(error.cause, ClientError) or not is_stale_credential(error_code(error.cause)):
+                raise FailureError(_failure(error, f"{self._principal}, assuming {identity.role_arn}")) from None
+        self.forget(CONTROLLER, keys)
+        keys = await self.get(CONTROLLER, demands[0])
+        try:
+            return await self._assume(identity, keys, demands)
+        except CallError as error:
+            raise FailureError(_failure(error, f"{self._principal}, assuming {identity.role_arn}")) from None
+
+    async def _assume(self, identity: Identity, keys: Keys, demands: Sequence[Demand]) -> Keys:
+        found = await self._ask_sts(self._region, keys, demands, "assume_role", _role_request(identity))
+        return replace(found, principal=identity.role_arn)
+
+    async def _service_account_keys(self, identity: Identity, demands: Sequence[Demand]) -> Keys:
+        token = await self._service_account_token(identity)
+        principal = f"{identity.role_arn} (as {identity})"
+        request = {"RoleArn": identity.role_arn, "RoleSessionName": _session_name(identity), "WebIdentityToken": token}
+        region = sts_region(identity.role_arn, self._region)
+        try:
+            found = await self._ask_sts(region, None, demands, "assume_role_with_web_identity", request)
+        except CallError as error:
+            raise FailureError(_failure(error, principal)) from None
+        return replace(found, principal=principal)
+
+    async def _ask_sts(
+        self, region: str, keys: Keys | None, demands: Sequence[Demand], method: str, request: Mapping[str, Any]
+    ) -> Keys:
+        """Return the keys that STS answers with; raise CallError."""
+
+        def call() -> Keys:
+            client = self._clients.create("sts", region, keys)
+            try:
+                return _keys(getattr(client, method)(**request)["Credentials"], region)
+            finally:
+                client.close()
+
+        async with self._queue.slot("sts", region, demands):
+            return await self._calls.run(call, group=f"sts {region}", seconds=SECONDS)
+
+
+def _failure(error: CallError, principal: str) -> Failure:
+    return to_failure(error, principal=principal, doing="getting credentials")
+
+
+def _keys(found: Mapping[str, Any], region: str) -> Keys:
+    return Keys(
+        access_key_id=found["AccessKeyId"],
+        secret_access_key=found["SecretAccessKey"],
+        session_token=found["SessionToken"],
+        expires_at=found["Expiration"].astimezone(UTC),
+        sts_region=region,
+    )
+
+
+def _role_request(identity: Identity) -> dict[str, Any]:
+    session = identity.session
+    request: dict[str, Any] = {
+        "RoleArn": identity.role_arn,
+        "RoleSessionName": _session_name(identity),
+        "DurationSeconds": _MAX_CHAINED_SECONDS,
+    }
+    if session and session.external_id:
+        request["ExternalId"] = session.external_id
+    if session and session.source_identity:
+        request["SourceIdentity"] = session.source_identity
+    if session and session.tags:
+        request["Tags"] = [{"Key": key, "Value": value} for key, value in session.tags]
+    return request
+
+
+def _session_name(identity: Identity) -> str:
+    if identity.session:
+        return identity.session.name
+    return shortened("-".join(("pullkeeper", *identity.service_account)))
