@@ -31,6 +31,7 @@ from pullkeeper.reconcile.namespace_records import NamespaceRecords
 from pullkeeper.reconcile.namespace_relister import NamespaceRelister
 from pullkeeper.reconcile.reconciler import Reconciler
 from pullkeeper.reconcile.service_account_reconciler import ServiceAccountReconciler
+from pullkeeper.reconcile.slotless_tokens import SlotlessTokens
 from pullkeeper.reconcile.status_reporter import StatusReporter
 from pullkeeper.reconcile.work_queue import WorkQueue
 from pullkeeper.reconcile.worker import Worker
@@ -213,7 +214,7 @@ class Container:
             namespaces=self.namespaces,
             secrets=self.secrets,
             client=self.pull_secrets,
-            tokens=self.token_verifier or UnverifiedTokens(self.token_cache),
+            tokens=SlotlessTokens(self.token_verifier or UnverifiedTokens(self.token_cache), self.queue),
             service_accounts=ServiceAccountTokens(self._adapters.kube_client),
             records=self.records,
             reporter=self.status_reporter,

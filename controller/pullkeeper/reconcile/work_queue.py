@@ -2,15 +2,17 @@
 
 import asyncio
 import heapq
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pullkeeper.domain.reporting.rate_limiter import AWS_CALL_COST, RECONCILES, RateLimiter
 from pullkeeper.domain.secret.plan import Priority
 
+_MAX_WAITING = 16
+"""How many names may wait for others for each slot; beyond that, waiting takes slots as processing does."""
 _STALE_ITEMS = 64
 """Compact the heap once it holds this many stale items beyond one for each current item."""
 
@@ -33,8 +35,9 @@ class WorkQueue:
 
     As in controller-runtime's priority queue, a ready name of Priority.NEW is popped before any of Priority.ROTATION,
     each in the order in which they became ready. In addition, rotations leave one of `max_concurrent` slots free, so
-    a first Secret never waits for a rotation to finish. The priority of a name is asked when it becomes ready, and
-    again when it is added while it waits: it keeps its place unless its priority has changed.
+    a first Secret never waits for a rotation to finish. What waits for others takes no slot. The priority of a name is
+    asked when it becomes ready, and again when it is added while it waits: it keeps its place unless its priority has
+    changed.
     """
 
     def __init__(self, *, clock: Callable[[], datetime], max_concurrent: int) -> None:
@@ -45,7 +48,10 @@ class WorkQueue:
         """The current item of each name; any other item of it in the heap is stale."""
         self._numbers = 0
         self._ready: dict[Priority, OrderedDict[str, None]] = {priority: OrderedDict() for priority in Priority}
+        self._max_waiting = max_concurrent * _MAX_WAITING
         self._processing: set[str] = set()
+        self._waiting: Counter[str] = Counter()
+        """For how much each name waits that is being processed."""
         self._dirty: dict[str, datetime] = {}
         """When to queue what was added while it was processed."""
         self._budgets = RateLimiter(RECONCILES)
@@ -77,12 +83,25 @@ class WorkQueue:
         if self._shut_down:
             return None
         self._promote(priority_of)
+        busy = len(self._processing) - min(len(self._waiting), self._max_waiting)
         for priority, slots in self._slots.items():
-            if self._ready[priority] and len(self._processing) < slots:
+            if self._ready[priority] and busy < slots:
                 name, _ = self._ready[priority].popitem(last=False)
                 self._start(name)
                 return name
         return None
+
+    @contextmanager
+    def waiting(self, name: str) -> Iterator[None]:
+        """Give up the slot of a name that is processed, until what others do for it is done."""
+        self._waiting[name] += 1
+        self._changed.set()
+        try:
+            yield
+        finally:
+            self._waiting[name] -= 1
+            if not self._waiting[name]:
+                del self._waiting[name]
 
     def done(self, name: str, requeue_at: datetime | None = None) -> None:
         """End processing a name; queue it again if it is dirty, or at `requeue_at`, if given."""

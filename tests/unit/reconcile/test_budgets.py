@@ -1,6 +1,7 @@
 """What a namespace may cost by its own changes: reconciliations, calls to AWS and log lines."""
 
 import asyncio
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -168,3 +169,58 @@ async def test_log_lines_about_a_namespace_are_within_its_budget(caplog: pytest.
     assert sum(suppressed) + len(lines) == pytest.approx(600, abs=LOG_LINES.interval / SECOND)
     harness.report("b", None, Failure(reason=Reason.INVALID_ANNOTATION, message="namespace/b: no"))
     assert caplog.messages[-1].startswith("namespace/b: namespace/b: no")
+
+
+async def test_namespaces_that_wait_for_aws_take_no_slots_of_others() -> None:
+    """A hundred of them in regions that hang; the next one is reconciled at once, a first Secret or not."""
+    harness = WorkerHarness(max_concurrent=4)
+
+    async def wait() -> None:
+        with harness.queue.waiting(f"hanging-{len(harness.running)}"):
+            await asyncio.sleep(1000)
+
+    names = [f"hanging-{number}" for number in range(60)]
+    harness.script = dict.fromkeys(names, wait)
+    async with running(harness) as queue:
+        for name in names:
+            queue.add_changed(name)
+        await asyncio.sleep(1)
+        queue.add_changed("a")
+        await asyncio.sleep(1)
+    assert ("a", 1.0) in harness.reconciled_at
+
+
+def test_waiting_takes_slots_where_too_many_wait(population: Population) -> None:
+    """So that not all of them go on at once."""
+    queue = population.queue
+    for number in range(200):
+        queue.add_changed(f"{number}")
+    with ExitStack() as stack:
+        count = 0
+        while (name := queue.pop(lambda _: Priority.ROTATION)) is not None:
+            stack.enter_context(queue.waiting(name))
+            count += 1
+    assert count == 4 * 16 + 3
+
+
+def test_a_slot_is_taken_again_once_nothing_is_waited_for(population: Population) -> None:
+    """A namespace with several regions waits for each of them."""
+    queue = population.queue
+    for name in ("a", "b", "c", "d"):
+        queue.add_changed(name)
+
+    def pop() -> str | None:
+        return queue.pop(lambda _: Priority.ROTATION)
+
+    assert pop() == "a"
+    with queue.waiting("a"):
+        with queue.waiting("a"):
+            assert [pop(), pop(), pop()] == ["b", "c", "d"]
+        queue.done("b")
+        queue.add_changed("e")
+        assert pop() == "e"
+    queue.done("c")
+    queue.add_changed("f")
+    assert pop() is None
+    queue.done("a")
+    assert pop() == "f"
