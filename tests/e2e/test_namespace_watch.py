@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pullkeeper.adapters.kubernetes.client import KubeClient, connect
 from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo
 from pullkeeper.domain.namespace.namespace import ObservedNamespace, observe_namespace
 from testsupport import fake_kube
+from testsupport.fake_kube.faults import matching
 from testsupport.waiting import until
 
 Counts = Counter[tuple[str, str, int]]
@@ -26,6 +28,10 @@ class Sink:
 
     def __init__(self) -> None:
         self.names: set[str] = set()
+        self.starts = 0
+
+    def start(self) -> None:
+        self.starts += 1
 
     def upsert(self, view: ObservedNamespace) -> None:
         self.names.add(view.name)
@@ -64,9 +70,9 @@ async def connection(
 @asynccontextmanager
 async def watching(connection: KubeClient) -> AsyncIterator[Sink]:
     """Run kopf until the block ends, with nothing else on the connection."""
-    sink, ready, stop = Sink(), asyncio.Event(), asyncio.Event()
-    registry = namespaces_kopf.registry(sink, observe_namespace, connection)
-    operator = asyncio.create_task(namespaces_kopf.operate(registry, ready=ready, stop=stop))
+    sink, stop = Sink(), asyncio.Event()
+    registry = partial(namespaces_kopf.registry, sink, observe_namespace, connection)
+    operator = asyncio.create_task(namespaces_kopf.operate(registry, on_start=sink.start, stop=stop))
     try:
         await sees(sink, "default")
         yield sink
@@ -129,3 +135,18 @@ async def test_a_token_that_is_refused_is_read_anew(
     monkeypatch.setattr(connection, "connection_info", connection_info)
     async with watching(connection):
         assert {401, 200} <= {code for _, _, code in counts} <= {401, 200, 0}
+
+
+@pytest.mark.parametrize("code", [400, 403, 500, 503])
+async def test_a_watch_that_ends_with_an_error_begins_anew(
+    server: fake_kube.ApiServer, connection: KubeClient, caplog: pytest.LogCaptureFixture, code: int
+) -> None:
+    """Kopf gives up over any but 410: it is started again in the same process, and says so in one line."""
+    async with watching(connection) as sink:
+        for number in range(3):
+            server.faults.drop_watches(matching(resource="namespaces"), code=code)
+            server.state.create(namespace(f"team-{number}"))
+            await sees(sink, f"team-{number}")
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("pullkeeper")]
+    assert sink.starts >= 2
+    assert [line for line in lines if "watch of Namespaces ended: WatchingError; listing anew" in line]

@@ -62,7 +62,7 @@ class Faults:
     store: Store
     active: list[Fault] = field(default_factory=list)
     on_disconnect: Callable[[], object] = lambda: None
-    on_drop_watches: Callable[[When], int] = lambda _when: 0
+    on_drop_watches: Callable[[When, ApiError | None], int] = lambda _when, _error: 0
     _down: bool = False
 
     def latency(self, seconds: float, when: When = always, *, times: int | None = None) -> Fault:
@@ -103,9 +103,14 @@ class Faults:
         """Keep the next changes of a resource from all watches, now and later; lists still show them."""
         self.store.swallow(resource, count)
 
-    def drop_watches(self, when: When = always) -> int:
-        """Close the open watches that match, as the end of a stream; give how many there were."""
-        return self.on_drop_watches(when)
+    def drop_watches(self, when: When = always, *, code: int = 0) -> int:
+        """Close the open watches that match; give how many there were.
+
+        A stream just ends, or with an ERROR event of this code: an API server that cannot decode an object, or has
+        lost etcd, ends it so.
+        """
+        error = ApiError(code, "InternalError", "a fault of the test") if code else None
+        return self.on_drop_watches(when, error)
 
     @property
     def down(self) -> bool:

@@ -35,6 +35,8 @@ class Watch:
     """Only changes after this resourceVersion are sent."""
     open: bool = True
     bookmark_due: bool = False
+    error: ApiError | None = None
+    """Sent at the end."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def close(self) -> None:
@@ -62,10 +64,11 @@ class Watches:
     def __len__(self) -> int:
         return len(self._open)
 
-    def drop(self, when: Callable[[RequestRecord], bool]) -> int:
-        """Close the watches whose request fits; give how many."""
+    def drop(self, when: Callable[[RequestRecord], bool], error: ApiError | None = None) -> int:
+        """Close the watches whose request fits, with this error if any; give how many."""
         dropped = [watch for watch in list(self._open) if when(watch.record)]
         for watch in dropped:
+            watch.error = error
             self._in_loop(watch.close)
         return len(dropped)
 
@@ -107,6 +110,8 @@ class Watches:
                     yield b"".join(news)
                 elif not await self._wait(watch):
                     return
+            if watch.error:
+                yield error_event(watch.error)
         except WrongFormError:
             return
         finally:

@@ -148,12 +148,11 @@ class FeedWatch:
         self._handler = handler
         self._handlers = handlers
         self._stopped = asyncio.Event()
-        self.ready = asyncio.Event()
 
-    async def run(self) -> None:
+    async def run(self, on_start: Callable[[], None]) -> None:
         """Deliver events until stopped."""
         self._handlers.append(self._handler)
-        self.ready.set()
+        on_start()
         try:
             await self._stopped.wait()
         finally:

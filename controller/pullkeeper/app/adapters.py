@@ -61,13 +61,10 @@ class Metrics(status_reporter.Metrics, worker.Metrics, Protocol):
 
 
 class NamespaceWatch(Protocol):
-    """A watch of all Namespaces, under way or about to be."""
+    """A watch of all Namespaces."""
 
-    ready: asyncio.Event
-    """Set once the watch has begun."""
-
-    async def run(self) -> None:
-        """Hand each event to the handler, until stopped."""
+    async def run(self, on_start: Callable[[], None]) -> None:
+        """Hand each event to the handler, until stopped; call `on_start` whenever the watch has been set up."""
 
     def stop(self) -> None:
         """Let `run` end in an orderly way."""
@@ -111,12 +108,11 @@ class _KopfNamespaceWatch:
     """kopf's watch of all Namespaces."""
 
     def __init__(self, client: KubeClient, handler: namespaces_kopf.NamespaceHandler) -> None:
-        self._registry = namespaces_kopf.registry(handler, observe_namespace, client)
+        self._new_registry = partial(namespaces_kopf.registry, handler, observe_namespace, client)
         self._stopped = asyncio.Event()
-        self.ready = asyncio.Event()
 
-    async def run(self) -> None:
-        await namespaces_kopf.operate(self._registry, ready=self.ready, stop=self._stopped)
+    async def run(self, on_start: Callable[[], None]) -> None:
+        await namespaces_kopf.operate(self._new_registry, on_start=on_start, stop=self._stopped)
 
     def stop(self) -> None:
         self._stopped.set()

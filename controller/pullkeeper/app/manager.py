@@ -118,18 +118,10 @@ class Manager:
 
     async def _watch_namespaces(self, watch: NamespaceWatch) -> None:
         """Run the watch; if it ends by itself, stop the process."""
-        running = asyncio.create_task(watch.run())
         try:
-            await self._unless_stopped(watch.ready.wait())
-            # kopf has replaced our signal handlers with its own, and would stop before the worker has finished.
-            self._handle_signals(self.stop)
-            await running
-        except Exception:
-            # Told to stop while it starts, kopf closes its connections under its own requests.
-            if not self._stopped.is_set():
-                raise
+            # kopf replaces our signal handlers with its own, and would stop before the worker has finished.
+            await watch.run(lambda: self._handle_signals(self.stop))
         finally:
-            running.cancel()
             self.stop()
 
     async def _unless_stopped(self, awaited: Coroutine[Any, Any, object]) -> bool:

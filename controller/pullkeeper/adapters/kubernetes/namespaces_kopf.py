@@ -1,7 +1,9 @@
 """The watch of Namespaces, which kopf runs; each event is passed on as it arrives."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, Protocol
 
 import aiohttp
@@ -10,6 +12,8 @@ import kopf
 from pullkeeper.adapters.kubernetes.client import KubeClient
 from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
+
+logger = logging.getLogger(__name__)
 
 
 class _EndlessBackoff:
@@ -53,16 +57,44 @@ def registry(
     return handlers
 
 
-async def operate(handlers: kopf.OperatorRegistry, *, ready: asyncio.Event, stop: asyncio.Event) -> None:
-    """Watch the Namespaces until `stop` is set; sets `ready` once kopf has started."""
-    await kopf.operator(
-        registry=handlers,
-        settings=_settings(),
-        clusterwide=True,
-        standalone=True,
-        ready_flag=ready,
-        stop_flag=stop,
-    )
+async def operate(
+    new_registry: Callable[[], kopf.OperatorRegistry], *, on_start: Callable[[], None], stop: asyncio.Event
+) -> None:
+    """Watch the Namespaces until `stop` is set; calls `on_start` each time that kopf has started.
+
+    kopf ends by itself when a watch ends with an error other than 410; then it is started anew, which lists anew, with
+    a new registry: it has closed the session of the old one.
+    """
+    for pause in _EndlessBackoff():
+        try:
+            await _operate_once(new_registry(), on_start, stop)
+        except Exception as error:  # noqa: BLE001 -- kopf passes on whatever has ended it
+            if not stop.is_set():
+                logger.warning("watch of Namespaces ended: %s; listing anew in %.1f s", type(error).__name__, pause)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause)
+        if stop.is_set():
+            return
+
+
+async def _operate_once(handlers: kopf.OperatorRegistry, on_start: Callable[[], None], stop: asyncio.Event) -> None:
+    async def report_start() -> None:
+        await ready.wait()
+        on_start()
+
+    ready = asyncio.Event()
+    starting = asyncio.create_task(report_start())
+    try:
+        await kopf.operator(
+            registry=handlers,
+            settings=_settings(),
+            clusterwide=True,
+            standalone=True,
+            ready_flag=ready,
+            stop_flag=stop,
+        )
+    finally:
+        starting.cancel()
 
 
 def _settings() -> kopf.OperatorSettings:
