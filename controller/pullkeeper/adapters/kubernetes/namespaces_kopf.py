@@ -60,7 +60,7 @@ def registry(
 async def operate(
     new_registry: Callable[[], kopf.OperatorRegistry], *, on_start: Callable[[], None], stop: asyncio.Event
 ) -> None:
-    """Watch the Namespaces until `stop` is set; calls `on_start` each time that kopf has started.
+    """Watch the Namespaces until `stop` is set or a signal ends kopf; calls `on_start` each time that it has started.
 
     kopf ends by itself when a watch ends with an error other than 410; then it is started anew, which lists anew, with
     a new registry: it has closed the session of the old one.
@@ -69,12 +69,13 @@ async def operate(
         try:
             await _operate_once(new_registry(), on_start, stop)
         except Exception as error:  # noqa: BLE001 -- kopf passes on whatever has ended it
-            if not stop.is_set():
-                logger.warning("watch of Namespaces ended: %s; listing anew in %.1f s", type(error).__name__, pause)
+            if stop.is_set():
+                return
+            logger.warning("watch of Namespaces ended: %s; listing anew in %.1f s", type(error).__name__, pause)
+        else:
+            return  # stopped, or by a signal that came before `on_start` and so to kopf's own handlers
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), pause)
-        if stop.is_set():
-            return
 
 
 async def _operate_once(handlers: kopf.OperatorRegistry, on_start: Callable[[], None], stop: asyncio.Event) -> None:
