@@ -53,8 +53,8 @@ class CallQueue:
     Regions that are known have slots of their own. All others, which may be made up, share the slots of one.
     """
 
-    def __init__(self, *, is_known: Callable[[str], bool]) -> None:
-        self._is_known = is_known
+    def __init__(self, *, is_listed: Callable[[str], bool]) -> None:
+        self._is_listed = is_listed
         self._answered: set[str] = set()
         self._pools: dict[str, _Pool] = {}
 
@@ -62,16 +62,19 @@ class CallQueue:
         """Count the pools of slots."""
         return len(self._pools)
 
+    def is_known(self, region: str) -> bool:
+        """Whether a region has slots of its own, because it is listed or has answered."""
+        return region in self._answered or self._is_listed(region)
+
     def record_answer(self, region: str) -> None:
         """Give a region that has answered slots of its own."""
-        if not self._is_known(region) and len(self._answered) < MAX_ANSWERED:
+        if not self._is_listed(region) and len(self._answered) < MAX_ANSWERED:
             self._answered.add(region)
 
     @asynccontextmanager
     async def slot(self, service: str, region: str, demands: Sequence[Demand]) -> AsyncIterator[None]:
         """Wait for the turn of a call and hold its slot; `demands` may grow until then."""
-        known = region in self._answered or self._is_known(region)
-        pool = self._pools.setdefault(f"{service} {region}" if known else _OTHERS, _Pool())
+        pool = self._pools.setdefault(f"{service} {region}" if self.is_known(region) else _OTHERS, _Pool())
         waiter = _Waiter(demands=demands, started=asyncio.get_running_loop().create_future())
         pool.waiting.append(waiter)
         _dispatch(pool)

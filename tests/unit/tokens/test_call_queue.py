@@ -12,7 +12,7 @@ class Calls:
     """Calls through a queue, each of which takes some seconds."""
 
     def __init__(self) -> None:
-        self.queue = CallQueue(is_known=KNOWN.__contains__)
+        self.queue = CallQueue(is_listed=KNOWN.__contains__)
         self.started: list[tuple[float, str]] = []
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -75,7 +75,9 @@ async def test_namespaces_take_turns() -> None:
 async def test_made_up_regions_share_the_slots_of_one() -> None:
     """While all of them hang, known regions are served at once; a region that has answered has its own slots."""
     calls = Calls()
+    assert not calls.queue.is_known("new-region-1")
     calls.queue.record_answer("new-region-1")
+    assert calls.queue.is_known("new-region-1")
     for number in range(20):
         calls.add(f"team-{number}", f"made-up-{number}", seconds=3600.0)
     await asyncio.sleep(60)

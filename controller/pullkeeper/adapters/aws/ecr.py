@@ -75,7 +75,7 @@ class Ecr:
         self._metrics = metrics
         self._calls = Calls()
         self._clients = Clients(metrics.record_aws_request)
-        self._queue = CallQueue(is_known=is_listed)
+        self._queue = CallQueue(is_listed=is_listed)
         self._credentials = Credentials(
             region=self._region,
             principal=self._principal,
@@ -198,7 +198,8 @@ class Ecr:
             finally:
                 client.close()
 
-        group = f"{_endpoint_name(scope, dual_stack=dual_stack)} {scope.region if is_listed(scope.region) else ''}"
+        region = scope.region if self._queue.is_known(scope.region) else ""
+        group = f"{_endpoint_name(scope, dual_stack=dual_stack)} {region}"
         seconds = ends_at - asyncio.get_running_loop().time()
         try:
             token = await self._calls.run(call, group=group, seconds=seconds)
