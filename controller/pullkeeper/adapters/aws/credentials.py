@@ -27,8 +27,11 @@ _MAX_CHAINED_SECONDS = 3600
 _EXPIRY_MARGIN = timedelta(minutes=5)
 """Credentials count as expired this long before they expire."""
 _MAX_IDENTITIES = 4096
-_MIN_REMEMBERED, _MAX_REMEMBERED, _REMEMBERED_SHARE = 1.0, 30.0, 5.0
-"""A failure holds for so many times as long as it took, within these seconds: for all regions of the identity."""
+_MIN_REMEMBERED, _MAX_REMEMBERED, _REMEMBERED_SHARE = 0.2, 30.0, 5.0
+"""A failure that was long in coming holds for so many times as long, for all regions of the identity; any other for
+less than the shortest retry, so that a retry after somebody's fix asks again."""
+_LONG = 2.0
+"""Seconds from which on a failure was long in coming."""
 
 RequestToken = Callable[[Identity], Awaitable[str]]
 """Returns a new token of a ServiceAccount; raises FailureError that says what is missing."""
@@ -133,8 +136,9 @@ class Credentials:
         except FailureError as error:
             now = loop.time()
             entry.failure = error.failure
-            remembered = (now - started) * _REMEMBERED_SHARE
-            entry.failed_until = now + min(max(remembered, _MIN_REMEMBERED), _MAX_REMEMBERED)
+            took = now - started
+            remembered = took * _REMEMBERED_SHARE if took >= _LONG else _MIN_REMEMBERED
+            entry.failed_until = now + min(remembered, _MAX_REMEMBERED)
             return error.failure
         else:
             return entry.keys
