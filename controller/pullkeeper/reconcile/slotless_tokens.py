@@ -29,7 +29,7 @@ class SlotlessTokens:
         not_before: datetime | None = None,
     ) -> TokenResult:
         """Return the best token to be had, and which of these registries must not get it."""
-        with self._queue.waiting(requester.namespace):
+        async with self._queue.waiting(requester.namespace):
             return await self._tokens.get(scope, hosts, requester, not_before=not_before)
 
     def revoked(self, namespace: str, identity: Identity, record: SecretRecord) -> frozenset[RegistryHost]:

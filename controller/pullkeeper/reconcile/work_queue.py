@@ -2,12 +2,13 @@
 
 import asyncio
 import heapq
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections import Counter, OrderedDict, deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pullkeeper.domain.errors.failures import NotLeadingError
 from pullkeeper.domain.reporting.rate_limiter import AWS_CALL_COST, RECONCILES, RateLimiter
 from pullkeeper.domain.secret.plan import Priority
 
@@ -59,6 +60,8 @@ class WorkQueue:
         """When changes that are paid for may be processed, by the names that wait for it."""
         self._charged: set[str] = set()
         """What is being processed because of a change."""
+        self._returning: deque[asyncio.Future[None]] = deque()
+        """Those that have waited and need a slot again, the first one first."""
         self._changed = asyncio.Event()
         self._shut_down = False
 
@@ -80,7 +83,7 @@ class WorkQueue:
 
     def pop(self, priority_of: Callable[[str], Priority]) -> str | None:
         """Take the next name and start processing it; None where nothing is ready or no slot is free."""
-        if self._shut_down:
+        if self._shut_down or self._returning:
             return None
         self._promote(priority_of)
         busy = len(self._processing) - min(len(self._waiting), self._max_waiting)
@@ -91,17 +94,42 @@ class WorkQueue:
                 return name
         return None
 
-    @contextmanager
-    def waiting(self, name: str) -> Iterator[None]:
-        """Give up the slot of a name that is processed, until what others do for it is done."""
+    @asynccontextmanager
+    async def waiting(self, name: str) -> AsyncIterator[None]:
+        """Give up the slot of a name that is processed, until what others do for it is done and a slot is free again.
+
+        Raise NotLeadingError where the queue was shut down meanwhile: nothing more is begun. A name may wait for
+        several things at once; it goes on with the last of them.
+        """
         self._waiting[name] += 1
         self._changed.set()
+        self._wake_returning()
         try:
             yield
+            if self._waiting[name] == 1:
+                await self._regain_slot(name)
         finally:
             self._waiting[name] -= 1
             if not self._waiting[name]:
                 del self._waiting[name]
+
+    async def _regain_slot(self, name: str) -> None:
+        """Wait for a free slot, ahead of all names that are only queued."""
+        while not self._shut_down and len(self._processing) - len(self._waiting) >= self._slots[Priority.NEW]:
+            turn = asyncio.get_running_loop().create_future()
+            self._returning.append(turn)
+            await turn
+        if self._shut_down:
+            raise NotLeadingError(name)
+
+    def _wake_returning(self) -> None:
+        """Let the next one look for a slot again; after the shutdown, everyone."""
+        while self._returning:
+            turn = self._returning.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                if not self._shut_down:
+                    return
 
     def done(self, name: str, requeue_at: datetime | None = None) -> None:
         """End processing a name; queue it again if it is dirty, or at `requeue_at`, if given."""
@@ -111,6 +139,7 @@ class WorkQueue:
         if times:
             self._schedule(name, min(times))
         self._changed.set()
+        self._wake_returning()
 
     def depth(self, priority: Priority, priority_of: Callable[[str], Priority]) -> int:
         """Count the ready names of a priority that wait for a slot."""
@@ -129,6 +158,7 @@ class WorkQueue:
         """Pop nothing more; what is being processed goes on."""
         self._shut_down = True
         self._changed.set()
+        self._wake_returning()
 
     @property
     def is_shut_down(self) -> bool:

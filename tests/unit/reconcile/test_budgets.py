@@ -1,12 +1,12 @@
 """What a namespace may cost by its own changes: reconciliations, calls to AWS and log lines."""
 
 import asyncio
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
 
-from pullkeeper.domain.errors.failures import Failure, Reason
+from pullkeeper.domain.errors.failures import Failure, NotLeadingError, Reason
 from pullkeeper.domain.reporting.rate_limiter import AWS_CALL_COST, LOG_LINES, RECONCILES
 from pullkeeper.domain.secret.plan import Priority
 from pullkeeper.reconcile.work_queue import WorkQueue
@@ -176,7 +176,7 @@ async def test_namespaces_that_wait_for_aws_take_no_slots_of_others() -> None:
     harness = WorkerHarness(max_concurrent=4)
 
     async def wait() -> None:
-        with harness.queue.waiting(f"hanging-{len(harness.running)}"):
+        async with harness.queue.waiting(f"hanging-{len(harness.running)}"):
             await asyncio.sleep(1000)
 
     names = [f"hanging-{number}" for number in range(60)]
@@ -190,20 +190,73 @@ async def test_namespaces_that_wait_for_aws_take_no_slots_of_others() -> None:
     assert ("a", 1.0) in harness.reconciled_at
 
 
-def test_waiting_takes_slots_where_too_many_wait(population: Population) -> None:
-    """So that not all of them go on at once."""
+async def test_waiting_takes_slots_where_too_many_wait(population: Population) -> None:
+    """So that their number is bounded."""
     queue = population.queue
     for number in range(200):
         queue.add_changed(f"{number}")
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
         count = 0
         while (name := queue.pop(lambda _: Priority.ROTATION)) is not None:
-            stack.enter_context(queue.waiting(name))
+            await stack.enter_async_context(queue.waiting(name))
+            stack.callback(queue.done, name)
             count += 1
     assert count == 4 * 16 + 3
 
 
-def test_a_slot_is_taken_again_once_nothing_is_waited_for(population: Population) -> None:
+@pytest.fixture
+def waiting_names(population: Population) -> list[str]:
+    """Return names that are processed, far more than there are slots."""
+    names = [f"{number}" for number in range(40)]
+    for name in names:
+        population.queue.add_changed(name)
+    return names
+
+
+async def _wait_and_work(queue: WorkQueue, name: str, answered: asyncio.Event, working: list[str]) -> int:
+    """Wait for an answer as a reconciler does, then work; return how many work at that time."""
+    try:
+        async with queue.waiting(name):
+            await answered.wait()
+        working.append(name)
+        count = len(working)
+        await asyncio.sleep(1)
+        working.remove(name)
+        return count
+    finally:
+        queue.done(name)
+
+
+async def test_those_that_waited_go_on_as_slots_become_free(population: Population, waiting_names: list[str]) -> None:
+    """An answer that many have waited for does not let all of them write at once."""
+    queue, answered = population.queue, asyncio.Event()
+    working: list[str] = []
+    tasks = []
+    while (name := queue.pop(lambda _: Priority.NEW)) is not None:
+        tasks.append(asyncio.create_task(_wait_and_work(queue, name, answered, working)))
+        await asyncio.sleep(0)
+    answered.set()
+    assert max(await asyncio.gather(*tasks)) == 4
+    assert len(tasks) == len(waiting_names)
+
+
+async def test_nothing_is_begun_after_the_shutdown(population: Population, waiting_names: list[str]) -> None:
+    """Whoever waited for something, or for a slot, stops without an effect."""
+    queue, answered = population.queue, asyncio.Event()
+    working: list[str] = []
+    tasks = []
+    while (name := queue.pop(lambda _: Priority.NEW)) is not None:
+        tasks.append(asyncio.create_task(_wait_and_work(queue, name, answered, working)))
+        await asyncio.sleep(0)
+    answered.set()
+    await asyncio.sleep(0.5)
+    queue.shut_down()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    stopped = [result for result in results if isinstance(result, NotLeadingError)]
+    assert len(stopped) == len(waiting_names) - 4
+
+
+async def test_a_slot_is_taken_again_once_nothing_is_waited_for(population: Population) -> None:
     """A namespace with several regions waits for each of them."""
     queue = population.queue
     for name in ("a", "b", "c", "d"):
@@ -213,8 +266,8 @@ def test_a_slot_is_taken_again_once_nothing_is_waited_for(population: Population
         return queue.pop(lambda _: Priority.ROTATION)
 
     assert pop() == "a"
-    with queue.waiting("a"):
-        with queue.waiting("a"):
+    async with queue.waiting("a"):
+        async with queue.waiting("a"):
             assert [pop(), pop(), pop()] == ["b", "c", "d"]
         queue.done("b")
         queue.add_changed("e")
