@@ -8,7 +8,7 @@ import pytest
 from pullkeeper.domain.config.label_selector import LabelSelector, Operator, Requirement
 from pullkeeper.domain.config.policy import ANYBODY, EVERY_NAMESPACE, NOBODY, Grant, Matcher, Policy, RoleGrant
 from pullkeeper.domain.iam.identity import CONTROLLER, Identity, service_account
-from pullkeeper.domain.namespace.namespace import ObservedNamespace
+from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace, observe_namespace
 from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import fallback_state
@@ -22,7 +22,8 @@ ALL = Policy(registries=(EU,), roles=(RoleGrant(role=ROLE),), service_accounts=A
 
 
 def namespace(annotations: Mapping[str, str], **labels: str) -> ObservedNamespace:
-    return ObservedNamespace(name="team-a", resource_version=1, annotations=annotations, labels=labels)
+    written = {f"{PREFIX}{key}": value for key, value in annotations.items()}
+    return observe_namespace({"name": "team-a", "resourceVersion": "1", "annotations": written, "labels": labels})
 
 
 def requested(annotations: Mapping[str, str], policy: Policy = ALL) -> DesiredState:

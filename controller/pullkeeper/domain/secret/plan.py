@@ -111,7 +111,7 @@ def _lost_state(
     kept = {key: value for key, value in namespace.annotations.items() if key in _DECISIVE}
     registries = ",".join(host.name for host in target.registries)
     try:
-        desired = desired_state(replace(namespace, annotations=kept | {REGISTRIES: registries}), policy)
+        desired = desired_state(replace(namespace, annotations=kept | {REGISTRIES: registries}, unknown_keys=0), policy)
     except (InvalidInputError, FailureError):
         return None
     if desired is None or desired.identity.name != target.identity:
