@@ -81,7 +81,7 @@ class Installation:
         token = await token_of(self.api, self.namespace, ACCOUNT_NAME, audiences=["sts.amazonaws.com"])
         (self.folder / "aws-token").write_text(token)
 
-    def irsa(self, *, region: str | None = "eu-west-1", role_arn: str = ROLE) -> dict[str, str]:
+    def irsa(self, *, region: str | None = None, role_arn: str = ROLE) -> dict[str, str]:
         """Return the variables that EKS' webhook would put into the pod; it leaves out the region unless told to."""
         token_file = str(self.folder / "aws-token")
         return self.aws.environment(web_identity_token_file=token_file, role_arn=role_arn, region=region)

@@ -28,14 +28,14 @@ async def _hosts(installation: Installation, namespace: str) -> set[str]:
 async def test_a_region_that_is_not_enabled_costs_one_namespace(installation: Installation) -> None:
     """Without AWS_REGION, as the chart leaves it: before and after a restart the others are served by one session."""
     installation.aws.disable_region("me-south-1")
-    process = await installation.start(environment=installation.irsa(region=None))
+    process = await installation.start()
     mistaken = await installation.create_namespace(enabled="true", registries=BAHRAIN)
     event = await installation.event(mistaken, "TokenFetchFailed")
     assert "me-south-1" in event["note"]
     assert await process.metric(ERRORS, reason="RegionNotEnabled") >= 1
     await installation.create_served_namespace(registries=IRELAND)
     await process.stop()
-    again = await installation.start(environment=installation.irsa(region=None))
+    again = await installation.start()
     for host in (VIRGINIA, FRANKFURT):
         await installation.create_served_namespace(registries=host)
     await again.until_metric(3, "pullkeeper_namespaces", state="ready")
@@ -115,7 +115,7 @@ async def test_every_partition_is_asked_in_its_own_region(
     """Without AWS_REGION the first default registry says where."""
     role = f"arn:{partition}:iam::{ACCOUNT}:role/pullkeeper"
     installation.aws.allow_role(role, trusts_subjects=installation.subject)
-    environment: Mapping[str, str] = installation.irsa(region=None, role_arn=role)
+    environment: Mapping[str, str] = installation.irsa(role_arn=role)
     host = f"{ACCOUNT}.dkr.ecr.{region}.{suffix}"
     await installation.start({"registries": [host]}, environment=environment)
     team = await installation.create_served_namespace()

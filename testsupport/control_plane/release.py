@@ -232,5 +232,5 @@ async def released(
 def _surroundings(aws: AwsFake) -> dict[str, str]:
     """Let the process reach the fake where it would reach AWS, and nothing else of this machine's configuration."""
     own = {"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME"}
-    found = aws.environment(web_identity_token_file="none", role_arn=ROLE)
+    found = aws.environment(web_identity_token_file="none", role_arn=ROLE, region=None)
     return {key: value for key, value in found.items() if key not in own}
