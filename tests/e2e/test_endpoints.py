@@ -58,7 +58,7 @@ async def test_a_variant_that_does_not_exist_costs_one_namespace(installation: I
 
 
 @pytest.mark.slow
-async def test_a_refresh_request_does_not_wake_a_variant_that_fails(installation: Installation) -> None:
+async def test_a_refresh_request_does_not_hurry_a_variant_that_fails(installation: Installation) -> None:
     """However often it is made: the wait after a failure holds."""
     await installation.start()
     mistaken = await installation.create_namespace(enabled="true", registries=NO_FIPS)

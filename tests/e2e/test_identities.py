@@ -258,7 +258,7 @@ async def test_region_that_is_not_enabled_is_reported(installation: Installation
         team = await installation.create_namespace(enabled="true", registries=f"{IRELAND},{VIRGINIA}")
         assert list(auths((await recorder.created(team)).secret)) == [IRELAND]
         event = await installation.event(team, "TokenFetchFailed")
-        assert "whether the region is enabled for the account" in event["note"]
+        assert "enable the region in account" in event["note"]
 
 
 async def test_empty_token_file_is_reported_and_recovered_from(installation: Installation) -> None:

@@ -29,7 +29,7 @@ async def judge(environment: Environment) -> list[Promise]:
     """Check the promises that are about everything that happened."""
     return [
         Promise(words="No Secret ever held an expired token", outcome=_never_stale(environment)),
-        Promise(words="One token per region and rotation, shared by all", outcome=_few_calls(environment)),
+        Promise(words="One token per endpoint and rotation, shared by all", outcome=_few_calls(environment)),
         Promise(words="One write per change, and none to Namespaces", outcome=_few_writes(environment)),
         Promise(words="No token in a log, Event, metric or annotation", outcome=await _no_leak(environment)),
     ]
@@ -57,10 +57,9 @@ def _dies(version: Version, expiry: Mapping[str, datetime]) -> datetime:
 
 
 def _few_calls(environment: Environment) -> Outcome:
-    answered = Counter((token.region, token.public) for token in environment.aws.tokens)
-    figure = (
-        f"{sum(answered.values())} tokens; {len(answered)} regions (ECR Public is one) and {len(NAMESPACES)} namespaces"
-    )
+    asked = [call for call in environment.aws.calls if call.operation == "GetAuthorizationToken"]
+    answered = Counter(call.host for call in asked if call.outcome == "ok")
+    figure = f"{sum(answered.values())} tokens from {len(answered)} endpoints for {len(NAMESPACES)} namespaces"
     return Outcome(kept=max(answered.values(), default=0) <= 1 + _rotations(environment), figure=figure)
 
 
