@@ -103,7 +103,7 @@ class WorkQueue:
         """
         self._waiting[name] += 1
         self._changed.set()
-        self._wake_returning()
+        self._admit_returning()
         try:
             yield
             if self._waiting[name] == 1:
@@ -122,7 +122,7 @@ class WorkQueue:
         if self._shut_down:
             raise NotLeadingError(name)
 
-    def _wake_returning(self) -> None:
+    def _admit_returning(self) -> None:
         """Let the next one look for a slot again; after the shutdown, everyone."""
         while self._returning:
             turn = self._returning.popleft()
@@ -139,7 +139,7 @@ class WorkQueue:
         if times:
             self._schedule(name, min(times))
         self._changed.set()
-        self._wake_returning()
+        self._admit_returning()
 
     def depth(self, priority: Priority, priority_of: Callable[[str], Priority]) -> int:
         """Count the ready names of a priority that wait for a slot."""
@@ -158,7 +158,7 @@ class WorkQueue:
         """Pop nothing more; what is being processed goes on."""
         self._shut_down = True
         self._changed.set()
-        self._wake_returning()
+        self._admit_returning()
 
     @property
     def is_shut_down(self) -> bool:
