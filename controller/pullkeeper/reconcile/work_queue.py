@@ -60,7 +60,7 @@ class WorkQueue:
         """When changes that are paid for may be processed, by the names that wait for it."""
         self._charged: set[str] = set()
         """What is being processed because of a change."""
-        self._returning: deque[asyncio.Future[None]] = deque()
+        self._returning: deque[tuple[str, asyncio.Future[None]]] = deque()
         """Those that have waited and need a slot again, the first one first."""
         self._changed = asyncio.Event()
         self._shut_down = False
@@ -83,9 +83,11 @@ class WorkQueue:
 
     def pop(self, priority_of: Callable[[str], Priority]) -> str | None:
         """Take the next name and start processing it; None where nothing is ready or no slot is free."""
-        if self._shut_down or self._returning:
+        if self._shut_down:
             return None
         self._promote(priority_of)
+        if self._returning:
+            return None
         busy = len(self._processing) - min(len(self._waiting), self._max_waiting)
         for priority, slots in self._slots.items():
             if self._ready[priority] and busy < slots:
@@ -106,30 +108,41 @@ class WorkQueue:
         self._admit_returning()
         try:
             yield
-            if self._waiting[name] == 1:
-                await self._regain_slot(name)
-        finally:
-            self._waiting[name] -= 1
-            if not self._waiting[name]:
-                del self._waiting[name]
+        except BaseException:
+            self._stop_waiting(name)
+            raise
+        if self._waiting[name] > 1:
+            self._stop_waiting(name)
+        else:
+            await self._regain_slot(name)
+
+    def _stop_waiting(self, name: str) -> None:
+        self._waiting[name] -= 1
+        if not self._waiting[name]:
+            del self._waiting[name]
 
     async def _regain_slot(self, name: str) -> None:
         """Wait for a free slot, ahead of all names that are only queued."""
-        while not self._shut_down and len(self._processing) - len(self._waiting) >= self._slots[Priority.NEW]:
-            turn = asyncio.get_running_loop().create_future()
-            self._returning.append(turn)
+        turn = asyncio.get_running_loop().create_future()
+        self._returning.append((name, turn))
+        self._admit_returning()
+        try:
             await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                self._stop_waiting(name)
+            raise
         if self._shut_down:
             raise NotLeadingError(name)
 
     def _admit_returning(self) -> None:
-        """Let the next one look for a slot again; after the shutdown, everyone."""
-        while self._returning:
-            turn = self._returning.popleft()
+        """Give the free slots to those that need one again; after the shutdown, let everyone go."""
+        slots = self._slots[Priority.NEW]
+        while self._returning and (self._shut_down or len(self._processing) - len(self._waiting) < slots):
+            name, turn = self._returning.popleft()
             if not turn.done():
+                self._stop_waiting(name)
                 turn.set_result(None)
-                if not self._shut_down:
-                    return
 
     def done(self, name: str, requeue_at: datetime | None = None) -> None:
         """End processing a name; queue it again if it is dirty, or at `requeue_at`, if given."""

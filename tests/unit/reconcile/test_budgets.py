@@ -277,3 +277,50 @@ async def test_a_slot_is_taken_again_once_nothing_is_waited_for(population: Popu
     assert pop() is None
     queue.done("a")
     assert pop() == "f"
+
+
+async def test_worker_sleeps_while_those_that_waited_need_slots() -> None:
+    """What is due has to wait for them: the worker looks again when a slot is free, not all the time."""
+    harness, answered = WorkerHarness(max_concurrent=2), asyncio.Event()
+    begun: list[float] = []
+
+    async def wait_and_work() -> None:
+        name = f"{len(begun)}"
+        begun.append(0)
+        async with harness.queue.waiting(name):
+            await answered.wait()
+        await asyncio.sleep(10)
+
+    names = [f"{number}" for number in range(10)]
+    harness.script = dict.fromkeys(names, wait_and_work)
+    async with running(harness) as queue:
+        for name in names:
+            queue.add_changed(name)
+        await asyncio.sleep(1)
+        answered.set()
+        await asyncio.sleep(1)
+        for name in ("x", "y", "z"):
+            queue.add_changed(name)
+        await asyncio.sleep(60)
+    assert {"x", "y", "z"} <= {name for name, _ in harness.reconciled_at}
+
+
+async def test_cancelled_one_that_waits_for_a_slot_leaves_no_trace(population: Population) -> None:
+    """As at the end of leadership."""
+    queue, answered = population.queue, asyncio.Event()
+    for number in range(10):
+        queue.add_changed(f"{number}")
+    tasks = []
+    while (name := queue.pop(lambda _: Priority.NEW)) is not None:
+        tasks.append(asyncio.create_task(_wait_and_work(queue, name, answered, [])))
+        await asyncio.sleep(0)
+    answered.set()
+    await asyncio.sleep(0.5)
+    for task in tasks[6:]:
+        task.cancel()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert len([result for result in results if isinstance(result, asyncio.CancelledError)]) == 4
+    for number in range(4):
+        queue.add_changed(f"again-{number}")
+    again = [queue.pop(lambda _: Priority.NEW) for _ in range(5)]
+    assert again == [*(f"again-{number}" for number in range(4)), None]
