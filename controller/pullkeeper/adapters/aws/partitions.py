@@ -14,7 +14,8 @@ _GLOBAL_SUFFIX = "-global"
 
 @cache
 def _partitions() -> Mapping[str, Mapping[str, Any]]:
-    return {each["id"]: each for each in create_loader().load_data("partitions")["partitions"]}  # type: ignore[no-untyped-call]
+    create: Callable[[], Any] = create_loader  # the library has no types
+    return {each["id"]: each for each in create().load_data("partitions")["partitions"]}
 
 
 @cache
