@@ -50,7 +50,7 @@ class WorkQueue:
         self._numbers = 0
         self._ready: dict[Priority, OrderedDict[str, None]] = {priority: OrderedDict() for priority in Priority}
         self._max_waiting = max_concurrent * _MAX_WAITING
-        self._processing: set[str] = set()
+        self._processing: dict[str, Priority] = {}
         self._waiting: Counter[str] = Counter()
         """For how much each name waits that is being processed."""
         self._dirty: dict[str, datetime] = {}
@@ -60,7 +60,7 @@ class WorkQueue:
         """When changes that are paid for may be processed, by the names that wait for it."""
         self._charged: set[str] = set()
         """What is being processed because of a change."""
-        self._returning: deque[tuple[str, asyncio.Future[None]]] = deque()
+        self._returning: dict[Priority, deque[tuple[str, asyncio.Future[None]]]] = {each: deque() for each in Priority}
         """Those that have waited and need a slot again, the first one first."""
         self._changed = asyncio.Event()
         self._shut_down = False
@@ -86,13 +86,13 @@ class WorkQueue:
         if self._shut_down:
             return None
         self._promote(priority_of)
-        if self._returning:
-            return None
         busy = len(self._processing) - min(len(self._waiting), self._max_waiting)
         for priority, slots in self._slots.items():
+            if self._returning[priority]:
+                return None
             if self._ready[priority] and busy < slots:
                 name, _ = self._ready[priority].popitem(last=False)
-                self._start(name)
+                self._start(name, priority)
                 return name
         return None
 
@@ -122,9 +122,9 @@ class WorkQueue:
             del self._waiting[name]
 
     async def _regain_slot(self, name: str) -> None:
-        """Wait for a free slot, ahead of all names that are only queued."""
+        """Wait for a free slot, ahead of the names that are only queued with the same priority."""
         turn = asyncio.get_running_loop().create_future()
-        self._returning.append((name, turn))
+        self._returning[self._processing[name]].append((name, turn))
         self._admit_returning()
         try:
             await turn
@@ -137,16 +137,17 @@ class WorkQueue:
 
     def _admit_returning(self) -> None:
         """Give the free slots to those that need one again; after the shutdown, let everyone go."""
-        slots = self._slots[Priority.NEW]
-        while self._returning and (self._shut_down or len(self._processing) - len(self._waiting) < slots):
-            name, turn = self._returning.popleft()
-            if not turn.done():
-                self._stop_waiting(name)
-                turn.set_result(None)
+        for priority, slots in self._slots.items():
+            returning = self._returning[priority]
+            while returning and (self._shut_down or len(self._processing) - len(self._waiting) < slots):
+                name, turn = returning.popleft()
+                if not turn.done():
+                    self._stop_waiting(name)
+                    turn.set_result(None)
 
     def done(self, name: str, requeue_at: datetime | None = None) -> None:
         """End processing a name; queue it again if it is dirty, or at `requeue_at`, if given."""
-        self._processing.discard(name)
+        self._processing.pop(name, None)
         self._charged.discard(name)
         times = [at for at in (requeue_at, self._dirty.pop(name, None)) if at is not None]
         if times:
@@ -178,8 +179,8 @@ class WorkQueue:
         """Whether the queue was shut down."""
         return self._shut_down
 
-    def _start(self, name: str) -> None:
-        self._processing.add(name)
+    def _start(self, name: str, priority: Priority) -> None:
+        self._processing[name] = priority
         if self._changed_at.pop(name, None) is not None:
             self._charged.add(name)
 

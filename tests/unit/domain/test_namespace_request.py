@@ -59,3 +59,10 @@ def test_without_annotations_since_the_namespace_was_created() -> None:
 def test_without_any_time_the_age_is_unknown() -> None:
     """A manifest need not contain one."""
     assert namespace_request({"name": "a", "resourceVersion": "1"}).first_requested_at is None
+
+
+@pytest.mark.parametrize("moment", ["yesterday", "2026-13-01T12:00:00Z"])
+def test_time_that_cannot_be_read_is_unknown(moment: str) -> None:
+    """No text in the metadata raises an exception."""
+    metadata = {"name": "a", "resourceVersion": "1", "creationTimestamp": moment}
+    assert namespace_request(metadata).first_requested_at is None

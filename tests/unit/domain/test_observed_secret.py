@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
 from pullkeeper.domain.secret.pull_secret import Target
-from testsupport.examples import EU, PUBLIC, managed, published
+from testsupport.examples import EU, NOW, PUBLIC, managed, published
 
 HELD = published(EU, PUBLIC, refresh_requested_at="1")
 ANNOTATIONS = HELD.annotations()
@@ -215,3 +216,14 @@ def test_corrupt_annotations_leave_the_secret_managed(tokens: str) -> None:
     metadata["annotations"] |= {"pullkeeper.dev/tokens": tokens, "pullkeeper.dev/registries": str(EU)}
     purpose = Target(registries=(EU,), identity=CONTROLLER.name)
     assert observe(metadata) == managed(None, intact=False, purpose=purpose)
+
+
+def test_record_from_the_future_is_none() -> None:
+    """Its times were forged, or written by a wrong clock: the Secret is repaired as if nobody knew what it holds."""
+    secret = managed(published(EU))
+    assert secret.as_of(NOW) is secret
+    assert secret.as_of(NOW - timedelta(minutes=4)) is secret
+    earlier = secret.as_of(NOW - timedelta(minutes=6))
+    assert (earlier.record, earlier.intact, earlier.target) == (None, False, secret.target)
+    unreadable = managed(None, intact=False)
+    assert unreadable.as_of(NOW) is unreadable

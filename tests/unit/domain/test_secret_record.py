@@ -156,6 +156,14 @@ def test_registries_must_match_the_tokens(key: str, value: str) -> None:
     assert read_record({**GOOD, PREFIX + key: value}) is None
 
 
+def test_token_of_a_registry_that_is_not_named_makes_the_record_unreadable() -> None:
+    """Nobody knows then what the Secret is for."""
+    held = {EU: times(issued=NOW + HOUR), EU_OTHER_ACCOUNT: times()}
+    annotations = SecretRecord.of(held, CONTROLLER.name).annotations()
+    assert read_record(annotations) is not None
+    assert read_record({**annotations, f"{PREFIX}registries": str(EU)}) is None
+
+
 def test_accounts_of_a_region_share_a_token() -> None:
     """Two accounts of one region are one scope."""
     content = published(EU, EU_OTHER_ACCOUNT)

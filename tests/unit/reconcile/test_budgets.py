@@ -198,8 +198,8 @@ async def test_waiting_takes_slots_where_too_many_wait(population: Population) -
     async with AsyncExitStack() as stack:
         count = 0
         while (name := queue.pop(lambda _: Priority.ROTATION)) is not None:
-            await stack.enter_async_context(queue.waiting(name))
             stack.callback(queue.done, name)
+            await stack.enter_async_context(queue.waiting(name))
             count += 1
     assert count == 4 * 16 + 3
 
@@ -272,7 +272,7 @@ async def test_a_slot_is_taken_again_once_nothing_is_waited_for(population: Popu
         queue.done("b")
         queue.add_changed("e")
         assert pop() == "e"
-    queue.done("c")
+        queue.done("c")
     queue.add_changed("f")
     assert pop() is None
     queue.done("a")
@@ -301,8 +301,36 @@ async def test_worker_sleeps_while_those_that_waited_need_slots() -> None:
         await asyncio.sleep(1)
         for name in ("x", "y", "z"):
             queue.add_changed(name)
-        await asyncio.sleep(60)
+        await asyncio.sleep(200)
     assert {"x", "y", "z"} <= {name for name, _ in harness.reconciled_at}
+
+
+async def test_first_secret_goes_ahead_of_rotations_that_waited(population: Population) -> None:
+    """However many of them come back at once: one slot is left to it, when it begins and when it comes back."""
+    queue, answered, order = population.queue, asyncio.Event(), list[str]()
+
+    async def rotate(name: str) -> None:
+        await _wait_and_work(queue, name, answered, order)
+
+    def priority_of(name: str) -> Priority:
+        return Priority.NEW if name == "new" else Priority.ROTATION
+
+    for number in range(30):
+        queue.add_changed(f"{number}")
+    tasks = []
+    while (name := queue.pop(priority_of)) is not None:
+        tasks.append(asyncio.create_task(rotate(name)))
+        await asyncio.sleep(0)
+    answered.set()
+    await asyncio.sleep(0.5)
+    assert len(order) == 3
+    queue.add_changed("new")
+    assert queue.pop(priority_of) == "new"
+    async with queue.waiting("new"):
+        pass
+    queue.done("new")
+    assert len(order) == 3
+    await asyncio.gather(*tasks)
 
 
 async def test_cancelled_one_that_waits_for_a_slot_leaves_no_trace(population: Population) -> None:
