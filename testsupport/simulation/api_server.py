@@ -96,26 +96,43 @@ class ApiServer:
             return Response(status=refused.status, body={"details": {"causes": list(refused.causes)}})
 
     def _do(self, verb: str, path: str, query: _Query, body: Any) -> Mapping[str, Any]:
-        match verb, path.split("/")[3:]:
-            case "list", ["secrets"]:
-                return self._listing(map(secret_metadata, self._store.secrets.values()), query)
-            case "list", ["namespaces"]:
-                return self._listing(map(namespace_metadata, self._store.namespaces.values()), query)
+        parts = path.split("/")[3:]
+        match verb, parts:
             case "patch", ["namespaces", name, "secrets", _]:
                 secret = self._store.apply(name, body, force=query.get("force") == "true")
                 return {"metadata": secret_metadata(secret)}
             case "delete", ["namespaces", name, "secrets", _]:
                 self._store.delete(name, body.get("preconditions") or {})
                 return {}
+            case "create" | "patch", [_, "namespaces", name, "events", *_]:
+                return self._event(verb, name, body)
+            case "create", ["namespaces", name, "serviceaccounts", account, "token"]:
+                return {"status": {"token": self._token(name, account, body["spec"]["audiences"])}}
+        return self._read(verb, parts, query)
+
+    def _read(self, verb: str, parts: list[str], query: _Query) -> Mapping[str, Any]:
+        match verb, parts:
+            case "list", ["secrets"]:
+                return self._listing(map(secret_metadata, self._store.secrets.values()), query)
+            case "list", ["namespaces"]:
+                return self._listing(map(namespace_metadata, self._store.namespaces.values()), query)
             case "get", ["namespaces", name, "secrets", _]:
                 return self._content(name)
-            case "create" | "patch", [_, "namespaces", _, "events", *_]:
-                return self._event(body)
+            case "get", ["namespaces", name, "serviceaccounts", account]:
+                return {"metadata": self._account(name, account)}
         raise RefusedError(403)
 
-    def _event(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _event(self, verb: str, namespace: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         self._store.record.texts.append(json.dumps(body))
+        if namespace in self._store.squatted:
+            raise RefusedError(409 if verb == "create" else 422)
         return {}
+
+    def _account(self, namespace: str, name: str) -> dict[str, Any]:
+        account = self._store.accounts.get((namespace, name))
+        if account is None:
+            raise RefusedError(404)
+        return {"name": account.name, "uid": account.uid, "annotations": account.annotations}
 
     def _content(self, name: str) -> Mapping[str, Any]:
         secret = self._store.secrets.get(name)
@@ -123,6 +140,12 @@ class ApiServer:
             raise RefusedError(404)
         content = {"auths": {host: {"auth": auth} for host, auth in secret.auths.items()}}
         return {"data": {DATA_KEY: base64.b64encode(json.dumps(content).encode()).decode()}}
+
+    def _token(self, namespace: str, name: str, audiences: list[str]) -> str:
+        """Return a token with the claims of a ServiceAccount, and no signature."""
+        account = {"name": name, "uid": self._account(namespace, name)["uid"]}
+        claims = {"sub": f"{namespace}/{name}", "aud": audiences, "kubernetes.io": {"serviceaccount": account}}
+        return f"header.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.signature"
 
     def _listing(self, found: Iterable[Mapping[str, Any]], query: _Query) -> Mapping[str, Any]:
         """Return everything in one page: the contract tests cover paging."""

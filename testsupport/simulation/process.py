@@ -4,12 +4,14 @@ import asyncio
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from unittest import mock
 
+from pullkeeper.adapters import prometheus
+from pullkeeper.adapters.aws import Ecr
 from pullkeeper.adapters.kubernetes.namespaces_kopf import NamespaceHandler
+from pullkeeper.adapters.kubernetes.service_accounts import ServiceAccountTokens
 from pullkeeper.app import container
 from pullkeeper.app.adapters import Adapters, NamespaceWatch
 from pullkeeper.app.config_loader import Config
@@ -19,55 +21,36 @@ from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.ecr.credential import Password
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.registry_probe import ProbeResult
-from pullkeeper.domain.secret.plan import Priority
 from testsupport.simulation.api_server import ApiServer
-from testsupport.simulation.aws import Aws
+from testsupport.simulation.geography import HOME_REGION
+from testsupport.simulation.record import Usage
 from testsupport.virtual_time import elapsed, now
 
+_OWN = {"reconciled_at"}
+"""What these metrics keep for tests, and the controller's do not."""
 
-@dataclass(kw_only=True, slots=True)
-class RecordedMetrics:
-    """The controller's metrics, as far as tests look at them."""
 
-    states: dict[str, str] = field(default_factory=dict)
-    reconciled_at: list[float] = field(default_factory=list)
-    """When the controller reconciled any namespace, in seconds of the run."""
+class RecordedMetrics(prometheus.Metrics):
+    """The controller's metrics, and what tests look at without a scrape."""
 
-    def record_secret_write(self, operation: str, result: str) -> None:
-        """Ignore a write: the API server records them."""
+    def __init__(self) -> None:
+        super().__init__(timer=elapsed)
+        self.states: dict[str, str] = {}
+        self.reconciled_at: list[float] = []
+        """When the controller reconciled any namespace, in seconds of the run."""
 
-    def set_namespace_state(self, namespace: str, state: str | None, expires_at: datetime | None) -> None:  # noqa: ARG002 -- the protocol's
+    def set_namespace_state(self, namespace: str, state: str | None, expires_at: datetime | None) -> None:
         """Record the state of a namespace."""
+        super().set_namespace_state(namespace, state, expires_at)
         if state is None:
             self.states.pop(namespace, None)
         else:
             self.states[namespace] = str(state)
 
-    def forget_namespaces(self) -> None:
-        """Drop the states of all namespaces."""
-        self.states.clear()
-
-    def observe_time_to_secret(self, wait: timedelta) -> None:
-        """Ignore how long a first Secret took."""
-
-    def set_heartbeat(self, now: datetime) -> None:
-        """Ignore the worker's heartbeat."""
-
-    def observe_reconcile(self, result: str, seconds: float) -> None:  # noqa: ARG002 -- the protocol's
+    def observe_reconcile(self, result: str, seconds: float) -> None:
         """Record the time of a reconciliation."""
+        super().observe_reconcile(result, seconds)
         self.reconciled_at.append(elapsed())
-
-    def set_leader(self, leads: bool) -> None:  # noqa: FBT001 -- the protocol's
-        """Ignore whether this replica leads."""
-
-    def record_registry_probe(self, result: str) -> None:
-        """Ignore a probe."""
-
-    def set_config_last_reload_successful(self, valid: bool) -> None:  # noqa: FBT001 -- the protocol's
-        """Ignore whether the settings file is valid: there is none."""
-
-    def set_workqueue_depth(self, depth: Callable[[Priority], int]) -> None:
-        """Ignore the queue's depth."""
 
 
 class Process:
@@ -76,7 +59,6 @@ class Process:
     def __init__(
         self,
         server: ApiServer,
-        aws: Aws,
         watch_namespaces: Callable[[NamespaceHandler], NamespaceWatch],
         rng: random.Random,
         *,
@@ -87,7 +69,14 @@ class Process:
         self.metrics = RecordedMetrics()
         adapters = Adapters(
             kube_client=server,
-            token_source=aws,
+            token_source=Ecr(
+                environment={"AWS_REGION": HOME_REGION},
+                registries=(),
+                allow_node_instance_role=False,
+                clock=now,
+                metrics=self.metrics,
+                service_account_token=ServiceAccountTokens(server).request_token,
+            ),
             registry_probe=lambda _: _accept,
             watch_namespaces=watch_namespaces,
             serve_http=_serve_nothing,
@@ -112,6 +101,18 @@ class Process:
         """Return everything that a debugger or a careless log line could show of the controller's memory."""
         return "\n".join(repr(fields) for _, fields in self.memory())
 
+    def usage(self) -> Usage:
+        """Measure what the controller holds now."""
+        items = {
+            f"{name}.{field}": _count(value)
+            for name, fields in self.memory()
+            for field, value in fields.items()
+            if isinstance(value, dict | set | list) and field not in _OWN
+        }
+        scrape = self.metrics.render().decode().splitlines()
+        series = [line for line in scrape if not line.startswith("#")]
+        return Usage(at=elapsed(), items=items, series=len(series), longest_line=max(map(len, series)))
+
     def memory(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Give the fields of every object of the controller, but for functions, with the name of its class."""
         seen: set[int] = set()
@@ -125,6 +126,12 @@ class Process:
             yield type(part).__name__, fields
             for value in fields.values():
                 waiting += filter(_is_ours, value.values() if isinstance(value, dict) else _several(value))
+
+
+def _count(value: dict[object, object] | set[object] | list[object]) -> int:
+    """Count items, also those of the lists in a dictionary."""
+    inner = [each for each in value.values() if isinstance(each, list)] if isinstance(value, dict) else []
+    return max(len(value), sum(map(len, inner)))
 
 
 def _several(value: object) -> tuple[object, ...] | list[object]:

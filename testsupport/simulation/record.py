@@ -66,6 +66,10 @@ class Issued:
     """Its region, and whether it is for ECR Public."""
     issued_at: float
     expires_at: float
+    key: str = ""
+    """Everything that the request for it said: who it is issued to, and by which endpoint."""
+    generation: int = 0
+    """How many tokens were issued under this key before it."""
 
     @property
     def region(self) -> str:
@@ -85,6 +89,7 @@ class AwsCall:
     at: float
     scope: str
     reason: str | None
+    key: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,6 +101,28 @@ class Request:
     path: str
     status: int
     body: Any = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogLine:
+    """A line that the controller would log at its default level."""
+
+    at: float
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """What the controller holds at one moment."""
+
+    at: float
+    items: Mapping[str, int]
+    """Number of items in each of its collections, by class and field."""
+    series: int
+    """Number of time series that a scrape returns."""
+    longest_line: int
+    """Characters in the longest line of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,9 +144,13 @@ class Record:
     issued: dict[str, Issued] = field(default_factory=dict)
     """Tokens by their `auth`."""
     aws_calls: list[AwsCall] = field(default_factory=list)
+    sts_calls: list[AwsCall] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     """Every log record, Event and repr: whatever a person or another program could read."""
+    log_lines: list[LogLine] = field(default_factory=list)
+    usage: list[Usage] = field(default_factory=list)
+    """Samples taken by the script, and one at the end of each process."""
     aws_down: list[Period] = field(default_factory=list)
     kube_down: list[Period] = field(default_factory=list)
     controller_down: list[Period] = field(default_factory=list)

@@ -1,8 +1,8 @@
 """What users do to the cluster: a list of actions drawn from a seed, independent of the faults of the run."""
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from testsupport.simulation.record import Status
 from testsupport.virtual_time import DAY, HOUR, MINUTE
@@ -28,6 +28,10 @@ class Action:
     status: Status = Status.OPTED_OUT
     hosts: tuple[str, ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
+    account: str = ""
+    """The ServiceAccount, or the role, that it is about."""
+    forged: Mapping[str, object] = field(default_factory=dict, compare=False)
+    """Fields of a Secret as somebody else than the controller writes it."""
 
 
 def opt_in(at: float, name: str, *hosts: str, refresh: str | None = None) -> Action:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +25,15 @@ class RefusedError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """A ServiceAccount."""
+
+    name: str
+    uid: str
+    annotations: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
     """A watch event: its type and the object after the change."""
 
@@ -42,6 +52,10 @@ class Store:
         self.version = 1
         self.namespaces: dict[str, NamespaceVersion] = {}
         self.secrets: dict[str, SecretVersion] = {}
+        self.accounts: dict[tuple[str, str], Account] = {}
+        self._made: Counter[tuple[str, str]] = Counter()
+        self.squatted: set[str] = set()
+        """Namespaces in which somebody has made Events of every name that the controller may choose."""
         self.listeners: list[Callable[[Change], None]] = []
         self._uids = 0
 
@@ -50,7 +64,7 @@ class Store:
         kind = "MODIFIED" if name in self.namespaces else "ADDED"
         if status is Status.DELETED:
             kind = "DELETED"
-            self.drop_secret(name, SERVER)
+            self._drop_content(name)
         self.version += 1
         current = self.namespaces.get(name)
         version = NamespaceVersion(
@@ -110,6 +124,18 @@ class Store:
         last = replace(current, at=elapsed(), writer=writer, resource_version=self.version, gone=True)
         self.record.secrets[namespace].append(last)
         self._notify(Change(kind="DELETED", namespace=namespace, version=self.version, secret=last))
+
+    def put_account(self, namespace: str, name: str, annotations: Mapping[str, str]) -> None:
+        """Create a ServiceAccount, or replace it by another object of its name."""
+        self._made[namespace, name] += 1
+        uid = f"uid-of-{namespace}/{name}-{self._made[namespace, name]}"
+        self.accounts[namespace, name] = Account(name=name, uid=uid, annotations=dict(annotations))
+
+    def _drop_content(self, namespace: str) -> None:
+        self.drop_secret(namespace, SERVER)
+        self.squatted.discard(namespace)
+        for key in [key for key in self.accounts if key[0] == namespace]:
+            del self.accounts[key]
 
     def _current(self, namespace: str) -> SecretVersion | None:
         if namespace not in self.namespaces:
@@ -183,6 +209,7 @@ def secret_metadata(secret: SecretVersion) -> dict[str, Any]:
         "resourceVersion": str(secret.resource_version),
         "labels": dict(LABELS) if secret.managed else {},
         "annotations": secret.annotations,
+        # Anybody may use the controller's manager name, so a forged Secret has such an entry as well.
         "managedFields": [{"manager": MANAGER, "operation": "Apply", "fieldsV1": ours}],
     }
 

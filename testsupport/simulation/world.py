@@ -13,9 +13,11 @@ from pullkeeper.domain.namespace.namespace import PREFIX
 from testsupport import virtual_time
 from testsupport.simulation.api_server import ApiServer
 from testsupport.simulation.aws import Aws
+from testsupport.simulation.botocore_stand_in import simulated_botocore
 from testsupport.simulation.faults import Faults
+from testsupport.simulation.geography import Geography
 from testsupport.simulation.process import Process
-from testsupport.simulation.record import USER, Period, Record, Status
+from testsupport.simulation.record import USER, LogLine, Period, Record, Status
 from testsupport.simulation.script import Action
 from testsupport.simulation.store import Store
 from testsupport.simulation.watches import NamespaceFeed
@@ -41,6 +43,7 @@ class Run:
     end: float
     actions: Sequence[Action] = ()
     faults: Faults = field(default_factory=Faults)
+    geography: Geography = field(default_factory=Geography)
     restarts: Sequence[Restart] = ()
     settings: Settings = field(default_factory=Settings)
     mutation: Mapping[str, object] = field(default_factory=dict)
@@ -68,7 +71,7 @@ class World:
         )
         self.store = Store(self.record)
         self.server = ApiServer(self.store, faults, _rng(run.seed, "server"))
-        self.aws = Aws(self.record, faults, _rng(run.seed, "aws"))
+        self.aws = Aws(self.record, faults, run.geography, _rng(run.seed, "aws"))
         self.processes: list[Process] = []
         self._feed = NamespaceFeed(self.store, faults, _rng(run.seed, "feed"))
         self._controllers = _rng(run.seed, "controller")
@@ -76,7 +79,7 @@ class World:
 
     def finish(self) -> None:
         """Run it to its end."""
-        with _recorded_logs(self.record):
+        with _recorded_logs(self.record), simulated_botocore(self.aws):
             virtual_time.run(self._live())
 
     def reconciliations(self) -> list[float]:
@@ -106,7 +109,6 @@ class World:
     def _process(self) -> Process:
         return Process(
             self.server,
-            self.aws,
             self._feed.watch,
             self._controllers,
             settings=self._run.settings,
@@ -133,6 +135,7 @@ class World:
         for process in self.processes:
             self.record.texts.append(process.shown())
             self.record.states = dict(process.metrics.states)
+            self.record.usage.append(process.usage())
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()
@@ -152,6 +155,16 @@ class World:
                 asyncio.get_running_loop().call_later(_ENDING_SECONDS, self._delete_namespace, action.name)
             case "delete":
                 self.store.drop_secret(action.name, USER)
+            case "account" if self._exists(action.name):
+                self.store.put_account(action.name, action.account, dict(action.annotations))
+            case "distrust":
+                self.aws.distrusted.add(action.account)
+            case "squat" if self._exists(action.name):
+                self.store.squatted.add(action.name)
+            case "forge" if self._exists(action.name):
+                self.store.put_secret(action.name, **action.forged)
+            case "measure":
+                self.record.usage += [process.usage() for process in self.processes]
             case "replace" if self._exists(action.name):
                 self.store.drop_secret(action.name, USER)
                 self.store.put_secret(action.name, auths=dict(_FOREIGN))
@@ -207,7 +220,10 @@ class _LogRecorder(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Record one log record."""
         trace = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
-        self._record.texts.append(f"{record.levelname} {record.getMessage()} {record.args!r} {trace}")
+        text = record.getMessage()
+        self._record.texts.append(f"{record.levelname} {text} {record.args!r} {trace}")
+        if record.levelno >= logging.INFO:
+            self._record.log_lines.append(LogLine(at=elapsed(), level=record.levelname, text=text))
 
 
 @contextmanager

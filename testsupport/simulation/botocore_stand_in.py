@@ -1,0 +1,119 @@
+"""botocore's part of the adapter of AWS, without network and threads: clients of the simulated AWS on virtual time."""
+
+import asyncio
+import base64
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+from unittest import mock
+
+from botocore.config import Config
+
+from pullkeeper.adapters.aws import credentials
+from pullkeeper.adapters.aws.calls import Calls, _Call
+from pullkeeper.adapters.aws.clients import Clients, Keys
+from testsupport.simulation.aws import CONTROLLER_KEY, Aws
+from testsupport.simulation.geography import Endpoint
+from testsupport.virtual_time import now
+
+_T = TypeVar("_T")
+_SESSION = timedelta(hours=1)
+
+
+class Client:
+    """A client of one service in one region."""
+
+    def __init__(self, aws: Aws, endpoint: Endpoint, keys: Keys | None) -> None:
+        self._aws = aws
+        self._endpoint = endpoint
+        self._access_key = keys.access_key_id if keys else ""
+
+    def get_authorization_token(self) -> Mapping[str, Any]:
+        """Call ECR or ECR Public."""
+        return self._aws.authorize(self._endpoint, self._access_key)
+
+    def get_caller_identity(self) -> Mapping[str, Any]:
+        """Call STS."""
+        return {"Arn": self._aws.identify(self._endpoint, self._access_key)}
+
+    def assume_role(self, **request: Any) -> Mapping[str, Any]:
+        """Call STS as the controller."""
+        return self._session("AssumeRole", "controller", request)
+
+    def assume_role_with_web_identity(self, **request: Any) -> Mapping[str, Any]:
+        """Call STS with a ServiceAccount's token."""
+        payload = json.loads(base64.urlsafe_b64decode(request["WebIdentityToken"].split(".")[1] + "=="))
+        uid = payload["kubernetes.io"]["serviceaccount"]["uid"]
+        return self._session("AssumeRoleWithWebIdentity", f"{payload['sub']} {uid} {payload['aud'][0]}", request)
+
+    def close(self) -> None:
+        """Do nothing: there is no connection."""
+
+    def _session(self, operation: str, principal: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        key = self._aws.assume_role(self._endpoint, operation, principal, request)
+        keys = {"AccessKeyId": key, "SecretAccessKey": "secret", "SessionToken": "session"}
+        return {"Credentials": {**keys, "Expiration": now() + _SESSION}}
+
+
+class ControllerSession:
+    """The controller's credentials: always at hand."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        """Take what botocore's session takes."""
+
+    def keys(self) -> Keys:
+        """Return the keys."""
+        return Keys(access_key_id=CONTROLLER_KEY, secret_access_key="secret")
+
+    def method(self) -> str:
+        """Return the name of their source."""
+        return "simulated"
+
+
+@contextmanager
+def simulated_botocore(aws: Aws) -> Iterator[None]:
+    """Let every adapter of AWS call the simulated one instead, as long as this context lasts."""
+
+    def create(_: Clients, service: str, region: str, keys: Keys | None, config: Config | None = None) -> Client:
+        fips, dual_stack = (getattr(config, name, None) for name in ("use_fips_endpoint", "use_dualstack_endpoint"))
+        endpoint = Endpoint(service=service, region=region, fips=bool(fips), dual_stack=bool(dual_stack))
+        return Client(aws, endpoint, keys)
+
+    def start(calls: Calls, call: Callable[[], _T], state: _Call) -> asyncio.Future[_T]:
+        """Make the call at once, and let its result arrive when it would."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[_T] = loop.create_future()
+        finish = _finisher(call, done)
+        seconds = aws.take_seconds()
+
+        def arrive() -> None:
+            if state.given_up:
+                calls._end_hanging(state.group)  # noqa: SLF001 -- as the thread does
+            else:
+                finish()
+
+        # Nobody waits for an answer for ever: the kernel gives up after about two minutes.
+        loop.call_later(_KERNEL_SECONDS if math.isinf(seconds) else seconds, arrive)
+        return done
+
+    with (
+        mock.patch.object(Clients, "create", create),
+        mock.patch.object(Calls, "_start", start),
+        mock.patch.object(credentials, "ControllerSession", ControllerSession),
+    ):
+        yield
+
+
+_KERNEL_SECONDS = 130.0
+
+
+def _finisher(call: Callable[[], _T], done: asyncio.Future[_T]) -> Callable[[], None]:
+    try:
+        result = call()
+    except Exception as error:  # noqa: BLE001 -- raised again in the caller
+        failed = error
+        return lambda: done.set_exception(failed)
+    return lambda: done.set_result(result)
