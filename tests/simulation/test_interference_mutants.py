@@ -20,6 +20,8 @@ from testsupport.simulation import hostile, interference_mutants, process, tenan
 from testsupport.simulation.script import Action
 from testsupport.simulation.tenancy import Pair, Records, run
 
+pytestmark = pytest.mark.slow
+
 SEED = 1
 Patch = tuple[object, str, object]
 

@@ -20,6 +20,8 @@ from testsupport.simulation.script import HOSTS, Action, act_on, misconfigure, o
 from testsupport.simulation.world import Run, simulate
 from testsupport.virtual_time import DAY, HOUR, MINUTE
 
+pytestmark = pytest.mark.slow
+
 Checker = Callable[[Record], Iterable[object]]
 
 
