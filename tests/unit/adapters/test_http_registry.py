@@ -19,6 +19,8 @@ from testsupport.fake_aws.clients import clients
 from testsupport.fake_aws.network import Network
 from testsupport.waiting import until
 
+pytestmark = pytest.mark.usefixtures("closed_connections")
+
 PROBE = "ProbeRegistry"
 
 

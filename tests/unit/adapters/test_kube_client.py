@@ -20,6 +20,8 @@ from pullkeeper.domain.errors.failures import FailureError, NotLeadingError, Rea
 from pullkeeper.domain.kube.api import METADATA, Response
 from testsupport import fake_kube
 
+pytestmark = pytest.mark.usefixtures("closed_connections")
+
 SECRETS = "/api/v1/secrets"
 TOKEN = "fake-token-of-the-controller"
 EVENT = b'{"type": "ADDED", "object": {}}\n'

@@ -21,6 +21,8 @@ from pullkeeper.adapters.kubernetes.kube_config import SERVICE_ACCOUNT_VARIABLE
 from pullkeeper.domain.errors.failures import FailureError
 from testsupport.tls_shapes import SHAPES, Authority, Shape
 
+pytestmark = pytest.mark.usefixtures("closed_connections")
+
 ELSEWHERE = "http://127.0.0.1:9"
 """A proxy at which nothing listens."""
 
