@@ -12,6 +12,8 @@ from testsupport.installation import ATTACHMENT, Installation
 from testsupport.service_accounts import ServiceAccount, service_account, start_with_attachment
 from testsupport.waiting import until
 
+pytestmark = pytest.mark.slow
+
 
 def test_documented_rights_of_attachment_are_those_that_are_tested() -> None:
     """What docs/service-accounts.md says to grant is what these tests run under."""

@@ -7,6 +7,8 @@ import pytest
 from testsupport.fake_aws import ACCOUNT
 from testsupport.installation import IRELAND, VIRGINIA, Installation, auths
 
+pytestmark = pytest.mark.slow
+
 BAHRAIN = f"{ACCOUNT}.dkr.ecr.me-south-1.amazonaws.com"
 FRANKFURT = f"{ACCOUNT}.dkr.ecr.eu-central-1.amazonaws.com"
 NO_FIPS = f"{ACCOUNT}.dkr.ecr-fips.eu-west-1.amazonaws.com"
@@ -57,7 +59,6 @@ async def test_a_variant_that_does_not_exist_costs_one_namespace(installation: I
     assert installation.aws.count("GetAuthorizationToken") == 1
 
 
-@pytest.mark.slow
 async def test_a_refresh_request_does_not_hurry_a_variant_that_fails(installation: Installation) -> None:
     """However often it is made: the wait after a failure holds."""
     await installation.start()
@@ -99,7 +100,6 @@ async def test_the_environment_demands_more_than_the_host(installation: Installa
     assert all("fips" in each for each in asked)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("partition", "region", "suffix"),
     [

@@ -12,6 +12,8 @@ from testsupport.simulation.scenarios import wild_days
 from testsupport.simulation.world import simulate
 from testsupport.virtual_time import MINUTE
 
+pytestmark = pytest.mark.slow
+
 CHECKERS: tuple[Callable[[Record], Iterable[str]], ...] = (
     check_tokens.never_stale,
     check_tokens.never_worse,
