@@ -165,7 +165,7 @@ async def test_forged_secret_shows_no_token_to_a_registry(installation: Installa
         before = len(installation.aws.probes(IRELAND))
         for _ in range(5):
             await _forge(installation, evil, _annotations(identity, issued, expires, elsewhere))
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # time for a round to see it: the forgery is repaired meanwhile
 
         async def probed() -> bool:
             return len(installation.aws.probes(IRELAND)) >= before + 3

@@ -22,6 +22,7 @@ from pullkeeper.domain.ecr.aws_errors import (
 )
 from pullkeeper.domain.ecr.credential import Password, Token, is_authorization
 from pullkeeper.domain.ecr.registry_host import RegistryHost
+from pullkeeper.domain.ecr.rotation import LONGEST_LIFE
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.iam.identity import CONTROLLER, Kind
@@ -37,8 +38,8 @@ _MAX_REMEMBERED = 4096
 """Scopes of which something is remembered."""
 _WITHOUT_DUAL_STACK = 86400.0
 """Seconds in which a dual-stack endpoint that could not be reached is not tried again: at least one rotation."""
-_LIFE, _SLACK = timedelta(hours=12), timedelta(minutes=15)
-"""A token lives this long at most; the clocks of AWS and of this node may differ a little."""
+_SLACK = timedelta(minutes=15)
+"""How much longer a token may seem to live: the clocks of AWS and of this node may differ a little."""
 _NOBODY = Requester(namespace="", first=False)
 
 
@@ -270,8 +271,8 @@ def _token(scope: TokenScope, response: Mapping[str, Any], issued_at: datetime) 
     if not valid:
         message = f"ECR in {scope.region} returned no readable token; check proxies between here and AWS"
         raise FailureError(Failure(reason=Reason.MALFORMED_ANSWER, message=message))
-    if expires_at - issued_at > _LIFE + _SLACK:
-        expires_at = issued_at + _LIFE
+    if expires_at - issued_at > LONGEST_LIFE + _SLACK:
+        expires_at = issued_at + LONGEST_LIFE
     return Token(auth=Password(auth), issued_at=_truncate_to_ms(issued_at), expires_at=_truncate_to_ms(expires_at))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from botocore.loaders import create_loader
 
+from pullkeeper.domain.ecr import partitions
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 
 _DEFAULT_REGION = "us-east-1"
@@ -19,14 +20,10 @@ def _partitions() -> Mapping[str, Mapping[str, Any]]:
 
 
 @cache
-def _listed() -> Mapping[str, str]:
-    """Return the partition of each region."""
-    return {
-        region: name
-        for name, partition in _partitions().items()
-        for region in partition["regions"]
-        if not region.endswith(_GLOBAL_SUFFIX)
-    }
+def _listed() -> frozenset[str]:
+    """Return every region."""
+    regions = (region for partition in _partitions().values() for region in partition["regions"])
+    return frozenset(region for region in regions if not region.endswith(_GLOBAL_SUFFIX))
 
 
 def is_listed(region: str) -> bool:
@@ -34,12 +31,12 @@ def is_listed(region: str) -> bool:
     return region in _listed()
 
 
-def partition_of(region: str, default: str = "aws") -> str:
-    """Return the partition of a region; that of the region with the longest common prefix for an unlisted one."""
-    if region in _listed():
-        return _listed()[region]
-    prefix = region.rsplit("-", 1)[0]
-    return next((name for each, name in _listed().items() if each.rsplit("-", 1)[0] == prefix), default)
+def partition_of(region: str) -> str:
+    """Return the partition of a region, "aws" for what no partition names a region so."""
+    try:
+        return partitions.partition_of(region).name
+    except ValueError:
+        return "aws"
 
 
 def partition_of_arn(arn: str) -> str | None:

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.ecr.aws_errors import actions
 from pullkeeper.domain.ecr.credential import TokenValidity
 from pullkeeper.domain.ecr.registry_host import RegistryHost
+from pullkeeper.domain.ecr.rotation import LONGEST_LIFE
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.text import printable
@@ -23,8 +24,6 @@ from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
 from pullkeeper.domain.secret.pull_secret import DATA_KEY, SecretRecord, manifest
 from pullkeeper.domain.views.durations import format_duration
 
-TOKEN_LIFETIME = timedelta(hours=12)
-"""The lifetime that ECR documents; the controller goes by what ECR returns with each token."""
 _LABEL_WIDTH = 14
 _INVALID = "nothing is created, and an existing pull Secret is renewed as it is"
 
@@ -111,7 +110,7 @@ def _not_opted_in(namespace: ObservedNamespace) -> str:
 
 def _opted_in(namespace: ObservedNamespace, desired: DesiredState, settings: Settings, now: datetime) -> RenderResult:
     name, scopes = namespace.name, entries.token_scopes(desired)
-    validity = TokenValidity(issued_at=now, expires_at=now + TOKEN_LIFETIME)
+    validity = TokenValidity(issued_at=now, expires_at=now + LONGEST_LIFE)
     record = SecretRecord(
         registries=desired.registries,
         identity=desired.identity.name,
@@ -188,7 +187,7 @@ def _endpoint(scope: TokenScope) -> str:
 def _rotation(refresh: RefreshTime) -> str:
     age = format_duration(refresh.refresh_at - refresh.issued_at)
     jitter = format_duration(refresh.refresh_at - refresh.earliest_at)
-    lifetime = format_duration(TOKEN_LIFETIME)
+    lifetime = format_duration(LONGEST_LIFE)
     return (
         f"a token issued at {format_timestamp(refresh.issued_at)} with a lifetime of {lifetime} is replaced "
         f"after {age} (including {jitter} of jitter for this namespace): {format_timestamp(refresh.refresh_at)}"
