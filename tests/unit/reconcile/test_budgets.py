@@ -1,6 +1,7 @@
 """What a namespace may cost by its own changes: reconciliations, calls to AWS and log lines."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
@@ -227,14 +228,21 @@ async def _wait_and_work(queue: WorkQueue, name: str, answered: asyncio.Event, w
         queue.done(name)
 
 
+async def _start_waiting(
+    queue: WorkQueue, answered: asyncio.Event, working: list[str], priority_of: Callable[[str], Priority]
+) -> list[asyncio.Task[int]]:
+    """Begin with every name that the queue gives, until each waits for the answer."""
+    tasks = []
+    while (name := queue.pop(priority_of)) is not None:
+        tasks.append(asyncio.create_task(_wait_and_work(queue, name, answered, working)))
+        await asyncio.sleep(0)
+    return tasks
+
+
 async def test_those_that_waited_go_on_as_slots_become_free(population: Population, waiting_names: list[str]) -> None:
     """An answer that many have waited for does not let all of them write at once."""
     queue, answered = population.queue, asyncio.Event()
-    working: list[str] = []
-    tasks = []
-    while (name := queue.pop(lambda _: Priority.NEW)) is not None:
-        tasks.append(asyncio.create_task(_wait_and_work(queue, name, answered, working)))
-        await asyncio.sleep(0)
+    tasks = await _start_waiting(queue, answered, [], lambda _: Priority.NEW)
     answered.set()
     assert max(await asyncio.gather(*tasks)) == 4
     assert len(tasks) == len(waiting_names)
@@ -243,11 +251,7 @@ async def test_those_that_waited_go_on_as_slots_become_free(population: Populati
 async def test_nothing_is_begun_after_the_shutdown(population: Population, waiting_names: list[str]) -> None:
     """Whoever waited for something, or for a slot, stops without an effect."""
     queue, answered = population.queue, asyncio.Event()
-    working: list[str] = []
-    tasks = []
-    while (name := queue.pop(lambda _: Priority.NEW)) is not None:
-        tasks.append(asyncio.create_task(_wait_and_work(queue, name, answered, working)))
-        await asyncio.sleep(0)
+    tasks = await _start_waiting(queue, answered, [], lambda _: Priority.NEW)
     answered.set()
     await asyncio.sleep(0.5)
     queue.shut_down()
@@ -309,18 +313,12 @@ async def test_first_secret_goes_ahead_of_rotations_that_waited(population: Popu
     """However many of them come back at once: one slot is left to it, when it begins and when it comes back."""
     queue, answered, order = population.queue, asyncio.Event(), list[str]()
 
-    async def rotate(name: str) -> None:
-        await _wait_and_work(queue, name, answered, order)
-
     def priority_of(name: str) -> Priority:
         return Priority.NEW if name == "new" else Priority.ROTATION
 
     for number in range(30):
         queue.add_changed(f"{number}")
-    tasks = []
-    while (name := queue.pop(priority_of)) is not None:
-        tasks.append(asyncio.create_task(rotate(name)))
-        await asyncio.sleep(0)
+    tasks = await _start_waiting(queue, answered, order, priority_of)
     answered.set()
     await asyncio.sleep(0.5)
     assert len(order) == 3
@@ -338,10 +336,7 @@ async def test_cancelled_one_that_waits_for_a_slot_leaves_no_trace(population: P
     queue, answered = population.queue, asyncio.Event()
     for number in range(10):
         queue.add_changed(f"{number}")
-    tasks = []
-    while (name := queue.pop(lambda _: Priority.NEW)) is not None:
-        tasks.append(asyncio.create_task(_wait_and_work(queue, name, answered, [])))
-        await asyncio.sleep(0)
+    tasks = await _start_waiting(queue, answered, [], lambda _: Priority.NEW)
     answered.set()
     await asyncio.sleep(0.5)
     for task in tasks[6:]:
