@@ -46,9 +46,10 @@ class RemoteAws:
         """Let tokens live so long from now on."""
         self._call("lifetime", {"seconds": seconds})
 
-    def environment(self, **query: str) -> dict[str, str]:
+    def environment(self, **query: str | None) -> dict[str, str]:
         """Give the variables for a process that is to use it."""
-        return dict(self._call(f"environment?{urlencode(query)}"))
+        given = {name: value for name, value in query.items() if value is not None}
+        return dict(self._call(f"environment?{urlencode(given)}"))
 
     def calls(self) -> Mapping[str, int]:
         """Count the calls so far by their operation."""
