@@ -12,7 +12,7 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-ch
 OTHER_TARGETS := $(addprefix --ignore=tests/,alerts control_plane chart image interop tenants)
 
 .PHONY: help demo test test-e2e test-simulation test-tenants test-pythons coverage lint lint-docs test-cluster test-chart \
-  chart-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench lock clean
+  chart-docs failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ test-chart: $(VENV)/delivery.stamp ## The chart with Helm 3 and Helm 4 (fetched 
 
 chart-docs: $(VENV)/dev.stamp ## Update the table of values in the chart's README from the comments in values.yaml
 	$(BIN)/python -m tools.chart_docs
+
+failure-docs: $(VENV)/dev.stamp ## Update the documents on failures from the tables in the code
+	$(BIN)/python -m tools.failure_docs
 
 test-pull: $(VENV)/dev.stamp ## Pull with the Secret from a real registry: skopeo, crane, Helm, BuildKit, containerd
 	$(BIN)/python -m testsupport.interop_tools

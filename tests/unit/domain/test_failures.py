@@ -2,7 +2,14 @@
 
 import pytest
 
-from pullkeeper.domain.errors.failures import TOKEN_REASONS, Failure, FailureError, Reason, foreign_secret_failure
+from pullkeeper.domain.errors.failures import (
+    EXPLANATIONS,
+    TOKEN_REASONS,
+    Failure,
+    FailureError,
+    Reason,
+    foreign_secret_failure,
+)
 from pullkeeper.domain.kube.api import Response
 
 WAITS_FOR_SOMEBODY = {
@@ -34,6 +41,12 @@ NOT_OF_A_TOKEN = {
     Reason.KUBERNETES_DENIED,
     Reason.KUBERNETES_UNAVAILABLE,
 }
+
+
+def test_every_reason_is_explained() -> None:
+    """Each has its row: what it means, what to do, who has to."""
+    assert set(EXPLANATIONS) == set(Reason)
+    assert all(each.meaning and each.fix for each in EXPLANATIONS.values())
 
 
 @pytest.mark.parametrize("reason", Reason)

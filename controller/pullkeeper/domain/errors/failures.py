@@ -1,11 +1,13 @@
-"""Failures: a closed set of reasons, and what each means for the next attempt."""
+"""Failures: a closed set of reasons, and what each means for people and for the next attempt."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class Reason(StrEnum):
-    """Reason of a failure; metrics, Events and logs use these names."""
+    """Reason of a failure; metrics, Events and logs use these names. Each has its row in EXPLANATIONS."""
 
     ACCESS_DENIED = "AccessDenied"
     THROTTLED = "Throttled"
@@ -30,42 +32,163 @@ class Reason(StrEnum):
     @property
     def requires_action(self) -> bool:
         """Whether the failure lasts until somebody grants or fixes something, so that retrying soon is useless."""
-        return self in _REQUIRES_ACTION
+        found = EXPLANATIONS[self]
+        return found.actor is not Actor.NOBODY and not found.retried_soon
 
 
-_REQUIRES_ACTION = frozenset(
+class Actor(StrEnum):
+    """Who has to act so that a failure ends."""
+
+    NOBODY = "nobody"
+    NAMESPACE_OWNER = "the owner of the namespace"
+    AWS_ADMIN = "the administrator of the AWS account"
+    OPERATOR = "the operator of the cluster"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explanation:
+    """What a reason means, for the runbook, docs/failures.md and `pullkeeper check --explain`."""
+
+    meaning: str
+    fix: str
+    actor: Actor
+    """NOBODY where retries end the failure, unless it lasts."""
+    of_token: bool = False
+    """Whether it is for this reason that a token cannot be fetched."""
+    retried_soon: bool = False
+    """Whether it often ends by itself although somebody may have to act, so that retries do not become slow."""
+
+
+EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
     {
-        Reason.ACCESS_DENIED,
-        Reason.CREDENTIALS_INVALID,
-        Reason.NODE_ROLE_REFUSED,
-        Reason.REGION_INVALID,
-        Reason.REGION_NOT_ENABLED,
-        Reason.REGISTRY_REJECTED,
-        Reason.ROLE_NOT_ALLOWED,
-        Reason.SERVICE_ACCOUNT_UNUSABLE,
-        Reason.INVALID_ANNOTATION,
-        Reason.SECRET_CONFLICT,
-        # Not KUBERNETES_DENIED: an API server that is starting denies requests for a moment that it allows later.
+        Reason.ACCESS_DENIED: Explanation(
+            meaning="IAM denies the call, or STS denies the role",
+            fix="the message names the principal and the action, or what the trust policy lacks",
+            actor=Actor.AWS_ADMIN,
+            of_token=True,
+        ),
+        Reason.CREDENTIALS_MISSING: Explanation(
+            meaning="no AWS credentials, or a credentials file cannot be read",
+            fix="give the ServiceAccount a role (IRSA, Pod Identity); check the mount of the projected token",
+            actor=Actor.OPERATOR,
+            of_token=True,
+            retried_soon=True,
+        ),
+        Reason.CREDENTIALS_INVALID: Explanation(
+            meaning="AWS no longer accepts the credentials; new ones were tried once",
+            fix=(
+                "check the trust policy's issuer and audience, whether the region is enabled for the account, the "
+                "node's clock"
+            ),
+            actor=Actor.AWS_ADMIN,
+            of_token=True,
+        ),
+        Reason.NODE_ROLE_REFUSED: Explanation(
+            meaning="only the EC2 instance role was found",
+            fix="give the controller a role of its own, or set `allowNodeInstanceRole`",
+            actor=Actor.OPERATOR,
+            of_token=True,
+        ),
+        Reason.CREDENTIALS_TIMEOUT: Explanation(
+            meaning=(
+                "a `credential_process`, the Pod Identity agent or STS did not answer within ten seconds; only the "
+                "identities that need it wait"
+            ),
+            fix="see why it hangs; retried with backoff",
+            actor=Actor.NOBODY,
+            of_token=True,
+        ),
+        Reason.REGION_INVALID: Explanation(
+            meaning="there can be no such region or endpoint",
+            fix="check the host's spelling",
+            actor=Actor.NAMESPACE_OWNER,
+            of_token=True,
+        ),
+        Reason.REGION_NOT_ENABLED: Explanation(
+            meaning="STS knows the credentials and ECR in the region does not",
+            fix="enable the region in the account that the message names, or correct the host",
+            actor=Actor.AWS_ADMIN,
+            of_token=True,
+        ),
+        Reason.NETWORK_UNREACHABLE: Explanation(
+            meaning="AWS does not respond",
+            fix="check DNS, egress, proxy, VPC endpoints for `ecr.api` and `sts`",
+            actor=Actor.NOBODY,
+            of_token=True,
+        ),
+        Reason.THROTTLED: Explanation(
+            meaning="AWS is throttling",
+            fix="retried with backoff; act only if it lasts",
+            actor=Actor.NOBODY,
+            of_token=True,
+        ),
+        Reason.SERVICE_ERROR: Explanation(
+            meaning="AWS is failing",
+            fix="retried with backoff; act only if it lasts",
+            actor=Actor.NOBODY,
+            of_token=True,
+        ),
+        Reason.MALFORMED_ANSWER: Explanation(
+            meaning="the response is not one that AWS sends",
+            fix="check for a proxy between the controller and AWS",
+            actor=Actor.OPERATOR,
+            of_token=True,
+            retried_soon=True,
+        ),
+        Reason.TOKEN_EXPIRED: Explanation(
+            meaning="the new token had expired on arrival",
+            fix="check the node's clock",
+            actor=Actor.OPERATOR,
+            of_token=True,
+            retried_soon=True,
+        ),
+        Reason.REGISTRY_REJECTED: Explanation(
+            meaning=(
+                "with `verify`: a registry rejects the new token, which is not published for it; its existing entry "
+                "stays"
+            ),
+            fix="[A registry rejects a token](runbook.md#a-registry-rejects-a-token)",
+            actor=Actor.AWS_ADMIN,
+        ),
+        Reason.ROLE_NOT_ALLOWED: Explanation(
+            meaning="the settings do not allow the namespace to use that identity, or not for those registries",
+            fix="allow it under the key that the message names",
+            actor=Actor.OPERATOR,
+        ),
+        Reason.SERVICE_ACCOUNT_UNUSABLE: Explanation(
+            meaning="the ServiceAccount is missing or has no role, or the controller may not use it",
+            fix="follow the message; [identities.md](identities.md) lists the permissions",
+            actor=Actor.NAMESPACE_OWNER,
+            of_token=True,
+        ),
+        Reason.INVALID_ANNOTATION: Explanation(
+            meaning="one or more annotations are invalid",
+            fix="the message lists each with the value expected",
+            actor=Actor.NAMESPACE_OWNER,
+        ),
+        Reason.SECRET_CONFLICT: Explanation(
+            meaning="a Secret of that name is not managed by Pullkeeper, has another type, or is immutable",
+            fix="delete or rename it, or hand it over with a label: [migrating.md](migrating.md)",
+            actor=Actor.NAMESPACE_OWNER,
+        ),
+        Reason.KUBERNETES_DENIED: Explanation(
+            meaning="the API server denies a permission",
+            fix=(
+                "`pullkeeper check` names each missing permission with the rule to grant (`helm test` runs it as the "
+                "controller)"
+            ),
+            actor=Actor.OPERATOR,
+            retried_soon=True,  # an API server that is starting denies requests for a moment that it allows later
+        ),
+        Reason.KUBERNETES_UNAVAILABLE: Explanation(
+            meaning="the API server does not respond",
+            fix="retried; Secrets stay as they are",
+            actor=Actor.NOBODY,
+        ),
     }
 )
 
-TOKEN_REASONS = frozenset(
-    {
-        Reason.ACCESS_DENIED,
-        Reason.THROTTLED,
-        Reason.CREDENTIALS_MISSING,
-        Reason.CREDENTIALS_INVALID,
-        Reason.CREDENTIALS_TIMEOUT,
-        Reason.NODE_ROLE_REFUSED,
-        Reason.REGION_INVALID,
-        Reason.REGION_NOT_ENABLED,
-        Reason.NETWORK_UNREACHABLE,
-        Reason.SERVICE_ERROR,
-        Reason.MALFORMED_ANSWER,
-        Reason.TOKEN_EXPIRED,
-        Reason.SERVICE_ACCOUNT_UNUSABLE,
-    }
-)
+TOKEN_REASONS = frozenset(reason for reason, explanation in EXPLANATIONS.items() if explanation.of_token)
 """Reasons for which a token cannot be fetched."""
 
 OWNER_REASONS = frozenset({Reason.INVALID_ANNOTATION, Reason.ROLE_NOT_ALLOWED})
