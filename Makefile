@@ -24,7 +24,7 @@ test: lint ## Static checks and the tests that need only Python, but for the slo
 	$(BIN)/pytest -q --cov=pullkeeper.domain --cov-branch --cov-report= --cov-fail-under=100 tests/unit/domain
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(OTHER_TARGETS) --ignore=tests/unit/domain -m "not slow" --server=memory
 
-test-e2e: $(VENV)/dev.stamp ## The end-to-end tests that are too slow for `make test`: rotation, verification, replicas, migration, attachment, endpoints, the demo
+test-e2e: $(VENV)/dev.stamp ## The end-to-end tests that are too slow for `make test`: identities, rotation, replicas, endpoints, commands, the demo
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/e2e -m slow --server=memory
 
 test-simulation: $(VENV)/dev.stamp ## The simulation at length: hostile namespaces over 200 seeds, two controllers at once, the picture of a day

@@ -1,7 +1,11 @@
 """A namespace that is changed as fast as the API server takes it, with annotations of any size."""
 
+import pytest
+
 from pullkeeper.domain.reporting.rate_limiter import EVENTS, LOG_LINES, RECONCILES
 from testsupport.installation import IRELAND, Installation
+
+pytestmark = pytest.mark.slow
 
 EDITS = 400
 _ALLOWANCE = 12

@@ -9,6 +9,8 @@ from testsupport.command_line import CommandResult, bound_to, kubeconfig, pod_en
 from testsupport.fake_aws import ACCOUNT
 from testsupport.installation import IRELAND, ROLE, VIRGINIA, Installation
 
+pytestmark = pytest.mark.slow
+
 ACCOUNTS = "ServiceAccount permissions"
 
 

@@ -1,10 +1,14 @@
 """`pullkeeper cleanup`, with the rights of the hook that runs it after an uninstall."""
 
+import pytest
+
 from pullkeeper.domain.secret.pull_secret import LABELS
 from testsupport.access import create_user, rule
 from testsupport.command_line import bound_to, pod_environment, pullkeeper, settings_file
 from testsupport.installation import Installation
 from testsupport.objects import foreign_secret
+
+pytestmark = pytest.mark.slow
 
 
 async def _hook(installation: Installation) -> dict[str, str]:

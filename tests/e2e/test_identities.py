@@ -11,6 +11,8 @@ from testsupport.fake_aws import ACCOUNT, principal_hash
 from testsupport.installation import FAST_ROTATION, IRELAND, ROLE, VIRGINIA, Installation, auths
 from testsupport.tenant_identities import BLUE, EXTERNAL_ID, GREEN, OWN, blue, own_account, policy, principals
 
+pytestmark = pytest.mark.slow
+
 
 async def test_each_tenant_has_the_token_of_its_own_principal(installation: Installation) -> None:
     """Two tenants by roles, one by its own ServiceAccount, one by the controller: nobody holds another's token."""

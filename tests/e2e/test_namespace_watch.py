@@ -20,6 +20,8 @@ from testsupport import fake_kube
 from testsupport.fake_kube.faults import matching
 from testsupport.waiting import until
 
+pytestmark = pytest.mark.slow
+
 Counts = Counter[tuple[str, str, int]]
 
 

@@ -8,6 +8,8 @@ from testsupport.access import create_user, rule
 from testsupport.command_line import CommandResult, kubeconfig, pullkeeper
 from testsupport.installation import Installation, auths
 
+pytestmark = pytest.mark.slow
+
 MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ"
 
 

@@ -1,11 +1,14 @@
 """The real process reports every Event reason and every metric."""
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pullkeeper.domain.reporting.event_reasons import EventReason
 from pullkeeper.domain.reporting.metric_families import FAMILIES, WORKQUEUE_DEPTH
 from testsupport.installation import Installation
 from testsupport.waiting import until
+
+pytestmark = pytest.mark.slow
 
 TOKEN = "GetAuthorizationToken"
 

@@ -7,6 +7,8 @@ from testsupport.installation import IRELAND, Installation, auths
 from testsupport.request_log import since, writes_of
 from testsupport.waiting import until
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE = 2
 """Concurrent reconciles: so few that writes which begin after SIGTERM would show in the count."""
 

@@ -15,6 +15,8 @@ from testsupport.service_accounts import service_account
 from testsupport.token_leaks import assert_no_leak
 from testsupport.waiting import until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def teams(api: RestClient) -> list[str]:
