@@ -26,6 +26,9 @@ class Reason(StrEnum):
     SERVICE_ACCOUNT_UNUSABLE = "ServiceAccountUnusable"
     INVALID_ANNOTATION = "InvalidAnnotation"
     SECRET_CONFLICT = "SecretConflict"  # noqa: S105 -- the name of a reason
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    ADMISSION_REFUSED = "AdmissionRefused"
+    WRITES_REVERTED = "WritesReverted"
     KUBERNETES_DENIED = "KubernetesDenied"
     KUBERNETES_UNAVAILABLE = "KubernetesUnavailable"
 
@@ -170,6 +173,24 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
             meaning="a Secret of that name is not managed by Pullkeeper, has another type, or is immutable",
             fix="delete or rename it, or hand it over with a label: [migrating.md](migrating.md)",
             actor=Actor.NAMESPACE_OWNER,
+        ),
+        Reason.QUOTA_EXCEEDED: Explanation(
+            meaning="a ResourceQuota of the namespace leaves no room for the object",
+            fix="raise the quota that the message names, or make room in it; tried again every few minutes",
+            actor=Actor.NAMESPACE_OWNER,
+        ),
+        Reason.ADMISSION_REFUSED: Explanation(
+            meaning="an admission webhook, a ValidatingAdmissionPolicy or another admission plugin refuses the write",
+            fix=(
+                "exempt the controller's ServiceAccount there, or change the rule; the brackets hold the refuser's own "
+                "words. Permissions are not the cause. Keep the Secret: a new one would be refused as well"
+            ),
+            actor=Actor.OPERATOR,
+        ),
+        Reason.WRITES_REVERTED: Explanation(
+            meaning="another tool keeps undoing what is written; repairs of that object wait up to a minute",
+            fix="stop the tool that the message names from writing the object, or opt the namespace out",
+            actor=Actor.OPERATOR,
         ),
         Reason.KUBERNETES_DENIED: Explanation(
             meaning="the API server denies a permission",

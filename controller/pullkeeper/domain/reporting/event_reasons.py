@@ -19,6 +19,9 @@ class EventReason(StrEnum):
     TOKEN_FETCH_FAILED = "TokenFetchFailed"  # noqa: S105 -- as above
     REGISTRY_REJECTED = "RegistryRejected"
     SECRET_CONFLICT = "SecretConflict"  # noqa: S105 -- as above
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    ADMISSION_REFUSED = "AdmissionRefused"
+    WRITES_REVERTED = "WritesReverted"
     SERVICE_ACCOUNT_NOT_FOUND = "ServiceAccountNotFound"
 
     @property
@@ -43,6 +46,9 @@ _BY_FAILURE = {
     Reason.REGISTRY_REJECTED: EventReason.REGISTRY_REJECTED,
     Reason.ROLE_NOT_ALLOWED: EventReason.ROLE_NOT_ALLOWED,
     Reason.SECRET_CONFLICT: EventReason.SECRET_CONFLICT,
+    Reason.QUOTA_EXCEEDED: EventReason.QUOTA_EXCEEDED,
+    Reason.ADMISSION_REFUSED: EventReason.ADMISSION_REFUSED,
+    Reason.WRITES_REVERTED: EventReason.WRITES_REVERTED,
 }
 
 
