@@ -1,7 +1,7 @@
 {{- /*
 What values.schema.json cannot express in a helpful message: patterns, and values that exclude each other. Each check prints one line per
 problem; validate.yaml reports all of them at once. The patterns are those of the controller: registry_host, role_arn and settings in
-pullkeeper.domain, and tests/chart/test_schema.py compares them.
+pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them.
 */ -}}
 {{- define "pullkeeper.problems" -}}
 {{ include "pullkeeper.replicaProblems" . }}
@@ -9,6 +9,7 @@ pullkeeper.domain, and tests/chart/test_schema.py compares them.
 {{ include "pullkeeper.imageProblems" . }}
 {{ include "pullkeeper.awsProblems" . }}
 {{ include "pullkeeper.settingsProblems" . }}
+{{ include "pullkeeper.grantProblems" . }}
 {{ include "pullkeeper.rbacProblems" . }}
 {{ include "pullkeeper.podProblems" . }}
 {{ include "pullkeeper.monitorProblems" . }}
@@ -132,6 +133,10 @@ public\.ecr\.aws|ecr-public\.aws\.com|[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.(?:
 {{- range $index, $host := $settings.registries }}
 {{- include "pullkeeper.hostProblem" (dict "where" (printf "settings.registries[%d]" $index) "found" $host) }}
 {{- end }}
+{{- $hosts := default list $settings.registries | uniq | len }}
+{{- if gt $hosts 200 }}
+{{- include "pullkeeper.problem" (dict "where" "settings.registries" "found" $hosts "expected" "at most 200 hosts, the number that fits into one Secret") }}
+{{- end }}
 {{- range $index, $name := $settings.watchNamespaces }}
 {{- include "pullkeeper.labelProblem" (dict "where" (printf "settings.watchNamespaces[%d]" $index) "found" $name "what" "Namespace") }}
 {{- end }}
@@ -140,6 +145,10 @@ public\.ecr\.aws|ecr-public\.aws\.com|[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.(?:
 {{- range $index, $name := $attached }}
 {{- include "pullkeeper.nameProblem" (dict "where" (printf "settings.attachToServiceAccounts[%d]" $index) "found" $name "what" "ServiceAccount") }}
 {{- end }}
+{{- end }}
+{{- $names := $attached | uniq | len }}
+{{- if gt $names 200 }}
+{{- include "pullkeeper.problem" (dict "where" "settings.attachToServiceAccounts" "found" $names "expected" "at most 200 names, or [\"*\"] alone for every ServiceAccount") }}
 {{- end }}
 {{- if and $attached (not $settings.serviceAccountAttachment) }}
 {{- include "pullkeeper.problem" (dict "where" "settings.attachToServiceAccounts" "found" (join ", " $attached) "expected" "nothing, because settings.serviceAccountAttachment is false: set it to true to grant permission to patch ServiceAccounts") }}
@@ -151,16 +160,6 @@ public\.ecr\.aws|ecr-public\.aws\.com|[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.(?:
 {{- include "pullkeeper.durationProblem" (dict "where" (print "settings." $key) "found" $duration "low" (index $bound 0) "high" (index $bound 1) "words" (index $bound 2)) }}
 {{- end }}
 {{- end }}
-{{- range $index, $grant := $settings.roles }}
-{{- $where := printf "settings.roles[%d]" $index }}
-{{- include "pullkeeper.grantedRoleProblem" (dict "where" (print $where ".role") "found" (default "" $grant.role)) }}
-{{- include "pullkeeper.matcherProblem" (dict "where" $where "given" $grant) }}
-{{- end }}
-{{- range $key := list "serviceAccountIdentity" "optIn" }}
-{{- with get $settings $key }}
-{{- include "pullkeeper.matcherProblem" (dict "where" (print "settings." $key) "given" .) }}
-{{- end }}
-{{- end }}
 {{- end }}
 
 {{- define "pullkeeper.hostProblem" }}
@@ -169,17 +168,6 @@ public\.ecr\.aws|ecr-public\.aws\.com|[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.(?:
 {{- $expected := "\"ACCOUNT.dkr.ecr.REGION.amazonaws.com\" (or the equivalent in another partition) or \"public.ecr.aws\"" }}
 {{- if and (ne $plain .found) (regexMatch (printf "^(?:%s)$" $pattern) $plain) }}{{ $expected = printf "only the host, in lower case: %q" $plain }}{{ end }}
 {{- include "pullkeeper.patternProblem" (dict "where" .where "found" .found "pattern" $pattern "expected" $expected) }}
-{{- end }}
-
-{{- define "pullkeeper.grantedRoleProblem" }}
-{{- $pattern := printf "%s|arn:aws[a-z-]*:iam::[0-9*]{1,12}:role/[!-~]*[*][!-~]*|arn:aws[a-z-]*:iam::[0-9]*[*][0-9*]*:role/[!-~]+" (include "pullkeeper.rolePattern" .) }}
-{{- include "pullkeeper.patternProblem" (dict "where" .where "found" .found "pattern" $pattern "expected" "\"arn:PARTITION:iam::ACCOUNT:role/NAME\", where * matches any characters") }}
-{{- end }}
-
-{{- define "pullkeeper.matcherProblem" }}
-{{- if not (or (hasKey .given "namespaces") (hasKey .given "namespaceSelector")) }}
-{{- include "pullkeeper.problem" (dict "where" .where "expected" "`namespaces` (name patterns), `namespaceSelector` or both") }}
-{{- end }}
 {{- end }}
 
 {{- define "pullkeeper.durationProblem" }}
