@@ -7,7 +7,14 @@ import pytest
 
 from testsupport.virtual_time import VirtualLoop
 
-_REAL_TIME = ("test_aws", "test_http", "test_kube_client", "test_kube_config", "test_kube_connection")
+_REAL_TIME = (
+    "test_aws",
+    "test_http",
+    "test_kube_client",
+    "test_kube_config",
+    "test_kube_connection",
+    "test_name_resolver",
+)
 
 
 def pytest_asyncio_loop_factories(

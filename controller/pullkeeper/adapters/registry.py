@@ -6,6 +6,7 @@ import ssl
 
 import aiohttp
 
+from pullkeeper.adapters.name_resolver import NameResolver
 from pullkeeper.domain.ecr.credential import Password
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.registry_probe import API_VERSION, ProbeResult, Verdict, probe_result
@@ -27,6 +28,7 @@ class RegistryProbe:
             self._tls = ssl.create_default_context(cafile=ca_file or None)
         except OSError as error:
             raise _ca_file_error(ca_file, error) from None
+        self._names = NameResolver()
         self._slots = asyncio.Semaphore(_MAX_CONCURRENT)
         self._free_at: dict[RegistryHost, float] = {}
 
@@ -44,7 +46,7 @@ class RegistryProbe:
         headers = {"Authorization": f"Basic {auth.reveal()}"}
         # Not with aiohttp's `trust_env`, which also looks up a password in ~/.netrc and then refuses to send ours.
         proxy = proxy_for(f"https://{host.name}", os.environ)
-        connector = aiohttp.TCPConnector(ssl=self._tls)
+        connector = aiohttp.TCPConnector(ssl=self._tls, resolver=self._names)
         async with (
             aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=_TIMEOUT) as http,
             # No redirects: the token is for this host alone. The body is not read.

@@ -10,6 +10,7 @@ from yarl import URL
 
 from pullkeeper.adapters.kubernetes.certificates import Certificates
 from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo
+from pullkeeper.adapters.name_resolver import NameResolver
 
 RecordRequest = Callable[[str, str, int], None]
 """Counts a request: verb, resource, status code (0 without a response)."""
@@ -40,7 +41,9 @@ def open_session(
     certificates = Certificates(info)
     return aiohttp.ClientSession(
         # No limit: each watch occupies a connection for good, and the callers bound their own concurrency.
-        connector=aiohttp.TCPConnector(limit=0, ssl=certificates.context, socket_factory=_open_socket),
+        connector=aiohttp.TCPConnector(
+            limit=0, ssl=certificates.context, socket_factory=_open_socket, resolver=NameResolver()
+        ),
         headers=headers,
         # Not `trust_env`: aiohttp knows no networks in NO_PROXY, and a `default` entry in ~/.netrc makes it fail.
         proxy=info.proxy,
