@@ -21,6 +21,8 @@ from tools.bench.secret_watcher import SecretWatcher
 from tools.bench.servers import RemoteAws, servers
 
 _AT_ONCE = 16
+_LOG_LINES = 5
+"""Lines of a controller's log that are shown where a figure cannot be measured."""
 _SETTINGS: Mapping[str, Any] = {
     "logLevel": "info",
     "refreshJitter": "0s",
@@ -114,7 +116,12 @@ async def open_environment(*, namespaces: int, identities: int, regions: Sequenc
         opt_ins = _opt_ins(_roles(aws, identities), regions)
         members = await _in_parallel(installation, list(islice(cycle(opt_ins), namespaces)))
         seen = await stack.enter_async_context(SecretWatcher.open(api, installation.secret_name, members))
-        yield Environment(installation=installation, aws=aws, opt_ins=opt_ins, watcher=seen)
+        try:
+            yield Environment(installation=installation, aws=aws, opt_ins=opt_ins, watcher=seen)
+        except AssertionError as error:
+            for process in installation.processes:
+                error.add_note("\n".join(process.text().splitlines()[-_LOG_LINES:]))
+            raise
 
 
 def _roles(aws: RemoteAws, count: int) -> list[str]:
