@@ -171,8 +171,10 @@ class TokenCache:
         entry.failures += 1
         entry.failure = replace(failure, identity=scope.identity.name, region=scope.label)
         left, draw = token.expires_at - now if token else None, self._rng.random()
-        action = failure.reason.requires_action
-        entry.retry_at = now + retry_delay(entry.failures, draw, requires_action=action, left=left)
+        reason = failure.reason
+        entry.retry_at = now + retry_delay(
+            entry.failures, draw, requires_action=reason.requires_action, may_pass=reason.may_pass, left=left
+        )
         entry.request_retry_at = min(entry.retry_at, now + retry_delay(entry.failures, draw, left=left))
 
     def _result(self, entry: _Entry, not_before: datetime | None) -> TokenResult:

@@ -87,6 +87,10 @@ class IdentityHarness:
             service_account_token=self._service_account_token,
         )
 
+    def environ(self, name: str, value: str) -> None:
+        """Set another variable of the process."""
+        self._patch.setenv(name, value)
+
     async def _service_account_token(self, identity: Identity) -> str:
         self.web_calls += 1
         return self.web_token or self.issuer.token(str(identity), now=self.clock())

@@ -188,4 +188,5 @@ async def test_refusal_of_the_pod_identity_agent_is_a_credentials_failure(
     failure = await harness.failure(
         harness.token_source(fake.environment(container_token_file=str(tmp_path / "token"))), scope(EU)
     )
-    assert failure.reason in {Reason.CREDENTIALS_MISSING, Reason.CREDENTIALS_INVALID}
+    assert failure.reason is Reason.ACCESS_DENIED
+    assert failure.message.startswith("getting credentials as the controller's own identity: ")

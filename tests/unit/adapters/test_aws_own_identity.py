@@ -95,7 +95,7 @@ async def test_pod_identity(harness: IdentityHarness, tmp_path: Path, caplog: py
     harness.configure(harness.aws.environment(container_token_file=str(tmp_path / "token")))
     caplog.set_level("INFO")
     found = await harness.failure()
-    assert found.reason is Reason.CREDENTIALS_MISSING
+    assert found.reason is Reason.ACCESS_DENIED
     assert "check the Pod Identity association and its agent" in found.message
     harness.aws.associate(ROLE, token="pod-identity-token")
     await harness.ecr.log_credential_source()

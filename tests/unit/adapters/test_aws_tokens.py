@@ -69,7 +69,7 @@ async def test_each_scope_is_fetched_in_its_region(harness: AwsHarness, fake: Aw
         (
             lambda fake: fake.fail("ExpiredTokenException", 400),
             Reason.CREDENTIALS_INVALID,
-            "are not known there",
+            "credentials have expired",
         ),
         (lambda fake: fake.disable_region("eu-west-1"), Reason.REGION_NOT_ENABLED, "enable the region"),
         (lambda fake: fake.fail("RegionDisabledException", 403), Reason.REGION_NOT_ENABLED, "enable the region"),

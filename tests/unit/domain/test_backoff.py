@@ -26,11 +26,11 @@ def test_the_delay_is_longer_while_somebody_has_to_act(attempt: int, draw: float
     assert 27 * SECOND <= retry_delay(attempt, draw, requires_action=True) <= 300 * SECOND
 
 
-@given(attempts, draws, st.booleans())
-def test_delays_never_decrease(attempt: int, draw: float, requires_action: bool) -> None:  # noqa: FBT001 -- hypothesis gives it by place
+@given(attempts, draws, st.booleans(), st.booleans())
+def test_delays_never_decrease(attempt: int, draw: float, action: bool, may_pass: bool) -> None:  # noqa: FBT001 -- hypothesis gives it by place
     """With the same draw, a later attempt never has a shorter delay."""
-    assert retry_delay(attempt, draw, requires_action=requires_action) <= retry_delay(
-        attempt + 1, draw, requires_action=requires_action
+    assert retry_delay(attempt, draw, requires_action=action, may_pass=may_pass) <= retry_delay(
+        attempt + 1, draw, requires_action=action, may_pass=may_pass
     )
 
 
@@ -46,6 +46,22 @@ def test_the_bound_doubles(attempt: int, expected: int) -> None:
 def test_the_bound_doubles_while_somebody_has_to_act(attempt: int, expected: int) -> None:
     """From half a minute to five minutes, with a tenth of jitter."""
     assert retry_delay(attempt, 0, requires_action=True) == expected * SECOND * 0.9
+
+
+@given(draws)
+def test_what_may_pass_by_itself_is_retried_soon_first(draw: float) -> None:
+    """Three times within one to three seconds; then as slowly as anything that somebody has to fix."""
+    first = [retry_delay(attempt, draw, requires_action=True, may_pass=True) for attempt in (1, 2, 3)]
+    assert all(SECOND <= each <= 3 * SECOND for each in first)
+    for attempt in (1, 2, 100):
+        slow = retry_delay(attempt, draw, requires_action=True)
+        assert retry_delay(attempt + 3, draw, requires_action=True, may_pass=True) == slow
+
+
+@given(attempts, draws)
+def test_what_needs_nobody_is_retried_no_sooner_for_that(attempt: int, draw: float) -> None:
+    """Its retries are short already."""
+    assert retry_delay(attempt, draw, may_pass=True) == retry_delay(attempt, draw)
 
 
 @given(attempts, st.tuples(draws, draws).map(sorted))

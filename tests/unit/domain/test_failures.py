@@ -17,11 +17,15 @@ WAITS_FOR_SOMEBODY = {
     Reason.THROTTLED: False,
     Reason.CREDENTIALS_MISSING: False,
     Reason.CREDENTIALS_INVALID: True,
+    Reason.CONFIGURATION_INVALID: True,
+    Reason.PARTITION_MISMATCH: True,
     Reason.NODE_ROLE_REFUSED: True,
     Reason.CREDENTIALS_TIMEOUT: False,
     Reason.REGION_INVALID: True,
     Reason.REGION_NOT_ENABLED: True,
     Reason.NETWORK_UNREACHABLE: False,
+    Reason.CERTIFICATE_UNTRUSTED: True,
+    Reason.PROXY_REFUSED: True,
     Reason.SERVICE_ERROR: False,
     Reason.MALFORMED_ANSWER: False,
     Reason.TOKEN_EXPIRED: False,
@@ -59,6 +63,7 @@ def test_every_reason_is_explained() -> None:
 def test_every_reason_is_classified(reason: Reason) -> None:
     """A new reason must say whether it requires action and whether it concerns a token."""
     assert reason.requires_action is WAITS_FOR_SOMEBODY[reason]
+    assert reason.may_pass is (reason is Reason.CREDENTIALS_INVALID)
     assert (reason in TOKEN_REASONS) is (reason not in NOT_OF_A_TOKEN)
 
 

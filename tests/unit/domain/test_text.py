@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullkeeper.domain.errors.text import listed, printable, shortened
+from pullkeeper.domain.errors.text import listed, printable, shortened, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,22 @@ def test_shortened_text_has_the_length_of_the_limit() -> None:
 def test_a_long_list_ends_with_the_number_of_what_is_left_out(items: list[int], shown: str) -> None:
     """A list has a limit, too."""
     assert listed(items, most=2) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "EKS does not have permissions (AccessDeniedException)",
+            "EKS does not have permissions (AccessDeniedException)",
+        ),
+        ("key AKIAIOSFODNN7EXAMPLE and", "key … and"),
+        ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY.", "…"),
+        ("token eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0.c2ln", "token …"),
+        ("x" * 41, "…"),
+        ("role 123456789012 of team-a", "role 123456789012 of team-a"),
+    ],
+)
+def test_what_may_be_a_key_is_left_out(text: str, shown: str) -> None:
+    """Words, numbers of accounts and names of errors stay."""
+    assert without_secrets(text) == shown

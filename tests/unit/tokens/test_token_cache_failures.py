@@ -21,6 +21,8 @@ from testsupport.examples import EU, HOUR, US, scope, token
 from testsupport.fixed_random import FixedRandom
 from testsupport.virtual_time import now
 
+INVALID = Failure(reason=Reason.CREDENTIALS_INVALID, message="InvalidIdentityToken")
+
 
 @pytest.fixture
 def source() -> FakeTokenSource:
@@ -153,6 +155,31 @@ async def test_request_after_a_fix_need_not_wait_for_the_slow_retry(
     assert old.failure == DENIED
     assert (await tokens.get(scope(EU), TEAM_A, not_before=now())).token is not None
     assert len(source.calls) == 2
+
+
+async def test_what_may_pass_within_seconds_costs_seconds(source: FakeTokenSource, tokens: TokenCache) -> None:
+    """A projected token that is just being replaced, a provider that is just being made: no wait of half a minute."""
+    source.outcome = INVALID
+    began = now()
+    for _ in range(3):
+        failed = await tokens.get(scope(EU), TEAM_A)
+        assert failed.retry_at is not None
+        await sleep_until(failed.retry_at)
+    source.outcome = fresh_token
+    assert (await tokens.get(scope(EU), TEAM_A)).token is not None
+    assert now() - began <= timedelta(seconds=12)  # of which four are the fetches
+    assert len(source.calls) == 4
+
+
+async def test_what_does_not_pass_is_retried_slowly(source: FakeTokenSource, tokens: TokenCache) -> None:
+    """After a few attempts it is clear that somebody has to act."""
+    source.outcome = INVALID
+    began = now()
+    while now() - began < HOUR:
+        failed = await tokens.get(scope(EU), TEAM_A)
+        assert failed.retry_at is not None
+        await sleep_until(failed.retry_at)
+    assert len(source.calls) == 3 + 16
 
 
 async def test_token_that_is_expired_on_arrival_is_a_failure(source: FakeTokenSource, tokens: TokenCache) -> None:

@@ -1,5 +1,6 @@
 """botocore's sessions and clients."""
 
+import os
 import subprocess
 import threading
 from collections.abc import Callable
@@ -16,9 +17,11 @@ from botocore.config import Config
 from botocore.credentials import Credentials as BotocoreCredentials
 from botocore.credentials import InstanceMetadataProvider, ProcessProvider
 from botocore.exceptions import BotoCoreError, NoCredentialsError
+from botocore.utils import get_environ_proxies
 
 from pullkeeper.adapters.aws.calls import note_request
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
+from pullkeeper.domain.errors.text import printable
 
 CLIENT_CONFIG = Config(
     connect_timeout=3,
@@ -30,6 +33,8 @@ CLIENT_CONFIG = Config(
 )
 PROCESS_SECONDS = 9.0
 """A credential_process that takes longer is killed."""
+_MAX_NAME = 200
+_METADATA_URL = "http://169.254.169.254/"
 _AFTER_PROCESS = "config-file"
 """What botocore tries after credential_process."""
 
@@ -56,11 +61,22 @@ class ProcessTimeoutError(Exception):
     """A credential_process took too long and was killed."""
 
 
+class ProcessStartError(Exception):
+    """A credential_process cannot be started; the text says which program, and why."""
+
+
+class MetadataProxiedError(Exception):
+    """There are no credentials, and the instance metadata service is asked through a proxy."""
+
+
 class _BoundedProcess(subprocess.Popen[bytes]):
     """A program that is killed with its children when it takes too long."""
 
     def __init__(self, args: list[str], **options: Any) -> None:
-        super().__init__(args, start_new_session=True, **options)
+        try:
+            super().__init__(args, start_new_session=True, **options)
+        except OSError as error:
+            raise ProcessStartError(f"{printable(args[0], _MAX_NAME)}: {error.strerror}") from None
 
     def communicate(self, input: bytes | None = None, timeout: float | None = None) -> tuple[bytes, bytes]:  # noqa: A002 -- Popen's name
         try:
@@ -161,7 +177,11 @@ class ControllerSession:
     def _credentials(self) -> BotocoreCredentials:
         credentials = self._session.get_credentials()
         if credentials is None:
-            raise NoCredentialsError
+            raise (
+                MetadataProxiedError
+                if self._allow_node_instance_role and _is_metadata_proxied()
+                else NoCredentialsError
+            )
         if credentials.method == InstanceMetadataProvider.METHOD and not self._allow_node_instance_role:
             raise FailureError(_node_role_failure())
         return credentials
@@ -176,6 +196,13 @@ class ControllerSession:
         )
         resolver.remove(ProcessProvider.METHOD)
         resolver.insert_before(_AFTER_PROCESS, provider)
+
+
+def _is_metadata_proxied() -> bool:
+    """Whether a proxy is between here and the instance metadata service, which botocore exempts from none."""
+    find_proxies: Callable[[str], Any] = get_environ_proxies  # the library has no types
+    disabled = os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
+    return not disabled and bool(find_proxies(_METADATA_URL))
 
 
 def _node_role_failure() -> Failure:

@@ -1,59 +1,66 @@
-"""Meaning of AWS's error codes, and the advice for each."""
+"""Failures of AWS: who was refused what, where, by which cause, and the fix."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pullkeeper.domain.ecr.token_scope import TokenScope
+from pullkeeper.domain.errors import aws_codes
+from pullkeeper.domain.errors.aws_codes import AWS_CODES
+from pullkeeper.domain.errors.causes import Cause, Raised
+from pullkeeper.domain.errors.client_causes import CLIENT_CAUSES
 from pullkeeper.domain.errors.failures import Failure, Reason
+from pullkeeper.domain.errors.text import printable
 
-_THROTTLED = (
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "RequestLimitExceeded",
-    "TooManyRequestsException",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "SlowDown",
-    "429",
-)
-_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "IDPRejectedClaim")
-_EXPIRED = (
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "RequestExpired",
-    "UnrecognizedClientException",
-    "InvalidClientTokenId",
-    "InvalidIdentityToken",
-    "InvalidSignatureException",
-    "SignatureDoesNotMatch",
-)
-_DISABLED = ("RegionDisabledException",)
-_REASONS: Mapping[str, Reason] = MappingProxyType(
-    dict.fromkeys(_THROTTLED, Reason.THROTTLED)
-    | dict.fromkeys(_DENIED, Reason.ACCESS_DENIED)
-    | dict.fromkeys(_EXPIRED, Reason.CREDENTIALS_INVALID)
-    | dict.fromkeys(_DISABLED, Reason.REGION_NOT_ENABLED)
-)
-
-_UNKNOWN = ("UnrecognizedClientException", "InvalidClientTokenId")
+_STALE = frozenset((*aws_codes.EXPIRED, *aws_codes.UNKNOWN_KEY, *aws_codes.SIGNATURE, *aws_codes.LATE))
+_STALE_WEB = frozenset(aws_codes.WEB_TOKEN)
+_OF_ANY_PARTITION = frozenset((*aws_codes.UNKNOWN_KEY, *aws_codes.SIGNATURE, *aws_codes.INVALID, *aws_codes.WEB_TOKEN))
+"""Codes with which AWS answers what belongs to another partition."""
 _TOKEN = "GetAuthorizationToken"  # noqa: S105 -- the name of an operation
-_MAX_DETAIL_LENGTH = 400
+_NO_FIPS = "the registry's host or the environment demands FIPS, which few regions have an endpoint for; "
+_MAX_DETAIL_LENGTH, _MAX_FILE_LENGTH = 400, 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What was asked of AWS, by whom."""
+
+    principal: str
+    asked: str = ""
+    """Service and host that were asked; "" if nothing was sent."""
+    doing: str = ""
+    """What the request was for; by default a token or credentials."""
+    scope: TokenScope | None = None
+    """Scope of the token that was requested from ECR."""
+    partitions: Sequence[str] = ()
+    """Partition of the principal and that of the host, as far as they are known."""
+
+    @property
+    def context(self) -> str:
+        """What was done as whom."""
+        default = f"requesting a token from ECR in {self.scope.region}" if self.scope else "getting credentials"
+        return f"{self.doing or default} as {self.principal}"
+
+    def refusal(self, operation: str, code: str) -> str:
+        """Who refused what to whom."""
+        if self.scope is None:
+            return f"{self.asked or 'STS'} refused {operation} for {self.principal} ({code})"
+        name = f"ECR{' Public' if self.scope.public else ''}"
+        return f"{name} refused {operation} for {self.principal} in {self.scope.region} ({code})"
 
 
 def is_stale_credential(code: str) -> bool:
     """Return whether new credentials may help, so that one more attempt is worthwhile; botocore does not retry."""
-    return code in _EXPIRED
+    return code in _STALE or code in _STALE_WEB
 
 
 def is_ambiguous_refusal(code: str) -> bool:
     """Return whether a region in which the account is not enabled answers valid credentials with this code as well."""
-    return code in _UNKNOWN
+    return code in aws_codes.UNKNOWN_KEY
 
 
 def is_disabled_region(code: str) -> bool:
     """Return whether STS says that the account has not enabled the region in which it was asked."""
-    return code in _DISABLED
+    return code in aws_codes.DISABLED
 
 
 def region_not_enabled(scope: TokenScope, principal: str, caller_arn: str, code: str, *, partition: str) -> Failure:
@@ -62,57 +69,60 @@ def region_not_enabled(scope: TokenScope, principal: str, caller_arn: str, code:
     `caller_arn` is what STS says of them, `partition` that of the region.
     """
     _, own, _, _, account, *_ = [*caller_arn.split(":", 5), "", "", "", "", ""]
-    fix = f"enable the region in account {account}, or correct the registry's host"
+    reason, fix = Reason.REGION_NOT_ENABLED, f"enable the region in account {account}, or correct the registry's host"
     if own != partition:
+        reason = Reason.PARTITION_MISMATCH
         fix = f"they are of partition {own}, the region is of {partition}: use an identity of that partition"
     what = f"ECR refused {_TOKEN} for {principal} in {scope.region} ({code})"
-    return Failure(reason=Reason.REGION_NOT_ENABLED, message=f"{what}, although STS knows the credentials: {fix}")
+    return Failure(reason=reason, message=f"{what}, although STS knows the credentials: {fix}")
 
 
-def explain(
-    scope: TokenScope | None, principal: str, operation: str, code: str, message: str, *, asked: str = ""
-) -> Failure:
-    """Return the failure for an error from AWS: what was refused for whom, and the advice; `message` is AWS's.
-
-    `scope` is that of a request to ECR. `asked` names any other service, and its host.
-    """
-    reason = _REASONS.get(code, Reason.SERVICE_ERROR)
-    what = f"{asked or 'STS'} refused {operation} for {principal} ({code})"
-    if scope is not None:
-        what = f"ECR{' Public' if scope.public else ''} refused {operation} for {principal} in {scope.region} ({code})"
+def explain(request: Request, operation: str, code: str, message: str) -> Failure:
+    """Return the failure for an error from AWS: what was refused for whom, and the fix; `message` is AWS's."""
+    own, theirs = [*request.partitions, "", ""][:2]
+    is_foreign = bool(own and theirs) and own != theirs and code in _OF_ANY_PARTITION
+    names = ("PartitionMismatch",) if is_foreign else (code, f"{code[:1]}xx" if code.isdecimal() else "")
+    cause = AWS_CODES.find(Raised(names=names, operation=operation, words=message))
+    values = _values(request, operation=operation, own=f"the principal is of partition {own}, the host of {theirs}")
     # Only the first line: for an invalid signature AWS then quotes the whole request, including the session token.
-    detail = message.partition("\n")[0][:_MAX_DETAIL_LENGTH]
-    return Failure(reason=reason, message=f"{what}: {_advice(scope, operation, reason)}", detail=detail)
+    detail = printable(message.partition("\n")[0], _MAX_DETAIL_LENGTH) if _is_of_aws(cause) else ""
+    return Failure(
+        reason=cause.reason, message=f"{request.refusal(operation, code)}: {cause.text(values)}", detail=detail
+    )
 
 
-_TRUST = {
-    "GetCallerIdentity": "a policy of the account denies sts:GetCallerIdentity, which needs no permission otherwise",
-    "AssumeRoleWithWebIdentity": (
-        "the role's trust policy must allow sts:AssumeRoleWithWebIdentity to the ServiceAccount, "
-        "with its issuer, subject system:serviceaccount:NAMESPACE:NAME and audience sts.amazonaws.com"
-    ),
-    "AssumeRole": (
-        "the role's trust policy must allow sts:AssumeRole to that principal (with the ExternalId, if it asks for one, "
-        "and sts:TagSession and sts:SetSourceIdentity where they are sent), and so must its own policy"
-    ),
-}
-_ADVICE = {
-    Reason.CREDENTIALS_INVALID: (
-        "its credentials have expired or are not known there: check the projected token, the trust policy's issuer, "
-        "whether the region is enabled for the account, and the node's clock"
-    ),
-    Reason.REGION_NOT_ENABLED: (
-        "enable the region for the account, or name another one: AWS_REGION (chart: aws.region) is where STS is asked"
-    ),
-    Reason.THROTTLED: "too many requests from this account; the request is retried",
-}
+def explain_raised(request: Request, raised: Raised, *, own: str = "", file: str = "", detail: str = "") -> Failure:
+    """Return the failure for an exception of a library.
+
+    `own` is what the program's own exception says, `file` what was to be read. `detail` is shown if the cause's words
+    are safe to show.
+    """
+    cause = CLIENT_CAUSES.find(raised)
+    values = _values(request, own=own, file=printable(file, _MAX_FILE_LENGTH) or "its name is not known")
+    message = f"{request.context}: {raised.names[0]}: {cause.text(values)}"
+    return Failure(
+        reason=cause.reason,
+        message=message,
+        detail=printable(detail.partition("\n")[0], _MAX_DETAIL_LENGTH) if cause.shows_words else "",
+    )
 
 
-def _advice(scope: TokenScope | None, operation: str, reason: Reason) -> str:
-    if reason is Reason.ACCESS_DENIED:
-        allow = f'allow {actions(scope)} on "*" to that role' if scope else f"allow {operation} to it"
-        return _TRUST.get(operation, allow)
-    return _ADVICE.get(reason, "the request is retried")
+def _is_of_aws(cause: Cause) -> bool:
+    """Whether it is AWS that speaks: pages of proxies say nothing to anybody."""
+    return cause.reason is not Reason.MALFORMED_ANSWER
+
+
+def _values(request: Request, *, operation: str = "", own: str = "", file: str = "") -> Mapping[str, str]:
+    allowed = actions(request.scope) if request.scope else operation
+    demands_fips = (request.scope is not None and request.scope.fips) or "fips" in request.asked
+    return {
+        "fips": _NO_FIPS if demands_fips else "",
+        "asked": request.asked or "the service",
+        "operation": operation,
+        "actions": allowed,
+        "own": own,
+        "file": file,
+    }
 
 
 def actions(scope: TokenScope) -> str:

@@ -13,11 +13,15 @@ class Reason(StrEnum):
     THROTTLED = "Throttled"
     CREDENTIALS_MISSING = "CredentialsMissing"
     CREDENTIALS_INVALID = "CredentialsInvalid"
+    CONFIGURATION_INVALID = "ConfigurationInvalid"
+    PARTITION_MISMATCH = "PartitionMismatch"
     NODE_ROLE_REFUSED = "NodeRoleRefused"
     CREDENTIALS_TIMEOUT = "CredentialsTimeout"
     REGION_INVALID = "RegionInvalid"
     REGION_NOT_ENABLED = "RegionNotEnabled"
     NETWORK_UNREACHABLE = "NetworkUnreachable"
+    CERTIFICATE_UNTRUSTED = "CertificateUntrusted"
+    PROXY_REFUSED = "ProxyRefused"
     SERVICE_ERROR = "ServiceError"
     MALFORMED_ANSWER = "MalformedAnswer"
     TOKEN_EXPIRED = "TokenExpired"  # noqa: S105 -- the name of a reason
@@ -37,6 +41,11 @@ class Reason(StrEnum):
         """Whether the failure lasts until somebody grants or fixes something, so that retrying soon is useless."""
         found = EXPLANATIONS[self]
         return found.actor is not Actor.NOBODY and not found.retried_soon
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether it may pass within seconds, so that the first retries are worthwhile although it requires action."""
+        return EXPLANATIONS[self].may_pass
 
 
 class Actor(StrEnum):
@@ -60,6 +69,8 @@ class Explanation:
     """Whether it is for this reason that a token cannot be fetched."""
     retried_soon: bool = False
     """Whether it often ends by itself although somebody may have to act, so that retries do not become slow."""
+    may_pass: bool = False
+    """Whether it may pass within seconds although somebody probably has to act, so that the first retries are soon."""
 
 
 EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
@@ -84,6 +95,22 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
                 "node's clock"
             ),
             actor=Actor.AWS_ADMIN,
+            of_token=True,
+            may_pass=True,  # new keys and providers are not known everywhere at once, and files are being replaced
+        ),
+        Reason.CONFIGURATION_INVALID: Explanation(
+            meaning=(
+                "a value in the configuration of the AWS client, or in what is sent to AWS, cannot be right: a "
+                "profile, a file, an endpoint, an ARN, a session's name"
+            ),
+            fix="correct the value that the message names",
+            actor=Actor.OPERATOR,
+            of_token=True,
+        ),
+        Reason.PARTITION_MISMATCH: Explanation(
+            meaning="the identity is of one AWS partition (standard, China, GovCloud, …), the registry of another",
+            fix="use an identity of the registry's partition",
+            actor=Actor.OPERATOR,
             of_token=True,
         ),
         Reason.NODE_ROLE_REFUSED: Explanation(
@@ -117,6 +144,18 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
             meaning="AWS does not respond",
             fix="check DNS, egress, proxy, VPC endpoints for `ecr.api` and `sts`",
             actor=Actor.NOBODY,
+            of_token=True,
+        ),
+        Reason.CERTIFICATE_UNTRUSTED: Explanation(
+            meaning="the certificate of AWS, or of the proxy that inspects TLS in front of it, is not trusted",
+            fix="mount the CA of that proxy and name its file in `AWS_CA_BUNDLE`",
+            actor=Actor.OPERATOR,
+            of_token=True,
+        ),
+        Reason.PROXY_REFUSED: Explanation(
+            meaning="the proxy answers, and refuses to connect to AWS",
+            fix="let AWS's hosts pass there, or put the login that it wants into `HTTPS_PROXY`",
+            actor=Actor.OPERATOR,
             of_token=True,
         ),
         Reason.THROTTLED: Explanation(

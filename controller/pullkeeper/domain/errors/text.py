@@ -1,9 +1,12 @@
 """Text from outside, made safe to show: nothing invisible, and of limited length."""
 
+import re
 from collections.abc import Iterable
 from itertools import islice
 
 _LISTED = 10
+_LONG_RUN = re.compile(r"[A-Za-z0-9+/=_.-]{20,}")
+_LONGEST_WORD = 40
 
 
 def printable(text: str, limit: int | None = None) -> str:
@@ -32,3 +35,16 @@ def listed(items: Iterable[object], *, most: int = _LISTED, separator: str = ", 
 
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
+
+
+def without_secrets(text: str) -> str:
+    """Return a text with an ellipsis for each run of characters that might be a key or a token.
+
+    For words of others that say what is wrong and could quote what must not be shown. What looks like a word stays.
+    """
+    return _LONG_RUN.sub(_hidden, text)
+
+
+def _hidden(run: re.Match[str]) -> str:
+    is_word = len(run[0]) <= _LONGEST_WORD and not any(each.isdigit() for each in run[0])
+    return run[0] if is_word else "…"
