@@ -72,9 +72,9 @@ async def connection(
 @asynccontextmanager
 async def watching(connection: KubeClient) -> AsyncIterator[Sink]:
     """Run kopf until the block ends, with nothing else on the connection."""
-    sink, stop = Sink(), asyncio.Event()
+    sink, stop, restart = Sink(), asyncio.Event(), asyncio.Event()
     registry = partial(namespaces_kopf.registry, sink, observe_namespace, connection)
-    operator = asyncio.create_task(namespaces_kopf.operate(registry, on_start=sink.start, stop=stop))
+    operator = asyncio.create_task(namespaces_kopf.operate(registry, on_start=sink.start, stop=stop, restart=restart))
     try:
         await sees(sink, "default")
         yield sink

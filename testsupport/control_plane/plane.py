@@ -3,6 +3,7 @@
 import json
 import random
 import secrets
+import shutil
 import socket
 import tempfile
 import time
@@ -90,6 +91,27 @@ class ControlPlane:
             yield
         finally:
             self._api_server.thaw()
+
+    def back_up_etcd(self) -> Path:
+        """Copy etcd's data as they are now, and return the copy's folder."""
+        copy = self._folder / f"etcd-backup-{secrets.token_hex(4)}"
+        etcd = self._processes[0]
+        etcd.freeze()
+        try:
+            shutil.copytree(self._folder / "etcd", copy)
+        finally:
+            etcd.thaw()
+        return copy
+
+    def restore_etcd(self, backup: Path) -> None:
+        """Go back to a copy of etcd's data: resourceVersions go back, too."""
+        data, etcd = self._folder / "etcd", self._processes[0]
+        self.kill_api_server()
+        etcd.kill()
+        shutil.rmtree(data)
+        shutil.copytree(backup, data)
+        etcd.start()
+        self.start_api_server()
 
     def compact(self) -> None:
         """Forget the past, as Kubernetes does after five minutes: older watches and lists are 410 then.

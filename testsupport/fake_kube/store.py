@@ -9,7 +9,7 @@ from testsupport.fake_kube import decoding, status
 from testsupport.fake_kube.objects import Clock, Key, Object, key_of, rfc3339, utcnow, with_metadata
 from testsupport.fake_kube.preparing import prepared_for_create
 from testsupport.fake_kube.resources import BY_STORAGE, Resource, resource_of
-from testsupport.fake_kube.versions import Change, Collection, Version
+from testsupport.fake_kube.versions import Backup, Change, Collection, Version, copies
 
 Listener = Callable[[str, Change], None]
 
@@ -90,6 +90,18 @@ class Store:
         with self.lock:
             for collection in self._collections.values():
                 collection.compacted = self._revision
+
+    def backup(self) -> Backup:
+        """Keep the state as it is now, for `restore`."""
+        with self.lock:
+            return Backup(revision=self._revision, collections=copies(self._collections))
+
+    def restore(self, backup: Backup) -> None:
+        """Go back to an earlier state and its resourceVersions, as when etcd is restored; watches are told nothing."""
+        with self.lock:
+            self._revision = backup.revision
+            for name, collection in copies(backup.collections).items():
+                self._collections[name] = collection
 
     def version(self, resource: str, key: Key) -> Version | None:
         """Give the present version of an object."""

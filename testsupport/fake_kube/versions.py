@@ -1,8 +1,8 @@
 """One stored version of an object, with its encodings kept, and the log of changes."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -124,3 +124,19 @@ class Collection:
             else:
                 high = middle
         return low
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """The state of a store at one time."""
+
+    revision: int
+    collections: Mapping[str, Collection]
+
+
+def copies(collections: Mapping[str, Collection]) -> dict[str, Collection]:
+    """Copy collections, so that what is recorded in the copies leaves the originals as they are."""
+    return {
+        name: replace(each, current=dict(each.current), log=list(each.log), order=None)
+        for name, each in collections.items()
+    }

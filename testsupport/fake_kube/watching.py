@@ -157,7 +157,8 @@ class Watches:
         news = [line for change in changes if (line := self._line(watch, change))]
         if watch.bookmark_due:
             watch.bookmark_due = False
-            news += [watch.renderer.bookmark(now)] if watch.bookmarks else []
+            # None that is older than where the watch began: such a watch is silent until the versions have caught up.
+            news += [watch.renderer.bookmark(now)] if watch.bookmarks and now >= watch.after else []
         return news
 
     def _line(self, watch: Watch, change: Change) -> bytes | None:

@@ -128,7 +128,7 @@ class NeverRelists(NamespaceRelister):
 
     async def run(self) -> None:
         """List once."""
-        self._handler.replace(*await self._list_namespaces())
+        self._handler.replace(*await self._list_namespaces(), watched=True)
 
 
 def plan_with_any_token(

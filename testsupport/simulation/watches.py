@@ -158,6 +158,9 @@ class FeedWatch:
         finally:
             self._handlers.remove(self._handler)
 
+    def restart(self) -> None:
+        """Go on: the feed keeps no version."""
+
     def stop(self) -> None:
         """Deliver no more events."""
         self._stopped.set()

@@ -24,7 +24,7 @@ from pullkeeper.domain.ecr.registry_probe import Verdict
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import TOKEN_REASONS
 from pullkeeper.domain.reporting import metric_families as families
-from pullkeeper.domain.reporting.metric_families import OPERATIONS, MetricFamily, Result
+from pullkeeper.domain.reporting.metric_families import CACHED_RESOURCES, OPERATIONS, MetricFamily, Result
 from pullkeeper.domain.reporting.state import STATUS_ONLY, State
 from pullkeeper.domain.reporting.token_labels import Labels, TokenLabels
 from pullkeeper.domain.secret.plan import Priority
@@ -73,6 +73,8 @@ class Metrics:
         self._reconcile_seconds = self._histogram(families.RECONCILE_SECONDS)
         self._depth = self._gauge(families.WORKQUEUE_DEPTH)
         self._rest_client_requests = self._counter(families.REST_CLIENT_REQUESTS)
+        self._cache_differences = self._counter(families.CACHE_DIFFERENCES)
+        self._history_resets = self._counter(families.HISTORY_RESETS)
         self._aws_requests = self._counter(families.AWS_REQUESTS)
         self._reload_successful = self._gauge(families.CONFIG_LAST_RELOAD_SUCCESSFUL)
         self._heartbeat = self._gauge(families.HEARTBEAT)
@@ -124,6 +126,14 @@ class Metrics:
     def record_kube_request(self, verb: str, resource: str, code: int) -> None:
         """Record a request to the API server; code 0 means no response."""
         self._rest_client_requests.labels(verb, resource, str(code)).inc()
+
+    def record_cache_differences(self, resource: str, count: int) -> None:
+        """Record differences between a listing and a cache of which no watch has told."""
+        self._cache_differences.labels(resource).inc(count)
+
+    def record_history_reset(self) -> None:
+        """Record that resourceVersions went back."""
+        self._history_resets.inc()
 
     def record_aws_request(self, service: str, operation: str, code: int) -> None:
         """Record one attempt of a request to AWS; may be called from any thread. Code 0 means no response."""
@@ -212,6 +222,8 @@ class Metrics:
                 self._namespaces.labels(state).set(0)
         for verdict in Verdict:
             self._probes.labels(verdict)
+        for resource in CACHED_RESOURCES:
+            self._cache_differences.labels(resource)
         for result in Result:
             self._reconciles.labels(result)
             for operation in OPERATIONS:

@@ -56,6 +56,12 @@ class Metrics(status_reporter.Metrics, worker.Metrics, Protocol):
     def set_config_last_reload_successful(self, valid: bool) -> None:  # noqa: FBT001 -- the gauge's value
         """Set whether the settings file was readable when it was last loaded."""
 
+    def record_cache_differences(self, resource: str, count: int) -> None:
+        """Count differences between a listing and a cache of which no watch has told."""
+
+    def record_history_reset(self) -> None:
+        """Count that resourceVersions went back."""
+
     def set_workqueue_depth(self, depth: Callable[[Priority], int]) -> None:
         """Take the queue's depth from this function at each scrape."""
 
@@ -65,6 +71,9 @@ class NamespaceWatch(Protocol):
 
     async def run(self, on_start: Callable[[], None]) -> None:
         """Hand each event to the handler, until stopped; call `on_start` whenever the watch has been set up."""
+
+    def restart(self) -> None:
+        """List and watch anew: no version that was told before can be relied on."""
 
     def stop(self) -> None:
         """Let `run` end in an orderly way."""
@@ -109,10 +118,15 @@ class _KopfNamespaceWatch:
 
     def __init__(self, client: KubeClient, handler: namespaces_kopf.NamespaceHandler) -> None:
         self._new_registry = partial(namespaces_kopf.registry, handler, observe_namespace, client)
-        self._stopped = asyncio.Event()
+        self._stopped, self._restarted = asyncio.Event(), asyncio.Event()
 
     async def run(self, on_start: Callable[[], None]) -> None:
-        await namespaces_kopf.operate(self._new_registry, on_start=on_start, stop=self._stopped)
+        await namespaces_kopf.operate(
+            self._new_registry, on_start=on_start, stop=self._stopped, restart=self._restarted
+        )
+
+    def restart(self) -> None:
+        self._restarted.set()
 
     def stop(self) -> None:
         self._stopped.set()

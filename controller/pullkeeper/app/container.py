@@ -25,7 +25,9 @@ from pullkeeper.app.policy_reloader import CurrentPolicy, PolicyReloader
 from pullkeeper.domain.namespace.namespace import observe_namespace
 from pullkeeper.domain.secret.observed_secret import observe
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount, observe_service_account
-from pullkeeper.reconcile.caches import ResourceCache, namespace_cache, secret_cache, service_account_cache
+from pullkeeper.reconcile.cached_kinds import namespace_cache, secret_cache, service_account_cache
+from pullkeeper.reconcile.caches import CacheReports, ResourceCache
+from pullkeeper.reconcile.cluster_history import ClusterHistory
 from pullkeeper.reconcile.leader_elector import LeaderElector, NoElection
 from pullkeeper.reconcile.namespace_records import NamespaceRecords
 from pullkeeper.reconcile.namespace_relister import NamespaceRelister
@@ -71,17 +73,22 @@ class Container:
         self.queue = WorkQueue(clock=clock, max_concurrent=settings.max_concurrent_reconciles)
         self.policy = CurrentPolicy(settings.policy)
         self.liveness = Liveness(metrics, clock=clock)
+        self.history = ClusterHistory(metrics.record_history_reset)
         self.leader_elector = self._leader_elector()
         self._gated_client = gated = adapters.kube_client.leader_gated(self.leader_elector.is_leader)
         self.pull_secrets = PullSecretClient(gated, secret_name=secret_name)
         self.events = EventRecorder(gated, secret_name=secret_name, instance=adapters.instance, clock=clock)
         self.records = NamespaceRecords(applies_to=self.policy.applies_to, clock=clock)
         self.status_reporter = StatusReporter(self.events, metrics, records=self.records, clock=clock)
-        self.namespaces = namespace_cache(self.queue.add_changed, self.records)
-        self.secrets = secret_cache(self.queue.add_changed)
+        self._reports = CacheReports(
+            record_differences=metrics.record_cache_differences, on_went_back=self.history.went_back
+        )
+        self.namespaces = namespace_cache(self.queue.add_changed, self.records, self._reports)
+        self.secrets = secret_cache(self.queue.add_changed, self._reports)
         self.service_accounts = self._service_account_cache()
         self.policy_reloader = self._policy_reloader(config)
         self.namespace_watch = self._namespace_watch()
+        self.namespace_relister = self._namespace_relister()
         self._reflectors = tuple(self._all_reflectors())
         self.token_cache = self._token_cache()
         self.token_verifier = self._token_verifier()
@@ -96,6 +103,20 @@ class Container:
         )
         self.runnables_after_sync = tuple(self._runnables_after_sync())
         self.leader_runnables = (self.worker, *self._token_revalidator())
+        self._observe_history()
+
+    def _observe_history(self) -> None:
+        """Have everything observed anew when versions go back: first the caches, then who fills them."""
+        self.history.add(self.leader_elector.forget_version)
+        self.history.add(self.namespaces.start_anew)
+        self.history.add(self.secrets.start_anew)
+        if self.service_accounts is not None:
+            self.history.add(self.service_accounts.start_anew)
+        for reflector in self._reflectors:
+            self.history.add(reflector.relist)
+        if self.namespace_relister is not None and self.namespace_watch is not None:
+            self.history.add(self.namespace_watch.restart)
+            self.history.add(self.namespace_relister.relist)
 
     async def secrets_listed(self) -> None:
         """Wait until the Secrets are known: without them every namespace would seem to be without one."""
@@ -126,12 +147,13 @@ class Container:
             duration=settings.lease_duration,
             clock=adapters.uptime,
             heartbeat=lambda: self.liveness.set_heartbeat(adapters.clock()),
+            on_went_back=partial(self.history.went_back, "leases"),
         )
 
     def _service_account_cache(self) -> ResourceCache[ObservedServiceAccount] | None:
         if not self._settings.service_account_attachment:
             return None
-        return service_account_cache(self.queue.add_changed, self.namespaces.enqueue_all)
+        return service_account_cache(self.queue.add_changed, self.namespaces.enqueue_all, self._reports)
 
     def _policy_reloader(self, config: Config) -> PolicyReloader:
         return PolicyReloader(
@@ -147,7 +169,17 @@ class Container:
             return None
         return self._adapters.watch_namespaces(self.namespaces.handler())
 
-    def _all_reflectors(self) -> Iterator[Runnable]:
+    def _namespace_relister(self) -> NamespaceRelister | None:
+        if self._settings.watch_namespaces:
+            return None
+        return NamespaceRelister(
+            partial(list_namespaces, self._adapters.kube_client),
+            self.namespaces.handler(),
+            interval=self._settings.relist_interval,
+            rng=self._adapters.rng,
+        )
+
+    def _all_reflectors(self) -> Iterator[Reflector[Any]]:
         """Build the reflectors, for all namespaces at once or for each one that is watched.
 
         Namespaces only need one where there is no right to watch all of them.
@@ -268,13 +300,8 @@ class Container:
     def _runnables_after_sync(self) -> Iterator[Runnable]:
         yield self.policy_reloader
         yield RunnableFunc(self._adapters.token_source.log_credential_source)
-        if not self._settings.watch_namespaces:
-            yield NamespaceRelister(
-                partial(list_namespaces, self._adapters.kube_client),
-                self.namespaces.handler(),
-                interval=self._settings.relist_interval,
-                rng=self._adapters.rng,
-            )
+        if self.namespace_relister is not None:
+            yield self.namespace_relister
 
 
 def _service_account(account: Mapping[str, Any], secret_name: str) -> ObservedServiceAccount:

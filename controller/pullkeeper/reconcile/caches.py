@@ -1,16 +1,9 @@
-"""What the reflectors have observed, by namespace: Namespaces, pull Secrets and ServiceAccounts."""
+"""What the reflectors have observed, by namespace."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
-
-from pullkeeper.domain.namespace.namespace import ObservedNamespace
-from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount
-
-logger = logging.getLogger(__name__)
 
 
 class Resource(Protocol):
@@ -36,6 +29,16 @@ class Reader(Protocol[_Item_co]):
     def get(self, namespace: str) -> _Item_co | None:
         """Return the object of this namespace as last observed."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CacheReports:
+    """Where a cache reports what is odd, each time with its kind."""
+
+    record_differences: Callable[[str, int], None] = lambda _kind, _count: None
+    """Count differences that a listing has found and no watch has told of."""
+    on_went_back: Callable[[str, int], None] = lambda _kind, _version: None
+    """Take note that a listing is older than what is known."""
 
 
 class Observer(Protocol[_Observed_contra]):
@@ -65,10 +68,11 @@ class ResourceCache(Generic[T]):
         observer: Observer[T] | None = None,
         on_synced: Callable[[], None] = lambda: None,
         one_by_one: bool = False,
+        reports: "CacheReports | None" = None,
     ) -> None:
         """Make an empty cache.
 
-        `kind` is the name in log messages. `is_relevant` tells whether a newer version is to be reconciled: without
+        `kind` is the plural of the resource. `is_relevant` tells whether a newer version is to be reconciled: without
         it any is, because a write may just have failed for the older one. `on_synced` is called after the first
         listing of each scope. `one_by_one` says that the reflector of a scope other than "" reads a single object by
         its name: its listing carries the object's own version, and a refusal cannot be told from an absence.
@@ -80,6 +84,7 @@ class ResourceCache(Generic[T]):
         self._observer = observer
         self._on_synced = on_synced
         self._one_by_one = one_by_one
+        self._reports = reports or CacheReports()
         self._items: dict[str, dict[str, T]] = {}
         self._scopes: dict[str, _Scope] = {}
 
@@ -118,16 +123,12 @@ class ResourceCache(Generic[T]):
 
     def upsert(self, item: T) -> None:
         """Take over a new or changed object, unless what is known is as new."""
-        namespace, name = self._key(item)
-        known = self.get(namespace, name)
-        if known is not None and known.resource_version >= item.resource_version:
-            return
-        self._store(item)
-        if known is None or self._is_relevant(known, item):
-            self._enqueue(namespace)
+        self._note_told(item)
+        self._take_over(item)
 
     def delete(self, item: T) -> None:
         """Drop an object that is gone; `item` is its last version."""
+        self._note_told(item)
         known = self.get(*self._key(item))
         if known is not None and known.resource_version < item.resource_version:
             self._drop(known)
@@ -148,31 +149,38 @@ class ResourceCache(Generic[T]):
         if self.get(*self._key(item)) == item:
             self._remove(item)
 
-    def replace(self, found: Iterable[T], version: int, scope: str = "") -> None:
+    def replace(self, found: Iterable[T], version: int, scope: str = "", *, watched: bool = False) -> None:
         """Take over a listing of a scope: what is not in it, and not younger, is gone.
 
-        Versions never go back, unless etcd was restored from a backup. Then nothing known can be compared with the
-        listing: it replaces everything, and everything is enqueued.
+        `watched` says that a watch should have told of everything by itself: then what the listing finds against the
+        cache is reported, unless the watch tells of it before the next listing.
         """
         listed, known = {self._key(item): item for item in found}, self._scopes[scope]
-        if self._went_back(listed, version, known):
-            message = "%s: resourceVersions went back to %d, as when etcd is restored: everything is observed anew"
-            logger.warning(message, self._kind, version)
+        if known.is_trusted and self._went_back(listed, version, known):
+            self._reports.on_went_back(self._kind, version)
+            known.is_trusted = False
+        self._report_differences(listed, version, known, watched=watched and known.is_listed and known.is_trusted)
+        if not known.is_trusted:
             self._restore(listed, scope)
         for item in self._of_scope(scope):
             if self._key(item) not in listed and item.resource_version <= version:
                 self._drop(item)
         for item in listed.values():
-            self.upsert(item)
-        known.resource_version = version
+            self._take_over(item)
+        known.resource_version, known.is_trusted = version, True
         known.synced.set()
         if not known.is_listed:
             known.is_listed = True
             self._on_synced()
 
+    def start_anew(self) -> None:
+        """Compare nothing known with the next listing of any scope: it replaces everything, and all is enqueued."""
+        for scope in self._scopes.values():
+            scope.is_trusted, scope.resource_version = False, 0
+
     def on_bookmark(self, version: int, scope: str = "") -> None:
         """Take note that everything up to this version of a scope has been told."""
-        self._scopes[scope].resource_version = version
+        self._scopes[scope].resource_version = max(version, self._scopes[scope].resource_version)
 
     def on_forbidden(self, scope: str = "") -> None:
         """Go on without a single namespace, so that it holds up no other one; without all of them, wait."""
@@ -183,11 +191,48 @@ class ResourceCache(Generic[T]):
                 self._drop(item)
         self._scopes[scope].synced.set()
 
+    def _take_over(self, item: T) -> None:
+        namespace, name = self._key(item)
+        known = self.get(namespace, name)
+        if known is not None and known.resource_version >= item.resource_version:
+            return
+        self._store(item)
+        if known is None or self._is_relevant(known, item):
+            self._enqueue(namespace)
+
     def _went_back(self, listed: Mapping[Key, T], version: int, scope: "_Scope") -> bool:
-        if scope.name and self._one_by_one:
-            known = {key: item for key in listed if (item := self.get(*key)) is not None}
-            return any(listed[key].resource_version < item.resource_version for key, item in known.items())
-        return version < scope.resource_version
+        """Whether a listing is older than what is known; one may lag behind single events, but not behind itself."""
+        single = scope.name and self._one_by_one
+        if not single and version < scope.resource_version:
+            return True
+        known = ((item, self.get(*key)) for key, item in listed.items())
+        return any(
+            before is not None
+            and item.resource_version < before.resource_version
+            and (single or before.resource_version <= version)
+            for item, before in known
+        )
+
+    def _report_differences(self, listed: Mapping[Key, T], version: int, scope: "_Scope", *, watched: bool) -> None:
+        """Report what the watch has not told of since the last listing, and keep what this one is ahead of it by."""
+        untold, scope.untold = scope.untold, {}
+        if not watched:
+            return
+        if untold:
+            self._reports.record_differences(self._kind, len(untold))
+        for key, item in listed.items():
+            known = self.get(*key)
+            if known is None or known.resource_version < item.resource_version:
+                scope.untold[key] = item.resource_version
+        for item in self._of_scope(scope.name):
+            if self._key(item) not in listed and item.resource_version <= version:
+                scope.untold[self._key(item)] = item.resource_version + 1
+
+    def _note_told(self, item: T) -> None:
+        key = self._key(item)
+        scope = self._scope_of(key[0])
+        if scope is not None and scope.untold.get(key, item.resource_version + 1) <= item.resource_version:
+            del scope.untold[key]
 
     def _restore(self, listed: Mapping[Key, T], scope: str) -> None:
         """Drop everything known of a scope; what is listed is stored and enqueued as if it were new."""
@@ -228,6 +273,10 @@ class _Scope:
 
     name: str
     is_listed: bool = False
+    is_trusted: bool = True
+    """False from when the versions went back until it has been listed anew."""
+    untold: dict[Key, int] = field(default_factory=dict)
+    """What the last listing found against the cache, with the version from which the watch has told of it."""
     resource_version: int = 0
     """Version up to which it has told everything, our own writes included."""
     synced: asyncio.Event = field(default_factory=asyncio.Event)
@@ -241,9 +290,9 @@ class ScopeHandler(Generic[T]):
         self._cache = cache
         self._scope = scope
 
-    def replace(self, found: Iterable[T], version: int) -> None:
-        """Take over a whole listing."""
-        self._cache.replace(found, version, self._scope)
+    def replace(self, found: Iterable[T], version: int, *, watched: bool) -> None:
+        """Take over a whole listing; `watched`: a watch should have told of everything in it."""
+        self._cache.replace(found, version, self._scope, watched=watched)
 
     def upsert(self, item: T) -> None:
         """Take over a new or changed object."""
@@ -260,34 +309,3 @@ class ScopeHandler(Generic[T]):
     def on_forbidden(self) -> None:
         """Take note that the scope cannot be read for now."""
         self._cache.on_forbidden(self._scope)
-
-
-def namespace_cache(
-    enqueue: Callable[[str], None], observer: Observer[ObservedNamespace]
-) -> ResourceCache[ObservedNamespace]:
-    """Make the cache of Namespaces: only what matters to the pull Secret is enqueued, or another object of the name."""
-    return ResourceCache(
-        "Namespaces",
-        key=lambda namespace: (namespace.name, ""),
-        enqueue=enqueue,
-        is_relevant=lambda before, after: (before.uid, before.content) != (after.uid, after.content),
-        observer=observer,
-        one_by_one=True,
-    )
-
-
-def secret_cache(enqueue: Callable[[str], None]) -> ResourceCache[ObservedSecret]:
-    """Make the cache of pull Secrets: there is one of the name in each namespace."""
-    return ResourceCache("pull Secrets", key=lambda secret: (secret.namespace, ""), enqueue=enqueue)
-
-
-def service_account_cache(
-    enqueue: Callable[[str], None], on_synced: Callable[[], None]
-) -> ResourceCache[ObservedServiceAccount]:
-    """Make the cache of ServiceAccounts."""
-    return ResourceCache(
-        "ServiceAccounts",
-        key=lambda account: (account.namespace, account.name),
-        enqueue=enqueue,
-        on_synced=on_synced,
-    )

@@ -62,6 +62,9 @@ class NoElection:
     async def release(self) -> None:
         """Do nothing: there is no Lease."""
 
+    def forget_version(self) -> None:
+        """Do nothing: there is no Lease."""
+
 
 class LeaderElector:
     """Acquires and renews the Lease.
@@ -78,11 +81,12 @@ class LeaderElector:
         duration: timedelta,
         clock: Callable[[], float],
         heartbeat: Callable[[], None],
+        on_went_back: Callable[[int], None] = lambda _version: None,
     ) -> None:
         """Not leading yet.
 
         `clock` gives seconds that go on while the process is frozen and while the machine sleeps. `heartbeat` is
-        called at each try while this replica does not lead.
+        called at each try while this replica does not lead, `on_went_back` when the Lease is older than before.
         """
         self._client = client
         self._holder_id = holder_id
@@ -90,12 +94,18 @@ class LeaderElector:
         self._timings = LeaseTimings(duration=duration)
         self._clock = clock
         self._heartbeat = heartbeat
+        self._on_went_back = on_went_back
+        self._version = 0
         self._held: Lease | None = None
         self._observed: LeaseObservation | None = None
         self._leads_until = _NEVER
         self._failure = ""
         self._gained = asyncio.Event()
         self._lost = asyncio.Event()
+
+    def forget_version(self) -> None:
+        """Compare the version of the Lease with nothing that was seen before."""
+        self._version = 0
 
     def is_leader(self) -> bool:
         """Whether this replica may write; the clock decides, so a process that was frozen past its lease may not."""
@@ -178,6 +188,7 @@ class LeaderElector:
             self._leads_until = _NEVER
             await self._write(self._client.create(self._holder_id, self._duration))
             return
+        self._note_version(lease)
         # The time after the read: what was read cannot have been written later.
         now = self._clock()
         self._observed = (
@@ -193,6 +204,13 @@ class LeaderElector:
         started = self._clock()
         self._held = await write
         self._leads_until = started + self._timings.renew_deadline
+        self._note_version(self._held)
+
+    def _note_version(self, lease: Lease) -> None:
+        """Compare the version, the one in the cluster that is renewed every few seconds."""
+        before, self._version = self._version, int(lease.version)
+        if self._version < before:
+            self._on_went_back(self._version)
 
     def _notify(self) -> None:
         if self.is_leader() == self._gained.is_set():

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol
 
@@ -20,8 +21,8 @@ ListNamespaces = Callable[[], Awaitable[tuple[Iterable[ObservedNamespace], int]]
 class EventHandler(Protocol):
     """What takes over a listing."""
 
-    def replace(self, found: Iterable[ObservedNamespace], version: int) -> None:
-        """Take over a whole listing."""
+    def replace(self, found: Iterable[ObservedNamespace], version: int, *, watched: bool) -> None:
+        """Take over a whole listing; `watched`: a watch should have told of everything in it."""
 
 
 class NamespaceRelister:
@@ -34,16 +35,23 @@ class NamespaceRelister:
         self._handler = handler
         self._interval = interval
         self._rng = rng
+        self._due = asyncio.Event()
+
+    def relist(self) -> None:
+        """List anew now."""
+        self._due.set()
 
     async def run(self) -> None:
         """List again and again, until cancelled."""
         failures = 0
         while True:
             try:
-                self._handler.replace(*await self._list_namespaces())
+                self._due.clear()
+                self._handler.replace(*await self._list_namespaces(), watched=True)
                 failures, delay = 0, self._interval
             except FailureError as error:
                 failures += 1
                 delay = retry_delay(failures, self._rng.random())
                 logger.warning("listing Namespaces: %s; next try in %.1f s", error, delay.total_seconds())
-            await asyncio.sleep(delay.total_seconds())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._due.wait(), delay.total_seconds())

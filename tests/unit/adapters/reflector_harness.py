@@ -10,7 +10,8 @@ from typing import Any
 from pullkeeper.adapters.kubernetes.reflector import Reflector, secrets_list_watch
 from pullkeeper.domain.kube.api import Response
 from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
-from pullkeeper.reconcile.caches import secret_cache
+from pullkeeper.reconcile.cached_kinds import secret_cache
+from pullkeeper.reconcile.caches import CacheReports
 from testsupport.fake_client import FakeClient, items, ok
 from testsupport.fixed_random import FixedRandom
 from testsupport.virtual_time import settle
@@ -53,7 +54,9 @@ class ReflectorHarness:
         self.streams: list[Sequence[Event | Exception]] = []
         self.woken: list[str] = []
         self._sent: asyncio.Queue[Event | Exception] = asyncio.Queue()
-        self.secrets = secret_cache(self.woken.append)
+        self.differences: list[int] = []
+        reports = CacheReports(record_differences=lambda _, count: self.differences.append(count))
+        self.secrets = secret_cache(self.woken.append, reports)
         self.watch = Reflector[ObservedSecret](
             self.client,
             secrets_list_watch("ecr-pull-secret"),

@@ -1,8 +1,10 @@
 """A reflector of Secrets: listed page by page, then watched."""
 
+import asyncio
+
 import pytest
 
-from tests.unit.adapters.reflector_harness import REFUSED, ReflectorHarness, error, event, listing, secret
+from tests.unit.adapters.reflector_harness import INTERVAL, REFUSED, ReflectorHarness, error, event, listing, secret
 from testsupport.fake_client import AWAY
 from testsupport.virtual_time import settle
 
@@ -159,3 +161,49 @@ async def test_forbidden_list_is_logged_with_the_rights_to_grant(
         await settle()
     assert "grant get, list and watch on secrets (KubernetesDenied)" in caplog.text
     assert not desk.has_synced()
+
+
+async def test_planned_list_lets_the_watch_go_on_where_it_was(desk: ReflectorHarness) -> None:
+    """What is told again shows whether the watch has missed anything; a list after a gap says nothing about that."""
+    desk.client.responses = [listing(version=9), listing(version=60), listing(version=70)]
+    async with desk.running():
+        await settle()
+        await desk.send(event("BOOKMARK", {"resourceVersion": "50"}))
+        await asyncio.sleep(INTERVAL.total_seconds() + 1)
+        await desk.send(error(410))
+        await asyncio.sleep(2)
+    assert [watch.query["resourceVersion"] for watch in desk.client.watches] == ["9", "50", "70"]
+
+
+async def test_list_anew_forgets_what_was_told(desk: ReflectorHarness) -> None:
+    """At once, and the watch begins at the version of the list."""
+    desk.client.responses = [listing(version=90), listing(version=9)]
+    async with desk.running():
+        await settle()
+        desk.watch.relist()
+        await settle()
+    assert [watch.query["resourceVersion"] for watch in desk.client.watches] == ["90", "9"]
+
+
+async def test_list_that_is_older_than_what_was_told_is_where_the_watch_begins(desk: ReflectorHarness) -> None:
+    """A watch from a version that is yet to come stays silent until then."""
+    desk.client.responses = [listing(version=90), listing(version=9)]
+    async with desk.running(seconds=INTERVAL.total_seconds() + 1):
+        pass
+    assert [watch.query["resourceVersion"] for watch in desk.client.watches] == ["90", "9"]
+
+
+async def test_differences_are_those_that_the_watch_has_missed(desk: ReflectorHarness) -> None:
+    """Found by one planned list and not told of until the next; a list after a gap counts nothing."""
+    desk.client.responses = [
+        listing(),
+        *[listing(secret("missed", 20), secret("late", 21), version=30)] * 2,
+        *[listing(secret("missed", 20), secret("late", 21), secret("during the gap", 40), version=50)] * 2,
+    ]
+    async with desk.running():
+        await asyncio.sleep(INTERVAL.total_seconds() + 1)
+        await desk.send(event("ADDED", secret("late", 21)))
+        await asyncio.sleep(INTERVAL.total_seconds() + 1)
+        await desk.send(error(410))
+        await asyncio.sleep(2 * INTERVAL.total_seconds() + 1)
+    assert desk.differences == [1]

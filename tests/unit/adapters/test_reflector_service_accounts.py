@@ -9,7 +9,7 @@ import pytest
 
 from pullkeeper.adapters.kubernetes.reflector import Reflector, service_accounts_list_watch
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount, observe_service_account
-from pullkeeper.reconcile.caches import service_account_cache
+from pullkeeper.reconcile.cached_kinds import service_account_cache
 from tests.unit.adapters.reflector_harness import INTERVAL, REFUSED, Chance, Event
 from testsupport.fake_client import FakeClient, ok
 

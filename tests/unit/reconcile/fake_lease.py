@@ -111,6 +111,7 @@ class Replica:
 
     def __init__(self, name: str, server: FakeLeaseServer, *, delay: float | Callable[[], float] = 0.01) -> None:
         self.heartbeats = 0
+        self.went_back: list[int] = []
         self.client = FakeLeaseClient(server, delay if callable(delay) else lambda: delay)
         self.elector = LeaderElector(
             self.client,
@@ -118,6 +119,7 @@ class Replica:
             duration=DURATION,
             clock=asyncio.get_running_loop().time,
             heartbeat=self._heartbeat,
+            on_went_back=self.went_back.append,
         )
         self._task = asyncio.create_task(self.elector.run())
 

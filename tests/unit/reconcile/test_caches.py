@@ -7,7 +7,8 @@ import pytest
 
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount, observe_service_account
-from pullkeeper.reconcile.caches import ResourceCache, namespace_cache, secret_cache, service_account_cache
+from pullkeeper.reconcile.cached_kinds import namespace_cache, secret_cache, service_account_cache
+from pullkeeper.reconcile.caches import CacheReports, ResourceCache
 from testsupport.examples import EU, managed, published
 
 ON = {"enabled": "true"}
@@ -25,17 +26,32 @@ def account(namespace: str, name: str, version: int, *entries: str) -> ObservedS
     )
 
 
+class Reported:
+    """What a cache has reported."""
+
+    def __init__(self) -> None:
+        self.went_back: list[tuple[str, int]] = []
+        self.differences: list[tuple[str, int]] = []
+
+    def reports(self) -> CacheReports:
+        return CacheReports(
+            record_differences=lambda kind, count: self.differences.append((kind, count)),
+            on_went_back=lambda kind, version: self.went_back.append((kind, version)),
+        )
+
+
 class CacheHarness:
-    """A cache of ServiceAccounts, what it has enqueued, and how many scopes it has reported as listed."""
+    """A cache of ServiceAccounts, what it has enqueued and reported, and how many scopes it has reported as listed."""
 
     def __init__(self) -> None:
         self.enqueued: list[str] = []
         self.listed_scopes = 0
-        self.cache = service_account_cache(self.enqueued.append, self._on_synced)
+        self.reported = Reported()
+        self.cache = service_account_cache(self.enqueued.append, self._on_synced, self.reported.reports())
         self.handler = self.cache.handler()
 
-    def list(self, *accounts: ObservedServiceAccount, version: int = 9, scope: str = "") -> None:
-        self.cache.handler(scope).replace(accounts, version)
+    def list(self, *accounts: ObservedServiceAccount, version: int = 9, scope: str = "", watched: bool = True) -> None:
+        self.cache.handler(scope).replace(accounts, version, watched=watched)
 
     def versions(self, namespace: str) -> dict[str, int]:
         return {account.name: account.resource_version for account in self.cache.of(namespace)}
@@ -169,10 +185,8 @@ def test_refused_namespace_does_not_hold_up_readiness(harness: CacheHarness, sco
 
 
 @pytest.mark.parametrize("told_by", ["listing", "bookmark"])
-def test_older_listing_than_before_replaces_everything(
-    harness: CacheHarness, told_by: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """After etcd was restored, versions start again: all is enqueued, even what seems unchanged, and logged once."""
+def test_older_listing_than_before_replaces_everything(harness: CacheHarness, told_by: str) -> None:
+    """After etcd was restored, versions start again: all is enqueued, even what seems unchanged, and reported once."""
     harness.list(account("a", "x", 90), account("b", "x", 91), account("c", "x", 92), version=100)
     if told_by == "bookmark":
         harness.list(account("a", "x", 90), account("b", "x", 91), account("c", "x", 92), version=100)
@@ -184,18 +198,101 @@ def test_older_listing_than_before_replaces_everything(
     assert {each.namespace: each.resource_version for each in harness.cache.items()} == {"a": 50, "b": 91, "d": 60}
     harness.list(account("a", "x", 50), account("b", "x", 91), account("d", "x", 60), version=version)
     harness.handler.on_bookmark(version + 1)
-    text = "ServiceAccounts: resourceVersions went back to {}, as when etcd is restored: everything is observed anew"
-    assert caplog.messages == [text.format(version)]
+    assert harness.reported.went_back == [("serviceaccounts", version)]
+    assert harness.reported.differences == []
 
 
-def test_versions_of_another_reflector_do_not_matter(harness: CacheHarness, caplog: pytest.LogCaptureFixture) -> None:
+def test_listing_that_knows_an_older_object_is_one_of_a_restored_etcd(harness: CacheHarness) -> None:
+    """The versions may have caught up meanwhile: a listing made after an object's version cannot show an older one."""
+    harness.list(account("a", "x", 90), account("b", "x", 91), version=100)
+    harness.enqueued.clear()
+    harness.list(account("a", "x", 80), account("b", "x", 91), version=200)
+    assert harness.reported.went_back == [("serviceaccounts", 200)]
+    assert harness.versions("a") == {"x": 80}
+    assert sorted(set(harness.enqueued)) == ["a", "b"]
+
+
+def test_listing_may_lag_behind_an_event(harness: CacheHarness) -> None:
+    """It was made before the event, and has only arrived later: neither a restored etcd nor a difference."""
+    harness.list(account("a", "x", 90), version=100)
+    harness.handler.upsert(account("a", "x", 110))
+    harness.handler.upsert(account("b", "x", 111))
+    for _ in range(2):
+        harness.list(account("a", "x", 90), version=105)
+    assert (harness.reported.went_back, harness.reported.differences) == ([], [])
+    assert (harness.versions("a"), harness.versions("b")) == ({"x": 110}, {"x": 111})
+
+
+def test_what_another_noticed_counts_for_every_scope(harness: CacheHarness) -> None:
+    """The next listing of each replaces everything, whatever its version, and reports nothing: that was done."""
+    for scope in ("a", "b"):
+        harness.list(account(scope, "x", 90), version=100, scope=scope)
+    harness.cache.start_anew()
+    harness.enqueued.clear()
+    harness.list(account("a", "x", 50), version=60, scope="a")
+    harness.list(account("b", "x", 50), account("b", "y", 50), version=300, scope="b")
+    assert (harness.versions("a"), harness.versions("b")) == ({"x": 50}, {"x": 50, "y": 50})
+    assert set(harness.enqueued) == {"a", "b"}
+    harness.list(account("a", "x", 50), version=61, scope="a")
+    assert (harness.reported.went_back, harness.reported.differences) == ([], [])
+
+
+FOUND = [account("a", "x", 8), account("b", "x", 15), account("c", "x", 16)]
+"""Found by a listing at 20, after one at 10 with a/x at 8, b/x at 9 and d/x at 9: one changed, one new, one gone."""
+
+
+def test_differences_that_no_watch_tells_of_are_counted_at_the_next_listing(harness: CacheHarness) -> None:
+    """A listing repairs what it finds at once; the count says that the watch has missed it."""
+    harness.list(account("a", "x", 8), account("b", "x", 9), account("d", "x", 9), version=10)
+    harness.list(*FOUND, version=20)
+    assert harness.reported.differences == []
+    harness.list(*FOUND, version=30)
+    assert harness.reported.differences == [("serviceaccounts", 3)]
+    harness.list(*FOUND, version=40)
+    assert harness.reported.differences == [("serviceaccounts", 3)]
+
+
+def test_what_the_watch_tells_of_later_is_no_difference(harness: CacheHarness) -> None:
+    """A listing may be ahead of it; later versions and a deletion tell of it as well, earlier ones do not."""
+    harness.list(account("a", "x", 8), account("b", "x", 9), account("d", "x", 9), version=10)
+    harness.list(*FOUND, version=20)
+    harness.handler.upsert(account("b", "x", 14))
+    harness.handler.upsert(account("c", "x", 17))
+    harness.handler.delete(account("d", "x", 19))
+    harness.list(account("a", "x", 8), account("b", "x", 15), account("c", "x", 17), version=30)
+    assert harness.reported.differences == [("serviceaccounts", 1)]
+
+
+def test_no_difference_without_a_watch_that_should_have_told(harness: CacheHarness) -> None:
+    """Not in the first listing, after a gap, or after the versions went back."""
+    harness.list(account("a", "x", 8), version=10)
+    harness.list(*FOUND, version=20, watched=False)
+    harness.list(*FOUND, version=30)
+    harness.list(account("a", "x", 5), version=6)
+    harness.list(account("a", "x", 5), version=7)
+    assert harness.reported.differences == []
+
+
+def test_own_writes_are_no_differences(harness: CacheHarness) -> None:
+    """They are known before any watch tells of them."""
+    harness.list(version=10)
+    harness.cache.record_write(account("a", "x", 15))
+    for version in (20, 30):
+        harness.list(account("a", "x", 15), version=version)
+    harness.cache.record_delete(account("a", "x", 15))
+    for version in (40, 50):
+        harness.list(version=version)
+    assert harness.reported.differences == []
+
+
+def test_versions_of_another_reflector_do_not_matter(harness: CacheHarness) -> None:
     """Each namespace's reflector lists and watches at its own pace."""
     harness.list(account("a", "x", 90), version=100, scope="a")
     harness.list(account("b", "x", 7), version=50, scope="b")
-    assert caplog.messages == []
+    assert harness.reported.went_back == []
     harness.list(account("b", "x", 5), version=49, scope="b")
     assert (harness.versions("a"), harness.versions("b")) == ({"x": 90}, {"x": 5})
-    assert len(caplog.messages) == 1
+    assert harness.reported.went_back == [("serviceaccounts", 49)]
 
 
 def test_secrets_are_one_for_each_namespace() -> None:
@@ -204,7 +301,7 @@ def test_secrets_are_one_for_each_namespace() -> None:
     for scope in ("", "team-a"):
         enqueued: list[str] = []
         cache = secret_cache(enqueued.append)
-        cache.handler(scope).replace([secret], 9)
+        cache.handler(scope).replace([secret], 9, watched=True)
         assert cache.get("team-a") == secret
         assert cache.items() == (secret,)
         assert enqueued == ["team-a"]
@@ -217,7 +314,8 @@ class NamespaceHarness:
         self.enqueued: list[str] = []
         self.observed: list[ObservedNamespace] = []
         self.forgotten: list[ObservedNamespace] = []
-        self.cache = namespace_cache(self.enqueued.append, self)
+        self.reported = Reported()
+        self.cache = namespace_cache(self.enqueued.append, self, self.reported.reports())
 
     def observe(self, item: ObservedNamespace, /) -> None:
         self.observed.append(item)
@@ -282,7 +380,7 @@ def test_observer_is_told_of_the_end_and_of_every_enqueueing(namespaces: Namespa
 def test_single_namespace_that_cannot_be_read_is_gone(namespaces: NamespaceHarness) -> None:
     """A Namespace that does not exist is refused as well; the others stay, and nothing waits for it."""
     for name in ("a", "b"):
-        namespaces.cache.handler(name).replace([namespace(1, ON, name=name)], 1)
+        namespaces.cache.handler(name).replace([namespace(1, ON, name=name)], 1, watched=True)
     namespaces.cache.handler("a").on_forbidden()
     assert [each.name for each in namespaces.cache.items()] == ["b"]
     assert all(event.is_set() for event in namespaces.cache.synced())
@@ -290,16 +388,14 @@ def test_single_namespace_that_cannot_be_read_is_gone(namespaces: NamespaceHarne
     assert [each.name for each in namespaces.cache.items()] == ["b"]
 
 
-def test_single_namespace_is_compared_by_its_own_version(
-    namespaces: NamespaceHarness, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_single_namespace_is_compared_by_its_own_version(namespaces: NamespaceHarness) -> None:
     """It is older than any bookmark of its watch, which is no sign of a restored etcd; going back itself is."""
     handler = namespaces.cache.handler("a")
-    handler.replace([namespace(5, ON)], 5)
+    handler.replace([namespace(5, ON)], 5, watched=True)
     handler.on_bookmark(70)
-    handler.replace([namespace(5, ON)], 5)
-    assert (namespaces.enqueued, caplog.messages) == (["a"], [])
-    handler.replace([namespace(4, ON)], 4)
-    assert (namespaces.enqueued, len(caplog.messages)) == (["a", "a"], 1)
+    handler.replace([namespace(5, ON)], 5, watched=True)
+    assert (namespaces.enqueued, namespaces.reported.went_back) == (["a"], [])
+    handler.replace([namespace(4, ON)], 4, watched=True)
+    assert (namespaces.enqueued, namespaces.reported.went_back) == (["a", "a"], [("namespaces", 4)])
     assert namespaces.cache.get("a") == namespace(4, ON)
     assert namespaces.forgotten == []

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -235,3 +236,36 @@ async def test_only_replica_always_leads() -> None:
     for endless in (alone.lost(), alone.run()):
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(endless, 1e6)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+async def test_lease_of_an_older_version_is_reported_once(*, gone: bool) -> None:
+    """By whoever holds it and by whoever stands by: it shows that etcd was restored, from a time without it perhaps."""
+    server = FakeLeaseServer()
+    replicas = [Replica(name, server) for name in "ab"]
+    await until_led(*replicas)
+    await asyncio.sleep(10 * LEASE)
+    assert [replica.went_back for replica in replicas] == [[], []]
+    assert server.lease is not None
+    server.writes.clear()
+    server.lease = None if gone else replace(server.lease, version="1")
+    await asyncio.sleep(2 * LEASE)
+    assert [len(replica.went_back) for replica in replicas] == [1, 1]
+    assert leaders(*replicas) == 1
+    for replica in replicas:
+        await replica.kill()
+
+
+async def test_version_of_before_is_forgotten_on_request() -> None:
+    """Somebody else has noticed first."""
+    server = FakeLeaseServer()
+    replica = Replica("a", server)
+    await until_led(replica)
+    await asyncio.sleep(10 * LEASE)
+    server.writes.clear()
+    server.lease = None
+    replica.elector.forget_version()
+    await asyncio.sleep(2 * LEASE)
+    assert (replica.went_back, replica.leads) == ([], True)
+    await replica.stop()
+    NoElection().forget_version()

@@ -6,7 +6,8 @@ import pytest
 
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.reporting.state import State
-from pullkeeper.reconcile.caches import ResourceCache, namespace_cache
+from pullkeeper.reconcile.cached_kinds import namespace_cache
+from pullkeeper.reconcile.caches import ResourceCache
 from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords
 from tests.unit.reconcile.test_status_reporter import DENIED
 from testsupport.examples import NOW

@@ -27,9 +27,22 @@ class Listings:
             raise FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message="away"))
         return [ObservedNamespace(name="a", resource_version=version)], version
 
-    def replace(self, found: Iterable[ObservedNamespace], version: int) -> None:
+    def replace(self, found: Iterable[ObservedNamespace], version: int, *, watched: bool) -> None:
+        assert watched
         assert [each.resource_version for each in found] == [version]
         self.taken_over.append(version)
+
+
+async def test_it_lists_at_once_when_told_to() -> None:
+    """And at its interval from then on; during a listing it makes another one."""
+    listings = Listings(*[True] * 4)
+    relister = NamespaceRelister(listings.list_namespaces, listings, interval=timedelta(minutes=10), rng=FixedRandom())
+    run = asyncio.create_task(relister.run())
+    await asyncio.sleep(100)
+    relister.relist()
+    await asyncio.sleep(650)
+    run.cancel()
+    assert listings.listed_at == [0, 100, 700]
 
 
 async def test_it_lists_at_intervals_and_backs_off(caplog: pytest.LogCaptureFixture) -> None:

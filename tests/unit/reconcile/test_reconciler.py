@@ -18,7 +18,8 @@ from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import Priority
 from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
-from pullkeeper.reconcile.caches import ResourceCache, namespace_cache, secret_cache
+from pullkeeper.reconcile.cached_kinds import namespace_cache, secret_cache
+from pullkeeper.reconcile.caches import ResourceCache
 from pullkeeper.reconcile.namespace_records import NamespaceRecords
 from pullkeeper.reconcile.reconciler import Reconciler
 from pullkeeper.reconcile.result import Result, Status

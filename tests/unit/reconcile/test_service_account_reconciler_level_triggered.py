@@ -18,7 +18,7 @@ from pullkeeper.domain.secret.service_account_patch import (
     ServiceAccountPatch,
     observe_service_account,
 )
-from pullkeeper.reconcile.caches import service_account_cache
+from pullkeeper.reconcile.cached_kinds import service_account_cache
 from pullkeeper.reconcile.namespace_records import NamespaceRecords
 from pullkeeper.reconcile.result import Result
 from pullkeeper.reconcile.service_account_reconciler import ServiceAccountReconciler
@@ -55,7 +55,7 @@ class World:
         self.events.clear()
         self.cache = service_account_cache(lambda _: None, lambda: None)
         listed = [observe_service_account(account, OURS) for account in self.accounts.values()]
-        self.cache.handler().replace(listed, self.version)
+        self.cache.handler().replace(listed, self.version, watched=True)
         self.reconciler = ServiceAccountReconciler(
             namespaces=self,
             secrets=_Secrets(self),

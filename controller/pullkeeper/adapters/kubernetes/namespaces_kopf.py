@@ -58,27 +58,46 @@ def registry(
 
 
 async def operate(
-    new_registry: Callable[[], kopf.OperatorRegistry], *, on_start: Callable[[], None], stop: asyncio.Event
+    new_registry: Callable[[], kopf.OperatorRegistry],
+    *,
+    on_start: Callable[[], None],
+    stop: asyncio.Event,
+    restart: asyncio.Event,
 ) -> None:
     """Watch the Namespaces until `stop` is set or a signal ends kopf; calls `on_start` each time that it has started.
 
     kopf ends by itself when a watch ends with an error other than 410; then it is started anew, which lists anew, with
-    a new registry: it has closed the session of the old one.
+    a new registry: it has closed the session of the old one. The same is done when `restart` is set.
     """
-    for pause in _EndlessBackoff():
+    pauses = iter(_EndlessBackoff())
+    while True:
+        restart.clear()
         try:
-            await _operate_once(new_registry(), on_start, stop)
+            await _operate_once(new_registry(), on_start, asyncio.ensure_future(_either(stop, restart)))
         except Exception as error:  # noqa: BLE001 -- kopf passes on whatever has ended it
             if stop.is_set():
                 return
+            pause = next(pauses)
             logger.warning("watch of Namespaces ended: %s; listing anew in %.1f s", type(error).__name__, pause)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause)
         else:
-            return  # stopped, or by a signal that came before `on_start` and so to kopf's own handlers
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), pause)
+            if stop.is_set() or not restart.is_set():
+                return  # stopped, or by a signal that came before `on_start` and so to kopf's own handlers
 
 
-async def _operate_once(handlers: kopf.OperatorRegistry, on_start: Callable[[], None], stop: asyncio.Event) -> None:
+async def _either(*events: asyncio.Event) -> None:
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+async def _operate_once(
+    handlers: kopf.OperatorRegistry, on_start: Callable[[], None], ended: "asyncio.Future[None]"
+) -> None:
     async def report_start() -> None:
         await ready.wait()
         on_start()
@@ -92,10 +111,11 @@ async def _operate_once(handlers: kopf.OperatorRegistry, on_start: Callable[[], 
             clusterwide=True,
             standalone=True,
             ready_flag=ready,
-            stop_flag=stop,
+            stop_flag=ended,
         )
     finally:
         starting.cancel()
+        ended.cancel()
 
 
 def _settings() -> kopf.OperatorSettings:

@@ -32,8 +32,8 @@ _T = TypeVar("_T")
 class EventHandler(Protocol[_T]):
     """Receives what a reflector sees."""
 
-    def replace(self, found: list[_T], version: int) -> None:
-        """Take over a complete list, made at this resourceVersion."""
+    def replace(self, found: list[_T], version: int, *, watched: bool) -> None:
+        """Take over a complete list, made at this resourceVersion; `watched`: without a gap since the last one."""
 
     def upsert(self, item: _T) -> None:
         """Handle an object that was added or modified."""
@@ -128,6 +128,15 @@ class Reflector(Generic[_T]):
         self._handler = handler
         self._relist_interval = relist_interval
         self._rng = rng
+        self._told = 0
+        """Version up to which everything has been told; 0 if that is to begin anew."""
+        self._until_relist: asyncio.Timeout | None = None
+
+    def relist(self) -> None:
+        """List anew now: no version that was told before can be relied on."""
+        self._told = 0
+        if self._until_relist is not None:
+            self._until_relist.reschedule(asyncio.get_running_loop().time())
 
     async def run(self) -> None:
         """List and watch until cancelled."""
@@ -135,24 +144,29 @@ class Reflector(Generic[_T]):
         while True:
             began = asyncio.get_running_loop().time()
             try:
-                await self._watch(await self._list())
+                await self._list()
+                await self._watch()
                 failures = 0
             except FailureError as error:
+                self._told = 0
                 lasted = asyncio.get_running_loop().time() - began
                 failures = 1 if lasted > _LONG_WATCH else min(failures + 1, _MAX_ATTEMPTS)
                 delay = retry_delay(failures, self._rng.random()).total_seconds()
                 logger.warning("watch of %s failed: %s; retrying in %.1f s", self._list_watch.what, error, delay)
                 await asyncio.sleep(delay)
 
-    async def _list(self) -> int:
+    async def _list(self) -> None:
+        """List, and let the watch go on where it was: what it tells again shows that it had missed nothing."""
         try:
             found, version = await (self._get() if self._list_watch.single else self._list_all())
         except ApiError as error:
             if error.status in {FORBIDDEN, NOT_FOUND}:
                 self._handler.on_forbidden()
             raise
-        self._handler.replace(found, version)
-        return version
+        self._handler.replace(found, version, watched=self._told > 0)
+        if not self._list_watch.single and version < self._told:
+            self._told = 0  # the versions went back
+        self._told = self._told or version
 
     async def _get(self) -> tuple[list[_T], int]:
         response = await self._client.request("get", self._list_watch.path, accept=METADATA)
@@ -171,36 +185,40 @@ class Reflector(Generic[_T]):
             accept=JSON if self._list_watch.whole else METADATA_LIST,
         )
 
-    async def _watch(self, version: int) -> None:
-        """Watch from this version until the next list is due or helps."""
+    async def _watch(self) -> None:
+        """Watch until the next list is due or helps."""
+        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(self._relist_interval.total_seconds()):
-                while version:
-                    opened = asyncio.get_running_loop().time()
-                    version = await self._follow(version)
-                    if asyncio.get_running_loop().time() - opened < _MIN_WATCH:
+            async with asyncio.timeout(self._relist_interval.total_seconds()) as self._until_relist:
+                while self._told:
+                    opened = loop.time()
+                    await self._follow()
+                    if loop.time() - opened < _MIN_WATCH:
                         await asyncio.sleep(self._rng.random())
         except TimeoutError:
             return
+        finally:
+            self._until_relist = None
 
-    async def _follow(self, version: int) -> int:
-        """Follow one watch to its end; returns the version to resume from, 0 if that one has expired."""
+    async def _follow(self) -> None:
+        """Follow one watch to its end, from what was told last; forget that version if it has expired."""
         query = {
             **self._list_watch.query,
             "watch": "true",
             "allowWatchBookmarks": "true",
-            "resourceVersion": str(version),
+            "resourceVersion": str(self._told),
             "timeoutSeconds": str(self._rng.randrange(300, 600)),
         }
         path, accept = self._list_watch.watch_path, JSON if self._list_watch.whole else METADATA
         async with self._client.stream(path, query=query, accept=accept, idle_timeout=_IDLE_TIMEOUT) as events:
             async for event in events:
                 if event["type"] == "ERROR":
-                    return self._expired(event["object"].get("code", 0))
+                    self._told = self._expired(event["object"].get("code", 0))
+                    return
                 version = int(event["object"]["metadata"]["resourceVersion"])
                 self._handle(event["type"], event["object"])
                 self._handler.on_bookmark(version)
-        return version
+                self._told = version
 
     def _expired(self, status: int) -> int:
         if status == GONE:

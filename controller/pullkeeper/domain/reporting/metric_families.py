@@ -25,6 +25,8 @@ class Result(StrEnum):
     ERROR = "error"
 
 
+CACHED_RESOURCES = ("namespaces", "secrets", "serviceaccounts")
+"""Values of the label `resource` of what is cached."""
 OPERATIONS = (*(cause.value for cause in Cause), "delete")
 """Values of the label `operation`: why a pull Secret is written, or that it is deleted."""
 
@@ -149,6 +151,18 @@ REST_CLIENT_REQUESTS = MetricFamily(
     documentation="Total HTTP requests to the API server by verb, resource and status code; 0: no response.",
     labels=("verb", "resource", "code"),
 )
+CACHE_DIFFERENCES = MetricFamily(
+    name="pullkeeper_cache_differences_total",
+    type=MetricType.COUNTER,
+    documentation="Total differences that a listing found against the cache and the watch did not tell of, by "
+    "resource.",
+    labels=("resource",),
+)
+HISTORY_RESETS = MetricFamily(
+    name="pullkeeper_history_resets_total",
+    type=MetricType.COUNTER,
+    documentation="Total times that resourceVersions went back, as when etcd is restored from a backup.",
+)
 AWS_REQUESTS = MetricFamily(
     name="pullkeeper_aws_requests_total",
     type=MetricType.COUNTER,
@@ -175,6 +189,8 @@ FAMILIES = (
     RECONCILE_SECONDS,
     WORKQUEUE_DEPTH,
     REST_CLIENT_REQUESTS,
+    CACHE_DIFFERENCES,
+    HISTORY_RESETS,
     AWS_REQUESTS,
 )
 """All metric families, in the order of docs/observability.md."""

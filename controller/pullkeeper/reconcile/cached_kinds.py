@@ -1,0 +1,41 @@
+"""The caches that there are: of Namespaces, pull Secrets and ServiceAccounts."""
+
+from collections.abc import Callable
+
+from pullkeeper.domain.namespace.namespace import ObservedNamespace
+from pullkeeper.domain.secret.observed_secret import ObservedSecret
+from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount
+from pullkeeper.reconcile.caches import CacheReports, Observer, ResourceCache
+
+
+def namespace_cache(
+    enqueue: Callable[[str], None], observer: Observer[ObservedNamespace], reports: CacheReports | None = None
+) -> ResourceCache[ObservedNamespace]:
+    """Make the cache of Namespaces: only what matters to the pull Secret is enqueued, or another object of the name."""
+    return ResourceCache(
+        "namespaces",
+        key=lambda namespace: (namespace.name, ""),
+        enqueue=enqueue,
+        is_relevant=lambda before, after: (before.uid, before.content) != (after.uid, after.content),
+        observer=observer,
+        one_by_one=True,
+        reports=reports,
+    )
+
+
+def secret_cache(enqueue: Callable[[str], None], reports: CacheReports | None = None) -> ResourceCache[ObservedSecret]:
+    """Make the cache of pull Secrets: there is one of the name in each namespace."""
+    return ResourceCache("secrets", key=lambda secret: (secret.namespace, ""), enqueue=enqueue, reports=reports)
+
+
+def service_account_cache(
+    enqueue: Callable[[str], None], on_synced: Callable[[], None], reports: CacheReports | None = None
+) -> ResourceCache[ObservedServiceAccount]:
+    """Make the cache of ServiceAccounts."""
+    return ResourceCache(
+        "serviceaccounts",
+        key=lambda account: (account.namespace, account.name),
+        enqueue=enqueue,
+        on_synced=on_synced,
+        reports=reports,
+    )
