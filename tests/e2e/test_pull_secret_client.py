@@ -12,7 +12,13 @@ from pullkeeper.adapters.kubernetes.listing import list_namespaces
 from pullkeeper.adapters.kubernetes.pull_secrets import PullSecretClient
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.ecr.credential import Password, TokenValidity
-from pullkeeper.domain.errors.failures import FailureError, NamespaceGoneError, Reason, StaleObservationError
+from pullkeeper.domain.errors.failures import (
+    FailureError,
+    NamespaceGoneError,
+    Reason,
+    StaleObservationError,
+    foreign_secret_failure,
+)
 from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
 from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
@@ -45,6 +51,15 @@ def content(auth: str = FIRST) -> PullSecret:
     times = TokenValidity(issued_at=ISSUED, expires_at=ISSUED + timedelta(hours=12))
     published = SecretRecord.of({HOST: times}, CONTROLLER.name)
     return PullSecret(record=published, auths={HOST: Password(auth)})
+
+
+def long_content() -> PullSecret:
+    """Return content whose annotations take more than a kilobyte."""
+    names = [f"1234567890{number}.dkr.ecr.eu-west-1.amazonaws.com" for number in range(10, 40)]
+    times = TokenValidity(issued_at=ISSUED, expires_at=ISSUED + timedelta(hours=12))
+    hosts = [registry_host.parse(name) for name in names]
+    record = SecretRecord.of(dict.fromkeys(hosts, times), CONTROLLER.name)
+    return PullSecret(record=record, auths=dict.fromkeys(hosts, Password(FIRST)))
 
 
 async def test_what_is_written_is_observed_and_read_back(
@@ -101,26 +116,36 @@ async def test_stale_deletion_deletes_nothing_and_a_second_one_is_done(
     assert await installation.secret(team) is None
 
 
-OBSTACLES: dict[str, tuple[dict[str, Any], str]] = {
-    "a stranger's": ({}, "it belongs to somebody else"),
-    "another type": ({"type": "Opaque"}, "it belongs to somebody else"),
-}
-
-
-@pytest.mark.parametrize("obstacle", OBSTACLES)
+@pytest.mark.parametrize("changes", [{}, {"type": "Opaque"}], ids=["a stranger's", "another type"])
 async def test_first_write_never_hits_a_strangers_secret(
-    installation: Installation, pull_secrets: PullSecretClient, obstacle: str
+    installation: Installation, pull_secrets: PullSecretClient, changes: dict[str, Any]
 ) -> None:
     """A Secret that no watch has shown yet is found by the write itself, which leaves it as it is."""
-    changes, why = OBSTACLES[obstacle]
     team = await installation.create_namespace()
     body = foreign_secret(installation.secret_name) | changes
     before = (await installation.api.post(f"/api/v1/namespaces/{team}/secrets", body)).ok()
     with pytest.raises(FailureError) as raised:
         await pull_secrets.apply(team, content(), None)
-    assert raised.value.failure.reason is Reason.SECRET_CONFLICT
-    assert why in raised.value.failure.message
+    assert raised.value.failure == foreign_secret_failure(team)
     assert await installation.secret(team) == before
+
+
+async def test_what_somebody_else_made_invalid_is_no_reason_to_delete_it(
+    installation: Installation, pull_secrets: PullSecretClient
+) -> None:
+    """Annotations that leave no room for ours: the field is named, and nobody is told to delete what is live."""
+    team = await installation.create_namespace()
+    first = await pull_secrets.apply(team, content(), None)
+    space = 256 * 1024 - 1200
+    big = {"metadata": {"annotations": {"other/notes": "x" * space, "pullkeeper.dev/tokens": None}}}
+    grown = (await installation.api.merge(installation.path(team), big)).ok()
+    with pytest.raises(FailureError) as raised:
+        await pull_secrets.apply(team, long_content(), observe(grown["metadata"]))
+    failure = raised.value.failure
+    assert failure.reason is Reason.SECRET_CONFLICT
+    assert "cannot be overwritten: it would be invalid in metadata.annotations: correct that" in failure.message
+    assert "delete" not in failure.message
+    assert first.namespace == team
 
 
 async def test_right_that_is_missing_is_named(installation: Installation, connection: KubeClient) -> None:

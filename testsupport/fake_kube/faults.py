@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 
+from testsupport.fake_kube.admission import Admission
 from testsupport.fake_kube.request_info import RequestRecord
 from testsupport.fake_kube.status import ApiError
 from testsupport.fake_kube.store import Store
@@ -61,6 +62,8 @@ class Faults:
 
     store: Store
     active: list[Fault] = field(default_factory=list)
+    admission: Admission = field(default_factory=Admission)
+    """Quotas, policies and webhooks that refuse writes."""
     on_disconnect: Callable[[], object] = lambda: None
     on_drop_watches: Callable[[When, ApiError | None], int] = lambda _when, _error: 0
     _down: bool = False

@@ -123,7 +123,7 @@ def _application(store: Store, url: str, loop: asyncio.AbstractEventLoop, *, rba
         store=store,
         tokens=tokens,
         lister=Lister(store, faults),
-        writer=Writer(store, policy),
+        writer=Writer(store, policy, faults.admission),
         deleter=Deleter(store),
         reviews=Reviews(store, policy, tokens),
     )

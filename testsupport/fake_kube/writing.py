@@ -4,6 +4,7 @@ import uuid
 from dataclasses import replace
 
 from testsupport.fake_kube import preparing, status, validation
+from testsupport.fake_kube.admission import CREATE, UPDATE, Admission
 from testsupport.fake_kube.calls import APPLY, PATCH_TYPES, Call, name_mismatch
 from testsupport.fake_kube.managed_fields import Ownership
 from testsupport.fake_kube.objects import Key, Object, metadata, rfc3339, with_metadata
@@ -19,9 +20,10 @@ Written = tuple[int, Version]
 class Writer:
     """Performs writes on the store."""
 
-    def __init__(self, store: Store, rbac: Rbac) -> None:
+    def __init__(self, store: Store, rbac: Rbac, admission: Admission) -> None:
         self._store = store
         self._rbac = rbac
+        self._admission = admission
 
     def create(self, call: Call) -> Written:
         """Create from a POST."""
@@ -93,6 +95,7 @@ class Writer:
         self.check_namespace(call, name)
         stored = resource.to_storage(obj)
         validation.check_create(resource, stored)
+        self._admission.check(call, CREATE)
         if not call.dry_run:
             return self._store.insert(resource.storage, stored)
         if self._store.version(resource.storage, Key(call.namespace, name)):
@@ -114,6 +117,7 @@ class Writer:
             sent = self._tracked(call, shown, sent)
         obj = resource.to_storage(preparing.with_kept_metadata(sent, live.object))
         validation.check_update(resource, obj, live.object)
+        self._admission.check(call, UPDATE)
         if preparing.same_but_times(obj, live.object):
             return live
         if call.dry_run:

@@ -206,7 +206,12 @@ async def test_patch_of_a_deleted_service_account_is_none() -> None:
         (
             ok(status=403),
             Reason.KUBERNETES_DENIED,
-            "refused to patch ServiceAccount team-a/builder (403): grant the controller patch on serviceaccounts, or",
+            "refused to patch ServiceAccount team-a/builder (403): grant the controller patch on serviceaccounts",
+        ),
+        (
+            ok({"message": 'admission webhook "x.example" denied the request: no'}, 422),
+            Reason.ADMISSION_REFUSED,
+            'refused to patch ServiceAccount team-a/builder (422): admission webhook "x.example" denies it',
         ),
         (ok(status=500), Reason.KUBERNETES_UNAVAILABLE, "could not patch ServiceAccount team-a/builder (status 500)"),
         (ok({"details": {"causes": [{"field": "metadata"}]}}, 422), Reason.KUBERNETES_UNAVAILABLE, "(status 422)"),

@@ -68,7 +68,7 @@ class AccessReviewer:
 def _checked(response: Response, verb: str, target: str, *, grant: str) -> Mapping[str, Any]:
     if response.ok:
         return response.body
-    raise api_error(response.status, verb, target, grant=grant)
+    raise api_error(response, verb, target, grant=grant)
 
 
 def _parse_renew_time(text: str, lease: str) -> datetime:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from pullkeeper.adapters.kubernetes.api_errors import api_error
+from pullkeeper.adapters.kubernetes.api_errors import api_error, refusal
 from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.domain.errors.failures import StaleObservationError
 from pullkeeper.domain.kube.api import CONFLICT, NO_VERSION, NOT_FOUND, Response
@@ -86,10 +86,11 @@ class LeaseClient:
         if response.ok:
             return _parse(response.body)
         # A Lease that is to be created is not found if its namespace does not exist.
-        if response.status == CONFLICT or (response.status == NOT_FOUND and verb != "create"):
+        changed = response.status == CONFLICT or (response.status == NOT_FOUND and verb != "create")
+        if changed and refusal(response) is None:
             raise StaleObservationError(f"lease/{self._name}")
         grant = f"get, create and patch on leases named {self._name} in {self._namespace}"
-        raise api_error(response.status, verb, f"Lease {self._namespace}/{self._name}", grant=grant)
+        raise api_error(response, verb, f"Lease {self._namespace}/{self._name}", grant=grant)
 
 
 def _parse(body: Mapping[str, Any]) -> Lease:

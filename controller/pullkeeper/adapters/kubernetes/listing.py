@@ -36,7 +36,7 @@ async def list_all(
             page, items = first, []
             continue
         if not response.ok:
-            raise api_error(response.status, "list", what, grant=grant)
+            raise api_error(response, "list", what, grant=grant)
         items.extend(map(translate, response.body["items"] or ()))
         metadata = response.body["metadata"]
         if not metadata.get("continue"):

@@ -1,12 +1,22 @@
 """Reads and writes of the pull Secret that never touch a Secret of somebody else."""
 
+import base64
+from collections.abc import Iterable
 from typing import Any
 
-from pullkeeper.adapters.kubernetes.api_errors import api_error, causes
+from pullkeeper.adapters.kubernetes.api_errors import api_error, causes, refusal
 from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.domain.ecr.credential import Password
 from pullkeeper.domain.ecr.registry_host import RegistryHost
-from pullkeeper.domain.errors.failures import Failure, FailureError, NamespaceGoneError, Reason, StaleObservationError
+from pullkeeper.domain.errors.failures import (
+    Failure,
+    FailureError,
+    NamespaceGoneError,
+    Reason,
+    StaleObservationError,
+    foreign_secret_failure,
+)
+from pullkeeper.domain.errors.text import listed, printable
 from pullkeeper.domain.kube.api import CONFLICT, METADATA, NO_VERSION, NOT_FOUND, UNPROCESSABLE, Response
 from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
 from pullkeeper.domain.secret.pull_secret import MANAGER, SECRET_TYPE, PullSecret, manifest, read_auths
@@ -42,7 +52,7 @@ class PullSecretClient:
         )
         if response.ok:
             return observe(response.body["metadata"])
-        raise self._error(namespace, "apply", response, existing=secret is not None)
+        raise self._error(namespace, "apply", response, existing=secret is not None, hidden=_secret_texts(content))
 
     async def delete(self, namespace: str, secret: ObservedSecret) -> None:
         """Delete the Secret if it is unchanged since it was observed; it may be gone already."""
@@ -70,31 +80,59 @@ class PullSecretClient:
         body["metadata"] |= observed
         return body
 
-    def _error(self, namespace: str, verb: str, response: Response, *, existing: bool) -> Exception:
+    def _error(
+        self, namespace: str, verb: str, response: Response, *, existing: bool, hidden: Iterable[str] = ()
+    ) -> Exception:
         where = f"namespace/{namespace}"
-        if response.status == NOT_FOUND or "NamespaceTerminating" in causes(response, "reason"):
+        if "NamespaceTerminating" in causes(response, "reason"):
             return NamespaceGoneError(where)
-        if response.status == CONFLICT and existing:
-            return StaleObservationError(where)
-        if response.status in {CONFLICT, UNPROCESSABLE}:
-            return self._conflict(where, response)
+        if refusal(response) is None and (known := self._known_error(namespace, response, existing=existing)):
+            return known
         grant = f"{_RIGHTS[verb]} on secrets named {self._secret_name}"
-        return api_error(response.status, verb, f"Secret {namespace}/{self._secret_name}", grant=grant)
+        return api_error(response, verb, f"Secret {namespace}/{self._secret_name}", grant=grant, hidden=hidden)
 
-    def _conflict(self, where: str, response: Response) -> Exception:
+    def _known_error(self, namespace: str, response: Response, *, existing: bool) -> Exception | None:
+        """Return what the status means where nobody but the API server itself refuses; None if nothing special."""
+        where = f"namespace/{namespace}"
+        if response.status == NOT_FOUND:
+            return NamespaceGoneError(where)
+        if response.status == UNPROCESSABLE:
+            return self._obstacle(where, response)
+        if response.status != CONFLICT:
+            return None
+        foreign = not existing and causes(response, "field")
+        return FailureError(foreign_secret_failure(namespace)) if foreign else StaleObservationError(where)
+
+    def _obstacle(self, where: str, response: Response) -> Exception | None:
         fields = causes(response, "field")
         if not fields or "metadata.uid" in fields:
             return StaleObservationError(where)
-        why = next((text for field, text in _OBSTACLES.items() if field in fields), "it belongs to somebody else")
-        message = (
-            f"{where}: the existing Secret {self._secret_name} cannot be overwritten ({why}) and is left alone: "
-            "delete it, and Pullkeeper creates a new one at once"
-        )
+        if not any(fields):
+            return None
+        advice = next((text for field, text in _OBSTACLES.items() if _is_fixed(response, field)), None)
+        advice = advice or f"it would be invalid in {printable(listed(sorted(fields)), _MAX_FIELDS)}: correct that"
+        message = f"{where}: the existing Secret {self._secret_name} cannot be overwritten: {advice}"
         return FailureError(Failure(reason=Reason.SECRET_CONFLICT, message=message))
 
 
+_MAX_FIELDS = 200
+_ANEW = "delete it, and Pullkeeper creates a new one at once"
 _OBSTACLES = {
-    "type": f"it is not of type {SECRET_TYPE}, and the type of a Secret cannot be changed",
-    "data": "it is marked immutable, which cannot be undone",
-    "immutable": "it is marked immutable, which cannot be undone",
+    "type": f"it is not of type {SECRET_TYPE}, and the type of a Secret cannot be changed: {_ANEW}",
+    "data": f"it is marked immutable, which cannot be undone: {_ANEW}",
+    "immutable": f"it is marked immutable, which cannot be undone: {_ANEW}",
 }
+"""Fields that cannot be changed: only these are worth losing a Secret for."""
+
+
+def _is_fixed(response: Response, field: str) -> bool:
+    """Whether the API server says that a field is immutable; the same field may be invalid for other reasons."""
+    found = response.body["details"]["causes"]
+    return any(cause.get("field") == field and "immutable" in cause.get("message", "") for cause in found)
+
+
+def _secret_texts(content: PullSecret) -> tuple[str, ...]:
+    """Return everything secret that the API server's answer to a write may quote."""
+    auths = [auth.reveal() for auth in content.auths.values()]
+    logins = [base64.b64decode(auth).decode() for auth in auths]
+    return (*content.data().values(), *auths, *logins, *(login.partition(":")[2] for login in logins))

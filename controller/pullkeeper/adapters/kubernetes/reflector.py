@@ -13,7 +13,7 @@ from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.adapters.kubernetes.listing import list_all
 from pullkeeper.domain.errors.backoff import retry_delay
 from pullkeeper.domain.errors.failures import FailureError
-from pullkeeper.domain.kube.api import FORBIDDEN, GONE, JSON, METADATA, METADATA_LIST, NOT_FOUND
+from pullkeeper.domain.kube.api import FORBIDDEN, GONE, JSON, METADATA, METADATA_LIST, NOT_FOUND, Response
 
 logger = logging.getLogger(__name__)
 
@@ -235,4 +235,4 @@ class Reflector(Generic[_T]):
         return self._translate_raw(raw if self._list_watch.whole else raw["metadata"])
 
     def _error(self, status: int, verb: str) -> ApiError:
-        return api_error(status, verb, self._list_watch.what, grant=self._list_watch.grant)
+        return api_error(Response(status=status, body={}), verb, self._list_watch.what, grant=self._list_watch.grant)

@@ -18,4 +18,4 @@ async def request_refresh(client: ApiClient, namespace: str, value: str) -> None
     )
     if not response.ok:
         grant = f"yourself patch on namespaces named {namespace}"
-        raise api_error(response.status, "patch", f"Namespace {namespace}", grant=grant)
+        raise api_error(response, "patch", f"Namespace {namespace}", grant=grant)

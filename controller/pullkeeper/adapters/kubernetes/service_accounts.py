@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from pullkeeper.adapters.kubernetes.api_errors import api_error, causes
+from pullkeeper.adapters.kubernetes.api_errors import api_error, causes, refusal
 from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason, StaleObservationError
 from pullkeeper.domain.iam import role_arn
@@ -25,9 +25,7 @@ _AUDIENCE = "eks.amazonaws.com/audience"
 _DEFAULT_AUDIENCE = "sts.amazonaws.com"
 _TOKEN_SECONDS = 600
 """The shortest lifetime that Kubernetes issues; the token is used once, immediately."""
-_PATCH_GRANT = (
-    "the controller patch on serviceaccounts, or exempt it from the admission webhook that denies the request"
-)
+_PATCH_GRANT = "the controller patch on serviceaccounts"
 
 
 def _path(namespace: str, name: str) -> str:
@@ -71,7 +69,7 @@ def _checked(response: Response, verb: str, resource: str, identity: Identity) -
     if response.status == NOT_FOUND:
         raise _unusable(identity, "the ServiceAccount does not exist: create it, or name another one")
     right = verb.partition(" ")[0]
-    error = api_error(response.status, verb, str(identity), grant=f"the controller {right} on {resource} there")
+    error = api_error(response, verb, str(identity), grant=f"the controller {right} on {resource} there")
     raise _unusable(identity, error.failure.message) if response.status == FORBIDDEN else error
 
 
@@ -150,9 +148,14 @@ class ServiceAccountClient:
         where = f"ServiceAccount {account.namespace}/{account.name}"
         if _is_stale(response):
             raise StaleObservationError(where)
-        raise api_error(response.status, "patch", where, grant=_PATCH_GRANT)
+        raise api_error(response, "patch", where, grant=_PATCH_GRANT)
 
 
 def _is_stale(response: Response) -> bool:
-    """Return whether the patch's `test` operation failed: unlike an invalid object it is refused without causes."""
+    """Return whether the patch's `test` operation failed: unlike an invalid object it is refused without causes.
+
+    A webhook that denies the request may choose the same status.
+    """
+    if refusal(response):
+        return False
     return response.status == CONFLICT or (response.status == UNPROCESSABLE and not causes(response, "field"))

@@ -84,6 +84,6 @@ class SnapshotReader:
         if response.status == NOT_FOUND:
             return None
         if not response.ok:
-            raise api_error(response.status, "get", f"Namespace {name}", grant="get on namespaces")
+            raise api_error(response, "get", f"Namespace {name}", grant="get on namespaces")
         metadata: Mapping[str, Any] = response.body["metadata"]
         return metadata
