@@ -19,6 +19,10 @@ def _names(parts: list[Mapping[str, Any]]) -> list[str]:
     return [each["name"] for each in parts]
 
 
+def _hook(each: Object) -> str:
+    return str(each["metadata"].get("annotations", {}).get("helm.sh/hook", ""))
+
+
 def _credentials(kind: str, **more: str) -> dict[str, Any]:
     return {"aws": {"credentials": kind, **more}}
 
@@ -118,8 +122,19 @@ def test_the_cleanup_runs_after_the_release_is_deleted(helms: Helms) -> None:
 
 
 def test_pull_secrets_remain_by_default(helms: Helms) -> None:
-    """Without `cleanup.onUninstall` there is no post-delete hook."""
-    assert "post-delete" not in helms.render(with_role()).text
+    """Without `cleanup.onUninstall` the only hook of an uninstall deletes the Lease."""
+    rendering = helms.render(with_role())
+    hooks = [each for each in rendering.objects if "-delete" in _hook(each)]
+    assert [each["kind"] for each in hooks] == ["Lease"]
+
+
+def test_the_lease_is_deleted_after_the_release(helms: Helms) -> None:
+    """A hook of its name replaces it and is deleted; without leader election there is none."""
+    lease = helms.render(with_role()).one("Lease")
+    assert lease["metadata"]["name"] == helms.render(with_role()).settings["leaseName"]
+    assert lease["metadata"]["annotations"]["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
+    assert "spec" not in lease
+    assert not helms.render(with_role(replicas=1, leaderElection=False)).all("Lease")
 
 
 def test_service_account_tokens_are_mounted_only_where_needed(helms: Helms) -> None:

@@ -21,11 +21,21 @@ def server(plane: ControlPlane) -> ControlPlane:
 
 
 @pytest.fixture
-async def release(plane: ControlPlane, api: RestClient, aws: AwsFake, tmp_path: Path) -> AsyncIterator[Release]:  # noqa: F811 -- a fixture's arguments
-    """Prepare a release in a namespace of its own, where pods have to meet Pod Security restricted."""
+async def release(
+    request: pytest.FixtureRequest,
+    plane: ControlPlane,
+    api: RestClient,  # noqa: F811 -- a fixture's argument
+    aws: AwsFake,  # noqa: F811 -- a fixture's argument
+    tmp_path: Path,
+) -> AsyncIterator[Release]:
+    """Prepare a release in a namespace of its own, where pods have to meet Pod Security restricted.
+
+    The Helm is the one that a test names as the fixture's parameter, else Helm 4.
+    """
     suffix = secrets.token_hex(4)
     namespace = f"pullkeeper-{suffix}"
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     (await api.post("/api/v1/namespaces", {"metadata": {"name": namespace, "labels": labels}})).ok()
-    async with released(plane, api, aws, tmp_path, namespace=namespace, secret_name=f"ecr-pull-{suffix}") as prepared:
+    helm, name = getattr(request, "param", "helm4"), f"ecr-pull-{suffix}"
+    async with released(plane, api, aws, tmp_path, namespace=namespace, secret_name=name, helm=helm) as prepared:
         yield prepared

@@ -13,6 +13,7 @@ pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them.
 {{ include "pullkeeper.rbacProblems" . }}
 {{ include "pullkeeper.podProblems" . }}
 {{ include "pullkeeper.monitorProblems" . }}
+{{ include "pullkeeper.upgradeProblems" . }}
 {{- end }}
 
 {{- /* A problem. A dict: where, found, expected. */ -}}
