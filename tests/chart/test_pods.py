@@ -95,30 +95,24 @@ def test_helm_test_runs_with_the_controllers_identity(helms: Helms) -> None:
     assert pod["spec"]["restartPolicy"] == "Never"
 
 
-def test_the_cleanup_runs_after_the_release_is_deleted(helms: Helms) -> None:
-    """What the Job needs is created by post-delete hooks before it, and deleted when it succeeds."""
+def test_the_cleanup_runs_before_the_release_is_deleted(helms: Helms) -> None:
+    """One Job, with the controller's own rights and settings, which takes the Lease; it needs nothing else to exist."""
     rendering = helms.render(with_role(cleanup={"onUninstall": True}))
-    parts = [each for each in rendering.objects if each["metadata"]["name"] == f"{RELEASE}-cleanup"]
-    assert sorted(each["kind"] for each in parts) == sorted(
-        ["ServiceAccount", "ConfigMap", "ClusterRole", "ClusterRoleBinding", "Job"]
-    )
-    for part in parts:
-        annotations = part["metadata"]["annotations"]
-        assert annotations["helm.sh/hook"] == "post-delete"
-        assert annotations["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
-        assert int(annotations.get("helm.sh/hook-weight", 0)) == (0 if part["kind"] == "Job" else -1)
-    spec = rendering.one("Job")["spec"]["template"]["spec"]
+    (part,) = (each for each in rendering.objects if each["metadata"]["name"] == f"{RELEASE}-cleanup")
+    assert part["kind"] == "Job"
+    assert _hook(part) == "pre-delete"
+    assert part["metadata"]["annotations"]["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
+    spec = part["spec"]["template"]["spec"]
     (container,) = spec["containers"]
     assert container["command"] + container["args"] == [
         "pullkeeper",
         "cleanup",
         "--config",
         "/etc/pullkeeper/settings.yaml",
+        "--take-lease",
     ]
-    assert spec["serviceAccountName"] == f"{RELEASE}-cleanup"
-    assert spec["volumes"] == [{"name": "settings", "configMap": {"name": f"{RELEASE}-cleanup"}}]
-    configs = {each["metadata"]["name"]: each["data"] for each in rendering.all("ConfigMap")}
-    assert configs[f"{RELEASE}-cleanup"] == configs[RELEASE]
+    assert spec["serviceAccountName"] == rendering.pod["serviceAccountName"]
+    assert spec["volumes"] == [{"name": "settings", "configMap": {"name": RELEASE}}]
 
 
 def test_pull_secrets_remain_by_default(helms: Helms) -> None:

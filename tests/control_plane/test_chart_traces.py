@@ -1,8 +1,13 @@
 """What a release leaves behind, and what an upgrade must not do, on a real API server by both Helms."""
 
+import sys
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from testsupport.control_plane.release import NAME, CommandError, Release
+from testsupport.waiting import until
 
 BOTH = pytest.mark.parametrize("release", ["helm3", "helm4"], indirect=True)
 
@@ -36,7 +41,7 @@ async def _traces(release: Release) -> set[str]:
     }
 
 
-async def _lease(release: Release) -> dict[str, str] | None:
+async def _lease(release: Release) -> dict[str, Any] | None:
     path = f"/apis/coordination.k8s.io/v1/namespaces/{release.namespace}/leases/{NAME}"
     answer = await release.api.get(path)
     return answer.body["spec"] if answer.status == 200 else None
@@ -94,7 +99,6 @@ async def test_leader_election_is_turned_on_without_two_controllers_at_once(rele
     assert kinds == ["Recreate", "RollingUpdate"]
 
 
-@BOTH
 @pytest.mark.parametrize("override", [{"nameOverride": "keeper"}, {"nameOverride": "x"}, {"fullnameOverride": "x"}])
 async def test_an_upgrade_cannot_rename_the_installation(release: Release, override: dict[str, str]) -> None:
     """It would fail at the selector, or run a second controller as another ServiceAccount; it is refused in a line."""
@@ -106,3 +110,67 @@ async def test_an_upgrade_cannot_rename_the_installation(release: Release, overr
     assert next(iter(override)) in str(refused.value)
     # A release that has failed to render has no revision of its own.
     assert await _traces(release) == before
+
+
+async def _delete_namespace(release: Release, name: str) -> None:
+    release.installation.namespaces.remove(name)
+    path = f"/api/v1/namespaces/{name}"
+    (await release.api.delete(path)).ok()
+
+    async def gone() -> bool:
+        return (await release.api.get(path)).status == 404
+
+    await until(gone, f"namespace {name} to go")
+
+
+@BOTH
+async def test_a_watched_namespace_that_is_gone_holds_up_neither_upgrade_nor_cleanup(release: Release) -> None:
+    """The upgrade leaves its Role out and says so; the cleanup deletes what is in the others."""
+    kept, lost = [await release.installation.create_namespace(enabled="true") for _ in range(2)]
+    settings = {"watchNamespaces": [kept, lost], "leaseDuration": "3s"}
+    values: dict[str, Any] = {"settings": settings, "cleanup": {"onUninstall": True}}
+    before = await _traces(release)
+    await release.install(**values)
+    await release.installation.event(kept, "PullSecretCreated")
+    await release.installation.event(lost, "PullSecretCreated")
+    await _delete_namespace(release, lost)
+    printed = await release.install("upgrade", **values)
+    assert f"1 not there: {lost}" in printed
+    await release.leader()
+    await release.uninstall()
+    assert await release.installation.secret(kept) is None
+    assert await _traces(release) == before
+
+
+@BOTH
+async def test_a_watched_namespace_that_is_gone_since_the_install_holds_up_no_cleanup(release: Release) -> None:
+    """Nothing is rendered anew at an uninstall, so what is stored has to work without it."""
+    kept, lost = [await release.installation.create_namespace(enabled="true") for _ in range(2)]
+    settings = {"watchNamespaces": [kept, lost], "leaseDuration": "3s"}
+    await release.install(settings=settings, cleanup={"onUninstall": True})
+    await release.installation.event(kept, "PullSecretCreated")
+    await _delete_namespace(release, lost)
+    await release.uninstall()
+    assert await release.installation.secret(kept) is None
+    assert await release.shell("helm list -aq -n " + release.namespace) == ""
+
+
+@BOTH
+async def test_namespaces_are_not_given_up_in_passing(release: Release) -> None:
+    """An upgrade that leaves Secrets behind is refused until that is acknowledged; then a command deletes them."""
+    kept, left = [await release.installation.create_namespace(enabled="true") for _ in range(2)]
+    await release.install()
+    for team in (kept, left):
+        await release.installation.event(team, "PullSecretCreated")
+    settings = {"watchNamespaces": [kept]}
+    with pytest.raises(CommandError, match="pull Secrets in every other namespace would be left to expire"):
+        await release.install("upgrade", settings=settings)
+    printed = await release.install("upgrade", settings=settings, cleanup={"leaveSecrets": True})
+    assert "Pull Secrets in all other namespaces are no longer maintained" in printed
+    assert await release.installation.secret(left) is not None
+    config = release.installation.folder / "left.yaml"
+    config.write_text(f"secretName: {release.installation.secret_name}\nwatchNamespaces: [{kept}]\n")
+    pullkeeper = Path(sys.executable).with_name("pullkeeper")
+    assert "1 pull Secret " in await release.shell(f"{pullkeeper} cleanup --unwatched --config {config}")
+    assert await release.installation.secret(left) is None
+    assert await release.installation.secret(kept) is not None

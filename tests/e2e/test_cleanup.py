@@ -1,4 +1,4 @@
-"""`pullkeeper cleanup`, with the rights of the hook that runs it after an uninstall."""
+"""`pullkeeper cleanup`, with rights to list and delete the Secrets of one name, and nothing else."""
 
 import pytest
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 
 async def _hook(installation: Installation) -> dict[str, str]:
-    """Give the pod the hook's rights: to list and delete the Secrets of the one name, and nothing else."""
+    """Give a pod the rights to list and delete the Secrets of the one name, and nothing else."""
     rights = rule("secrets", "delete", "list", name=installation.secret_name)
     user = await create_user(installation.api, installation.namespace, rights)
     (installation.folder / "token").write_text(user.token or "")

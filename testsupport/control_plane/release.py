@@ -78,17 +78,19 @@ class Release:
         return printed
 
     async def uninstall(self) -> str:
-        """Uninstall, and play what the deletion of a Deployment does to its pods."""
+        """Uninstall, and play its Jobs and what the deletion of a Deployment does to its pods."""
         command = asyncio.create_task(self.shell(f"helm uninstall {NAME} -n {self.namespace}"))
+        playing = asyncio.create_task(self._play_jobs(command))
         path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{NAME}"
 
         async def gone() -> bool:
-            return (await self.api.get(path)).status == 404
+            return playing.done() or (await self.api.get(path)).status == 404
 
         await until(gone, "the Deployment to be deleted")
+        await playing
+        printed = await command
         await self._stop(self.pods)
-        await self._play_jobs(command)
-        return await command
+        return printed
 
     async def test(self) -> str:
         """Run `helm test`, and play the kubelet to its pod; gives all that was printed, by the pod as well."""

@@ -198,8 +198,8 @@ public\.ecr\.aws|ecr-public\.aws\.com|[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.(?:
 {{- include "pullkeeper.problem" (dict "where" $where "found" $name "expected" (print "one of settings.watchNamespaces: " (join ", " $watched))) }}
 {{- end }}
 {{- end }}
-{{- if and .Values.cleanup.onUninstall (not .Values.rbac.create) }}
-{{- include "pullkeeper.problem" (dict "where" "cleanup.onUninstall" "found" true "expected" "false, because rbac.create is false and the cleanup Job needs a Role: delete the Secrets yourself or set rbac.create=true") }}
+{{- if and .Values.cleanup.onUninstall (not .Values.leaderElection) }}
+{{- include "pullkeeper.problem" (dict "where" "cleanup.onUninstall" "found" true "expected" "false without leader election, because the controller would create the Secrets again until it stops: run `pullkeeper cleanup` after uninstalling or set leaderElection=true") }}
 {{- end }}
 {{- end }}
 

@@ -57,13 +57,6 @@ apply that creates an object is authorized as the creation of that name.
   verbs: [create]
 {{- end }}
 
-{{- define "pullkeeper.cleanupRules" -}}
-- apiGroups: [""]
-  resources: [secrets]
-  resourceNames: [{{ .Values.settings.secretName | quote }}]
-  verbs: [list, delete]
-{{- end }}
-
 {{- /*
 A Role, or a ClusterRole without a namespace, and its binding to a ServiceAccount. A dict: root, name, rules (text), and optionally namespace,
 account, component, annotations.
@@ -91,12 +84,19 @@ subjects:
     namespace: {{ include "pullkeeper.namespace" .root }}
 {{- end }}
 
-{{- /* A Role in each of several namespaces, or a ClusterRole if there are none. A dict as above, with namespaces instead of namespace. */ -}}
+{{- /*
+A Role in each of several namespaces that exist, or a ClusterRole if none is given. A dict as above, with namespaces instead of namespace, and
+"own" to allow reading each Namespace as well.
+*/ -}}
 {{- define "pullkeeper.roles" -}}
-{{- $role := omit . "namespaces" }}
-{{- range .namespaces }}
-{{- include "pullkeeper.role" (merge (dict "namespace" .) $role) }}
+{{- $role := omit . "namespaces" "own" "rules" }}
+{{- $missing := include "pullkeeper.missing" (list .root .namespaces) | fromYamlArray }}
+{{- range $namespace := .namespaces }}
+{{- if not (has $namespace $missing) }}
+{{- $own := ternary (include "pullkeeper.ownNamespaceRules" $namespace) "" (default false $.own) }}
+{{- include "pullkeeper.role" (merge (dict "namespace" $namespace "rules" (print $own $.rules)) $role) }}
+{{- end }}
 {{- else }}
-{{- include "pullkeeper.role" $role }}
+{{- include "pullkeeper.role" (merge (dict "rules" .rules) $role) }}
 {{- end }}
 {{- end }}

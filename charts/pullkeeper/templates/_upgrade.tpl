@@ -11,7 +11,48 @@ install; docs/upgrade.md says what to mind then.
 {{- end }}
 {{- end }}
 
+{{- /*
+Which of some namespaces do not exist, or not for much longer, as a JSON array: no Role can be made there. None of them if nothing at all is found,
+because then there is no cluster to ask, or Helm is about to create the release's namespace. A list: root, namespaces.
+*/ -}}
+{{- define "pullkeeper.missing" -}}
+{{- $root := index . 0 }}
+{{- $missing := list }}
+{{- $found := lookup "v1" "Namespace" "" $root.Release.Namespace }}
+{{- range $name := index . 1 }}
+{{- $namespace := lookup "v1" "Namespace" "" $name }}
+{{- if $namespace }}{{ $found = $namespace }}{{ end }}
+{{- if or (not $namespace) (eq (dig "status" "phase" "" $namespace) "Terminating") }}{{ $missing = append $missing $name }}{{ end }}
+{{- end }}
+{{- ternary (toJson $missing) "[]" (not (empty $found)) }}
+{{- end }}
+
+{{- /* The namespaces that the upgrade takes out of reach, as a JSON array; ["*"]: all but those that are listed. */ -}}
+{{- define "pullkeeper.abandoned" -}}
+{{- $before := include "pullkeeper.previousSettings" . | fromYaml }}
+{{- $watched := default list .Values.settings.watchNamespaces }}
+{{- if and $before $watched }}
+{{- with $before.watchNamespaces }}
+{{- $missing := include "pullkeeper.missing" (list $ .) | fromYamlArray }}
+{{- $abandoned := list }}
+{{- range . }}{{ if not (or (has . $watched) (has . $missing)) }}{{ $abandoned = append $abandoned . }}{{ end }}{{ end }}
+{{- toJson $abandoned }}
+{{- else }}["*"]
+{{- end }}
+{{- else }}[]
+{{- end }}
+{{- end }}
+
+{{- define "pullkeeper.abandonProblem" }}
+{{- $abandoned := include "pullkeeper.abandoned" . | fromYamlArray }}
+{{- if and $abandoned (not .Values.cleanup.leaveSecrets) }}
+{{- $where := ternary "every other namespace" (join ", " $abandoned) (has "*" $abandoned) }}
+{{- include "pullkeeper.problem" (dict "where" "settings.watchNamespaces" "found" (join ", " .Values.settings.watchNamespaces) "expected" (printf "what is watched now, because the pull Secrets in %s would be left to expire within twelve hours: opt out there first, or set cleanup.leaveSecrets=true" $where)) }}
+{{- end }}
+{{- end }}
+
 {{- define "pullkeeper.upgradeProblems" }}
+{{- include "pullkeeper.abandonProblem" . }}
 {{- if .Release.IsUpgrade }}
 {{- $own := include "pullkeeper.selectorLabels" . | fromYaml }}
 {{- range (lookup "apps/v1" "Deployment" (include "pullkeeper.namespace" .) "").items }}

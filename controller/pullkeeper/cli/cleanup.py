@@ -6,13 +6,17 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pullkeeper.adapters.kubernetes.api_errors import ApiError
+from pullkeeper.adapters.kubernetes.client import KubeClient
 from pullkeeper.adapters.kubernetes.pull_secrets import PullSecretClient
 from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
 from pullkeeper.cli.api_server import connected
+from pullkeeper.cli.lease_taking import take_lease
 from pullkeeper.cli.options import add_config, add_kubeconfig, add_secret_name, settings_from
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.failures import FailureError, NamespaceGoneError, StaleObservationError
 from pullkeeper.domain.errors.text import printable
+from pullkeeper.domain.kube.api import FORBIDDEN
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 
 _MAX_CONCURRENT_DELETES = 16
@@ -25,6 +29,8 @@ class _Outcome:
     deleted: int = 0
     remaining: dict[str, str] = field(default_factory=dict)
     """Why a Secret was not deleted, by namespace."""
+    unreadable: tuple[str, ...] = ()
+    """The namespaces of `watchNamespaces` that could not be looked into."""
 
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +38,16 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     add_kubeconfig(parser)
     add_secret_name(parser)
+    parser.add_argument(
+        "--unwatched",
+        action="store_true",
+        help="only in namespaces that `watchNamespaces` does not name, where no controller acts any more",
+    )
+    parser.add_argument(
+        "--take-lease",
+        action="store_true",
+        help="with leader election: take the Lease first, so that a running controller does not create them again",
+    )
 
 
 def main(options: argparse.Namespace) -> int:
@@ -40,20 +56,23 @@ def main(options: argparse.Namespace) -> int:
     outcome = asyncio.run(_delete_all(options, settings))
     for reason in outcome.remaining.values():
         print(printable(reason), file=sys.stderr)
+    for namespace in outcome.unreadable:
+        print(f"namespace/{namespace}: skipped: it does not exist, or listing its Secrets is denied", file=sys.stderr)
     remaining = f", {len(outcome.remaining):,} remaining" if outcome.remaining else ""
     plural = "" if outcome.deleted == 1 else "s"
     print(f"{outcome.deleted:,} pull Secret{plural} named {settings.secret_name} deleted{remaining}")
-    return 1 if outcome.remaining else 0
+    nothing_readable = outcome.unreadable and len(outcome.unreadable) == len(settings.watch_namespaces)
+    return 1 if outcome.remaining or nothing_readable else 0
 
 
 async def _delete_all(options: argparse.Namespace, settings: Settings) -> _Outcome:
     outcome = _Outcome()
     async with connected(options) as client:
-        name = settings.secret_name
-        snapshot = SnapshotReader(client, secret_name=name, namespaces=settings.watch_namespaces)
-        pull_secrets = PullSecretClient(client, secret_name=name)
+        if options.take_lease and settings.leader_election:
+            await take_lease(client, settings)
+        pull_secrets = PullSecretClient(client, secret_name=settings.secret_name)
         for _ in range(_MAX_ATTEMPTS):
-            secrets = await snapshot.secrets()
+            secrets, outcome.unreadable = await _secrets(client, settings, unwatched=options.unwatched)
             # A Secret that carries the label but was never written by the controller still belongs to its author.
             ours = {namespace: secret for namespace, secret in secrets.items() if secret.managed and secret.written}
             outcome.remaining = await _delete(pull_secrets, ours)
@@ -61,6 +80,30 @@ async def _delete_all(options: argparse.Namespace, settings: Settings) -> _Outco
             if not outcome.remaining:
                 break
     return outcome
+
+
+async def _secrets(
+    client: KubeClient, settings: Settings, *, unwatched: bool
+) -> tuple[dict[str, ObservedSecret], tuple[str, ...]]:
+    """Read all Secrets of the name; the second part is the namespaces that this is denied in.
+
+    The Role in a namespace is gone with it, so one that does not exist is denied to whoever has no rights but there.
+    """
+    found: dict[str, ObservedSecret] = {}
+    unreadable: list[str] = []
+    watched = settings.watch_namespaces
+    everywhere: tuple[str, ...] = ()
+    one_by_one: list[tuple[str, ...]] = [(name,) for name in watched]
+    for scope in [everywhere] if unwatched else one_by_one or [everywhere]:
+        try:
+            found |= await SnapshotReader(client, secret_name=settings.secret_name, namespaces=scope).secrets()
+        except ApiError as error:
+            if not scope or error.status != FORBIDDEN:
+                raise
+            unreadable += scope
+    if unwatched:
+        found = {namespace: secret for namespace, secret in found.items() if namespace not in watched}
+    return found, tuple(unreadable)
 
 
 async def _delete(pull_secrets: PullSecretClient, secrets: Mapping[str, ObservedSecret]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pullkeeper.cli import cleanup
 from pullkeeper.domain.kube.api import Response
 from testsupport.fake_client import FakeClient, Request, items, ok
 
-OPTIONS = argparse.Namespace(config=None, secret_name=None)
+OPTIONS = argparse.Namespace(config=None, secret_name=None, take_lease=False, unwatched=False)
 OURS = {"app.kubernetes.io/managed-by": "pullkeeper"}
 
 
@@ -115,3 +115,42 @@ def test_remaining_secrets_are_reported_and_delay_no_others(
     assert said.out == "2 pull Secrets named ecr-pull-secret deleted, 1 remaining\n"
     assert said.err.startswith(words)
     assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("denied", "status"), [("b", 0), ("ab", 1)])
+def test_a_watched_namespace_that_is_gone_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], denied: str, status: int
+) -> None:
+    """Its Role went with it, so listing there is denied; that is said. Denied everywhere, there is no right at all."""
+    monkeypatch.setenv("PULLKEEPER_WATCH_NAMESPACES", "a,b")
+    labels = {"a": OURS}
+
+    def respond(request: Request) -> Response:
+        namespace = request.path.split("/")[4]
+        if request.verb == "list" and namespace in denied:
+            return ok(status=403)
+        store = SecretStore(labels=labels if namespace == "a" else {})
+        return store.respond(request)
+
+    @asynccontextmanager
+    async def connected(_: argparse.Namespace) -> AsyncIterator[FakeClient]:
+        yield FakeClient(respond=respond)
+
+    monkeypatch.setattr(cleanup, "connected", connected)
+    assert cleanup.main(OPTIONS) == status
+    said = capsys.readouterr()
+    lines = [f"namespace/{name}: skipped: it does not exist, or listing its Secrets is denied\n" for name in denied]
+    assert said.err == "".join(lines)
+    assert said.out.startswith("0 pull Secrets" if "a" in denied else "1 pull Secret ")
+
+
+def test_what_no_controller_watches_any_more_is_deleted_on_request(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After `watchNamespaces` has become shorter: everywhere but in the namespaces that it names."""
+    monkeypatch.setenv("PULLKEEPER_WATCH_NAMESPACES", "a,b")
+    monkeypatch.setattr(OPTIONS, "unwatched", True)
+    store = SecretStore(labels={"a": OURS, "b": OURS, "c": OURS, "d": {}})
+    assert run_cleanup(monkeypatch, store) == 0
+    assert list(store.labels) == ["a", "b", "d"]
+    assert capsys.readouterr().out == "1 pull Secret named ecr-pull-secret deleted\n"
