@@ -19,7 +19,7 @@ from pullkeeper.cli.options import add_config, add_kubeconfig, add_output
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.validation import InvalidInputError
-from pullkeeper.domain.views import check_result
+from pullkeeper.domain.views import check_result, explanation
 from pullkeeper.domain.views.check_result import Check, CheckResult, failed, passed, skipped
 
 _CHECK_TIMEOUT = 12.0
@@ -34,15 +34,29 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     add_kubeconfig(parser)
     add_output(parser, ("text", "json"))
+    parser.add_argument(
+        "--explain",
+        metavar="REASON",
+        help="explain a reason that a log line, an Event or a metric names (or all), and check nothing",
+    )
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print the result of every check; the exit status is 1 if one failed."""
+    """Print the result of every check; the exit status is 1 if one failed. Or explain a reason."""
+    if options.explain is not None:
+        return _explain(options)
     log_setup.configure_logging(form="text", level="error")  # the results include what libraries would warn about
     results = asyncio.run(_run_checks(options))
     document = options.output == "json"
     print(json.dumps(check_result.as_document(results), indent=2) if document else check_result.as_text(results))
     return 0 if check_result.all_passed(results) else 1
+
+
+def _explain(options: argparse.Namespace) -> int:
+    reasons = explanation.parse(options.explain)
+    document = options.output == "json"
+    print(json.dumps(explanation.as_document(reasons), indent=2) if document else explanation.as_text(reasons))
+    return 0
 
 
 async def _run_checks(options: argparse.Namespace) -> list[CheckResult]:

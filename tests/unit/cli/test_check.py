@@ -1,11 +1,12 @@
 """`pullkeeper check`: the timeout of a check, and that no check affects another."""
 
+import argparse
 import asyncio
 from collections.abc import Sequence
 
 import pytest
 
-from pullkeeper.cli.check import run_check
+from pullkeeper.cli.check import main, run_check
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.views.check_result import CheckResult, Outcome, passed
 
@@ -40,3 +41,10 @@ async def test_a_check_without_response_times_out() -> None:
     (result,) = await run_check("permissions", check)
     assert (result.outcome, result.detail) == (Outcome.FAILED, "no response within 12 s")
     assert asyncio.get_running_loop().time() - began == 12
+
+
+@pytest.mark.parametrize(("output", "start"), [("text", "Throttled: AWS is throttling\n"), ("json", "{")])
+def test_a_reason_is_explained_without_any_check(capsys: pytest.CaptureFixture[str], output: str, start: str) -> None:
+    """No settings, no server and no AWS are needed for that."""
+    assert main(argparse.Namespace(explain="Throttled", output=output)) == 0
+    assert capsys.readouterr().out.startswith(start)

@@ -17,6 +17,7 @@ from pullkeeper.domain.errors.aws_codes import AWS_CODES, THROTTLING
 from pullkeeper.domain.errors.causes import Cause, CauseTable, Raised
 from pullkeeper.domain.errors.client_causes import CLIENT_CAUSES
 from pullkeeper.domain.errors.failures import Actor, Failure, Reason
+from pullkeeper.domain.errors.kubernetes_causes import KUBERNETES_CAUSES
 from testsupport.examples import EU, PUBLIC, scope
 
 ROLE = "arn:aws:iam::123456789012:role/pullkeeper"
@@ -258,10 +259,11 @@ def test_words_do_not_show_in_a_repr() -> None:
     assert "hush" not in repr(Raised(names=("X",), words="hush"))
 
 
-@pytest.mark.parametrize("cause", [*AWS_CODES.causes, *CLIENT_CAUSES.causes])
+@pytest.mark.parametrize("cause", [*AWS_CODES.causes, *CLIENT_CAUSES.causes, *KUBERNETES_CAUSES.causes])
 def test_every_cause_is_whole(cause: Cause) -> None:
     """Its sentence can be written, and somebody has to act, or nobody."""
-    values = dict.fromkeys(("asked", "operation", "actions", "own", "file", "fips"), "")
+    names = ("asked", "operation", "actions", "own", "file", "fips", "why", "trusted", "proxy", "status")
+    values = dict.fromkeys(names, "")
     assert cause.fix.format_map(values)
     assert cause.text(values)
     assert cause.who in Actor
@@ -269,7 +271,7 @@ def test_every_cause_is_whole(cause: Cause) -> None:
 
 def test_no_cause_is_hidden_by_one_before_it() -> None:
     """Of several for one name only the last may be without a condition."""
-    for table in (AWS_CODES, CLIENT_CAUSES):
+    for table in (AWS_CODES, CLIENT_CAUSES, KUBERNETES_CAUSES):
         assert isinstance(table, CauseTable)
         for name in table.names:
             known = [cause for cause in table.causes if name in cause.raised]

@@ -83,7 +83,7 @@ def explain(request: Request, operation: str, code: str, message: str) -> Failur
     is_foreign = bool(own and theirs) and own != theirs and code in _OF_ANY_PARTITION
     names = ("PartitionMismatch",) if is_foreign else (code, f"{code[:1]}xx" if code.isdecimal() else "")
     cause = AWS_CODES.find(Raised(names=names, operation=operation, words=message))
-    values = _values(request, operation=operation, own=f"the principal is of partition {own}, the host of {theirs}")
+    values = _values(request, operation=operation, own=f"{own}, the host of {theirs}")
     # Only the first line: for an invalid signature AWS then quotes the whole request, including the session token.
     detail = printable(message.partition("\n")[0], _MAX_DETAIL_LENGTH) if _is_of_aws(cause) else ""
     return Failure(

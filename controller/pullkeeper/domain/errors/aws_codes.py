@@ -341,7 +341,7 @@ _REQUESTS = (
     Cause(
         raised=("PartitionMismatch",),
         reason=Reason.PARTITION_MISMATCH,
-        what="{own}",
+        what="the principal is of partition {own}",
         fix="use an identity of the registry's partition: no role and no key is known in another one",
     ),
 )

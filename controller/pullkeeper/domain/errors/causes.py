@@ -31,7 +31,8 @@ class Cause:
     """One row of a table: a cause that is known.
 
     `what` and `fix` may name these: {asked} is who was asked, {file} what was to be read, {own} what the program
-    itself says, {operation} what was refused, {actions} what to allow, {fips} a hint where FIPS is demanded.
+    itself says, {operation} what was refused, {actions} what to allow, {fips} a hint where FIPS is demanded;
+    for the API server {why} what TLS says, {trusted} which CAs are trusted, {proxy} and {status}.
     """
 
     raised: tuple[str, ...]
