@@ -65,6 +65,12 @@ class Release:
 
     async def install(self, verb: str = "install", **values: Any) -> str:
         """Install or upgrade with these values over the least that is needed, and run what comes of it."""
+        printed = await self.apply(verb, **values)
+        await self.roll_out()
+        return printed
+
+    async def apply(self, verb: str, **values: Any) -> str:
+        """Install or upgrade with these values over the least that is needed, and let the pods be as they were."""
         settings = {
             "registries": [IRELAND],
             "secretName": self.installation.secret_name,
@@ -73,9 +79,7 @@ class Release:
         }
         path = self._folder / "values.yaml"
         path.write_text(yaml.safe_dump({"aws": {"roleArn": ROLE}, "settings": settings, **values}))
-        printed = await self.shell(f"helm {verb} {NAME} {CHART} -n {self.namespace} -f {path}")
-        await self.roll_out()
-        return printed
+        return await self.shell(f"helm {verb} {NAME} {CHART} -n {self.namespace} -f {path}")
 
     async def uninstall(self) -> str:
         """Uninstall, and play its Jobs and what the deletion of a Deployment does to its pods."""

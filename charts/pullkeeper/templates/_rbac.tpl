@@ -1,17 +1,51 @@
 {{- /*
+What the rights are made from, in a form that an annotation can keep for a later upgrade: the pods that run until then need them. A map.
+*/ -}}
+{{- define "pullkeeper.rights" -}}
+{{- $settings := .Values.settings }}
+{{- $identity := default dict .Values.rbac.serviceAccountIdentity }}
+account: {{ include "pullkeeper.serviceAccountName" . }}
+created: {{ .Values.serviceAccount.create }}
+leaderElection: {{ .Values.leaderElection }}
+secretNames: {{ prepend (default list .Values.rbac.previousSecretNames) $settings.secretName | uniq | toJson }}
+namespaces: {{ default list $settings.watchNamespaces | toJson }}
+attachment: {{ default false $settings.serviceAccountAttachment }}
+{{- if $settings.serviceAccountIdentity }}
+identity:
+  names: {{ default list $identity.names | toJson }}
+  namespaces: {{ default (default list $settings.watchNamespaces) $identity.namespaces | toJson }}
+{{- end }}
+{{- end }}
+
+{{- /* All Roles of a controller. A dict: root, name, rights. */ -}}
+{{- define "pullkeeper.controllerRoles" }}
+{{- $rights := .rights }}
+{{- $common := dict "root" .root "account" $rights.account }}
+{{- $all := ternary "" (include "pullkeeper.namespaceRules" .) (not (empty $rights.namespaces)) }}
+{{- include "pullkeeper.roles" (merge (dict "name" .name "namespaces" $rights.namespaces "own" true "rules" (print $all (include "pullkeeper.rules" $rights))) $common) }}
+{{- with $rights.identity }}
+{{- $identity := include "pullkeeper.serviceAccountIdentityRules" $rights }}
+{{- include "pullkeeper.roles" (merge (dict "name" (print $.name "-service-account-identity") "namespaces" .namespaces "rules" $identity) $common) }}
+{{- end }}
+{{- if $rights.leaderElection }}
+{{- $lease := include "pullkeeper.leaseRules" .root }}
+{{- include "pullkeeper.role" (merge (dict "name" (print .name "-leader-election") "namespace" (include "pullkeeper.namespace" .root) "rules" $lease) $common) }}
+{{- end }}
+{{- end }}
+
+{{- /*
 RBAC rules by feature. Rules for Secrets are limited to one name: list and watch requests carry it in their field selector, and a server-side
 apply that creates an object is authorized as the creation of that name.
 */ -}}
-{{- define "pullkeeper.rules" -}}
-{{- $name := .Values.settings.secretName }}
+{{- define "pullkeeper.rules" }}
 - apiGroups: [""]
   resources: [secrets]
-  resourceNames: [{{ $name | quote }}]
+  resourceNames: {{ .secretNames | toJson }}
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
-{{- if .Values.settings.serviceAccountAttachment }}
+{{- if .attachment }}
 - apiGroups: [""]
   resources: [serviceaccounts]
   verbs: [list, watch, patch]
@@ -40,7 +74,7 @@ apply that creates an object is authorized as the creation of that name.
 {{- end }}
 
 {{- define "pullkeeper.serviceAccountIdentityRules" -}}
-{{- $names := without (default list .Values.rbac.serviceAccountIdentity.names) "*" }}
+{{- $names := without .identity.names "*" }}
 - apiGroups: [""]
   resources: [serviceaccounts]
   {{- with $names }}
@@ -58,8 +92,8 @@ apply that creates an object is authorized as the creation of that name.
 {{- end }}
 
 {{- /*
-A Role, or a ClusterRole without a namespace, and its binding to a ServiceAccount. A dict: root, name, rules (text), and optionally namespace,
-account, component, annotations.
+A Role, or a ClusterRole without a namespace, and its binding to a ServiceAccount. A dict: root, name, account, rules (text), and optionally
+namespace, component, annotations.
 */ -}}
 {{- define "pullkeeper.role" }}
 {{- $kind := ternary "Role" "ClusterRole" (hasKey . "namespace") }}
@@ -80,7 +114,7 @@ roleRef:
   name: {{ .name }}
 subjects:
   - kind: ServiceAccount
-    name: {{ default (include "pullkeeper.serviceAccountName" .root) .account }}
+    name: {{ .account }}
     namespace: {{ include "pullkeeper.namespace" .root }}
 {{- end }}
 

@@ -12,6 +12,41 @@ install; docs/upgrade.md says what to mind then.
 {{- end }}
 
 {{- /*
+The rights of the pods that may still run, if those of the new ones differ; a map, or nothing. They are taken from the ConfigMap that is there. As
+long as the Deployment has not brought every pod to its newest template, what was kept then is kept again. Those of an election do not outlive it,
+because the old pods stop first.
+*/ -}}
+{{- define "pullkeeper.rightsToKeep" -}}
+{{- if .Release.IsUpgrade }}
+{{- $namespace := include "pullkeeper.namespace" . }}
+{{- $name := include "pullkeeper.fullname" . }}
+{{- $annotations := lookup "v1" "ConfigMap" $namespace $name | dig "metadata" "annotations" dict }}
+{{- $deployment := lookup "apps/v1" "Deployment" $namespace $name }}
+{{- $kept := get $annotations "pullkeeper.dev/rights" }}
+{{- if and (hasKey $annotations "pullkeeper.dev/previous-rights") (ne (include "pullkeeper.rolledOut" $deployment) "true") }}
+{{- $kept = get $annotations "pullkeeper.dev/previous-rights" }}
+{{- end }}
+{{- with $kept }}
+{{- $now := include "pullkeeper.rights" $ | fromYaml }}
+{{- $rights := fromJson . }}
+{{- $_ := set $rights "leaderElection" (and $rights.leaderElection $now.leaderElection) }}
+{{- if ne (omit $rights "leaderElection" | toJson) (omit $now "leaderElection" | toJson) }}
+{{- toJson $rights }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* "true" if every pod of a Deployment is of its newest template and available. */ -}}
+{{- define "pullkeeper.rolledOut" -}}
+{{- $status := dig "status" dict . }}
+{{- $replicas := dig "spec" "replicas" 1 . | int }}
+{{- $observed := eq (dig "metadata" "generation" 0 . | int) (dig "observedGeneration" -1 $status | int) }}
+{{- $counts := list (dig "replicas" 0 $status | int) (dig "updatedReplicas" 0 $status | int) (dig "availableReplicas" 0 $status | int) }}
+{{- and $observed (eq (list $replicas $replicas $replicas | toJson) ($counts | toJson)) }}
+{{- end }}
+
+{{- /*
 Which of some namespaces do not exist, or not for much longer, as a JSON array: no Role can be made there. None of them if nothing at all is found,
 because then there is no cluster to ask, or Helm is about to create the release's namespace. A list: root, namespaces.
 */ -}}

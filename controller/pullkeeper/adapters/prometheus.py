@@ -76,6 +76,7 @@ class Metrics:
         self._cache_differences = self._counter(families.CACHE_DIFFERENCES)
         self._history_resets = self._counter(families.HISTORY_RESETS)
         self._aws_requests = self._counter(families.AWS_REQUESTS)
+        self._permission_denied = self._gauge(families.PERMISSION_DENIED)
         self._reload_successful = self._gauge(families.CONFIG_LAST_RELOAD_SUCCESSFUL)
         self._heartbeat = self._gauge(families.HEARTBEAT)
         self._leader = self._gauge(families.LEADER)
@@ -102,6 +103,10 @@ class Metrics:
         """Set the function that returns the queue's depth at each scrape."""
         for priority in Priority:
             self._depth.labels(priority.value).set_function(partial(depth, priority))
+
+    def set_permission_denied(self, denied: Callable[[], bool]) -> None:
+        """Set the function that returns, at each scrape, whether a right is missing."""
+        self._permission_denied.set_function(denied)
 
     def record_token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:
         """Record a request for a token; `reason` is why it failed, None if it succeeded."""

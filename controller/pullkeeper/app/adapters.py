@@ -62,6 +62,9 @@ class Metrics(status_reporter.Metrics, worker.Metrics, Protocol):
     def record_history_reset(self) -> None:
         """Count that resourceVersions went back."""
 
+    def set_permission_denied(self, denied: Callable[[], bool]) -> None:
+        """Take from this function, at each scrape, whether a right is missing."""
+
     def set_workqueue_depth(self, depth: Callable[[Priority], int]) -> None:
         """Take the queue's depth from this function at each scrape."""
 

@@ -292,8 +292,10 @@ class Container:
                 "Secrets": self.secrets.synced(),
                 "Namespaces": self.namespaces.synced(),
                 "ServiceAccounts": self.service_accounts.synced() if self.service_accounts else (),
-            }
+            },
+            denied={"listing Secrets": self.secrets.is_denied, "writing Secrets": self.status_reporter.writes_denied},
         )
+        self._adapters.metrics.set_permission_denied(readiness.is_denied)
         serve = self._adapters.serve_http
         return RunnableFunc(partial(serve, healthy=self.liveness.problem, ready=readiness.problem))
 

@@ -33,12 +33,23 @@ class Liveness:
 
 
 class Readiness:
-    """Holds back readiness until every cache has been listed once."""
+    """Holds back readiness until every cache has been listed once, and while a right is missing."""
 
-    def __init__(self, synced: Mapping[str, Sequence[asyncio.Event]]) -> None:
+    def __init__(
+        self, synced: Mapping[str, Sequence[asyncio.Event]], denied: Mapping[str, Callable[[], bool]] | None = None
+    ) -> None:
+        """Not ready while a function of `denied` returns that what its key names is denied."""
         self._synced = synced
+        self._denied = denied or {}
+
+    def is_denied(self) -> bool:
+        """Whether the API server denies something that the controller needs."""
+        return any(is_denied() for is_denied in self._denied.values())
 
     def problem(self) -> str | None:
-        """Return which kinds of object are still being listed."""
+        """Return which kinds of object are still being listed, or what the API server denies."""
+        denied = [what for what, is_denied in self._denied.items() if is_denied()]
+        if denied:
+            return f"the API server denies {' and '.join(denied)}: `pullkeeper check` says which rights are missing"
         waiting = [kind for kind, events in self._synced.items() if not all(event.is_set() for event in events)]
         return f"still listing {' and '.join(waiting)}" if waiting else None

@@ -114,6 +114,10 @@ class ResourceCache(Generic[T]):
         """Return what to wait for before the cache can be relied on: one event for each handler."""
         return [scope.synced for scope in self._scopes.values()]
 
+    def is_denied(self) -> bool:
+        """Whether the API server denies listing all that there is to list."""
+        return bool(self._scopes) and all(scope.is_denied for scope in self._scopes.values())
+
     def enqueue_all(self) -> None:
         """Enqueue every object: what is to be done about it may have changed."""
         for item in self.items():
@@ -167,7 +171,7 @@ class ResourceCache(Generic[T]):
                 self._drop(item)
         for item in listed.values():
             self._take_over(item)
-        known.resource_version, known.is_trusted = version, True
+        known.resource_version, known.is_trusted, known.is_denied = version, True, False
         known.synced.set()
         if not known.is_listed:
             known.is_listed = True
@@ -184,6 +188,7 @@ class ResourceCache(Generic[T]):
 
     def on_forbidden(self, scope: str = "") -> None:
         """Go on without a single namespace, so that it holds up no other one; without all of them, wait."""
+        self._scopes[scope].is_denied = True
         if not scope:
             return
         if self._one_by_one:
@@ -273,6 +278,8 @@ class _Scope:
 
     name: str
     is_listed: bool = False
+    is_denied: bool = False
+    """Whether the last try to list it was denied."""
     is_trusted: bool = True
     """False from when the versions went back until it has been listed anew."""
     untold: dict[Key, int] = field(default_factory=dict)

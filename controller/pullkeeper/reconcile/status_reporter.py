@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from pullkeeper.domain.errors.failures import TOKEN_REASONS, Failure, Reason
+from pullkeeper.domain.errors.failures import TOKEN_REASONS, Failure, FailureError, Reason
 from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.reporting import metric_families
 from pullkeeper.domain.reporting.aggregator import EventAggregator, Summary
@@ -33,6 +33,8 @@ _RECOVERED = "all is well again"
 _NOT_RENEWED = frozenset({State.FAILING, State.EXPIRING, State.EXPIRED})
 _RETRIED_AT_REQUEUE = TOKEN_REASONS | {Reason.REGISTRY_REJECTED}
 """Failures that are retried at the time of the requeue: the others wait for a change, or are backed off from."""
+_DENIALS = 3
+"""So many denied writes in a row are no accident of a starting API server."""
 _IN_FULL = 10
 """Log this many namespaces one by one for the same failure; the rest follows as one line with their number."""
 
@@ -81,6 +83,7 @@ class StatusReporter:
         self._clock = clock
         self._aggregator = EventAggregator()
         self._budgets = RateLimiter(LOG_LINES)
+        self._denied_in_a_row = 0
         self._not_renewed = 0
         """Namespaces that began to fail since the last summary of a rotation."""
         self._added = asyncio.Event()
@@ -108,10 +111,18 @@ class StatusReporter:
         try:
             yield
             result = metric_families.Result.SUCCESS
+            self._denied_in_a_row = 0
+        except FailureError as error:
+            self._denied_in_a_row += error.failure.reason is Reason.KUBERNETES_DENIED
+            raise
         finally:
             self._metrics.record_secret_write(operation, result)
         if operation == Cause.ROTATED:
             self._aggregate(_ROTATED, name, in_full=0, took=self._clock() - started)
+
+    def writes_denied(self) -> bool:
+        """Whether the last writes of Secrets were denied because a right is missing, as an upgrade may bring about."""
+        return self._denied_in_a_row >= _DENIALS
 
     def report_write(self, name: str, record: NamespaceRecord, cause: Cause, secret: ObservedSecret) -> None:
         """Report that the pull Secret was written, and how long a first one took."""
@@ -130,6 +141,7 @@ class StatusReporter:
 
     def forget_namespaces(self) -> None:
         """Forget what was reported of all namespaces: another replica reports from now on."""
+        self._denied_in_a_row = 0
         self._records.reset_reported()
         self._metrics.forget_namespaces()
 

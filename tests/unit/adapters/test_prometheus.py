@@ -257,6 +257,15 @@ def test_the_queue_depth_is_read_at_each_scrape(metrics: Metrics) -> None:
     assert sample(metrics, "pullkeeper_workqueue_depth", priority="rotation") == 5
 
 
+def test_a_missing_right_is_read_at_each_scrape(metrics: Metrics) -> None:
+    """It is 0 as long as nothing is missing."""
+    denied = [False]
+    metrics.set_permission_denied(lambda: denied[0])
+    assert sample(metrics, "pullkeeper_permission_denied") == 0
+    denied[0] = True
+    assert sample(metrics, "pullkeeper_permission_denied") == 1
+
+
 def test_registries_are_independent(metrics: Metrics) -> None:
     """There is no global registry."""
     metrics.record_secret_write("create", "success")

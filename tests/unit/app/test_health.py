@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from functools import partial
 
 from pullkeeper.app.health import Liveness, Readiness
 from testsupport.virtual_time import START
@@ -57,4 +58,19 @@ async def test_process_is_ready_once_every_cache_is_listed() -> None:
     second.set()
     assert readiness.problem() == "still listing Namespaces"
     namespaces.set()
+    assert readiness.problem() is None
+
+
+async def test_process_is_not_ready_while_a_right_is_missing() -> None:
+    """/readyz names what is denied; a right that is granted again is enough."""
+    denied = {"listing Secrets": False, "writing Secrets": True}
+    synced = asyncio.Event()
+    synced.set()
+    readiness = Readiness({"Secrets": [synced]}, denied={what: partial(denied.__getitem__, what) for what in denied})
+    assert readiness.is_denied()
+    assert readiness.problem() == (
+        "the API server denies writing Secrets: `pullkeeper check` says which rights are missing"
+    )
+    denied["writing Secrets"] = False
+    assert not readiness.is_denied()
     assert readiness.problem() is None

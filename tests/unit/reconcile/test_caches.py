@@ -399,3 +399,14 @@ def test_single_namespace_is_compared_by_its_own_version(namespaces: NamespaceHa
     assert (namespaces.enqueued, namespaces.reported.went_back) == (["a", "a"], [("namespaces", 4)])
     assert namespaces.cache.get("a") == namespace(4, ON)
     assert namespaces.forgotten == []
+
+
+def test_all_that_there_is_to_list_may_be_denied(harness: CacheHarness) -> None:
+    """One of several namespaces holds up nothing; a listing that succeeds ends it."""
+    first, second = (harness.cache.handler(scope) for scope in ("", "b"))
+    first.on_forbidden()
+    assert not harness.cache.is_denied()
+    second.on_forbidden()
+    assert harness.cache.is_denied()
+    first.replace([], 1, watched=False)
+    assert not harness.cache.is_denied()

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import pytest
 
-from pullkeeper.domain.errors.failures import Failure, Reason
+from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.reporting.state import State
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import Cause
@@ -183,6 +184,22 @@ async def test_write_is_counted_by_its_outcome(harness: ReporterHarness) -> None
     with pytest.raises(RuntimeError), harness.reporter.observe_write("rotate", "a"):
         raise RuntimeError
     assert harness.recorded.writes == [("create", "success"), ("rotate", "error")]
+
+
+async def test_writes_that_are_denied_in_a_row_are_noticed(harness: ReporterHarness) -> None:
+    """Not a few, which a starting API server denies as well; not other failures; and no longer once one succeeds."""
+
+    def write(reason: Reason | None) -> bool:
+        with suppress(FailureError), harness.reporter.observe_write("rotate", "a"):
+            if reason:
+                raise FailureError(Failure(reason=reason, message="no"))
+        return harness.reporter.writes_denied()
+
+    denied = Reason.KUBERNETES_DENIED
+    assert [write(reason) for reason in (denied, denied, Reason.KUBERNETES_UNAVAILABLE)] == [False] * 3
+    assert [write(reason) for reason in (denied, None, denied, denied, denied)] == [True, False, False, False, True]
+    harness.reporter.forget_namespaces()
+    assert not harness.reporter.writes_denied()
 
 
 async def test_log_line_of_a_failure_has_fields(harness: ReporterHarness, caplog: pytest.LogCaptureFixture) -> None:

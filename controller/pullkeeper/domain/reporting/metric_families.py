@@ -60,6 +60,11 @@ HEARTBEAT = MetricFamily(
     type=MetricType.GAUGE,
     documentation="Unix time of the last iteration of the worker loop; 0 before the first.",
 )
+PERMISSION_DENIED = MetricFamily(
+    name="pullkeeper_permission_denied",
+    type=MetricType.GAUGE,
+    documentation="1 while the API server denies listing or writing pull Secrets for lack of permission.",
+)
 CONFIG_LAST_RELOAD_SUCCESSFUL = MetricFamily(
     name="pullkeeper_config_last_reload_successful",
     type=MetricType.GAUGE,
@@ -174,6 +179,7 @@ FAMILIES = (
     BUILD_INFO,
     LEADER,
     HEARTBEAT,
+    PERMISSION_DENIED,
     CONFIG_LAST_RELOAD_SUCCESSFUL,
     TOKEN_REQUESTS,
     TOKEN_ERRORS,
