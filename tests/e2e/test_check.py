@@ -38,6 +38,7 @@ async def test_where_all_is_there_each_precondition_is_one_line(installation: In
         "✓ Secrets",
         "- Lease",
         "✓ AWS credentials",
+        "✓ web identity token",
         "✓ AWS caller",
         "✓ token in eu-west-1",
         "✓ token in us-east-1",
@@ -45,7 +46,9 @@ async def test_where_all_is_there_each_precondition_is_one_line(installation: In
     assert lines[2] == "✓ permissions: all 10 required rules are granted"
     assert lines[7] == "- Lease: skipped: leaderElection is off"
     assert lines[8] == "✓ AWS credentials: from assume-role-with-web-identity"
-    assert lines[9].startswith(f"✓ AWS caller: arn:aws:sts::{ACCOUNT}:assumed-role/pullkeeper/")
+    assert f"; needs the IAM OIDC provider arn:aws:iam::{ACCOUNT}:oidc-provider/" in lines[9]
+    assert "audience sts.amazonaws.com" in lines[9]
+    assert lines[10].startswith(f"✓ AWS caller: arn:aws:sts::{ACCOUNT}:assumed-role/pullkeeper/")
     assert lines[-2:] == ["", "no check failed"]
     assert (ended.status, ended.err) == (0, "")
 

@@ -3,21 +3,32 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 from pullkeeper.adapters.aws import Ecr
+from pullkeeper.adapters.aws.partitions import partition_of
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.ecr.token_scope import TokenScope
+from pullkeeper.domain.errors.failures import EXPLANATIONS, Reason
+from pullkeeper.domain.iam import role_arn
 from pullkeeper.domain.iam.identity import Identity
+from pullkeeper.domain.iam.role_arn import RoleArn
+from pullkeeper.domain.iam.web_identity import MAX_TOKEN_LENGTH, WebIdentity, decode
 from pullkeeper.domain.secret import entries
 from pullkeeper.domain.secret.desired_state import DesiredState
-from pullkeeper.domain.views.check_result import Check, CheckResult, passed, skipped
+from pullkeeper.domain.views.check_result import Check, CheckResult, failed, passed, skipped
 from pullkeeper.tokens.demand import Demand, Requester
+
+_WEB_IDENTITY = "web identity token"
 
 
 class AwsChecks:
     """Checks AWS with the controller's own identity; tokens are fetched and discarded."""
 
     def __init__(self, settings: Settings, environment: Mapping[str, str], *, clock: Callable[[], datetime]) -> None:
+        self._environment = environment
+        self._clock = clock
+        self._role = _role(environment.get("AWS_ROLE_ARN", ""))
         self._scopes = entries.token_scopes(DesiredState(registries=settings.policy.registries))
         self._ecr = Ecr(
             environment=environment,
@@ -31,21 +42,68 @@ class AwsChecks:
     def all(self) -> list[tuple[str, Check]]:
         """Return every check with its name."""
         tokens = [(f"token in {scope.label}", partial(self._token, scope)) for scope in self._scopes]
-        identity: list[tuple[str, Check]] = [("AWS credentials", self._credentials), ("AWS caller", self._caller)]
+        identity: list[tuple[str, Check]] = [
+            ("AWS credentials", self._credentials),
+            (_WEB_IDENTITY, self._web_identity),
+            ("AWS caller", self._caller),
+        ]
         return [*identity, *tokens] if tokens else [*identity, ("token", self._no_token)]
 
     async def _credentials(self) -> Sequence[CheckResult]:
         return [passed("AWS credentials", f"from {await self._ecr.credential_method()}")]
 
     async def _caller(self) -> Sequence[CheckResult]:
-        return [passed("AWS caller", await self._ecr.caller_arn())]
+        return self._foreign("AWS caller", self._ecr.region) or [passed("AWS caller", await self._ecr.caller_arn())]
+
+    def _foreign(self, check: str, region: str) -> Sequence[CheckResult]:
+        """Return the failure of a region in which the role cannot be known; that takes no call."""
+        own = partition_of(region)
+        if self._role is None or self._role.partition == own:
+            return []
+        detail = f"the role {self._role} is of partition {self._role.partition}, the region {region} of {own}"
+        return [failed(check, f"{detail} ({Reason.PARTITION_MISMATCH})", EXPLANATIONS[Reason.PARTITION_MISMATCH].fix)]
+
+    async def _web_identity(self) -> Sequence[CheckResult]:
+        """Say what the projected token says of itself; it is never shown, and nobody is asked."""
+        path = self._environment.get("AWS_WEB_IDENTITY_TOKEN_FILE")
+        if not path:
+            return [skipped(_WEB_IDENTITY, "AWS_WEB_IDENTITY_TOKEN_FILE is not set")]
+        try:
+            found = decode(_read(Path(path)))
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            return [failed(_WEB_IDENTITY, f"{path}: {why}", "mount a projected ServiceAccount token there")]
+        return self._judge(found)
+
+    def _judge(self, found: WebIdentity) -> Sequence[CheckResult]:
+        if problem := found.problem(self._clock()):
+            return [failed(_WEB_IDENTITY, f"{found}: {problem[0]}", problem[1])]
+        if self._role is None:
+            fix = "set it to the role's ARN: arn:PARTITION:iam::ACCOUNT:role/NAME"
+            return [failed(_WEB_IDENTITY, f"{found}; AWS_ROLE_ARN names no role", fix)]
+        return [passed(_WEB_IDENTITY, f"{found}; {found.needs(self._role)}")]
 
     async def _token(self, scope: TokenScope) -> Sequence[CheckResult]:
+        if foreign := self._foreign(f"token in {scope.label}", scope.region):
+            return foreign
         token = await self._ecr.fetch(scope, Demand(Requester(namespace="", first=True)))
         return [passed(f"token in {scope.label}", f"fetched, valid until {token.expires_at:%Y-%m-%d %H:%M:%SZ}")]
 
     async def _no_token(self) -> Sequence[CheckResult]:
         return [skipped("token", "there are no default registries in the settings")]
+
+
+def _read(path: Path) -> str:
+    """Return as much of a file as a token can have, and one character more."""
+    with path.open("rb") as file:
+        return file.read(MAX_TOKEN_LENGTH + 1).decode("ascii", "replace")
+
+
+def _role(text: str) -> RoleArn | None:
+    try:
+        return role_arn.parse(text)
+    except ValueError:
+        return None
 
 
 async def _no_service_accounts(identity: Identity) -> str:

@@ -19,6 +19,7 @@ class Surroundings:
         self.harness = harness
         self.aws = harness.aws
         self.folder = folder
+        self.allows_node = False
         self.aws.allow_role(ROLE, trusts_subjects=SUBJECT)
 
     def write(self, name: str, text: str) -> str:
@@ -66,6 +67,7 @@ class Surroundings:
         *,
         node: bool = False,
     ) -> None:
+        self.allows_node = node
         kept = {name: value for name, value in environment.items() if name not in without}
         self.harness.configure(kept | dict(added or {}), allow_node_instance_role=node)
 

@@ -95,6 +95,11 @@ class Ecr:
         self.caller_log: asyncio.Task[None] | None = None
         """Logs the controller's ARN; started with its first token."""
 
+    @property
+    def region(self) -> str:
+        """Region of the controller's own session, in which STS is asked."""
+        return self._region
+
     async def log_credential_source(self) -> None:
         """Log where the controller's credentials come from; this calls no AWS API."""
         try:

@@ -1,0 +1,130 @@
+"""What a projected ServiceAccount token says of itself."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pullkeeper.domain.iam import role_arn
+from pullkeeper.domain.iam.web_identity import MAX_TOKEN_LENGTH, decode
+from testsupport.examples import HOUR, NOW
+
+ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE"
+CLAIMS: dict[str, Any] = {
+    "iss": ISSUER,
+    "sub": "system:serviceaccount:pullkeeper:controller",
+    "aud": ["sts.amazonaws.com"],
+    "exp": (NOW + HOUR).timestamp(),
+}
+
+
+def part(claims: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+
+
+def token(**claims: object) -> str:
+    return f"{part({'alg': 'RS256'})}.{part({**CLAIMS, **claims})}.c2lnbmF0dXJl\n"
+
+
+def test_the_claims_are_read() -> None:
+    """Issuer, subject, audience and expiry; nothing else."""
+    found = decode(token())
+    assert str(found) == (
+        f"issuer {ISSUER}, subject system:serviceaccount:pullkeeper:controller, audience sts.amazonaws.com, "
+        "valid until 2026-03-01 13:00:00Z"
+    )
+    assert found.problem(NOW) is None
+
+
+def test_the_provider_that_must_exist_is_named() -> None:
+    """In the account and the partition of the role."""
+    role = role_arn.parse("arn:aws-cn:iam::123456789012:role/pullkeeper")
+    expected = "arn:aws-cn:iam::123456789012:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE"
+    assert decode(token()).provider_arn(role) == expected
+
+
+@pytest.mark.parametrize(
+    ("issuer", "internal"),
+    [
+        (ISSUER, False),
+        ("https://kubernetes.default.svc.cluster.local", True),
+        ("https://kubernetes.default.svc", True),
+        ("https://kubernetes", True),
+        ("https://[::", True),
+    ],
+)
+def test_an_issuer_that_looks_internal_is_remarked(issuer: str, *, internal: bool) -> None:
+    """AWS fetches the keys from there; what a name means elsewhere is not known."""
+    role = role_arn.parse("arn:aws:iam::123456789012:role/pullkeeper")
+    needed = decode(token(iss=issuer)).needs(role)
+    assert needed.startswith("needs the IAM OIDC provider arn:aws:iam::123456789012:oidc-provider/")
+    assert ("looks internal" in needed) is internal
+
+
+@pytest.mark.parametrize(
+    ("claims", "words", "fix"),
+    [
+        ({"exp": NOW.timestamp()}, "it has expired", "why the kubelet"),
+        ({"exp": None}, "the endless token of a Secret", "mount a projected"),
+        ({"exp": 1e300}, "the endless token of a Secret", "mount a projected"),
+        ({"aud": None}, "the endless token of a Secret", "mount a projected"),
+        ({"iss": "kubernetes/serviceaccount"}, "AWS cannot fetch the keys", "--service-account-issuer"),
+        ({"iss": None}, "AWS cannot fetch the keys", "public URL"),
+    ],
+)
+def test_what_cannot_work_in_any_account_is_said(claims: dict[str, Any], words: str, fix: str) -> None:
+    """Without asking anybody."""
+    found = decode(token(**claims)).problem(NOW)
+    assert found is not None
+    assert words in found[0]
+    assert fix in found[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "it is empty"),
+        (" \n", "it is empty"),
+        ("hush", "it is no JSON Web Token"),
+        ("hush.hush", "it is no JSON Web Token"),
+        ("a.!!!.c", "it is no JSON Web Token"),
+        (f"a.{part(['hush'])}.c", "it is no JSON Web Token"),
+        (f"a.{part('hush')}.c", "it is no JSON Web Token"),
+        (f"a.{base64.urlsafe_b64encode(b'[' * 9000).decode()}.c", "it is no JSON Web Token"),
+        (token() + "x" * MAX_TOKEN_LENGTH, "it is no JSON Web Token"),
+    ],
+)
+def test_what_is_no_token_is_refused_without_quoting_it(text: str, words: str) -> None:
+    """It may be a secret of another kind."""
+    with pytest.raises(ValueError, match=words) as raised:
+        decode(text)
+    assert "hush" not in str(raised.value)
+
+
+def test_one_audience_need_not_be_a_list() -> None:
+    """Both forms are allowed."""
+    assert decode(token(aud="vault")).audiences == ("vault",)
+
+
+def test_claims_are_escaped_and_bounded() -> None:
+    """They reach terminals."""
+    shown = str(decode(token(iss="https://x\x1b[2J" + "y" * 9000, aud=[f"a{number}" for number in range(100)])))
+    assert "\x1b" not in shown
+    assert len(shown) < 700
+    assert "and 90 more" in shown
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["iss", "sub", "aud", "exp"]), st.none() | st.integers() | st.text() | st.lists(st.text())
+    )
+)
+def test_any_claims_are_read(claims: dict[str, Any]) -> None:
+    """Whatever somebody signs."""
+    found = decode(token(**claims))
+    problem = found.problem(NOW)
+    assert str(found).isprintable()
+    assert problem is None or all(problem)
