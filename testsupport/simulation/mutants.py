@@ -15,7 +15,7 @@ from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.entries import EntryPlan, plan_entries
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from pullkeeper.domain.secret.plan import Priority
+from pullkeeper.domain.secret.plan import Delete, Priority
 from pullkeeper.domain.secret.pull_secret import PullSecret
 from pullkeeper.reconcile.caches import ResourceCache
 from pullkeeper.reconcile.namespace_relister import NamespaceRelister
@@ -118,7 +118,7 @@ class HasOnePriority(Reconciler):
 class NeverDeletes(Reconciler):
     """Never deletes a Secret."""
 
-    async def _delete(self, name: str, secret: ObservedSecret) -> Result:  # noqa: ARG002 -- that is the mutation
+    async def _delete(self, name: str, step: Delete) -> Result:  # noqa: ARG002 -- that is the mutation
         """Do nothing."""
         return Result()
 

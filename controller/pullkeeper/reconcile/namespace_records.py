@@ -9,6 +9,7 @@ from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.reporting.state import State
 from pullkeeper.domain.secret.desired_state import DesiredState
+from pullkeeper.domain.secret.undone_writes import UndoneWrites
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +38,8 @@ class NamespaceRecord:
     reported_failures: tuple[Failure, ...] = ()
     """What was reported to fail and goes on failing, so that it is reported once."""
     reported_state: State | None = None
+    undone: UndoneWrites = field(default_factory=UndoneWrites)
+    """How often somebody has undone what was written to the pull Secret."""
     last_patched: str = ""
     """Name of the ServiceAccount with which the last turn ended, while more have to be patched than in one."""
     missing_service_accounts: Mapping[str, datetime] = field(default_factory=dict)
@@ -76,9 +79,10 @@ class NamespaceRecords:
     def reset(self, name: str) -> None:
         """Drop what is remembered of a Namespace for which no pull Secret is requested, or not any more."""
         record = self._records.pop(self._uids.get(name, ""), None)
-        if record and record.first_requested_at:
-            # Requested again since it was found not to be.
-            self._records[record.uid] = NamespaceRecord(uid=record.uid, first_requested_at=record.first_requested_at)
+        if record and (record.first_requested_at or record.undone.left_version is not None):
+            # Requested again since it was found not to be; or deleted, which somebody may undo.
+            first, undone = record.first_requested_at, record.undone
+            self._records[record.uid] = NamespaceRecord(uid=record.uid, first_requested_at=first, undone=undone)
 
     def reset_reported(self) -> None:
         """Forget what was reported, because another replica reports from now on."""

@@ -22,6 +22,7 @@ from pullkeeper.domain.secret.entries import EntryPlan
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import Apply, Conflict, Delete, NoOp, Priority, Step, fallback_state, plan
 from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
+from pullkeeper.domain.secret.undone_writes import writer_hint
 from pullkeeper.reconcile.caches import Reader, ResourceCache
 from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords, RefreshRequest
 from pullkeeper.reconcile.result import Result, Status
@@ -144,13 +145,40 @@ class Reconciler:
         secret = secret.as_of(self._clock()) if secret else None
         desired, invalid = self._desired(namespace, secret)
         step = self._plan(namespace, desired, secret) if desired or not invalid else NoOp()
+        result = await self._take(name, step, namespace, secret, desired, invalid)
+        return self._contested(name, result) if namespace and not namespace.terminating else result
+
+    def _contested(self, name: str, result: Result) -> Result:
+        """Add that somebody keeps undoing what is written, until that is over."""
+        undone = self._records.get(name).undone
+        if not undone.is_contested(self._clock()):
+            return result
+        return replace(
+            result,
+            status=result.status or Status(secret=None, opted_in=False),
+            failures=(*result.failures, undone.failure(name)),
+            requeue_at=min(filter(None, (result.requeue_at, undone.forgotten_at()))),
+        )
+
+    async def _take(  # noqa: PLR0917 -- everything that the step was planned from
+        self,
+        name: str,
+        step: Step,
+        namespace: ObservedNamespace | None,
+        secret: ObservedSecret | None,
+        desired: DesiredState | None,
+        invalid: tuple[Failure, ...],
+    ) -> Result:
         match step:
+            case Apply() | Delete() if at := self._records.get(name).undone.resume_at(step, self._clock()):
+                opted_in = isinstance(step, Apply)
+                return Result(status=Status(secret=secret, opted_in=opted_in), failures=invalid, requeue_at=at)
             case Apply():
                 return await self._apply(name, step, invalid)
             case Delete():
-                return await self._delete(name, step.secret)
+                return await self._delete(name, step)
             case Conflict():
-                return Result(status=Status(secret=secret), failures=(foreign_secret_failure(name),))
+                return Result(status=Status(secret=secret), failures=(_foreign(name, secret),))
             case NoOp() if namespace is None or (desired is None and not invalid):
                 return Result(requeue_at=step.until)
             case NoOp():
@@ -263,17 +291,20 @@ class Reconciler:
         with self._reporter.observe_write(step.cause, name):
             written = await self._client.apply(name, content, step.secret)
         self._secrets.record_write(written)
+        record.undone = record.undone.after(step, written, self._clock())
         self._reporter.report_write(name, record, step.cause, written)
         return written
 
-    async def _delete(self, name: str, secret: ObservedSecret) -> Result:
+    async def _delete(self, name: str, step: Delete) -> Result:
+        secret, record = step.secret, self._records.get(name)
         try:
             with self._reporter.observe_write("delete", name):
                 await self._client.delete(name, secret)
         except FailureError as error:
             return Result(status=Status(secret=secret, opted_in=False), failures=(error.failure,), error=error)
         self._secrets.record_delete(secret)
-        self._reporter.report_deletion(name, self._records.get(name), secret)
+        record.undone = record.undone.after(step, None, self._clock())
+        self._reporter.report_deletion(name, record, secret)
         return Result()
 
     def _requeue_at(
@@ -291,3 +322,11 @@ class Reconciler:
             left = min(validity.expires_at for validity in validities) - now
             times.append(now + max(left / _REQUEUES, _SHORTEST_REQUEUE))
         return min(times, default=now + LONGEST_RETRY)
+
+
+def _foreign(name: str, secret: ObservedSecret | None) -> Failure:
+    """Return the failure for a Secret that is not ours, or not any more."""
+    failure = foreign_secret_failure(name)
+    if secret is None or not secret.written:
+        return failure
+    return replace(failure, detail=f"it was ours until its label was taken off; {writer_hint(secret.writer)}")

@@ -131,11 +131,16 @@ class StatusReporter:
         if cause is Cause.ROTATED:
             logger.debug("namespace/%s: pull Secret rotated%s", name, _content(secret), extra={"namespace": name})
             return
+        if record.undone.is_contested(self._clock()):
+            logger.debug("namespace/%s: pull Secret put right once more", name, extra={"namespace": name})
+            return
         reason, what = _WRITES[cause]
         self._report_event(name, record, reason, f"pull Secret {what}{_content(secret)}", secret)
 
     def report_deletion(self, name: str, record: NamespaceRecord, secret: ObservedSecret) -> None:
         """Report that the pull Secret was deleted because none is requested any more."""
+        if record.undone.is_contested(self._clock()):
+            return
         note = "pull Secret deleted: the namespace is opted out"
         self._report_event(name, record, EventReason.PULL_SECRET_DELETED, note, secret)
 

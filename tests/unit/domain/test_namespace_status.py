@@ -28,7 +28,7 @@ KNOWN = StatusRules(policy=Policy(registries=(EU,)), rotation=Rotation(jitter=ti
 UNKNOWN = StatusRules()
 ROLE = "arn:aws:iam::123456789012:role/puller"
 FRESH = published(EU, issued=NOW - HOUR)
-CHANGED = "the pull Secret was changed by somebody else and has not been repaired yet"
+CHANGED = "the pull Secret was changed and has not been repaired yet (managedFields do not tell who)"
 
 
 def request(*, since: timedelta | None = HOUR, terminating: bool = False, **annotations: str) -> NamespaceRequest:

@@ -227,3 +227,45 @@ def test_record_from_the_future_is_none() -> None:
     assert (earlier.record, earlier.intact, earlier.target) == (None, False, secret.target)
     unreadable = managed(None, intact=False)
     assert unreadable.as_of(NOW) is unreadable
+
+
+LATER, EARLIER = "2026-03-01T12:30:00Z", "2026-03-01T11:30:00Z"
+SAME = "2026-03-01T12:00:00Z"
+DATA: Metadata = {"f:data": {"f:.dockerconfigjson": {}}}
+LABELLED: Metadata = {"f:metadata": {"f:labels": {f"f:{LABEL}": {}}}}
+ANNOTATED: Metadata = {"f:metadata": {"f:annotations": {"f:pullkeeper.dev/tokens": {}}}}
+UNRELATED: Metadata = {"f:metadata": {"f:labels": {"f:team": {}}}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "time", "writer"),
+    [
+        (DATA, LATER, "argocd"),
+        (LABELLED, LATER, "argocd"),
+        (ANNOTATED, LATER, "argocd"),
+        (DATA, SAME, "argocd"),
+        (DATA, EARLIER, "pullkeeper"),
+        (UNRELATED, LATER, "pullkeeper"),
+    ],
+)
+def test_writer_is_who_changed_last_what_we_apply(fields: Metadata, time: str, writer: str) -> None:
+    """Times have whole seconds: of two within one it is the other one, since we know of our own writes."""
+    metadata = applied_metadata()
+    metadata["managedFields"].append({**entry_of("argocd", fields), "time": time})
+    assert observe(metadata).writer == writer
+
+
+def test_writer_of_a_secret_that_holds_nothing_of_ours_is_whoever_changed_it() -> None:
+    """Such as somebody who has taken everything off; a hint at least."""
+    metadata = {**applied_metadata(), "managedFields": [{**entry_of("argocd", UNRELATED), "time": LATER}]}
+    assert observe(metadata).writer == "argocd"
+    assert observe({**metadata, "managedFields": None}).writer == ""
+
+
+def test_writer_is_escaped_and_bounded() -> None:
+    """Anybody may use any name."""
+    metadata = applied_metadata()
+    metadata["managedFields"].append({**entry_of("a\x1b[2J" * 1000, DATA), "time": LATER})
+    writer = observe(metadata).writer
+    assert writer.isprintable()
+    assert len(writer) == 100

@@ -19,6 +19,7 @@ EDITED = managed(published(EU), intact=False)
 UNREADABLE = managed(None, intact=False)
 EXPIRING = managed(published(EU, issued=NOW - 11.5 * HOUR))
 EXPIRED = managed(published(EU, issued=NOW - 12 * HOUR))
+REVERTED = Failure(reason=Reason.WRITES_REVERTED, message="words")
 ROTATION = Rotation(jitter=timedelta())
 DENIED, INVALID, ROLE, CONFLICT = (
     Failure(reason=reason, message="words")
@@ -49,6 +50,12 @@ DENIED, INVALID, ROLE, CONFLICT = (
         (None, (CONFLICT,), State.CONFLICT),
         (FOREIGN, (), State.CONFLICT),
         (READY, (CONFLICT, DENIED), State.CONFLICT),
+        (READY, (REVERTED,), State.CONTESTED),
+        (EDITED, (REVERTED, DENIED), State.CONTESTED),
+        (UNREADABLE, (REVERTED,), State.CONTESTED),
+        (None, (REVERTED,), State.CONTESTED),
+        (EXPIRED, (REVERTED,), State.EXPIRED),
+        (READY, (REVERTED, CONFLICT), State.CONFLICT),
     ],
 )
 def test_the_state_is_the_first_that_applies(
@@ -62,6 +69,11 @@ def test_the_state_is_the_first_that_applies(
 def test_a_secret_left_in_a_namespace_that_opted_out_is_orphaned(failures: tuple[Failure, ...]) -> None:
     """Whether or not a deletion has been tried."""
     assert namespace_state(EXPIRED, failures, now=NOW, opted_in=False) is State.ORPHANED
+
+
+def test_a_secret_that_comes_back_after_each_deletion_is_contested() -> None:
+    """Another installation serves the namespace that this one does not."""
+    assert namespace_state(READY, (REVERTED,), now=NOW, opted_in=False) is State.CONTESTED
 
 
 def test_a_token_expires_at_the_end_of_its_lifetime_and_is_expiring_in_the_last_sixteenth() -> None:

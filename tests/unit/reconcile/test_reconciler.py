@@ -48,17 +48,19 @@ class ReconcilerHarness:
         self.written: list[SecretRecord] = []
         self.deleted: list[ObservedSecret] = []
         self.policy = Policy()
+        self.now = LATER
         self.error: Exception | None = None
         self.account_uid = "uid-1"
         self.scopes: list[TokenScope] = []
         self.token_result = TokenResult(token=token(issued=LATER))
         self.recorded = RecordedReports()
-        self.records = NamespaceRecords(applies_to=Policy().applies_to, clock=lambda: LATER)
+        self.records = NamespaceRecords(applies_to=Policy().applies_to, clock=lambda: self.now)
         self.namespaces: ResourceCache[ObservedNamespace] = namespace_cache(lambda _: None, self.records)
         self.secrets = secret_cache(lambda _: None)
         self.annotate(REFRESH if annotations is None else annotations)
         if secret is not None:
             self.secrets.upsert(secret)
+        self.reporter = StatusReporter(self.recorded, self.recorded, records=self.records, clock=lambda: self.now)
         self.reconciler = Reconciler(
             namespaces=self.namespaces,
             secrets=self.secrets,
@@ -66,10 +68,10 @@ class ReconcilerHarness:
             tokens=_Tokens(self),
             service_accounts=self,
             records=self.records,
-            reporter=StatusReporter(self.recorded, self.recorded, records=self.records, clock=lambda: LATER),
+            reporter=self.reporter,
             policy=lambda: self.policy,
             rotation=Rotation(),
-            clock=lambda: LATER,
+            clock=lambda: self.now,
         )
 
     def annotate(self, annotations: dict[str, str]) -> None:

@@ -53,6 +53,11 @@ class State(StrEnum):
 
     The controller also counts a pull Secret of ours here that cannot be changed.
     """
+    CONTESTED = "contested"
+    """Somebody keeps undoing what is written to the pull Secret.
+
+    The controller alone can tell; `status` shows what it finds at the moment, and the controller's warning.
+    """
     ORPHANED = "orphaned"
     """The namespace is not opted in, and its pull Secret has not been deleted."""
     TERMINATING = "terminating"
@@ -72,16 +77,15 @@ def namespace_state(
     reasons = {failure.reason for failure in failures}
     if reasons & OWNER_REASONS:
         return State.MISCONFIGURED
+    contested = State.CONTESTED if Reason.WRITES_REVERTED in reasons else None
     if not opted_in:
-        return State.ORPHANED
+        return contested or State.ORPHANED
     if Reason.SECRET_CONFLICT in reasons or (secret and not secret.managed):
         return State.CONFLICT
-    if secret is None:
-        return State.PENDING
-    if secret.record is None:
-        return State.CORRUPT
+    if secret is None or secret.record is None:
+        return contested or (State.CORRUPT if secret else State.PENDING)
     renewable = State.FAILING if reasons else (State.READY if secret.intact else State.OUTDATED)
-    return expiry_state(secret.record, now) or renewable
+    return expiry_state(secret.record, now) or contested or renewable
 
 
 def expiry_state(record: SecretRecord, now: datetime) -> State | None:

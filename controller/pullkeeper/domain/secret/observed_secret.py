@@ -1,11 +1,13 @@
 """The pull Secret as last observed, from its metadata alone."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from pullkeeper.domain.ecr.rotation import is_plausible
+from pullkeeper.domain.errors.text import printable
+from pullkeeper.domain.namespace.namespace import PREFIX
 from pullkeeper.domain.secret.pull_secret import (
     DATA_KEY,
     LABELS,
@@ -16,6 +18,8 @@ from pullkeeper.domain.secret.pull_secret import (
     read_record,
     read_target,
 )
+
+_MAX_WRITER = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +39,8 @@ class ObservedSecret:
     """What it holds; None if it is not ours or its annotations cannot be parsed."""
     target: Target | None = None
     """What it is for, which may be readable even without a record."""
+    writer: str = field(default="", compare=False)
+    """The field manager that last changed what we apply; a hint, escaped and of limited length."""
 
     def as_of(self, now: datetime) -> "ObservedSecret":
         """Return it without a record whose times cannot be true now: such a Secret is repaired, whoever wrote it."""
@@ -58,6 +64,7 @@ def observe(metadata: Mapping[str, Any]) -> ObservedSecret:
         written=fields is not None,
         intact=record is not None and _is_intact(fields or {}, record),
         record=record,
+        writer=_writer(metadata.get("managedFields") or ()),
         target=record.target if record else (read_target(annotations) if managed else None),
     )
 
@@ -86,6 +93,24 @@ def _is_intact(ours: Mapping[str, Any], record: SecretRecord) -> bool:
         and "f:type" in ours
         and _field_paths(LABELS) <= set(metadata.get("f:labels") or ())
         and _field_paths(record.keys) <= set(metadata.get("f:annotations") or ())
+    )
+
+
+def _writer(managed_fields: Iterable[Mapping[str, Any]]) -> str:
+    """Return the manager of the latest change; of several within the same second one that is not ours."""
+    entries = [*managed_fields]
+    entries = [each for each in entries if _touches_ours(each.get("fieldsV1") or {})] or entries
+    times = ((str(each.get("time") or ""), each.get("manager") != MANAGER, each.get("manager")) for each in entries)
+    latest = max(times, default=("", False, ""), key=lambda each: each[:2])
+    return printable(str(latest[2] or ""), _MAX_WRITER)
+
+
+def _touches_ours(fields: Mapping[str, Any]) -> bool:
+    metadata = fields.get("f:metadata") or {}
+    return (
+        f"f:{DATA_KEY}" in (fields.get("f:data") or {})
+        or f"f:{MANAGED_BY}" in (metadata.get("f:labels") or {})
+        or any(key.startswith(f"f:{PREFIX}") for key in metadata.get("f:annotations") or ())
     )
 
 

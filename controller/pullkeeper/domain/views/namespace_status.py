@@ -15,6 +15,7 @@ from pullkeeper.domain.reporting.state import State, expiry_state
 from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.pull_secret import SecretRecord
+from pullkeeper.domain.secret.undone_writes import writer_hint
 from pullkeeper.domain.views.durations import format_duration
 
 _GRACE_PERIOD = timedelta(minutes=1)
@@ -172,7 +173,7 @@ def _outdated(
     if desired.refresh_requested_at not in (None, record.refresh_requested_at):
         problems.append(f"the request in {PREFIX}{annotations.REFRESH} has not been answered yet")
     if not secret.intact:
-        problems.append("the pull Secret was changed by somebody else and has not been repaired yet")
+        problems.append(f"the pull Secret was changed and has not been repaired yet ({writer_hint(secret.writer)})")
     return (State.OUTDATED, tuple(problems)) if problems else None
 
 
