@@ -16,7 +16,7 @@ from pullkeeper.domain.ecr.aws_errors import (
 from pullkeeper.domain.errors.aws_codes import AWS_CODES, THROTTLING
 from pullkeeper.domain.errors.causes import Cause, CauseTable, Raised
 from pullkeeper.domain.errors.client_causes import CLIENT_CAUSES
-from pullkeeper.domain.errors.failures import Actor, Failure, Reason
+from pullkeeper.domain.errors.failures import EXPLANATIONS, Actor, Failure, Reason
 from pullkeeper.domain.errors.kubernetes_causes import KUBERNETES_CAUSES
 from testsupport.examples import EU, PUBLIC, scope
 
@@ -267,6 +267,12 @@ def test_every_cause_is_whole(cause: Cause) -> None:
     assert cause.fix.format_map(values)
     assert cause.text(values)
     assert cause.who in Actor
+
+
+@pytest.mark.parametrize("cause", [*AWS_CODES.causes, *CLIENT_CAUSES.causes])
+def test_causes_of_one_reason_agree_whether_somebody_is_needed(cause: Cause) -> None:
+    """Alerts and retries go by the reason."""
+    assert (cause.who is Actor.NOBODY) is (EXPLANATIONS[cause.reason].actor is Actor.NOBODY)
 
 
 def test_no_cause_is_hidden_by_one_before_it() -> None:
