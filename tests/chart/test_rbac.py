@@ -54,6 +54,11 @@ IN_TWO = _own("a") | _own("b") | _base("a") | _base("b")
         pytest.param(
             {"settings": {"secretName": "other"}}, NAMESPACES | _base(ALL, "other") | LEASE, id="another Secret name"
         ),
+        pytest.param(
+            {"rbac": {"previousSecretNames": ["old", SECRET]}},
+            NAMESPACES | _base(ALL) | _base(ALL, "old") | LEASE,
+            id="a Secret name before",
+        ),
         pytest.param({"settings": ATTACHING}, CLUSTER | LEASE | ATTACH, id="ServiceAccount attachment"),
         pytest.param(
             {"settings": IDENTITY, "rbac": EVERY}, CLUSTER | LEASE | _identity(ALL), id="ServiceAccount identity"

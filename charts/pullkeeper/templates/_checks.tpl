@@ -187,6 +187,9 @@ public\.ecr\.aws|ecr-public\.aws\.com|[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.(?:
 {{- range $index, $name := ternary list $identity.names $every }}
 {{- include "pullkeeper.nameProblem" (dict "where" (printf "rbac.serviceAccountIdentity.names[%d]" $index) "found" $name "what" "ServiceAccount") }}
 {{- end }}
+{{- range $index, $name := .Values.rbac.previousSecretNames }}
+{{- include "pullkeeper.nameProblem" (dict "where" (printf "rbac.previousSecretNames[%d]" $index) "found" $name "what" "Secret") }}
+{{- end }}
 {{- if and .Values.rbac.create .Values.settings.serviceAccountIdentity (not $identity.names) }}
 {{- include "pullkeeper.problem" (dict "where" "rbac.serviceAccountIdentity.names" "expected" "the ServiceAccounts that settings.serviceAccountIdentity may create tokens for, or [\"*\"] alone for every one") }}
 {{- end }}

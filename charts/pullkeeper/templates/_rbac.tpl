@@ -40,7 +40,8 @@ apply that creates an object is authorized as the creation of that name.
 {{- define "pullkeeper.rules" }}
 - apiGroups: [""]
   resources: [secrets]
-  resourceNames: {{ .secretNames | toJson }}
+  resourceNames:
+    {{- toYaml .secretNames | nindent 4 }}
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [events.k8s.io]
   resources: [events]

@@ -16,6 +16,7 @@ from pullkeeper.domain.iam.identity import Kind
 from pullkeeper.domain.namespace.namespace import observe_namespace
 from pullkeeper.domain.secret.desired_state import desired_state
 from pullkeeper.domain.views.check_result import Check, CheckResult, failed, passed, skipped
+from pullkeeper.domain.views.secret_check import judge_secrets
 
 _MAX_CONCURRENT_REVIEWS = 8
 _PERMISSIONS = "permissions"
@@ -100,9 +101,8 @@ class KubernetesChecks:
 
     async def _secrets(self) -> Sequence[CheckResult]:
         secrets = await self._snapshot.secrets()
-        managed = sum(secret.managed for secret in secrets.values())
-        name = self._settings.secret_name
-        return [passed("Secrets", f"{len(secrets):,} named {name}, {managed:,} of them managed by Pullkeeper")]
+        settings, found = self._settings, list(secrets.values())
+        return [judge_secrets(found, settings.secret_name, settings.rotation, self._clock())]
 
     async def _lease(self) -> Sequence[CheckResult]:
         settings = self._settings

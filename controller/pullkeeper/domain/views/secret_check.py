@@ -1,0 +1,31 @@
+"""What `pullkeeper check` says about the pull Secrets: that they are there, and that somebody renews them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pullkeeper.domain.ecr.rotation import Rotation
+from pullkeeper.domain.secret.observed_secret import ObservedSecret
+from pullkeeper.domain.views.check_result import CheckResult, failed, passed
+
+_CHECK = "Secrets"
+
+
+def judge_secrets(secrets: Sequence[ObservedSecret], name: str, rotation: Rotation, now: datetime) -> CheckResult:
+    """Judge all Secrets of a name; it fails where most are overdue, since one may be its own namespace's fault."""
+    managed = [secret for secret in secrets if secret.managed]
+    overdue = [secret for secret in managed if _is_overdue(secret, rotation, now)]
+    counts = f"{len(secrets):,} named {name}, {len(managed):,} of them managed by Pullkeeper"
+    if not overdue:
+        return passed(_CHECK, counts)
+    detail = f"{counts}, {len(overdue):,} overdue for renewal"
+    if 2 * len(overdue) < len(managed):
+        return passed(_CHECK, detail)
+    fix = "the controller does not renew them: see its log, /readyz, and whether an upgrade has left old pods running"
+    return failed(_CHECK, detail, fix)
+
+
+def _is_overdue(secret: ObservedSecret, rotation: Rotation, now: datetime) -> bool:
+    """Whether half of the time for its renewal has passed without one."""
+    validities = secret.record.validities if secret.record else ()
+    due = ((rotation.refresh_at_for(secret.namespace, each), each.expires_at) for each in validities)
+    return any(now > refresh_at + (expires_at - refresh_at) / 2 for refresh_at, expires_at in due)

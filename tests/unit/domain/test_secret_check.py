@@ -1,0 +1,45 @@
+"""What `pullkeeper check` says about the pull Secrets."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from pullkeeper.domain.ecr.rotation import Rotation
+from pullkeeper.domain.views.check_result import Outcome
+from pullkeeper.domain.views.secret_check import judge_secrets
+from testsupport.examples import EU, FOREIGN, NOW, managed, published
+
+HELD = managed(published(EU))
+assert HELD.record
+EXPIRES = HELD.record.expires_at
+LATE = EXPIRES - timedelta(minutes=5)
+NAME = "ecr-pull-secret"
+
+
+def test_secrets_are_counted() -> None:
+    """All of the name, and ours among them; a stranger's, or one that cannot be read, is not overdue."""
+    result = judge_secrets([HELD, FOREIGN, managed(None)], NAME, Rotation(), NOW)
+    assert (result.outcome, result.detail) == (Outcome.PASSED, f"3 named {NAME}, 2 of them managed by Pullkeeper")
+    assert judge_secrets([FOREIGN], NAME, Rotation(), LATE).outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize(
+    ("late", "fresh", "outcome"), [(1, 0, Outcome.FAILED), (1, 1, Outcome.FAILED), (1, 2, Outcome.PASSED)]
+)
+def test_it_fails_where_nobody_renews_them(late: int, fresh: int, outcome: Outcome) -> None:
+    """A single one may be its own namespace's fault, such as a role that is misspelt; most of them are not."""
+    young = replace(HELD, record=None)
+    result = judge_secrets([HELD] * late + [young] * fresh, NAME, Rotation(), LATE)
+    assert result.outcome is outcome
+    assert result.detail.endswith(f"{late + fresh} of them managed by Pullkeeper, {late} overdue for renewal")
+
+
+def test_half_of_the_time_to_renew_is_given() -> None:
+    """From when it is due until the token expires; retries take their time."""
+    assert HELD.record
+    (validity,) = set(HELD.record.validities)
+    due = Rotation().refresh_at_for(HELD.namespace, validity)
+    middle = due + (validity.expires_at - due) / 2
+    assert judge_secrets([HELD], NAME, Rotation(), middle).outcome is Outcome.PASSED
+    assert judge_secrets([HELD], NAME, Rotation(), middle + timedelta(seconds=1)).outcome is Outcome.FAILED
