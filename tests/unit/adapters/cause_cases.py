@@ -442,6 +442,7 @@ def nothing_listens(world: Surroundings) -> None:
 
 def name_unknown(world: Surroundings) -> None:
     world.configure({"AWS_ENDPOINT_URL_ECR": "https://nowhere.invalid", "NO_PROXY": "*", "no_proxy": "*"})
+    world.harness.forget_names()
 
 
 def no_tls_there(world: Surroundings) -> None:

@@ -1,6 +1,7 @@
 """An Ecr against the fake of AWS with roles and ServiceAccounts, and a clock that a test advances."""
 
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -90,6 +91,14 @@ class IdentityHarness:
     def environ(self, name: str, value: str) -> None:
         """Set another variable of the process."""
         self._patch.setenv(name, value)
+
+    def forget_names(self) -> None:
+        """Let no name be resolved, as on a node without DNS."""
+
+        def fail(*_: object, **__: object) -> None:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+        self._patch.setattr(socket, "getaddrinfo", fail)
 
     async def _service_account_token(self, identity: Identity) -> str:
         self.web_calls += 1

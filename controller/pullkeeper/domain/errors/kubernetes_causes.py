@@ -48,6 +48,17 @@ KUBERNETES_CAUSES = CauseTable(
             fix="check address and port",
         ),
         _cause(
+            "ClientConnectorError",
+            what="no connection can be made ({why})",
+            fix="check address, routes and egress, such as a NetworkPolicy",
+        ),
+        _cause(
+            "InvalidURL",
+            "NonHttpUrlClientError",
+            what="its address is no URL",
+            fix="correct the cluster's server in the kubeconfig",
+        ),
+        _cause(
             "TimeoutError",
             what="no answer in time",
             fix="check the network on the way, such as a NetworkPolicy or a firewall",
