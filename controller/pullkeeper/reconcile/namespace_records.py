@@ -9,6 +9,8 @@ from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.reporting.state import State
 from pullkeeper.domain.secret.desired_state import DesiredState
+from pullkeeper.domain.secret.repairs import Repairs
+from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount
 from pullkeeper.domain.secret.undone_writes import UndoneWrites
 
 
@@ -40,10 +42,24 @@ class NamespaceRecord:
     reported_state: State | None = None
     undone: UndoneWrites = field(default_factory=UndoneWrites)
     """How often somebody has undone what was written to the pull Secret."""
+    attached: dict[str, Repairs] = field(default_factory=dict)
+    """How often each ServiceAccount was attached again, for the latest `MAX_ATTACHED` of them."""
     last_patched: str = ""
     """Name of the ServiceAccount with which the last turn ended, while more have to be patched than in one."""
     missing_service_accounts: Mapping[str, datetime] = field(default_factory=dict)
     """When to report each ServiceAccount that is named and does not exist."""
+
+    def record_attached(self, account: ObservedServiceAccount, now: datetime) -> None:
+        """Take note that a ServiceAccount was attached; not for the first time if it is marked or known already."""
+        known = self.attached.pop(account.name, None)
+        again = known is not None or account.mark is not None
+        self.attached[account.name] = (known or Repairs()).after(now, account.writer) if again else Repairs()
+        if len(self.attached) > MAX_ATTACHED:
+            del self.attached[next(iter(self.attached))]
+
+
+MAX_ATTACHED = 500
+"""Of more ServiceAccounts of a namespace than these the repairs are not counted."""
 
 
 class NamespaceRecords:

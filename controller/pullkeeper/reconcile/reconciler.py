@@ -22,7 +22,7 @@ from pullkeeper.domain.secret.entries import EntryPlan
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import Apply, Conflict, Delete, NoOp, Priority, Step, fallback_state, plan
 from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
-from pullkeeper.domain.secret.undone_writes import writer_hint
+from pullkeeper.domain.secret.repairs import writer_hint
 from pullkeeper.reconcile.caches import Reader, ResourceCache
 from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords, RefreshRequest
 from pullkeeper.reconcile.result import Result, Status
@@ -151,13 +151,13 @@ class Reconciler:
     def _contested(self, name: str, result: Result) -> Result:
         """Add that somebody keeps undoing what is written, until that is over."""
         undone = self._records.get(name).undone
-        if not undone.is_contested(self._clock()):
+        if not undone.repairs.is_contested(self._clock()):
             return result
         return replace(
             result,
             status=result.status or Status(secret=None, opted_in=False),
             failures=(*result.failures, undone.failure(name)),
-            requeue_at=min(filter(None, (result.requeue_at, undone.forgotten_at()))),
+            requeue_at=min(filter(None, (result.requeue_at, undone.repairs.forgotten_at))),
         )
 
     async def _take(  # noqa: PLR0917 -- everything that the step was planned from

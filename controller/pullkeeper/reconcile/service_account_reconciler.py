@@ -4,12 +4,12 @@ It keeps no state that matters: what is requested is on the Namespace, and what 
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from pullkeeper.domain.config.policy import Policy
-from pullkeeper.domain.errors.failures import FailureError, StaleObservationError
+from pullkeeper.domain.errors.failures import Failure, FailureError, Reason, StaleObservationError
 from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.namespace.annotations import ATTACH
@@ -18,6 +18,7 @@ from pullkeeper.domain.namespace.service_account_names import NO_SERVICE_ACCOUNT
 from pullkeeper.domain.reporting.event_reasons import EventReason
 from pullkeeper.domain.secret.desired_state import desired_state
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
+from pullkeeper.domain.secret.repairs import writer_hint
 from pullkeeper.domain.secret.service_account_patch import (
     AttachmentOutcome,
     ObservedServiceAccount,
@@ -40,6 +41,7 @@ _OUTCOMES = {
     AttachmentOutcome.DETACHED: "does not name {mark} in its imagePullSecrets any more",
     AttachmentOutcome.FORGOTTEN: "is not marked any more as naming {mark}, which somebody had taken out",
 }
+_REPAIRS = {AttachmentOutcome.ATTACHED, AttachmentOutcome.RESTORED}
 _WITH_EVENT = {AttachmentOutcome.ATTACHED, AttachmentOutcome.RESTORED, AttachmentOutcome.RENAMED}
 
 
@@ -123,16 +125,49 @@ class ServiceAccountReconciler:
             record.missing_service_accounts = {}
             return Result()
         secret, accounts = self._secrets.get(name), tuple(self._service_accounts.of(name))
-        patches = self._plan_patches(accounts, desired, secret)
+        patches, resume_at = self._without_held_back(record, self._plan_patches(accounts, desired, secret))
         errors = [error for each in _next(patches, record) if (error := await self._patch(*each))]
         if errors:
             failures = (errors[0].failure,) if isinstance(errors[0], FailureError) else ()
-            return Result(failures=failures, error=errors[0])
+            return Result(failures=(*failures, *self._contested(name, record)), error=errors[0])
         # The installation's own list is for many namespaces, and not each of them has all of these.
         named = desired.names if ATTACH in namespace.annotations else frozenset[str]()
         missing = named.difference(account.name for account in accounts)
         report_at = self._report_missing(name, record, missing, secret)
-        return Result(requeue_at=self._clock() if len(patches) > MAX_PATCHES else report_at)
+        times = (report_at, resume_at, *self._forgotten_at(record))
+        more = self._clock() if len(patches) > MAX_PATCHES else None
+        requeue_at = more or min(filter(None, times), default=None)
+        return Result(failures=self._contested(name, record), requeue_at=requeue_at)
+
+    def _without_held_back(
+        self, record: NamespaceRecord, patches: Iterable[_Planned]
+    ) -> tuple[list[_Planned], datetime | None]:
+        """Leave out the ServiceAccounts that somebody keeps changing back; return when to go on with them."""
+        now, made, times = self._clock(), list[_Planned](), list[datetime]()
+        for account, patch in patches:
+            repairs = record.attached.get(account.name) if patch.outcome in _REPAIRS else None
+            if repairs and (at := repairs.resume_at(now)):
+                times.append(at)
+            else:
+                made.append((account, patch))
+        return made, min(times, default=None)
+
+    def _contested(self, name: str, record: NamespaceRecord) -> tuple[Failure, ...]:
+        now = self._clock()
+        found = {account: repairs for account, repairs in record.attached.items() if repairs.is_contested(now)}
+        if not found:
+            return ()
+        message = (
+            f"namespace/{name}: somebody keeps taking the pull Secret out of the imagePullSecrets of ServiceAccount "
+            f"{listed(sorted(found))}, so it is put back once a minute at most: stop the tool that does, or take the "
+            f"name out of {PREFIX}{ATTACH}"
+        )
+        who = writer_hint(next(iter(found.values())).by)
+        return (Failure(reason=Reason.WRITES_REVERTED, message=message, detail=who),)
+
+    def _forgotten_at(self, record: NamespaceRecord) -> Iterator[datetime | None]:
+        now = self._clock()
+        yield from (each.forgotten_at for each in record.attached.values() if each.is_contested(now))
 
     def _desired(self, namespace: ObservedNamespace | None) -> ServiceAccountNames | None:
         """Return which ServiceAccounts to attach to; None where all are left as they are."""
@@ -167,6 +202,13 @@ class ServiceAccountReconciler:
         return None
 
     def _report_patch(self, account: ObservedServiceAccount, outcome: AttachmentOutcome) -> None:
+        record = self._records.get(account.namespace)
+        if outcome in _REPAIRS:
+            record.record_attached(account, self._clock())
+            if record.attached[account.name].is_contested(self._clock()):
+                return
+        else:
+            record.attached.pop(account.name, None)
         what = _OUTCOMES[outcome].format(secret=self._secret_name, mark=account.mark)
         note = f"ServiceAccount {account.name} {what}"
         self._log(account.namespace, note, {"namespace": account.namespace})

@@ -131,7 +131,7 @@ class StatusReporter:
         if cause is Cause.ROTATED:
             logger.debug("namespace/%s: pull Secret rotated%s", name, _content(secret), extra={"namespace": name})
             return
-        if record.undone.is_contested(self._clock()):
+        if record.undone.repairs.is_contested(self._clock()):
             logger.debug("namespace/%s: pull Secret put right once more", name, extra={"namespace": name})
             return
         reason, what = _WRITES[cause]
@@ -139,7 +139,7 @@ class StatusReporter:
 
     def report_deletion(self, name: str, record: NamespaceRecord, secret: ObservedSecret) -> None:
         """Report that the pull Secret was deleted because none is requested any more."""
-        if record.undone.is_contested(self._clock()):
+        if record.undone.repairs.is_contested(self._clock()):
             return
         note = "pull Secret deleted: the namespace is opted out"
         self._report_event(name, record, EventReason.PULL_SECRET_DELETED, note, secret)
@@ -166,10 +166,14 @@ class StatusReporter:
     def _report_state(self, name: str, record: NamespaceRecord, results: Sequence[Result]) -> ObservedSecret | None:
         """Set the state of a namespace by the result that has a status; return the Secret of that status."""
         state, secret, expires_at = None, None, None
+        all_failures = [failure for result in results for failure in result.failures]
+        reverted = [failure for failure in all_failures if failure.reason is Reason.WRITES_REVERTED]
         for result in results:
             if result.status:
                 secret = result.status.secret
-                state = namespace_state(secret, result.failures, now=self._clock(), opted_in=result.status.opted_in)
+                state = namespace_state(
+                    secret, (*result.failures, *reverted), now=self._clock(), opted_in=result.status.opted_in
+                )
                 held = secret.record if secret and secret.managed else None
                 expires_at = held.expires_at if held else None
         self._metrics.set_namespace_state(name, state, expires_at)

@@ -9,7 +9,8 @@ from pullkeeper.domain.errors.failures import Reason
 from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.plan import Apply, Cause, Delete, NoOp, Step
-from pullkeeper.domain.secret.undone_writes import FORGOTTEN_AFTER, LONGEST_PAUSE, UndoneWrites, writer_hint
+from pullkeeper.domain.secret.repairs import FORGOTTEN_AFTER, LONGEST_PAUSE, Repairs, writer_hint
+from pullkeeper.domain.secret.undone_writes import UndoneWrites
 from testsupport.examples import EU, NOW, US, managed, published
 
 WANTED = DesiredState(registries=(EU,), identity=CONTROLLER)
@@ -72,12 +73,12 @@ def test_a_fight_is_forgotten_after_a_while() -> None:
     """Nobody has undone anything since; then repairs are made at once again."""
     undone = fought(9)
     later = NOW + FORGOTTEN_AFTER
-    assert undone.forgotten_at() == later
-    assert UndoneWrites().forgotten_at() is None
-    assert undone.is_contested(later - timedelta(seconds=1))
-    assert not undone.is_contested(later)
+    assert undone.repairs.forgotten_at == later
+    assert Repairs().forgotten_at is None
+    assert undone.repairs.is_contested(later - timedelta(seconds=1))
+    assert not undone.repairs.is_contested(later)
     assert undone.resume_at(REPAIR, later) is None
-    assert undone.after(REPAIR, OURS, later).count == 1
+    assert undone.after(REPAIR, OURS, later).repairs.count == 1
 
 
 def test_a_clock_that_was_set_back_makes_no_longer_pause() -> None:
@@ -91,8 +92,8 @@ def test_the_failure_names_who_does_it_without_being_another_one() -> None:
     failure = undone.failure("team-a")
     assert failure.reason is Reason.WRITES_REVERTED
     assert failure.detail == "last changed by the field manager argocd"
-    assert failure == replace(undone, by="flux").failure("team-a")
-    assert undone.after(CREATE, OURS, NOW).by == "argocd"
+    assert failure == replace(undone, repairs=replace(undone.repairs, by="flux")).failure("team-a")
+    assert undone.after(CREATE, OURS, NOW).repairs.by == "argocd"
 
 
 @pytest.mark.parametrize(

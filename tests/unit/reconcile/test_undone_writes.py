@@ -9,7 +9,7 @@ import pytest
 
 from pullkeeper.domain.errors.failures import Reason
 from pullkeeper.domain.reporting.state import State, namespace_state
-from pullkeeper.domain.secret.undone_writes import FORGOTTEN_AFTER
+from pullkeeper.domain.secret.repairs import FORGOTTEN_AFTER
 from pullkeeper.reconcile.result import Result
 from tests.unit.reconcile.test_reconciler import ReconcilerHarness
 from testsupport.examples import EU, US

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from pullkeeper.domain.ecr.rotation import is_plausible
-from pullkeeper.domain.errors.text import printable
 from pullkeeper.domain.namespace.namespace import PREFIX
 from pullkeeper.domain.secret.pull_secret import (
     DATA_KEY,
@@ -18,8 +17,7 @@ from pullkeeper.domain.secret.pull_secret import (
     read_record,
     read_target,
 )
-
-_MAX_WRITER = 100
+from pullkeeper.domain.secret.repairs import last_writer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +62,7 @@ def observe(metadata: Mapping[str, Any]) -> ObservedSecret:
         written=fields is not None,
         intact=record is not None and _is_intact(fields or {}, record),
         record=record,
-        writer=_writer(metadata.get("managedFields") or ()),
+        writer=last_writer(metadata.get("managedFields") or (), _touches_ours),
         target=record.target if record else (read_target(annotations) if managed else None),
     )
 
@@ -94,15 +92,6 @@ def _is_intact(ours: Mapping[str, Any], record: SecretRecord) -> bool:
         and _field_paths(LABELS) <= set(metadata.get("f:labels") or ())
         and _field_paths(record.keys) <= set(metadata.get("f:annotations") or ())
     )
-
-
-def _writer(managed_fields: Iterable[Mapping[str, Any]]) -> str:
-    """Return the manager of the latest change; of several within the same second one that is not ours."""
-    entries = [*managed_fields]
-    entries = [each for each in entries if _touches_ours(each.get("fieldsV1") or {})] or entries
-    times = ((str(each.get("time") or ""), each.get("manager") != MANAGER, each.get("manager")) for each in entries)
-    latest = max(times, default=("", False, ""), key=lambda each: each[:2])
-    return printable(str(latest[2] or ""), _MAX_WRITER)
 
 
 def _touches_ours(fields: Mapping[str, Any]) -> bool:

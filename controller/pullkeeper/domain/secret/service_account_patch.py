@@ -6,11 +6,12 @@ our entry from somebody else's of the same name; it is set and removed in the sa
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from pullkeeper.domain.namespace.namespace import PREFIX
+from pullkeeper.domain.secret.repairs import last_writer
 
 MARK = f"{PREFIX}attached-secret"
 """The annotation that holds the name of our entry."""
@@ -42,6 +43,8 @@ class ObservedServiceAccount:
     has_annotations: bool = False
     """The ServiceAccount has annotations."""
     terminating: bool = False
+    writer: str = field(default="", compare=False)
+    """The field manager that last changed `imagePullSecrets`; a hint."""
 
 
 class AttachmentOutcome(StrEnum):
@@ -82,6 +85,7 @@ def observe_service_account(account: Mapping[str, Any], secret_name: str) -> Obs
         has_entries=bool(names),
         has_annotations=bool(annotations),
         terminating=bool(metadata.get("deletionTimestamp")),
+        writer=last_writer(metadata.get("managedFields") or (), lambda fields: "f:imagePullSecrets" in fields),
     )
 
 

@@ -1,20 +1,13 @@
-"""Writes to one pull Secret that somebody keeps undoing: repairs slow down, so that no two tools race each other."""
+"""Writes to one pull Secret that somebody keeps undoing: a repair is what was done before, for the same request."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from pullkeeper.domain.errors.failures import Failure, Reason
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import Apply, Cause, Delete, Step
-from pullkeeper.domain.secret.pull_secret import MANAGER
-
-REPAIRS_AT_ONCE = 3
-"""So many are made without a pause: a single edit or deletion is put right within seconds."""
-FIRST_PAUSE = timedelta(seconds=2)
-LONGEST_PAUSE = timedelta(minutes=1)
-FORGOTTEN_AFTER = timedelta(minutes=5)
-"""The Secret was left alone for so long: the fight is over."""
+from pullkeeper.domain.secret.repairs import Repairs, writer_hint
 
 _REPAIRS = frozenset({Cause.CREATED, Cause.REPAIRED, Cause.CHANGED})
 """Causes of a write that somebody can bring about; a rotation is never slowed down."""
@@ -29,11 +22,7 @@ class UndoneWrites:
     desired: DesiredState | None = None
     left_version: int | None = None
     """The resourceVersion that our last write left; None before the first one."""
-    count: int = 0
-    last_at: datetime | None = None
-    """When it was last put right."""
-    by: str = ""
-    """The field manager that had undone it; a hint, because anybody may use any name."""
+    repairs: Repairs = field(default_factory=Repairs)
 
     def undoes(self, step: Step) -> bool:
         """Whether a step would only do once more what was done already for the same request."""
@@ -47,32 +36,16 @@ class UndoneWrites:
 
     def resume_at(self, step: Step, now: datetime) -> datetime | None:
         """Return when a step may be made; None for at once."""
-        if not self.undoes(step) or not self.is_contested(now) or self.last_at is None:
-            return None
-        pause = min(FIRST_PAUSE * 2.0 ** min(self.count - REPAIRS_AT_ONCE, 16), LONGEST_PAUSE)
-        at = self.last_at + pause
-        # A clock that was set back must not make the pause longer.
-        return at if now < at <= now + LONGEST_PAUSE else None
+        return self.repairs.resume_at(now) if self.undoes(step) else None
 
     def after(self, step: Apply | Delete, written: ObservedSecret | None, now: datetime) -> "UndoneWrites":
         """Return what is known after a step was made, which left this Secret."""
-        again = self.undoes(step)
-        count = self.count if self._is_recent(now) else 0
+        writer = step.secret.writer if step.secret else ""
         return UndoneWrites(
             desired=step.desired if isinstance(step, Apply) else None,
             left_version=written.resource_version if written else _DELETED,
-            count=count + again,
-            last_at=now if again else self.last_at,
-            by=(step.secret.writer if again and step.secret else "") or self.by,
+            repairs=self.repairs.after(now, writer) if self.undoes(step) else self.repairs,
         )
-
-    def is_contested(self, now: datetime) -> bool:
-        """Whether somebody keeps undoing what is written."""
-        return self.count >= REPAIRS_AT_ONCE and self._is_recent(now)
-
-    def forgotten_at(self) -> datetime | None:
-        """Return when the fight is over if nothing more happens."""
-        return self.last_at + FORGOTTEN_AFTER if self.last_at else None
 
     def failure(self, namespace: str) -> Failure:
         """Return the failure to report; who does it is a detail, so that it is reported once."""
@@ -80,17 +53,4 @@ class UndoneWrites:
             f"namespace/{namespace}: somebody keeps undoing what is written to the pull Secret, so repairs wait up to "
             "a minute: stop the tool that does, or opt the namespace out"
         )
-        return Failure(reason=Reason.WRITES_REVERTED, message=message, detail=writer_hint(self.by))
-
-    def _is_recent(self, now: datetime) -> bool:
-        return self.last_at is not None and now - self.last_at < FORGOTTEN_AFTER
-
-
-def writer_hint(writer: str) -> str:
-    """Return who changed a Secret last, as far as its managedFields tell."""
-    if writer == MANAGER:
-        return (
-            f"last changed by the field manager {MANAGER}: is there another installation of Pullkeeper with the same "
-            "secretName?"
-        )
-    return f"last changed by the field manager {writer}" if writer else "managedFields do not tell who"
+        return Failure(reason=Reason.WRITES_REVERTED, message=message, detail=writer_hint(self.repairs.by))

@@ -15,7 +15,7 @@ from pullkeeper.domain.reporting.state import State, expiry_state
 from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.pull_secret import SecretRecord
-from pullkeeper.domain.secret.undone_writes import writer_hint
+from pullkeeper.domain.secret.repairs import writer_hint
 from pullkeeper.domain.views.durations import format_duration
 
 _GRACE_PERIOD = timedelta(minutes=1)
