@@ -33,6 +33,7 @@ SHORT: Overrides = {
     "PullkeeperRegistryRejected": {"for": "2s", "window": "20s"},
     "PullkeeperSecretWriteFailing": {"for": "2s", "window": "10s", "count": 1},
     "PullkeeperNamespaceMisconfigured": {"for": "2s"},
+    "PullkeeperPermissionDenied": {"for": "2s"},
     "PullkeeperSettingsInvalid": {"for": "2s"},
 }
 """The chart's rules with shorter times, set like users would in the chart's values."""
@@ -128,6 +129,22 @@ async def test_api_server_rejects_writes(
     await started(installation, prometheus)
     with server.faults.fail(500, matching(verb="patch", resource="secrets")):
         await prometheus.fires("PullkeeperSecretWriteFailing")
+    await prometheus.resolves(*definitions())
+
+
+async def test_a_right_to_write_is_missing(
+    server: ApiServer,  # noqa: F811 -- a fixture's argument
+    installation: Installation,  # noqa: F811 -- a fixture's argument
+    prometheus: Prometheus,
+) -> None:
+    """The alert fires once some writes in a row are denied, and resolves with the first that is not."""
+    await started(installation, prometheus)
+    with server.faults.fail(403, matching(verb="patch", resource="secrets")):
+        for _ in range(3):
+            await installation.create_namespace(enabled="true")
+        await prometheus.fires("PullkeeperPermissionDenied")
+    for team in installation.namespaces:
+        await installation.annotate(team, refresh_requested_at="granted")
     await prometheus.resolves(*definitions())
 
 
