@@ -1,11 +1,8 @@
-{{- /*
-What the rights are made from, in a form that an annotation can keep for a later upgrade: the pods that run until then need them. A map.
-*/ -}}
+{{- /* What the Roles are made from. A map. */ -}}
 {{- define "pullkeeper.rights" -}}
 {{- $settings := .Values.settings }}
 {{- $identity := default dict .Values.rbac.serviceAccountIdentity }}
 account: {{ include "pullkeeper.serviceAccountName" . }}
-created: {{ .Values.serviceAccount.create }}
 leaderElection: {{ .Values.leaderElection }}
 secretNames: {{ prepend (default list .Values.rbac.previousSecretNames) $settings.secretName | uniq | toJson }}
 namespaces: {{ default list $settings.watchNamespaces | toJson }}

@@ -12,29 +12,46 @@ install; docs/upgrade.md says what to mind then.
 {{- end }}
 
 {{- /*
-The rights of the pods that may still run, if those of the new ones differ; a map, or nothing. They are taken from the ConfigMap that is there. As
-long as the Deployment has not brought every pod to its newest template, what was kept then is kept again. Those of an election do not outlive it,
-because the old pods stop first.
+The Roles of the pods that may still run, where those of the new ones differ: a JSON array of dicts with kind, namespace, name (its suffix), rules and
+subjects. They are copies of what is granted now, never made from what somebody without RBAC rights could write; the ConfigMap only says in which
+namespaces to look. As long as the Deployment has not brought every pod to its newest template, what was kept then is kept again. Those of an
+election do not outlive it, because the old pods stop first.
 */ -}}
-{{- define "pullkeeper.rightsToKeep" -}}
-{{- if .Release.IsUpgrade }}
-{{- $namespace := include "pullkeeper.namespace" . }}
+{{- define "pullkeeper.rolesToKeep" -}}
+{{- $kept := list }}
+{{- if and .Release.IsUpgrade .Values.rbac.create }}
 {{- $name := include "pullkeeper.fullname" . }}
-{{- $annotations := lookup "v1" "ConfigMap" $namespace $name | dig "metadata" "annotations" dict }}
-{{- $deployment := lookup "apps/v1" "Deployment" $namespace $name }}
-{{- $kept := get $annotations "pullkeeper.dev/rights" }}
-{{- if and (hasKey $annotations "pullkeeper.dev/previous-rights") (ne (include "pullkeeper.rolledOut" $deployment) "true") }}
-{{- $kept = get $annotations "pullkeeper.dev/previous-rights" }}
+{{- $release := include "pullkeeper.namespace" . }}
+{{- $rolledOut := eq (include "pullkeeper.rolledOut" (lookup "apps/v1" "Deployment" $release $name)) "true" }}
+{{- $new := dict }}
+{{- range include "pullkeeper.controllerRoles" (dict "root" . "name" $name "rights" (include "pullkeeper.rights" . | fromYaml)) | splitList "\n---\n" }}
+{{- with fromYaml . }}{{ $_ := set $new (printf "%s/%s/%s" .kind (default "" .metadata.namespace) .metadata.name) . }}{{ end }}
 {{- end }}
-{{- with $kept }}
-{{- $now := include "pullkeeper.rights" $ | fromYaml }}
-{{- $rights := fromJson . }}
-{{- $_ := set $rights "leaderElection" (and $rights.leaderElection $now.leaderElection) }}
-{{- if ne (omit $rights "leaderElection" | toJson) (omit $now "leaderElection" | toJson) }}
-{{- toJson $rights }}
+{{- $before := include "pullkeeper.previousSettings" . | fromYaml }}
+{{- $scopes := default (list "") $before.watchNamespaces }}
+{{- $identity := concat $scopes (default list .Values.rbac.serviceAccountIdentity.namespaces) | uniq }}
+{{- range $suffix, $namespaces := dict "" $scopes "-service-account-identity" $identity "-leader-election" (ternary (list $release) list .Values.leaderElection) }}
+{{- range $namespace := $namespaces }}
+{{- $kind := ternary "Role" "ClusterRole" (ne $namespace "") }}
+{{- $own := print $name $suffix }}
+{{- $found := print $name "-previous" $suffix }}
+{{- $role := lookup "rbac.authorization.k8s.io/v1" $kind $namespace $found }}
+{{- if or $rolledOut (not $role) }}
+{{- $found = $own }}
+{{- $role = lookup "rbac.authorization.k8s.io/v1" $kind $namespace $found }}
+{{- end }}
+{{- $binding := lookup "rbac.authorization.k8s.io/v1" (print $kind "Binding") $namespace $found }}
+{{- if and $role $binding }}
+{{- $sameRules := eq (toJson $role.rules) (get $new (printf "%s/%s/%s" $kind $namespace $own) | default dict | dig "rules" list | toJson) }}
+{{- $sameSubjects := eq (toJson $binding.subjects) (get $new (printf "%sBinding/%s/%s" $kind $namespace $own) | default dict | dig "subjects" list | toJson) }}
+{{- if not (and $sameRules $sameSubjects) }}
+{{- $kept = append $kept (dict "kind" $kind "namespace" $namespace "name" (print $name "-previous" $suffix) "rules" $role.rules "subjects" $binding.subjects) }}
 {{- end }}
 {{- end }}
 {{- end }}
+{{- end }}
+{{- end }}
+{{- toJson $kept }}
 {{- end }}
 
 {{- /* "true" if every pod of a Deployment is of its newest template and available. */ -}}
