@@ -17,7 +17,7 @@ from pullkeeper.domain.secret.entries import EntryPlan, plan_entries
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import Delete, Priority
 from pullkeeper.domain.secret.pull_secret import PullSecret
-from pullkeeper.reconcile.caches import ResourceCache
+from pullkeeper.reconcile.caches import CacheReports, ResourceCache
 from pullkeeper.reconcile.namespace_relister import NamespaceRelister
 from pullkeeper.reconcile.reconciler import Reconciler
 from pullkeeper.reconcile.result import Result
@@ -84,8 +84,8 @@ class DeletesBlindly(PullSecretClient):
 class IgnoresLabels(ResourceCache[ObservedSecret]):
     """Takes every Secret for a managed one."""
 
-    def __init__(self, enqueue: Callable[[str], None]) -> None:
-        super().__init__("pull Secrets", key=lambda secret: (secret.namespace, ""), enqueue=enqueue)
+    def __init__(self, enqueue: Callable[[str], None], reports: CacheReports | None = None) -> None:
+        super().__init__("secrets", key=lambda secret: (secret.namespace, ""), enqueue=enqueue, reports=reports)
 
     def get(self, namespace: str, name: str = "") -> ObservedSecret | None:
         """Return the Secret as if it had the label."""
