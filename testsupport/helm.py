@@ -68,9 +68,13 @@ class Rendering:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The controller's settings file, parsed."""
+        """The controller's settings file, parsed, without the key that says how it ends."""
         (found,) = (each for each in self.all("ConfigMap") if each["metadata"]["name"] == RELEASE)
-        return dict(yaml.safe_load(found["data"]["settings.yaml"]))
+        text = found["data"]["settings.yaml"]
+        document = dict(yaml.safe_load(text))
+        assert document.pop("endMarker") is True
+        assert text.endswith("\n...\n")
+        return document
 
 
 class Helms:

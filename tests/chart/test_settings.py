@@ -3,17 +3,20 @@
 import dataclasses
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from pullkeeper.app.config_loader import parse
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.config.settings import Settings, parse_settings
 from pullkeeper.domain.errors.validation import InvalidInputError
 from testsupport.helm import CHART, CI_VALUES, NAMESPACE, RELEASE, Helms, Rendering, ci_values, with_role
 
 IRELAND = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+
+FILE = Path("settings.yaml")
 
 BASE: Mapping[str, Any] = {"serviceAccountAttachment": True}
 """Settings that other settings depend on."""
@@ -40,6 +43,7 @@ RESTARTING: Mapping[str, Any] = {
     "refreshJitter": "5m",
     "maxTokenAge": "5h",
     "relistInterval": "5m",
+    "optOutGrace": "1h",
     "maxConcurrentReconciles": 8,
     "leaseDuration": "30s",
     "perNamespaceMetrics": False,
@@ -87,7 +91,7 @@ def test_the_controller_accepts_every_rendered_file(helms: Helms, path: Any) -> 
     """Values that pass the chart's checks do not fail at start."""
     for each in helms.render(ci_values(path)).all("ConfigMap"):
         if "settings.yaml" in each["data"]:
-            parse_settings(yaml.safe_load(each["data"]["settings.yaml"]), {})
+            parse(FILE, each["data"]["settings.yaml"].encode())
 
 
 @pytest.mark.parametrize("key", LIVE)
@@ -128,7 +132,7 @@ def test_the_lease_is_named_like_the_release(helms: Helms) -> None:
     """And is in its namespace."""
     named = helms.render(with_role(fullnameOverride="keeper", namespaceOverride="platform"))
     (config,) = named.all("ConfigMap")
-    found = parse_settings(yaml.safe_load(config["data"]["settings.yaml"]), {})
+    found = parse(FILE, config["data"]["settings.yaml"].encode())
     assert (found.lease_name, found.lease_namespace) == ("keeper", "platform")
 
 

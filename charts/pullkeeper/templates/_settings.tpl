@@ -1,4 +1,4 @@
-{{- /* The settings file: the values, and what the chart derives. Empty maps are left out because the controller rejects them as incomplete. */ -}}
+{{- /* The settings file: the values, and what the chart derives. Empty maps are left out because the controller rejects them as incomplete; but a file from which `optIn` vanishes is rejected as well. */ -}}
 {{- define "pullkeeper.settings" -}}
 {{- $settings := dict }}
 {{- range $key, $value := .Values.settings }}
@@ -11,6 +11,9 @@
 {{- if .Values.leaderElection }}
 {{- $_ := set $settings "leaseName" (include "pullkeeper.fullname" .) }}
 {{- $_ := set $settings "leaseNamespace" (include "pullkeeper.namespace" .) }}
+{{- end }}
+{{- if not (hasKey $settings "optIn") }}
+{{- $_ := set $settings "optIn" (dict "namespaces" list) }}
 {{- end }}
 {{- toYaml $settings }}
 {{- end }}

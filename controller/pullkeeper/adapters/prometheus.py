@@ -72,6 +72,7 @@ class Metrics:
         self._reconciles = self._counter(families.RECONCILES)
         self._reconcile_seconds = self._histogram(families.RECONCILE_SECONDS)
         self._depth = self._gauge(families.WORKQUEUE_DEPTH)
+        self._pending_opt_outs = self._gauge(families.PENDING_OPT_OUTS)
         self._rest_client_requests = self._counter(families.REST_CLIENT_REQUESTS)
         self._cache_differences = self._counter(families.CACHE_DIFFERENCES)
         self._history_resets = self._counter(families.HISTORY_RESETS)
@@ -107,6 +108,10 @@ class Metrics:
     def set_permission_denied(self, denied: Callable[[], bool]) -> None:
         """Set the function that returns, at each scrape, whether a right is missing."""
         self._permission_denied.set_function(denied)
+
+    def set_pending_opt_outs(self, count: Callable[[], int]) -> None:
+        """Set the function that returns the number of opt-ins that the settings have lost, at each scrape."""
+        self._pending_opt_outs.set_function(count)
 
     def record_token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:
         """Record a request for a token; `reason` is why it failed, None if it succeeded."""

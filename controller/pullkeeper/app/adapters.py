@@ -65,6 +65,9 @@ class Metrics(status_reporter.Metrics, worker.Metrics, Protocol):
     def set_permission_denied(self, denied: Callable[[], bool]) -> None:
         """Take from this function, at each scrape, whether a right is missing."""
 
+    def set_pending_opt_outs(self, count: Callable[[], int]) -> None:
+        """Take the number of opt-ins that the settings have lost from this function at each scrape."""
+
     def set_workqueue_depth(self, depth: Callable[[Priority], int]) -> None:
         """Take the queue's depth from this function at each scrape."""
 

@@ -9,7 +9,10 @@ from types import MappingProxyType
 import yaml
 
 from pullkeeper.domain.config.settings import Settings, parse_settings
-from pullkeeper.domain.errors.validation import InvalidInputError, Problem
+from pullkeeper.domain.errors.validation import InvalidInputError, Problem, quoted
+
+_END_MARKER, _END = "endMarker", b"..."
+"""A file with this key ends with YAML's end of a document."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +39,23 @@ def parse(path: Path | None, content: bytes, variables: Mapping[str, str] = Mapp
         document = yaml.safe_load(content)
     except (ValueError, yaml.YAMLError) as error:
         raise _not_yaml(path, error) from None
+    if path:
+        _check_whole(path, content, document)
     return parse_settings(document, {**os.environ, **variables})
+
+
+def _check_whole(path: Path, content: bytes, document: object) -> None:
+    """Reject a file that was cut off: what is missing would change what is opted in and allowed."""
+    where = f"--config {path}"
+    if document is None:
+        raise InvalidInputError([Problem(where=where, found="an empty file", expected="settings, or {} for none")])
+    if not isinstance(document, dict) or _END_MARKER not in document:
+        return
+    if (marked := document.pop(_END_MARKER)) is not True:
+        raise InvalidInputError([Problem(where=_END_MARKER, found=quoted(marked), expected="true, or no such key")])
+    if content.split()[-1] != _END:
+        expected = f"`{_END.decode()}` as its last line, because it says {_END_MARKER}: true"
+        raise InvalidInputError([Problem(where=where, found="a file that was cut off", expected=expected)])
 
 
 def _not_yaml(path: Path | None, error: Exception) -> InvalidInputError:

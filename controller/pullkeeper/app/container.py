@@ -28,9 +28,11 @@ from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccoun
 from pullkeeper.reconcile.cached_kinds import namespace_cache, secret_cache, service_account_cache
 from pullkeeper.reconcile.caches import CacheReports, ResourceCache
 from pullkeeper.reconcile.cluster_history import ClusterHistory
+from pullkeeper.reconcile.desired_states import DesiredStates
 from pullkeeper.reconcile.leader_elector import LeaderElector, NoElection
 from pullkeeper.reconcile.namespace_records import NamespaceRecords
 from pullkeeper.reconcile.namespace_relister import NamespaceRelister
+from pullkeeper.reconcile.pending_opt_outs import PendingOptOuts
 from pullkeeper.reconcile.reconciler import Reconciler
 from pullkeeper.reconcile.service_account_reconciler import ServiceAccountReconciler
 from pullkeeper.reconcile.slotless_tokens import SlotlessTokens
@@ -92,9 +94,11 @@ class Container:
         self._reflectors = tuple(self._all_reflectors())
         self.token_cache = self._token_cache()
         self.token_verifier = self._token_verifier()
+        self.pending_opt_outs = self._pending_opt_outs()
         self.reconciler = self._reconciler()
         self.worker = self._worker()
         metrics.set_workqueue_depth(self.worker.depth)
+        metrics.set_pending_opt_outs(self.pending_opt_outs.count)
         self.runnables: tuple[Runnable, ...] = (
             self._http_server(),
             self.events,
@@ -127,6 +131,7 @@ class Container:
         """Take over from another replica: every namespace is reconciled."""
         self._adapters.metrics.set_leader(True)
         self.namespaces.enqueue_all()
+        self.pending_opt_outs.changed()
 
     def stop_leading(self) -> None:
         """Leave the reporting of namespaces to another replica."""
@@ -160,9 +165,16 @@ class Container:
             config,
             self.policy,
             read=partial(parse, config.path),
-            on_change=self.namespaces.enqueue_all,
+            on_change=self._policy_changed,
             set_valid=self._adapters.metrics.set_config_last_reload_successful,
         )
+
+    def _policy_changed(self) -> None:
+        self.namespaces.enqueue_all()
+        self.pending_opt_outs.changed()
+
+    def _pending_opt_outs(self) -> PendingOptOuts:
+        return PendingOptOuts(self.namespaces, self.secrets, self.policy, grace=self._settings.opt_out_grace)
 
     def _namespace_watch(self) -> NamespaceWatch | None:
         if self._settings.watch_namespaces:
@@ -253,6 +265,16 @@ class Container:
             policy=self.policy,
             rotation=self._settings.rotation,
             clock=self._adapters.clock,
+            desired_states=self._desired_states(),
+        )
+
+    def _desired_states(self) -> DesiredStates:
+        return DesiredStates(
+            self.records,
+            self.policy,
+            clock=self._adapters.clock,
+            opt_out_grace=self._settings.opt_out_grace,
+            on_opt_in_lost=self.pending_opt_outs.changed,
             attach_service_accounts=self._settings.service_account_attachment,
         )
 
@@ -301,6 +323,7 @@ class Container:
 
     def _runnables_after_sync(self) -> Iterator[Runnable]:
         yield self.policy_reloader
+        yield self.pending_opt_outs
         yield RunnableFunc(self._adapters.token_source.log_credential_source)
         if self.namespace_relister is not None:
             yield self.namespace_relister

@@ -9,7 +9,7 @@ from pathlib import Path
 from pullkeeper.app.config_loader import Config
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.config.settings import Settings
-from pullkeeper.domain.errors.validation import InvalidInputError
+from pullkeeper.domain.errors.validation import InvalidInputError, Problem
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 
 logger = logging.getLogger(__name__)
@@ -79,6 +79,7 @@ class PolicyReloader:
         self._content = content
         try:
             settings = self._read(content)
+            _check_opt_in(settings.policy, self._settings.policy)
         except InvalidInputError as error:
             self._set_valid(False)  # noqa: FBT003 -- the gauge's value
             logger.error("settings not reloaded, the previous ones stay in force: %s", error)  # noqa: TRY400 -- no traceback
@@ -95,3 +96,11 @@ class PolicyReloader:
             self._policy.replace(running.policy)
             logger.info("policy reloaded")
             self._on_change()
+
+
+def _check_opt_in(policy: Policy, in_force: Policy) -> None:
+    """Reject a file from which `optIn` has vanished: it may have been cut off, and whoever means it can say so."""
+    if policy.opt_in_stated or policy.opt_in == in_force.opt_in:
+        return
+    expected = "it as before, or `optIn: {namespaces: []}` to opt no namespace in"
+    raise InvalidInputError([Problem(where="optIn", found="nothing any more", expected=expected)])

@@ -35,6 +35,8 @@ class NamespaceRecord:
     refresh: RefreshRequest | None = None
     last_valid: DesiredState | None = None
     """What the annotations requested when they were last valid."""
+    opt_in_lost_at: datetime | None = None
+    """When this replica first acted on an opt-in that the settings have lost."""
     service_account: Identity | None = None
     """The ServiceAccount's identity that tokens were last requested as."""
     reported_failures: tuple[Failure, ...] = ()
@@ -104,3 +106,5 @@ class NamespaceRecords:
         """Forget what was reported, because another replica reports from now on."""
         for record in self._records.values():
             record.reported_failures, record.reported_state = (), None
+            # What another replica does meanwhile is not known: a grace begins anew.
+            record.opt_in_lost_at = None

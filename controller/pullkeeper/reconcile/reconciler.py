@@ -12,18 +12,18 @@ from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.backoff import LONGEST_RETRY
-from pullkeeper.domain.errors.failures import Failure, FailureError, Reason, foreign_secret_failure
-from pullkeeper.domain.errors.validation import InvalidInputError
+from pullkeeper.domain.errors.failures import Failure, FailureError, foreign_secret_failure
 from pullkeeper.domain.iam.identity import Identity, Kind
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret import entries
-from pullkeeper.domain.secret.desired_state import DesiredState, desired_state, ignored_annotations
+from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.entries import EntryPlan
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from pullkeeper.domain.secret.plan import Apply, Conflict, Delete, NoOp, Priority, Step, fallback_state, plan
+from pullkeeper.domain.secret.plan import Apply, Conflict, Delete, NoOp, Priority, Step, plan
 from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
 from pullkeeper.domain.secret.repairs import writer_hint
 from pullkeeper.reconcile.caches import Reader, ResourceCache
+from pullkeeper.reconcile.desired_states import DesiredStates, Requested
 from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords, RefreshRequest
 from pullkeeper.reconcile.result import Result, Status
 from pullkeeper.reconcile.status_reporter import StatusReporter
@@ -99,7 +99,7 @@ class Reconciler:
         policy: Callable[[], Policy],
         rotation: Rotation,
         clock: Callable[[], datetime],
-        attach_service_accounts: bool = False,
+        desired_states: DesiredStates,
     ) -> None:
         self._namespaces = namespaces
         self._secrets = secrets
@@ -111,7 +111,7 @@ class Reconciler:
         self._policy = policy
         self._rotation = rotation
         self._clock = clock
-        self._attach_service_accounts = attach_service_accounts
+        self._desired_states = desired_states
 
     def priority(self, name: str) -> Priority:
         """Return the priority of a namespace: NEW while it requests a Secret and has none."""
@@ -123,7 +123,7 @@ class Reconciler:
         """Return the tokens that pull Secrets hold as requested: all others are about to be replaced or deleted."""
         for secret in self._secrets.items():
             namespace, current = self._namespaces.get(secret.namespace), secret.as_of(self._clock())
-            desired, _ = self._desired(namespace, current)
+            desired = self._desired_states.of(namespace, current).desired
             record = current.record if current.intact else None
             if desired and record and record.identity == desired.identity.name:
                 identity = self._known_identity(secret.namespace, desired)
@@ -143,9 +143,11 @@ class Reconciler:
         """
         namespace, secret = self._namespaces.get(name), self._secrets.get(name)
         secret = secret.as_of(self._clock()) if secret else None
-        desired, invalid = self._desired(namespace, secret)
-        step = self._plan(namespace, desired, secret) if desired or not invalid else NoOp()
-        result = await self._take(name, step, namespace, secret, desired, invalid)
+        requested = self._desired_states.of(namespace, secret)
+        step = NoOp() if requested.is_frozen else self._plan(namespace, requested.desired, secret)
+        result = await self._take(name, step, requested, secret)
+        if requested.delete_at is not None:
+            result = result.until(requested.delete_at)
         return self._contested(name, result) if namespace and not namespace.terminating else result
 
     def _contested(self, name: str, result: Result) -> Result:
@@ -160,29 +162,22 @@ class Reconciler:
             requeue_at=min(filter(None, (result.requeue_at, undone.repairs.forgotten_at))),
         )
 
-    async def _take(  # noqa: PLR0917 -- everything that the step was planned from
-        self,
-        name: str,
-        step: Step,
-        namespace: ObservedNamespace | None,
-        secret: ObservedSecret | None,
-        desired: DesiredState | None,
-        invalid: tuple[Failure, ...],
-    ) -> Result:
+    async def _take(self, name: str, step: Step, requested: Requested, secret: ObservedSecret | None) -> Result:
         match step:
             case Apply() | Delete() if at := self._records.get(name).undone.resume_at(step, self._clock()):
                 opted_in = isinstance(step, Apply)
-                return Result(status=Status(secret=secret, opted_in=opted_in), failures=invalid, requeue_at=at)
+                status = Status(secret=secret, opted_in=opted_in)
+                return Result(status=status, failures=requested.failures, requeue_at=at)
             case Apply():
-                return await self._apply(name, step, invalid)
+                return await self._apply(name, step, requested.failures)
             case Delete():
                 return await self._delete(name, step)
             case Conflict():
                 return Result(status=Status(secret=secret), failures=(_foreign(name, secret),))
-            case NoOp() if namespace is None or (desired is None and not invalid):
+            case NoOp() if not (requested.desired or requested.is_frozen):
                 return Result(requeue_at=step.until)
             case NoOp():
-                return Result(status=Status(secret=secret), failures=invalid, requeue_at=step.until)
+                return Result(status=Status(secret=secret), failures=requested.failures, requeue_at=step.until)
 
     def _plan(
         self, namespace: ObservedNamespace | None, desired: DesiredState | None, secret: ObservedSecret | None
@@ -204,25 +199,6 @@ class Reconciler:
         """Return the desired identity as it was last looked up."""
         known = self._records.get(name).service_account
         return known if known and known.name == desired.identity.name else desired.identity
-
-    def _desired(
-        self, namespace: ObservedNamespace | None, secret: ObservedSecret | None
-    ) -> tuple[DesiredState | None, tuple[Failure, ...]]:
-        """Read the annotations; while they are invalid, an existing Secret is kept up as it is."""
-        if namespace is None:
-            return None, ()
-        policy, record = self._policy(), self._records.get(namespace.name)
-        try:
-            desired = record.last_valid = desired_state(namespace, policy)
-            ignored = desired is not None and not self._attach_service_accounts
-            return desired, ignored_annotations(namespace) if ignored else ()
-        except InvalidInputError as error:
-            invalid = Failure(reason=Reason.INVALID_ANNOTATION, message=f"namespace/{namespace.name}: {error}")
-        except FailureError as error:
-            invalid = error.failure
-        fallback = fallback_state(namespace, secret, policy, record.last_valid)
-        record.last_valid = fallback or record.last_valid
-        return fallback, (invalid,)
 
     async def _apply(self, name: str, step: Apply, invalid: tuple[Failure, ...]) -> Result:
         record, failures = self._records.get(name), invalid

@@ -1,6 +1,6 @@
 """What a reconciler returns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pullkeeper.domain.errors.failures import Failure, FailureError, StaleObservationError
@@ -14,6 +14,8 @@ class Status:
     secret: ObservedSecret | None
     """The Secret of the pull Secret's name, ours or not."""
     opted_in: bool = True
+    opting_out: bool = False
+    """The settings have lost the opt-in, and the pull Secret is about to be deleted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,3 +30,8 @@ class Result:
     """When to reconcile again; None is only when something changes."""
     error: FailureError | StaleObservationError | None = None
     """What stopped the reconciliation: it is retried with backoff, and no later reconciler runs before."""
+
+    def until(self, delete_at: datetime) -> "Result":
+        """Return it for a namespace whose pull Secret is to be deleted at this time."""
+        status = replace(self.status, opting_out=True) if self.status else None
+        return replace(self, status=status, requeue_at=min(filter(None, (self.requeue_at, delete_at))))

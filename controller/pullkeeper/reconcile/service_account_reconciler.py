@@ -11,12 +11,11 @@ from typing import Any, Protocol
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason, StaleObservationError
 from pullkeeper.domain.errors.text import listed
-from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.namespace.annotations import ATTACH
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
 from pullkeeper.domain.namespace.service_account_names import NO_SERVICE_ACCOUNTS, ServiceAccountNames
 from pullkeeper.domain.reporting.event_reasons import EventReason
-from pullkeeper.domain.secret.desired_state import desired_state
+from pullkeeper.domain.secret.judgement import judge
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.repairs import writer_hint
 from pullkeeper.domain.secret.service_account_patch import (
@@ -173,11 +172,10 @@ class ServiceAccountReconciler:
         """Return which ServiceAccounts to attach to; None where all are left as they are."""
         if namespace is None or namespace.terminating:
             return None
-        try:
-            desired = desired_state(namespace, self._policy())
-        except (InvalidInputError, FailureError):
+        judgement = judge(namespace, self._secrets.get(namespace.name), self._policy())
+        if judgement.error or judgement.opt_in_lost:
             return None
-        return desired.service_accounts if desired else NO_SERVICE_ACCOUNTS
+        return judgement.desired.service_accounts if judgement.desired else NO_SERVICE_ACCOUNTS
 
     def _plan_patches(
         self, accounts: Iterable[ObservedServiceAccount], desired: ServiceAccountNames, secret: ObservedSecret | None

@@ -141,7 +141,8 @@ class StatusReporter:
         """Report that the pull Secret was deleted because none is requested any more."""
         if record.undone.repairs.is_contested(self._clock()):
             return
-        note = "pull Secret deleted: the namespace is opted out"
+        why = "the settings do not opt it in any more" if record.opt_in_lost_at else "the namespace is opted out"
+        note = f"pull Secret deleted: {why}"
         self._report_event(name, record, EventReason.PULL_SECRET_DELETED, note, secret)
 
     def forget_namespaces(self) -> None:
@@ -172,7 +173,11 @@ class StatusReporter:
             if result.status:
                 secret = result.status.secret
                 state = namespace_state(
-                    secret, (*result.failures, *reverted), now=self._clock(), opted_in=result.status.opted_in
+                    secret,
+                    (*result.failures, *reverted),
+                    now=self._clock(),
+                    opted_in=result.status.opted_in,
+                    opting_out=result.status.opting_out,
                 )
                 held = secret.record if secret and secret.managed else None
                 expires_at = held.expires_at if held else None

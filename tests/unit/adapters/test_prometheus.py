@@ -48,6 +48,7 @@ def counts(metrics: Metrics) -> dict[str, float | None]:
 def used(metrics: Metrics) -> Metrics:
     """Touch everything once."""
     metrics.set_workqueue_depth(lambda _: 3)
+    metrics.set_pending_opt_outs(lambda: 2)
     metrics.record_token_request(scope(EU), 0.2, None)
     metrics.record_token(scope(EU), NOW, NOW + HOUR)
     metrics.record_kube_request("list", "secrets", 200)

@@ -9,6 +9,7 @@ import yaml
 
 from pullkeeper.app.config_loader import Config
 from pullkeeper.app.policy_reloader import CurrentPolicy, PolicyReloader
+from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.config.settings import Settings, parse_settings
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem
 from testsupport.waiting import HANG_GUARD
@@ -131,6 +132,26 @@ def test_fixed_file_is_valid_again(settings_file: SettingsFile, fixed: dict[str,
     settings_file.write(fixed)
     settings_file.reload()
     assert (settings_file.changes, settings_file.valid) == (changes, [True, False, True])
+
+
+@pytest.mark.parametrize("rest", [NONE, BLUE])
+def test_a_file_without_the_opt_in_that_was_there_is_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, rest: dict[str, object]
+) -> None:
+    """It may have been cut off; to opt nobody in is to say so, and then the key may go."""
+    settings_file = SettingsFile(tmp_path, {**NONE, "optIn": {"namespaces": ["a"]}})
+    before = settings_file.policy()
+    settings_file.write(rest)
+    settings_file.reload(times=2)
+    assert (settings_file.policy(), settings_file.valid) == (before, [True, False])
+    (message,) = caplog.messages
+    assert "stay in force: optIn: found nothing any more, expected it as before, or `optIn: {" in message
+    settings_file.write({**rest, "optIn": {"namespaces": []}})
+    settings_file.reload()
+    settings_file.write(rest)
+    settings_file.reload()
+    assert settings_file.valid == [True, False, True, True]
+    assert settings_file.policy().opt_in == Policy().opt_in
 
 
 @pytest.mark.parametrize(

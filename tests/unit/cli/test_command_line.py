@@ -102,9 +102,34 @@ def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path, name: str) ->
 
 
 @pytest.mark.parametrize("text", ["", "# nothing but a comment\n", "---\n", "null\n"])
-def test_an_empty_file_gives_the_defaults(tmp_path: Path, text: str) -> None:
-    """Or one with comments alone."""
-    assert config_from(config(tmp_path, text)).settings == Settings()
+def test_an_empty_file_is_refused(tmp_path: Path, text: str) -> None:
+    """Or one with comments alone: it was cut off, or something else was mounted; `{}` says that nothing is set."""
+    with pytest.raises(InvalidInputError, match="found an empty file, expected settings, or "):
+        config_from(config(tmp_path, text))
+    assert config_from(config(tmp_path, "{}")).settings == Settings()
+
+
+WHOLE = "endMarker: true\nhttpPort: 81\nsecretName: other\n...\n"
+
+
+@pytest.mark.parametrize("text", [WHOLE, f"{WHOLE}\n\n", WHOLE.replace("\n", "\r\n"), f"---\n{WHOLE}"])
+def test_a_file_that_ends_as_it_says_is_whole(tmp_path: Path, text: str) -> None:
+    """With YAML's end of a document."""
+    assert config_from(config(tmp_path, text)).settings == Settings(http_port=81, secret_name="other")
+
+
+@pytest.mark.parametrize("length", range(len(WHOLE) - len("\n") - 1))
+def test_a_file_that_was_cut_off_anywhere_is_refused(tmp_path: Path, length: int) -> None:
+    """Even where what is left is valid YAML."""
+    with pytest.raises(InvalidInputError):
+        config_from(config(tmp_path, WHOLE[:length]))
+
+
+@pytest.mark.parametrize("value", ["false", "1", "yes please", '"true"', "null"])
+def test_an_end_marker_is_announced_or_not(tmp_path: Path, value: str) -> None:
+    """A text that was cut within the key's value does not pass for a file without an end marker."""
+    with pytest.raises(InvalidInputError, match="endMarker: found "):
+        config_from(config(tmp_path, f"endMarker: {value}\n...\n"))
 
 
 def test_without_a_file_the_environment_applies(monkeypatch: pytest.MonkeyPatch) -> None:

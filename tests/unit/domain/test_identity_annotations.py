@@ -13,6 +13,7 @@ from pullkeeper.domain.errors.validation import InvalidInputError, Problem
 from pullkeeper.domain.iam.identity import CONTROLLER, Identity, Session, role, service_account
 from pullkeeper.domain.iam.role_arn import FORM
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
+from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
 from testsupport.examples import EU, PUBLIC, US
 
@@ -109,14 +110,15 @@ def test_problems_of_identity_and_registries_are_reported_together() -> None:
 
 
 OPT_IN = Policy(registries=(EU,), opt_in=Matcher(names=("team-*",)), opt_in_exclude=Matcher(names=("team-x",)))
+BY_SETTINGS = DesiredState(registries=(EU,), opted_in_by=OptIn.SETTINGS)
 
 
 @pytest.mark.parametrize(
     ("name", "annotations", "expected"),
     [
-        ("team-a", {}, DesiredState(registries=(EU,))),
-        ("team-a", {"registries": str(US)}, DesiredState(registries=(US,))),
-        ("team-a", {"refresh-requested-at": "1"}, DesiredState(registries=(EU,), refresh_requested_at="1")),
+        ("team-a", {}, BY_SETTINGS),
+        ("team-a", {"registries": str(US)}, replace(BY_SETTINGS, registries=(US,))),
+        ("team-a", {"refresh-requested-at": "1"}, replace(BY_SETTINGS, refresh_requested_at="1")),
         ("team-a", {"enabled": "true"}, DesiredState(registries=(EU,))),
         ("team-a", {"enabled": "false"}, None),
         ("team-a", {"enabled": "false", "role-arn": "nonsense"}, None),

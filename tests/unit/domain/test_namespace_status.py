@@ -10,6 +10,7 @@ from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.iam.identity import service_account
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.namespace.namespace_request import NamespaceRequest
+from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.reporting.last_warning import LastWarning
 from pullkeeper.domain.reporting.state import State
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
@@ -48,6 +49,16 @@ def aged(age: timedelta) -> ObservedSecret:
 
 
 OPTED_IN = request(enabled="true")
+
+
+def test_an_opt_in_that_the_settings_have_lost_is_shown() -> None:
+    """At once, and as unhealthy; without the settings it is not known, and a namespace's own opt-out is none."""
+    secret = managed(replace(FRESH, opted_in_by=OptIn.SETTINGS))
+    found = status(request(), secret)
+    assert (found.state, found.unhealthy, found.needs_events) == (State.OPTING_OUT, True, False)
+    assert "when `optOutGrace` has passed" in found.problems[0]
+    assert status(request(), secret, UNKNOWN).state is State.READY
+    assert status(request(enabled="false"), secret).state is State.ORPHANED
 
 
 @pytest.mark.parametrize("rules", [KNOWN, UNKNOWN])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
+from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import Apply, Cause, Conflict, Delete, NoOp, Step, plan
@@ -172,6 +173,7 @@ def test_token_kept_per_registry_counts() -> None:
         (OLD, Cause.ROTATED),
         (EDITED, Cause.REPAIRED),
         (OTHER_HOSTS, Cause.CHANGED),
+        (managed(replace(published(EU), opted_in_by=OptIn.SETTINGS)), Cause.CHANGED),
         (managed(published(EU, refresh_requested_at="old")), Cause.REFRESHED),
     ],
 )

@@ -185,9 +185,10 @@ def test_all_problems_are_reported_at_once() -> None:
 
 
 @pytest.mark.parametrize("key", ["roles", "controllerIdentity", "serviceAccountIdentity", "optIn"])
-def test_a_key_without_a_value_is_the_default(key: str) -> None:
-    """As for every other setting."""
-    assert parse_settings({key: None}, {}) == Settings()
+def test_a_key_without_a_value_is_a_problem(key: str) -> None:
+    """The default would withdraw what the key is there for, or allow everybody."""
+    found = problems({key: None})
+    assert {(each.where, each.found) for each in found} == {(key, "nothing")}
 
 
 @pytest.mark.parametrize(

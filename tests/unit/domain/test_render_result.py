@@ -24,6 +24,8 @@ PULLS = (
     "ecr:BatchCheckLayerAvailability, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer on the repositories to pull from"
 )
 
+NONE = "there is no pull Secret, and one created by the controller is deleted"
+
 
 def render(settings: Settings = SETTINGS, name: str = "team-a", **annotations: str) -> RenderResult:
     written = {key.replace("_", "-"): value for key, value in annotations.items()}
@@ -39,7 +41,11 @@ def render(settings: Settings = SETTINGS, name: str = "team-a", **annotations: s
             Settings(policy=Policy(registries=(EU,), opt_in=Matcher(names=("team-*",)))),
             "opted in by `optIn` in the settings",
         ),
-        ({}, SETTINGS, "not opted in: there is no pull Secret, and one created by the controller is deleted"),
+        (
+            {},
+            SETTINGS,
+            f"not opted in: {NONE}, after 15m if `optIn` in the settings had opted it in",
+        ),
         (
             {"enabled": "false", "registries": "nonsense"},
             SETTINGS,
@@ -186,6 +192,7 @@ def test_the_secret_is_the_one_that_would_be_applied_without_the_token() -> None
                     '{"eu-west-1": {"issued-at": "2026-03-01T12:00:00.000Z", "expires-at": "2026-03-02T00:00:00.000Z"}}'
                 ),
                 "pullkeeper.dev/refresh-requested-at": "now",
+                "pullkeeper.dev/opted-in-by": "annotation",
             },
         },
         "type": "kubernetes.io/dockerconfigjson",

@@ -48,6 +48,7 @@ def test_annotations() -> None:
             }
         ),
         f"{PREFIX}refresh-requested-at": "now",
+        f"{PREFIX}opted-in-by": "annotation",
     }
     assert content.expires_at == NOW + 3 * HOUR
 

@@ -29,6 +29,7 @@ FORMS = {
     "refreshJitter": f"{DURATION}, at most 2h",
     "maxTokenAge": f"{DURATION}, from 10s to 12h",
     "relistInterval": f"{DURATION}, from 1s to 24h",
+    "optOutGrace": f"{DURATION}, at most 6h",
     "maxConcurrentReconciles": "a whole number from 2 to 256",
     "allowNodeInstanceRole": "true or false",
     "leaderElection": "true or false",
@@ -55,7 +56,14 @@ NESTED = {
     "maxTokenAge": ("rotation", "max_token_age"),
 }
 """Where a setting is, if it is not a field of Settings itself."""
-PARSED_FROM_POLICY_KEYS = {"roles", "controller_identity", "service_accounts", "opt_in", "opt_in_exclude"}
+PARSED_FROM_POLICY_KEYS = {
+    "roles",
+    "controller_identity",
+    "service_accounts",
+    "opt_in",
+    "opt_in_exclude",
+    "opt_in_stated",
+}
 
 
 def field_of(key: str) -> tuple[str, str]:
@@ -89,6 +97,8 @@ RIGHT: list[tuple[str, Any, Any]] = [
     ("maxTokenAge", "11h59m60s", timedelta(hours=12)),
     ("relistInterval", "1s", timedelta(seconds=1)),
     ("relistInterval", "24h", timedelta(days=1)),
+    ("optOutGrace", "0s", timedelta()),
+    ("optOutGrace", "6h", timedelta(hours=6)),
     ("maxConcurrentReconciles", 2, 2),
     ("maxConcurrentReconciles", "256", 256),
     ("maxConcurrentReconciles", 16.0, 16),
@@ -128,6 +138,7 @@ WRONG: dict[str, list[Any]] = {
     "refreshFraction": [0, 0.0999, 0.91, 1, True, "", "half", "nan", "inf", [0.5]],
     "refreshJitter": ["", "2h1s", "-1s", "10", 10, "10 m", "1m1h", "1.5h", "10M", "1h\n", True, "٣s", "9" * 40 + "h"],
     "maxTokenAge": ["9s", "12h1s", "0s", 3600, ["1h"], "9" * 400 + "s"],
+    "optOutGrace": ["6h1s", "-1s", 600, False],
     "relistInterval": ["0s", "24h1s", 600, False],
     "maxConcurrentReconciles": [1, 257, 16.5, "many", "", True, [16], "16 17"],
     "allowNodeInstanceRole": [1, 0, "yes", "True", "", [], "on"],

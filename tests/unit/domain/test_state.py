@@ -118,3 +118,9 @@ def test_the_metric_and_status_agree_wherever_both_can_know(
 def test_the_controller_never_sees_what_only_status_shows() -> None:
     """A namespace that is going or does not exist is not counted."""
     assert {not_found("x").state, State.TERMINATING} == STATUS_ONLY
+
+
+def test_a_lost_opt_in_comes_before_the_secrets_condition() -> None:
+    """Unlike a mistake in the annotations, which its owner can correct now."""
+    assert namespace_state(EXPIRING, (DENIED,), now=NOW, opting_out=True) is State.OPTING_OUT
+    assert namespace_state(READY, (INVALID,), now=NOW, opting_out=True) is State.MISCONFIGURED

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 import pytest
@@ -20,6 +20,7 @@ from pullkeeper.domain.secret.plan import Priority
 from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
 from pullkeeper.reconcile.cached_kinds import namespace_cache, secret_cache
 from pullkeeper.reconcile.caches import ResourceCache
+from pullkeeper.reconcile.desired_states import DesiredStates
 from pullkeeper.reconcile.namespace_records import NamespaceRecords
 from pullkeeper.reconcile.reconciler import Reconciler
 from pullkeeper.reconcile.result import Result, Status
@@ -30,6 +31,7 @@ from tests.unit.reconcile.reporter_harness import RecordedReports
 from testsupport.examples import EU, FOREIGN, HOUR, NOW, US, auth, managed, published, token
 
 LATER = NOW + HOUR
+GRACE = timedelta(minutes=15)
 ROLE = "arn:aws:iam::123456789012:role/puller"
 ON = {"enabled": "true", "registries": f"{EU},{US}"}
 REFRESH = {**ON, "refresh-requested-at": "new"}
@@ -49,6 +51,7 @@ class ReconcilerHarness:
         self.deleted: list[ObservedSecret] = []
         self.policy = Policy()
         self.now = LATER
+        self.losses = 0
         self.error: Exception | None = None
         self.account_uid = "uid-1"
         self.scopes: list[TokenScope] = []
@@ -72,6 +75,14 @@ class ReconcilerHarness:
             policy=lambda: self.policy,
             rotation=Rotation(),
             clock=lambda: self.now,
+            desired_states=DesiredStates(
+                self.records,
+                lambda: self.policy,
+                clock=lambda: self.now,
+                opt_out_grace=GRACE,
+                on_opt_in_lost=self.count_loss,
+                attach_service_accounts=False,
+            ),
         )
 
     def annotate(self, annotations: dict[str, str]) -> None:
@@ -80,6 +91,9 @@ class ReconcilerHarness:
         self.namespaces.upsert(
             ObservedNamespace(name=self.NAME, uid="uid", resource_version=version, annotations=annotations)
         )
+
+    def count_loss(self) -> None:
+        self.losses += 1
 
     async def reconcile(self) -> Result:
         return await self.reconciler.reconcile(self.NAME)

@@ -8,6 +8,7 @@ import pytest
 
 from pullkeeper.domain.errors.failures import FailureError, StaleObservationError
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
+from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.namespace.service_account_names import ServiceAccountNames
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.service_account_patch import AttachmentOutcome
@@ -22,7 +23,7 @@ from tests.unit.reconcile.service_account_harness import (
     ServiceAccountHarness,
     account,
 )
-from testsupport.examples import FOREIGN, NOW
+from testsupport.examples import EU, FOREIGN, NOW, managed, published
 from testsupport.fake_client import AWAY
 
 
@@ -213,3 +214,14 @@ async def test_service_accounts_that_cannot_be_patched_hold_up_no_other_turn() -
     harness.errors.clear()
     await harness.reconcile()
     assert sorted(name for name, _ in harness.patched) == names
+
+
+async def test_while_a_lost_opt_in_is_waited_for_everything_stays_attached() -> None:
+    """Detached with the Secret's deletion, not before: pods go on pulling."""
+    harness = ServiceAccountHarness(account("builder", **ATTACHED))
+    harness.secret = managed(replace(published(EU), opted_in_by=OptIn.SETTINGS))
+    harness.observe(ObservedNamespace(name="team-a", uid="first", resource_version=2))
+    assert (await harness.reconcile(), harness.patched) == (Result(), [])
+    harness.secret = None
+    await harness.reconcile()
+    assert harness.patched == [("builder", AttachmentOutcome.DETACHED)]

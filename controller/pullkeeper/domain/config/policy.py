@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pullkeeper.domain.config.label_selector import LabelSelector
 from pullkeeper.domain.config.pattern import matches, matches_any
@@ -85,6 +85,8 @@ class Policy:
     """Namespaces that are opted in without an annotation."""
     opt_in_exclude: Matcher = NO_NAMESPACE
     """Exceptions from `opt_in`."""
+    opt_in_stated: bool = field(default=False, compare=False)
+    """Whether the settings say whom they opt in, if only that it is nobody."""
     attach_to: ServiceAccountNames = NO_SERVICE_ACCOUNTS
     """Default ServiceAccounts to attach the pull Secret to, for namespaces that name none."""
 

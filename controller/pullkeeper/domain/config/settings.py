@@ -36,6 +36,8 @@ class Settings:
     """How many namespaces are reconciled at the same time."""
     allow_node_instance_role: bool = False
     """Whether to allow falling back to the EC2 instance role."""
+    opt_out_grace: timedelta = timedelta(minutes=15)
+    """How long a pull Secret outlives an opt-in that has vanished from the settings."""
     watch_namespaces: tuple[str, ...] = ()
     """The only namespaces to watch; empty means the whole cluster."""
     leader_election: bool = False
@@ -103,14 +105,19 @@ def _parse_fields(given: Mapping[Any, Any], environment: Mapping[str, str]) -> t
 
 def _policy(values: dict[str, Any], given: Mapping[Any, Any], parser: PolicyParser) -> Policy:
     policy = _take(values, _POLICY_FIELDS)
-    if (roles := given.get("roles")) is not None:
-        policy["roles"] = parser.roles(roles)
-    if (grant := given.get("controllerIdentity")) is not None:
-        policy["controller_identity"] = parser.grant(grant, "controllerIdentity", default_all=True)
-    if (grant := given.get("serviceAccountIdentity")) is not None:
-        policy["service_accounts"] = parser.grant(grant, "serviceAccountIdentity", default_all=False)
-    if (opt_in := given.get("optIn")) is not None:
-        policy["opt_in"], policy["opt_in_exclude"] = parser.opt_in(opt_in)
+    # A key without a value is a slip: to read it as the default would withdraw what it is there for, or allow all.
+    if "roles" in given:
+        policy["roles"] = parser.roles(given["roles"])
+    if "controllerIdentity" in given:
+        policy["controller_identity"] = parser.grant(
+            given["controllerIdentity"], "controllerIdentity", default_all=True
+        )
+    if "serviceAccountIdentity" in given:
+        policy["service_accounts"] = parser.grant(
+            given["serviceAccountIdentity"], "serviceAccountIdentity", default_all=False
+        )
+    if policy.setdefault("opt_in_stated", "optIn" in given):
+        policy["opt_in"], policy["opt_in_exclude"] = parser.opt_in(given["optIn"])
     return Policy(**policy)
 
 
@@ -155,6 +162,7 @@ _FIELDS: Mapping[str, Field] = {
     "refreshJitter": fields.duration(timedelta(), timedelta(hours=2), "at most 2h"),
     "maxTokenAge": fields.duration(10 * _SECOND, timedelta(hours=12), "from 10s to 12h"),
     "relistInterval": fields.duration(_SECOND, _DAY, "from 1s to 24h"),
+    "optOutGrace": fields.duration(timedelta(), timedelta(hours=6), "at most 6h"),
     "maxConcurrentReconciles": Field("a whole number from 2 to 256", fields.integer(2, 256)),
     "allowNodeInstanceRole": Field("true or false", fields.parse_flag),
     "leaderElection": Field("true or false", fields.parse_flag),

@@ -113,6 +113,11 @@ NAMESPACES = MetricFamily(
     documentation="Namespaces that request a pull Secret, by state.",
     labels=("state",),
 )
+PENDING_OPT_OUTS = MetricFamily(
+    name="pullkeeper_pending_opt_outs",
+    type=MetricType.GAUGE,
+    documentation="Namespaces whose opt-in has vanished from the settings: their pull Secrets are about to be deleted.",
+)
 SECRET_EXPIRY = MetricFamily(
     name="pullkeeper_secret_expiry_timestamp_seconds",
     type=MetricType.GAUGE,
@@ -188,6 +193,7 @@ FAMILIES = (
     TOKEN_SUCCESS,
     REGISTRY_PROBES,
     NAMESPACES,
+    PENDING_OPT_OUTS,
     SECRET_EXPIRY,
     SECRET_WRITES,
     TIME_TO_SECRET,

@@ -58,6 +58,8 @@ class State(StrEnum):
 
     The controller alone can tell; `status` shows what it finds at the moment, and the controller's warning.
     """
+    OPTING_OUT = "opting_out"
+    """The settings do not opt the namespace in any more; its pull Secret is deleted when `optOutGrace` has passed."""
     ORPHANED = "orphaned"
     """The namespace is not opted in, and its pull Secret has not been deleted."""
     TERMINATING = "terminating"
@@ -71,15 +73,20 @@ STATUS_ONLY = frozenset({State.TERMINATING, State.NOT_FOUND})
 
 
 def namespace_state(
-    secret: ObservedSecret | None, failures: tuple[Failure, ...], *, now: datetime, opted_in: bool = True
+    secret: ObservedSecret | None,
+    failures: tuple[Failure, ...],
+    *,
+    now: datetime,
+    opted_in: bool = True,
+    opting_out: bool = False,
 ) -> State:
     """Return the state after a reconcile that ended with `failures`; `secret` may be a foreign one."""
     reasons = {failure.reason for failure in failures}
     if reasons & OWNER_REASONS:
         return State.MISCONFIGURED
     contested = State.CONTESTED if Reason.WRITES_REVERTED in reasons else None
-    if not opted_in:
-        return contested or State.ORPHANED
+    if opting_out or not opted_in:
+        return contested or (State.OPTING_OUT if opting_out else State.ORPHANED)
     if Reason.SECRET_CONFLICT in reasons or (secret and not secret.managed):
         return State.CONFLICT
     if secret is None or secret.record is None:

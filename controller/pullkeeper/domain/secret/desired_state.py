@@ -23,6 +23,7 @@ from pullkeeper.domain.namespace.annotations import (
     SERVICE_ACCOUNT,
 )
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
+from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.namespace.service_account_names import NO_SERVICE_ACCOUNTS, ServiceAccountNames
 
 _SEPARATORS = re.compile(r"[,\n]")
@@ -38,6 +39,7 @@ class DesiredState:
     """The value of the `refresh-requested-at` annotation: each new value requests fresh tokens."""
     service_accounts: ServiceAccountNames = NO_SERVICE_ACCOUNTS
     """The ServiceAccounts whose `imagePullSecrets` should name the pull Secret."""
+    opted_in_by: OptIn = OptIn.ANNOTATION
 
 
 def desired_state(namespace: ObservedNamespace, policy: Policy) -> DesiredState | None:
@@ -67,6 +69,7 @@ def desired_state(namespace: ObservedNamespace, policy: Policy) -> DesiredState 
         identity=identity,
         refresh_requested_at=annotations.get(REFRESH),
         service_accounts=accounts,
+        opted_in_by=OptIn.ANNOTATION if ENABLED in annotations else OptIn.SETTINGS,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pullkeeper.domain.ecr.credential import UNKNOWN_VALIDITY, Password, Token, TokenValidity
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.token_scope import TokenScope, scope_label
+from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
@@ -35,6 +36,7 @@ class EntryPlan:
     identity: str
     refresh_requested_at: str | None
     """The refresh request that the Secret will have answered once it is written."""
+    opted_in_by: OptIn
     unshared: frozenset[RegistryHost] = NO_HOSTS
     """Registries whose entry is not their scope's shared one, so no other registry takes it."""
     current: SecretRecord | None = None
@@ -59,7 +61,7 @@ class EntryPlan:
 
     def record(self, validities: Mapping[RegistryHost, TokenValidity]) -> SecretRecord:
         """Describe a Secret that holds tokens of these validities."""
-        return SecretRecord.of(validities, self.identity, self.refresh_requested_at)
+        return SecretRecord.of(validities, self.identity, self.refresh_requested_at, self.opted_in_by)
 
 
 def token_scopes(desired: DesiredState) -> tuple[TokenScope, ...]:
@@ -109,6 +111,7 @@ def plan_entries(
         decisions={host: decide(host) for host in desired.registries},
         identity=desired.identity.name,
         refresh_requested_at=answered.refresh_requested_at if answered else None,
+        opted_in_by=desired.opted_in_by,
         unshared=frozenset(held.per_registry) if held else NO_HOSTS,
         current=record if intact else None,
     )

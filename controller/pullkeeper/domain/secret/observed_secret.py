@@ -7,6 +7,7 @@ from typing import Any
 
 from pullkeeper.domain.ecr.rotation import is_plausible
 from pullkeeper.domain.namespace.namespace import PREFIX
+from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.secret.pull_secret import (
     DATA_KEY,
     LABELS,
@@ -39,6 +40,11 @@ class ObservedSecret:
     """What it is for, which may be readable even without a record."""
     writer: str = field(default="", compare=False)
     """The field manager that last changed what we apply; a hint, escaped and of limited length."""
+
+    @property
+    def opted_in_by(self) -> OptIn | None:
+        """What opted the namespace in, as far as the Secret says."""
+        return self.record.opted_in_by if self.record else None
 
     def as_of(self, now: datetime) -> "ObservedSecret":
         """Return it without a record whose times cannot be true now: such a Secret is repaired, whoever wrote it."""

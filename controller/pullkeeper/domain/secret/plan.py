@@ -125,6 +125,8 @@ def _maintain(name: str, desired: DesiredState, secret: ObservedSecret, now: dat
         return Apply(cause=Cause.REPAIRED, desired=desired, secret=secret)
     if set(record.registries) != set(desired.registries) or record.identity != desired.identity.name:
         return Apply(cause=Cause.CHANGED, desired=desired, secret=secret)
+    if record.opted_in_by is not desired.opted_in_by:
+        return Apply(cause=Cause.CHANGED, desired=desired, secret=secret)
     if desired.refresh_requested_at not in (None, record.refresh_requested_at):
         return Apply(cause=Cause.REFRESHED, desired=desired, secret=secret)
     refresh_at = min(rotation.refresh_at_for(name, validity) for validity in record.validities)

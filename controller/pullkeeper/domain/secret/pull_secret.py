@@ -14,7 +14,9 @@ from pullkeeper.domain.ecr.rotation import is_plausible
 from pullkeeper.domain.ecr.token_scope import scope_label
 from pullkeeper.domain.iam import identity
 from pullkeeper.domain.kube.timestamps import format_timestamp, parse_timestamp
+from pullkeeper.domain.namespace import opt_in
 from pullkeeper.domain.namespace.namespace import PREFIX
+from pullkeeper.domain.namespace.opt_in import OptIn
 
 SECRET_TYPE = "kubernetes.io/dockerconfigjson"  # noqa: S105 -- the type's name
 DATA_KEY = ".dockerconfigjson"
@@ -28,6 +30,7 @@ REGISTRIES = f"{PREFIX}registries"
 IDENTITY = f"{PREFIX}identity"
 TOKENS = f"{PREFIX}tokens"
 REFRESH = f"{PREFIX}refresh-requested-at"
+OPTED_IN_BY = f"{PREFIX}opted-in-by"
 _KEYS = frozenset({ISSUED_AT, EXPIRES_AT, REGISTRIES, IDENTITY, TOKENS})
 
 _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
@@ -50,10 +53,16 @@ class SecretRecord:
     """The refresh request that this content has answered."""
     per_registry: Mapping[RegistryHost, TokenValidity] = field(default_factory=dict)
     """Registries that hold another token than their scope's youngest, because they refused it."""
+    opted_in_by: OptIn | None = OptIn.ANNOTATION
+    """What opted the namespace in when it was written; None if it does not say so."""
 
     @classmethod
     def of(
-        cls, held: Mapping[RegistryHost, TokenValidity], identity: str, refresh: str | None = None
+        cls,
+        held: Mapping[RegistryHost, TokenValidity],
+        identity: str,
+        refresh: str | None = None,
+        opted_in_by: OptIn | None = OptIn.ANNOTATION,
     ) -> "SecretRecord":
         """Return the record of a Secret that holds these tokens."""
         tokens: dict[str, TokenValidity] = {}
@@ -69,6 +78,7 @@ class SecretRecord:
             tokens=tokens,
             refresh_requested_at=refresh,
             per_registry=per_registry,
+            opted_in_by=opted_in_by,
         )
 
     def validity_of(self, host: RegistryHost) -> TokenValidity:
@@ -93,7 +103,7 @@ class SecretRecord:
     @property
     def keys(self) -> frozenset[str]:
         """The keys of `annotations()`."""
-        return _KEYS if self.refresh_requested_at is None else _KEYS | {REFRESH}
+        return _KEYS | self._optional_annotations().keys()
 
     def annotations(self) -> dict[str, str]:
         """Return the annotations from which `read_record` restores the record."""
@@ -107,7 +117,11 @@ class SecretRecord:
             IDENTITY: self.identity,
             TOKENS: json.dumps({label: _validity_json(validity) for label, validity in labelled.items()}),
         }
-        return found if self.refresh_requested_at is None else found | {REFRESH: self.refresh_requested_at}
+        return found | self._optional_annotations()
+
+    def _optional_annotations(self) -> dict[str, str]:
+        given = {REFRESH: self.refresh_requested_at, OPTED_IN_BY: self.opted_in_by}
+        return {key: str(value) for key, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -201,6 +215,7 @@ def read_record(annotations: Mapping[str, str]) -> SecretRecord | None:
         tokens=tokens,
         refresh_requested_at=annotations.get(REFRESH),
         per_registry=per_registry,
+        opted_in_by=opt_in.parse(annotations.get(OPTED_IN_BY)),
     )
 
 

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from pullkeeper.domain.config.policy import ANYBODY, EVERY_NAMESPACE, NO_NAMESPACE, Policy, RoleGrant
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.failures import FailureError
-from pullkeeper.domain.errors.validation import InvalidInputError, summarized
+from pullkeeper.domain.errors.validation import summarized
 from pullkeeper.domain.namespace import annotations
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
 from pullkeeper.domain.namespace.namespace_request import NamespaceRequest
 from pullkeeper.domain.reporting.last_warning import LastWarning
 from pullkeeper.domain.reporting.state import State, expiry_state
-from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
+from pullkeeper.domain.secret.desired_state import DesiredState
+from pullkeeper.domain.secret.judgement import judge
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.pull_secret import SecretRecord
 from pullkeeper.domain.secret.repairs import writer_hint
@@ -25,7 +26,7 @@ _OVERDUE_SHARE = 50
 
 _HEALTHY = frozenset({State.READY, State.TERMINATING})
 _IN_PROGRESS = frozenset({State.PENDING, State.OUTDATED})
-_SELF_EXPLANATORY = frozenset({State.MISCONFIGURED, State.CONFLICT, State.ORPHANED, State.NOT_FOUND})
+_SELF_EXPLANATORY = frozenset({State.MISCONFIGURED, State.CONFLICT, State.OPTING_OUT, State.ORPHANED, State.NOT_FOUND})
 """States whose cause the metadata shows; for the others only the controller's Events tell the cause."""
 
 
@@ -70,6 +71,7 @@ class _Request:
 
     desired: DesiredState | None
     problems: tuple[str, ...] = ()
+    opt_in_lost: bool = False
 
 
 def namespace_status(
@@ -128,12 +130,18 @@ def _state(
     if wanted.problems:
         return State.MISCONFIGURED, (*wanted.problems, *(late[1] if late else ()))
     if wanted.desired is None:
-        return State.ORPHANED, ("the namespace is not opted in, but the pull Secret has not been deleted",)
+        return _not_opted_in(wanted)
     if secret is None:
         return State.PENDING, (f"no pull Secret yet{_requested_ago(request, now)}",)
     if record is None:
         return _unreadable(secret)
     return late or _outdated(wanted.desired, secret, record) or (State.READY, ())
+
+
+def _not_opted_in(wanted: _Request) -> tuple[State, tuple[str, ...]]:
+    if wanted.opt_in_lost:
+        return State.OPTING_OUT, (_OPTING_OUT,)
+    return State.ORPHANED, ("the namespace is not opted in, but the pull Secret has not been deleted",)
 
 
 def _unreadable(secret: ObservedSecret) -> tuple[State, tuple[str, ...]]:
@@ -142,6 +150,10 @@ def _unreadable(secret: ObservedSecret) -> tuple[State, tuple[str, ...]]:
     return State.CORRUPT, ("the pull Secret's annotations were changed and cannot be read",)
 
 
+_OPTING_OUT = (
+    "the settings do not opt the namespace in any more: its pull Secret is deleted when `optOutGrace` has passed; "
+    "opt it in again, by `optIn` or by its annotation, to keep it"
+)
 _CONFLICT = (
     "a Secret with the pull Secret's name exists and is not managed by Pullkeeper: delete or rename it, "
     "or hand it over by adding the label app.kubernetes.io/managed-by=pullkeeper"
@@ -179,17 +191,18 @@ def _outdated(
 
 def _request(namespace: ObservedNamespace, secret: ObservedSecret | None, policy: Policy | None) -> _Request:
     allowed = policy or _permissive_policy(secret)
-    try:
-        return _Request(desired=desired_state(namespace, allowed))
-    except FailureError as error:
-        return _Request(desired=None, problems=(error.failure.message.removeprefix(f"namespace/{namespace.name}: "),))
-    except InvalidInputError as error:
-        problems = error.problems
-        if policy is None and annotations.REGISTRIES not in namespace.annotations:
-            # Without the settings the default registries are unknown, so their absence is no problem.
-            problems = tuple(each for each in problems if each.where != f"{PREFIX}{annotations.REGISTRIES}")
-        desired = None if problems else _without_registries(namespace, allowed)
-        return _Request(desired=desired, problems=summarized(problems))
+    judgement = judge(namespace, secret, allowed)
+    if judgement.error is None:
+        return _Request(desired=judgement.desired, opt_in_lost=judgement.opt_in_lost)
+    if isinstance(judgement.error, FailureError):
+        problem = judgement.error.failure.message.removeprefix(f"namespace/{namespace.name}: ")
+        return _Request(desired=None, problems=(problem,))
+    problems = judgement.error.problems
+    if policy is None and annotations.REGISTRIES not in namespace.annotations:
+        # Without the settings the default registries are unknown, so their absence is no problem.
+        problems = tuple(each for each in problems if each.where != f"{PREFIX}{annotations.REGISTRIES}")
+    desired = None if problems else _without_registries(namespace, allowed)
+    return _Request(desired=desired, problems=summarized(problems))
 
 
 def _permissive_policy(secret: ObservedSecret | None) -> Policy:

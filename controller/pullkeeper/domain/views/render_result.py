@@ -19,6 +19,7 @@ from pullkeeper.domain.iam.identity import Identity, Kind
 from pullkeeper.domain.kube.timestamps import format_timestamp
 from pullkeeper.domain.namespace.annotations import ENABLED, REGISTRIES
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
+from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.secret import entries
 from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
 from pullkeeper.domain.secret.pull_secret import DATA_KEY, SecretRecord, manifest
@@ -71,7 +72,7 @@ def render_namespace(namespace: ObservedNamespace, settings: Settings, now: date
         problem = error.failure.message.removeprefix(f"namespace/{name}: ")
         return RenderResult(namespace=name, reason=_INVALID, problems=(problem,))
     if desired is None:
-        return RenderResult(namespace=name, reason=_not_opted_in(namespace))
+        return RenderResult(namespace=name, reason=_not_opted_in(namespace, settings))
     return _opted_in(namespace, desired, settings, now)
 
 
@@ -103,9 +104,14 @@ def as_document(result: RenderResult) -> Mapping[str, Any]:
     }
 
 
-def _not_opted_in(namespace: ObservedNamespace) -> str:
-    why = "opted out by its annotation" if ENABLED in namespace.annotations else "not opted in"
-    return f"{why}: there is no pull Secret, and one created by the controller is deleted"
+def _not_opted_in(namespace: ObservedNamespace, settings: Settings) -> str:
+    if ENABLED in namespace.annotations:
+        return "opted out by its annotation: there is no pull Secret, and one created by the controller is deleted"
+    grace = format_duration(settings.opt_out_grace)
+    return (
+        "not opted in: there is no pull Secret, and one created by the controller is deleted, "
+        f"after {grace} if `optIn` in the settings had opted it in"
+    )
 
 
 def _opted_in(namespace: ObservedNamespace, desired: DesiredState, settings: Settings, now: datetime) -> RenderResult:
@@ -116,8 +122,9 @@ def _opted_in(namespace: ObservedNamespace, desired: DesiredState, settings: Set
         identity=desired.identity.name,
         tokens={scope.label: validity for scope in scopes},
         refresh_requested_at=desired.refresh_requested_at,
+        opted_in_by=desired.opted_in_by,
     )
-    by_annotation = ENABLED in namespace.annotations
+    by_annotation = desired.opted_in_by is OptIn.ANNOTATION
     return RenderResult(
         namespace=name,
         reason=f"opted in by {f'its annotation {PREFIX}{ENABLED}' if by_annotation else '`optIn` in the settings'}",

@@ -1,0 +1,87 @@
+"""What each namespace's pull Secret should hold now: as requested, or frozen at what was last valid."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pullkeeper.domain.config.policy import Policy
+from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
+from pullkeeper.domain.namespace.namespace import ObservedNamespace
+from pullkeeper.domain.secret.desired_state import DesiredState, ignored_annotations
+from pullkeeper.domain.secret.judgement import judge
+from pullkeeper.domain.secret.observed_secret import ObservedSecret
+from pullkeeper.domain.secret.plan import fallback_state
+from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Requested:
+    """What is requested for a namespace, as far as it can be told."""
+
+    desired: DesiredState | None = None
+    failures: tuple[Failure, ...] = ()
+    delete_at: datetime | None = None
+    """Until then an opt-in that the settings have lost is waited for."""
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether nothing is known to be desired and yet nothing may be deleted."""
+        return self.desired is None and (bool(self.failures) or self.delete_at is not None)
+
+
+class DesiredStates:
+    """Judges namespaces by the policy in force, and remembers what they last requested."""
+
+    def __init__(
+        self,
+        records: NamespaceRecords,
+        policy: Callable[[], Policy],
+        *,
+        clock: Callable[[], datetime],
+        opt_out_grace: timedelta,
+        on_opt_in_lost: Callable[[], None],
+        attach_service_accounts: bool,
+    ) -> None:
+        self._records = records
+        self._policy = policy
+        self._clock = clock
+        self._opt_out_grace = opt_out_grace
+        self._on_opt_in_lost = on_opt_in_lost
+        self._attach_service_accounts = attach_service_accounts
+
+    def of(self, namespace: ObservedNamespace | None, secret: ObservedSecret | None) -> Requested:
+        """Return what is requested; while that cannot be told, an existing Secret is kept up as it is."""
+        if namespace is None:
+            return Requested()
+        policy, record = self._policy(), self._records.get(namespace.name)
+        judgement = judge(namespace, secret, policy)
+        delete_at = self._delete_at(record, lost=judgement.opt_in_lost)
+        if judgement.error or delete_at:
+            fallback = fallback_state(namespace, secret, policy, record.last_valid)
+            record.last_valid = fallback or record.last_valid
+            failures = (_failure(namespace, judgement.error),) if judgement.error else ()
+            return Requested(desired=fallback, failures=failures, delete_at=delete_at)
+        desired = record.last_valid = judgement.desired
+        ignored = desired is not None and not self._attach_service_accounts
+        return Requested(desired=desired, failures=ignored_annotations(namespace) if ignored else ())
+
+    def _delete_at(self, record: NamespaceRecord, *, lost: bool) -> datetime | None:
+        """Return when the grace of a lost opt-in ends; None if none was lost, or if it is over.
+
+        It begins when this replica first acts on the loss: as a follower it may have known older settings for hours.
+        """
+        if lost or record.opt_in_lost_at:
+            self._on_opt_in_lost()
+        if not lost:
+            record.opt_in_lost_at = None
+            return None
+        now = self._clock()
+        record.opt_in_lost_at = record.opt_in_lost_at or now
+        delete_at = record.opt_in_lost_at + self._opt_out_grace
+        return delete_at if now < delete_at else None
+
+
+def _failure(namespace: ObservedNamespace, error: ValueError | FailureError) -> Failure:
+    if isinstance(error, FailureError):
+        return error.failure
+    return Failure(reason=Reason.INVALID_ANNOTATION, message=f"namespace/{namespace.name}: {error}")
