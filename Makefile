@@ -9,9 +9,9 @@ export PYTHONWARNINGS ?= default
 PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check
 
 # Folders of tests that need more than Python; each has its own target.
-OTHER_TARGETS := $(addprefix --ignore=tests/,alerts control_plane chart image interop tenants)
+OTHER_TARGETS := $(addprefix --ignore=tests/,alerts control_plane chart image interop tenants world)
 
-.PHONY: help demo test test-e2e test-simulation test-tenants test-pythons coverage lint lint-docs test-cluster test-chart \
+.PHONY: help demo test test-e2e test-simulation test-tenants test-world test-pythons coverage lint lint-docs test-cluster test-chart \
   chart-docs failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench lock clean
 
 help: ## List the targets
@@ -34,6 +34,10 @@ test-tenants: $(VENV)/dev.stamp ## Hostile tenants beside an honest population, 
 	$(BIN)/python -m testsupport.control_plane.assets
 	$(BIN)/pytest -q tests/tenants --server=memory
 	$(BIN)/pytest -q tests/tenants --server=real
+
+test-world: $(VENV)/dev.stamp ## The real process on a real control plane behind a proxy that drops, swallows, delays, cuts and refuses, with CA and token replaced
+	$(BIN)/python -m testsupport.control_plane.assets
+	$(BIN)/pytest -q tests/world
 
 test-pythons: $(VENV)/dev.stamp ## The unit tests on each Python version declared in pyproject.toml, or on PYTHONS
 	$(BIN)/python -m tools.python_versions --workers $(WORKERS) $(PYTHONS)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from pullkeeper.domain.errors.backoff import retry_delay
 from pullkeeper.domain.errors.failures import FailureError
+from pullkeeper.domain.errors.said_causes import SaidCauses
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class NamespaceRelister:
         self._interval = interval
         self._rng = rng
         self._due = asyncio.Event()
+        self._causes = SaidCauses()
 
     def relist(self) -> None:
         """List anew now."""
@@ -49,9 +51,12 @@ class NamespaceRelister:
                 self._due.clear()
                 self._handler.replace(*await self._list_namespaces(), watched=True)
                 failures, delay = 0, self._interval
+                if self._causes.end():
+                    logger.info("listing Namespaces works again")
             except FailureError as error:
                 failures += 1
                 delay = retry_delay(failures, self._rng.random())
-                logger.warning("listing Namespaces: %s; next try in %.1f s", error, delay.total_seconds())
+                if self._causes.is_new(str(error)):
+                    logger.warning("listing Namespaces failed: %s; it is tried again", error)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._due.wait(), delay.total_seconds())

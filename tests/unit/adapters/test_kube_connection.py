@@ -1,5 +1,6 @@
 """The connection to the API server: certificates of any shape, rotated CAs, proxies, silence, credentials that end."""
 
+import errno
 import json
 import socket
 import ssl
@@ -17,7 +18,8 @@ from aiohttp.test_utils import TestServer, unused_port
 
 from pullkeeper.adapters.kubernetes import kube_config
 from pullkeeper.adapters.kubernetes.client import KubeClient, connect
-from pullkeeper.adapters.kubernetes.kube_config import SERVICE_ACCOUNT_VARIABLE
+from pullkeeper.adapters.kubernetes.connection_errors import explain
+from pullkeeper.adapters.kubernetes.kube_config import SERVICE_ACCOUNT_VARIABLE, ConnectionInfo
 from pullkeeper.domain.errors.failures import FailureError
 from testsupport.tls_shapes import SHAPES, Authority, Shape
 
@@ -346,3 +348,27 @@ async def test_lists_may_take_as_long_as_the_api_server_allows(tmp_path: Path, m
         await client.request("get", "/version")
         await client.close()
     assert (limits["GETsecrets"] or 0) > 60 > (limits["GETversion"] or 0) > 0
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (aiohttp.ClientPayloadError("not completed. TimeoutError(110, 'Connection timed out')"), "no answer in time"),
+        (aiohttp.ClientOSError(errno.ETIMEDOUT, "Connection timed out"), "no answer in time"),
+        (aiohttp.ClientPayloadError("not completed"), "the connection was broken off"),
+        (aiohttp.ClientOSError(errno.ECONNRESET, "Connection reset by peer"), "the connection was broken off"),
+    ],
+)
+def test_swallowed_connection_is_told_from_a_broken_one(error: Exception, said: str) -> None:
+    """Keepalive gives it up with ETIMEDOUT, also in the middle of an answer."""
+    info = ConnectionInfo(
+        server="https://api.example",
+        authorization=None,
+        ca_path=None,
+        certificate_path=None,
+        key_path=None,
+        insecure=False,
+        tls_server_name=None,
+        proxy=None,
+    )
+    assert said in explain(error, info)

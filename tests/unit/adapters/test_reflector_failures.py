@@ -102,3 +102,28 @@ async def test_list_does_not_remove_a_newer_secret(desk: ReflectorHarness) -> No
         assert desk.version("a") == 30
         await asyncio.sleep(600)
         assert desk.secrets.get("a") is None
+
+
+async def test_each_cause_is_said_once(desk: ReflectorHarness, caplog: pytest.LogCaptureFixture) -> None:
+    """Not at every retry; what happens after the watch has worked is another disturbance."""
+    caplog.set_level("INFO")
+    desk.client.responses = [AWAY, AWAY, AWAY, listing(version=9)]
+    async with desk.running(seconds=30):
+        await desk.send(event("BOOKMARK", {"resourceVersion": "50"}))
+        await desk.send(AWAY)
+    assert [message.partition(":")[0] for message in caplog.messages] == [
+        "watch of Secrets named ecr-pull-secret failed",
+        "watch of Secrets named ecr-pull-secret works again",
+        "watch of Secrets named ecr-pull-secret failed",
+    ]
+
+
+async def test_watch_that_breaks_after_a_while_is_another_disturbance(
+    desk: ReflectorHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Even if it has told of nothing meanwhile; one that breaks at once is the same."""
+    desk.streams = [[AWAY], [AWAY]]
+    async with desk.running(seconds=30):
+        assert len(caplog.messages) == 1
+        await desk.send(AWAY)
+        assert len(caplog.messages) == 2

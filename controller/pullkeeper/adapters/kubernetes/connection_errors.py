@@ -1,5 +1,6 @@
 """Why the API server cannot be reached: the cause in words, from what aiohttp raises."""
 
+import errno
 import ssl
 
 import aiohttp
@@ -15,6 +16,7 @@ _MAX_CAUSE = 150
 
 def explain(error: Exception, info: ConnectionInfo) -> str:
     """Return the cause of a failed request and where to look; never the text of a response."""
+    error = _silence(error) or error
     names = tuple(each.__name__ for each in type(error).__mro__)
     why = _why(error)
     values = {
@@ -24,6 +26,14 @@ def explain(error: Exception, info: ConnectionInfo) -> str:
         "status": str(getattr(error, "status", "")),
     }
     return f"{names[0]}: {KUBERNETES_CAUSES.find(Raised(names=names, words=why)).text(values)}"
+
+
+def _silence(error: Exception) -> TimeoutError | None:
+    """Return a timeout if keepalive has given up a connection: its packets were swallowed, under an answer perhaps."""
+    # aiohttp keeps what broke an answer off in the text alone, as the exception's representation.
+    under_an_answer = isinstance(error, aiohttp.ClientPayloadError) and "TimeoutError(" in str(error)
+    given_up = isinstance(error, OSError) and error.errno == errno.ETIMEDOUT
+    return TimeoutError() if under_an_answer or given_up else None
 
 
 def _why(error: Exception) -> str:

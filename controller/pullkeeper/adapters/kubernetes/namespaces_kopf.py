@@ -11,6 +11,7 @@ import kopf
 
 from pullkeeper.adapters.kubernetes.client import KubeClient
 from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo
+from pullkeeper.domain.errors.said_causes import SaidCauses
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 
 logger = logging.getLogger(__name__)
@@ -69,21 +70,32 @@ async def operate(
     kopf ends by itself when a watch ends with an error other than 410; then it is started anew, which lists anew, with
     a new registry: it has closed the session of the old one. The same is done when `restart` is set.
     """
-    pauses = iter(_EndlessBackoff())
+    pauses, causes = iter(_EndlessBackoff()), SaidCauses()
+
+    def started() -> None:
+        causes.end()
+        on_start()
+
     while True:
         restart.clear()
         try:
-            await _operate_once(new_registry(), on_start, asyncio.ensure_future(_either(stop, restart)))
+            await _operate_once(new_registry(), started, asyncio.ensure_future(_either(stop, restart)))
         except Exception as error:  # noqa: BLE001 -- kopf passes on whatever has ended it
             if stop.is_set():
                 return
-            pause = next(pauses)
-            logger.warning("watch of Namespaces ended: %s; listing anew in %.1f s", type(error).__name__, pause)
+            if causes.is_new(cause := _cause(error)):
+                logger.warning("watch of Namespaces ended: %s; listing anew", cause)
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), pause)
+                await asyncio.wait_for(stop.wait(), next(pauses))
         else:
             if stop.is_set() or not restart.is_set():
                 return  # stopped, or by a signal that came before `on_start` and so to kopf's own handlers
+
+
+def _cause(error: Exception) -> str:
+    """Return the type of an error, and the status if the API server has answered; its text may quote an object."""
+    status = getattr(error, "status", None)
+    return type(error).__name__ + (f" (status {status})" if isinstance(status, int) else "")
 
 
 async def _either(*events: asyncio.Event) -> None:

@@ -13,6 +13,7 @@ from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.adapters.kubernetes.listing import list_all
 from pullkeeper.domain.errors.backoff import retry_delay
 from pullkeeper.domain.errors.failures import FailureError
+from pullkeeper.domain.errors.said_causes import SaidCauses
 from pullkeeper.domain.kube.api import FORBIDDEN, GONE, JSON, METADATA, METADATA_LIST, NOT_FOUND, Response
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,8 @@ _MIN_WATCH = 1.0
 """Seconds; a watch that ends sooner is not reopened at once."""
 _LONG_WATCH = 60.0
 """Seconds; a watch that breaks later has worked, so its retry delay starts over."""
+_WORKED = 5.0
+"""Seconds after which a watch that breaks is another disturbance than the one before."""
 _MAX_ATTEMPTS = 5
 """Caps the backoff: while no watch is open, changes are noticed late."""
 
@@ -131,6 +134,8 @@ class Reflector(Generic[_T]):
         self._told = 0
         """Version up to which everything has been told; 0 if that is to begin anew."""
         self._until_relist: asyncio.Timeout | None = None
+        self._causes = SaidCauses()
+        self._opened_at: float | None = None
 
     def relist(self) -> None:
         """List anew now: no version that was told before can be relied on."""
@@ -144,15 +149,19 @@ class Reflector(Generic[_T]):
         while True:
             began = asyncio.get_running_loop().time()
             try:
+                self._opened_at = None
                 await self._list()
                 await self._watch()
                 failures = 0
             except FailureError as error:
                 self._told = 0
+                if self._opened_at is not None and asyncio.get_running_loop().time() - self._opened_at > _WORKED:
+                    self._causes.end()
                 lasted = asyncio.get_running_loop().time() - began
                 failures = 1 if lasted > _LONG_WATCH else min(failures + 1, _MAX_ATTEMPTS)
                 delay = retry_delay(failures, self._rng.random()).total_seconds()
-                logger.warning("watch of %s failed: %s; retrying in %.1f s", self._list_watch.what, error, delay)
+                if self._causes.is_new(str(error)):
+                    logger.warning("watch of %s failed: %s; it is tried again", self._list_watch.what, error)
                 await asyncio.sleep(delay)
 
     async def _list(self) -> None:
@@ -211,10 +220,13 @@ class Reflector(Generic[_T]):
         }
         path, accept = self._list_watch.watch_path, JSON if self._list_watch.whole else METADATA
         async with self._client.stream(path, query=query, accept=accept, idle_timeout=_IDLE_TIMEOUT) as events:
+            self._opened_at = asyncio.get_running_loop().time()
             async for event in events:
                 if event["type"] == "ERROR":
                     self._told = self._expired(event["object"].get("code", 0))
                     return
+                if self._causes.end():
+                    logger.info("watch of %s works again", self._list_watch.what)
                 version = int(event["object"]["metadata"]["resourceVersion"])
                 self._handle(event["type"], event["object"])
                 self._handler.on_bookmark(version)
