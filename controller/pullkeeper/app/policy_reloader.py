@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 
 _INTERVAL = 2.0
 """Seconds between two reads of the file: the kubelet takes about a minute to update a mounted ConfigMap anyway."""
+_TOLERATED_READS = 2
+"""From this many failed reads on the file counts as unreadable."""
 
 
 class CurrentPolicy:
@@ -56,6 +58,7 @@ class PolicyReloader:
         self._path = config.path
         self._content = config.content
         self._settings = config.settings
+        self._failed_reads = 0
         self._policy = policy
         self._read = read
         self._on_change = on_change
@@ -72,11 +75,13 @@ class PolicyReloader:
         """Read the file once and apply what has changed."""
         try:
             content = await asyncio.to_thread(path.read_bytes)
-        except OSError:
-            return  # the kubelet is swapping the ConfigMap; the next read finds it
-        if content == self._content:
+        except OSError as error:
+            self._unreadable(error)
             return
-        self._content = content
+        if content == self._content and self._failed_reads < _TOLERATED_READS:
+            self._failed_reads = 0
+            return
+        self._content, self._failed_reads = content, 0
         try:
             settings = self._read(content)
             _check_opt_in(settings.policy, self._settings.policy)
@@ -86,6 +91,14 @@ class PolicyReloader:
             return
         self._set_valid(True)  # noqa: FBT003 -- the gauge's value
         self._apply(settings)
+
+    def _unreadable(self, error: OSError) -> None:
+        """Report once a file that stays unreadable; one read may fail while the kubelet swaps the ConfigMap."""
+        self._failed_reads += 1
+        if self._failed_reads == _TOLERATED_READS:
+            self._set_valid(False)  # noqa: FBT003 -- the gauge's value
+            cause = error.strerror or type(error).__name__
+            logger.error("settings file %s cannot be read, the previous ones stay in force: %s", self._path, cause)
 
     def _apply(self, settings: Settings) -> None:
         running = replace(self._settings, policy=settings.policy)

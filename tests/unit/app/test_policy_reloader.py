@@ -191,15 +191,36 @@ def test_policy_is_reloaded_along_with_a_change_that_needs_a_restart(settings_fi
 
 
 @pytest.mark.parametrize("document", [BLUE, NONE])
-def test_missing_file_changes_nothing(
+def test_one_failed_read_says_nothing(
     settings_file: SettingsFile, caplog: pytest.LogCaptureFixture, document: dict[str, object]
 ) -> None:
-    """While the kubelet swaps a ConfigMap the file may be missing; it is read once it is back."""
+    """The kubelet may just be swapping the ConfigMap; the file is read once it is back."""
     settings_file.path.unlink()
-    settings_file.reload(times=2)
+    settings_file.reload()
     assert (settings_file.changes, settings_file.valid, caplog.messages) == (0, [True], [])
     settings_file.write(document)
     settings_file.reload()
+    assert settings_file.changes == (document is BLUE)
+
+
+@pytest.mark.parametrize("document", [BLUE, NONE, BROKEN])
+@pytest.mark.parametrize("missing", [True, False])
+def test_file_that_stays_unreadable_is_reported_once(
+    settings_file: SettingsFile, caplog: pytest.LogCaptureFixture, document: dict[str, object], *, missing: bool
+) -> None:
+    """Whether it is missing or something else is there; when it is back it is judged anew, changed or not."""
+    settings_file.path.unlink()
+    if not missing:
+        settings_file.path.mkdir()
+    settings_file.reload(times=5)
+    assert (settings_file.changes, settings_file.valid) == (0, [True, False])
+    (message,) = caplog.messages
+    assert message.startswith(f"settings file {settings_file.path} cannot be read, the previous ones stay in force: ")
+    if not missing:
+        settings_file.path.rmdir()
+    settings_file.write(document)
+    settings_file.reload(times=2)
+    assert settings_file.valid == [True, False, document is not BROKEN]
     assert settings_file.changes == (document is BLUE)
 
 

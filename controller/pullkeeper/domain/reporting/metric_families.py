@@ -68,7 +68,7 @@ PERMISSION_DENIED = MetricFamily(
 CONFIG_LAST_RELOAD_SUCCESSFUL = MetricFamily(
     name="pullkeeper_config_last_reload_successful",
     type=MetricType.GAUGE,
-    documentation="1 if the settings file as it is now is valid, else 0.",
+    documentation="1 if the settings file as it is now can be read and is valid, else 0.",
 )
 TOKEN_REQUESTS = MetricFamily(
     name="pullkeeper_token_requests_total",
