@@ -65,7 +65,11 @@ def main(options: argparse.Namespace) -> int:
 
 
 async def _show(options: argparse.Namespace, settings: Settings) -> int:
-    rules = StatusRules(policy=settings.policy, rotation=settings.rotation) if options.config else StatusRules()
+    rules = (
+        StatusRules(policy=settings.policy, rotation=settings.rotation, attaches=settings.service_account_attachment)
+        if options.config
+        else StatusRules()
+    )
     stop = asyncio.Event()
     if options.watch is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)

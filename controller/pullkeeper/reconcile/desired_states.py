@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
-from pullkeeper.domain.secret.desired_state import DesiredState, ignored_annotations
+from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.judgement import judge
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import fallback_state
@@ -54,16 +54,15 @@ class DesiredStates:
         if namespace is None:
             return Requested()
         policy, record = self._policy(), self._records.get(namespace.name)
-        judgement = judge(namespace, secret, policy)
+        judgement = judge(namespace, secret, policy, attaches=self._attach_service_accounts)
         delete_at = self._delete_at(record, lost=judgement.opt_in_lost)
         if judgement.error or delete_at:
             fallback = fallback_state(namespace, secret, policy, record.last_valid)
             record.last_valid = fallback or record.last_valid
             failures = (_failure(namespace, judgement.error),) if judgement.error else ()
             return Requested(desired=fallback, failures=failures, delete_at=delete_at)
-        desired = record.last_valid = judgement.desired
-        ignored = desired is not None and not self._attach_service_accounts
-        return Requested(desired=desired, failures=ignored_annotations(namespace) if ignored else ())
+        record.last_valid = judgement.desired
+        return Requested(desired=judgement.desired, failures=judgement.ignored)
 
     def _delete_at(self, record: NamespaceRecord, *, lost: bool) -> datetime | None:
         """Return when the grace of a lost opt-in ends; None if none was lost, or if it is over.

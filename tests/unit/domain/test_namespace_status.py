@@ -240,3 +240,12 @@ def test_a_token_kept_for_one_registry_counts_like_any_other() -> None:
     assert (found.state, found.issued_at, found.expires_at) == (State.EXPIRED, old.issued_at, old.expires_at)
     assert found.refresh_at is not None
     assert found.refresh_at < NOW
+
+
+def test_an_annotation_without_effect_is_judged_as_the_controller_does() -> None:
+    """The installation does not change ServiceAccounts; where its settings are not known nothing is said."""
+    asked = request(enabled="true", attach_to_service_accounts="*")
+    found = status(asked, managed(FRESH), replace(KNOWN, attaches=False))
+    assert (found.state, found.unhealthy) == (State.MISCONFIGURED, True)
+    assert "has no effect" in found.problems[0]
+    assert status(asked, managed(FRESH)).state is State.READY

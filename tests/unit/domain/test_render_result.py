@@ -1,5 +1,6 @@
 """What the controller would do for a Namespace, and why."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -259,3 +260,13 @@ def test_a_problem_is_shown_without_anything_that_a_terminal_acts_on() -> None:
     shown = as_text(render_namespace(namespace, SETTINGS, NOW)).split("\n")
     assert len(shown) == 4
     assert all(line.isprintable() for line in shown)
+
+
+def test_an_annotation_without_effect_is_a_problem_beside_the_secret() -> None:
+    """The pull Secret is written all the same."""
+    found = render(enabled="true", attach_to_service_accounts="*")
+    assert found.secret is not None
+    assert "has no effect" in found.problems[0]
+    assert not render(
+        replace(SETTINGS, service_account_attachment=True), enabled="true", attach_to_service_accounts="*"
+    ).problems

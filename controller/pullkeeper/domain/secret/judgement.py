@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from pullkeeper.domain.config.policy import Policy
-from pullkeeper.domain.errors.failures import FailureError
+from pullkeeper.domain.errors.failures import Failure, FailureError
 from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.namespace.annotations import ENABLED
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.namespace.opt_in import OptIn
-from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
+from pullkeeper.domain.secret.desired_state import DesiredState, desired_state, ignored_annotations
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 
 
@@ -19,17 +19,27 @@ class Judgement:
     desired: DesiredState | None = None
     error: InvalidInputError | FailureError | None = None
     """Why what it asks for cannot be done."""
+    ignored: tuple[Failure, ...] = ()
+    """A failure for each annotation that has no effect in this installation; the pull Secret is not affected."""
     opt_in_lost: bool = False
     """It asks for nothing any more because the settings do not opt it in: that may be a slip, and waits."""
 
 
-def judge(namespace: ObservedNamespace, secret: ObservedSecret | None, policy: Policy) -> Judgement:
-    """Judge what a namespace asks for; `secret` is the one of the pull Secret's name."""
+def judge(
+    namespace: ObservedNamespace, secret: ObservedSecret | None, policy: Policy, *, attaches: bool = True
+) -> Judgement:
+    """Judge what a namespace asks for; `secret` is the one of the pull Secret's name.
+
+    `attaches` says whether the installation changes ServiceAccounts.
+    """
     try:
         desired = desired_state(namespace, policy)
     except (InvalidInputError, FailureError) as error:
         return Judgement(error=error)
-    return Judgement(desired=desired, opt_in_lost=desired is None and _was_opted_in_by_settings(namespace, secret))
+    ignored = ignored_annotations(namespace) if desired and not attaches else ()
+    return Judgement(
+        desired=desired, ignored=ignored, opt_in_lost=desired is None and _was_opted_in_by_settings(namespace, secret)
+    )
 
 
 def opt_in_lost(namespace: ObservedNamespace, secret: ObservedSecret | None, policy: Policy) -> bool:

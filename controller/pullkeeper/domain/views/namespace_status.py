@@ -38,6 +38,8 @@ class StatusRules:
     """None allows everything."""
     rotation: Rotation | None = None
     """None leaves overdue renewals undetected."""
+    attaches: bool = True
+    """Whether the installation changes ServiceAccounts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +82,7 @@ def namespace_status(
     """Return the status of a namespace; None where it requests nothing and has no pull Secret of ours."""
     name = request.namespace.name
     secret = secret.as_of(now) if secret else None
-    wanted = _request(request.namespace, secret, rules.policy)
+    wanted = _request(request.namespace, secret, rules)
     managed = secret if secret and secret.managed else None
     if wanted.desired is None and not wanted.problems and managed is None:
         return None
@@ -189,20 +191,22 @@ def _outdated(
     return (State.OUTDATED, tuple(problems)) if problems else None
 
 
-def _request(namespace: ObservedNamespace, secret: ObservedSecret | None, policy: Policy | None) -> _Request:
+def _request(namespace: ObservedNamespace, secret: ObservedSecret | None, rules: StatusRules) -> _Request:
+    policy = rules.policy
+    prefix = f"namespace/{namespace.name}: "
     allowed = policy or _permissive_policy(secret)
-    judgement = judge(namespace, secret, allowed)
+    judgement = judge(namespace, secret, allowed, attaches=rules.attaches)
     if judgement.error is None:
-        return _Request(desired=judgement.desired, opt_in_lost=judgement.opt_in_lost)
+        problems = tuple(failure.message.removeprefix(prefix) for failure in judgement.ignored)
+        return _Request(desired=judgement.desired, problems=problems, opt_in_lost=judgement.opt_in_lost)
     if isinstance(judgement.error, FailureError):
-        problem = judgement.error.failure.message.removeprefix(f"namespace/{namespace.name}: ")
-        return _Request(desired=None, problems=(problem,))
-    problems = judgement.error.problems
+        return _Request(desired=None, problems=(judgement.error.failure.message.removeprefix(prefix),))
+    invalid = judgement.error.problems
     if policy is None and annotations.REGISTRIES not in namespace.annotations:
         # Without the settings the default registries are unknown, so their absence is no problem.
-        problems = tuple(each for each in problems if each.where != f"{PREFIX}{annotations.REGISTRIES}")
-    desired = None if problems else _without_registries(namespace, allowed)
-    return _Request(desired=desired, problems=summarized(problems))
+        invalid = tuple(each for each in invalid if each.where != f"{PREFIX}{annotations.REGISTRIES}")
+    desired = None if invalid else _without_registries(namespace, allowed)
+    return _Request(desired=desired, problems=summarized(invalid))
 
 
 def _permissive_policy(secret: ObservedSecret | None) -> Policy:

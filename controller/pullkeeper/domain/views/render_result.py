@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,6 @@ from pullkeeper.domain.ecr.credential import TokenValidity
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.rotation import LONGEST_LIFE
 from pullkeeper.domain.ecr.token_scope import TokenScope
-from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.text import printable
 from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.iam.identity import Identity, Kind
@@ -21,7 +20,8 @@ from pullkeeper.domain.namespace.annotations import ENABLED, REGISTRIES
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
 from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.secret import entries
-from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
+from pullkeeper.domain.secret.desired_state import DesiredState
+from pullkeeper.domain.secret.judgement import judge
 from pullkeeper.domain.secret.pull_secret import DATA_KEY, SecretRecord, manifest
 from pullkeeper.domain.views.durations import format_duration
 
@@ -64,16 +64,16 @@ class RenderResult:
 def render_namespace(namespace: ObservedNamespace, settings: Settings, now: datetime) -> RenderResult:
     """Return what the controller would do for the Namespace at `now`."""
     name = namespace.name
-    try:
-        desired = desired_state(namespace, settings.policy)
-    except InvalidInputError as error:
-        return RenderResult(namespace=name, reason=_INVALID, problems=error.summary)
-    except FailureError as error:
-        problem = error.failure.message.removeprefix(f"namespace/{name}: ")
-        return RenderResult(namespace=name, reason=_INVALID, problems=(problem,))
-    if desired is None:
+    judgement = judge(namespace, None, settings.policy, attaches=settings.service_account_attachment)
+    if isinstance(judgement.error, InvalidInputError):
+        return RenderResult(namespace=name, reason=_INVALID, problems=judgement.error.summary)
+    failures = (judgement.error.failure,) if judgement.error else judgement.ignored
+    problems = tuple(failure.message.removeprefix(f"namespace/{name}: ") for failure in failures)
+    if judgement.error:
+        return RenderResult(namespace=name, reason=_INVALID, problems=problems)
+    if judgement.desired is None:
         return RenderResult(namespace=name, reason=_not_opted_in(namespace, settings))
-    return _opted_in(namespace, desired, settings, now)
+    return replace(_opted_in(namespace, judgement.desired, settings, now), problems=problems)
 
 
 def as_text(result: RenderResult) -> str:
