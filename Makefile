@@ -28,7 +28,7 @@ test: lint ## Static checks and the tests that need only Python, but for the slo
 test-e2e: $(VENV)/dev.stamp ## The end-to-end tests that are too slow for `make test`: identities, rotation, replicas, endpoints, commands, the demo
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/e2e -m slow --server=memory
 
-test-simulation: $(VENV)/dev.stamp ## The simulation at length: hostile namespaces over 200 seeds, two controllers at once, the picture of a day
+test-simulation: $(VENV)/dev.stamp ## The simulation at length: more seeds, outages, hostile namespaces over 200 seeds, two controllers at once, a picture
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/simulation -m slow
 
 test-tenants: $(VENV)/dev.stamp ## Hostile tenants beside an honest population, on the in-memory server and on a real control plane

@@ -11,6 +11,8 @@ from testsupport.fake_aws import ACCOUNT, AwsFake, Garbage
 from testsupport.installation import FAST_ROTATION, IRELAND, ROLE, VIRGINIA, Installation, auths
 from testsupport.waiting import until
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "GetAuthorizationToken"
 
 FAULTS: dict[str, tuple[Callable[[AwsFake], Any], str, str, str]] = {

@@ -7,6 +7,7 @@ from testsupport.access import create_user, rule
 from testsupport.command_line import bound_to, pod_environment, pullkeeper, settings_file
 from testsupport.installation import Installation
 from testsupport.objects import foreign_secret
+from testsupport.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -37,6 +38,33 @@ async def test_after_an_uninstall_nothing_of_ours_is_left(installation: Installa
         assert (ended.status, ended.out, ended.err) == (0, said, "")
     assert [await installation.secret(team) for team in teams] == [None] * 3
     assert None not in [await installation.secret(stranger) for stranger in strangers]
+
+
+@pytest.mark.parametrize("command", [False, True])
+async def test_secret_restored_from_a_backup_is_deleted(installation: Installation, *, command: bool) -> None:
+    """A restore keeps our label and annotations and loses managedFields; the namespace is opted out meanwhile."""
+    process = await installation.start()
+    team = await installation.create_served_namespace()
+    backup = await installation.secret(team)
+    assert backup is not None
+    await installation.annotate(team, enabled="false")
+    await installation.event(team, "PullSecretDeleted")
+    if command:
+        await process.stop()
+    kept = {key: backup["metadata"][key] for key in ("name", "labels", "annotations")}
+    restored = {**backup, "metadata": kept}
+    (await installation.api.post(f"/api/v1/namespaces/{team}/secrets", restored)).ok()
+    if command:
+        environment = await _hook(installation)
+        ended = await pullkeeper(
+            installation, "cleanup", "--secret-name", installation.secret_name, environment=environment
+        )
+        assert ended.status == 0
+
+    async def gone() -> bool:
+        return await installation.secret(team) is None
+
+    await until(gone, "the restored Secret to be deleted")
 
 
 async def test_bound_to_namespaces_it_clears_just_those(installation: Installation) -> None:

@@ -14,6 +14,8 @@ from testsupport.objects import pull_secret
 from testsupport.tenant_identities import BLUE, OWN, blue, own_account, policy, principals
 from testsupport.waiting import until
 
+pytestmark = pytest.mark.slow
+
 FORGED = {"auths": {IRELAND: {"auth": "QVdTOmZvcmdlZA=="}}}
 HOUR = timedelta(hours=1)
 

@@ -97,7 +97,8 @@ async def test_installation_opts_namespaces_in(installation: Installation) -> No
         assert list(auths((await recorder.created(inside)).secret)) == [IRELAND]
         assert list(auths((await recorder.created(own)).secret)) == [VIRGINIA]
         await installation.processes[-1].stop()
-        await installation.start({"optIn": {"namespaceSelector": selector, "namespaces": [f"in{unique}-*"]}})
+        changed = {"namespaceSelector": selector, "namespaces": [f"in{unique}-*"]}
+        await installation.start({"optIn": changed, "optOutGrace": "0s"})
         labelled = await installation.create_namespace(f"in{unique}")
         await installation.label(labelled, tier="b")
         await recorder.created(labelled)

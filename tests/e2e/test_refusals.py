@@ -42,15 +42,15 @@ async def test_refused_first_secret_is_told_in_the_refusers_words(installation: 
     """One Event that names the refuser; no right is asked for; whoever has mended it need not wait for the retry."""
     process = await installation.start()
     team = await installation.create_namespace()
-    async with refusing(installation, team, how):
-        await installation.annotate(team, enabled="true")
-        reason, refused_by = SAID[how]
-        event = await installation.event(team, reason)
-        assert refused_by in event["note"]
-        assert ("exceeded quota" if how == "quota" else WORDS) in event["note"]
-        assert "grant" not in event["note"]
-        await process.until_metric(1, "pullkeeper_namespaces", state="pending")
     async with installation.recording() as recorder:
+        async with refusing(installation, team, how):
+            await installation.annotate(team, enabled="true")
+            reason, refused_by = SAID[how]
+            event = await installation.event(team, reason)
+            assert refused_by in event["note"]
+            assert ("exceeded quota" if how == "quota" else WORDS) in event["note"]
+            assert "grant" not in event["note"]
+            await process.until_metric(1, "pullkeeper_namespaces", state="pending")
         await installation.annotate(team, refresh_requested_at="now")
         await recorder.created(team)
 

@@ -16,6 +16,8 @@ from testsupport.installation import IRELAND, Installation
 from testsupport.population import HOUR, POLICY
 from testsupport.waiting import until
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).parent / "golden"
 
 

@@ -13,6 +13,8 @@ from testsupport.simulation.script import Action, act_on, misconfigure, opt_in, 
 from testsupport.simulation.world import Restart, Run, World, simulate
 from testsupport.virtual_time import DAY, HOUR, MINUTE
 
+pytestmark = pytest.mark.slow
+
 EUROPE = "eu-west-1"
 BOUNDED_ON_PURPOSE = "EventRecorder._series"
 """Keeps up to 20,000 Events, so that a repeated one is counted instead of created."""

@@ -31,7 +31,9 @@ from testsupport.virtual_time import DAY, HOUR, MINUTE
 SECONDS = 5.0
 """Upper bound for what happens at once."""
 
-every_seed = pytest.mark.parametrize("seed", SEEDS)
+every_seed = pytest.mark.parametrize(
+    "seed", [SEEDS[0], *(pytest.param(seed, marks=pytest.mark.slow) for seed in SEEDS[1:])]
+)
 
 
 @every_seed

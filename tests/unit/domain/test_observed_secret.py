@@ -182,8 +182,14 @@ def test_secret_without_our_label_is_not_managed(value: str | None) -> None:
 )
 def test_labelled_secret_was_not_written_by_us(entries: list[Metadata], *, written: bool) -> None:
     """The label allows us to write it; managedFields tell whether we ever have."""
-    found = observe(applied_metadata() | {"managedFields": entries})
+    found = observe(applied_metadata() | {"managedFields": entries, "annotations": {}})
     assert (found.managed, found.written) == (True, written)
+
+
+def test_secret_restored_from_a_backup_was_written_by_us() -> None:
+    """A restore loses managedFields; our record is proof enough, and the Secret is not intact until it is rewritten."""
+    found = observe(applied_metadata() | {"managedFields": [entry_of("velero-server", {"f:data": {}})]})
+    assert (found.managed, found.written, found.intact) == (True, True, False)
 
 
 @pytest.mark.parametrize("missing", [("labels",), ("annotations",), ("labels", "annotations", "managedFields")])

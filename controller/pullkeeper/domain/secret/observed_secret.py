@@ -31,7 +31,10 @@ class ObservedSecret:
     managed: bool
     """It has our label: this alone makes it ours."""
     written: bool = True
-    """We have applied it. A Secret that was only handed over by its label is never deleted."""
+    """We have applied it: managedFields say so, or, where a restore from a backup has lost them, its record.
+
+    A Secret that was only handed over by its label is never deleted.
+    """
     intact: bool = True
     """Every field that we apply still belongs to our field manager: nobody else has changed one."""
     record: SecretRecord | None = None
@@ -65,7 +68,7 @@ def observe(metadata: Mapping[str, Any]) -> ObservedSecret:
         uid=metadata["uid"],
         resource_version=int(metadata["resourceVersion"]),
         managed=managed,
-        written=fields is not None,
+        written=fields is not None or record is not None,
         intact=record is not None and _is_intact(fields or {}, record),
         record=record,
         writer=last_writer(metadata.get("managedFields") or (), _touches_ours),
