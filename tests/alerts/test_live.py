@@ -1,10 +1,12 @@
 """A real Prometheus scrapes a real controller during failures: each alert becomes pending, fires and resolves."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.alerts.prometheus import Prometheus, serve
 from tests.conformance.conftest import api, server  # noqa: F401 -- fixtures
@@ -18,7 +20,10 @@ from testsupport.objects import foreign_secret
 from testsupport.prometheus_tools import Tools, promtool
 
 TOKEN = "GetAuthorizationToken"
+EMPTIED = {"data": {".dockerconfigjson": "eyJhdXRocyI6IHt9fQ=="}}
 LIFE = timedelta(seconds=40)
+LONG = timedelta(hours=12)
+"""Where rotations would be in the way."""
 SETTINGS = {"refreshJitter": "0s", "refreshFraction": 0.25, "relistInterval": "5s"}
 """With tokens of 40 s: a rotation every 10 s, so a Secret has at least 30 s left unless renewals fail."""
 SHORT: Overrides = {
@@ -35,6 +40,9 @@ SHORT: Overrides = {
     "PullkeeperNamespaceMisconfigured": {"for": "2s"},
     "PullkeeperPermissionDenied": {"for": "2s"},
     "PullkeeperSettingsInvalid": {"for": "2s"},
+    "PullkeeperWritesReverted": {"for": "2s"},
+    "PullkeeperOptInsLost": {"for": "2s"},
+    "PullkeeperWatchesMissChanges": {"for": "2s", "window": "20s", "count": 1},
 }
 """The chart's rules with shorter times, set like users would in the chart's values."""
 EXPIRING = ("PullkeeperTokenRefreshStale", "PullkeeperPullSecretExpiring", "PullkeeperPullSecretExpired")
@@ -54,15 +62,17 @@ async def started(
     prometheus: Prometheus,
     *,
     verified: bool = False,
+    life: timedelta = LIFE,
 ) -> ControllerProcess:
-    """Start the controller with one ready namespace, and check that no alert fires during two rotations."""
-    installation.aws.lifetime = LIFE
+    """Start the controller with one ready namespace, and check that no alert fires during two rotations, if any."""
+    installation.aws.lifetime = life
     verify = {"verify": "new", "registryCaFile": installation.aws.network.ca_file} if verified else {}
     process = await installation.start(SETTINGS | verify)
     prometheus.point_to(process.port())
     team = await installation.create_namespace(enabled="true")
     await installation.event(team, "PullSecretCreated")
-    await prometheus.sees('pullkeeper_secret_writes_total{operation="rotate",result="success"} >= 2')
+    if life == LIFE:
+        await prometheus.sees('pullkeeper_secret_writes_total{operation="rotate",result="success"} >= 2')
     assert await prometheus.ever("firing") <= {"PullkeeperAbsent"}, "there was no leader before the start"
     await prometheus.resolves(*definitions())
     return process
@@ -146,6 +156,51 @@ async def test_a_right_to_write_is_missing(
     for team in installation.namespaces:
         await installation.annotate(team, refresh_requested_at="granted")
     await prometheus.resolves(*definitions())
+
+
+async def test_a_tool_undoes_each_write(installation: Installation, prometheus: Prometheus) -> None:  # noqa: F811 -- a fixture's argument
+    """The alert fires; how it resolves, some minutes after the last write that was undone, is a case for promtool."""
+    await started(installation, prometheus, life=LONG)
+    team = installation.namespaces[0]
+
+    async def keep_emptying() -> None:
+        while True:
+            await installation.api.merge(installation.path(team), EMPTIED, fieldManager="a-tool")
+            await asyncio.sleep(0.2)
+
+    tool = asyncio.create_task(keep_emptying())
+    await prometheus.fires("PullkeeperWritesReverted")
+    tool.cancel()
+
+
+async def test_settings_lose_an_opt_in(installation: Installation, prometheus: Prometheus) -> None:  # noqa: F811 -- a fixture's argument
+    """The alert fires while the Secrets are about to be deleted, and resolves with the slip."""
+    process = await started(installation, prometheus)
+    settings = yaml.safe_load(process.config.read_text())
+    app = await installation.create_namespace("app")
+    for pattern, act in ((app, prometheus.resolves), ("a-slip", prometheus.fires), (app, prometheus.resolves)):
+        process.config.write_text(yaml.safe_dump({**settings, "optIn": {"namespaces": [pattern]}}))
+        if pattern == app:
+            await installation.event(app, "PullSecretCreated")
+        await act("PullkeeperOptInsLost")
+
+
+async def test_watches_miss_changes(
+    server: ApiServer,  # noqa: F811 -- a fixture's argument
+    installation: Installation,  # noqa: F811 -- a fixture's argument
+    prometheus: Prometheus,
+) -> None:
+    """What only a listing finds is counted."""
+    await started(installation, prometheus, life=LONG)
+    team = installation.namespaces[0]
+    found = 0
+    while found < 3:
+        found += 1
+        server.faults.swallow("namespaces", 1)
+        await installation.label(team, change=str(found))
+        await prometheus.sees(f"sum(pullkeeper_cache_differences_total) >= {found}")
+    await prometheus.fires("PullkeeperWatchesMissChanges")
+    await prometheus.resolves("PullkeeperWatchesMissChanges")
 
 
 async def test_controller_stalls_and_disappears(

@@ -14,7 +14,7 @@ from pullkeeper.app import container
 from pullkeeper.domain.errors import validation
 from pullkeeper.domain.namespace import namespace
 from pullkeeper.domain.namespace.annotations import MAX_LENGTHS
-from pullkeeper.reconcile import reconciler, status_reporter, work_queue
+from pullkeeper.reconcile import desired_states, status_reporter, work_queue
 from tests.simulation.test_non_interference import faults
 from testsupport.simulation import hostile, interference_mutants, process, tenancy
 from testsupport.simulation.script import Action
@@ -81,7 +81,7 @@ MUTANTS = {
         report="lines: ",
     ),
     "intent from the Secret": Mutant(
-        patches=((reconciler, "fallback_state", interference_mutants.wants_what_the_secret_says),),
+        patches=((desired_states, "fallback_state", interference_mutants.wants_what_the_secret_says),),
         pair=lambda: _crafted(hostile.pretence(Random(SEED), 0.0, "pretender")),
         report="given a token that it has no right to",
     ),

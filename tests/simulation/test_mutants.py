@@ -9,9 +9,8 @@ import pytest
 
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.ecr.rotation import Rotation
-from pullkeeper.domain.secret import entries
+from pullkeeper.domain.secret import entries, judgement
 from pullkeeper.domain.secret.desired_state import desired_state
-from pullkeeper.reconcile import reconciler
 from testsupport.simulation import check_objects, check_tokens, mutants
 from testsupport.simulation.faults import FaultRates, Faults
 from testsupport.simulation.record import Period, Record
@@ -130,7 +129,7 @@ def test_10_a_guess_on_bad_input_is_reported(monkeypatch: pytest.MonkeyPatch) ->
     actions = [misconfigure(0.0, team(0), {"enabled": "yes"}), act_on(HOUR, "delete", team(0))]
     run = replace(_DAYS, actions=actions, settings=Settings())
     assert list(check_objects.bad_input_creates_nothing(simulate(run))) == []
-    monkeypatch.setattr(reconciler, "desired_state", mutants.guess_on_bad_input(desired_state))
+    monkeypatch.setattr(judgement, "desired_state", mutants.guess_on_bad_input(desired_state))
     assert list(check_objects.bad_input_creates_nothing(simulate(run)))
 
 

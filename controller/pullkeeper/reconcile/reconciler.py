@@ -279,8 +279,10 @@ class Reconciler:
         except FailureError as error:
             return Result(status=Status(secret=secret, opted_in=False), failures=(error.failure,), error=error)
         self._secrets.record_delete(secret)
+        once_more = record.undone.undoes(step)
         record.undone = record.undone.after(step, None, self._clock())
-        self._reporter.report_deletion(name, record, secret)
+        if not once_more:
+            self._reporter.report_deletion(name, record, secret)
         return Result()
 
     def _requeue_at(
