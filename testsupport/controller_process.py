@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from testsupport.waiting import HANG_GUARD, until
@@ -102,6 +103,11 @@ class ControllerProcess:
     def lines(self) -> list[dict[str, Any]]:
         """Return the log lines, one JSON object each."""
         return [json.loads(line) for line in self.text().splitlines()]
+
+    def change_settings(self, **changes: object) -> None:
+        """Change its settings file while it runs; None takes a key out."""
+        document = {**yaml.safe_load(self.config.read_text()), **changes}
+        self.config.write_text(yaml.safe_dump({key: value for key, value in document.items() if value is not None}))
 
     def kill(self) -> None:
         """End it by SIGKILL."""

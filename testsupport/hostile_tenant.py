@@ -10,7 +10,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from testsupport import objects
 from testsupport.access import create_role, create_user, rule
@@ -201,18 +201,9 @@ async def _delete_account(tenant: HostileTenant) -> Answer:
 async def _claim(tenant: HostileTenant) -> Answer:
     """Post an Event that claims to be the controller's, from the future."""
     namespace = tenant.any_namespace()
-    body: dict[str, Any] = {
-        "metadata": {"name": f"claim-{tenant.requests}", "namespace": namespace},
-        "eventTime": "2099-01-01T00:00:00.000000Z",
-        "reportingController": "pullkeeper.dev/controller",
-        "reportingInstance": "one",
-        "action": "Keep",
-        "reason": "AccessDenied",
-        "note": "\x1b[2J\nall is lost",
-        "type": "Warning",
-        "regarding": {"apiVersion": "v1", "kind": "Secret", "name": tenant.secret_name, "namespace": namespace},
-    }
-    return await tenant.user.post(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events", body)
+    name, note, at = f"claim-{tenant.requests}", "\x1b[2J\nall is lost", "2099-01-01T00:00:00.000000Z"
+    body = objects.warning_event(namespace, name, note, at=at, regarding=tenant.secret_name)
+    return await tenant.user.post(objects.events_in(namespace), body)
 
 
 async def _start_over(tenant: HostileTenant) -> Answer:

@@ -42,6 +42,26 @@ def foreign_secret(name: str, content: str = FIRST, /, **metadata: Any) -> dict[
     }
 
 
+def warning_event(namespace: str, name: str, note: str, *, at: str, regarding: str = "x") -> dict[str, Any]:
+    """Return a warning as the controller posts it, whoever does; `at` is a MicroTime, `regarding` a Secret."""
+    return {
+        "metadata": {"name": name, "namespace": namespace},
+        "eventTime": at,
+        "reportingController": "pullkeeper.dev/controller",
+        "reportingInstance": "one",
+        "action": "Keep",
+        "reason": "AccessDenied",
+        "note": note,
+        "type": "Warning",
+        "regarding": {"apiVersion": "v1", "kind": "Secret", "name": regarding, "namespace": namespace},
+    }
+
+
+def events_in(namespace: str) -> str:
+    """Return the path of the namespace's Events."""
+    return f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
+
+
 def encoded(content: str) -> str:
     """Return the content as it stands in a Secret's data."""
     return base64.b64encode(content.encode()).decode()

@@ -12,7 +12,7 @@ from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
 from testsupport.fake_aws import ACCOUNT
 from testsupport.installation import IRELAND, VIRGINIA, Installation, written
-from testsupport.objects import encoded
+from testsupport.objects import encoded, events_in, warning_event
 
 HOUR = timedelta(hours=1)
 BLUE = f"arn:aws:iam::{ACCOUNT}:role/blue"
@@ -72,20 +72,11 @@ class Population:
 
     async def post_warning(self, namespace: str, note: str) -> None:
         """Post a warning as the controller would, and another one of somebody else's."""
-        path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
-        for number, reporter in enumerate(("pullkeeper.dev/controller", "example.org/other")):
-            body = {
-                "metadata": {"name": f"warning-{number}", "namespace": namespace},
-                "eventTime": self.now.isoformat(timespec="microseconds").replace("+00:00", "Z"),
-                "reportingController": reporter,
-                "reportingInstance": "one",
-                "action": "Keep",
-                "reason": "AccessDenied" if number == 0 else "Other",
-                "note": f"namespace/{namespace}: {note}",
-                "type": "Warning",
-                "regarding": {"apiVersion": "v1", "kind": "Secret", "name": "x", "namespace": namespace},
-            }
-            (await self.installation.api.post(path, body)).ok()
+        at = self.now.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        ours = warning_event(namespace, "warning-0", f"namespace/{namespace}: {note}", at=at)
+        theirs = {"metadata": {"name": "warning-1"}, "reportingController": "example.org/other", "reason": "Other"}
+        for body in (ours, ours | theirs):
+            (await self.installation.api.post(events_in(namespace), body)).ok()
 
 
 async def populate(installation: Installation) -> Population:

@@ -1,12 +1,10 @@
 """A real Prometheus scrapes a real controller during failures: each alert becomes pending, fires and resolves."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.alerts.prometheus import Prometheus, serve
 from tests.conformance.conftest import api, server  # noqa: F401 -- fixtures
@@ -18,9 +16,9 @@ from testsupport.fake_kube import ApiServer, matching
 from testsupport.installation import IRELAND, Installation
 from testsupport.objects import foreign_secret
 from testsupport.prometheus_tools import Tools, promtool
+from testsupport.undoing_tool import undoing
 
 TOKEN = "GetAuthorizationToken"
-EMPTIED = {"data": {".dockerconfigjson": "eyJhdXRocyI6IHt9fQ=="}}
 LIFE = timedelta(seconds=40)
 LONG = timedelta(hours=12)
 """Where rotations would be in the way."""
@@ -161,25 +159,16 @@ async def test_a_right_to_write_is_missing(
 async def test_a_tool_undoes_each_write(installation: Installation, prometheus: Prometheus) -> None:  # noqa: F811 -- a fixture's argument
     """The alert fires; how it resolves, some minutes after the last write that was undone, is a case for promtool."""
     await started(installation, prometheus, life=LONG)
-    team = installation.namespaces[0]
-
-    async def keep_emptying() -> None:
-        while True:
-            await installation.api.merge(installation.path(team), EMPTIED, fieldManager="a-tool")
-            await asyncio.sleep(0.2)
-
-    tool = asyncio.create_task(keep_emptying())
-    await prometheus.fires("PullkeeperWritesReverted")
-    tool.cancel()
+    async with undoing(installation, installation.namespaces[0], manager="a-tool"):
+        await prometheus.fires("PullkeeperWritesReverted")
 
 
 async def test_settings_lose_an_opt_in(installation: Installation, prometheus: Prometheus) -> None:  # noqa: F811 -- a fixture's argument
     """The alert fires while the Secrets are about to be deleted, and resolves with the slip."""
     process = await started(installation, prometheus)
-    settings = yaml.safe_load(process.config.read_text())
     app = await installation.create_namespace("app")
     for pattern, act in ((app, prometheus.resolves), ("a-slip", prometheus.fires), (app, prometheus.resolves)):
-        process.config.write_text(yaml.safe_dump({**settings, "optIn": {"namespaces": [pattern]}}))
+        process.change_settings(optIn={"namespaces": [pattern]})
         if pattern == app:
             await installation.event(app, "PullSecretCreated")
         await act("PullkeeperOptInsLost")
@@ -193,9 +182,7 @@ async def test_watches_miss_changes(
     """What only a listing finds is counted."""
     await started(installation, prometheus, life=LONG)
     team = installation.namespaces[0]
-    found = 0
-    while found < 3:
-        found += 1
+    for found in range(1, 4):
         server.faults.swallow("namespaces", 1)
         await installation.label(team, change=str(found))
         await prometheus.sees(f"sum(pullkeeper_cache_differences_total) >= {found}")

@@ -69,8 +69,7 @@ async def test_accounts_of_the_settings_count_where_the_namespace_says_nothing(i
     builder = await service_account(installation, silent, "builder").create()
     spared = await service_account(installation, none, "builder").create()
     await builder.until(installation.secret_name)
-    good = yaml.safe_load(process.config.read_text())
-    process.config.write_text(yaml.safe_dump({**good, "attachToServiceAccounts": ["default"]}))
+    process.change_settings(attachToServiceAccounts=["default"])
     await builder.until()
     await service_account(installation, silent, "default").until(installation.secret_name)
     assert await spared.entries() == []

@@ -11,7 +11,7 @@ import pytest
 from testsupport.command_line import kubeconfig, pullkeeper
 from testsupport.fake_aws import ACCOUNT
 from testsupport.installation import IRELAND, PROGRAM, VIRGINIA, Installation
-from testsupport.objects import pull_secret
+from testsupport.objects import events_in, pull_secret, warning_event
 from testsupport.tenant_identities import own_account
 
 pytestmark = pytest.mark.slow
@@ -111,18 +111,8 @@ async def test_status_shows_nothing_of_a_forged_event_that_cannot_be(installatio
         ("future", now + timedelta(days=36_500), "from the future"),
         ("control", now - timedelta(minutes=1), "\x1b[2Jcleared\nanother line"),
     ):
-        event = {
-            "metadata": {"name": name},
-            "eventTime": f"{time:%Y-%m-%dT%H:%M:%S.%fZ}",
-            "reportingController": "pullkeeper.dev/controller",
-            "reportingInstance": "x",
-            "action": "Reconcile",
-            "reason": "TokenFetchFailed",
-            "note": note,
-            "type": "Warning",
-            "regarding": {"apiVersion": "v1", "kind": "Secret", "name": installation.secret_name, "namespace": team},
-        }
-        (await installation.api.post(f"/apis/events.k8s.io/v1/namespaces/{team}/events", event)).ok()
+        event = warning_event(team, name, note, at=f"{time:%Y-%m-%dT%H:%M:%S.%fZ}")
+        (await installation.api.post(events_in(team), event)).ok()
     environment = {"KUBECONFIG": kubeconfig(installation)}
     arguments = ("status", "--context", "here", "-n", team, "-o", "wide")
     shown = await pullkeeper(

@@ -5,7 +5,6 @@ import json
 from typing import Any
 
 import pytest
-import yaml
 
 from testsupport.fake_aws import ACCOUNT, principal_hash
 from testsupport.installation import FAST_ROTATION, IRELAND, ROLE, VIRGINIA, Installation, auths
@@ -71,13 +70,11 @@ async def test_changed_policy_is_in_force_without_a_restart(installation: Instal
     installation.aws.allow_role(BLUE, trusted_principals=ROLE, external_id=EXTERNAL_ID)
     team = await installation.create_namespace("blue", enabled="true", role_arn=BLUE)
     await installation.event(team, "RoleNotAllowed")
-    good = yaml.safe_load(process.config.read_text())
-    process.config.write_text(yaml.safe_dump({**good, "roles": "nonsense"}))
-
+    process.change_settings(roles="nonsense")
     await process.until_logged("settings not reloaded, the previous ones stay in force: roles: found")
     assert await process.metric("pullkeeper_config_last_reload_successful") == 0
     async with installation.recording() as recorder:
-        process.config.write_text(yaml.safe_dump({**good, "roles": [blue(installation)]}))
+        process.change_settings(roles=[blue(installation)])
         written = await recorder.created(team)
     assert principals(installation, written.secret) == {BLUE}
     assert await process.metric("pullkeeper_config_last_reload_successful") == 1

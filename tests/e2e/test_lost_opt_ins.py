@@ -2,11 +2,9 @@
 
 import re
 import secrets
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from testsupport.command_line import kubeconfig, pullkeeper, settings_file
 from testsupport.controller_process import ControllerProcess
@@ -49,12 +47,6 @@ async def apps(installation: Installation) -> Population:
     return population
 
 
-def rewrite(config: Path, **changes: Any) -> None:
-    """Change the settings of a running controller; None takes a key out."""
-    document = {**yaml.safe_load(config.read_text()), **changes}
-    config.write_text(yaml.safe_dump({key: value for key, value in document.items() if value is not None}))
-
-
 def announced(process: ControllerProcess) -> list[str]:
     return re.findall(r"(\d+) namespaces? (?:is|are) not opted in by the settings any more", process.text())
 
@@ -66,7 +58,7 @@ async def test_a_typo_costs_no_secret_and_is_announced_with_its_number(
     process = await installation.start(apps.opt_in)
     await apps.served()
     before = await apps.uids()
-    rewrite(process.config, optIn={"namespaces": [f"x{apps.prefix}-*"]})
+    process.change_settings(optIn={"namespaces": [f"x{apps.prefix}-*"]})
     await process.until_metric(TEAMS, "pullkeeper_pending_opt_outs")
     await process.until_metric(TEAMS, "pullkeeper_namespaces", state="opting_out")
     await process.until_logged(f"{TEAMS} namespaces are not opted in by the settings any more")
@@ -87,7 +79,7 @@ async def test_a_typo_costs_no_secret_and_is_announced_with_its_number(
     )
     assert (shown.status, "opting_out" in shown.out) == (1, True)
 
-    rewrite(process.config, **apps.opt_in)
+    process.change_settings(**apps.opt_in)
     await process.until_metric(TEAMS, "pullkeeper_namespaces", state="ready")
     assert await process.metric("pullkeeper_pending_opt_outs") == 0
     assert (await apps.uids(), announced(process)) == (before, [str(TEAMS)])
@@ -97,7 +89,7 @@ async def test_once_the_grace_has_passed_the_secrets_are_deleted(installation: I
     """Who means it need only wait."""
     process = await installation.start({**apps.opt_in, "optOutGrace": "3s"})
     await apps.served()
-    rewrite(process.config, optIn={"namespaces": []})
+    process.change_settings(optIn={"namespaces": []})
     for name in apps.names:
         await installation.event(name, "PullSecretDeleted")
     assert await apps.uids() == [None] * TEAMS
@@ -173,7 +165,7 @@ async def test_a_standby_with_older_settings_deletes_nothing(installation: Insta
         leader.popen.terminate()
         await pair.leader("two")
         await standby.until_metric(TEAMS, "pullkeeper_namespaces", state="opting_out")
-        rewrite(standby.config, **apps.opt_in)
+        standby.change_settings(**apps.opt_in)
         await standby.until_metric(TEAMS, "pullkeeper_namespaces", state="ready")
         assert await apps.uids() == before
         assert pair.writes_of("two") == []

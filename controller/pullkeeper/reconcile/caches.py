@@ -68,7 +68,7 @@ class ResourceCache(Generic[T]):
         observer: Observer[T] | None = None,
         on_synced: Callable[[], None] = lambda: None,
         one_by_one: bool = False,
-        reports: "CacheReports | None" = None,
+        reports: CacheReports | None = None,
     ) -> None:
         """Make an empty cache.
 

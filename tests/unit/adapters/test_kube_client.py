@@ -18,6 +18,7 @@ from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo, KubeConfi
 from pullkeeper.adapters.kubernetes.session import open_session
 from pullkeeper.domain.errors.failures import FailureError, NotLeadingError, Reason
 from pullkeeper.domain.kube.api import METADATA, Response
+from tests.unit.adapters.connection_harness import connection_info
 from testsupport import fake_kube
 
 pytestmark = pytest.mark.usefixtures("closed_connections")
@@ -25,16 +26,7 @@ pytestmark = pytest.mark.usefixtures("closed_connections")
 SECRETS = "/api/v1/secrets"
 TOKEN = "fake-token-of-the-controller"
 EVENT = b'{"type": "ADDED", "object": {}}\n'
-INFO = ConnectionInfo(
-    server="http://localhost",
-    authorization=f"Bearer {TOKEN}",
-    ca_path=None,
-    certificate_path=None,
-    key_path=None,
-    insecure=False,
-    tls_server_name=None,
-    proxy=None,
-)
+INFO = connection_info("http://localhost", authorization=f"Bearer {TOKEN}")
 
 
 class Config(KubeConfig):

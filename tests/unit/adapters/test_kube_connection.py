@@ -19,8 +19,9 @@ from aiohttp.test_utils import TestServer, unused_port
 from pullkeeper.adapters.kubernetes import kube_config
 from pullkeeper.adapters.kubernetes.client import KubeClient, connect
 from pullkeeper.adapters.kubernetes.connection_errors import explain
-from pullkeeper.adapters.kubernetes.kube_config import SERVICE_ACCOUNT_VARIABLE, ConnectionInfo
+from pullkeeper.adapters.kubernetes.kube_config import SERVICE_ACCOUNT_VARIABLE
 from pullkeeper.domain.errors.failures import FailureError
+from tests.unit.adapters.connection_harness import connection_info
 from testsupport.tls_shapes import SHAPES, Authority, Shape
 
 pytestmark = pytest.mark.usefixtures("closed_connections")
@@ -361,14 +362,5 @@ async def test_lists_may_take_as_long_as_the_api_server_allows(tmp_path: Path, m
 )
 def test_swallowed_connection_is_told_from_a_broken_one(error: Exception, said: str) -> None:
     """Keepalive gives it up with ETIMEDOUT, also in the middle of an answer."""
-    info = ConnectionInfo(
-        server="https://api.example",
-        authorization=None,
-        ca_path=None,
-        certificate_path=None,
-        key_path=None,
-        insecure=False,
-        tls_server_name=None,
-        proxy=None,
-    )
+    info = connection_info("https://api.example")
     assert said in explain(error, info)

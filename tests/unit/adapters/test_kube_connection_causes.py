@@ -11,20 +11,11 @@ from aiohttp import client_exceptions
 from aiohttp.client_reqrep import ConnectionKey
 
 from pullkeeper.adapters.kubernetes.connection_errors import explain
-from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo
 from pullkeeper.domain.errors.kubernetes_causes import KUBERNETES_CAUSES
+from tests.unit.adapters.connection_harness import connection_info
 
 KEY = ConnectionKey("api.example", 6443, True, True, None, None, None)  # noqa: FBT003 -- a named tuple of aiohttp's
-INFO = ConnectionInfo(
-    server="https://api.example:6443",
-    authorization=None,
-    ca_path=None,
-    certificate_path=None,
-    key_path=None,
-    insecure=False,
-    tls_server_name=None,
-    proxy=None,
-)
+INFO = connection_info("https://api.example:6443")
 _UNUSED = "of a part of aiohttp that nothing here uses"
 NOT_OURS = {
     "ClientError": "a base class, raised for nothing",

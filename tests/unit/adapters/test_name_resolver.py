@@ -9,13 +9,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo
 from pullkeeper.adapters.kubernetes.session import open_session
 from pullkeeper.adapters.name_resolver import MAX_HANGING, MAX_THREADS, NameResolver
 from pullkeeper.adapters.registry import RegistryProbe
 from pullkeeper.domain.ecr.credential import Password
 from pullkeeper.domain.ecr.registry_host import parse
 from pullkeeper.domain.ecr.registry_probe import Verdict
+from tests.unit.adapters.connection_harness import connection_info
 from testsupport.examples import EU
 from testsupport.waiting import HANG_GUARD, until
 
@@ -73,16 +73,7 @@ async def test_probes_of_registries_without_an_address_leave_the_loops_threads_a
 
 async def test_requests_to_an_api_server_without_an_address_leave_the_loops_threads_alone(names: SilentNames) -> None:
     """The API server is often known by name: in a kubeconfig, or behind a proxy."""
-    info = ConnectionInfo(
-        server=f"https://{AWAY}",
-        authorization=None,
-        ca_path=None,
-        certificate_path=None,
-        key_path=None,
-        insecure=False,
-        tls_server_name=None,
-        proxy=None,
-    )
+    info = connection_info(f"https://{AWAY}")
     async with open_session(info, lambda *_: None) as session:
         request = asyncio.create_task(_outcome(session, info.server))
 
