@@ -25,6 +25,7 @@ KNOWN = "one of " + ", ".join(
         "role-arn",
         "service-account-name",
         "attach-to-service-accounts",
+        "inject",
         "refresh-requested-at",
     )
 )
@@ -44,6 +45,9 @@ WRONG: list[tuple[Mapping[str, str], Problem]] = [
     ({"enabled": "True"}, problem("enabled", '"True"', '"true" or "false"')),
     ({"enabled": ""}, problem("enabled", '""', '"true" or "false"')),
     ({"enabled": "true\n"}, problem("enabled", '"true\\n"', '"true" or "false"')),
+    ({**ON, "inject": "no"}, problem("inject", '"no"', '"true" or "false"')),
+    ({**ON, "inject": ""}, problem("inject", '""', '"true" or "false"')),
+    ({"inject": "False"}, problem("inject", '"False"', '"true" or "false"')),
     ({"registry": "x"}, problem("registry", "a key that this version does not know", KNOWN)),
     ({"": "x"}, problem("", "a key that this version does not know", KNOWN)),
     ({**ON, "registries": "docker.io"}, problem("registries", '"docker.io"', FORM)),
@@ -104,6 +108,12 @@ def test_registries_default_to_the_settings() -> None:
     assert desired_state(ON, (EU, US)) == DesiredState(
         registries=(EU, US), identity=CONTROLLER, refresh_requested_at=None
     )
+
+
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_whether_pods_are_injected_does_not_change_the_secret(value: str) -> None:
+    """The annotation is read by the API server."""
+    assert desired_state({**ON, "inject": value}, (EU,)) == desired_state(ON, (EU,))
 
 
 def test_missing_registries_are_a_problem() -> None:

@@ -6,13 +6,15 @@ REFRESH = "refresh-requested-at"
 ROLE_ARN = "role-arn"
 SERVICE_ACCOUNT = "service-account-name"
 ATTACH = "attach-to-service-accounts"
-KNOWN = (ENABLED, REGISTRIES, ROLE_ARN, SERVICE_ACCOUNT, ATTACH, REFRESH)
+INJECT = "inject"
+KNOWN = (ENABLED, REGISTRIES, ROLE_ARN, SERVICE_ACCOUNT, ATTACH, INJECT, REFRESH)
 MAX_LENGTHS = {
     ENABLED: 32,
     REGISTRIES: 32 * 1024,
     ROLE_ARN: 2048,
     SERVICE_ACCOUNT: 253,
     ATTACH: 32 * 1024,
+    INJECT: 32,
     REFRESH: 1024,
 }
 """How many characters of a value are read; a longer one is invalid."""

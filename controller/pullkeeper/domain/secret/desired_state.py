@@ -15,6 +15,7 @@ from pullkeeper.domain.namespace import service_account_names
 from pullkeeper.domain.namespace.annotations import (
     ATTACH,
     ENABLED,
+    INJECT,
     KNOWN,
     MAX_LENGTHS,
     REFRESH,
@@ -51,7 +52,7 @@ def desired_state(namespace: ObservedNamespace, policy: Policy) -> DesiredState 
     annotations = namespace.annotations
     if annotations.get(ENABLED) == "false":
         return None
-    problems = [*_unknown_key_problems(namespace), *_enabled_problems(annotations)]
+    problems = [*_unknown_key_problems(namespace), *_flag_problems(annotations)]
     if too_long := _length_problems(annotations):
         raise InvalidInputError([*problems, *too_long])
     if ENABLED not in annotations and not problems and not policy.opts_in(namespace):
@@ -135,11 +136,12 @@ def _unknown_key_problems(namespace: ObservedNamespace) -> list[Problem]:
     return [Problem(where=f"{PREFIX}{key}", found=text, expected=f"one of {known}") for key, text in found.items()]
 
 
-def _enabled_problems(annotations: Mapping[str, str]) -> list[Problem]:
-    value = annotations.get(ENABLED, "true")
-    if value == "true":
-        return []
-    return [Problem(where=PREFIX + ENABLED, found=quoted(value), expected='"true" or "false"')]
+def _flag_problems(annotations: Mapping[str, str]) -> list[Problem]:
+    return [
+        Problem(where=PREFIX + key, found=quoted(annotations[key]), expected='"true" or "false"')
+        for key in (ENABLED, INJECT)
+        if annotations.get(key, "true") not in {"true", "false"}
+    ]
 
 
 def _registries(
