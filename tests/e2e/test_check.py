@@ -35,6 +35,7 @@ async def test_where_all_is_there_each_precondition_is_one_line(installation: In
         "- ServiceAccount permissions",
         "✓ excess permissions",
         "✓ Namespaces",
+        "✓ opt-ins",
         "✓ Secrets",
         "- Lease",
         "✓ AWS credentials",
@@ -44,11 +45,11 @@ async def test_where_all_is_there_each_precondition_is_one_line(installation: In
         "✓ token in us-east-1",
     ]
     assert lines[2] == "✓ permissions: all 10 required rules are granted"
-    assert lines[7] == "- Lease: skipped: leaderElection is off"
-    assert lines[8] == "✓ AWS credentials: from assume-role-with-web-identity"
-    assert f"; needs the IAM OIDC provider arn:aws:iam::{ACCOUNT}:oidc-provider/" in lines[9]
-    assert "audience sts.amazonaws.com" in lines[9]
-    assert lines[10].startswith(f"✓ AWS caller: arn:aws:sts::{ACCOUNT}:assumed-role/pullkeeper/")
+    assert lines[8] == "- Lease: skipped: leaderElection is off"
+    assert lines[9] == "✓ AWS credentials: from assume-role-with-web-identity"
+    assert f"; needs the IAM OIDC provider arn:aws:iam::{ACCOUNT}:oidc-provider/" in lines[10]
+    assert "audience sts.amazonaws.com" in lines[10]
+    assert lines[11].startswith(f"✓ AWS caller: arn:aws:sts::{ACCOUNT}:assumed-role/pullkeeper/")
     assert lines[-2:] == ["", "no check failed"]
     assert (ended.status, ended.err) == (0, "")
 
@@ -118,7 +119,7 @@ async def test_bound_to_namespaces_it_needs_no_right_elsewhere(installation: Ins
     config = settings_file(installation, watchNamespaces=[team, f"{team}-x"])
     ended = await pullkeeper(installation, "check", "--config", config, "-o", "json", environment=environment)
     assert len(_of(ended, "permissions")) == 10
-    assert {"permissions", "Namespaces", "Secrets"} == _failed(ended)
+    assert _failed(ended) == {"permissions", "Namespaces", "opt-ins", "Secrets"}
 
 
 async def test_excess_rights_are_reported(installation: Installation) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pullkeeper.adapters.aws import Ecr
 from pullkeeper.adapters.aws.partitions import partition_of
+from pullkeeper.domain.config import role_partitions
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import EXPLANATIONS, Reason
@@ -20,6 +21,7 @@ from pullkeeper.domain.views.check_result import Check, CheckResult, failed, pas
 from pullkeeper.tokens.demand import Demand, Requester
 
 _WEB_IDENTITY = "web identity token"
+_ROLES = "roles"
 
 
 class AwsChecks:
@@ -28,6 +30,7 @@ class AwsChecks:
     def __init__(self, settings: Settings, environment: Mapping[str, str], *, clock: Callable[[], datetime]) -> None:
         self._environment = environment
         self._clock = clock
+        self._policy = settings.policy
         self._role = _role(environment.get("AWS_ROLE_ARN", ""))
         self._scopes = entries.token_scopes(DesiredState(registries=settings.policy.registries))
         self._ecr = Ecr(
@@ -47,6 +50,7 @@ class AwsChecks:
             (_WEB_IDENTITY, self._web_identity),
             ("AWS caller", self._caller),
         ]
+        identity += [(_ROLES, self._roles)] if self._policy.roles else []
         return [*identity, *tokens] if tokens else [*identity, ("token", self._no_token)]
 
     async def _credentials(self) -> Sequence[CheckResult]:
@@ -62,6 +66,16 @@ class AwsChecks:
             return []
         detail = f"the role {self._role} is of partition {self._role.partition}, the region {region} of {own}"
         return [failed(check, f"{detail} ({Reason.PARTITION_MISMATCH})", EXPLANATIONS[Reason.PARTITION_MISMATCH].fix)]
+
+    async def _roles(self) -> Sequence[CheckResult]:
+        """Compare the partitions of the roles that namespaces may use; that takes no call."""
+        own = self._role.partition if self._role else partition_of(self._ecr.region)
+        fix = f"{EXPLANATIONS[Reason.PARTITION_MISMATCH].fix}, and one that the controller's identity can assume"
+        problems = role_partitions.misfits(self._policy, own)
+        results = [failed(_ROLES, f"{each} ({Reason.PARTITION_MISMATCH})", fix) for each in problems]
+        return results or [
+            passed(_ROLES, f"all {len(self._policy.roles):,} are of partition {own}, as is the controller")
+        ]
 
     async def _web_identity(self) -> Sequence[CheckResult]:
         """Say what the projected token says of itself; it is never shown, and nobody is asked."""

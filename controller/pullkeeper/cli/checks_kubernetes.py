@@ -2,32 +2,34 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from datetime import datetime
 
 from pullkeeper.adapters.kubernetes.access_review import AccessReviewer, LeaseHolder
-from pullkeeper.adapters.kubernetes.client import KubeClient
+from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
 from pullkeeper.domain.config.rbac import RbacRule, forbidden_rules, required_rules, service_account_rules
 from pullkeeper.domain.config.settings import Settings
-from pullkeeper.domain.errors.failures import FailureError
-from pullkeeper.domain.errors.validation import InvalidInputError
+from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.iam.identity import Kind
-from pullkeeper.domain.namespace.namespace import observe_namespace
-from pullkeeper.domain.secret.desired_state import desired_state
+from pullkeeper.domain.namespace.namespace import ObservedNamespace, observe_namespace
+from pullkeeper.domain.secret.judgement import judge, opt_in_lost
+from pullkeeper.domain.secret.observed_secret import ObservedSecret
+from pullkeeper.domain.secret.plan import fallback_state
 from pullkeeper.domain.views.check_result import Check, CheckResult, failed, passed, skipped
+from pullkeeper.domain.views.durations import format_duration
 from pullkeeper.domain.views.secret_check import judge_secrets
 
 _MAX_CONCURRENT_REVIEWS = 8
 _PERMISSIONS = "permissions"
 _SERVICE_ACCOUNT_PERMISSIONS = "ServiceAccount permissions"
 _EXCESS_PERMISSIONS = "excess permissions"
+_OPT_INS = "opt-ins"
 
 
 class KubernetesChecks:
     """Checks the API server with the caller's credentials; every check is independent."""
 
-    def __init__(self, client: KubeClient, settings: Settings, *, clock: Callable[[], datetime]) -> None:
+    def __init__(self, client: ApiClient, settings: Settings, *, clock: Callable[[], datetime]) -> None:
         self._reviewer = AccessReviewer(client)
         self._settings = settings
         self._clock = clock
@@ -42,6 +44,7 @@ class KubernetesChecks:
             (_SERVICE_ACCOUNT_PERMISSIONS, self._service_account_permissions),
             (_EXCESS_PERMISSIONS, self._excess_permissions),
             ("Namespaces", self._namespaces),
+            (_OPT_INS, self._opt_ins),
             ("Secrets", self._secrets),
             ("Lease", self._lease),
         ]
@@ -65,13 +68,19 @@ class KubernetesChecks:
         return await self._granted(check, rules)
 
     async def _service_accounts_in_use(self) -> list[tuple[str, str]]:
-        accounts = []
-        for namespace in await self._snapshot.namespaces(observe_namespace):
-            with suppress(InvalidInputError, FailureError):  # the controller does not serve such a namespace
-                desired = desired_state(namespace, self._settings.policy)
-                if desired and desired.identity.kind is Kind.SERVICE_ACCOUNT:
-                    accounts.append(desired.identity.service_account)
+        """Return the ServiceAccounts that tokens are fetched as, also where an annotation has become invalid since."""
+        accounts, policy = [], self._settings.policy
+        namespaces, secrets = await self._observed()
+        for namespace in namespaces:
+            secret = secrets.get(namespace.name)
+            judgement = judge(namespace, secret, policy)
+            desired = fallback_state(namespace, secret, policy, None) if judgement.error else judgement.desired
+            if desired and desired.identity.kind is Kind.SERVICE_ACCOUNT:
+                accounts.append(desired.identity.service_account)
         return accounts
+
+    async def _observed(self) -> tuple[list[ObservedNamespace], dict[str, ObservedSecret]]:
+        return await asyncio.gather(self._snapshot.namespaces(observe_namespace), self._snapshot.secrets())
 
     async def _granted(self, check: str, rules: Sequence[RbacRule]) -> list[CheckResult]:
         missing = [failed(check, f"missing: {rule}", rule.grant) for rule in await self._missing(rules)]
@@ -98,6 +107,17 @@ class KubernetesChecks:
         requested = sum(self._settings.policy.applies_to(namespace) for namespace in namespaces)
         result = passed("Namespaces", f"{len(namespaces):,} readable, {requested:,} of them request a pull Secret")
         return [result, *_not_found(set(self._settings.watch_namespaces) - {each.name for each in namespaces})]
+
+    async def _opt_ins(self) -> Sequence[CheckResult]:
+        """Check that the settings opt in whomever they did when the pull Secrets were written."""
+        namespaces, secrets = await self._observed()
+        policy = self._settings.policy
+        lost = sorted(each.name for each in namespaces if opt_in_lost(each, secrets.get(each.name), policy))
+        if not lost:
+            return [passed(_OPT_INS, "the settings have lost none")]
+        grace = format_duration(self._settings.opt_out_grace)
+        detail = f"lost by the settings: {listed(lost)}; the pull Secrets there are deleted after {grace}"
+        return [failed(_OPT_INS, detail, "opt them in again, by `optIn` or by their annotation, to keep the Secrets")]
 
     async def _secrets(self) -> Sequence[CheckResult]:
         secrets = await self._snapshot.secrets()

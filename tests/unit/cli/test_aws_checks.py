@@ -1,7 +1,7 @@
 """Checks against AWS: what they say, and that it works once somebody has done what they say."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from pullkeeper.adapters.aws import clients
 from pullkeeper.cli.check import run_check
 from pullkeeper.cli.checks_aws import AwsChecks
-from pullkeeper.domain.config.policy import Policy
+from pullkeeper.domain.config.policy import Policy, RoleGrant
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.views.check_result import CheckResult, Outcome
@@ -34,9 +34,12 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Surroundi
         yield Surroundings(harness, tmp_path)
 
 
-async def results(world: Surroundings, *hosts: registry_host.RegistryHost) -> Mapping[str, CheckResult]:
-    """Run every check with these default registries."""
-    settings = Settings(policy=Policy(registries=hosts or (EU,)), allow_node_instance_role=world.allows_node)
+async def results(
+    world: Surroundings, *hosts: registry_host.RegistryHost, roles: Sequence[str] = ()
+) -> Mapping[str, CheckResult]:
+    """Run every check with these default registries, and roles that namespaces may use."""
+    policy = Policy(registries=hosts or (EU,), roles=tuple(RoleGrant(role=role) for role in roles))
+    settings = Settings(policy=policy, allow_node_instance_role=world.allows_node)
     checks = AwsChecks(settings, os.environ, clock=world.harness.clock)
     found = [result for name, check in checks.all() for result in await run_check(name, check)]
     return {result.check: result for result in found}
@@ -174,3 +177,20 @@ async def test_a_partition_that_does_not_fit_is_found_before_any_call(world: Sur
     assert found.detail == f"the role {ROLE} is of partition aws, the region cn-north-1 of aws-cn (PartitionMismatch)"
     assert world.aws.count(region="cn-north-1") == 0
     assert (await results(world, EU, BEIJING))[TOKEN].outcome is Outcome.PASSED
+
+
+async def test_roles_of_another_partition_are_found_before_any_call(world: Surroundings) -> None:
+    """By the partition of the controller's role, else of its region; each with its place in the settings."""
+    roles = [ROLE, ROLE.replace("arn:aws:", "arn:aws-cn:")]
+    world.web_identity()
+    found = (await results(world, roles=roles))["roles"]
+    assert (found.outcome, found.detail) == (
+        Outcome.FAILED,
+        f"roles[1] ({roles[1]}) is of partition aws-cn, the controller's credentials are of aws (PartitionMismatch)",
+    )
+    assert (await results(world, roles=roles[:1]))["roles"].outcome is Outcome.PASSED
+    assert "roles" not in await results(world)
+    assert world.aws.count("AssumeRole") == 0
+    world.harness.environ("AWS_ROLE_ARN", "")
+    world.harness.environ("AWS_REGION", "cn-north-1")
+    assert "roles[0]" in (await results(world, roles=roles[:1]))["roles"].detail

@@ -1,0 +1,102 @@
+"""Checks against the API server: what they make of what namespaces ask for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pullkeeper.cli.check import run_check
+from pullkeeper.cli.checks_kubernetes import KubernetesChecks
+from pullkeeper.domain.config.policy import ANYBODY, Matcher, Policy
+from pullkeeper.domain.config.settings import Settings
+from pullkeeper.domain.iam.identity import service_account
+from pullkeeper.domain.kube.api import Response
+from pullkeeper.domain.namespace.opt_in import OptIn
+from pullkeeper.domain.secret.pull_secret import SecretRecord
+from pullkeeper.domain.views.check_result import CheckResult, Outcome
+from tests.unit.domain.test_observed_secret import applied_metadata
+from testsupport.examples import EU, published
+from testsupport.fake_client import FakeClient, Request, items, ok
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+POLICY = Policy(registries=(EU,), service_accounts=ANYBODY)
+BY_SETTINGS = replace(published(EU, issued=NOW), opted_in_by=OptIn.SETTINGS)
+
+
+def namespace(name: str, **annotations: str) -> dict[str, Any]:
+    written = {f"pullkeeper.dev/{key.replace('_', '-')}": value for key, value in annotations.items()}
+    return {"metadata": {"name": name, "resourceVersion": "7", "annotations": written}}
+
+
+def secret(name: str, record: SecretRecord) -> dict[str, Any]:
+    return {"metadata": {**applied_metadata(), "namespace": name, "annotations": record.annotations()}}
+
+
+async def results(
+    check: str,
+    namespaces: Sequence[Mapping[str, Any]],
+    secrets: Mapping[str, SecretRecord],
+    *,
+    allowed: Sequence[str] = (),
+    **settings: Any,
+) -> list[CheckResult]:
+    """Run one check; of the rights to ServiceAccounts the caller has those to the ones that are `allowed`."""
+
+    def respond(request: Request) -> Response:
+        if request.verb == "create":
+            return ok({"status": {"allowed": request.body["spec"]["resourceAttributes"]["name"] in allowed}})
+        if request.path == "/api/v1/namespaces":
+            return items(*namespaces)
+        return items(*(secret(name, record) for name, record in secrets.items()))
+
+    checks = KubernetesChecks(
+        FakeClient(respond=respond), Settings(**{"policy": POLICY, **settings}), clock=lambda: NOW
+    )
+    return [*await run_check(check, dict(checks.all())[check])]
+
+
+async def test_opt_ins_that_the_settings_have_lost_are_named() -> None:
+    """With the grace after which they cost the Secrets; what a namespace does itself is no loss."""
+    teams = [namespace("a"), namespace("b"), namespace("c", enabled="false"), namespace("d", enabled="true")]
+    secrets = dict.fromkeys("abcd", BY_SETTINGS)
+    policy = replace(POLICY, opt_in=Matcher(names=("b",)))
+    (found,) = await results("opt-ins", teams, secrets, policy=policy, opt_out_grace=timedelta(hours=1))
+    assert (found.outcome, found.detail) == (
+        Outcome.FAILED,
+        "lost by the settings: a; the pull Secrets there are deleted after 1h",
+    )
+    assert found.fix == "opt them in again, by `optIn` or by their annotation, to keep the Secrets"
+    (found,) = await results("opt-ins", teams[1:], secrets, policy=policy)
+    assert (found.outcome, found.detail) == (Outcome.PASSED, "the settings have lost none")
+
+
+async def test_of_many_lost_opt_ins_the_number_is_told() -> None:
+    """The line stays short."""
+    names = [f"team-{number:04}" for number in range(3000)]
+    found = await results("opt-ins", [namespace(name) for name in names], dict.fromkeys(names, BY_SETTINGS))
+    assert found[0].detail.startswith(f"lost by the settings: {', '.join(names[:10])} and 2,990 more;")
+
+
+@pytest.mark.parametrize(
+    ("annotations", "in_use"),
+    [
+        ({"enabled": "true", "service_account_name": "puller"}, True),
+        ({"enabled": "true", "service_account_name": "puller", "registries": "nowhere"}, True),
+        ({"enabled": "true", "service_account_name": "puller", "unknown": "1"}, True),
+        ({"enabled": "false", "service_account_name": "puller"}, False),
+        ({"enabled": "yes", "service_account_name": "puller"}, False),
+        ({"enabled": "true", "service_account_name": "another", "unknown": "1"}, False),
+    ],
+)
+async def test_a_service_account_is_in_use_where_the_controller_uses_it(
+    annotations: dict[str, str],
+    in_use: bool,  # noqa: FBT001 -- a parameter of the table
+) -> None:
+    """Invalid annotations beside it leave the Secret rotating as that ServiceAccount, so its rights are needed."""
+    held = replace(published(EU, issued=NOW), identity=service_account("team-a", "puller").name)
+    found = await results("ServiceAccount permissions", [namespace("team-a", **annotations)], {"team-a": held})
+    missing = [each.detail for each in found if each.outcome is Outcome.FAILED]
+    expected = ["get serviceaccounts", "create serviceaccounts/token"] if in_use else []
+    assert missing == [f"missing: {each} named puller in team-a" for each in expected]
