@@ -28,6 +28,7 @@ LIVE: Mapping[str, Any] = {
     "controllerIdentity": {"namespaces": ["infra"]},
     "serviceAccountIdentity": {"namespaces": ["team"]},
     "optIn": {"namespaces": ["app"], "exclude": ["app-1"]},
+    "excludedNamespaces": ["kube-*"],
     "attachToServiceAccounts": ["default"],
 }
 """A non-default value for each setting that is applied without a restart."""

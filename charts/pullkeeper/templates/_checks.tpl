@@ -138,6 +138,9 @@ public\.ecr\.aws|ecr-public\.aws\.com|[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.(?:
 {{- if gt $hosts 200 }}
 {{- include "pullkeeper.problem" (dict "where" "settings.registries" "found" $hosts "expected" "at most 200 hosts, the number that fits into one Secret") }}
 {{- end }}
+{{- range $index, $name := $settings.excludedNamespaces }}
+{{- include "pullkeeper.patternProblem" (dict "where" (printf "settings.excludedNamespaces[%d]" $index) "found" $name "pattern" "[a-z0-9*-]*" "expected" "a name in lower case, where * matches any characters") }}
+{{- end }}
 {{- range $index, $name := $settings.watchNamespaces }}
 {{- include "pullkeeper.labelProblem" (dict "where" (printf "settings.watchNamespaces[%d]" $index) "found" $name "what" "Namespace") }}
 {{- end }}

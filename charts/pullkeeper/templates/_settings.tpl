@@ -20,7 +20,7 @@
 
 {{- /* Settings that the controller reloads (pullkeeper.app.policy_reloader), so that changing them does not restart the pods. */ -}}
 {{- define "pullkeeper.liveSettings" -}}
-registries clusterName roles controllerIdentity serviceAccountIdentity optIn attachToServiceAccounts
+registries clusterName roles controllerIdentity serviceAccountIdentity optIn excludedNamespaces attachToServiceAccounts
 {{- end }}
 
 {{- define "pullkeeper.restartChecksum" -}}

@@ -22,11 +22,8 @@ class Requested:
     failures: tuple[Failure, ...] = ()
     delete_at: datetime | None = None
     """Until then an opt-in that the settings have lost is waited for."""
-
-    @property
-    def is_frozen(self) -> bool:
-        """Whether nothing is known to be desired and yet nothing may be deleted."""
-        return self.desired is None and (bool(self.failures) or self.delete_at is not None)
+    is_frozen: bool = False
+    """Nothing is known to be desired, and yet nothing may be deleted."""
 
 
 class DesiredStates:
@@ -56,11 +53,14 @@ class DesiredStates:
         policy, record = self._policy(), self._records.get(namespace.name)
         judgement = judge(namespace, secret, policy, attaches=self._attach_service_accounts)
         delete_at = self._delete_at(record, lost=judgement.opt_in_lost)
+        failures = (_failure(namespace, judgement.error),) if judgement.error else ()
+        if policy.excludes(namespace):
+            # The pull Secret waits as it is: the admission fence lets nobody renew it here.
+            return Requested(failures=failures, delete_at=delete_at, is_frozen=delete_at is not None)
         if judgement.error or delete_at:
             fallback = fallback_state(namespace, secret, policy, record.last_valid)
             record.last_valid = fallback or record.last_valid
-            failures = (_failure(namespace, judgement.error),) if judgement.error else ()
-            return Requested(desired=fallback, failures=failures, delete_at=delete_at)
+            return Requested(desired=fallback, failures=failures, delete_at=delete_at, is_frozen=fallback is None)
         record.last_valid = judgement.desired
         return Requested(desired=judgement.desired, failures=judgement.ignored)
 

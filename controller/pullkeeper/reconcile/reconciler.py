@@ -174,7 +174,7 @@ class Reconciler:
                 return await self._delete(name, step)
             case Conflict():
                 return Result(status=Status(secret=secret), failures=(_foreign(name, secret),))
-            case NoOp() if not (requested.desired or requested.is_frozen):
+            case NoOp() if not (requested.desired or requested.is_frozen or requested.failures):
                 return Result(requeue_at=step.until)
             case NoOp():
                 return Result(status=Status(secret=secret), failures=requested.failures, requeue_at=step.until)

@@ -172,8 +172,9 @@ class ServiceAccountReconciler:
         """Return which ServiceAccounts to attach to; None where all are left as they are."""
         if namespace is None or namespace.terminating:
             return None
-        judgement = judge(namespace, self._secrets.get(namespace.name), self._policy())
-        if judgement.error or judgement.opt_in_lost:
+        policy = self._policy()
+        judgement = judge(namespace, self._secrets.get(namespace.name), policy)
+        if judgement.opt_in_lost or (judgement.error and not policy.excludes(namespace)):
             return None
         return judgement.desired.service_accounts if judgement.desired else NO_SERVICE_ACCOUNTS
 

@@ -69,6 +69,48 @@ def test_invalid_annotations_are_an_error_and_not_a_loss() -> None:
     assert not opt_in_lost(namespace(terminating=True), SETTINGS, NOBODY)
 
 
+def asking(annotations: dict[str, str]) -> ObservedNamespace:
+    return ObservedNamespace(name="team-a", resource_version=1, annotations=annotations)
+
+
+EXCLUDED = replace(TEAMS, excluded_namespaces=("team-*",))
+
+
+@pytest.mark.parametrize("secret", [None, SETTINGS, ANNOTATION, SILENT, FOREIGN])
+@pytest.mark.parametrize("asked", [{"enabled": "true"}, {"enabled": "True"}, {"registries": "x"}, {"x": "1"}])
+def test_an_annotation_in_an_excluded_namespace_is_one_problem(
+    asked: dict[str, str], secret: ObservedSecret | None
+) -> None:
+    """However many are wrong with it elsewhere."""
+    error = judge(asking(asked), secret, EXCLUDED).error
+    assert isinstance(error, InvalidInputError)
+    assert [problem.where for problem in error.problems] == ["pullkeeper.dev/*"]
+    assert "`excludedNamespaces`" in error.problems[0].found
+
+
+@pytest.mark.parametrize(
+    ("asked", "secret", "lost"),
+    [
+        ({"enabled": "true"}, SETTINGS, True),
+        ({"enabled": "true"}, ANNOTATION, True),
+        ({"enabled": "true"}, FOREIGN, False),
+        ({"enabled": "true"}, None, False),
+        ({"enabled": "false"}, ANNOTATION, False),
+        ({}, SETTINGS, True),
+        ({}, ANNOTATION, False),
+        ({"registries": "x"}, SETTINGS, True),
+        ({"registries": "x"}, ANNOTATION, False),
+    ],
+)
+def test_an_exclusion_takes_a_secret_like_a_lost_opt_in(
+    asked: dict[str, str], secret: ObservedSecret | None, *, lost: bool
+) -> None:
+    """After the grace, unless the namespace itself has opted out."""
+    found = judge(asking(asked), secret, EXCLUDED)
+    assert (found.desired, found.opt_in_lost) == (None, lost)
+    assert opt_in_lost(asking(asked), secret, EXCLUDED) is lost
+
+
 @pytest.mark.parametrize("text", [None, "", "Settings", "both", "settings "])
 def test_any_other_text_says_nothing(text: str | None) -> None:
     """The tenant may have written it."""

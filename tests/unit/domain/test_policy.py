@@ -49,6 +49,23 @@ def test_nothing_is_allowed_by_default(name: str, role: str, labels: dict[str, s
     assert not Policy().opts_in(who)
 
 
+@pytest.mark.parametrize(
+    ("patterns", "excluded"), [((), False), (("team-a",), True), (("kube-*", "team-*"), True), (("team-b",), False)]
+)
+def test_an_excluded_namespace_is_never_opted_in(patterns: tuple[str, ...], *, excluded: bool) -> None:
+    """Neither by the settings nor by its annotations."""
+    policy = Policy(opt_in=EVERY_NAMESPACE, excluded_namespaces=patterns)
+    annotated = ObservedNamespace(name="team-a", resource_version=1, annotations={"enabled": "true"})
+    assert policy.excludes(view()) is excluded
+    assert policy.opts_in(view()) is policy.applies_to(annotated) is not excluded
+
+
+def test_kube_system_is_excluded_unless_the_settings_say_otherwise() -> None:
+    """Of what the cluster's own components run with nothing is touched."""
+    assert Policy().excludes(view("kube-system"))
+    assert not Policy().excludes(view("kube-systems"))
+
+
 def test_every_namespace_may_use_the_controllers_identity_by_default() -> None:
     """Unless the settings restrict it."""
     assert Policy().identity(view(), HOSTS) is CONTROLLER

@@ -48,6 +48,11 @@ def render(settings: Settings = SETTINGS, name: str = "team-a", **annotations: s
             f"not opted in: {NONE}, after 15m if `optIn` in the settings had opted it in",
         ),
         (
+            {},
+            Settings(policy=Policy(excluded_namespaces=("team-*",))),
+            f"excluded by `excludedNamespaces` in the settings: {NONE} after 15m",
+        ),
+        (
             {"enabled": "false", "registries": "nonsense"},
             SETTINGS,
             "opted out by its annotation: there is no pull Secret, and one created by the controller is deleted",
@@ -70,6 +75,13 @@ def test_every_problem_is_render() -> None:
         "pullkeeper.dev/enabled",
     ]
     assert (found.desired, found.secret) == (None, None)
+
+
+def test_an_annotation_in_an_excluded_namespace_is_a_problem() -> None:
+    """With what becomes of a pull Secret there."""
+    found = render(Settings(policy=Policy(excluded_namespaces=("team-*",))), enabled="true")
+    assert found.reason == f"excluded by `excludedNamespaces` in the settings: {NONE} after 15m"
+    assert [problem.partition(":")[0] for problem in found.problems] == ["pullkeeper.dev/*"]
 
 
 def test_an_identity_that_the_policy_forbids_is_a_problem_with_the_setting_to_change() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pullkeeper.domain.config.policy import Matcher, Policy
+from pullkeeper.domain.errors.failures import Reason
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
@@ -97,6 +98,21 @@ async def test_who_opted_in_is_written_down_when_it_changes() -> None:
     found = harness(BY_SETTINGS, OPTED_IN, enabled="true")
     await found.reconcile()
     assert [record.opted_in_by for record in found.written] == [OptIn.ANNOTATION]
+
+
+@pytest.mark.parametrize("secret", [BY_SETTINGS, BY_ANNOTATION])
+async def test_an_excluded_namespace_keeps_its_secret_as_it_is_until_the_grace_is_over(secret: ObservedSecret) -> None:
+    """It is not renewed, which the admission fence would refuse; the annotation stays reported when it is gone."""
+    found = harness(secret, replace(OPTED_IN, excluded_namespaces=("team-a",)), enabled="true")
+    begun = found.now = NOW + 7 * HOUR
+    waiting = await found.reconcile()
+    assert (waiting.status, waiting.requeue_at) == (Status(secret=secret, opting_out=True), begun + GRACE)
+    assert [failure.reason for failure in waiting.failures] == [Reason.INVALID_ANNOTATION]
+    found.now += GRACE
+    assert await found.reconcile() == Result()
+    assert (found.written, found.deleted) == ([], [secret])
+    gone = await found.reconcile()
+    assert (gone.status, gone.failures) == (Status(secret=None), waiting.failures)
 
 
 class Cluster:

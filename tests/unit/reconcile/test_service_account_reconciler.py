@@ -225,3 +225,14 @@ async def test_while_a_lost_opt_in_is_waited_for_everything_stays_attached() -> 
     harness.secret = None
     await harness.reconcile()
     assert harness.patched == [("builder", AttachmentOutcome.DETACHED)]
+
+
+async def test_service_accounts_of_an_excluded_namespace_are_detached_once_its_secret_is_gone() -> None:
+    """While the Secret waits out its grace they are left as they are."""
+    harness = ServiceAccountHarness(account("builder", **ATTACHED), attach="builder")
+    harness.policy = replace(harness.policy, excluded_namespaces=("team-*",))
+    await harness.reconcile()
+    assert harness.patched == []
+    harness.secret = None
+    await harness.reconcile()
+    assert harness.patched == [("builder", AttachmentOutcome.DETACHED)]

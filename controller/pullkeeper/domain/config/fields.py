@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from pullkeeper.domain.config.pattern import NAMESPACE_PATTERN
 from pullkeeper.domain.ecr.registry_host import RegistryHost, parse_registries
 from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.namespace import service_account_names
@@ -44,6 +45,17 @@ def parse_names(value: object) -> tuple[str, ...]:
     if not isinstance(parts, list):
         raise TypeError
     return tuple(sorted({parse_name(part) for part in parts if part != ""}))
+
+
+def parse_namespace_patterns(value: object) -> tuple[str, ...]:
+    """Parse patterns of Namespace names from a list or from comma-separated text; sorted, without duplicates."""
+    parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        raise TypeError
+    patterns = {part for part in parts if part}
+    if not all(map(NAMESPACE_PATTERN.fullmatch, patterns)):
+        raise ValueError
+    return tuple(sorted(patterns))
 
 
 def parse_cluster_name(value: object) -> str:

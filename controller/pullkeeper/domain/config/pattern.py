@@ -1,6 +1,10 @@
 """Patterns of names, hosts and ARNs, in which `*` stands for any number of any characters."""
 
+import re
 from collections.abc import Sequence
+
+NAMESPACE_PATTERN = re.compile(r"[a-z0-9*-]+")
+"""A pattern of names of Namespaces."""
 
 
 def matches_any(patterns: Sequence[str], text: str) -> bool:

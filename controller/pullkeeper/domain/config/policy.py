@@ -85,6 +85,8 @@ class Policy:
     """Namespaces that are opted in without an annotation."""
     opt_in_exclude: Matcher = NO_NAMESPACE
     """Exceptions from `opt_in`."""
+    excluded_namespaces: tuple[str, ...] = ("kube-system",)
+    """Patterns of namespaces that get no pull Secret, whatever their annotations and `opt_in` say."""
     opt_in_stated: bool = field(default=False, compare=False)
     """Whether the settings say whom they opt in, if only that it is nobody."""
     attach_to: ServiceAccountNames = NO_SERVICE_ACCOUNTS
@@ -92,11 +94,16 @@ class Policy:
 
     def opts_in(self, namespace: ObservedNamespace) -> bool:
         """Return whether a namespace without the `enabled` annotation is opted in."""
-        return self.opt_in.matches(namespace) and not self.opt_in_exclude.matches(namespace)
+        selected = self.opt_in.matches(namespace) and not self.opt_in_exclude.matches(namespace)
+        return selected and not self.excludes(namespace)
+
+    def excludes(self, namespace: ObservedNamespace) -> bool:
+        """Return whether a namespace gets no pull Secret, whatever its annotations say."""
+        return matches_any(self.excluded_namespaces, namespace.name)
 
     def applies_to(self, namespace: ObservedNamespace) -> bool:
-        """Return whether a namespace has annotations of ours, or is opted in by the policy."""
-        return namespace.is_requested or self.opts_in(namespace)
+        """Return whether a namespace that may have a pull Secret has annotations of ours, or is opted in."""
+        return self.opts_in(namespace) or (namespace.is_requested and not self.excludes(namespace))
 
     def identity(
         self, namespace: ObservedNamespace, registries: Sequence[RegistryHost], *, role: str = "", account: str = ""

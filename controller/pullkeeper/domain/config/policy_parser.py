@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pullkeeper.domain.config.label_selector import LabelSelector, Operator, Requirement
-from pullkeeper.domain.config.pattern import overlap
+from pullkeeper.domain.config.pattern import NAMESPACE_PATTERN, overlap
 from pullkeeper.domain.config.policy import EVERY_NAMESPACE, Grant, Matcher, RoleGrant
 from pullkeeper.domain.errors.validation import Problem, quoted
 from pullkeeper.domain.iam import role_arn
@@ -13,7 +13,6 @@ from pullkeeper.domain.iam import role_arn
 # STS: an ExternalId has 2 to 1224 of these characters.
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _ROLE_PATTERN = re.compile(r"arn:aws[a-z-]*:iam::[0-9*]{1,12}:role/[!-~]+")
-_NAME_PATTERN = re.compile(r"[a-z0-9*-]+")
 _HOST_PATTERN = re.compile(r"[a-z0-9*._-]+")
 
 _MATCHER_KEYS = {"namespaces", "namespaceSelector"}
@@ -57,7 +56,7 @@ class PolicyParser:
     def opt_in(self, value: object) -> tuple[Matcher, Matcher]:
         """Parse `optIn`: the namespaces to opt in, and the exceptions."""
         given = self._mapping(value, "optIn", _OPT_IN_KEYS)
-        excluded = self._patterns(given.get("exclude", []), "optIn.exclude", _NAME_PATTERN)
+        excluded = self._patterns(given.get("exclude", []), "optIn.exclude", NAMESPACE_PATTERN)
         return self._required_matcher(given, "optIn"), Matcher(names=excluded)
 
     def _role(self, value: object, where: str) -> RoleGrant:
@@ -98,7 +97,7 @@ class PolicyParser:
         return self._matcher(given, where)
 
     def _matcher(self, given: Mapping[str, Any], where: str) -> Matcher:
-        names = self._patterns(given.get("namespaces", []), f"{where}.namespaces", _NAME_PATTERN)
+        names = self._patterns(given.get("namespaces", []), f"{where}.namespaces", NAMESPACE_PATTERN)
         selector = given.get("namespaceSelector")
         where = f"{where}.namespaceSelector"
         return Matcher(names=names, selector=None if selector is None else self._selector(selector, where))

@@ -144,6 +144,7 @@ _POLICY_FIELDS = {
     "registries": "registries",
     "cluster_name": "cluster_name",
     "attach_to_service_accounts": "attach_to",
+    "excluded_namespaces": "excluded_namespaces",
 }
 _ROTATION_FIELDS = {"refresh_fraction": "fraction", "refresh_jitter": "jitter", "max_token_age": "max_token_age"}
 
@@ -155,6 +156,9 @@ _FIELDS: Mapping[str, Field] = {
     "secretName": Field(f"a Secret's name: {_NAME_FORM}", fields.parse_name),
     "registries": Field(f"a list of registry hosts: {FORM}", fields.parse_registry_hosts),
     "clusterName": Field("a name of at most 40 letters, digits, '.', '_' and '-'", fields.parse_cluster_name),
+    "excludedNamespaces": Field(
+        "a list of Namespace names in lower case, where * matches any characters", fields.parse_namespace_patterns
+    ),
     "watchNamespaces": Field(f"a list of Namespace names: {_NAME_FORM}", fields.parse_names),
     "serviceAccountAttachment": Field("true or false", fields.parse_flag),
     "attachToServiceAccounts": Field(f"a list of {service_account_names.FORM}", fields.parse_service_accounts),

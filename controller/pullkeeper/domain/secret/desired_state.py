@@ -28,6 +28,11 @@ from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.namespace.service_account_names import NO_SERVICE_ACCOUNTS, ServiceAccountNames
 
 _SEPARATORS = re.compile(r"[,\n]")
+_EXCLUDED = Problem(
+    where=f"{PREFIX}*",
+    found="a namespace that the installation excludes (`excludedNamespaces` in the settings)",
+    expected="no annotation of Pullkeeper here: there is no pull Secret in this namespace, whatever it asks for",
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,11 +51,16 @@ class DesiredState:
 def desired_state(namespace: ObservedNamespace, policy: Policy) -> DesiredState | None:
     """Return what a namespace requests, within what the policy allows; None if it is not opted in.
 
-    `enabled: "false"` opts out whatever the other annotations say. Raise InvalidInputError with every problem, or
+    `enabled: "false"` opts out whatever the other annotations say; in an excluded namespace any other annotation is one
+    problem, and the only one. Raise InvalidInputError with every problem, or
     FailureError (RoleNotAllowed).
     """
     annotations = namespace.annotations
     if annotations.get(ENABLED) == "false":
+        return None
+    if policy.excludes(namespace):
+        if namespace.is_requested:
+            raise InvalidInputError([_EXCLUDED])
         return None
     problems = [*_unknown_key_problems(namespace), *_flag_problems(annotations)]
     if too_long := _length_problems(annotations):

@@ -22,7 +22,7 @@ class Judgement:
     ignored: tuple[Failure, ...] = ()
     """A failure for each annotation that has no effect in this installation; the pull Secret is not affected."""
     opt_in_lost: bool = False
-    """It asks for nothing any more because the settings do not opt it in: that may be a slip, and waits."""
+    """It gets nothing any more because the settings do not opt it in, or exclude it: that may be a slip, and waits."""
 
 
 def judge(
@@ -35,25 +35,28 @@ def judge(
     try:
         desired = desired_state(namespace, policy)
     except (InvalidInputError, FailureError) as error:
-        return Judgement(error=error)
+        lost = policy.excludes(namespace) and _settings_ended_it(namespace, secret, policy)
+        return Judgement(error=error, opt_in_lost=lost)
     ignored = ignored_annotations(namespace) if desired and not attaches else ()
-    return Judgement(
-        desired=desired, ignored=ignored, opt_in_lost=desired is None and _was_opted_in_by_settings(namespace, secret)
-    )
+    lost = desired is None and _settings_ended_it(namespace, secret, policy)
+    return Judgement(desired=desired, ignored=ignored, opt_in_lost=lost)
 
 
 def opt_in_lost(namespace: ObservedNamespace, secret: ObservedSecret | None, policy: Policy) -> bool:
     """Return `judge(…).opt_in_lost`, at little cost where it is not."""
-    if policy.opts_in(namespace) or namespace.terminating or not _was_opted_in_by_settings(namespace, secret):
+    if policy.opts_in(namespace) or namespace.terminating or not _settings_ended_it(namespace, secret, policy):
         return False
     return judge(namespace, secret, policy).opt_in_lost
 
 
-def _was_opted_in_by_settings(namespace: ObservedNamespace, secret: ObservedSecret | None) -> bool:
-    """Whether a namespace that is not opted in was so by the settings, as far as its pull Secret says.
+def _settings_ended_it(namespace: ObservedNamespace, secret: ObservedSecret | None, policy: Policy) -> bool:
+    """Whether a namespace without a desired state lost it by the settings, as far as its pull Secret says.
 
-    A Secret that does not say it may have been edited. To wait for nothing is better than to delete by mistake.
+    A Secret that does not say who opted in may have been edited. To wait for nothing is better than to delete by
+    mistake.
     """
     if secret is None or not (secret.managed and secret.written):
         return False
-    return ENABLED not in namespace.annotations and secret.opted_in_by is not OptIn.ANNOTATION
+    if ENABLED in namespace.annotations:
+        return policy.excludes(namespace) and not namespace.opted_out
+    return secret.opted_in_by is not OptIn.ANNOTATION

@@ -217,6 +217,7 @@ def _permissive_policy(secret: ObservedSecret | None) -> Policy:
         roles=(RoleGrant(role="*"),),
         service_accounts=ANYBODY,
         opt_in=EVERY_NAMESPACE if managed else NO_NAMESPACE,
+        excluded_namespaces=(),
     )
 
 

@@ -66,7 +66,8 @@ def render_namespace(namespace: ObservedNamespace, settings: Settings, now: date
     name = namespace.name
     judgement = judge(namespace, None, settings.policy, attaches=settings.service_account_attachment)
     if isinstance(judgement.error, InvalidInputError):
-        return RenderResult(namespace=name, reason=_INVALID, problems=judgement.error.summary)
+        reason = _excluded(settings) if settings.policy.excludes(namespace) else _INVALID
+        return RenderResult(namespace=name, reason=reason, problems=judgement.error.summary)
     failures = (judgement.error.failure,) if judgement.error else judgement.ignored
     problems = tuple(failure.message.removeprefix(f"namespace/{name}: ") for failure in failures)
     if judgement.error:
@@ -107,10 +108,20 @@ def as_document(result: RenderResult) -> Mapping[str, Any]:
 def _not_opted_in(namespace: ObservedNamespace, settings: Settings) -> str:
     if ENABLED in namespace.annotations:
         return "opted out by its annotation: there is no pull Secret, and one created by the controller is deleted"
+    if settings.policy.excludes(namespace):
+        return _excluded(settings)
     grace = format_duration(settings.opt_out_grace)
     return (
         "not opted in: there is no pull Secret, and one created by the controller is deleted, "
         f"after {grace} if `optIn` in the settings had opted it in"
+    )
+
+
+def _excluded(settings: Settings) -> str:
+    grace = format_duration(settings.opt_out_grace)
+    return (
+        "excluded by `excludedNamespaces` in the settings: there is no pull Secret, and one created by the controller "
+        f"is deleted after {grace}"
     )
 
 
