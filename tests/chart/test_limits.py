@@ -39,7 +39,7 @@ def _selector(**expression: Any) -> dict[str, Any]:
 
 CASES: Mapping[str, Mapping[str, Any]] = {
     "as many registries as there may be": {"registries": _hosts(MAX_REGISTRIES)},
-    "the same, one of them twice": {"registries": [*_hosts(MAX_REGISTRIES), *_hosts(1)]},
+    "the same, one of them again": {"registries": [*_hosts(MAX_REGISTRIES), *_hosts(1)]},
     "a registry too many": {"registries": _hosts(MAX_REGISTRIES + 1)},
     "as many ServiceAccounts as there may be": _accounts(MAX_NAMES),
     "a ServiceAccount too many": _accounts(MAX_NAMES + 1),

@@ -134,7 +134,7 @@ public\.ecr\.aws|ecr-public\.aws\.com|[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.(?:
 {{- range $index, $host := $settings.registries }}
 {{- include "pullkeeper.hostProblem" (dict "where" (printf "settings.registries[%d]" $index) "found" $host) }}
 {{- end }}
-{{- $hosts := default list $settings.registries | uniq | len }}
+{{- $hosts := default list $settings.registries | len }}
 {{- if gt $hosts 200 }}
 {{- include "pullkeeper.problem" (dict "where" "settings.registries" "found" $hosts "expected" "at most 200 hosts, the number that fits into one Secret") }}
 {{- end }}
@@ -150,7 +150,7 @@ public\.ecr\.aws|ecr-public\.aws\.com|[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.(?:
 {{- include "pullkeeper.nameProblem" (dict "where" (printf "settings.attachToServiceAccounts[%d]" $index) "found" $name "what" "ServiceAccount") }}
 {{- end }}
 {{- end }}
-{{- $names := $attached | uniq | len }}
+{{- $names := $attached | len }}
 {{- if gt $names 200 }}
 {{- include "pullkeeper.problem" (dict "where" "settings.attachToServiceAccounts" "found" $names "expected" "at most 200 names, or [\"*\"] alone for every ServiceAccount") }}
 {{- end }}

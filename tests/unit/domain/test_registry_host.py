@@ -176,18 +176,25 @@ def test_a_host_of_any_length_is_rejected_in_a_few_words() -> None:
         assert len(str(raised.value)) < 200
 
 
-def test_a_list_is_parsed_once_for_each_host() -> None:
-    """Repetitions are no problems of their own."""
-    hosts, problems = parse_registries(",".join([*["a"] * 125_000, STANDARD, STANDARD]), "here")
-    assert hosts == (parse(STANDARD),)
-    assert [problem.found for problem in problems] == ['"a"']
+def test_a_repeated_host_is_one() -> None:
+    """In the order written; what is wrong is a problem each time."""
+    hosts, problems = parse_registries(f"a,{STANDARD},public.ecr.aws,{STANDARD},a", "here")
+    assert hosts == (parse(STANDARD), parse("public.ecr.aws"))
+    assert [problem.found for problem in problems] == ['"a"', '"a"']
 
 
-def test_of_a_list_that_is_too_long_only_as_many_hosts_as_allowed_are_parsed() -> None:
-    """One problem more tells how many there are."""
-    _, problems = parse_registries(",".join(f"x{number}" for number in range(50_000)), "here")
-    assert len(problems) == MAX_REGISTRIES + 1
-    assert problems[-1] == Problem(where="here", found="50000 hosts", expected=problems[-1].expected)
+def test_of_a_list_that_is_too_long_no_host_is_parsed() -> None:
+    """One problem tells how many there are; repetitions count."""
+    found = parse_registries(",".join(["a", STANDARD] * 50_000), "here")
+    expected = f"at most {MAX_REGISTRIES}, the number that fits into one Secret"
+    assert found == ((), [Problem(where="here", found="100000 hosts", expected=expected)])
+
+
+def test_blanks_are_those_of_unicode_around_a_host() -> None:
+    """Python's own strip() would also remove the separators of files, which no other language takes for blanks."""
+    assert parse_registries(f"\u3000{STANDARD}\xa0,\v\x85\u2028", "here") == ((parse(STANDARD),), [])
+    _, problems = parse_registries(f"\x1c{STANDARD}\x1f", "here")
+    assert len(problems) == 1
 
 
 def test_a_host_reads_as_its_name() -> None:

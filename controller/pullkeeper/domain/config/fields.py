@@ -73,7 +73,7 @@ def parse_registry_hosts(value: object) -> tuple[RegistryHost, ...]:
     hosts, problems = parse_registries(text, "")
     if problems:
         raise FieldError(listed((f"for {each.found}: {each.expected}" for each in problems), separator="; "))
-    return hosts
+    return tuple(sorted(hosts))
 
 
 def parse_service_accounts(value: object) -> ServiceAccountNames:

@@ -24,7 +24,12 @@ class Partition:
 
     def has(self, region: str) -> bool:
         """Return whether a region has a name of this partition; AWS adds regions, so none is known to exist."""
-        return _region_pattern(self.region_prefix).fullmatch(region) is not None
+        return _compiled(self.region_pattern).fullmatch(region) is not None
+
+    @property
+    def region_pattern(self) -> str:
+        """Regular expression of the names of its regions."""
+        return rf"(?:{self.region_prefix})-[a-z]{{2,20}}-[0-9]{{1,2}}"
 
 
 # Names, prefixes and domains as in botocore/data/partitions.json (`id`, `regionRegex`, `dnsSuffix`), but:
@@ -66,5 +71,5 @@ def partition_of(region: str) -> Partition:
 
 
 @lru_cache(maxsize=len(PARTITIONS))
-def _region_pattern(prefix: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:{prefix})-[a-z]{{2,20}}-[0-9]{{1,2}}")
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)

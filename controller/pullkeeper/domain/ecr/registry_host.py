@@ -1,30 +1,50 @@
 """Hosts of ECR registries."""
 
 import re
+import string
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import urlsplit
 
-from pullkeeper.domain.ecr.partitions import PARTITIONS, Partition, partition_of
+from pullkeeper.domain.ecr.partitions import PARTITIONS, partition_of
 from pullkeeper.domain.errors.validation import Problem, quoted
+from pullkeeper.domain.kube.annotation_lists import BLANKS, parts
 
-PUBLIC_HOSTS = frozenset({"public.ecr.aws", "ecr-public.aws.com"})
+PUBLIC_HOSTS = ("public.ecr.aws", "ecr-public.aws.com")
 PUBLIC_REGION = "us-east-1"
 """The only region that issues tokens for ECR Public."""
 
-_MAX_LENGTH = 100
-"""Longer than any host: beyond it nothing is parsed."""
-_MAX_PASTED = 1000
+MAX_PASTED = 1000
 """Longest text that is searched for a host, for the advice."""
-_SUFFIXES = "|".join(sorted({re.escape(each) for partition in PARTITIONS for each in filter(None, partition.suffixes)}))
-# The form that both of AWS's own credential helpers accept, in every partition, including FIPS and dual-stack hosts.
-# They take any region, in either case, with any of the suffixes.
-_HOST = re.compile(
-    r"(?P<account>[0-9]{12})\.dkr[.-]ecr(?P<fips>-fips)?\.(?P<region>[a-z0-9][a-z0-9_-]*)\."
-    rf"(?P<suffix>{_SUFFIXES})"
+
+# The chart's admission policy is generated from these patterns: they have to mean the same in Go's RE2.
+_PUBLIC = "|".join(map(re.escape, PUBLIC_HOSTS))
+_ENDPOINT = r"[0-9]{12}\.dkr[.-]ecr(?:-fips)?\."
+
+
+def _either(texts: Iterable[str]) -> str:
+    """Return a pattern of any of these texts; the longest first, since one may begin with another."""
+    return "|".join(re.escape(text) for text in sorted(texts, key=lambda text: (-len(text), text)))
+
+
+_IN_PARTITIONS = "|".join(rf"{each.region_pattern}\.(?:{_either(filter(None, each.suffixes))})" for each in PARTITIONS)
+HOST = rf"{_PUBLIC}|{_ENDPOINT}(?:{_IN_PARTITIONS})"
+"""Exactly the valid hosts: with a region of a partition, in a domain of that partition."""
+_SUFFIXES = _either({each for partition in PARTITIONS for each in filter(None, partition.suffixes)})
+_ANY_REGION = r"[a-z0-9][a-z0-9_-]{0,62}"
+ANY_HOST = rf"{_PUBLIC}|{_ENDPOINT}{_ANY_REGION}\.(?:{_SUFFIXES})"
+"""The form that both of AWS's own credential helpers accept: any region, with any of the domains."""
+PASTED = rf"^(?:[a-z]+:)?(?://)?(?:[a-z0-9:_-]*@)?(?:{ANY_HOST})\.?(?:[/:?#]|$)"
+"""A host in lower case with what people paste along with it: scheme, user, port, path, trailing dot."""
+
+_HOST = re.compile(HOST)
+_ANY_HOST = re.compile(ANY_HOST)
+_PASTED = re.compile(PASTED)
+_PARTS = re.compile(
+    rf"(?P<account>[0-9]{{12}})\.dkr[.-]ecr(?P<fips>-fips)?\.(?P<region>{_ANY_REGION})\.(?P<suffix>{_SUFFIXES})"
 )
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _PSEUDO_REGION = re.compile(r"fips-(?P<region>.+)|(?P<same>.+)-fips")
-_SEPARATORS = re.compile(r"[,\n]")
 MAX_REGISTRIES = 200
 """An entry takes about 3 KiB, and a Secret holds 1 MiB."""
 FORM = '"ACCOUNT.dkr.ecr.REGION.amazonaws.com" (or its form in another partition) or "public.ecr.aws"'
@@ -55,8 +75,7 @@ def parse(text: str) -> RegistryHost:
     """Parse a registry host; raises ValueError with the expected form."""
     if text in PUBLIC_HOSTS:
         return RegistryHost(name=text, region=PUBLIC_REGION, public=True)
-    match = _match(text)
-    if match and _partition(match):
+    if match := _HOST.fullmatch(text) and _PARTS.fullmatch(text):
         return RegistryHost(
             name=text,
             region=match["region"],
@@ -67,29 +86,15 @@ def parse(text: str) -> RegistryHost:
     raise ValueError(_advice(text))
 
 
-def _match(text: str) -> re.Match[str] | None:
-    return _HOST.fullmatch(text) if len(text) <= _MAX_LENGTH else None
-
-
-def _partition(match: re.Match[str]) -> Partition | None:
-    """Return the partition of a host's region, if its domain is of that partition."""
-    try:
-        partition = partition_of(match["region"])
-    except ValueError:
-        return None
-    return partition if match["suffix"] in partition.suffixes else None
-
-
 def _advice(text: str) -> str:
     """Return what is expected instead of an invalid host: the host itself, where it can be told."""
-    plain = _stripped(text[:_MAX_PASTED])
-    if plain in PUBLIC_HOSTS:
-        return f'only the host, in lower case: "{plain}"'
-    match = _match(plain)
-    if match is None:
+    pasted = _PASTED.search(text[:MAX_PASTED].strip(BLANKS).translate(_LOWER))
+    found = _ANY_HOST.search(pasted[0]) if pasted else None
+    if found is None:
         return FORM
-    if _partition(match):
-        return f'only the host, in lower case: "{plain}"'
+    match = _PARTS.fullmatch(found[0])
+    if match is None or _HOST.fullmatch(found[0]):
+        return f'only the host, in lower case: "{found[0]}"'
     return _region_advice(match)
 
 
@@ -107,26 +112,19 @@ def _region_advice(match: re.Match[str]) -> str:
     return f'"{host}": {region} is a region of the partition {partition.name}'
 
 
-def _stripped(text: str) -> str:
-    """Remove what people paste along with a host: scheme, path, port, trailing dot, spaces, upper case."""
-    text = text.strip().lower()
-    try:
-        host = urlsplit(text if "//" in text else f"//{text}").hostname or ""
-    except ValueError:
-        return text
-    return host.rstrip(".")
-
-
 def parse_registries(value: str, where: str) -> tuple[tuple[RegistryHost, ...], list[Problem]]:
-    """Parse a comma- or newline-separated list; returns the valid hosts, sorted, and the problems."""
-    parts = list(dict.fromkeys(filter(None, (part.strip() for part in _SEPARATORS.split(value)))))
+    """Parse a comma- or newline-separated list; returns the valid hosts, in the order written, and the problems.
+
+    Too many hosts are one problem, and none of them is parsed.
+    """
+    given = parts(value)
+    if len(given) > MAX_REGISTRIES:
+        expected = f"at most {MAX_REGISTRIES}, the number that fits into one Secret"
+        return (), [Problem(where=where, found=f"{len(given)} hosts", expected=expected)]
     hosts, problems = [], []
-    for part in parts[:MAX_REGISTRIES]:
+    for part in given:
         try:
             hosts.append(parse(part))
         except ValueError as error:
             problems.append(Problem(where=where, found=quoted(part), expected=str(error)))
-    if len(parts) > MAX_REGISTRIES:
-        expected = f"at most {MAX_REGISTRIES}, the number that fits into one Secret"
-        problems.append(Problem(where=where, found=f"{len(parts)} hosts", expected=expected))
-    return tuple(sorted(hosts)), problems
+    return tuple(dict.fromkeys(hosts)), problems

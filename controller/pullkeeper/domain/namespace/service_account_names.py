@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pullkeeper.domain.errors.validation import quoted
 from pullkeeper.domain.iam.identity import NAME
+from pullkeeper.domain.kube.annotation_lists import trimmed
 
 ALL = "*"
 MAX_NAMES = 200
@@ -27,14 +29,15 @@ class ServiceAccountNames:
 NO_SERVICE_ACCOUNTS = ServiceAccountNames()
 
 
-def parse(parts: Iterable[str]) -> tuple[ServiceAccountNames, list[str]]:
-    """Parse names, ignoring blanks and empty ones; returns the valid names and the invalid ones.
+def parse(given: Iterable[str]) -> tuple[ServiceAccountNames, list[str]]:
+    """Parse names, ignoring blanks and empty ones; returns the valid names, and what was found instead of others.
 
-    Of more names than there may be all that follow the last one allowed, in alphabetical order, are invalid.
+    Too many names are one such finding, and none of them is parsed.
     """
-    given = {part.strip() for part in parts} - {""}
-    if given == {ALL}:
+    names = trimmed(given)
+    if set(names) == {ALL}:
         return ServiceAccountNames(every=True), []
-    allowed = sorted(given)[:MAX_NAMES]
-    names = frozenset(name for name in allowed if NAME.fullmatch(name))
-    return ServiceAccountNames(names=names), sorted(given - names)
+    if len(names) > MAX_NAMES:
+        return NO_SERVICE_ACCOUNTS, [f"{len(names)} names"]
+    invalid = [quoted(name) for name in names if not NAME.fullmatch(name)]
+    return ServiceAccountNames(names=frozenset(name for name in names if NAME.fullmatch(name))), invalid

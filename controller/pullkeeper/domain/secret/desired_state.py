@@ -1,6 +1,5 @@
 """What a Namespace requests by its annotations, or every problem with them."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from pullkeeper.domain.errors.failures import Failure, Reason
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem, quoted
 from pullkeeper.domain.iam import role_arn
 from pullkeeper.domain.iam.identity import CONTROLLER, NAME, Identity
+from pullkeeper.domain.kube.annotation_lists import parts
 from pullkeeper.domain.namespace import service_account_names
 from pullkeeper.domain.namespace.annotations import (
     ATTACH,
@@ -18,6 +18,7 @@ from pullkeeper.domain.namespace.annotations import (
     INJECT,
     KNOWN,
     MAX_LENGTHS,
+    MAX_UNKNOWN,
     REFRESH,
     REGISTRIES,
     ROLE_ARN,
@@ -27,7 +28,6 @@ from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
 from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.namespace.service_account_names import NO_SERVICE_ACCOUNTS, ServiceAccountNames
 
-_SEPARATORS = re.compile(r"[,\n]")
 _EXCLUDED = Problem(
     where=f"{PREFIX}*",
     found="a namespace that the installation excludes (`excludedNamespaces` in the settings)",
@@ -76,7 +76,7 @@ def desired_state(namespace: ObservedNamespace, policy: Policy) -> DesiredState 
         namespace, registries, role=annotations.get(ROLE_ARN, ""), account=annotations.get(SERVICE_ACCOUNT, "")
     )
     return DesiredState(
-        registries=registries,
+        registries=tuple(sorted(registries)),
         identity=identity,
         refresh_requested_at=annotations.get(REFRESH),
         service_accounts=accounts,
@@ -98,9 +98,9 @@ def ignored_annotations(namespace: ObservedNamespace) -> tuple[Failure, ...]:
 def _service_accounts(annotations: Mapping[str, str], policy: Policy) -> tuple[ServiceAccountNames, list[Problem]]:
     if (value := annotations.get(ATTACH)) is None:
         return policy.attach_to, []
-    accounts, invalid = service_account_names.parse(_SEPARATORS.split(value))
+    accounts, findings = service_account_names.parse(parts(value))
     where, expected = PREFIX + ATTACH, service_account_names.FORM
-    return accounts, [Problem(where=where, found=quoted(name), expected=expected) for name in invalid]
+    return accounts, [Problem(where=where, found=found, expected=expected) for found in findings]
 
 
 def _identity_problems(annotations: Mapping[str, str], registries: Sequence[RegistryHost]) -> list[Problem]:
@@ -119,15 +119,12 @@ def _role_problems(text: str, registries: Sequence[RegistryHost]) -> list[Proble
         role = role_arn.parse(text)
     except ValueError as error:
         return [Problem(where=where, found=quoted(text), expected=str(error))]
-    return [
-        Problem(
-            where=where,
-            found=f"a role of the partition {role.partition}",
-            expected=f"one of {host.partition}, the partition of {host}: credentials are not valid across partitions",
-        )
-        for host in registries
-        if host.partition != role.partition
-    ]
+    other = next((host for host in registries if host.partition != role.partition), None)
+    if other is None:
+        return []
+    found = f"a role of the partition {role.partition}"
+    expected = f"one of {other.partition}, the partition of {other}: credentials are not valid across partitions"
+    return [Problem(where=where, found=found, expected=expected)]
 
 
 def _length_problems(annotations: Mapping[str, str]) -> list[Problem]:
@@ -141,8 +138,8 @@ def _length_problems(annotations: Mapping[str, str]) -> list[Problem]:
 def _unknown_key_problems(namespace: ObservedNamespace) -> list[Problem]:
     known = ", ".join(PREFIX + key for key in KNOWN)
     found = {key: "a key that this version does not know" for key in sorted(namespace.annotations) if key not in KNOWN}
-    if (others := namespace.unknown_keys - len(found)) > 0:
-        found["*"] = f"{others:,} more of them"
+    if namespace.unknown_keys > MAX_UNKNOWN:
+        found = {"*": f"{namespace.unknown_keys} keys that this version does not know"}
     return [Problem(where=f"{PREFIX}{key}", found=text, expected=f"one of {known}") for key, text in found.items()]
 
 
