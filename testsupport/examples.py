@@ -41,12 +41,18 @@ def times(*, issued: datetime = NOW, life: timedelta = 12 * HOUR) -> TokenValidi
     return TokenValidity(issued_at=issued, expires_at=issued + life)
 
 
-def token(*, issued: datetime = NOW, life: timedelta = 12 * HOUR, password: str = PASSWORD) -> Token:
-    return Token(issued_at=issued, expires_at=issued + life, auth=auth(password))
+def token(
+    *, issued: datetime = NOW, life: timedelta = 12 * HOUR, password: str = PASSWORD, principal: str = ""
+) -> Token:
+    return Token(issued_at=issued, expires_at=issued + life, auth=auth(password), principal=principal)
 
 
 def published(
-    *hosts: RegistryHost, issued: datetime = NOW, life: timedelta = 12 * HOUR, refresh_requested_at: str | None = None
+    *hosts: RegistryHost,
+    issued: datetime = NOW,
+    life: timedelta = 12 * HOUR,
+    refresh_requested_at: str | None = None,
+    principal: str = "",
 ) -> SecretRecord:
     held = {scope_label(host): times(issued=issued, life=life) for host in hosts}
     return SecretRecord(
@@ -54,6 +60,7 @@ def published(
         identity=CONTROLLER.name,
         tokens=held,
         refresh_requested_at=refresh_requested_at,
+        principal=principal,
     )
 
 
@@ -79,11 +86,17 @@ moments = st.datetimes(datetime(2020, 1, 1), datetime(2099, 1, 1), timezones=st.
 )
 lives = st.integers(1, 12 * 3600 * 1000).map(lambda milliseconds: timedelta(milliseconds=milliseconds))
 token_times = st.builds(lambda issued, life: times(issued=issued, life=life), moments, lives)
-tokens = st.builds(
-    lambda life, password: token(life=life, password=password), lives, st.text("abcdef0123456789", min_size=1)
-)
 some_hosts = st.lists(st.sampled_from(HOSTS), min_size=1, unique=True).map(lambda hosts: tuple(sorted(hosts)))
 refreshes = st.none() | st.text(max_size=20)
+ROLE_A = "arn:aws:sts::123456789012:assumed-role/a"
+ROLE_B = "arn:aws:sts::123456789012:assumed-role/b"
+principals = st.sampled_from(["", ROLE_A, ROLE_B])
+tokens = st.builds(
+    lambda life, password, principal: token(life=life, password=password, principal=principal),
+    lives,
+    st.text("abcdef0123456789", min_size=1),
+    principals,
+)
 
 
 @st.composite
@@ -92,4 +105,4 @@ def publications(draw: st.DrawFn) -> SecretRecord:
     hosts = draw(some_hosts)
     shared = {scope(host): draw(token_times) for host in hosts}
     held = {host: draw(st.just(shared[scope(host)]) | token_times) for host in hosts}
-    return SecretRecord.of(held, CONTROLLER.name, draw(refreshes))
+    return SecretRecord.of(held, CONTROLLER.name, draw(refreshes), principal=draw(principals))

@@ -19,6 +19,8 @@ from testsupport.examples import (
     HOUR,
     NOW,
     PUBLIC,
+    ROLE_A,
+    ROLE_B,
     US,
     auth,
     managed,
@@ -105,6 +107,29 @@ def test_worthless_entry_is_replaced_by_any_token(*, intact: bool, revoked: froz
     secret = managed(published(EU, US), intact=intact)
     found = entry_plan(EU_AND_US, secret, {scope(EU): EARLIER_EXPIRY}, revoked=revoked)
     assert (found.fresh, set(found.kept)) == ({EU: EARLIER_EXPIRY}, {US})
+
+
+def test_token_of_another_principal_replaces_the_entry() -> None:
+    """Whenever it expires: the old one may read what the new one may not."""
+    new = replace(EARLIER_EXPIRY, principal=ROLE_B)
+    content = written(EU_ACCOUNTS, managed(published(EU, EU_OTHER_ACCOUNT, principal=ROLE_A)), {scope(EU): new}, {})
+    assert (content.record.principal, set(content.auths.values())) == (ROLE_B, {new.auth})
+
+
+def test_entry_of_an_old_principal_stays_until_there_is_another_and_so_does_its_name() -> None:
+    """The reachable region is served meanwhile, and the Secret stays due; then it names the new principal."""
+    secret = managed(published(EU, US, principal=ROLE_A))
+    new = replace(YOUNGER, principal=ROLE_B)
+    half = written(EU_AND_US, secret, {scope(EU): new}, holding(EU, US), complete=False)
+    assert (half.auths, half.record.principal) == ({EU: new.auth, US: HELD}, ROLE_A)
+    whole = written(EU_AND_US, managed(half.record), {scope(EU): new, scope(US): new}, {})
+    assert (set(whole.auths.values()), whole.record.principal) == ({new.auth}, ROLE_B)
+
+
+def test_secret_names_the_principal_of_its_oldest_token() -> None:
+    """Two tokens may be fetched just before and just after a change: then the Secret is due again."""
+    old, new = token(principal=ROLE_A), replace(YOUNGER, principal=ROLE_B)
+    assert written(EU_AND_US, None, {scope(EU): new, scope(US): old}, {}).record.principal == ROLE_A
 
 
 def test_revoked_entry_leaves_its_neighbour_alone() -> None:

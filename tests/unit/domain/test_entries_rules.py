@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from pullkeeper.domain.ecr.credential import Password, Token, TokenValidity
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.token_scope import TokenScope, scope_label
+from pullkeeper.domain.iam.principal import differ
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.entries import EntryPlan, build_secret, plan_entries
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
@@ -61,7 +62,8 @@ def test_fresh_tokens_are_never_worse(desired: DesiredState, situation: Situatio
     for host, token in found.fresh.items():
         assert token is tokens_[scope(host)]
         worthless = host not in held or host in revoked or not (secret and secret.intact)
-        assert worthless or token.expires_at >= held[host].expires_at
+        held_by = secret.record.principal if secret and secret.record else ""
+        assert worthless or differ(held_by, token.principal) or token.expires_at >= held[host].expires_at
 
 
 @given(desired_states, situations)
@@ -113,6 +115,21 @@ def test_record_matches_the_entries(
         fresh = found.fresh.get(host)
         assert validity == (fresh.validity if fresh else by_entry[content.auths[host]])
     assert content.record.expires_at == min(each.expires_at for each in validities(content.record).values())
+
+
+@given(desired_states, readable_secrets, obtained, host_sets, host_sets)
+def test_secret_never_says_a_new_principal_while_it_holds_an_old_ones_token(
+    desired: DesiredState, secret: ObservedSecret, tokens_: dict[TokenScope, Token], excluded: Hosts, revoked: Hosts
+) -> None:
+    """While an entry is kept it says what it said before, else whose its oldest token is."""
+    assert secret.record is not None
+    found = entry_plan(desired, (secret, tokens_, excluded, revoked, True))
+    content = build_secret(found, holding(set(secret.record.registries)))
+    assume(content is not None)
+    assert content is not None
+    oldest = min(found.fresh.values(), key=lambda token: token.issued_at, default=None)
+    expected = oldest.principal if oldest and not found.kept else secret.record.principal
+    assert content.record.principal == expected
 
 
 @given(desired_states, situations, data)

@@ -22,6 +22,8 @@ from testsupport.examples import (
     HOUR,
     NOW,
     PUBLIC,
+    ROLE_A,
+    ROLE_B,
     US,
     managed,
     moments,
@@ -195,6 +197,38 @@ def test_expired_token_is_due_whatever_else() -> None:
     """What has expired is replaced, wherever its jitter would put the rotation."""
     expired = managed(published(EU, issued=NOW - HOUR, life=HOUR))
     assert planned(HERE, DESIRED, expired) == Apply(cause=Cause.ROTATED, desired=DESIRED, secret=expired)
+
+
+AS_A = DesiredState(registries=(EU,), identity=replace(CONTROLLER, principal=ROLE_A))
+OF_B = managed(published(EU, principal=ROLE_B))
+
+
+@pytest.mark.parametrize(("off", "writes"), [(-1, False), (0, True), (1, True)])
+def test_tokens_of_another_principal_are_rotated_within_the_jitter(off: int, *, writes: bool) -> None:
+    """From when the principal was found to be another, each namespace at its own place."""
+    turn = ROTATION.spread(HERE.name, NOW)
+    assert NOW < turn < NOW + ROTATION.jitter
+    now = turn + timedelta(microseconds=off)
+    found = plan(namespace=HERE, desired=AS_A, secret=OF_B, now=now, rotation=ROTATION, principal_since=NOW)
+    write = Apply(cause=Cause.ROTATED, desired=AS_A, secret=OF_B)
+    assert found == (write if writes else NoOp(until=turn))
+
+
+def test_tokens_of_another_principal_are_due_at_once_where_nothing_is_spread() -> None:
+    """And where they are due anyway, that does not wait."""
+    assert planned(HERE, AS_A, OF_B) == Apply(cause=Cause.ROTATED, desired=AS_A, secret=OF_B)
+    old = managed(published(EU, issued=NOW - 8 * HOUR, principal=ROLE_B))
+    later = NOW + HOUR
+    found = plan(namespace=HERE, desired=AS_A, secret=old, now=NOW, rotation=ROTATION, principal_since=later)
+    assert found == Apply(cause=Cause.ROTATED, desired=AS_A, secret=old)
+
+
+@pytest.mark.parametrize(("held", "current"), [("", ROLE_A), (ROLE_A, ""), ("", ""), (ROLE_A, ROLE_A)])
+def test_unknown_or_same_principal_is_no_reason_to_rotate(held: str, current: str) -> None:
+    """A Secret of before, or a principal that is not known before the next token: a restart writes nothing."""
+    secret = managed(published(EU, principal=held))
+    desired = replace(DESIRED, identity=replace(CONTROLLER, principal=current))
+    assert planned(HERE, desired, secret) == NoOp(until=rotation_time(secret))
 
 
 def test_order_of_registries_does_not_matter() -> None:

@@ -107,3 +107,12 @@ def test_token_that_expires_before_its_issue_is_due(rule: Rotation, name: str, s
     """Even a validity that makes no sense gives a time of rotation, in the past."""
     senseless = times(life=-timedelta(seconds=seconds))
     assert rule.refresh_at_for(name, senseless) <= NOW
+
+
+@given(rotations, names)
+def test_common_work_is_spread_within_the_jitter(rule: Rotation, name: str) -> None:
+    """At the same place for every call, and at once without jitter."""
+    turn = rule.spread(name, NOW)
+    assert NOW <= turn <= NOW + rule.jitter
+    assert turn == rule.spread(name, NOW)
+    assert Rotation(jitter=timedelta()).spread(name, NOW) == NOW

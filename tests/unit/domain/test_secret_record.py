@@ -13,7 +13,7 @@ from pullkeeper.domain.ecr.credential import UNKNOWN_VALIDITY
 from pullkeeper.domain.ecr.registry_host import parse
 from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.secret.pull_secret import SecretRecord, read_record
-from testsupport.examples import EU, EU_OTHER_ACCOUNT, HOUR, NOW, PUBLIC, US, publications, published, times
+from testsupport.examples import EU, EU_OTHER_ACCOUNT, HOUR, NOW, PUBLIC, ROLE_A, US, publications, published, times
 
 GOOD = published(EU, PUBLIC, refresh_requested_at="1").annotations()
 PREFIX = "pullkeeper.dev/"
@@ -51,6 +51,15 @@ def test_annotations() -> None:
         f"{PREFIX}opted-in-by": "annotation",
     }
     assert content.expires_at == NOW + 3 * HOUR
+
+
+def test_principal_is_recorded_where_it_is_known() -> None:
+    """A Secret of before has none, and what has no known form says nothing."""
+    annotations = published(EU, principal=ROLE_A).annotations()
+    assert annotations[f"{PREFIX}principal"] == ROLE_A
+    assert f"{PREFIX}principal" not in published(EU).annotations()
+    for text in ("", "nonsense", "x" * 10_000, f"{ROLE_A}/session"):
+        assert read_record({**annotations, f"{PREFIX}principal": text}) == published(EU)
 
 
 def test_no_refresh_annotation_without_a_request() -> None:

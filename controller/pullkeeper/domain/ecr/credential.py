@@ -52,6 +52,8 @@ class Token(TokenValidity):
     """An authorization token; `auth` is base64 of `AWS:<password>`, as ECR returns it and the kubelet reads it."""
 
     auth: Password
+    principal: str = ""
+    """The principal that it was issued to, where that is known and the identity's name does not say it."""
 
     @property
     def validity(self) -> TokenValidity:

@@ -62,6 +62,10 @@ class Rotation:
         window = min(self.jitter, max(validity.expires_at - refresh_at, timedelta()) / _JITTER_DIVISOR)
         return refresh_at + window * _hash_fraction(namespace)
 
+    def spread(self, namespace: str, start: datetime) -> datetime:
+        """Return when a namespace does what all of them have to do from `start` on: within the jitter."""
+        return start + self.jitter * _hash_fraction(namespace)
+
 
 def _hash_fraction(name: str) -> float:
     digest = hashlib.blake2b(name.encode(), digest_size=8).digest()

@@ -59,6 +59,8 @@ class Identity:
     """Of the ServiceAccount: made anew under its name, it is another identity. "" until it has been looked up."""
     audience: str = ""
     """Of the ServiceAccount's tokens."""
+    principal: str = ""
+    """Who is behind a name that does not say it (see `principal`); "" until that is known, and for a role."""
 
     def __str__(self) -> str:
         return self.name

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pullkeeper.domain.ecr.credential import UNKNOWN_VALIDITY, Password, Token, TokenValidity
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.token_scope import TokenScope, scope_label
+from pullkeeper.domain.iam import principal
 from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
@@ -41,6 +42,8 @@ class EntryPlan:
     """Registries whose entry is not their scope's shared one, so no other registry takes it."""
     current: SecretRecord | None = None
     """What the Secret holds; None without a Secret, or if its content cannot be relied on."""
+    kept_principal: str = principal.UNKNOWN
+    """The principal of the entries to keep."""
 
     @property
     def fresh(self) -> Mapping[RegistryHost, Token]:
@@ -61,7 +64,15 @@ class EntryPlan:
 
     def record(self, validities: Mapping[RegistryHost, TokenValidity]) -> SecretRecord:
         """Describe a Secret that holds tokens of these validities."""
-        return SecretRecord.of(validities, self.identity, self.refresh_requested_at, self.opted_in_by)
+        return SecretRecord.of(validities, self.identity, self.refresh_requested_at, self.opted_in_by, self._principal)
+
+    @property
+    def _principal(self) -> str:
+        """The principal of the oldest token: a Secret never says a new one while it holds a token of an old one."""
+        if self.kept:
+            return self.kept_principal
+        oldest = min(self.fresh.values(), key=lambda token: token.issued_at, default=None)
+        return oldest.principal if oldest else principal.UNKNOWN
 
 
 def token_scopes(desired: DesiredState) -> tuple[TokenScope, ...]:
@@ -83,8 +94,8 @@ def plan_entries(
 
     `tokens` are those of the desired identity, by the labels of their scopes.
     Replace an entry only with a token that expires no earlier, and never for an excluded registry; any token replaces
-    an entry that was revoked or that somebody has edited. `complete` says that every token asked for was obtained, so
-    that a refresh request is answered.
+    an entry that was revoked, that somebody has edited, or that was issued to another principal. `complete` says that
+    every token asked for was obtained, so that a refresh request is answered.
     """
     record = secret.record if secret else None
     # Tokens of another identity are of no use to the desired one.
@@ -92,13 +103,15 @@ def plan_entries(
     intact = secret is not None and secret.intact
     unreadable = secret is not None and secret.managed and record is None
     answered = desired if complete else record
+    held_by = held.principal if held else principal.UNKNOWN
 
     def decide(host: RegistryHost) -> Decision:
         label = scope_label(host)
         token = None if host in excluded else tokens.get(label)
         own = held.validity_of(host) if held and host in held.registries else None
         shared = held.tokens.get(label) if held else None
-        if token and not (own and intact and host not in revoked and token.expires_at < own.expires_at):
+        may_be_older = host in revoked or not intact or (token and principal.differ(token.principal, held_by))
+        if token and (own is None or may_be_older or token.expires_at >= own.expires_at):
             return token
         if unreadable:
             # Its entries may be good although their age is unknown.
@@ -114,6 +127,7 @@ def plan_entries(
         opted_in_by=desired.opted_in_by,
         unshared=frozenset(held.per_registry) if held else NO_HOSTS,
         current=record if intact else None,
+        kept_principal=held_by,
     )
 
 

@@ -1,5 +1,6 @@
 """What to do about one namespace: the one next action."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -8,6 +9,7 @@ from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.validation import InvalidInputError
+from pullkeeper.domain.iam import principal
 from pullkeeper.domain.namespace.annotations import ENABLED, REGISTRIES, ROLE_ARN, SERVICE_ACCOUNT
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
@@ -74,8 +76,13 @@ def plan(
     now: datetime,
     rotation: Rotation,
     revoked: bool = False,
+    principal_since: datetime | None = None,
 ) -> Step:
-    """Decide on the next action; `revoked` says that a registry refuses a token in the Secret."""
+    """Decide on the next action.
+
+    `revoked` says that a registry refuses a token in the Secret. Tokens of another principal than the desired
+    identity's are rotated, spread from `principal_since` on, at once if that is None.
+    """
     if namespace is None or namespace.terminating:
         return NoOp()
     if desired is None:
@@ -84,7 +91,9 @@ def plan(
         return Apply(cause=Cause.CREATED, desired=desired)
     if not secret.managed:
         return Conflict()
-    step = _maintain(namespace.name, desired, secret, now, rotation)
+    switch_at = rotation.spread(namespace.name, principal_since) if principal_since else now
+    refresh_at = min(_refresh_times(namespace.name, desired, secret, rotation, switch_at), default=now)
+    step = _maintain(desired, secret, now, refresh_at)
     return Apply(cause=Cause.ROTATED, desired=desired, secret=secret) if revoked and isinstance(step, NoOp) else step
 
 
@@ -119,7 +128,17 @@ def _lost_state(
     return replace(desired, refresh_requested_at=secret.record.refresh_requested_at if secret.record else None)
 
 
-def _maintain(name: str, desired: DesiredState, secret: ObservedSecret, now: datetime, rotation: Rotation) -> Step:
+def _refresh_times(
+    name: str, desired: DesiredState, secret: ObservedSecret, rotation: Rotation, switch_at: datetime
+) -> Iterator[datetime]:
+    """Return when each token in a Secret is due, and `switch_at` if they are another principal's."""
+    if record := secret.record:
+        yield from (rotation.refresh_at_for(name, validity) for validity in record.validities)
+        if principal.differ(record.principal, desired.identity.principal):
+            yield switch_at
+
+
+def _maintain(desired: DesiredState, secret: ObservedSecret, now: datetime, refresh_at: datetime) -> Step:
     record = secret.record
     if record is None or not secret.intact:
         return Apply(cause=Cause.REPAIRED, desired=desired, secret=secret)
@@ -129,5 +148,4 @@ def _maintain(name: str, desired: DesiredState, secret: ObservedSecret, now: dat
         return Apply(cause=Cause.CHANGED, desired=desired, secret=secret)
     if desired.refresh_requested_at not in (None, record.refresh_requested_at):
         return Apply(cause=Cause.REFRESHED, desired=desired, secret=secret)
-    refresh_at = min(rotation.refresh_at_for(name, validity) for validity in record.validities)
     return NoOp(until=refresh_at) if now < refresh_at else Apply(cause=Cause.ROTATED, desired=desired, secret=secret)

@@ -12,7 +12,7 @@ from pullkeeper.domain.ecr.credential import Password, TokenValidity, is_authori
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.rotation import is_plausible
 from pullkeeper.domain.ecr.token_scope import scope_label
-from pullkeeper.domain.iam import identity
+from pullkeeper.domain.iam import identity, principal
 from pullkeeper.domain.kube.timestamps import format_timestamp, parse_timestamp
 from pullkeeper.domain.namespace import opt_in
 from pullkeeper.domain.namespace.namespace import PREFIX
@@ -31,6 +31,7 @@ IDENTITY = f"{PREFIX}identity"
 TOKENS = f"{PREFIX}tokens"
 REFRESH = f"{PREFIX}refresh-requested-at"
 OPTED_IN_BY = f"{PREFIX}opted-in-by"
+PRINCIPAL = f"{PREFIX}principal"
 _KEYS = frozenset({ISSUED_AT, EXPIRES_AT, REGISTRIES, IDENTITY, TOKENS})
 
 _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
@@ -55,6 +56,8 @@ class SecretRecord:
     """Registries that hold another token than their scope's youngest, because they refused it."""
     opted_in_by: OptIn | None = OptIn.ANNOTATION
     """What opted the namespace in when it was written; None if it does not say so."""
+    principal: str = ""
+    """The principal of its oldest token, where it is known and `identity` does not say it."""
 
     @classmethod
     def of(
@@ -63,6 +66,7 @@ class SecretRecord:
         identity: str,
         refresh: str | None = None,
         opted_in_by: OptIn | None = OptIn.ANNOTATION,
+        principal: str = "",
     ) -> "SecretRecord":
         """Return the record of a Secret that holds these tokens."""
         tokens: dict[str, TokenValidity] = {}
@@ -79,6 +83,7 @@ class SecretRecord:
             refresh_requested_at=refresh,
             per_registry=per_registry,
             opted_in_by=opted_in_by,
+            principal=principal,
         )
 
     def validity_of(self, host: RegistryHost) -> TokenValidity:
@@ -120,7 +125,11 @@ class SecretRecord:
         return found | self._optional_annotations()
 
     def _optional_annotations(self) -> dict[str, str]:
-        given = {REFRESH: self.refresh_requested_at, OPTED_IN_BY: self.opted_in_by}
+        given = {
+            REFRESH: self.refresh_requested_at,
+            OPTED_IN_BY: self.opted_in_by,
+            PRINCIPAL: self.principal or None,
+        }
         return {key: str(value) for key, value in given.items() if value is not None}
 
 
@@ -216,6 +225,7 @@ def read_record(annotations: Mapping[str, str]) -> SecretRecord | None:
         refresh_requested_at=annotations.get(REFRESH),
         per_registry=per_registry,
         opted_in_by=opt_in.parse(annotations.get(OPTED_IN_BY)),
+        principal=principal.parse(annotations.get(PRINCIPAL, principal.UNKNOWN)),
     )
 
 
