@@ -29,7 +29,7 @@ COMMANDS = {
         "./kubectl",
     ),
     # The kubelet's code is a part of Kubernetes' own module, which the control plane is built from.
-    CONTROL_PLANE: ("./kubelet-keyring",),
+    CONTROL_PLANE: ("./kubelet-keyring", "./kubelet-pull-manager"),
 }
 """What is built, by the module that pins it."""
 _LIBRARIES = ("usr/lib", "lib")
