@@ -1,11 +1,15 @@
 """Rights in one namespace alone: its Namespace object can be read and watched by them."""
 
+import asyncio
+from collections.abc import Callable
+
 import pytest
 
 from testsupport import objects
 from testsupport.access import create_user, rule
 from testsupport.objects import pull_secret, secrets_in, version_of
-from testsupport.rest import METADATA, METADATA_LIST, RestClient
+from testsupport.rest import METADATA, METADATA_LIST, RestClient, Watch
+from testsupport.waiting import until
 
 
 @pytest.fixture
@@ -61,3 +65,34 @@ async def test_its_secrets_can_be_listed_by_name(
     assert [item["metadata"]["name"] for item in answer.ok()["items"]] == [name]
     assert (await tenant.get(secrets_in(namespace))).status == 403
     assert (await tenant.get("/api/v1/secrets", fieldSelector=selector)).status == 403
+
+
+async def test_its_watch_can_begin_at_any_version_but_its_own_may_be_forgotten(
+    api: RestClient, tenant: RestClient, namespace: str, compact: Callable[[], None]
+) -> None:
+    """A Namespace that nobody changes keeps a version that is soon too old; "0" tells first what is there."""
+    await objects.create_namespace(api)
+    await asyncio.to_thread(compact)
+    path = f"/api/v1/watch/namespaces/{namespace}"
+
+    async def readable() -> bool:
+        return (await tenant.get(f"/api/v1/namespaces/{namespace}", accept=METADATA)).status == 200
+
+    await until(readable, "the API server to have loaded its rights")
+    version = version_of((await tenant.get(f"/api/v1/namespaces/{namespace}", accept=METADATA)).ok())
+    async with tenant.watch(path, accept=METADATA, resourceVersion=version) as events:
+        [event] = await events.rest()
+    assert (event["type"], event["object"]["code"]) == ("ERROR", 410)
+    async with tenant.watch(path, accept=METADATA, resourceVersion="0", allowWatchBookmarks=True) as events:
+        assert await _told(events) == ("ADDED", version)
+        assert (await _told(events))[0] == "BOOKMARK"
+        (await api.merge(f"/api/v1/namespaces/{namespace}", {"metadata": {"annotations": {"a": "b"}}})).ok()
+        assert (await _told(events))[0] == "MODIFIED"
+    gone = path.replace(namespace, f"{namespace}-gone")
+    async with api.watch(gone, accept=METADATA, resourceVersion="0", allowWatchBookmarks=True) as events:
+        assert (await _told(events))[0] == "BOOKMARK"
+
+
+async def _told(events: Watch) -> tuple[str, str]:
+    event = await events.next()
+    return event["type"], event["object"]["metadata"]["resourceVersion"]

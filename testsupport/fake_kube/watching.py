@@ -123,11 +123,10 @@ class Watches:
             raise ApiError(500, "", f'resourceVersion: Invalid value: "{version}": {why}')
         log, now = self._store.log(watch.storage), self._store.resource_version
         wants_state = initial in TRUE if initial is not None else int(version or 0) == 0
-        mark_end = initial in TRUE or (initial is None and not version)
         if not wants_state and version not in ("", "0"):
             return self._resume(watch, int(version))
         watch.position, watch.after = len(log.log), now
-        return self._state(watch, mark_end=mark_end) if wants_state else []
+        return self._state(watch) if wants_state else []
 
     def _resume(self, watch: Watch, version: int) -> list[bytes]:
         try:
@@ -138,14 +137,14 @@ class Watches:
         watch.position, watch.after = self._store.log(watch.storage).position(version), version
         return []
 
-    def _state(self, watch: Watch, *, mark_end: bool) -> list[bytes]:
+    def _state(self, watch: Watch) -> list[bytes]:
         versions = self._store.versions(watch.storage)
         try:
             found = [watch.renderer.event("ADDED", v) for v in versions if watch.selected.matches(v.object)]
         except WrongFormError:
             watch.open = False
             return []
-        if mark_end and watch.bookmarks:
+        if watch.bookmarks:
             found.append(watch.renderer.bookmark(watch.after, initial_events_end=True))
         return found
 

@@ -26,6 +26,11 @@ _LONG_WATCH = 60.0
 """Seconds; a watch that breaks later has worked, so its retry delay starts over."""
 _WORKED = 5.0
 """Seconds after which a watch that breaks is another disturbance than the one before."""
+_ANY_VERSION = 0
+"""A watch from here tells first what is there, and then what changes.
+
+A single object is watched so: its own version is that of its last change, which is soon too old to begin a watch from.
+"""
 _MAX_ATTEMPTS = 5
 """Caps the backoff: while no watch is open, changes are noticed late."""
 
@@ -131,15 +136,15 @@ class Reflector(Generic[_T]):
         self._handler = handler
         self._relist_interval = relist_interval
         self._rng = rng
-        self._told = 0
-        """Version up to which everything has been told; 0 if that is to begin anew."""
+        self._told: int | None = None
+        """Version up to which everything has been told; None if that is to begin anew."""
         self._until_relist: asyncio.Timeout | None = None
         self._causes = SaidCauses()
         self._opened_at: float | None = None
 
     def relist(self) -> None:
         """List anew now: no version that was told before can be relied on."""
-        self._told = 0
+        self._told = None
         if self._until_relist is not None:
             self._until_relist.reschedule(asyncio.get_running_loop().time())
 
@@ -154,7 +159,7 @@ class Reflector(Generic[_T]):
                 await self._watch()
                 failures = 0
             except FailureError as error:
-                self._told = 0
+                self._told = None
                 if self._opened_at is not None and asyncio.get_running_loop().time() - self._opened_at > _WORKED:
                     self._causes.end()
                 lasted = asyncio.get_running_loop().time() - began
@@ -172,10 +177,11 @@ class Reflector(Generic[_T]):
             if error.status in {FORBIDDEN, NOT_FOUND}:
                 self._handler.on_forbidden()
             raise
-        self._handler.replace(found, version, watched=self._told > 0)
-        if not self._list_watch.single and version < self._told:
-            self._told = 0  # the versions went back
-        self._told = self._told or version
+        self._handler.replace(found, version, watched=self._told is not None)
+        if self._list_watch.single:
+            self._told = self._told or _ANY_VERSION
+        elif self._told is None or version < self._told:  # or the versions went back
+            self._told = version
 
     async def _get(self) -> tuple[list[_T], int]:
         response = await self._client.request("get", self._list_watch.path, accept=METADATA)
@@ -199,7 +205,7 @@ class Reflector(Generic[_T]):
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._relist_interval.total_seconds()) as self._until_relist:
-                while self._told:
+                while self._told is not None:
                     opened = loop.time()
                     await self._follow()
                     if loop.time() - opened < _MIN_WATCH:
@@ -223,19 +229,22 @@ class Reflector(Generic[_T]):
             self._opened_at = asyncio.get_running_loop().time()
             async for event in events:
                 if event["type"] == "ERROR":
-                    self._told = self._expired(event["object"].get("code", 0))
+                    self._check_expired(event["object"].get("code", 0))
+                    self._told = None
                     return
                 if self._causes.end():
                     logger.info("watch of %s works again", self._list_watch.what)
+                if self._told == _ANY_VERSION and event["type"] == "BOOKMARK":
+                    self._told = None  # the object is gone since it was read
+                    return
                 version = int(event["object"]["metadata"]["resourceVersion"])
                 self._handle(event["type"], event["object"])
                 self._handler.on_bookmark(version)
                 self._told = version
 
-    def _expired(self, status: int) -> int:
-        if status == GONE:
-            return 0
-        raise self._error(status, "watch")
+    def _check_expired(self, status: int) -> None:
+        if status != GONE:
+            raise self._error(status, "watch")
 
     def _handle(self, kind: str, raw: Mapping[str, Any]) -> None:
         if kind == "DELETED":
