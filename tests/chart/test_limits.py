@@ -37,6 +37,10 @@ def _selector(**expression: Any) -> dict[str, Any]:
     return {"optIn": {"namespaceSelector": {"matchExpressions": [{"key": "a", **expression}]}}}
 
 
+def _identity(audiences: list[str]) -> dict[str, Any]:
+    return {"serviceAccountIdentity": {"namespaces": ["a"], "audiences": audiences}}
+
+
 CASES: Mapping[str, Mapping[str, Any]] = {
     "as many registries as there may be": {"registries": _hosts(MAX_REGISTRIES)},
     "the same, one of them again": {"registries": [*_hosts(MAX_REGISTRIES), *_hosts(1)]},
@@ -79,6 +83,13 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "an excluded namespace without a name": {"excludedNamespaces": [""]},
     "an excluded namespace in upper case": {"excludedNamespaces": ["Team"]},
     "an excluded namespace with a dot": {"excludedNamespaces": ["kube.system"]},
+    "another audience": _identity(["sts.amazonaws.com", "sts.amazonaws.com.cn"]),
+    "no audience": _identity([]),
+    "an audience without a name": _identity([""]),
+    "an audience of 255": _identity(["a" * 255]),
+    "an audience of 256": _identity(["a" * 256]),
+    "the audience of an API server": _identity(["https://kubernetes.default.svc"]),
+    "the audience of an API server without a scheme": _identity(["kubernetes.default.svc.cluster.local"]),
     "an own identity for a name in upper case": {"controllerIdentity": {"namespaces": "Infra"}},
     "an own identity for a registry with a port": {"controllerIdentity": {"registries": ["public.ecr.aws:443"]}},
     "an own identity for nobody": {"controllerIdentity": {"namespaces": []}},
@@ -103,6 +114,10 @@ CASES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+def _values(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return with_role(settings=settings, rbac={"serviceAccountIdentity": {"names": ["puller"]}})
+
+
 def _accepted(settings: Mapping[str, Any]) -> bool:
     try:
         parse_settings(settings, {})
@@ -113,13 +128,13 @@ def _accepted(settings: Mapping[str, Any]) -> bool:
 
 @pytest.fixture(scope="module", autouse=True)
 def _prepared(helms: Helms) -> None:
-    helms.prepare(with_role(settings=settings) for settings in CASES.values())
+    helms.prepare(map(_values, CASES.values()))
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_chart_and_the_controller_take_the_same_settings(helms: Helms, name: str) -> None:
     """Both Helm versions refuse exactly what the process would end with."""
-    answers = helms.template(with_role(settings=CASES[name]))
+    answers = helms.template(_values(CASES[name]))
     accepted = _accepted(CASES[name])
     assert {helm: answer.status == 0 for helm, answer in answers.items()} == {"helm3": accepted, "helm4": accepted}
 

@@ -26,7 +26,7 @@ LIVE: Mapping[str, Any] = {
     "clusterName": "prod-1",
     "roles": [{"role": "arn:aws:iam::222222222222:role/blue", "namespaces": ["blue"]}],
     "controllerIdentity": {"namespaces": ["infra"]},
-    "serviceAccountIdentity": {"namespaces": ["team"]},
+    "serviceAccountIdentity": {"namespaces": ["team"], "audiences": ["sts.amazonaws.com.cn"]},
     "optIn": {"namespaces": ["app"], "exclude": ["app-1"]},
     "excludedNamespaces": ["kube-*"],
     "attachToServiceAccounts": ["default"],

@@ -22,6 +22,13 @@ there. tests/chart/test_limits.py compares both.
 {{- include "pullkeeper.namesProblems" (dict "where" (print "settings." $key) "given" .) }}
 {{- end }}
 {{- end }}
+{{- $identity := default dict $settings.serviceAccountIdentity }}
+{{- if hasKey $identity "audiences" }}
+{{- range default (list "") $identity.audiences }}
+{{- $pattern := ternary "" "[A-Za-z0-9._-]{1,255}" (hasPrefix "kubernetes." .) }}
+{{- include "pullkeeper.patternProblem" (dict "where" "settings.serviceAccountIdentity.audiences" "found" . "pattern" $pattern "expected" "client IDs of IAM OIDC providers, none of the API server") }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "pullkeeper.grantedRoleProblem" }}

@@ -216,8 +216,10 @@ class Reconciler:
     async def _token_scopes(self, record: NamespaceRecord, desired: DesiredState) -> tuple[TokenScope, ...]:
         """Return the scopes to get tokens of; a ServiceAccount is looked up first, because its name is not enough."""
         if desired.identity.kind is Kind.SERVICE_ACCOUNT:
-            record.service_account = await self._service_accounts.resolve(desired.identity)
-            desired = replace(desired, identity=record.service_account)
+            resolved = await self._service_accounts.resolve(desired.identity)
+            self._policy().check_audience(resolved)
+            record.service_account = resolved
+            desired = replace(desired, identity=resolved)
         return entries.token_scopes(desired)
 
     async def _get_tokens(

@@ -1,6 +1,7 @@
 """The policy: nothing is allowed that the settings do not allow."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -47,6 +48,20 @@ def test_nothing_is_allowed_by_default(name: str, role: str, labels: dict[str, s
         with pytest.raises(FailureError):
             Policy().identity(who, (EU,), **asked)
     assert not Policy().opts_in(who)
+
+
+@pytest.mark.parametrize("audience", ["", "vault", "https://kubernetes.default.svc", "x" * 4096])
+def test_a_service_account_may_not_ask_for_tokens_for_others_than_sts(audience: str) -> None:
+    """A token for the API server is that ServiceAccount, to whoever has it."""
+    asked = replace(service_account("team-a", "puller"), audience=audience)
+    with pytest.raises(FailureError) as raised:
+        Policy().check_audience(asked)
+    assert raised.value.failure.reason is Reason.ROLE_NOT_ALLOWED
+    assert "`serviceAccountIdentity.audiences`" in raised.value.failure.message
+    assert len(raised.value.failure.message) < 600
+    Policy().check_audience(replace(asked, audience="sts.amazonaws.com"))
+    if audience:
+        Policy(audiences=(audience,)).check_audience(asked)
 
 
 @pytest.mark.parametrize(

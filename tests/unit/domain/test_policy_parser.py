@@ -69,7 +69,7 @@ def test_a_complete_policy_is_parsed() -> None:
       - role: arn:aws-cn:iam::*:role/team-*
         namespaceSelector: {matchLabels: {team: green}}
     controllerIdentity: {namespaces: infra}
-    serviceAccountIdentity: {namespaces: ["*"], registries: [public.ecr.aws]}
+    serviceAccountIdentity: {namespaces: ["*"], registries: [public.ecr.aws], audiences: [sts.amazonaws.com.cn]}
     optIn: {namespaces: ["*"], exclude: [kube-*]}
     """
     green = Requirement(key="team", operator=Operator.IN, values=frozenset({"green"}))
@@ -91,6 +91,7 @@ def test_a_complete_policy_is_parsed() -> None:
         ),
         controller_identity=Grant(namespaces=Matcher(names=("infra",))),
         service_accounts=Grant(namespaces=Matcher(names=("*",)), registries=("public.ecr.aws",)),
+        audiences=("sts.amazonaws.com.cn",),
         opt_in=Matcher(names=("*",)),
         opt_in_exclude=Matcher(names=("kube-*",)),
     )

@@ -167,3 +167,28 @@ def test_grants_for_different_roles_may_have_different_external_ids() -> None:
         for index, role in enumerate(["team-a*", "team-b*", "team-c", "team-d"])
     ]
     assert len(parse_settings({"roles": grants}, {}).policy.roles) == 4
+
+
+@pytest.mark.parametrize(
+    "audiences",
+    [
+        [],
+        "",
+        "vault",
+        {"a": "b"},
+        [7],
+        [None],
+        ["a b"],
+        ["a" * 256],
+        ["https://x"],
+        ["kubernetes.default.svc"],
+        ["a\n"],
+    ],
+)
+def test_an_audience_that_may_be_the_api_servers_is_a_problem(audiences: object) -> None:
+    """Whoever gets a token for it is that ServiceAccount; and none at all would be of no use."""
+    with pytest.raises(InvalidInputError) as raised:
+        parse_settings({"serviceAccountIdentity": {"namespaces": ["*"], "audiences": audiences}}, {})
+    (problem,) = raised.value.problems
+    assert problem.where == "serviceAccountIdentity.audiences"
+    assert problem.expected == "a list of client IDs of IAM OIDC providers, none of the API server"

@@ -62,6 +62,7 @@ PARSED_FROM_POLICY_KEYS = {
     "roles",
     "controller_identity",
     "service_accounts",
+    "audiences",
     "opt_in",
     "opt_in_exclude",
     "opt_in_stated",

@@ -286,6 +286,15 @@ async def test_service_account_is_looked_up_before_any_token() -> None:
     assert (after.uid, after.name) == ("uid-2", before.name)
 
 
+async def test_service_account_for_another_audience_gets_no_token() -> None:
+    """None is requested for a service that the settings do not allow, such as the API server."""
+    harness = ReconcilerHarness(annotations=ACCOUNT_ON)
+    harness.policy = Policy(service_accounts=ANYBODY, audiences=("sts.amazonaws.com.cn",))
+    result = await harness.reconcile()
+    assert (harness.scopes, harness.written) == ([], [])
+    assert [failure.reason for failure in result.failures] == [Reason.ROLE_NOT_ALLOWED]
+
+
 async def test_service_account_that_cannot_be_used_gets_no_token() -> None:
     """Not even one that is in memory from before: its failure is reported, and the worker backs off."""
     harness = ReconcilerHarness(annotations=ACCOUNT_ON)

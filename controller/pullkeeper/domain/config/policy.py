@@ -9,6 +9,7 @@ from pullkeeper.domain.config.pattern import matches, matches_any
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.errors.text import listed
+from pullkeeper.domain.errors.validation import quoted
 from pullkeeper.domain.iam import identity
 from pullkeeper.domain.iam.identity import CONTROLLER, Identity, Kind, Session, service_account, shortened
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
@@ -52,6 +53,7 @@ class Grant:
 
 ANYBODY = Grant()
 NOBODY = Grant(namespaces=NO_NAMESPACE)
+DEFAULT_AUDIENCES = ("sts.amazonaws.com",)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +83,8 @@ class Policy:
     """Which namespaces may use the controller's own identity; all by default."""
     service_accounts: Grant = NOBODY
     """Which namespaces may use their own ServiceAccounts, as IAM's trust policies allow; none by default."""
+    audiences: tuple[str, ...] = DEFAULT_AUDIENCES
+    """What the tokens of those ServiceAccounts may be requested for; never the API server."""
     opt_in: Matcher = NO_NAMESPACE
     """Namespaces that are opted in without an annotation."""
     opt_in_exclude: Matcher = NO_NAMESPACE
@@ -118,6 +122,17 @@ class Policy:
             return service_account(namespace.name, account)
         _check(self.controller_identity, namespace, registries, "the controller's own identity", "controllerIdentity")
         return CONTROLLER
+
+    def check_audience(self, resolved: Identity) -> None:
+        """Raise FailureError (RoleNotAllowed) unless tokens may be requested for the audience of a ServiceAccount."""
+        if resolved.audience in self.audiences:
+            return
+        message = (
+            f"{resolved} asks for tokens for {quoted(resolved.audience)} in its annotation eks.amazonaws.com/audience, "
+            f"and the installation allows {listed(self.audiences)}: change the annotation, or let whoever runs "
+            "Pullkeeper allow it in the settings, under `serviceAccountIdentity.audiences`"
+        )
+        raise FailureError(Failure(reason=Reason.ROLE_NOT_ALLOWED, message=message))
 
     def reauthorize(
         self, namespace: ObservedNamespace, earlier: Identity, registries: Sequence[RegistryHost]

@@ -6,7 +6,7 @@ from typing import Any
 
 from pullkeeper.domain.config.label_selector import LabelSelector, Operator, Requirement
 from pullkeeper.domain.config.pattern import NAMESPACE_PATTERN, overlap
-from pullkeeper.domain.config.policy import EVERY_NAMESPACE, Grant, Matcher, RoleGrant
+from pullkeeper.domain.config.policy import DEFAULT_AUDIENCES, EVERY_NAMESPACE, Grant, Matcher, RoleGrant
 from pullkeeper.domain.errors.validation import Problem, quoted
 from pullkeeper.domain.iam import role_arn
 
@@ -15,8 +15,13 @@ _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _ROLE_PATTERN = re.compile(r"arn:aws[a-z-]*:iam::[0-9*]{1,12}:role/[!-~]+")
 _HOST_PATTERN = re.compile(r"[a-z0-9*._-]+")
 
+# IAM: a client ID of an OIDC provider has 1 to 255 characters. With a scheme it would be an API server's audience.
+_AUDIENCE = re.compile(r"[A-Za-z0-9._-]{1,255}")
+_API_SERVER = "kubernetes."
+
 _MATCHER_KEYS = {"namespaces", "namespaceSelector"}
 _GRANT_KEYS = _MATCHER_KEYS | {"registries"}
+_IDENTITY_KEYS = _GRANT_KEYS | {"audiences"}
 _ROLE_KEYS = _GRANT_KEYS | {"role", "externalId", "sessionTags", "sourceIdentity"}
 _OPT_IN_KEYS = _MATCHER_KEYS | {"exclude"}
 
@@ -45,13 +50,29 @@ class PolicyParser:
                     self._add_problem(f"roles[{index}].externalId", grant.external_id, expected)
                     break
 
-    def grant(self, value: object, where: str, *, default_all: bool) -> Grant:
-        """Parse `controllerIdentity` or `serviceAccountIdentity`; `default_all`: no matcher means all namespaces."""
+    def controller_identity(self, value: object) -> Grant:
+        """Parse `controllerIdentity`: without a matcher it is for all namespaces."""
+        where = "controllerIdentity"
         given = self._mapping(value, where, _GRANT_KEYS)
         # An empty list left by a template must not allow everybody: it was written to restrict.
-        unrestricted = default_all and not (isinstance(value, dict) and _MATCHER_KEYS & value.keys())
+        unrestricted = not (isinstance(value, dict) and _MATCHER_KEYS & value.keys())
         namespaces = EVERY_NAMESPACE if unrestricted else self._required_matcher(given, where)
         return Grant(namespaces=namespaces, registries=self._registries(given, where))
+
+    def service_accounts(self, value: object) -> tuple[Grant, tuple[str, ...]]:
+        """Parse `serviceAccountIdentity`: the grant, and the audiences that tokens may be requested for."""
+        where = "serviceAccountIdentity"
+        given = self._mapping(value, where, _IDENTITY_KEYS)
+        grant = Grant(namespaces=self._required_matcher(given, where), registries=self._registries(given, where))
+        return grant, self._audiences(given.get("audiences", list(DEFAULT_AUDIENCES)), f"{where}.audiences")
+
+    def _audiences(self, value: object, where: str) -> tuple[str, ...]:
+        given = value if isinstance(value, list) and all(isinstance(each, str) for each in value) else []
+        invalid = [each for each in given if not _AUDIENCE.fullmatch(each) or each.startswith(_API_SERVER)]
+        if invalid or not given:
+            found = invalid[0] if invalid else value
+            self._add_problem(where, found, "a list of client IDs of IAM OIDC providers, none of the API server")
+        return tuple(given)
 
     def opt_in(self, value: object) -> tuple[Matcher, Matcher]:
         """Parse `optIn`: the namespaces to opt in, and the exceptions."""

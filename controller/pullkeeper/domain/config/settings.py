@@ -109,13 +109,9 @@ def _policy(values: dict[str, Any], given: Mapping[Any, Any], parser: PolicyPars
     if "roles" in given:
         policy["roles"] = parser.roles(given["roles"])
     if "controllerIdentity" in given:
-        policy["controller_identity"] = parser.grant(
-            given["controllerIdentity"], "controllerIdentity", default_all=True
-        )
+        policy["controller_identity"] = parser.controller_identity(given["controllerIdentity"])
     if "serviceAccountIdentity" in given:
-        policy["service_accounts"] = parser.grant(
-            given["serviceAccountIdentity"], "serviceAccountIdentity", default_all=False
-        )
+        policy["service_accounts"], policy["audiences"] = parser.service_accounts(given["serviceAccountIdentity"])
     if policy.setdefault("opt_in_stated", "optIn" in given):
         policy["opt_in"], policy["opt_in_exclude"] = parser.opt_in(given["optIn"])
     return Policy(**policy)
