@@ -95,14 +95,14 @@ class Helms:
             for name in self._binaries:
                 self._start(name, values)
 
-    def template(self, values: Mapping[str, Any]) -> dict[str, Completed]:
-        """Render values with both versions; returns their results by name."""
-        started = {name: self._start(name, values) for name in self._binaries}
+    def template(self, values: Mapping[str, Any], *, served: Iterable[str] = ()) -> dict[str, Completed]:
+        """Render values with both versions, for an API server that serves more kinds; returns their results by name."""
+        started = {name: self._start(name, values, served) for name in self._binaries}
         return {name: future.result() for name, future in started.items()}
 
-    def render(self, values: Mapping[str, Any]) -> Rendering:
+    def render(self, values: Mapping[str, Any], *, served: Iterable[str] = ()) -> Rendering:
         """Render values with both versions; asserts that both succeed with the same output."""
-        results = self.template(values)
+        results = self.template(values, served=served)
         assert all(result.status == 0 for result in results.values()), results
         text = results["helm3"].output
         assert text == results["helm4"].output, "Helm 3 and Helm 4 render differently"
@@ -125,10 +125,11 @@ class Helms:
         assert result.status == 0, result.errors
         return result.output.partition("\nNOTES:\n")[2]
 
-    def _start(self, name: str, values: Mapping[str, Any]) -> Future[Completed]:
+    def _start(self, name: str, values: Mapping[str, Any], served: Iterable[str] = ()) -> Future[Completed]:
         given = json.dumps(values)  # JSON is YAML
-        arguments = ("template", RELEASE, str(CHART), "-n", NAMESPACE, "--values", "-")
-        key = (name, given)
+        more = tuple(f"--api-versions={kind}" for kind in served)
+        arguments = ("template", RELEASE, str(CHART), "-n", NAMESPACE, "--values", "-", *more)
+        key = (name, given, *more)
         if key not in self._known:
             self._known[key] = self._threads.submit(_run, self._binaries[name], arguments, given)
         return self._known[key]

@@ -90,6 +90,11 @@ NOTES: list[tuple[dict[str, Any], list[str]]] = [
             "kubectl annotate namespace team-a pullkeeper.dev/enabled=true \\",
             "pullkeeper.dev/registries=123456789012.dkr.ecr.eu-west-1.amazonaws.com",
             "kubectl get secret ecr-pull-secret -n team-a",
+            "Use it in pods as imagePullSecrets: [{name: ecr-pull-secret}].",
+            (
+                "They do not get it by themselves, because the API server serves no MutatingAdmissionPolicy in v1 "
+                "(Kubernetes 1.36)."
+            ),
             "kubectl get events -n team-a --field-selector reportingComponent=pullkeeper.dev/controller",
             "helm test pullkeeper -n pullkeeper-system",
             "kubectl logs -n pullkeeper-system pullkeeper-test",
@@ -104,6 +109,10 @@ NOTES: list[tuple[dict[str, Any], list[str]]] = [
             "Pullkeeper 0.1.0 maintains the pull Secret pull in every namespace that opts in, of these: b, c.",
             "kubectl annotate namespace b pullkeeper.dev/enabled=true",
             "kubectl get secret pull -n b",
+            (
+                "They do not get it by themselves, because that takes a cluster-scoped policy, and "
+                "settings.watchNamespaces excludes those."
+            ),
             f"kubectl delete secrets -n NAMESPACE --field-selector metadata.name=pull -l {OURS}",
         ],
     ),

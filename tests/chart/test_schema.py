@@ -132,7 +132,14 @@ def test_every_key_of_the_schema_is_in_values_yaml() -> None:
     grants = tuple(f"settings.{key}." for key in ("controllerIdentity", "serviceAccountIdentity", "optIn"))
     derived = {
         f"settings.{key}"
-        for key in ("leaderElection", "leaseName", "leaseNamespace", "allowNodeInstanceRole", "httpHost")
+        for key in (
+            "leaderElection",
+            "leaseName",
+            "leaseNamespace",
+            "allowNodeInstanceRole",
+            "podInjection",
+            "httpHost",
+        )
     }
     missing = {key for key in _schema_keys(SCHEMA) if key not in written and not key.startswith(grants)}
     assert missing == optional | derived | _alerts()

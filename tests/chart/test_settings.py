@@ -33,6 +33,9 @@ LIVE: Mapping[str, Any] = {
 }
 """A non-default value for each setting that is applied without a restart."""
 
+LIVE_DERIVED: Mapping[str, Any] = {"podInjection": True}
+"""The same for those that the chart derives from other values."""
+
 RESTARTING: Mapping[str, Any] = {
     "serviceAccountAttachment": False,
     "verify": "new",
@@ -54,7 +57,7 @@ RESTARTING: Mapping[str, Any] = {
 }
 """A non-default value for each setting that needs a restart."""
 
-DERIVED = {"leaderElection", "leaseName", "leaseNamespace", "allowNodeInstanceRole", "httpHost"}
+DERIVED = {"leaderElection", "leaseName", "leaseNamespace", "allowNodeInstanceRole", "podInjection", "httpHost"}
 """Settings that the chart derives from other values, and rejects in `settings`."""
 
 
@@ -117,10 +120,10 @@ def test_live_settings_are_those_that_the_controller_reloads() -> None:
     before = parse_settings(BASE, {})
     changed = {
         key: _fields_that_differ(before, parse_settings({**BASE, key: value}, {}))
-        for key, value in {**LIVE, **RESTARTING}.items()
+        for key, value in {**LIVE, **LIVE_DERIVED, **RESTARTING}.items()
     }
-    assert {key for key, fields in changed.items() if fields == {"policy"}} == LIVE.keys()
-    policies = [parse_settings({**BASE, key: value}, {}).policy for key, value in LIVE.items()]
+    assert {key for key, fields in changed.items() if fields == {"policy"}} == LIVE.keys() | LIVE_DERIVED
+    policies = [parse_settings({**BASE, key: value}, {}).policy for key, value in {**LIVE, **LIVE_DERIVED}.items()]
     every_field = {field.name for field in dataclasses.fields(Policy)}
     assert set().union(*(_fields_that_differ(before.policy, policy) for policy in policies)) == every_field
 

@@ -7,6 +7,7 @@
 {{- end }}
 {{- end }}
 {{- $_ := set $settings "allowNodeInstanceRole" (eq .Values.aws.credentials "nodeRole") }}
+{{- $_ := set $settings "podInjection" (not (empty (include "pullkeeper.injectionVersion" .))) }}
 {{- $_ := set $settings "leaderElection" .Values.leaderElection }}
 {{- if .Values.leaderElection }}
 {{- $_ := set $settings "leaseName" (include "pullkeeper.fullname" .) }}
@@ -20,7 +21,7 @@
 
 {{- /* Settings that the controller reloads (pullkeeper.app.policy_reloader), so that changing them does not restart the pods. */ -}}
 {{- define "pullkeeper.liveSettings" -}}
-registries clusterName roles controllerIdentity serviceAccountIdentity optIn excludedNamespaces attachToServiceAccounts
+registries clusterName roles controllerIdentity serviceAccountIdentity optIn excludedNamespaces attachToServiceAccounts podInjection
 {{- end }}
 
 {{- define "pullkeeper.restartChecksum" -}}

@@ -96,6 +96,9 @@ class Policy:
     attach_to: ServiceAccountNames = NO_SERVICE_ACCOUNTS
     """Default ServiceAccounts to attach the pull Secret to, for namespaces that name none."""
 
+    pod_injection: bool = False
+    """Whether the chart's admission policy adds the pull Secret to pods: see `pullkeeper.domain.config.injection`."""
+
     def opts_in(self, namespace: ObservedNamespace) -> bool:
         """Return whether a namespace without the `enabled` annotation is opted in."""
         selected = self.opt_in.matches(namespace) and not self.opt_in_exclude.matches(namespace)

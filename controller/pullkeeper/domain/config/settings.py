@@ -140,6 +140,7 @@ _POLICY_FIELDS = {
     "registries": "registries",
     "cluster_name": "cluster_name",
     "attach_to_service_accounts": "attach_to",
+    "pod_injection": "pod_injection",
     "excluded_namespaces": "excluded_namespaces",
 }
 _ROTATION_FIELDS = {"refresh_fraction": "fraction", "refresh_jitter": "jitter", "max_token_age": "max_token_age"}
@@ -165,6 +166,7 @@ _FIELDS: Mapping[str, Field] = {
     "optOutGrace": fields.duration(timedelta(), timedelta(hours=6), "at most 6h"),
     "maxConcurrentReconciles": Field("a whole number from 2 to 256", fields.integer(2, 256)),
     "allowNodeInstanceRole": Field("true or false", fields.parse_flag),
+    "podInjection": Field("true or false", fields.parse_flag),
     "leaderElection": Field("true or false", fields.parse_flag),
     "leaseName": Field(f"a Lease's name: {_NAME_FORM}", fields.parse_name),
     "leaseNamespace": Field(f"a Namespace's name: {_NAME_FORM}", fields.parse_name),

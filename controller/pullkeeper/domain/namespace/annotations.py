@@ -20,5 +20,5 @@ MAX_LENGTHS = {
 """How many characters of a value are read; a longer one is invalid."""
 MAX_UNKNOWN = 10
 """How many unknown keys are remembered by name, and reported so; of more of them only the number is reported."""
-MAX_LABELS_LENGTH = 64 * 1024
-"""How many characters of labels a Namespace may have for selectors to apply to it."""
+MAX_LABELS = 200
+"""How many labels a Namespace may have for selectors to apply to it; a label has at most 380 characters."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pullkeeper.domain.namespace.annotations import ENABLED, KNOWN, MAX_LABELS_LENGTH, MAX_LENGTHS, MAX_UNKNOWN
+from pullkeeper.domain.namespace.annotations import ENABLED, KNOWN, MAX_LABELS, MAX_LENGTHS, MAX_UNKNOWN
 
 PREFIX = "pullkeeper.dev/"
 
@@ -58,7 +58,7 @@ def observe_namespace(metadata: Mapping[str, Any]) -> ObservedNamespace:
     """Read the metadata of a Namespace; one with a deletion timestamp is terminating."""
     annotations, unknown_keys = own_annotations(metadata.get("annotations") or {})
     labels = metadata.get("labels") or {}
-    excess_labels = sum(len(key) + len(value) for key, value in labels.items()) > MAX_LABELS_LENGTH
+    excess_labels = len(labels) > MAX_LABELS
     return ObservedNamespace(
         name=metadata["name"],
         uid=metadata.get("uid", ""),
