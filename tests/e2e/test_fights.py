@@ -33,11 +33,12 @@ async def test_two_installations_on_one_secret_name_are_told(
     # Both are the same principal, as two installations with one role are.
     subjects = (installation.subject, other.subject)
     aws.allow_role(ROLE, trusts_subjects=subjects)
-    await installation.start({"registries": [IRELAND]}, instance="first")
-    await other.start({"registries": [VIRGINIA]}, instance="second")
+    await installation.start({"registries": [IRELAND], "leaseNamespace": "first"}, instance="first")
+    await other.start({"registries": [VIRGINIA], "leaseNamespace": "second"}, instance="second")
     try:
         team = await installation.create_namespace(enabled="true")
         event = await installation.event(team, "WritesReverted")
     finally:
         await other.leave()
+    assert "last changed by the field manager pullkeeper of " in event["note"]
     assert "is there another installation of Pullkeeper with the same secretName?" in event["note"]

@@ -44,7 +44,7 @@ async def connection(installation: Installation, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def pull_secrets(connection: KubeClient, installation: Installation) -> PullSecretClient:
-    return PullSecretClient(connection, secret_name=installation.secret_name)
+    return PullSecretClient(connection, secret_name=installation.secret_name, installation="system/pullkeeper")
 
 
 def content(auth: str = FIRST) -> PullSecret:
@@ -151,7 +151,7 @@ async def test_what_somebody_else_made_invalid_is_no_reason_to_delete_it(
 async def test_right_that_is_missing_is_named(installation: Installation, connection: KubeClient) -> None:
     """With another Secret's name everything is refused, and the failure says what to grant."""
     team = await installation.create_namespace()
-    other = PullSecretClient(connection, secret_name="other")
+    other = PullSecretClient(connection, secret_name="other", installation="system/pullkeeper")
     seen = ObservedSecret(namespace=team, uid="00000000-0000-4000-8000-000000000000", resource_version=1, managed=True)
     attempts = {
         "create and patch": other.apply(team, content(), None),

@@ -78,7 +78,7 @@ class Container:
         self.history = ClusterHistory(metrics.record_history_reset)
         self.leader_elector = self._leader_elector()
         self._gated_client = gated = adapters.kube_client.leader_gated(self.leader_elector.is_leader)
-        self.pull_secrets = PullSecretClient(gated, secret_name=secret_name)
+        self.pull_secrets = PullSecretClient(gated, secret_name=secret_name, installation=settings.installation)
         self.events = EventRecorder(gated, secret_name=secret_name, instance=adapters.instance, clock=clock)
         self.records = NamespaceRecords(applies_to=self.policy.applies_to, clock=clock)
         self.status_reporter = StatusReporter(self.events, metrics, records=self.records, clock=clock)

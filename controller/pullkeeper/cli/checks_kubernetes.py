@@ -122,7 +122,7 @@ class KubernetesChecks:
     async def _secrets(self) -> Sequence[CheckResult]:
         secrets = await self._snapshot.secrets()
         settings, found = self._settings, list(secrets.values())
-        return [judge_secrets(found, settings.secret_name, settings.rotation, self._clock())]
+        return judge_secrets(found, settings.secret_name, settings.rotation, self._clock())
 
     async def _lease(self) -> Sequence[CheckResult]:
         settings = self._settings

@@ -70,7 +70,7 @@ async def _delete_all(options: argparse.Namespace, settings: Settings) -> _Outco
     async with connected(options) as client:
         if options.take_lease and settings.leader_election:
             await take_lease(client, settings)
-        pull_secrets = PullSecretClient(client, secret_name=settings.secret_name)
+        pull_secrets = PullSecretClient(client, secret_name=settings.secret_name, installation=settings.installation)
         for _ in range(_MAX_ATTEMPTS):
             secrets, outcome.unreadable = await _secrets(client, settings, unwatched=options.unwatched)
             # A Secret that carries the label but was never written by the controller still belongs to its author.

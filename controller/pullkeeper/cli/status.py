@@ -21,6 +21,7 @@ from pullkeeper.domain.errors.text import printable
 from pullkeeper.domain.namespace.namespace_request import NamespaceRequest, namespace_request
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.views import status_table
+from pullkeeper.domain.views.installations import rivals
 from pullkeeper.domain.views.namespace_status import (
     NamespaceStatus,
     StatusRules,
@@ -100,7 +101,7 @@ async def status_report(
     statuses = _statuses(requests, secrets, rules, now)
     existing = {request.namespace.name for request in requests}
     statuses += [not_found(name) for name in expected if name not in existing]
-    notes = [] if rules.policy else [_NO_CONFIG]
+    notes = [*([] if rules.policy else [_NO_CONFIG]), *rivals(secrets.values())]
     if any(status.needs_events for status in statuses):
         try:
             warnings = await snapshot.warnings(now)

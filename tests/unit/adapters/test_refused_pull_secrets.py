@@ -29,7 +29,7 @@ def answer(code: int, message: str, /, **cause: str) -> Response:
 
 
 async def failure(response: Response, secret: ObservedSecret | None = LIVE) -> Failure:
-    client = PullSecretClient(FakeClient(response), secret_name="pull")
+    client = PullSecretClient(FakeClient(response), secret_name="pull", installation="system/pullkeeper")
     with pytest.raises(FailureError) as raised:
         await client.apply("team-a", CONTENT, secret)
     return raised.value.failure
@@ -105,7 +105,9 @@ async def test_unknown_refusal_is_passed_on_by_its_status() -> None:
 async def test_the_servers_own_verdicts_stay_what_they_are(response: Response, error: type[Exception]) -> None:
     """Gone is gone and stale is stale."""
     with pytest.raises(error):
-        await PullSecretClient(FakeClient(response), secret_name="pull").apply("team-a", CONTENT, LIVE)
+        await PullSecretClient(FakeClient(response), secret_name="pull", installation="system/pullkeeper").apply(
+            "team-a", CONTENT, LIVE
+        )
 
 
 @pytest.mark.parametrize("quoted", [AUTH, "AWS:first-token", "first-token", CONTENT.data()[".dockerconfigjson"]])

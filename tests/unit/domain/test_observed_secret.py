@@ -275,3 +275,19 @@ def test_writer_is_escaped_and_bounded() -> None:
     writer = observe(metadata).writer
     assert writer.isprintable()
     assert len(writer) == 100
+
+
+def test_the_installation_that_applied_it_is_a_hint() -> None:
+    """Escaped, of limited length, not part of what is compared; a Secret that is not ours names none."""
+    metadata = applied_metadata()
+    plain = observe(metadata)
+    metadata["annotations"]["pullkeeper.dev/written-by"] = "system/pullkeeper"
+    found = observe(metadata)
+    assert (found.written_by, found.written_at) == ("system/pullkeeper", "2026-03-01T12:00:00Z")
+    assert (plain.written_by, plain == found, found.intact) == ("", True, True)
+    assert found.writer == "pullkeeper of system/pullkeeper"
+    metadata["annotations"]["pullkeeper.dev/written-by"] = "\x1b[31m" + "x" * 100_000
+    hostile = observe(metadata).written_by
+    assert (hostile[:8], len(hostile)) == ("\\x1b[31m", 317)
+    metadata["labels"] = {}
+    assert observe(metadata).written_by == ""

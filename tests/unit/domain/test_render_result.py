@@ -206,6 +206,7 @@ def test_the_secret_is_the_one_that_would_be_applied_without_the_token() -> None
                 ),
                 "pullkeeper.dev/refresh-requested-at": "now",
                 "pullkeeper.dev/opted-in-by": "annotation",
+                "pullkeeper.dev/written-by": "pullkeeper-system/pullkeeper",
             },
         },
         "type": "kubernetes.io/dockerconfigjson",

@@ -19,9 +19,9 @@ NAME = "ecr-pull-secret"
 
 def test_secrets_are_counted() -> None:
     """All of the name, and ours among them; a stranger's, or one that cannot be read, is not overdue."""
-    result = judge_secrets([HELD, FOREIGN, managed(None)], NAME, Rotation(), NOW)
+    (result,) = judge_secrets([HELD, FOREIGN, managed(None)], NAME, Rotation(), NOW)
     assert (result.outcome, result.detail) == (Outcome.PASSED, f"3 named {NAME}, 2 of them managed by Pullkeeper")
-    assert judge_secrets([FOREIGN], NAME, Rotation(), LATE).outcome is Outcome.PASSED
+    assert judge_secrets([FOREIGN], NAME, Rotation(), LATE)[0].outcome is Outcome.PASSED
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_secrets_are_counted() -> None:
 def test_it_fails_where_nobody_renews_them(late: int, fresh: int, outcome: Outcome) -> None:
     """A single one may be its own namespace's fault, such as a role that is misspelt; most of them are not."""
     young = replace(HELD, record=None)
-    result = judge_secrets([HELD] * late + [young] * fresh, NAME, Rotation(), LATE)
+    (result,) = judge_secrets([HELD] * late + [young] * fresh, NAME, Rotation(), LATE)
     assert result.outcome is outcome
     assert result.detail.endswith(f"{late + fresh} of them managed by Pullkeeper, {late} overdue for renewal")
 
@@ -41,5 +41,17 @@ def test_half_of_the_time_to_renew_is_given() -> None:
     (validity,) = set(HELD.record.validities)
     due = Rotation().refresh_at_for(HELD.namespace, validity)
     middle = due + (validity.expires_at - due) / 2
-    assert judge_secrets([HELD], NAME, Rotation(), middle).outcome is Outcome.PASSED
-    assert judge_secrets([HELD], NAME, Rotation(), middle + timedelta(seconds=1)).outcome is Outcome.FAILED
+    assert judge_secrets([HELD], NAME, Rotation(), middle)[0].outcome is Outcome.PASSED
+    assert judge_secrets([HELD], NAME, Rotation(), middle + timedelta(seconds=1))[0].outcome is Outcome.FAILED
+
+
+def test_it_fails_where_several_installations_write_in_turn() -> None:
+    """Beside what is said of the Secrets' ages."""
+    secrets = [
+        replace(HELD, written_by=f"{by}/pullkeeper", written_at=f"2026-03-01T12:00:0{second}Z")
+        for second, by in enumerate(["one", "two", "one"])
+    ]
+    ages, writers = judge_secrets(secrets, NAME, Rotation(), NOW)
+    assert (ages.outcome, writers.outcome) == (Outcome.PASSED, Outcome.FAILED)
+    assert writers.detail.endswith("one/pullkeeper (2), two/pullkeeper (1)")
+    assert writers.fix == "give each a secretName of its own, or uninstall the one that is not meant to be there"

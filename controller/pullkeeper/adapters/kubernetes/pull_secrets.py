@@ -31,9 +31,11 @@ class PullSecretClient:
     StaleObservationError if the Secret is not the one that was observed.
     """
 
-    def __init__(self, client: ApiClient, *, secret_name: str) -> None:
+    def __init__(self, client: ApiClient, *, secret_name: str, installation: str) -> None:
+        """Have what is applied name the installation."""
         self._client = client
         self._secret_name = secret_name
+        self._installation = installation
 
     async def apply(self, namespace: str, content: PullSecret, secret: ObservedSecret | None) -> ObservedSecret:
         """Write the pull Secret by server-side apply, without reading it first.
@@ -76,7 +78,7 @@ class PullSecretClient:
         observed = {"resourceVersion": NO_VERSION}
         if secret is not None:
             observed = {"uid": secret.uid, "resourceVersion": str(secret.resource_version)}
-        body = manifest(self._secret_name, namespace, content.record, content.data())
+        body = manifest(self._secret_name, namespace, content.record, content.data(), installation=self._installation)
         body["metadata"] |= observed
         return body
 

@@ -63,6 +63,11 @@ class Settings:
     log_level: str = "info"
     """`debug`, `info`, `warning` or `error`."""
 
+    @property
+    def installation(self) -> str:
+        """What names the installation in the cluster: the Lease that it has, or would have."""
+        return f"{self.lease_namespace}/{self.lease_name}"
+
 
 def parse_settings(document: object, environment: Mapping[str, str]) -> Settings:
     """Parse the settings file's document (None for an empty file); variables `PULLKEEPER_…` take precedence.

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from pullkeeper.domain.ecr.rotation import is_plausible
+from pullkeeper.domain.errors.text import printable
 from pullkeeper.domain.namespace.namespace import PREFIX
 from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.secret.pull_secret import (
@@ -13,12 +14,16 @@ from pullkeeper.domain.secret.pull_secret import (
     LABELS,
     MANAGED_BY,
     MANAGER,
+    WRITTEN_BY,
     SecretRecord,
     Target,
     read_record,
     read_target,
 )
 from pullkeeper.domain.secret.repairs import last_writer
+
+_MAX_INSTALLATION = 63 + 1 + 253
+"""Length of the name of a Lease with its namespace."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +47,11 @@ class ObservedSecret:
     target: Target | None = None
     """What it is for, which may be readable even without a record."""
     writer: str = field(default="", compare=False)
-    """The field manager that last changed what we apply; a hint, escaped and of limited length."""
+    """Who last changed what we apply, see `last_writer`; a hint, escaped and of limited length."""
+    written_by: str = field(default="", compare=False)
+    """The installation that last applied it, as the Secret says: a hint, escaped and of limited length."""
+    written_at: str = field(default="", compare=False)
+    """When that was, in UTC and comparable as text; "" where managedFields do not tell."""
 
     @property
     def opted_in_by(self) -> OptIn | None:
@@ -62,7 +71,9 @@ def observe(metadata: Mapping[str, Any]) -> ObservedSecret:
     annotations = metadata.get("annotations") or {}
     managed = (metadata.get("labels") or {}).get(MANAGED_BY) == MANAGER
     record = read_record(annotations) if managed else None
-    fields = _applied_fields(metadata.get("managedFields") or ())
+    applied = _applied(metadata.get("managedFields") or ())
+    fields = None if applied is None else applied.get("fieldsV1") or {}
+    written_by = printable(str(annotations.get(WRITTEN_BY, "")), _MAX_INSTALLATION) if managed else ""
     return ObservedSecret(
         namespace=metadata["namespace"],
         uid=metadata["uid"],
@@ -71,21 +82,17 @@ def observe(metadata: Mapping[str, Any]) -> ObservedSecret:
         written=fields is not None or record is not None,
         intact=record is not None and _is_intact(fields or {}, record),
         record=record,
-        writer=last_writer(metadata.get("managedFields") or (), _touches_ours),
+        writer=last_writer(metadata.get("managedFields") or (), _touches_ours, written_by),
+        written_by=written_by,
+        written_at=str(applied.get("time") or "") if applied else "",
         target=record.target if record else (read_target(annotations) if managed else None),
     )
 
 
-def _applied_fields(managed_fields: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Return the fields that server-side apply tracks as ours; None if we have never applied."""
-    return next(
-        (
-            entry.get("fieldsV1") or {}
-            for entry in managed_fields
-            if entry.get("manager") == MANAGER and entry.get("operation") == "Apply"
-        ),
-        None,
-    )
+def _applied(managed_fields: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return what server-side apply tracks as ours; None if we have never applied."""
+    entries = (entry for entry in managed_fields if entry.get("manager") == MANAGER)
+    return next((entry for entry in entries if entry.get("operation") == "Apply"), None)
 
 
 def _is_intact(ours: Mapping[str, Any], record: SecretRecord) -> bool:

@@ -32,6 +32,8 @@ TOKENS = f"{PREFIX}tokens"
 REFRESH = f"{PREFIX}refresh-requested-at"
 OPTED_IN_BY = f"{PREFIX}opted-in-by"
 PRINCIPAL = f"{PREFIX}principal"
+WRITTEN_BY = f"{PREFIX}written-by"
+"""Names the installation, for people and commands; no part of the record, since it says nothing of the content."""
 _KEYS = frozenset({ISSUED_AT, EXPIRES_AT, REGISTRIES, IDENTITY, TOKENS})
 
 _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
@@ -160,13 +162,15 @@ class PullSecret:
         return {DATA_KEY: base64.b64encode(json.dumps({"auths": auths}).encode()).decode()}
 
 
-def manifest(name: str, namespace: str, record: SecretRecord, data: Mapping[str, str]) -> dict[str, Any]:
-    """Return the Secret as it is applied."""
+def manifest(
+    name: str, namespace: str, record: SecretRecord, data: Mapping[str, str], *, installation: str
+) -> dict[str, Any]:
+    """Return the Secret as this installation applies it."""
     metadata = {
         "name": name,
         "namespace": namespace,
         "labels": dict(LABELS),
-        "annotations": record.annotations(),
+        "annotations": {**record.annotations(), WRITTEN_BY: installation},
     }
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": SECRET_TYPE, "data": dict(data)}
 

@@ -15,6 +15,7 @@ LONGEST_PAUSE = timedelta(minutes=1)
 FORGOTTEN_AFTER = timedelta(minutes=5)
 """The object was left alone for so long: the fight is over."""
 _MAX_WRITER = 100
+_OF = " of "
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,23 +53,28 @@ class Repairs:
         return self.last_at is not None and now - self.last_at < FORGOTTEN_AFTER
 
 
-def last_writer(entries: Iterable[Mapping[str, Any]], touches: Callable[[Mapping[str, Any]], bool]) -> str:
+def last_writer(
+    entries: Iterable[Mapping[str, Any]], touches: Callable[[Mapping[str, Any]], bool], installation: str = ""
+) -> str:
     """Return the manager of the latest change of the fields that matter, or of any where nobody owns one.
 
-    Of several within the same second it is one that is not ours. The name is escaped and of limited length.
+    Of several within the same second it is one that is not ours. The name is escaped and of limited length. Ours comes
+    with the name of the installation, as far as the object gives one.
     """
     found = [*entries]
     found = [each for each in found if touches(each.get("fieldsV1") or {})] or found
     times = ((str(each.get("time") or ""), each.get("manager") != MANAGER, each.get("manager")) for each in found)
     latest = max(times, default=("", False, ""), key=lambda each: each[:2])
+    if latest[2] == MANAGER and installation:
+        return f"{MANAGER}{_OF}{installation}"
     return printable(str(latest[2] or ""), _MAX_WRITER)
 
 
 def writer_hint(writer: str) -> str:
     """Return who changed an object last, as far as its managedFields tell."""
-    if writer == MANAGER:
+    if writer.partition(_OF)[0] == MANAGER:
         return (
-            f"last changed by the field manager {MANAGER}: is there another installation of Pullkeeper with the same "
+            f"last changed by the field manager {writer}: is there another installation of Pullkeeper with the same "
             "secretName?"
         )
     return f"last changed by the field manager {writer}" if writer else "managedFields do not tell who"

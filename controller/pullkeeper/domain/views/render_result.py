@@ -149,7 +149,9 @@ def _opted_in(namespace: ObservedNamespace, desired: DesiredState, settings: Set
             earliest_at=settings.rotation.refresh_at(validity),
             refresh_at=settings.rotation.refresh_at_for(name, validity),
         ),
-        secret=manifest(settings.secret_name, name, record, {DATA_KEY: _redacted(desired)}),
+        secret=manifest(
+            settings.secret_name, name, record, {DATA_KEY: _redacted(desired)}, installation=settings.installation
+        ),
     )
 
 

@@ -6,12 +6,22 @@ from datetime import datetime
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.views.check_result import CheckResult, failed, passed
+from pullkeeper.domain.views.installations import rivals
 
 _CHECK = "Secrets"
 
 
-def judge_secrets(secrets: Sequence[ObservedSecret], name: str, rotation: Rotation, now: datetime) -> CheckResult:
-    """Judge all Secrets of a name; it fails where most are overdue, since one may be its own namespace's fault."""
+def judge_secrets(
+    secrets: Sequence[ObservedSecret], name: str, rotation: Rotation, now: datetime
+) -> Sequence[CheckResult]:
+    """Judge all Secrets of a name: whether somebody renews them, and whether more than one installation does."""
+    fix = "give each a secretName of its own, or uninstall the one that is not meant to be there"
+    writers = [failed(_CHECK, problem, fix) for problem in rivals(secrets)]
+    return [_judge_ages(secrets, name, rotation, now), *writers]
+
+
+def _judge_ages(secrets: Sequence[ObservedSecret], name: str, rotation: Rotation, now: datetime) -> CheckResult:
+    """Fail where most are overdue, since one may be its own namespace's fault."""
     managed = [secret for secret in secrets if secret.managed]
     overdue = [secret for secret in managed if _is_overdue(secret, rotation, now)]
     counts = f"{len(secrets):,} named {name}, {len(managed):,} of them managed by Pullkeeper"
