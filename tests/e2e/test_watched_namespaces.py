@@ -73,13 +73,14 @@ async def test_service_accounts_are_attached_where_there_are_rights(few: Install
 
 
 async def test_other_namespaces_are_not_looked_at(few: Installation, teams: list[str]) -> None:
-    """One that is opted in and not named stays without, and nothing across the cluster is asked for."""
+    """One that is opted in and not named stays without, and nothing across the cluster is asked for; that is said."""
     other = await few.create_namespace(enabled="true")
     process = await _started(few, *teams)
     await few.annotate(teams[0], enabled="true")
     await few.event(teams[0], "PullSecretCreated")
     assert await few.secret(other) is None
     assert "403" not in process.text()
+    assert process.text().count(f"only 2 namespaces are watched ({', '.join(teams)}): pull Secrets elsewhere") == 1
 
 
 @pytest.mark.parametrize("missing", ["without a Role", "that is not there"])

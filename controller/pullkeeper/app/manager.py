@@ -13,6 +13,7 @@ from pullkeeper.app import log_setup
 from pullkeeper.app.adapters import NamespaceWatch, real_adapters
 from pullkeeper.app.config_loader import Config
 from pullkeeper.app.container import Container, Runnable
+from pullkeeper.domain.views.scope import limited_to
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,8 @@ async def run(config: Config, *, kubeconfig: str | None) -> None:
     """Run the controller until SIGTERM or SIGINT. Raises FailureError or OSError if it cannot start."""
     settings = config.settings
     log_setup.configure_logging(form=settings.log_format, level=settings.log_level)
+    if settings.watch_namespaces:
+        logger.info("%s", limited_to(settings.watch_namespaces))
     metrics = Metrics(per_namespace=settings.per_namespace_metrics)
     client = await connect(kubeconfig=kubeconfig, record_request=metrics.record_kube_request)
     try:

@@ -7,6 +7,7 @@ from datetime import datetime
 from pullkeeper.adapters.kubernetes.access_review import AccessReviewer, LeaseHolder
 from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
+from pullkeeper.cli.unwatched import abandoned_secrets
 from pullkeeper.domain.config.rbac import RbacRule, forbidden_rules, required_rules, service_account_rules
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.text import listed
@@ -17,6 +18,7 @@ from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import fallback_state
 from pullkeeper.domain.views.check_result import Check, CheckResult, failed, passed, skipped
 from pullkeeper.domain.views.durations import format_duration
+from pullkeeper.domain.views.scope import CLEANUP, describe, limited_to
 from pullkeeper.domain.views.secret_check import judge_secrets
 
 _MAX_CONCURRENT_REVIEWS = 8
@@ -24,12 +26,14 @@ _PERMISSIONS = "permissions"
 _SERVICE_ACCOUNT_PERMISSIONS = "ServiceAccount permissions"
 _EXCESS_PERMISSIONS = "excess permissions"
 _OPT_INS = "opt-ins"
+_SCOPE = "scope"
 
 
 class KubernetesChecks:
     """Checks the API server with the caller's credentials; every check is independent."""
 
     def __init__(self, client: ApiClient, settings: Settings, *, clock: Callable[[], datetime]) -> None:
+        self._client = client
         self._reviewer = AccessReviewer(client)
         self._settings = settings
         self._clock = clock
@@ -46,6 +50,7 @@ class KubernetesChecks:
             ("Namespaces", self._namespaces),
             (_OPT_INS, self._opt_ins),
             ("Secrets", self._secrets),
+            *([(_SCOPE, self._scope)] if self._settings.watch_namespaces else []),
             ("Lease", self._lease),
         ]
 
@@ -123,6 +128,14 @@ class KubernetesChecks:
         secrets = await self._snapshot.secrets()
         settings, found = self._settings, list(secrets.values())
         return judge_secrets(found, settings.secret_name, settings.rotation, self._clock())
+
+    async def _scope(self) -> Sequence[CheckResult]:
+        """Check that nothing is left where the installation does not act any more, as far as the caller may see it."""
+        found = await abandoned_secrets(self._client, self._settings)
+        if found:
+            return [failed(_SCOPE, describe(found, self._clock()), f"{CLEANUP}, or watch these namespaces again")]
+        seen = "; there are none" if found is not None else "; these permissions do not show whether there are any"
+        return [passed(_SCOPE, f"{limited_to(self._settings.watch_namespaces)}{seen}")]
 
     async def _lease(self) -> Sequence[CheckResult]:
         settings = self._settings

@@ -15,11 +15,18 @@ from pullkeeper.cli.lease_taking import take_lease
 from pullkeeper.cli.options import add_config, add_kubeconfig, add_secret_name, settings_from
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.failures import FailureError, NamespaceGoneError, StaleObservationError
-from pullkeeper.domain.errors.text import printable
+from pullkeeper.domain.errors.text import listed, printable
+from pullkeeper.domain.errors.validation import InvalidInputError, Problem
 from pullkeeper.domain.kube.api import FORBIDDEN
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
+from pullkeeper.domain.views.scope import abandoned
 
 _MAX_CONCURRENT_DELETES = 16
+_NO_SCOPE = Problem(
+    where="--unwatched",
+    found="settings without `watchNamespaces`: they watch all",
+    expected="--config with the settings of an installation that watches some namespaces only",
+)
 _MAX_ATTEMPTS = 3
 """How often the remaining Secrets are listed and deleted again: a last rotation may interfere."""
 
@@ -31,6 +38,8 @@ class _Outcome:
     """Why a Secret was not deleted, by namespace."""
     unreadable: tuple[str, ...] = ()
     """The namespaces of `watchNamespaces` that could not be looked into."""
+    others: frozenset[str] = frozenset()
+    """The other installations whose Secrets were left alone."""
 
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
@@ -53,11 +62,15 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Print the number of deleted Secrets, and a line for each remaining one; the exit status is 1 if any remains."""
     settings = settings_from(options)
+    if options.unwatched and not settings.watch_namespaces:
+        raise InvalidInputError([_NO_SCOPE])
     outcome = asyncio.run(_delete_all(options, settings))
     for reason in outcome.remaining.values():
         print(printable(reason), file=sys.stderr)
     for namespace in outcome.unreadable:
         print(f"namespace/{namespace}: skipped: it does not exist, or listing its Secrets is denied", file=sys.stderr)
+    if outcome.others:
+        print(printable(f"left alone what others have written: {listed(sorted(outcome.others))}"), file=sys.stderr)
     remaining = f", {len(outcome.remaining):,} remaining" if outcome.remaining else ""
     plural = "" if outcome.deleted == 1 else "s"
     print(f"{outcome.deleted:,} pull Secret{plural} named {settings.secret_name} deleted{remaining}")
@@ -73,6 +86,8 @@ async def _delete_all(options: argparse.Namespace, settings: Settings) -> _Outco
         pull_secrets = PullSecretClient(client, secret_name=settings.secret_name, installation=settings.installation)
         for _ in range(_MAX_ATTEMPTS):
             secrets, outcome.unreadable = await _secrets(client, settings, unwatched=options.unwatched)
+            if options.unwatched:
+                secrets, outcome.others = _unwatched(secrets, settings)
             # A Secret that carries the label but was never written by the controller still belongs to its author.
             ours = {namespace: secret for namespace, secret in secrets.items() if secret.managed and secret.written}
             outcome.remaining = await _delete(pull_secrets, ours)
@@ -85,7 +100,7 @@ async def _delete_all(options: argparse.Namespace, settings: Settings) -> _Outco
 async def _secrets(
     client: KubeClient, settings: Settings, *, unwatched: bool
 ) -> tuple[dict[str, ObservedSecret], tuple[str, ...]]:
-    """Read all Secrets of the name; the second part is the namespaces that this is denied in.
+    """Read all Secrets of the name, everywhere or where it is watched; the second part is where this is denied.
 
     The Role in a namespace is gone with it, so one that does not exist is denied to whoever has no rights but there.
     """
@@ -101,9 +116,19 @@ async def _secrets(
             if not scope or error.status != FORBIDDEN:
                 raise
             unreadable += scope
-    if unwatched:
-        found = {namespace: secret for namespace, secret in found.items() if namespace not in watched}
     return found, tuple(unreadable)
+
+
+def _unwatched(
+    secrets: Mapping[str, ObservedSecret], settings: Settings
+) -> tuple[dict[str, ObservedSecret], frozenset[str]]:
+    """Select the Secrets that nobody watches; the second part is who has written others that are not watched."""
+    found = {
+        secret.namespace: secret
+        for secret in abandoned(secrets.values(), settings.watch_namespaces, settings.installation)
+    }
+    outside = (secret for name, secret in secrets.items() if name not in {*settings.watch_namespaces, *found})
+    return found, frozenset(filter(None, (secret.written_by for secret in outside)))
 
 
 async def _delete(pull_secrets: PullSecretClient, secrets: Mapping[str, ObservedSecret]) -> dict[str, str]:

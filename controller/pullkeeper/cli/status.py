@@ -8,16 +8,19 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import yaml
 
+from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
 from pullkeeper.cli.api_server import connected
 from pullkeeper.cli.options import add_config, add_kubeconfig, add_output, add_secret_name, settings_from
+from pullkeeper.cli.unwatched import abandoned_secrets
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.failures import FailureError
-from pullkeeper.domain.errors.text import printable
+from pullkeeper.domain.errors.text import listed, printable
 from pullkeeper.domain.namespace.namespace_request import NamespaceRequest, namespace_request
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.views import status_table
@@ -29,6 +32,7 @@ from pullkeeper.domain.views.namespace_status import (
     not_found,
     with_warning,
 )
+from pullkeeper.domain.views.scope import CLEANUP, describe, limited_to
 from pullkeeper.domain.views.status_table import StatusReport
 
 _WATCH_INTERVAL = 5.0
@@ -77,13 +81,19 @@ async def _show(options: argparse.Namespace, settings: Settings) -> int:
     async with connected(options) as client:
         namespaces = options.namespace or settings.watch_namespaces
         snapshot = SnapshotReader(client, secret_name=settings.secret_name, namespaces=namespaces)
-        if options.watch is None:
+
+        async def take() -> StatusReport:
             report = await status_report(snapshot, rules, _now, expected=namespaces)
+            about_scope = await scope_notes(client, settings, namespaces, report.now)
+            return replace(report, notes=[*report.notes, *about_scope])
+
+        if options.watch is None:
+            report = await take()
             print(_format(report, options))
             return 0 if report.healthy else 1
         while not stop.is_set():
             try:
-                report = await status_report(snapshot, rules, _now, expected=namespaces)
+                report = await take()
                 print(_format(report, options), flush=True)
             except FailureError as error:
                 print(printable(f"pullkeeper: {error}"), file=sys.stderr, flush=True)
@@ -109,6 +119,17 @@ async def status_report(
         except FailureError as error:
             notes.append(f"the controller's warnings are not shown: {error}")
     return StatusReport(namespaces=statuses, now=now, notes=notes)
+
+
+async def scope_notes(client: ApiClient, settings: Settings, shown: Sequence[str], now: datetime) -> Sequence[str]:
+    """Return what an installation with `watchNamespaces` leaves outside, if all that it watches is shown."""
+    watched = settings.watch_namespaces
+    if strangers := [name for name in shown if watched and name not in watched]:
+        return [f"{limited_to(watched)}, so not in {listed(strangers)}"]
+    if not watched or len(shown) < len(watched):
+        return []
+    found = await abandoned_secrets(client, settings)
+    return [limited_to(watched), *([f"{describe(found, now)}; {CLEANUP}"] if found else [])]
 
 
 def _statuses(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pullkeeper.cli import cleanup
+from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.kube.api import Response
 from testsupport.fake_client import FakeClient, Request, items, ok
 
@@ -25,6 +26,7 @@ class SecretStore:
     refuses: Callable[[str], Response | None] = lambda _: None
     preconditions: list[Any] = field(default_factory=list)
     never_applied: frozenset[str] = frozenset()
+    written_by: dict[str, str] = field(default_factory=dict)
 
     def respond(self, request: Request) -> Response:
         if request.verb == "list":
@@ -39,8 +41,9 @@ class SecretStore:
 
     def _item(self, namespace: str) -> dict[str, Any]:
         version = str(self.versions.get(namespace, 7))
-        found = {"namespace": namespace, "uid": f"uid-{namespace}", "resourceVersion": version}
+        found: dict[str, Any] = {"namespace": namespace, "uid": f"uid-{namespace}", "resourceVersion": version}
         applied = [] if namespace in self.never_applied else [{"manager": "pullkeeper", "operation": "Apply"}]
+        found["annotations"] = {"pullkeeper.dev/written-by": self.written_by.get(namespace, "")}
         return {"metadata": {**found, "labels": self.labels[namespace], "managedFields": applied}}
 
 
@@ -154,3 +157,25 @@ def test_what_no_controller_watches_any_more_is_deleted_on_request(
     assert run_cleanup(monkeypatch, store) == 0
     assert list(store.labels) == ["a", "b", "d"]
     assert capsys.readouterr().out == "1 pull Secret named ecr-pull-secret deleted\n"
+
+
+def test_what_another_installation_keeps_fresh_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is not watched by this one, and yet not abandoned; it is said whose it is."""
+    monkeypatch.setenv("PULLKEEPER_WATCH_NAMESPACES", "a")
+    monkeypatch.setattr(OPTIONS, "unwatched", True)
+    by = {"a": "other/pullkeeper", "b": "pullkeeper-system/pullkeeper", "c": "other/\x1b[31m"}
+    store = SecretStore(labels=dict.fromkeys("abc", OURS), written_by=by)
+    assert run_cleanup(monkeypatch, store) == 0
+    assert list(store.labels) == ["a", "c"]
+    assert capsys.readouterr().err == "left alone what others have written: other/\\x1b[31m\n"
+
+
+def test_everything_is_never_meant_by_unwatched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when `--config` was forgotten: without `watchNamespaces` every namespace would seem unwatched."""
+    monkeypatch.setattr(OPTIONS, "unwatched", True)
+    store = SecretStore(labels={"a": OURS})
+    with pytest.raises(InvalidInputError, match="--unwatched: found settings without `watchNamespaces`"):
+        run_cleanup(monkeypatch, store)
+    assert list(store.labels) == ["a"]

@@ -40,15 +40,21 @@ async def results(
     secrets: Mapping[str, SecretRecord],
     *,
     allowed: Sequence[str] = (),
+    confined: bool = False,
     **settings: Any,
 ) -> list[CheckResult]:
-    """Run one check; of the rights to ServiceAccounts the caller has those to the ones that are `allowed`."""
+    """Run one check; of the rights to ServiceAccounts the caller has those to the ones that are `allowed`.
+
+    One that is `confined` may not list Secrets of all namespaces.
+    """
 
     def respond(request: Request) -> Response:
         if request.verb == "create":
             return ok({"status": {"allowed": request.body["spec"]["resourceAttributes"]["name"] in allowed}})
         if request.path == "/api/v1/namespaces":
             return items(*namespaces)
+        if confined and request.path == "/api/v1/secrets":
+            return ok(status=403)
         return items(*(secret(name, record) for name, record in secrets.items()))
 
     checks = KubernetesChecks(
@@ -100,3 +106,22 @@ async def test_a_service_account_is_in_use_where_the_controller_uses_it(
     missing = [each.detail for each in found if each.outcome is Outcome.FAILED]
     expected = ["get serviceaccounts", "create serviceaccounts/token"] if in_use else []
     assert missing == [f"missing: {each} named puller in team-a" for each in expected]
+
+
+async def test_what_is_left_outside_of_the_watched_namespaces_is_told() -> None:
+    """To whoever may list Secrets everywhere; for the controller itself that is no failure."""
+    teams = dict.fromkeys(["a", "b", "c"], published(EU, issued=NOW - timedelta(hours=3)))
+    (found,) = await results("scope", [], teams, watch_namespaces=("a",))
+    assert (found.outcome, found.detail) == (
+        Outcome.FAILED,
+        "2 pull Secrets in namespaces that nobody watches any more (tokens issued 3h ago): b, c",
+    )
+    assert found.fix.startswith("`pullkeeper cleanup --unwatched --config SETTINGS` deletes them, or ")
+    (found,) = await results("scope", [], teams, watch_namespaces=("a", "b", "c"))
+    assert (found.outcome, found.detail[-16:]) == (Outcome.PASSED, "; there are none")
+    (found,) = await results("scope", [], teams, watch_namespaces=("a",), confined=True)
+    assert found.outcome is Outcome.PASSED
+    assert found.detail == (
+        "only 1 namespace is watched (a): pull Secrets elsewhere are neither renewed nor deleted; "
+        "these permissions do not show whether there are any"
+    )

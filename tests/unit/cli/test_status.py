@@ -102,6 +102,49 @@ async def test_without_the_settings_there_is_a_note(known: bool) -> None:  # noq
     assert bool((await report_from(server(timedelta(hours=1)), rules)).notes) != known
 
 
+@pytest.mark.parametrize(
+    ("shown", "status_", "notes"),
+    [
+        (["a"], 200, ["only 1 namespace is watched (a)", "1 pull Secret in namespaces that nobody watches any more"]),
+        (["a"], 403, ["only 1 namespace is watched (a)"]),
+        (["a", "b"], 200, ["only 1 namespace is watched (a): pull Secrets elsewhere are neither renewed nor deleted"]),
+    ],
+)
+async def test_the_scope_is_noted_with_what_it_leaves_outside(shown: list[str], status_: int, notes: list[str]) -> None:
+    """As far as the caller may see it; one that is named and not watched is told as well."""
+    client = server(timedelta(hours=1))
+    respond = client.respond
+    client.respond = respond if status_ == 200 else lambda _: ok(status=status_)
+    settings = Settings(watch_namespaces=("a",), secret_name="pull")
+    found = await status.scope_notes(client, settings, shown, NOW)
+    assert [text[: len(note)] for text, note in zip(found, notes, strict=True)] == notes
+    assert ("; `pullkeeper cleanup --unwatched" in found[-1]) == (len(found) == 2)
+    assert found[0].endswith(", so not in b") == ("b" in shown)
+
+
+async def test_of_some_of_the_watched_namespaces_nothing_else_is_asked() -> None:
+    """`-n` needs no permission anywhere else; and without a scope there is nothing to note."""
+    client = server(timedelta(hours=1))
+    assert await status.scope_notes(client, Settings(watch_namespaces=("a", "b")), ["b"], NOW) == []
+    assert await status.scope_notes(client, Settings(), ["b"], NOW) == []
+    assert client.requests == []
+
+
+async def test_installations_that_write_in_turn_are_noted() -> None:
+    """Also without the settings."""
+    client = server(timedelta(hours=1))
+    secrets = []
+    for second, name in enumerate(["one", "two", "one"]):
+        each = secret(f"team-{second}", timedelta())
+        each["metadata"]["annotations"]["pullkeeper.dev/written-by"] = f"{name}/pullkeeper"
+        each["metadata"]["managedFields"] = [
+            {"manager": "pullkeeper", "operation": "Apply", "time": f"2026-03-01T12:00:0{second}Z"}
+        ]
+        secrets.append(each)
+    client.respond = lambda request: items(*secrets) if request.path.endswith("secrets") else items()
+    assert (await report_from(client)).notes[-1].endswith(": one/pullkeeper (2), two/pullkeeper (1)")
+
+
 def test_a_failed_report_does_not_end_watch_mode(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
