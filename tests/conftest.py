@@ -4,8 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from testsupport.control_plane.plane import ControlPlane, start
+from testsupport.control_plane.assets import OLDER
+from testsupport.control_plane.plane import ControlPlane, start, start_older
 from testsupport.image import built
+
+PINNED = "pinned"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,6 +24,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="source",
         help="the controller of tests/e2e: this source, or the image built from it",
     )
+    parser.addoption(
+        "--kubernetes",
+        choices=(PINNED, *OLDER),
+        default=PINNED,
+        help="the real API server's version: the pinned one, or an older one with all the admission policies it has",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +40,8 @@ def image() -> Iterator[built.Image]:
 
 
 @pytest.fixture(scope="session")
-def plane() -> Iterator[ControlPlane]:
+def plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
     """Start a real control plane, once; a test that stops its API server starts it again."""
-    with start() as running:
+    version = request.config.getoption("--kubernetes")
+    with start() if version == PINNED else start_older(version) as running:
         yield running

@@ -96,6 +96,21 @@ def test_with_go_the_missing_is_built(fill: Fill, cache: str, environment: dict[
     assert sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")) == list(assets.NAMES)
 
 
+@pytest.mark.parametrize("minor", assets.OLDER)
+def test_older_api_server_is_built_once_into_a_folder_of_its_own(
+    environment: dict[str, str], tmp_path: Path, minor: str
+) -> None:
+    """Its version is that of its own module, and no other binary is built."""
+    go = tmp_path / "go"
+    go.write_text(GO)
+    go.chmod(0o755)
+    built = assets.older_api_server(minor, {**environment, "PATH": f"{tmp_path}:/bin:/usr/bin"})
+    assert built.read_text() == "built\n"
+    assert built.parent.name.startswith(f"kubernetes-{minor}.")
+    assert [path.name for path in built.parent.iterdir() if not path.name.startswith(".")] == ["kube-apiserver"]
+    assert assets.older_api_server(minor, environment) == built
+
+
 def test_a_failing_build_is_one_line(environment: dict[str, str], tmp_path: Path) -> None:
     """The compiler's own output goes to the terminal; the error says what to do."""
     go = tmp_path / "go"

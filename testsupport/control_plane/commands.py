@@ -1,6 +1,7 @@
 """The command lines of the control plane's three servers."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,8 @@ class Layout:
     etcd_url: str
     port: int
     admin_token: str
+    api_server_flags: Sequence[str] = ()
+    """Of the API server, in addition to those of every plane."""
 
 
 def etcd(layout: Layout, peer_port: int) -> list[str]:
@@ -69,6 +72,7 @@ def kube_apiserver(layout: Layout) -> list[str]:
         f"--audit-log-path={layout.folder / 'audit.log'}",
         # A watch ends at once when a test stops the server, instead of after a minute of grace.
         "--shutdown-delay-duration=0s",
+        *layout.api_server_flags,
     ]
 
 

@@ -7,8 +7,9 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,7 +31,9 @@ class PlaneError(Exception):
 class ControlPlane:
     """One running control plane; it shares its interface with the in-memory API server."""
 
-    def __init__(self, folder: Path, binaries: assets.Assets, guard: Guard) -> None:
+    def __init__(
+        self, folder: Path, binaries: assets.Assets, guard: Guard, *, api_server_flags: Sequence[str] = ()
+    ) -> None:
         self._folder = folder
         self._guard = guard
         self._processes: list[Process] = []
@@ -49,6 +52,7 @@ class ControlPlane:
             etcd_url=self._etcd_url,
             port=port,
             admin_token=self.admin_token,
+            api_server_flags=api_server_flags,
         )
         self._start_all(layout)
 
@@ -189,11 +193,26 @@ _DEFAULT_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 
 def start() -> ControlPlane:
     """Start a control plane and wait until it is up; raises AssetsError or PlaneError."""
-    binaries = assets.find()
+    return _start(assets.find())
+
+
+def start_older(minor: str) -> ControlPlane:
+    """Start one whose API server is of assets.OLDER, with every admission policy on that it has; raises likewise."""
+    binaries = replace(assets.find(), kube_apiserver=assets.older_api_server(minor))
+    return _start(binaries, api_server_flags=_BETA if minor == "1.34" else ())
+
+
+_BETA = (
+    "--feature-gates=MutatingAdmissionPolicy=true",
+    "--runtime-config=admissionregistration.k8s.io/v1beta1=true",
+)
+
+
+def _start(binaries: assets.Assets, *, api_server_flags: Sequence[str] = ()) -> ControlPlane:
     memory = Path("/dev/shm")  # noqa: S108  # a folder of our own within it, which only we can read
     base = memory if memory.is_dir() else None
     folder = Path(tempfile.mkdtemp(prefix="pullkeeper-plane-", dir=base))
-    return ControlPlane(folder, binaries, Guard(folder))
+    return ControlPlane(folder, binaries, Guard(folder), api_server_flags=api_server_flags)
 
 
 def _free_port() -> int:
