@@ -92,7 +92,7 @@ many = st.builds(
     st.sampled_from([MAX_REGISTRIES - 1, MAX_REGISTRIES, MAX_REGISTRIES + 1, 700, 1000]),
 )
 registries = st.one_of(
-    written_hosts,
+    part,
     written_hosts,
     written_hosts,
     many,

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from pullkeeper.domain.config.injection import Injection
 from pullkeeper.domain.config.policy import Matcher, Policy
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.iam.identity import service_account
@@ -59,6 +60,14 @@ def test_an_opt_in_that_the_settings_have_lost_is_shown() -> None:
     assert "when `optOutGrace` has passed" in found.problems[0]
     assert status(request(), secret, UNKNOWN).state is State.READY
     assert status(request(enabled="false"), secret).state is State.ORPHANED
+
+
+def test_whether_pods_are_injected_is_known_from_the_settings() -> None:
+    """Of the installation that they are for."""
+    injecting = StatusRules(policy=Policy(registries=(EU,), pod_injection=True))
+    asked = request(enabled="true", inject="false")
+    found = [status(asked, managed(FRESH), rules).injection for rules in (injecting, KNOWN, UNKNOWN)]
+    assert found == [Injection.DECLINED, Injection.OFF, None]
 
 
 @pytest.mark.parametrize("rules", [KNOWN, UNKNOWN])

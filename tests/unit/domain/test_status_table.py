@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from pullkeeper.domain.config.injection import Injection
 from pullkeeper.domain.reporting.last_warning import LastWarning
 from pullkeeper.domain.reporting.state import State
 from pullkeeper.domain.views.namespace_status import NamespaceStatus
@@ -71,7 +72,16 @@ def test_wide_shortens_nothing_and_adds_the_times() -> None:
     head, row, *_ = as_text(report(EXPIRED), wide=True).splitlines()
     assert head.split()[:8] == ["NAMESPACE", "REGISTRIES", "IDENTITY", "AGE", "LEFT", "STATE", "ISSUED", "EXPIRES"]
     assert row.startswith(f"b           eu.example,us.example   {ROLE}   13h   none   expired   2026-02-28T23:00:00Z")
-    assert "   -         AccessDenied: ECR refused" in row
+    assert "   -         -      AccessDenied: ECR refused" in row
+
+
+@pytest.mark.parametrize("injection", Injection)
+def test_wide_says_whether_pods_are_injected(injection: Injection) -> None:
+    """In the word that says why not, for machines as well."""
+    found = report(replace(READY, injection=injection))
+    head, row, *_ = (re.split(" {3,}", line) for line in as_text(found, wide=True).splitlines())
+    assert row[head.index("PODS")] == injection
+    assert as_document(found)["namespaces"][0]["injection"] == injection.value
 
 
 @pytest.mark.parametrize(
@@ -127,6 +137,7 @@ def test_the_document_shortens_nothing() -> None:
                 "issuedAt": "2026-02-28T23:00:00Z",
                 "expiresAt": "2026-03-01T11:00:00Z",
                 "refreshAt": None,
+                "injection": None,
                 "problems": ["the token expired 1h ago: image pulls fail"],
                 "lastWarning": {"reason": "AccessDenied", "note": DENIED.note, "at": "2026-03-01T11:57:00Z"},
             },
@@ -139,6 +150,7 @@ def test_the_document_shortens_nothing() -> None:
                 "issuedAt": None,
                 "expiresAt": None,
                 "refreshAt": None,
+                "injection": None,
                 "problems": ["one", "two"],
                 "lastWarning": None,
             },

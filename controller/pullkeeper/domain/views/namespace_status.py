@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from pullkeeper.domain.config.injection import Injection, injection
 from pullkeeper.domain.config.policy import ANYBODY, EVERY_NAMESPACE, NO_NAMESPACE, Policy, RoleGrant
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.failures import FailureError
@@ -60,6 +61,8 @@ class NamespaceStatus:
     """When the first token is to be replaced; None where the refresh rule is not known."""
     problems: tuple[str, ...] = ()
     last_warning: LastWarning | None = None
+    injection: Injection | None = None
+    """Whether new pods get the pull Secret by themselves; None where the settings are not known."""
 
     @property
     def needs_events(self) -> bool:
@@ -99,6 +102,7 @@ def namespace_status(
         expires_at=record.expires_at if record else None,
         refresh_at=refresh_at,
         problems=problems,
+        injection=injection(request.namespace, rules.policy) if rules.policy else None,
     )
 
 

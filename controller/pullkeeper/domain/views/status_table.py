@@ -25,7 +25,7 @@ _COLOURS = {
 """Every other state is red."""
 _MAX_PROBLEM_LENGTH = 60
 _COLUMNS = ("NAMESPACE", "REGISTRIES", "IDENTITY", "AGE", "LEFT", "STATE", "LAST PROBLEM")
-_WIDE_COLUMNS = ("ISSUED", "EXPIRES", "REFRESH")
+_WIDE_COLUMNS = ("ISSUED", "EXPIRES", "REFRESH", "PODS")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,12 +74,12 @@ def _cells(status: NamespaceStatus, now: datetime, *, wide: bool) -> tuple[str, 
     who = status.identity if wide else _short_identity(status.identity)
     age = format_duration(now - status.issued_at) if status.issued_at else "-"
     moments = (status.issued_at, status.expires_at, status.refresh_at) if wide else ()
-    times = [_timestamp(moment) or "-" for moment in moments]
+    more = [*(_timestamp(moment) or "-" for moment in moments), *([status.injection or "-"] if wide else [])]
     problem = _last_problem(status)
     if not wide:
         problem = shortened(problem, _MAX_PROBLEM_LENGTH)
     left, state = _left(status, now), status.state.value
-    cells = (status.namespace, shown or "-", who or "-", age, left, state, *times, problem or "-")
+    cells = (status.namespace, shown or "-", who or "-", age, left, state, *more, problem or "-")
     return tuple(map(printable, cells))
 
 
@@ -146,6 +146,7 @@ def _entry(status: NamespaceStatus) -> dict[str, Any]:
         "issuedAt": _timestamp(status.issued_at),
         "expiresAt": _timestamp(status.expires_at),
         "refreshAt": _timestamp(status.refresh_at),
+        "injection": status.injection.value if status.injection else None,
         "problems": list(status.problems),
         "lastWarning": warning and {"reason": warning.reason, "note": warning.note, "at": _timestamp(warning.at)},
     }
