@@ -80,7 +80,9 @@ async def test_other_namespaces_are_not_looked_at(few: Installation, teams: list
     await few.event(teams[0], "PullSecretCreated")
     assert await few.secret(other) is None
     assert "403" not in process.text()
-    assert process.text().count(f"only 2 namespaces are watched ({', '.join(teams)}): pull Secrets elsewhere") == 1
+    assert (
+        process.text().count(f"only 2 namespaces are watched ({', '.join(sorted(teams))}): pull Secrets elsewhere") == 1
+    )
 
 
 @pytest.mark.parametrize("missing", ["without a Role", "that is not there"])
