@@ -31,9 +31,13 @@ class Sink:
     def __init__(self) -> None:
         self.names: set[str] = set()
         self.starts = 0
+        self.watches = 0
 
     def start(self) -> None:
         self.starts += 1
+
+    def open(self) -> None:
+        self.watches += 1
 
     def upsert(self, view: ObservedNamespace) -> None:
         self.names.add(view.name)
@@ -73,7 +77,9 @@ async def connection(
 async def watching(connection: KubeClient) -> AsyncIterator[Sink]:
     """Run kopf until the block ends, with nothing else on the connection."""
     sink, stop, restart = Sink(), asyncio.Event(), asyncio.Event()
-    registry = partial(namespaces_kopf.registry, sink, observe_namespace, connection)
+    registry = partial(
+        namespaces_kopf.registry, sink, observe_namespace, connection, restart=restart, on_open=sink.open
+    )
     operator = asyncio.create_task(namespaces_kopf.operate(registry, on_start=sink.start, stop=stop, restart=restart))
     try:
         await sees(sink, "default")
@@ -110,6 +116,7 @@ async def test_the_requests_of_the_namespace_watch_are_counted(
     assert counts == answered(server)
     assert counts["list", "namespaces", 200] >= 1
     assert counts["watch", "namespaces", 200] >= 1
+    assert sink.watches == counts["watch", "namespaces", 200]
 
 
 async def test_a_refusal_and_no_answer_are_counted(

@@ -34,6 +34,20 @@ async def test_everything_is_observed_anew_when_versions_go_back(installation: I
     assert await process.metric("pullkeeper_cache_differences_total") == 0
 
 
+async def test_namespaces_alone_go_back(installation: Installation) -> None:
+    """The watch of Namespaces goes on from a version that is not reached again for long: it stays silent."""
+    process = await installation.start()
+    kept = await installation.create_served_namespace()
+    restore = await back_up(installation.server)
+    await _write_much(installation, kept)
+    await restore()
+    await process.until_metric(1, "pullkeeper_history_resets_total")
+    new = await installation.create_namespace(enabled="true")
+    await until(lambda: _shows(installation, new, [IRELAND]), "the Secret of a new namespace")
+    assert process.text().count("namespaces: resourceVersions went back") == 1
+    assert await process.metric("pullkeeper_cache_differences_total") == 0
+
+
 async def _restored(installation: Installation, process: ControllerProcess, *, kept: Sequence[str]) -> None:
     """What was asked for at the time of the backup is there again, and changes of now are noticed."""
     for namespace in kept:

@@ -59,7 +59,7 @@ class Process:
     def __init__(
         self,
         server: ApiServer,
-        watch_namespaces: Callable[[NamespaceHandler], NamespaceWatch],
+        watch_namespaces: Callable[[NamespaceHandler, Callable[[], None]], NamespaceWatch],
         rng: random.Random,
         *,
         settings: Settings,

@@ -121,8 +121,8 @@ class NamespaceFeed:
         self._handlers: list[NamespaceHandler] = []
         store.listeners.append(self._on_change)
 
-    def watch(self, handler: NamespaceHandler) -> "FeedWatch":
-        """Create the watch of one controller."""
+    def watch(self, handler: NamespaceHandler, _on_reopened: Callable[[], None]) -> "FeedWatch":
+        """Create the watch of one controller; it keeps no version, so it never goes on from one."""
         return FeedWatch(handler, self._handlers)
 
     def _on_change(self, change: Change) -> None:

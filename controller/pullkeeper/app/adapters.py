@@ -100,8 +100,11 @@ class Adapters:
     token_source: TokenSource
     registry_probe: Callable[[str], Probe]
     """Makes a probe that trusts the CAs in this file; raises OSError. Only called if `verify` is on."""
-    watch_namespaces: Callable[[namespaces_kopf.NamespaceHandler], NamespaceWatch]
-    """Makes the cluster-wide watch of Namespaces. Not called if `watchNamespaces` names some."""
+    watch_namespaces: Callable[[namespaces_kopf.NamespaceHandler, Callable[[], None]], NamespaceWatch]
+    """Makes the cluster-wide watch of Namespaces; it calls the function whenever it goes on after a gap.
+
+    Not called if `watchNamespaces` names some.
+    """
     serve_http: HttpServer
     metrics: Metrics
     clock: Callable[[], datetime]
@@ -122,9 +125,20 @@ def utc_now() -> datetime:
 class _KopfNamespaceWatch:
     """kopf's watch of all Namespaces."""
 
-    def __init__(self, client: KubeClient, handler: namespaces_kopf.NamespaceHandler) -> None:
-        self._new_registry = partial(namespaces_kopf.registry, handler, observe_namespace, client)
+    def __init__(
+        self, client: KubeClient, handler: namespaces_kopf.NamespaceHandler, on_reopened: Callable[[], None]
+    ) -> None:
         self._stopped, self._restarted = asyncio.Event(), asyncio.Event()
+        self._new_registry = partial(
+            namespaces_kopf.registry,
+            handler,
+            observe_namespace,
+            client,
+            restart=self._restarted,
+            on_open=self._note_open,
+        )
+        self._on_reopened = on_reopened
+        self._was_open = False
 
     async def run(self, on_start: Callable[[], None]) -> None:
         await namespaces_kopf.operate(
@@ -136,6 +150,11 @@ class _KopfNamespaceWatch:
 
     def stop(self) -> None:
         self._stopped.set()
+
+    def _note_open(self) -> None:
+        if self._was_open:
+            self._on_reopened()
+        self._was_open = True
 
 
 def _registry_probe(ca_file: str) -> Probe:

@@ -89,8 +89,8 @@ class Container:
         self.secrets = secret_cache(self.queue.add_changed, self._reports)
         self.service_accounts = self._service_account_cache()
         self.policy_reloader = self._policy_reloader(config)
-        self.namespace_watch = self._namespace_watch()
         self.namespace_relister = self._namespace_relister()
+        self.namespace_watch = self._namespace_watch()
         self._reflectors = tuple(self._all_reflectors())
         self.token_cache = self._token_cache()
         self.token_verifier = self._token_verifier()
@@ -177,9 +177,9 @@ class Container:
         return PendingOptOuts(self.namespaces, self.secrets, self.policy, grace=self._settings.opt_out_grace)
 
     def _namespace_watch(self) -> NamespaceWatch | None:
-        if self._settings.watch_namespaces:
+        if self.namespace_relister is None:
             return None
-        return self._adapters.watch_namespaces(self.namespaces.handler())
+        return self._adapters.watch_namespaces(self.namespaces.handler(), self.namespace_relister.relist)
 
     def _namespace_relister(self) -> NamespaceRelister | None:
         if self._settings.watch_namespaces:

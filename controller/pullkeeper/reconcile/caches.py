@@ -166,6 +166,7 @@ class ResourceCache(Generic[T]):
         self._report_differences(listed, version, known, watched=watched and known.is_listed and known.is_trusted)
         if not known.is_trusted:
             self._restore(listed, scope)
+            known.last_event = 0
         for item in self._of_scope(scope):
             if self._key(item) not in listed and item.resource_version <= version:
                 self._drop(item)
@@ -177,10 +178,14 @@ class ResourceCache(Generic[T]):
             known.is_listed = True
             self._on_synced()
 
+    def expect_listing(self, scope: str = "") -> None:
+        """Take note that a listing is asked for now: it cannot be older than what has been told before."""
+        self.on_bookmark(self._scopes[scope].last_event, scope)
+
     def start_anew(self) -> None:
         """Compare nothing known with the next listing of any scope: it replaces everything, and all is enqueued."""
         for scope in self._scopes.values():
-            scope.is_trusted, scope.resource_version = False, 0
+            scope.is_trusted, scope.resource_version, scope.last_event = False, 0, 0
 
     def on_bookmark(self, version: int, scope: str = "") -> None:
         """Take note that everything up to this version of a scope has been told."""
@@ -236,7 +241,10 @@ class ResourceCache(Generic[T]):
     def _note_told(self, item: T) -> None:
         key = self._key(item)
         scope = self._scope_of(key[0])
-        if scope is not None and scope.untold.get(key, item.resource_version + 1) <= item.resource_version:
+        if scope is None:
+            return
+        scope.last_event = max(scope.last_event, item.resource_version)
+        if scope.untold.get(key, item.resource_version + 1) <= item.resource_version:
             del scope.untold[key]
 
     def _restore(self, listed: Mapping[Key, T], scope: str) -> None:
@@ -286,6 +294,8 @@ class _Scope:
     """What the last listing found against the cache, with the version from which the watch has told of it."""
     resource_version: int = 0
     """Version up to which it has told everything, our own writes included."""
+    last_event: int = 0
+    """The latest version that an event has told of."""
     synced: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the scope was listed, or is a single namespace that cannot be."""
 
@@ -300,6 +310,10 @@ class ScopeHandler(Generic[T]):
     def replace(self, found: Iterable[T], version: int, *, watched: bool) -> None:
         """Take over a whole listing; `watched`: a watch should have told of everything in it."""
         self._cache.replace(found, version, self._scope, watched=watched)
+
+    def expect_listing(self) -> None:
+        """Take note that a listing is asked for now, while events go on."""
+        self._cache.expect_listing(self._scope)
 
     def upsert(self, item: T) -> None:
         """Take over a new or changed object."""

@@ -1,4 +1,8 @@
-"""Lists all Namespaces at intervals, so that nothing that kopf's watch misses stays missed."""
+"""Lists all Namespaces at intervals, so that nothing that kopf's watch misses stays missed.
+
+They are also listed when the watch goes on after a gap. It goes on from a version that it was told before, and kopf
+does not ask whether that is still part of the cluster's history: after etcd was restored such a watch stays silent.
+"""
 
 import asyncio
 import logging
@@ -19,15 +23,22 @@ ListNamespaces = Callable[[], Awaitable[tuple[Iterable[ObservedNamespace], int]]
 """Lists all Namespaces and returns the resourceVersion of the listing, too; raises FailureError."""
 
 
+_MIN_PAUSE = timedelta(seconds=5)
+"""Between two listings, because a watch may break again and again."""
+
+
 class EventHandler(Protocol):
     """What takes over a listing."""
+
+    def expect_listing(self) -> None:
+        """Take note that a listing is asked for now, while events go on."""
 
     def replace(self, found: Iterable[ObservedNamespace], version: int, *, watched: bool) -> None:
         """Take over a whole listing; `watched`: a watch should have told of everything in it."""
 
 
 class NamespaceRelister:
-    """Lists all Namespaces now and every `interval`; after a failure it retries with backoff."""
+    """Lists all Namespaces now, every `interval` and when told to; after a failure it retries with backoff."""
 
     def __init__(
         self, list_namespaces: ListNamespaces, handler: EventHandler, *, interval: timedelta, rng: random.Random
@@ -37,10 +48,12 @@ class NamespaceRelister:
         self._interval = interval
         self._rng = rng
         self._due = asyncio.Event()
+        self._gap = False
         self._causes = SaidCauses()
 
     def relist(self) -> None:
-        """List anew now."""
+        """List anew soon, because the watch has a gap: it cannot have told of everything by itself."""
+        self._gap = True
         self._due.set()
 
     async def run(self) -> None:
@@ -48,8 +61,7 @@ class NamespaceRelister:
         failures = 0
         while True:
             try:
-                self._due.clear()
-                self._handler.replace(*await self._list_namespaces(), watched=True)
+                await self._list()
                 failures, delay = 0, self._interval
                 if self._causes.end():
                     logger.info("listing Namespaces works again")
@@ -58,5 +70,13 @@ class NamespaceRelister:
                 delay = retry_delay(failures, self._rng.random())
                 if self._causes.is_new(str(error)):
                     logger.warning("listing Namespaces failed: %s; it is tried again", error)
+            await asyncio.sleep(min(delay, _MIN_PAUSE).total_seconds())
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._due.wait(), delay.total_seconds())
+                await asyncio.wait_for(self._due.wait(), (delay - min(delay, _MIN_PAUSE)).total_seconds())
+
+    async def _list(self) -> None:
+        self._due.clear()
+        self._handler.expect_listing()
+        found, version = await self._list_namespaces()
+        watched, self._gap = not self._gap, False
+        self._handler.replace(found, version, watched=watched)

@@ -223,6 +223,22 @@ def test_listing_may_lag_behind_an_event(harness: CacheHarness) -> None:
     assert (harness.versions("a"), harness.versions("b")) == ({"x": 110}, {"x": 111})
 
 
+def test_listing_asked_for_after_an_event_cannot_be_older(harness: CacheHarness) -> None:
+    """Its own version tells, though no object of it has gone back and it is younger than the last listing."""
+    harness.list(account("a", "x", 90), version=100)
+    harness.handler.upsert(account("b", "x", 111))
+    harness.handler.expect_listing()
+    harness.list(account("a", "x", 90), account("b", "x", 111), version=111)
+    assert harness.reported.went_back == []
+    harness.handler.delete(account("b", "x", 120))
+    harness.handler.expect_listing()
+    harness.list(account("a", "x", 90), version=115)
+    assert harness.reported.went_back == [("serviceaccounts", 115)]
+    harness.handler.expect_listing()
+    harness.list(account("a", "x", 90), version=116)
+    assert harness.reported.went_back == [("serviceaccounts", 115)]
+
+
 def test_what_another_noticed_counts_for_every_scope(harness: CacheHarness) -> None:
     """The next listing of each replaces everything, whatever its version, and reports nothing: that was done."""
     for scope in ("a", "b"):

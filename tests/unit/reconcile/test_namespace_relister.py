@@ -19,16 +19,22 @@ class Listings:
         self.outcomes = outcomes
         self.listed_at: list[float] = []
         self.taken_over: list[int] = []
+        self.watched: list[bool] = []
+        self.expected = 0
 
     async def list_namespaces(self) -> tuple[list[ObservedNamespace], int]:
         self.listed_at.append(asyncio.get_running_loop().time())
         version = len(self.listed_at)
+        assert self.expected == version
         if not self.outcomes[version - 1]:
             raise FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message="away"))
         return [ObservedNamespace(name="a", resource_version=version)], version
 
+    def expect_listing(self) -> None:
+        self.expected += 1
+
     def replace(self, found: Iterable[ObservedNamespace], version: int, *, watched: bool) -> None:
-        assert watched
+        self.watched.append(watched)
         assert [each.resource_version for each in found] == [version]
         self.taken_over.append(version)
 
@@ -43,6 +49,31 @@ async def test_it_lists_at_once_when_told_to() -> None:
     await asyncio.sleep(650)
     run.cancel()
     assert listings.listed_at == [0, 100, 700]
+    assert listings.watched == [True, False, True]
+
+
+async def test_gap_outlasts_listings_that_fail() -> None:
+    """What the first listing after a gap finds is no difference that a watch should have told of."""
+    listings = Listings(True, False, True)  # noqa: FBT003 -- outcomes
+    relister = NamespaceRelister(listings.list_namespaces, listings, interval=timedelta(minutes=10), rng=FixedRandom())
+    run = asyncio.create_task(relister.run())
+    await asyncio.sleep(100)
+    relister.relist()
+    await asyncio.sleep(100)
+    run.cancel()
+    assert listings.watched == [True, False]
+
+
+async def test_watch_that_breaks_again_and_again_makes_few_listings() -> None:
+    """One at once, and then one every few seconds."""
+    listings = Listings(*[True] * 20)
+    relister = NamespaceRelister(listings.list_namespaces, listings, interval=timedelta(minutes=10), rng=FixedRandom())
+    run = asyncio.create_task(relister.run())
+    for _ in range(200):
+        await asyncio.sleep(0.1)
+        relister.relist()
+    run.cancel()
+    assert len(listings.listed_at) == 4
 
 
 async def test_it_lists_at_intervals_and_backs_off(caplog: pytest.LogCaptureFixture) -> None:

@@ -37,11 +37,20 @@ class NamespaceHandler(Protocol):
 
 
 def registry(
-    handler: NamespaceHandler, translate: Callable[[Any], ObservedNamespace], client: KubeClient
+    handler: NamespaceHandler,
+    translate: Callable[[Any], ObservedNamespace],
+    client: KubeClient,
+    *,
+    restart: asyncio.Event,
+    on_open: Callable[[], None],
 ) -> kopf.OperatorRegistry:
-    """Build a registry of our handlers; kopf's default one is global and filled at import."""
+    """Build a registry of our handlers; kopf's default one is global and filled at import.
+
+    `on_open` is called whenever the API server has accepted a watch. While `restart` is set, what kopf still hands over
+    is dropped: it was queued before, and may be of a history that has been put back.
+    """
     handlers = kopf.OperatorRegistry()
-    sessions = _Sessions(client)
+    sessions = _Sessions(client, on_open)
 
     @kopf.on.login(registry=handlers)
     async def login(**_: Any) -> kopf.AiohttpSession:
@@ -50,6 +59,8 @@ def registry(
     # Not filtered by annotation: kopf filters by the current body, so an opt-out would never arrive.
     @kopf.on.event("", "v1", "namespaces", registry=handlers)
     async def namespace(type: str | None, meta: kopf.Meta, **_: Any) -> None:  # noqa: A002 -- kopf's own name
+        if restart.is_set():
+            return
         if type == "DELETED":
             handler.delete(translate(meta))
         else:
@@ -146,8 +157,9 @@ def _settings() -> kopf.OperatorSettings:
 class _Sessions:
     """Opens the sessions of kopf's requests."""
 
-    def __init__(self, client: KubeClient) -> None:
+    def __init__(self, client: KubeClient, on_open: Callable[[], None]) -> None:
         self._client = client
+        self._on_open = on_open
         self._info: ConnectionInfo | None = None
         self._session: kopf.AiohttpSession | None = None
 
@@ -155,9 +167,17 @@ class _Sessions:
         """Return the same session for the same credentials, by which kopf knows that they were rejected before."""
         info = await self._client.connection_info()
         if self._session is None or info != self._info:
-            session = self._client.new_session(info, middlewares=[_report_closed_session])
+            session = self._client.new_session(info, middlewares=[_report_closed_session, self._note_watch])
             self._info, self._session = info, kopf.AiohttpSession(server=info.server, aiohttp_session=session)
         return self._session
+
+    async def _note_watch(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        response = await handler(request)
+        if response.ok and request.url.query.get("watch") == "true":
+            self._on_open()
+        return response
 
 
 async def _report_closed_session(
