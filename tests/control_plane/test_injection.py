@@ -1,13 +1,20 @@
 """The pull Secret in new pods, by the policy as the chart renders it, on a real API server."""
 
+import argparse
 import asyncio
 import secrets
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pullkeeper.app.config_loader import parse
+from pullkeeper.cli.api_server import connected
+from pullkeeper.cli.checks_kubernetes import KubernetesChecks
 from pullkeeper.domain.ecr.registry_host import MAX_REGISTRIES
+from pullkeeper.domain.views.check_result import CheckResult, Outcome
 from testsupport.control_plane.plane import ControlPlane
 from testsupport.control_plane.policies import applied
 from testsupport.control_plane.release import Release
@@ -209,7 +216,7 @@ async def test_a_pod_of_any_size_is_refused_by_nobody(cluster: RestClient) -> No
 
 
 async def test_the_injection_is_turned_off_and_on_by_an_upgrade(release: Release) -> None:
-    """Running pods keep what they have, and the controller's are not replaced."""
+    """Running pods keep what they have, the controller's are not replaced, and `check` tells, until it is undone."""
     await release.apply("install")
     team = await create_team(release.api, ON)
     secret = release.installation.secret_name
@@ -227,5 +234,23 @@ async def test_the_injection_is_turned_off_and_on_by_an_upgrade(release: Release
         await turned(on=on)
         pod = (await release.api.get(f"/api/v1/namespaces/{team.name}/pods/app")).ok()
         assert secret in pull_secrets(pod)
+        assert (await _check(release)).outcome is (Outcome.PASSED if on else Outcome.SKIPPED)
     deployment = f"/apis/apps/v1/namespaces/{release.namespace}/deployments/pullkeeper"
     assert (await release.api.get(deployment)).ok()["metadata"]["generation"] == 1
+    await release.shell("kubectl delete mutatingadmissionpolicybinding pullkeeper-injection")
+    await turned(on=False)
+    assert (await _check(release)).outcome is Outcome.FAILED
+
+
+async def _check(release: Release) -> CheckResult:
+    """Try a pod as `pullkeeper check` does for an administrator, with the settings that the chart wrote."""
+    path = f"/api/v1/namespaces/{release.namespace}/configmaps/pullkeeper"
+    text = (await release.api.get(path)).ok()["data"]["settings.yaml"]
+    settings = parse(Path("settings.yaml"), text.encode())
+    plane = release.installation.server
+    assert isinstance(plane, ControlPlane)
+    options = argparse.Namespace(kubeconfig=str(plane.write_kubeconfig()), context=None)
+    async with connected(options) as client:
+        checks = KubernetesChecks(client, settings, clock=lambda: datetime.now(UTC))
+        (found,) = await dict(checks.all())["injection"]()
+        return found

@@ -38,6 +38,7 @@ async def test_where_all_is_there_each_precondition_is_one_line(installation: In
         "✓ opt-ins",
         "✓ Secrets",
         "- Lease",
+        "- injection",
         "✓ AWS credentials",
         "✓ web identity token",
         "✓ AWS caller",
@@ -46,10 +47,10 @@ async def test_where_all_is_there_each_precondition_is_one_line(installation: In
     ]
     assert lines[2] == "✓ permissions: all 10 required rules are granted"
     assert lines[8] == "- Lease: skipped: leaderElection is off"
-    assert lines[9] == "✓ AWS credentials: from assume-role-with-web-identity"
-    assert f"; needs the IAM OIDC provider arn:aws:iam::{ACCOUNT}:oidc-provider/" in lines[10]
-    assert "audience sts.amazonaws.com" in lines[10]
-    assert lines[11].startswith(f"✓ AWS caller: arn:aws:sts::{ACCOUNT}:assumed-role/pullkeeper/")
+    assert lines[10] == "✓ AWS credentials: from assume-role-with-web-identity"
+    assert f"; needs the IAM OIDC provider arn:aws:iam::{ACCOUNT}:oidc-provider/" in lines[11]
+    assert "audience sts.amazonaws.com" in lines[11]
+    assert lines[12].startswith(f"✓ AWS caller: arn:aws:sts::{ACCOUNT}:assumed-role/pullkeeper/")
     assert lines[-2:] == ["", "no check failed"]
     assert (ended.status, ended.err) == (0, "")
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from pullkeeper.adapters.kubernetes.access_review import AccessReviewer, LeaseHolder
 from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
+from pullkeeper.cli.injection_check import INJECTION, InjectionCheck
 from pullkeeper.cli.unwatched import abandoned_secrets
 from pullkeeper.domain.config.rbac import RbacRule, forbidden_rules, required_rules, service_account_rules
 from pullkeeper.domain.config.settings import Settings
@@ -40,6 +41,7 @@ class KubernetesChecks:
         self._semaphore = asyncio.Semaphore(_MAX_CONCURRENT_REVIEWS)
         name, namespaces = settings.secret_name, settings.watch_namespaces
         self._snapshot = SnapshotReader(client, secret_name=name, namespaces=namespaces)
+        self._injection = InjectionCheck(client, settings, self._snapshot)
 
     def all(self) -> list[tuple[str, Check]]:
         """Return every check with its name."""
@@ -52,6 +54,7 @@ class KubernetesChecks:
             ("Secrets", self._secrets),
             *([(_SCOPE, self._scope)] if self._settings.watch_namespaces else []),
             ("Lease", self._lease),
+            (INJECTION, self._injection.run),
         ]
 
     async def _permissions(self) -> Sequence[CheckResult]:
