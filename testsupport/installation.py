@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import yaml
 
 from testsupport.access import create_role, may, rule, token_of
+from testsupport.control_plane import fence
+from testsupport.control_plane.plane import ControlPlane
 from testsupport.controller_process import ControllerProcess
 from testsupport.fake_aws import ACCOUNT, AwsFake
 from testsupport.objects import foreign_secret
@@ -264,8 +266,11 @@ async def install(
 ) -> Installation:
     """Prepare everything but the process: namespace, ServiceAccount, rights, tokens and the IAM role.
 
-    With `within` the rights are Roles in those namespaces, without a ClusterRole.
+    With `within` the rights are Roles in those namespaces, without a ClusterRole. On a real API server the controller
+    is within the chart's admission fence.
     """
+    if isinstance(server, ControlPlane):
+        await fence.put_up(api)
     suffix = secrets.token_hex(4)
     namespace, secret_name = f"pullkeeper-{suffix}", secret_name or f"ecr-pull-{suffix}"
     (await api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})).ok()

@@ -27,8 +27,13 @@ def blue(installation: Installation, **others: Any) -> dict[str, Any]:
 
 async def own_account(installation: Installation, team: str, name: str = "puller", **annotations: str) -> None:
     """Create a ServiceAccount that IAM lets assume OWN, and grant the controller the rights to use it."""
+    await account_with_role(installation, team, name, **annotations)
+    await installation.allow_service_accounts(name)
+
+
+async def account_with_role(installation: Installation, team: str, name: str, **annotations: str) -> None:
+    """Create a ServiceAccount that IAM lets assume OWN."""
     metadata = {"name": name, "annotations": annotations or {"eks.amazonaws.com/role-arn": OWN}}
     (await installation.api.post(f"/api/v1/namespaces/{team}/serviceaccounts", {"metadata": metadata})).ok()
     issuer = (await installation.api.get("/.well-known/openid-configuration")).ok()["issuer"]
     installation.aws.allow_role(OWN, trusts_subjects=f"system:serviceaccount:{team}:{name}", issuer=issuer)
-    await installation.allow_service_accounts(name)

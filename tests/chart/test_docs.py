@@ -95,6 +95,11 @@ NOTES: list[tuple[dict[str, Any], list[str]]] = [
                 "They do not get it by themselves, because the API server serves no MutatingAdmissionPolicy in v1 "
                 "(Kubernetes 1.36)."
             ),
+            (
+                "There is no admission fence: guard the controller's token like one of every ServiceAccount in the "
+                "namespaces that are served."
+            ),
+            "The API server serves no ValidatingAdmissionPolicy in v1 (Kubernetes 1.30).",
             "kubectl get events -n team-a --field-selector reportingComponent=pullkeeper.dev/controller",
             "helm test pullkeeper -n pullkeeper-system",
             "kubectl logs -n pullkeeper-system pullkeeper-test",
@@ -113,6 +118,7 @@ NOTES: list[tuple[dict[str, Any], list[str]]] = [
                 "They do not get it by themselves, because that takes a cluster-scoped policy, and "
                 "settings.watchNamespaces excludes those."
             ),
+            "It takes cluster-scoped policies, and settings.watchNamespaces excludes those.",
             f"kubectl delete secrets -n NAMESPACE --field-selector metadata.name=pull -l {OURS}",
         ],
     ),

@@ -138,6 +138,7 @@ def test_every_key_of_the_schema_is_in_values_yaml() -> None:
             "leaseNamespace",
             "allowNodeInstanceRole",
             "podInjection",
+            "admissionFence",
             "httpHost",
         )
     }

@@ -33,7 +33,7 @@ LIVE: Mapping[str, Any] = {
 }
 """A non-default value for each setting that is applied without a restart."""
 
-LIVE_DERIVED: Mapping[str, Any] = {"podInjection": True}
+LIVE_DERIVED: Mapping[str, Any] = {"podInjection": True, "admissionFence": True}
 """The same for those that the chart derives from other values."""
 
 RESTARTING: Mapping[str, Any] = {
@@ -57,7 +57,15 @@ RESTARTING: Mapping[str, Any] = {
 }
 """A non-default value for each setting that needs a restart."""
 
-DERIVED = {"leaderElection", "leaseName", "leaseNamespace", "allowNodeInstanceRole", "podInjection", "httpHost"}
+DERIVED = {
+    "leaderElection",
+    "leaseName",
+    "leaseNamespace",
+    "allowNodeInstanceRole",
+    "podInjection",
+    "admissionFence",
+    "httpHost",
+}
 """Settings that the chart derives from other values, and rejects in `settings`."""
 
 

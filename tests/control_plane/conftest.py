@@ -33,7 +33,7 @@ async def release(
     The Helm is the one that a test names as the fixture's parameter, else Helm 4.
     """
     suffix = secrets.token_hex(4)
-    namespace = f"pullkeeper-{suffix}"
+    namespace = f"release-{suffix}"
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     (await api.post("/api/v1/namespaces", {"metadata": {"name": namespace, "labels": labels}})).ok()
     helm, name = getattr(request, "param", "helm4"), f"ecr-pull-{suffix}"

@@ -23,7 +23,7 @@ def _failed(ended: CommandResult) -> set[str]:
 
 
 async def test_where_all_is_there_each_precondition_is_one_line(installation: Installation) -> None:
-    """With the controller's own ServiceAccount everything has its tick or its dash, and the status is 0."""
+    """With the controller's own ServiceAccount everything has its tick, dash or warning, and the status is 0."""
     await installation.create_namespace(enabled="true")
     config = settings_file(installation, registries=[IRELAND, VIRGINIA])
     ended = await pullkeeper(installation, "check", "--config", config)
@@ -39,6 +39,8 @@ async def test_where_all_is_there_each_precondition_is_one_line(installation: In
         "✓ Secrets",
         "- Lease",
         "- injection",
+        "! admission fence",
+        "    fix",
         "✓ AWS credentials",
         "✓ web identity token",
         "✓ AWS caller",
@@ -47,10 +49,10 @@ async def test_where_all_is_there_each_precondition_is_one_line(installation: In
     ]
     assert lines[2] == "✓ permissions: all 10 required rules are granted"
     assert lines[8] == "- Lease: skipped: leaderElection is off"
-    assert lines[10] == "✓ AWS credentials: from assume-role-with-web-identity"
-    assert f"; needs the IAM OIDC provider arn:aws:iam::{ACCOUNT}:oidc-provider/" in lines[11]
-    assert "audience sts.amazonaws.com" in lines[11]
-    assert lines[12].startswith(f"✓ AWS caller: arn:aws:sts::{ACCOUNT}:assumed-role/pullkeeper/")
+    assert lines[12] == "✓ AWS credentials: from assume-role-with-web-identity"
+    assert f"; needs the IAM OIDC provider arn:aws:iam::{ACCOUNT}:oidc-provider/" in lines[13]
+    assert "audience sts.amazonaws.com" in lines[13]
+    assert lines[14].startswith(f"✓ AWS caller: arn:aws:sts::{ACCOUNT}:assumed-role/pullkeeper/")
     assert lines[-2:] == ["", "no check failed"]
     assert (ended.status, ended.err) == (0, "")
 

@@ -17,6 +17,7 @@ CONTROLLERS = (
     "serviceaccount-token-controller",
     "garbage-collector-controller",
     "clusterrole-aggregation-controller",
+    "validatingadmissionpolicy-status-controller",
 )
 """What a test can see the effect of: no nodes, no workloads, so no other controllers."""
 

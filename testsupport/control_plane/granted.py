@@ -47,9 +47,38 @@ async def _of_role(api: RestClient, binding: Mapping[str, Any]) -> set[Right]:
 
 def used(plane: ControlPlane, namespace: str, account: str) -> set[Right]:
     """Give what a ServiceAccount has asked for; a right that was refused counts as well."""
+    return {right for entry in _entries(plane, namespace, account) for right in _asked(entry)}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Write:
+    """A request to change something, and what came of it."""
+
+    verb: str
+    resource: str
+    status: int
+    message: str
+
+
+def writes(plane: ControlPlane, namespace: str, account: str) -> list[Write]:
+    """Give what a ServiceAccount has asked to be changed, by the audit log; reviews of itself change nothing."""
+    return [
+        Write(
+            verb=entry["verb"],
+            resource="/".join(filter(None, (target["resource"], target.get("subresource")))),
+            status=entry["responseStatus"]["code"],
+            message=entry["responseStatus"].get("message", ""),
+        )
+        for entry in _entries(plane, namespace, account)
+        if (target := entry.get("objectRef")) and entry["verb"] not in {"get", "list", "watch"}
+        if not target["resource"].startswith("self")
+    ]
+
+
+def _entries(plane: ControlPlane, namespace: str, account: str) -> Iterator[dict[str, Any]]:
     user = f"system:serviceaccount:{namespace}:{account}"
     entries = (json.loads(line) for line in plane.audit_log.read_text().splitlines() if user in line)
-    return {right for entry in entries if entry["user"]["username"] == user for right in _asked(entry)}
+    return (entry for entry in entries if entry["user"]["username"] == user)
 
 
 def _asked(entry: Mapping[str, Any]) -> Iterator[Right]:

@@ -20,6 +20,7 @@ rendered without a cluster that is what Helm was built with, and what `--api-ver
 {{- if .Values.settings.watchNamespaces }}{{ $expected = "auto or false, because a policy is cluster-scoped and settings.watchNamespaces limits the release to its namespaces" }}{{ end }}
 {{- include "pullkeeper.problem" (dict "where" "admission.injection" "found" .Values.admission.injection "expected" $expected) }}
 {{- end }}
+{{- include "pullkeeper.fenceProblem" . }}
 {{- end }}
 
 {{- /* Whether an image is of one of `variables.registries`: the host ends at the first slash. A dict: the CEL of the image's name, and the pattern of a host. */ -}}

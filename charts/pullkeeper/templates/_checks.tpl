@@ -122,7 +122,7 @@ public\.ecr\.aws|ecr-public\.aws\.com|[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.(?:
 
 {{- define "pullkeeper.settingsProblems" }}
 {{- $settings := .Values.settings }}
-{{- $derived := dict "leaderElection" "use the top-level leaderElection" "leaseName" "use fullnameOverride" "leaseNamespace" "use namespaceOverride" "allowNodeInstanceRole" "use aws.credentials=nodeRole" "podInjection" "use admission.injection" "httpHost" "probes and Prometheus need all addresses of the pod" }}
+{{- $derived := dict "leaderElection" "use the top-level leaderElection" "leaseName" "use fullnameOverride" "leaseNamespace" "use namespaceOverride" "allowNodeInstanceRole" "use aws.credentials=nodeRole" "podInjection" "use admission.injection" "admissionFence" "use admission.fence" "httpHost" "probes and Prometheus need all addresses of the pod" }}
 {{- range $key, $instead := $derived }}
 {{- if hasKey $settings $key }}
 {{- include "pullkeeper.problem" (dict "where" (print "settings." $key) "found" (get $settings $key) "expected" (print "nothing, because the chart sets it: " $instead)) }}

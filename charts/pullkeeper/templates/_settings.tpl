@@ -8,6 +8,7 @@
 {{- end }}
 {{- $_ := set $settings "allowNodeInstanceRole" (eq .Values.aws.credentials "nodeRole") }}
 {{- $_ := set $settings "podInjection" (not (empty (include "pullkeeper.injectionVersion" .))) }}
+{{- $_ := set $settings "admissionFence" (not (empty (include "pullkeeper.fence" .))) }}
 {{- $_ := set $settings "leaderElection" .Values.leaderElection }}
 {{- if .Values.leaderElection }}
 {{- $_ := set $settings "leaseName" (include "pullkeeper.fullname" .) }}
@@ -21,7 +22,7 @@
 
 {{- /* Settings that the controller reloads (pullkeeper.app.policy_reloader), so that changing them does not restart the pods. */ -}}
 {{- define "pullkeeper.liveSettings" -}}
-registries clusterName roles controllerIdentity serviceAccountIdentity optIn excludedNamespaces attachToServiceAccounts podInjection
+registries clusterName roles controllerIdentity serviceAccountIdentity optIn excludedNamespaces attachToServiceAccounts podInjection admissionFence
 {{- end }}
 
 {{- define "pullkeeper.restartChecksum" -}}

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 
 from pullkeeper.adapters.kubernetes.access_review import AccessReviewer, LeaseHolder
 from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
+from pullkeeper.cli.check_fence import CHECK, check_fence
 from pullkeeper.cli.injection_check import INJECTION, InjectionCheck
 from pullkeeper.cli.unwatched import abandoned_secrets
 from pullkeeper.domain.config.rbac import RbacRule, forbidden_rules, required_rules, service_account_rules
@@ -55,6 +57,7 @@ class KubernetesChecks:
             *([(_SCOPE, self._scope)] if self._settings.watch_namespaces else []),
             ("Lease", self._lease),
             (INJECTION, self._injection.run),
+            (CHECK, partial(check_fence, self._client, self._settings)),
         ]
 
     async def _permissions(self) -> Sequence[CheckResult]:

@@ -100,3 +100,15 @@ def test_words_and_names_are_bounded_and_escaped() -> None:
     assert long is not None
     assert (len(long.words), long.words.isprintable()) == (300, True)
     assert long.why.startswith('admission webhook "a\\x1bb" denies it')
+
+
+def test_the_own_fence_is_not_to_be_lifted() -> None:
+    """To exempt the controller from it would be to take it down."""
+    found = read_refusal(
+        "secrets \"x\" is forbidden: ValidatingAdmissionPolicy 'pullkeeper-fence-secrets' with binding "
+        "'pullkeeper-fence-secrets' denied request: the fence of Pullkeeper: no label is added"
+    )
+    assert found is not None
+    assert "exempt" not in found.why
+    assert "`admission.toleratedMetadata`" in found.why
+    assert found.words == "the fence of Pullkeeper: no label is added"

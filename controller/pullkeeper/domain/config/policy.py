@@ -91,6 +91,8 @@ class Policy:
     """Exceptions from `opt_in`."""
     excluded_namespaces: tuple[str, ...] = ("kube-system",)
     """Patterns of namespaces that get no pull Secret, whatever their annotations and `opt_in` say."""
+    admission_fence: bool = False
+    """Whether the chart has put up its admission fence; the controller itself only looks whether it holds."""
     opt_in_stated: bool = field(default=False, compare=False)
     """Whether the settings say whom they opt in, if only that it is nobody."""
     attach_to: ServiceAccountNames = NO_SERVICE_ACCOUNTS

@@ -147,6 +147,7 @@ _POLICY_FIELDS = {
     "attach_to_service_accounts": "attach_to",
     "pod_injection": "pod_injection",
     "excluded_namespaces": "excluded_namespaces",
+    "admission_fence": "admission_fence",
 }
 _ROTATION_FIELDS = {"refresh_fraction": "fraction", "refresh_jitter": "jitter", "max_token_age": "max_token_age"}
 
@@ -172,6 +173,7 @@ _FIELDS: Mapping[str, Field] = {
     "maxConcurrentReconciles": Field("a whole number from 2 to 256", fields.integer(2, 256)),
     "allowNodeInstanceRole": Field("true or false", fields.parse_flag),
     "podInjection": Field("true or false", fields.parse_flag),
+    "admissionFence": Field("true or false", fields.parse_flag),
     "leaderElection": Field("true or false", fields.parse_flag),
     "leaseName": Field(f"a Lease's name: {_NAME_FORM}", fields.parse_name),
     "leaseNamespace": Field(f"a Namespace's name: {_NAME_FORM}", fields.parse_name),

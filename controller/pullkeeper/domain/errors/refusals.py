@@ -25,6 +25,13 @@ _WEBHOOK = re.compile(r'(?P<name>admission webhook "[^"]+") denied the request(?
 _SILENT_WEBHOOK = re.compile(
     r'Internal error occurred: failed calling (?P<name>webhook "[^"]+"): (?P<words>.*)', re.DOTALL
 )
+_FENCE = "the fence of Pullkeeper: "
+"""How the messages of the chart's own policies begin (templates/admission-fence.yaml)."""
+_ADVICE = "exempt the controller's ServiceAccount there, or change the rule"
+_OWN_ADVICE = (
+    "it is the chart's own admission fence: upgrade the release with the settings that are in force, or name in "
+    "`admission.toleratedMetadata` what a webhook adds to the object; else it is a bug"
+)
 _PART = 8
 _RUN = re.compile(rf"[A-Za-z0-9+/=_]{{{_PART},}}")
 _LONG_RUN = 32
@@ -70,7 +77,8 @@ def _read_forbidden(why: str, secrets: tuple[str, ...]) -> Refusal | None:
 
 
 def _denied(who: str, words: str | None, secrets: tuple[str, ...]) -> Refusal:
-    why = f"{who} denies it: exempt the controller's ServiceAccount there, or change the rule"
+    own = words is not None and words.startswith(_FENCE)
+    why = f"{who} denies it: {_OWN_ADVICE if own else _ADVICE}"
     return Refusal(reason=Reason.ADMISSION_REFUSED, why=why, words=_words(words or "", secrets))
 
 

@@ -14,9 +14,11 @@ class Outcome(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     SKIPPED = "skipped"
+    WARNING = "warning"
+    """It works, and somebody should know what that costs."""
 
 
-_MARKS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.SKIPPED: "-"}
+_MARKS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.SKIPPED: "-", Outcome.WARNING: "!"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +49,11 @@ def passed(check: str, detail: str) -> CheckResult:
 def failed(check: str, detail: str, fix: str = "") -> CheckResult:
     """Return the result of a check that failed, with the fix unless `detail` already states it."""
     return CheckResult(check=check, outcome=Outcome.FAILED, detail=detail, fix=fix)
+
+
+def warned(check: str, detail: str, fix: str) -> CheckResult:
+    """Return the result of a check that found nothing wrong, but something that should be known."""
+    return CheckResult(check=check, outcome=Outcome.WARNING, detail=detail, fix=fix)
 
 
 def skipped(check: str, reason: str) -> CheckResult:
