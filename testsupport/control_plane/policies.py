@@ -20,9 +20,10 @@ SERVED = tuple(f"admissionregistration.k8s.io/v1/{kind}AdmissionPolicy" for kind
 def applied(plane: ControlPlane, template: str, *many: Mapping[str, Any]) -> Iterator[None]:
     """Apply what one of the chart's templates renders from each of these values, and delete it in the end.
 
-    The API server takes a policy into account a moment later.
+    The API server takes a policy into account a moment later. Beta versions are used as well.
     """
-    objects = [each for values in many for each in rendered(template, values)]
+    served, beta = _served(plane), {"admission": {"injection": True}}
+    objects = [each for values in many for each in rendered(template, {**beta, **values}, served)]
     document = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
     kubectl = (str(find().kubectl), "--kubeconfig", str(plane.write_kubeconfig()))
     _run((*kubectl, "apply", "-f", "-"), document)
@@ -37,6 +38,13 @@ def rendered(template: str, values: Mapping[str, Any], served: Sequence[str] = S
     kinds = [f"--api-versions={kind}" for kind in served]
     command = (str(find().helm4), "template", "policies", str(CHART), "-s", f"templates/{template}", "-f", "-", *kinds)
     return [each for each in yaml.safe_load_all(_run(command, json.dumps(with_role(**values)))) if each]
+
+
+def _served(plane: ControlPlane) -> list[str]:
+    """Return the kinds of policies that an API server serves, each with its version."""
+    command = (str(find().kubectl), "--kubeconfig", str(plane.write_kubeconfig()), "api-resources", "--no-headers")
+    lines = _run((*command, "--api-group=admissionregistration.k8s.io"), "").splitlines()
+    return [f"{version}/{kind}" for version, _namespaced, kind in (line.split()[-3:] for line in lines)]
 
 
 def _run(command: Sequence[str], given: str) -> str:
