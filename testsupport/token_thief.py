@@ -100,12 +100,12 @@ class Thief:
 Attempt = Callable[[Thief], Awaitable[Answer]]
 
 _OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "00000000-0000-4000-8000-000000000000"}
-_SERVICE_ACCOUNT_TOKEN = {
+_SERVICE_ACCOUNT_TOKEN: Mapping[str, Any] = {
     "type": "kubernetes.io/service-account-token",
     "annotations": {"kubernetes.io/service-account.name": "puller"},
     "data": {},
 }
-_TLS = {"type": "kubernetes.io/tls", "data": {"tls.crt": "eA==", "tls.key": "eA=="}}
+_TLS: Mapping[str, Any] = {"type": "kubernetes.io/tls", "data": {"tls.crt": "eA==", "tls.key": "eA=="}}
 _OTHER_KEY = {".dockerconfigjson": encoded("{}"), "other": "eA=="}
 _REPLICATED = {"replicator.v1.mittwald.de/replicate-from": "kube-system/x"}
 
