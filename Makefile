@@ -71,8 +71,9 @@ test-chart: $(VENV)/delivery.stamp ## The chart with Helm 3 and Helm 4 (fetched 
 	$(BIN)/python -m testsupport.helm_tools
 	$(BIN)/pytest -q tests/chart
 
-chart-docs: $(VENV)/dev.stamp ## Update the table of values in the chart's README from the comments in values.yaml
+chart-docs: $(VENV)/dev.stamp ## Update what the chart has from elsewhere: the table of values in its README, the rules for annotations
 	$(BIN)/python -m tools.chart_docs
+	$(BIN)/python -m tools.admission_policies
 
 failure-docs: $(VENV)/dev.stamp ## Update the documents on failures from the tables in the code
 	$(BIN)/python -m tools.failure_docs

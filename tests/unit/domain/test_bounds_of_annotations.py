@@ -5,7 +5,7 @@ import pytest
 from pullkeeper.domain.config.label_selector import LabelSelector, Operator, Requirement
 from pullkeeper.domain.config.policy import Matcher, Policy
 from pullkeeper.domain.errors.validation import MAX_REPORTED, InvalidInputError
-from pullkeeper.domain.namespace.annotations import MAX_LABELS, MAX_LENGTHS, MAX_UNKNOWN
+from pullkeeper.domain.namespace.annotations import MAX_ANNOTATIONS, MAX_LABELS, MAX_LENGTHS, MAX_UNKNOWN
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace, observe_namespace
 from pullkeeper.domain.namespace.service_account_names import MAX_NAMES
 from pullkeeper.domain.secret.desired_state import desired_state
@@ -80,11 +80,20 @@ def test_a_few_unknown_keys_are_named() -> None:
 
 def test_many_unknown_keys_are_counted() -> None:
     """Their values are not remembered."""
-    namespace = observed(**{f"x{number:05}": "y" * 50 for number in range(3_000)})
+    namespace = observed(**{f"x{number:05}": "y" * 50 for number in range(MAX_ANNOTATIONS - 1)})
     assert len(namespace.annotations) == MAX_UNKNOWN + 1
     assert set(namespace.annotations.values()) == {"true", ""}
     (problem,) = problems(namespace).problems
-    assert (problem.where, problem.found) == (f"{PREFIX}*", "3000 keys that this version does not know")
+    assert (problem.where, problem.found) == (
+        f"{PREFIX}*",
+        f"{MAX_ANNOTATIONS - 1} keys that this version does not know",
+    )
+
+
+def test_unknown_keys_beside_many_annotations_are_not_looked_for() -> None:
+    """Whoever may write these costs only itself."""
+    namespace = observed(**{f"x{number:05}": "y" * 50 for number in range(MAX_ANNOTATIONS)})
+    assert (namespace.annotations, namespace.unknown_keys) == ({"enabled": "true"}, 0)
 
 
 def test_another_unknown_key_is_a_change_also_beyond_those_that_are_named() -> None:
@@ -102,6 +111,8 @@ def test_as_many_service_accounts_as_allowed_may_be_named() -> None:
     assert len(allowed.service_accounts.names) == MAX_NAMES
     (problem,) = problems(observed(attach_to_service_accounts=",".join(names))).problems
     assert problem.found == f"{MAX_NAMES + 1} names"
+    (problem,) = problems(observed(attach_to_service_accounts="a" + "," * 500)).problems
+    assert problem.found == "501 parts"
     assert f"at most {MAX_NAMES} names" in problem.expected
 
 

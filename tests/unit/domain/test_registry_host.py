@@ -185,9 +185,14 @@ def test_a_repeated_host_is_one() -> None:
 
 def test_of_a_list_that_is_too_long_no_host_is_parsed() -> None:
     """One problem tells how many there are; repetitions count."""
-    found = parse_registries(",".join(["a", STANDARD] * 50_000), "here")
     expected = f"at most {MAX_REGISTRIES}, the number that fits into one Secret"
-    assert found == ((), [Problem(where="here", found="100000 hosts", expected=expected)])
+    for value, found in (
+        (",".join(["a", STANDARD] * 101), "202 hosts"),
+        (f"{STANDARD},\n" * 201, "403 parts"),
+        ("," * 100_000, "100001 parts"),
+    ):
+        assert parse_registries(value, "here") == ((), [Problem(where="here", found=found, expected=expected)])
+    assert parse_registries(f"{STANDARD},\n" * 200, "here") == ((parse(STANDARD),), [])
 
 
 def test_blanks_are_those_of_unicode_around_a_host() -> None:

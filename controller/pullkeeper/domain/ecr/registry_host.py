@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from pullkeeper.domain.ecr.partitions import PARTITIONS, partition_of
 from pullkeeper.domain.errors.validation import Problem, quoted
-from pullkeeper.domain.kube.annotation_lists import BLANKS, parts
+from pullkeeper.domain.kube.annotation_lists import BLANKS, MAX_PARTS, parts, trimmed
 
 PUBLIC_HOSTS = ("public.ecr.aws", "ecr-public.aws.com")
 PUBLIC_REGION = "us-east-1"
@@ -47,7 +47,9 @@ _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _PSEUDO_REGION = re.compile(r"fips-(?P<region>.+)|(?P<same>.+)-fips")
 MAX_REGISTRIES = 200
 """An entry takes about 3 KiB, and a Secret holds 1 MiB."""
+TOO_MANY = f"at most {MAX_REGISTRIES}, the number that fits into one Secret"
 FORM = '"ACCOUNT.dkr.ecr.REGION.amazonaws.com" (or its form in another partition) or "public.ecr.aws"'
+NO_REGION = f"a region such as eu-west-1, in {FORM}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
@@ -105,7 +107,7 @@ def _region_advice(match: re.Match[str]) -> str:
     try:
         partition = partition_of(region)
     except ValueError:
-        return f'a region such as eu-west-1, in {FORM}; "{region}" is none'
+        return f'{NO_REGION}; "{region}" is none'
     dual_stack = match["suffix"].startswith("on.") and partition.dual_stack_suffix
     start = f"{match['account']}.dkr-ecr" if dual_stack else f"{match['account']}.dkr.ecr"
     host = f"{start}{fips}.{region}.{dual_stack or partition.suffix}"
@@ -117,10 +119,12 @@ def parse_registries(value: str, where: str) -> tuple[tuple[RegistryHost, ...], 
 
     Too many hosts are one problem, and none of them is parsed.
     """
-    given = parts(value)
+    written = parts(value)
+    if len(written) > MAX_PARTS:
+        return (), [Problem(where=where, found=f"{len(written)} parts", expected=TOO_MANY)]
+    given = trimmed(written)
     if len(given) > MAX_REGISTRIES:
-        expected = f"at most {MAX_REGISTRIES}, the number that fits into one Secret"
-        return (), [Problem(where=where, found=f"{len(given)} hosts", expected=expected)]
+        return (), [Problem(where=where, found=f"{len(given)} hosts", expected=TOO_MANY)]
     hosts, problems = [], []
     for part in given:
         try:

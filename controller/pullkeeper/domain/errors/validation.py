@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from pullkeeper.domain.errors.text import printable
 
-_MAX_LENGTH = 120
+MAX_QUOTED = 120
+"""How many characters of a value are shown, with its quotes."""
 MAX_REPORTED = 10
 """Of more problems than this with one input only the number is reported."""
 
@@ -41,7 +42,7 @@ def summarized(problems: Sequence[Problem]) -> tuple[str, ...]:
 def quoted(value: object) -> str:
     """Return a value as its author wrote it, in quotes, without anything invisible, and shortened if necessary."""
     if isinstance(value, str):
-        text = f'"{value}"' if len(value) <= _MAX_LENGTH else f'"{value[:_MAX_LENGTH]}'
+        text = f'"{value}"' if len(value) <= MAX_QUOTED else f'"{value[:MAX_QUOTED]}'
     else:
         text = repr(value)
-    return printable(text, _MAX_LENGTH)
+    return printable(text, MAX_QUOTED)

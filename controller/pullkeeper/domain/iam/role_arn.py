@@ -4,10 +4,14 @@ import re
 from dataclasses import dataclass
 
 # IAM: a role's name has at most 64 of these characters, its path at most 512.
-_ROLE = re.compile(
-    r"arn:(?P<partition>aws(?:-[a-z]+)*):iam::(?P<account>[0-9]{12}):role/(?:[!-~]{1,510}/)?(?P<name>[A-Za-z0-9+=,.@_-]{1,64})"
+PATTERN = (
+    r"arn:(?P<partition>aws(?:-[a-z]+)*):iam::(?P<account>[0-9]{12}):role/(?:[!-~]{1,510}/)?[A-Za-z0-9+=,.@_-]{1,64}"
 )
+"""The chart's admission policy is generated from it: it has to mean the same in Go's RE2."""
 FORM = '"arn:PARTITION:iam::ACCOUNT:role/NAME"'
+NOT_A_SESSION = f"the ARN of the role, not of a session of it: {FORM}"
+NOTHING_ELSE = f"a role, since nothing else can be assumed: {FORM}"
+_ROLE = re.compile(PATTERN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +31,7 @@ def parse(text: str) -> RoleArn:
     if match := _ROLE.fullmatch(text):
         return RoleArn(text=text, partition=match["partition"], account=match["account"])
     if ":sts:" in text and ":assumed-role/" in text:
-        raise ValueError(f"the ARN of the role, not of a session of it: {FORM}")
+        raise ValueError(NOT_A_SESSION)
     if text.startswith("arn:") and ":role/" not in text:
-        raise ValueError(f"a role, since nothing else can be assumed: {FORM}")
+        raise ValueError(NOTHING_ELSE)
     raise ValueError(FORM)

@@ -18,6 +18,11 @@ MAX_LENGTHS = {
     REFRESH: 1024,
 }
 """How many characters of a value are read; a longer one is invalid."""
+MAX_ANNOTATIONS = 500
+"""A Namespace with more annotations, of whatever prefix, is not searched for unknown keys.
+
+An admission policy searches, too, and in CEL it takes quadratic time.
+"""
 MAX_UNKNOWN = 10
 """How many unknown keys are remembered by name, and reported so; of more of them only the number is reported."""
 MAX_LABELS = 200

@@ -4,7 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pullkeeper.domain.namespace.annotations import ENABLED, KNOWN, MAX_LABELS, MAX_LENGTHS, MAX_UNKNOWN
+from pullkeeper.domain.namespace.annotations import (
+    ENABLED,
+    KNOWN,
+    MAX_ANNOTATIONS,
+    MAX_LABELS,
+    MAX_LENGTHS,
+    MAX_UNKNOWN,
+)
 
 PREFIX = "pullkeeper.dev/"
 
@@ -46,10 +53,11 @@ def own_annotations(annotations: Mapping[str, str]) -> tuple[dict[str, str], int
     """Select the annotations under our prefix by their key without it; also return how many keys are unknown.
 
     Whoever may write a Namespace may write 256 KiB of annotations to it. So a value that is too long is cut to one
-    character more than it may have, and unknown keys are represented by the first few of them, without values.
+    character more than it may have, and unknown keys are represented by the first few of them, without values; by none
+    beside more than MAX_ANNOTATIONS annotations.
     """
     own = {key.removeprefix(PREFIX): value for key, value in annotations.items() if key.startswith(PREFIX)}
-    unknown = sorted(own.keys() - set(KNOWN))
+    unknown = sorted(own.keys() - set(KNOWN)) if len(annotations) <= MAX_ANNOTATIONS else []
     known = {key: own[key][: MAX_LENGTHS[key] + 1] for key in KNOWN if key in own}
     return known | dict.fromkeys(unknown[:MAX_UNKNOWN], ""), len(unknown)
 

@@ -1,11 +1,11 @@
 """ServiceAccounts of a namespace, by name or all of them."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pullkeeper.domain.errors.validation import quoted
 from pullkeeper.domain.iam.identity import NAME
-from pullkeeper.domain.kube.annotation_lists import trimmed
+from pullkeeper.domain.kube.annotation_lists import MAX_PARTS, trimmed
 
 ALL = "*"
 MAX_NAMES = 200
@@ -29,11 +29,13 @@ class ServiceAccountNames:
 NO_SERVICE_ACCOUNTS = ServiceAccountNames()
 
 
-def parse(given: Iterable[str]) -> tuple[ServiceAccountNames, list[str]]:
+def parse(given: Sequence[str]) -> tuple[ServiceAccountNames, list[str]]:
     """Parse names, ignoring blanks and empty ones; returns the valid names, and what was found instead of others.
 
     Too many names are one such finding, and none of them is parsed.
     """
+    if len(given) > MAX_PARTS:
+        return NO_SERVICE_ACCOUNTS, [f"{len(given)} parts"]
     names = trimmed(given)
     if set(names) == {ALL}:
         return ServiceAccountNames(every=True), []

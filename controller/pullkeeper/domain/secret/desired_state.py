@@ -28,10 +28,22 @@ from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
 from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.namespace.service_account_names import NO_SERVICE_ACCOUNTS, ServiceAccountNames
 
-_EXCLUDED = Problem(
+# Words that the chart's admission policy repeats (tools/admission_policies.py).
+EXCLUDED = Problem(
     where=f"{PREFIX}*",
     found="a namespace that the installation excludes (`excludedNamespaces` in the settings)",
     expected="no annotation of Pullkeeper here: there is no pull Secret in this namespace, whatever it asks for",
+)
+UNKNOWN_KEY = "a key that this version does not know"
+UNKNOWN_KEYS = " keys that this version does not know"
+KNOWN_KEYS = "one of " + ", ".join(PREFIX + key for key in KNOWN)
+FLAG = '"true" or "false"'
+ACCOUNT_FORM = "the name of a ServiceAccount of this namespace"
+NO_HOST = "no registry host"
+NO_DEFAULT = "no annotation, and no default in the settings"
+NO_EFFECT = (
+    f"{PREFIX}{ATTACH} has no effect, because this installation does not change ServiceAccounts: its operator can "
+    "enable that in the settings with `serviceAccountAttachment: true`"
 )
 
 
@@ -60,7 +72,7 @@ def desired_state(namespace: ObservedNamespace, policy: Policy) -> DesiredState 
         return None
     if policy.excludes(namespace):
         if namespace.is_requested:
-            raise InvalidInputError([_EXCLUDED])
+            raise InvalidInputError([EXCLUDED])
         return None
     problems = [*_unknown_key_problems(namespace), *_flag_problems(annotations)]
     if too_long := _length_problems(annotations):
@@ -88,11 +100,7 @@ def ignored_annotations(namespace: ObservedNamespace) -> tuple[Failure, ...]:
     """Return a failure for each annotation that has no effect in this installation; the pull Secret is not affected."""
     if ATTACH not in namespace.annotations:
         return ()
-    message = (
-        f"namespace/{namespace.name}: {PREFIX}{ATTACH} has no effect, because this installation does not "
-        "change ServiceAccounts: its operator can enable that in the settings with `serviceAccountAttachment: true`"
-    )
-    return (Failure(reason=Reason.INVALID_ANNOTATION, message=message),)
+    return (Failure(reason=Reason.INVALID_ANNOTATION, message=f"namespace/{namespace.name}: {NO_EFFECT}"),)
 
 
 def _service_accounts(annotations: Mapping[str, str], policy: Policy) -> tuple[ServiceAccountNames, list[Problem]]:
@@ -108,8 +116,7 @@ def _identity_problems(annotations: Mapping[str, str], registries: Sequence[Regi
         found, expected = f"{PREFIX}{SERVICE_ACCOUNT} beside it", "one of the two"
         return [Problem(where=PREFIX + ROLE_ARN, found=found, expected=expected)]
     if (account := annotations.get(SERVICE_ACCOUNT)) is not None and not NAME.fullmatch(account):
-        expected = "the name of a ServiceAccount of this namespace"
-        return [Problem(where=PREFIX + SERVICE_ACCOUNT, found=quoted(account), expected=expected)]
+        return [Problem(where=PREFIX + SERVICE_ACCOUNT, found=quoted(account), expected=ACCOUNT_FORM)]
     return _role_problems(annotations[ROLE_ARN], registries) if ROLE_ARN in annotations else []
 
 
@@ -136,16 +143,15 @@ def _length_problems(annotations: Mapping[str, str]) -> list[Problem]:
 
 
 def _unknown_key_problems(namespace: ObservedNamespace) -> list[Problem]:
-    known = ", ".join(PREFIX + key for key in KNOWN)
-    found = {key: "a key that this version does not know" for key in sorted(namespace.annotations) if key not in KNOWN}
+    found = {key: UNKNOWN_KEY for key in sorted(namespace.annotations) if key not in KNOWN}
     if namespace.unknown_keys > MAX_UNKNOWN:
-        found = {"*": f"{namespace.unknown_keys} keys that this version does not know"}
-    return [Problem(where=f"{PREFIX}{key}", found=text, expected=f"one of {known}") for key, text in found.items()]
+        found = {"*": f"{namespace.unknown_keys}{UNKNOWN_KEYS}"}
+    return [Problem(where=f"{PREFIX}{key}", found=text, expected=KNOWN_KEYS) for key, text in found.items()]
 
 
 def _flag_problems(annotations: Mapping[str, str]) -> list[Problem]:
     return [
-        Problem(where=PREFIX + key, found=quoted(annotations[key]), expected='"true" or "false"')
+        Problem(where=PREFIX + key, found=quoted(annotations[key]), expected=FLAG)
         for key in (ENABLED, INJECT)
         if annotations.get(key, "true") not in {"true", "false"}
     ]
@@ -158,6 +164,6 @@ def _registries(
     value = annotations.get(REGISTRIES)
     hosts, problems = (tuple(defaults), []) if value is None else parse_registries(value, where)
     if not hosts and not problems:
-        found = "no registry host" if value is not None else "no annotation, and no default in the settings"
+        found = NO_HOST if value is not None else NO_DEFAULT
         problems = [Problem(where=where, found=found, expected=f"at least one host: {registry_host.FORM}")]
     return hosts, problems

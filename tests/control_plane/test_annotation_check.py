@@ -1,0 +1,158 @@
+"""The annotation check: the API server says at once what the controller would report, in the same words."""
+
+import asyncio
+import re
+import ssl
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import aiohttp
+import pytest
+
+from pullkeeper.domain.config.policy import ANYBODY, Policy, RoleGrant
+from pullkeeper.domain.config.settings import parse_settings
+from pullkeeper.domain.errors.text import shortened
+from pullkeeper.domain.namespace.namespace import observe_namespace
+from pullkeeper.domain.secret.judgement import judge
+from testsupport.annotation_examples import HOST, LARGE, Annotations, drawn
+from testsupport.control_plane.plane import ControlPlane
+from testsupport.control_plane.policies import applied
+from testsupport.installation import written
+from testsupport.rest import Answer, RestClient
+from testsupport.waiting import until
+from tools.admission_policies import MAX_MESSAGE
+
+EXAMPLES = 2_500
+NAMESPACES = "/api/v1/namespaces"
+CHINA = "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn"
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "plain": {},
+    "attaching": {
+        "registries": [HOST, "public.ecr.aws"],
+        "serviceAccountAttachment": True,
+        "excludedNamespaces": ["*x"],
+    },
+    "opting-in": {
+        "registries": [CHINA, HOST],
+        "optIn": {"namespaces": ["auto-*"], "namespaceSelector": {"matchLabels": {"tier": "gold"}}},
+    },
+}
+"""Installations whose policies judge each request side by side; more warnings would be cut by the API server."""
+NAMES = ("team", "auto-a", "auto-x")
+_WARNING = re.compile(
+    r"299 - \"Validation failed for ValidatingAdmissionPolicy '(?P<name>[^']+)' with binding '[^']+': (?P<text>.*)\""
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Installation:
+    """What the controller would judge by."""
+
+    policy: Policy
+    attaches: bool
+
+    def report(self, metadata: Mapping[str, Any]) -> str:
+        """Return what it would report as InvalidAnnotation, as an Event shows it; "" if that is nothing."""
+        namespace = observe_namespace({"resourceVersion": "1", **metadata})
+        judgement = judge(namespace, None, self.policy, attaches=self.attaches)
+        texts = [str(judgement.error)] if judgement.error else [each.message for each in judgement.ignored]
+        return shortened("".join(texts).removeprefix(f"namespace/{namespace.name}: "), MAX_MESSAGE)
+
+
+def _installation(given: Mapping[str, Any]) -> Installation:
+    settings = parse_settings(given, {})
+    # Who may use which role is not the annotation's fault, and is reported under another reason.
+    policy = replace(settings.policy, roles=(RoleGrant(role="*"),), service_accounts=ANYBODY)
+    return Installation(policy=policy, attaches=settings.service_account_attachment)
+
+
+INSTALLATIONS = {name: _installation(given) for name, given in SETTINGS.items()}
+
+
+def _connector(plane: ControlPlane) -> aiohttp.TCPConnector:
+    return aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=plane.ca_file), limit=6)
+
+
+@pytest.fixture(scope="module")
+def _policies(plane: ControlPlane) -> Iterator[None]:
+    many = ({"fullnameOverride": name, "settings": dict(given)} for name, given in SETTINGS.items())
+    with applied(plane, "admission-validation.yaml", *many):
+        asyncio.run(_in_force(plane))
+        yield
+
+
+async def _in_force(plane: ControlPlane) -> None:
+    async with aiohttp.ClientSession(connector=_connector(plane)) as http:
+        api = RestClient(http=http, url=plane.url, token=plane.admin_token)
+
+        async def all_of_them() -> bool:
+            return SETTINGS.keys() == warnings(await create(api, {"enabled": "yes"})).keys()
+
+        await until(all_of_them, "the policies to be in force")
+
+
+async def create(
+    api: RestClient, annotations: Annotations, *, name: str = "team", labels: Mapping[str, str] | None = None
+) -> Answer:
+    metadata = {"name": name, "annotations": written(annotations), "labels": dict(labels or {})}
+    return await api.post(NAMESPACES, {"metadata": metadata}, dryRun="All")
+
+
+def warnings(answer: Answer) -> dict[str, str]:
+    """Return what each installation's policy says, by its name."""
+    assert answer.status in {200, 201}, answer.body
+    found = [_WARNING.fullmatch(each) for each in _all(answer, "Warning")]
+    assert None not in found, answer.headers
+    return {match["name"].removesuffix("-validation"): _unescaped(match["text"]) for match in found if match}
+
+
+def _all(answer: Answer, name: str) -> list[str]:
+    return list(answer.headers.getall(name, []))  # type: ignore[attr-defined] # aiohttp's multidict
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text)
+
+
+async def compare(api: RestClient, annotations: Annotations, name: str, labels: Mapping[str, str]) -> None:
+    """Assert that each policy says what its controller would report; the text as far as it can be shown."""
+    found = warnings(await create(api, annotations, name=name, labels=labels))
+    shown = all(each.isprintable() or each in "\n\r\t" for value in annotations.values() for each in value)
+    for installation, judging in INSTALLATIONS.items():
+        metadata = {"name": name, "annotations": written(annotations), "labels": labels}
+        expected, said = judging.report(metadata), found.get(installation, "")
+        context = (installation, name, labels, {key: value[:300] for key, value in annotations.items()})
+        if shown and annotations:
+            assert said == expected, context
+        else:
+            assert bool(said) == bool(expected and annotations), (context, said, expected)
+            assert said.isprintable()
+
+
+async def _compare_all(plane: ControlPlane, examples: Iterable[tuple[Annotations, str, Mapping[str, str]]]) -> None:
+    async with aiohttp.ClientSession(connector=_connector(plane)) as http:
+        api = RestClient(http=http, url=plane.url, token=plane.admin_token)
+        await asyncio.gather(*(compare(api, *example) for example in examples))
+
+
+@pytest.mark.usefixtures("_policies")
+def test_the_api_server_says_what_the_controller_would_report(plane: ControlPlane) -> None:
+    """Of thousands of Namespaces, in the words of the controller, under each of the settings."""
+    labels: Sequence[Mapping[str, str]] = ({}, {"tier": "gold"}, {"tier": "lead"})
+    examples = [
+        (annotations, NAMES[number % 3], labels[number // 3 % 3]) for number, annotations in enumerate(drawn(EXAMPLES))
+    ]
+    reports = [
+        INSTALLATIONS["attaching"].report({"name": "team", "annotations": written(each)}) for each, _, _ in examples
+    ]
+    assert EXAMPLES / 10 < reports.count("") < EXAMPLES * 9 / 10
+    asyncio.run(_compare_all(plane, examples))
+
+
+@pytest.mark.usefixtures("_policies")
+def test_the_largest_annotations_are_judged_within_the_limits_on_cost(plane: ControlPlane) -> None:
+    """A policy that exceeded them would say nothing."""
+    none: Mapping[str, str] = {}
+    examples = [({"enabled": "true", **annotations}, "team", none) for annotations in LARGE.values()]
+    asyncio.run(_compare_all(plane, examples))

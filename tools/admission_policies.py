@@ -1,0 +1,348 @@
+"""Write the rules for annotations as CEL, from the patterns and words of the controller's parser: `make chart-docs`.
+
+The API server then says at `kubectl annotate` what the controller would report; test_annotation_check.py in
+tests/control_plane holds the two to the same verdict and words. The variables `defaults`, `excluded`, `opted_in` and
+`attaches` depend on the values, so the chart's template defines them.
+"""
+
+import sys
+import textwrap
+from pathlib import Path
+
+from pullkeeper.domain.ecr import registry_host
+from pullkeeper.domain.ecr.partitions import PARTITIONS
+from pullkeeper.domain.errors.validation import MAX_QUOTED, MAX_REPORTED
+from pullkeeper.domain.iam import role_arn
+from pullkeeper.domain.iam.identity import NAME
+from pullkeeper.domain.kube.annotation_lists import MAX_PARTS
+from pullkeeper.domain.namespace import service_account_names
+from pullkeeper.domain.namespace.annotations import (
+    ATTACH,
+    ENABLED,
+    INJECT,
+    KNOWN,
+    MAX_ANNOTATIONS,
+    MAX_LENGTHS,
+    MAX_UNKNOWN,
+    REGISTRIES,
+    ROLE_ARN,
+    SERVICE_ACCOUNT,
+)
+from pullkeeper.domain.namespace.namespace import PREFIX
+from pullkeeper.domain.secret import desired_state as words
+from testsupport.helm import CHART
+
+RULES = CHART / "templates" / "_annotation_rules.tpl"
+HEADER = """\
+{{- /*
+What the controller reports of a Namespace's annotations, as variables of an admission policy in CEL. Written by
+`make chart-docs` from the controller's own patterns and words (tools/admission_policies.py): do not edit.
+*/ -}}
+{{- define "pullkeeper.annotationsChanged" -}}
+@CHANGED@
+{{- end }}
+
+{{- /* Needs the variables `defaults`, `excluded`, `opted_in` and `attaches`. */ -}}
+{{- define "pullkeeper.annotationRules" -}}
+"""
+MAX_MESSAGE = 1024
+"""Longest text, as of an Event's note: an API server takes 5 KiB, and cuts more than 4,096 characters of warnings."""
+HIDDEN = "a value that cannot be shown"
+_FIRST = str(list(range(MAX_REPORTED)))
+_SHOWN = r"[ \p{L}\p{M}\p{N}\p{P}\p{S}]*"
+"""What RE2 knows as printable, as Python does."""
+_LONGEST_HOST = 100
+"""Longer than any host: nothing beyond is matched, to save cost."""
+
+
+def text(value: str) -> str:
+    """Return a text as a literal of CEL."""
+    escaped = (
+        value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
+    )
+    return f"'{escaped}'"
+
+
+def pattern(regexp: str) -> str:
+    """Return a regular expression for a whole text as a literal of CEL."""
+    return f"r'^(?:{regexp})$'"
+
+
+def given(key: str) -> str:
+    """Return whether the Namespace has an annotation."""
+    return f"{text(PREFIX + key)} in variables.annotations"
+
+
+def value(key: str) -> str:
+    """Return the value of an annotation that is there."""
+    return f"variables.annotations[{text(PREFIX + key)}]"
+
+
+def shown(key: str) -> str:
+    """Return as much of a value as own_annotations keeps, as far as it is quoted."""
+    kept = MAX_LENGTHS[key] + 1
+    cut = f"({value(key)}.size() > {kept} ? {value(key)}.substring(0, {kept}) : {value(key)})"
+    return quoted(cut if kept <= MAX_QUOTED else value(key))
+
+
+def problem(key: str, found: str, expected: str) -> str:
+    """Return a problem in the words of validation.Problem; `found` and `expected` are CEL."""
+    return f"{text(PREFIX + key + ': found ')} + {found} + ', expected ' + {expected}"
+
+
+def quoted(shown: str) -> str:
+    """Return a text as validation.quoted shows it, as far as it is printable."""
+    first, kept = MAX_QUOTED + 1, MAX_QUOTED - 1
+    return (
+        f"[('\"' + {shown} + '\"')].map(q, q.size() > {first} ? q.substring(0, {first}) : q)"
+        ".map(q, q.replace('\\n', '\\\\n').replace('\\r', '\\\\r').replace('\\t', '\\\\t'))"
+        f".map(q, q.size() > {MAX_QUOTED} ? q.substring(0, {kept}) + '…' : q)"
+        f".map(q, q.matches({pattern(_SHOWN)}) ? q : {text(HIDDEN)})[0]"
+    )
+
+
+def parts(key: str) -> str:
+    """Return the parts of a list, as annotation_lists.parts does: this list is not made in CEL, which would be slow."""
+    return f"{given(key)} ? {value(key)}.replace('\\n', ',').split(',') : []"
+
+
+def trimmed(listed: str) -> str:
+    """Return the parts of a list as annotation_lists.trimmed does; none of too many."""
+    return f"{listed}.size() > {MAX_PARTS} ? [] : {listed}.map(p, p.trim() != '', p.trim())"
+
+
+def first(listed: str) -> str:
+    """Return as many entries of a list as are reported."""
+    return f"{_FIRST}.filter(i, i < {listed}.size()).map(i, {listed}[i])"
+
+
+def unknown_problems() -> str:
+    unknown = "variables.unknown"
+    many = problem(
+        "*",
+        f"string({unknown}.size()) + {text(words.UNKNOWN_KEYS)}",
+        text(words.KNOWN_KEYS),
+    )
+    one = text(f": found {words.UNKNOWN_KEY}, expected {words.KNOWN_KEYS}")
+    # A map's keys have no order in CEL; the one with i smaller ones is the i-th.
+    return f"""\
+{unknown}.size() > {MAX_UNKNOWN}
+? [{many}]
+: {list(range(MAX_UNKNOWN))}.filter(i, i < {unknown}.size())
+  .map(i, {unknown}.filter(k, {unknown}.filter(o, o < k).size() == i)[0] + {one})"""
+
+
+def flag_problems() -> str:
+    return "\n+ ".join(
+        f"({given(key)} && !({value(key)} in ['true', 'false']) ? [{problem(key, shown(key), text(words.FLAG))}] : [])"
+        for key in (ENABLED, INJECT)
+    )
+
+
+def length_problems() -> str:
+    return "\n+ ".join(
+        f"({given(key)} && {value(key)}.size() > {limit} "
+        f"? [{problem(key, shown(key), text(f'at most {limit:,} characters'))}] : [])"
+        for key, limit in MAX_LENGTHS.items()
+    )
+
+
+def invalid_hosts() -> str:
+    """Return the invalid hosts that are reported, and what host may have been meant: its parts are texts, too.
+
+    The first 20 characters of a host are its account and how it goes on, up to `ecr`.
+    """
+    pasted = (
+        f"(h.size() > {registry_host.MAX_PASTED} ? h.substring(0, {registry_host.MAX_PASTED}).trim() : h).lowerAscii()"
+    )
+    meant = f"{pasted}.find(r'{registry_host.PASTED}').find(r'{registry_host.ANY_HOST}')"
+    return f"""\
+{first("variables.not_hosts")}
+.map(h, {{'text': string(h), 'host': {meant}}})
+.map(h, {{'text': h.text, 'host': h.host, 'rest': h.host.size() > 20 ? h.host.substring(20) : '..'}})
+.map(h, {{'text': h.text, 'host': h.host, 'fips': h.rest.split('.')[0], 'region': h.rest.split('.')[1],
+  'dual_stack': h.rest.split('.')[2] == 'on' ? 'on' : ''}})
+.map(h, {{'text': h.text, 'host': h.host, 'dual_stack': h.dual_stack,
+  'fips': h.region.matches('^fips-.|.-fips$') ? '-fips' : h.fips,
+  'region': h.region.matches('^fips-.') ? h.region.substring(5)
+    : h.region.matches('.-fips$') ? h.region.substring(0, h.region.size() - 5) : h.region}})"""
+
+
+def region_advice() -> str:
+    """Return what is expected instead of a host `h` that is of the wrong domain, or of no region."""
+    none = f"{text(registry_host.NO_REGION)} + '; \"' + h.region + '\" is none'"
+    dual_stack = "h.dual_stack == 'on' && x.dual_stack_suffix != ''"
+    host = f"({dual_stack} ? '.dkr-ecr' : '.dkr.ecr') + h.fips + '.' + h.region + '.'"
+    return f"""\
+variables.partitions.exists(x, h.region.matches(x.regions))
+  ? variables.partitions.filter(x, h.region.matches(x.regions)).map(x, '"' + h.host.substring(0, 12)
+    + {host} + ({dual_stack} ? x.dual_stack_suffix : x.suffix)
+    + '": ' + h.region + ' is a region of the partition ' + x.name)[0]
+  : {none}"""
+
+
+def registry_problems() -> str:
+    listed = "variables.hosts"
+    too_many = problem(REGISTRIES, f"string({listed}.size()) + ' hosts'", text(registry_host.TOO_MANY))
+    none = f"({given(REGISTRIES)} ? {text(words.NO_HOST)} : {text(words.NO_DEFAULT)})"
+    only = "'only the host, in lower case: \"' + h.host + '\"'"
+    advice = f"""\
+(h.host == '' ? {text(registry_host.FORM)}
+  : h.host.matches({pattern(registry_host.HOST)}) ? {only}
+  : {region_advice()})"""
+    too_long = problem(REGISTRIES, "string(variables.registries.size()) + ' parts'", text(registry_host.TOO_MANY))
+    return f"""\
+variables.registries.size() > {MAX_PARTS} ? [{too_long}]
+: {listed}.size() > {registry_host.MAX_REGISTRIES} ? [{too_many}]
+: {listed}.size() == 0 ? [{problem(REGISTRIES, none, text(f"at least one host: {registry_host.FORM}"))}]
+: variables.invalid_hosts.map(h, {problem(REGISTRIES, quoted("h.text"), advice)})"""
+
+
+def is_host(host: str) -> str:
+    return f"{host}.size() <= {_LONGEST_HOST} && {host}.matches({pattern(registry_host.HOST)})"
+
+
+def checked_hosts(condition: str) -> str:
+    return f"variables.hosts.size() > {registry_host.MAX_REGISTRIES} ? [] : variables.hosts.filter(h, {condition})"
+
+
+def partitions() -> str:
+    rows = (
+        f"{{'name': {text(each.name)}, 'regions': {pattern(each.region_pattern)}, "
+        f"'suffix': {text(each.suffix)}, 'dual_stack_suffix': {text(each.dual_stack_suffix)}}}"
+        for each in PARTITIONS
+    )
+    return "[{}]".format(",\n".join(rows))
+
+
+def host_partitions() -> str:
+    """Return each valid host with its partition."""
+    public = f"h in {list(registry_host.PUBLIC_HOSTS)}"
+    region = f"({public} ? {text(registry_host.PUBLIC_REGION)} : h.substring(20).split('.')[1])"
+    return f"""\
+variables.valid_hosts.map(h, {{'host': string(h), 'region': {region}}})
+.map(h, {{'host': h.host, 'partition': variables.partitions.filter(x, h.region.matches(x.regions))[0].name}})"""
+
+
+def identity_problems() -> str:
+    role, account = value(ROLE_ARN), value(SERVICE_ACCOUNT)
+    both = problem(ROLE_ARN, text(f"{PREFIX}{SERVICE_ACCOUNT} beside it"), text("one of the two"))
+    form = f"""\
+({role}.contains(':sts:') && {role}.contains(':assumed-role/') ? {text(role_arn.NOT_A_SESSION)}
+    : {role}.startsWith('arn:') && !{role}.contains(':role/') ? {text(role_arn.NOTHING_ELSE)}
+    : {text(role_arn.FORM)})"""
+    across = (
+        "'one of ' + h.partition + ', the partition of ' + h.host + ': credentials are not valid across partitions'"
+    )
+    partition = f"{role}.split(':')[1]"
+    return f"""\
+{given(ROLE_ARN)} && {given(SERVICE_ACCOUNT)} ? [{both}]
+: {given(SERVICE_ACCOUNT)} ? ({account}.matches({pattern(NAME.pattern)}) ? []
+  : [{problem(SERVICE_ACCOUNT, quoted(account), text(words.ACCOUNT_FORM))}])
+: !({given(ROLE_ARN)}) ? []
+: !{role}.matches({pattern(role_arn.PATTERN)})
+? [{problem(ROLE_ARN, quoted(role), form)}]
+: [variables.host_partitions.filter(h, h.partition != {partition})].map(found, found.size() == 0 ? [] : [found[0]])[0]
+  .map(h, {problem(ROLE_ARN, f"'a role of the partition ' + {partition}", across)})"""
+
+
+def not_accounts() -> str:
+    """Return the invalid ServiceAccount names, as far as they are judged one by one."""
+    listed, every = "variables.accounts", text(service_account_names.ALL)
+    return f"""\
+{listed}.size() > {service_account_names.MAX_NAMES} || {listed}.all(n, n == {every}) ? []
+: {listed}.filter(n, !n.matches({pattern(NAME.pattern)}))"""
+
+
+def account_problems() -> str:
+    listed, form = "variables.accounts", text(service_account_names.FORM)
+    too_many = problem(ATTACH, f"string({listed}.size()) + ' names'", form)
+    too_long = problem(ATTACH, "string(variables.attach_to.size()) + ' parts'", form)
+    every = f"{listed}.all(n, n == {text(service_account_names.ALL)})"
+    return f"""\
+variables.attach_to.size() > {MAX_PARTS} ? [{too_long}]
+: {listed}.size() > {service_account_names.MAX_NAMES} && !{every} ? [{too_many}]
+: {first("variables.not_accounts")}.map(n, {problem(ATTACH, quoted("n"), form)})"""
+
+
+def problems() -> str:
+    """Return the problems in the order of desired_state; of hosts and of names no more than are reported."""
+    ignored = f"{given(ATTACH)} && !variables.attaches ? [{text(words.NO_EFFECT)}] : []"
+    return f"""\
+{given(ENABLED)} && {value(ENABLED)} == 'false' ? []
+: variables.excluded ? [{text(str(words.EXCLUDED))}]
+: variables.too_long.size() > 0 ? variables.of_keys + variables.too_long
+: !({given(ENABLED)}) && variables.of_keys.size() == 0 && !variables.opted_in ? []
+: [variables.of_keys + variables.of_registries + variables.of_identity + variables.of_accounts]
+  .map(all, all.size() > 0 ? all : {ignored})[0]"""
+
+
+def message() -> str:
+    """Return all problems in one line, as InvalidInputError and the note of an Event say them; "" without any."""
+    beyond = " + ".join(
+        f"(variables.{each}.size() > {MAX_REPORTED} ? variables.{each}.size() - {MAX_REPORTED} : 0)"
+        for each in ("not_hosts", "not_accounts")
+    )
+    return f"""\
+[variables.problems.size() + (variables.too_long.size() > 0 ? 0 : {beyond})]
+.map(n, {first("variables.problems")}.join('; ')
+  + (n > {MAX_REPORTED} ? '; and ' + string(n - {MAX_REPORTED}) + ' more' : ''))
+.map(m, m.size() > {MAX_MESSAGE} ? m.substring(0, {MAX_MESSAGE - 1}) + '…' : m)[0]"""
+
+
+def changed() -> str:
+    """Return whether a request sets or changes one of our annotations."""
+    known = ", ".join(text(PREFIX + key) for key in KNOWN)
+    now, before = "object.metadata.annotations", "oldObject.metadata.annotations"
+    same = f"oldObject != null && has({before}) && k in {before} && {before}[k] == {now}[k]"
+    return f"""\
+has({now}) && (
+  [{known}].exists(k, k in {now} && !({same}))
+  || ({now}.size() <= {MAX_ANNOTATIONS} && {now}.exists(k, k.startsWith({text(PREFIX)}) && !({same}))))"""
+
+
+def variables() -> dict[str, str]:
+    """Return the expression of each variable; each may use those before it."""
+    known = ", ".join(text(PREFIX + key) for key in KNOWN)
+    return {
+        "annotations": "has(object.metadata.annotations) ? object.metadata.annotations : {}",
+        "unknown": f"""\
+variables.annotations.size() > {MAX_ANNOTATIONS} ? []
+: variables.annotations.filter(k, k.startsWith({text(PREFIX)}) && !(k in [{known}]))""",
+        "of_keys": f"({unknown_problems()})\n+ {flag_problems()}",
+        "too_long": length_problems(),
+        "partitions": partitions(),
+        "registries": parts(REGISTRIES),
+        "hosts": f"!({given(REGISTRIES)}) ? variables.defaults\n: {trimmed('variables.registries')}",
+        "valid_hosts": checked_hosts(is_host("h")),
+        "not_hosts": checked_hosts(f"!({is_host('h')})"),
+        "invalid_hosts": invalid_hosts(),
+        "of_registries": registry_problems(),
+        "host_partitions": host_partitions(),
+        "of_identity": identity_problems(),
+        "attach_to": parts(ATTACH),
+        "accounts": trimmed("variables.attach_to"),
+        "not_accounts": not_accounts(),
+        "of_accounts": account_problems(),
+        "problems": problems(),
+        "message": message(),
+    }
+
+
+def rules() -> str:
+    """Return the template that defines the variables."""
+    entries = (
+        f"- name: {name}\n  expression: |-\n{textwrap.indent(expression, ' ' * 4)}\n"
+        for name, expression in variables().items()
+    )
+    return f"{HEADER.replace('@CHANGED@', changed())}{''.join(entries)}{{{{- end }}}}\n"
+
+
+def main(path: Path = RULES) -> int:
+    """Update the template."""
+    path.write_text(rules())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
