@@ -19,6 +19,7 @@ MARK = "a-simulated-password"
 """Prefix of every password; see `needles` for how to find one in a text."""
 CONTROLLER_KEY = "the controller"
 """The controller's access key, which stands for its principal."""
+CONTROLLER_PRINCIPAL = "arn:aws:sts::111111111111:assumed-role/controller"
 _LIVES = {Reason.TOKEN_EXPIRED.value: (-MINUTE, -1.0), "ShortLife": (20 * MINUTE, 11 * HOUR)}
 """Faults that issue a token with a lifetime in this range of seconds."""
 _CODES = {

@@ -14,8 +14,8 @@ from botocore.config import Config
 
 from pullkeeper.adapters.aws import credentials
 from pullkeeper.adapters.aws.calls import Calls, _Call
-from pullkeeper.adapters.aws.clients import Clients, Keys
-from testsupport.simulation.aws import CONTROLLER_KEY, Aws
+from pullkeeper.adapters.aws.clients import Clients, CredentialSource, Keys
+from testsupport.simulation.aws import CONTROLLER_KEY, CONTROLLER_PRINCIPAL, Aws
 from testsupport.simulation.geography import Endpoint
 from testsupport.virtual_time import now
 
@@ -66,11 +66,11 @@ class ControllerSession:
 
     def keys(self) -> Keys:
         """Return the keys."""
-        return Keys(access_key_id=CONTROLLER_KEY, secret_access_key="secret")
+        return Keys(access_key_id=CONTROLLER_KEY, secret_access_key="secret", principal=CONTROLLER_PRINCIPAL)
 
-    def method(self) -> str:
-        """Return the name of their source."""
-        return "simulated"
+    def source(self) -> CredentialSource:
+        """Return where they come from."""
+        return CredentialSource(method="simulated", principal=CONTROLLER_PRINCIPAL)
 
 
 @contextmanager

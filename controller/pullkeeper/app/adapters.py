@@ -24,6 +24,7 @@ from pullkeeper.domain.namespace.namespace import observe_namespace
 from pullkeeper.domain.secret.plan import Priority
 from pullkeeper.reconcile import status_reporter, worker
 from pullkeeper.tokens import token_cache
+from pullkeeper.tokens.demand import Requester
 from pullkeeper.tokens.token_verifier import Probe
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,13 @@ class TokenSource(token_cache.TokenSource, Protocol):
 
     async def log_credential_source(self) -> None:
         """Log which credentials the controller uses; never fails."""
+
+    async def principal(self, requester: Requester) -> str:
+        """Return the principal behind the controller's identity, "" if it cannot be told soon; never fails."""
+        ...
+
+    def on_principal(self, callback: Callable[[str], None]) -> None:
+        """Call this whenever another principal is known to be behind the controller's identity than before."""
 
 
 class Metrics(status_reporter.Metrics, worker.Metrics, Protocol):

@@ -28,14 +28,15 @@ from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccoun
 from pullkeeper.reconcile.cached_kinds import namespace_cache, secret_cache, service_account_cache
 from pullkeeper.reconcile.caches import CacheReports, ResourceCache
 from pullkeeper.reconcile.cluster_history import ClusterHistory
+from pullkeeper.reconcile.controller_principal import ControllerPrincipal
 from pullkeeper.reconcile.desired_states import DesiredStates
+from pullkeeper.reconcile.identities import Identities
 from pullkeeper.reconcile.leader_elector import LeaderElector, NoElection
 from pullkeeper.reconcile.namespace_records import NamespaceRecords
 from pullkeeper.reconcile.namespace_relister import NamespaceRelister
 from pullkeeper.reconcile.pending_opt_outs import PendingOptOuts
 from pullkeeper.reconcile.reconciler import Reconciler
 from pullkeeper.reconcile.service_account_reconciler import ServiceAccountReconciler
-from pullkeeper.reconcile.slotless_tokens import SlotlessTokens
 from pullkeeper.reconcile.status_reporter import StatusReporter
 from pullkeeper.reconcile.work_queue import WorkQueue
 from pullkeeper.reconcile.worker import Worker
@@ -95,6 +96,7 @@ class Container:
         self.token_cache = self._token_cache()
         self.token_verifier = self._token_verifier()
         self.pending_opt_outs = self._pending_opt_outs()
+        self.principal = self._controller_principal()
         self.reconciler = self._reconciler()
         self.worker = self._worker()
         metrics.set_workqueue_depth(self.worker.depth)
@@ -130,6 +132,7 @@ class Container:
     def start_leading(self) -> None:
         """Take over from another replica: every namespace is reconciled."""
         self._adapters.metrics.set_leader(True)
+        self.principal.start_leading()
         self.namespaces.enqueue_all()
         self.pending_opt_outs.changed()
 
@@ -258,14 +261,33 @@ class Container:
             namespaces=self.namespaces,
             secrets=self.secrets,
             client=self.pull_secrets,
-            tokens=SlotlessTokens(self.token_verifier or UnverifiedTokens(self.token_cache), self.queue),
-            service_accounts=ServiceAccountTokens(self._adapters.kube_client),
+            tokens=self.token_verifier or UnverifiedTokens(self.token_cache),
+            identities=self._identities(),
             records=self.records,
             reporter=self.status_reporter,
-            policy=self.policy,
             rotation=self._settings.rotation,
             clock=self._adapters.clock,
             desired_states=self._desired_states(),
+            waiting=self.queue.waiting,
+        )
+
+    def _controller_principal(self) -> ControllerPrincipal:
+        found = ControllerPrincipal(
+            secrets=self.secrets.items,
+            enqueue=self.queue.add,
+            jitter=self._settings.rotation.jitter,
+            clock=self._adapters.clock,
+        )
+        self._adapters.token_source.on_principal(found.record)
+        return found
+
+    def _identities(self) -> Identities:
+        return Identities(
+            controller=self.principal,
+            source=self._adapters.token_source,
+            service_accounts=ServiceAccountTokens(self._adapters.kube_client),
+            records=self.records,
+            policy=self.policy,
         )
 
     def _desired_states(self) -> DesiredStates:

@@ -46,6 +46,10 @@ class DesiredStates:
         self._on_opt_in_lost = on_opt_in_lost
         self._attach_service_accounts = attach_service_accounts
 
+    def applies_to(self, namespace: ObservedNamespace) -> bool:
+        """Return whether a namespace has annotations of ours, or is opted in by the policy in force."""
+        return self._policy().applies_to(namespace)
+
     def of(self, namespace: ObservedNamespace | None, secret: ObservedSecret | None) -> Requested:
         """Return what is requested; while that cannot be told, an existing Secret is kept up as it is."""
         if namespace is None:

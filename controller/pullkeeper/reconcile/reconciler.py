@@ -1,29 +1,31 @@
 """The pull Secret of one namespace: observe, plan, act."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.ecr.credential import Password
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.backoff import LONGEST_RETRY
 from pullkeeper.domain.errors.failures import Failure, FailureError, foreign_secret_failure
-from pullkeeper.domain.iam.identity import Identity, Kind
+from pullkeeper.domain.iam import principal
+from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret import entries
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.entries import EntryPlan
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from pullkeeper.domain.secret.plan import Apply, Conflict, Delete, NoOp, Priority, Step, plan
+from pullkeeper.domain.secret.plan import NOBODY_KNOWN, Apply, Conflict, Delete, NoOp, Priority, Step, plan
 from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
 from pullkeeper.domain.secret.repairs import writer_hint
 from pullkeeper.reconcile.caches import Reader, ResourceCache
 from pullkeeper.reconcile.desired_states import DesiredStates, Requested
+from pullkeeper.reconcile.identities import Identities
 from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords, RefreshRequest
 from pullkeeper.reconcile.result import Result, Status
 from pullkeeper.reconcile.status_reporter import StatusReporter
@@ -75,14 +77,6 @@ class Tokens(Protocol):
         ...
 
 
-class ServiceAccountResolver(Protocol):
-    """Looks up ServiceAccounts."""
-
-    async def resolve(self, identity: Identity) -> Identity:
-        """Return the identity with the ServiceAccount's uid, role and audience; raise FailureError."""
-        ...
-
-
 class Reconciler:
     """Brings the pull Secret of a namespace to what the namespace requests, one step at a time."""
 
@@ -93,30 +87,31 @@ class Reconciler:
         secrets: ResourceCache[ObservedSecret],
         client: PullSecretClient,
         tokens: Tokens,
-        service_accounts: ServiceAccountResolver,
+        identities: Identities,
         records: NamespaceRecords,
         reporter: StatusReporter,
-        policy: Callable[[], Policy],
         rotation: Rotation,
         clock: Callable[[], datetime],
         desired_states: DesiredStates,
+        waiting: Callable[[str], AbstractAsyncContextManager[None]],
     ) -> None:
+        """`waiting` lets others go on while a namespace waits for its tokens."""
         self._namespaces = namespaces
         self._secrets = secrets
         self._client = client
         self._tokens = tokens
-        self._service_accounts = service_accounts
+        self._identities = identities
         self._records = records
         self._reporter = reporter
-        self._policy = policy
         self._rotation = rotation
         self._clock = clock
         self._desired_states = desired_states
+        self._waiting = waiting
 
     def priority(self, name: str) -> Priority:
         """Return the priority of a namespace: NEW while it requests a Secret and has none."""
         namespace = self._namespaces.get(name)
-        waits = namespace is not None and self._secrets.get(name) is None and self._policy().applies_to(namespace)
+        waits = namespace is not None and self._secrets.get(name) is None and self._desired_states.applies_to(namespace)
         return Priority.NEW if waits else Priority.ROTATION
 
     def published(self) -> Iterator[PublishedToken]:
@@ -125,8 +120,8 @@ class Reconciler:
             namespace, current = self._namespaces.get(secret.namespace), secret.as_of(self._clock())
             desired = self._desired_states.of(namespace, current).desired
             record = current.record if current.intact else None
-            if desired and record and record.identity == desired.identity.name:
-                identity = self._known_identity(secret.namespace, desired)
+            if desired and record and self._is_of(record, secret.namespace, desired.identity):
+                identity = self._identities.known(secret.namespace, desired.identity)
                 for host in sorted({*record.registries} & {*desired.registries} - self._revoked(desired, current)):
                     yield PublishedToken(
                         namespace=secret.namespace,
@@ -134,6 +129,11 @@ class Reconciler:
                         host=host,
                         validity=record.validity_of(host),
                     )
+
+    def _is_of(self, record: SecretRecord, name: str, identity: Identity) -> bool:
+        """Whether a Secret holds tokens of an identity, and of the principal that is behind it now."""
+        current = self._identities.current_principal(name, identity)
+        return record.identity == identity.name and not principal.differ(record.principal, current.name)
 
     async def reconcile(self, name: str) -> Result:
         """Take the one next step for a namespace.
@@ -189,22 +189,19 @@ class Reconciler:
             now=self._clock(),
             rotation=self._rotation,
             revoked=bool(desired and secret and self._revoked(desired, secret)),
+            current_principal=self._identities.current_principal(namespace.name, desired.identity)
+            if namespace and desired
+            else NOBODY_KNOWN,
         )
 
     def _revoked(self, desired: DesiredState, secret: ObservedSecret) -> frozenset[RegistryHost]:
-        identity = self._known_identity(secret.namespace, desired)
+        identity = self._identities.known(secret.namespace, desired.identity)
         return self._tokens.revoked(secret.namespace, identity, secret.record) if secret.record else entries.NO_HOSTS
-
-    def _known_identity(self, name: str, desired: DesiredState) -> Identity:
-        """Return the desired identity as it was last looked up."""
-        known = self._records.get(name).service_account
-        return known if known and known.name == desired.identity.name else desired.identity
 
     async def _apply(self, name: str, step: Apply, invalid: tuple[Failure, ...]) -> Result:
         record, failures = self._records.get(name), invalid
         try:
-            scopes = await self._token_scopes(record, step.desired)
-            results = await self._get_tokens(name, record, step, scopes)
+            results = await self._get_tokens(name, record, step)
             failures = (*invalid, *(result.failure for result in results.values() if result.failure))
             written = await self._write(name, record, step, self._plan_entries(step, results))
         except FailureError as error:
@@ -213,23 +210,17 @@ class Reconciler:
         requeue_at = self._requeue_at(name, secret, results)
         return Result(status=Status(secret=secret), failures=failures, requeue_at=requeue_at)
 
-    async def _token_scopes(self, record: NamespaceRecord, desired: DesiredState) -> tuple[TokenScope, ...]:
-        """Return the scopes to get tokens of; a ServiceAccount is looked up first, because its name is not enough."""
-        if desired.identity.kind is Kind.SERVICE_ACCOUNT:
-            resolved = await self._service_accounts.resolve(desired.identity)
-            self._policy().check_audience(resolved)
-            record.service_account = resolved
-            desired = replace(desired, identity=resolved)
-        return entries.token_scopes(desired)
-
-    async def _get_tokens(
-        self, name: str, record: NamespaceRecord, step: Apply, scopes: Sequence[TokenScope]
-    ) -> dict[TokenScope, TokenResult]:
+    async def _get_tokens(self, name: str, record: NamespaceRecord, step: Apply) -> dict[TokenScope, TokenResult]:
+        """Get a token for each scope; the identity is looked up first, because its name is not enough."""
         not_before, hosts = self._fresh_since(record, step), step.desired.registries
         requester = Requester(namespace=name, first=step.secret is None)
-        results = await asyncio.gather(
-            *(self._tokens.get(scope, hosts, requester, not_before=not_before) for scope in scopes)
-        )
+        # Namespaces whose regions or registries hang take no slot of the others.
+        async with self._waiting(name):
+            identity = await self._identities.look_up(requester, step.desired.identity)
+            scopes = entries.token_scopes(replace(step.desired, identity=identity))
+            results = await asyncio.gather(
+                *(self._tokens.get(scope, hosts, requester, not_before=not_before) for scope in scopes)
+            )
         return dict(zip(scopes, results, strict=True))
 
     def _fresh_since(self, record: NamespaceRecord, step: Apply) -> datetime | None:

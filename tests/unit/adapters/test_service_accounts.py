@@ -76,7 +76,8 @@ async def token_failure(kube: FakeClient) -> Failure:
 async def test_web_identity_takes_two_requests() -> None:
     """One read for the role, one TokenRequest for the token."""
     kube = client()
-    resolved = replace(PULLER, uid=UID, role_arn=ROLE, audience="sts.amazonaws.com")
+    session = "arn:aws:sts::123456789012:assumed-role/puller"
+    resolved = replace(PULLER, uid=UID, role_arn=ROLE, audience="sts.amazonaws.com", principal=session)
     assert await web_identity(kube) == (resolved, TOKEN)
     assert [(request.verb, request.path) for request in kube.requests] == [("get", PATH), ("create", f"{PATH}/token")]
 

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.iam.identity import CONTROLLER
+from pullkeeper.domain.iam.principal import Current
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from pullkeeper.domain.secret.plan import Apply, Cause, Conflict, Delete, NoOp, Step, plan
+from pullkeeper.domain.secret.plan import NOBODY_KNOWN, Apply, Cause, Conflict, Delete, NoOp, Step, plan
 from pullkeeper.domain.secret.pull_secret import SecretRecord
 from testsupport.examples import (
     EU,
@@ -59,8 +60,11 @@ def planned(
     desired: DesiredState | None,
     secret: ObservedSecret | None,
     now: datetime = NOW,
+    principal: Current = NOBODY_KNOWN,
 ) -> Step:
-    return plan(namespace=namespace, desired=desired, secret=secret, now=now, rotation=ROTATION)
+    return plan(
+        namespace=namespace, desired=desired, secret=secret, now=now, rotation=ROTATION, current_principal=principal
+    )
 
 
 def rotation_time(secret: ObservedSecret) -> datetime:
@@ -199,7 +203,7 @@ def test_expired_token_is_due_whatever_else() -> None:
     assert planned(HERE, DESIRED, expired) == Apply(cause=Cause.ROTATED, desired=DESIRED, secret=expired)
 
 
-AS_A = DesiredState(registries=(EU,), identity=replace(CONTROLLER, principal=ROLE_A))
+AS_A = Current(name=ROLE_A)
 OF_B = managed(published(EU, principal=ROLE_B))
 
 
@@ -209,26 +213,25 @@ def test_tokens_of_another_principal_are_rotated_within_the_jitter(off: int, *, 
     turn = ROTATION.spread(HERE.name, NOW)
     assert NOW < turn < NOW + ROTATION.jitter
     now = turn + timedelta(microseconds=off)
-    found = plan(namespace=HERE, desired=AS_A, secret=OF_B, now=now, rotation=ROTATION, principal_since=NOW)
-    write = Apply(cause=Cause.ROTATED, desired=AS_A, secret=OF_B)
+    found = planned(HERE, DESIRED, OF_B, now, replace(AS_A, since=NOW))
+    write = Apply(cause=Cause.ROTATED, desired=DESIRED, secret=OF_B)
     assert found == (write if writes else NoOp(until=turn))
 
 
 def test_tokens_of_another_principal_are_due_at_once_where_nothing_is_spread() -> None:
     """And where they are due anyway, that does not wait."""
-    assert planned(HERE, AS_A, OF_B) == Apply(cause=Cause.ROTATED, desired=AS_A, secret=OF_B)
+    assert planned(HERE, DESIRED, OF_B, NOW, AS_A) == Apply(cause=Cause.ROTATED, desired=DESIRED, secret=OF_B)
     old = managed(published(EU, issued=NOW - 8 * HOUR, principal=ROLE_B))
-    later = NOW + HOUR
-    found = plan(namespace=HERE, desired=AS_A, secret=old, now=NOW, rotation=ROTATION, principal_since=later)
-    assert found == Apply(cause=Cause.ROTATED, desired=AS_A, secret=old)
+    found = planned(HERE, DESIRED, old, NOW, replace(AS_A, since=NOW + HOUR))
+    assert found == Apply(cause=Cause.ROTATED, desired=DESIRED, secret=old)
 
 
 @pytest.mark.parametrize(("held", "current"), [("", ROLE_A), (ROLE_A, ""), ("", ""), (ROLE_A, ROLE_A)])
 def test_unknown_or_same_principal_is_no_reason_to_rotate(held: str, current: str) -> None:
     """A Secret of before, or a principal that is not known before the next token: a restart writes nothing."""
     secret = managed(published(EU, principal=held))
-    desired = replace(DESIRED, identity=replace(CONTROLLER, principal=current))
-    assert planned(HERE, desired, secret) == NoOp(until=rotation_time(secret))
+    found = planned(HERE, DESIRED, secret, NOW, Current(name=current))
+    assert found == NoOp(until=rotation_time(secret))
 
 
 def test_order_of_registries_does_not_matter() -> None:

@@ -1,6 +1,7 @@
 """The reconciler of pull Secrets: what it does, what it returns, and how it answers refresh requests."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -20,7 +21,9 @@ from pullkeeper.domain.secret.plan import Priority
 from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
 from pullkeeper.reconcile.cached_kinds import namespace_cache, secret_cache
 from pullkeeper.reconcile.caches import ResourceCache
+from pullkeeper.reconcile.controller_principal import ControllerPrincipal
 from pullkeeper.reconcile.desired_states import DesiredStates
+from pullkeeper.reconcile.identities import Identities
 from pullkeeper.reconcile.namespace_records import NamespaceRecords
 from pullkeeper.reconcile.reconciler import Reconciler
 from pullkeeper.reconcile.result import Result, Status
@@ -52,6 +55,8 @@ class ReconcilerHarness:
         self.policy = Policy()
         self.now = LATER
         self.losses = 0
+        self.enqueued: list[str] = []
+        self.learned = ""
         self.error: Exception | None = None
         self.account_uid = "uid-1"
         self.scopes: list[TokenScope] = []
@@ -64,15 +69,26 @@ class ReconcilerHarness:
         if secret is not None:
             self.secrets.upsert(secret)
         self.reporter = StatusReporter(self.recorded, self.recorded, records=self.records, clock=lambda: self.now)
+        self.controller = ControllerPrincipal(
+            secrets=self.secrets.items,
+            enqueue=self.enqueued.append,
+            jitter=Rotation().jitter,
+            clock=lambda: self.now,
+        )
         self.reconciler = Reconciler(
             namespaces=self.namespaces,
             secrets=self.secrets,
             client=self,
             tokens=_Tokens(self),
-            service_accounts=self,
+            identities=Identities(
+                controller=self.controller,
+                source=self,
+                service_accounts=self,
+                records=self.records,
+                policy=lambda: self.policy,
+            ),
             records=self.records,
             reporter=self.reporter,
-            policy=lambda: self.policy,
             rotation=Rotation(),
             clock=lambda: self.now,
             desired_states=DesiredStates(
@@ -83,6 +99,7 @@ class ReconcilerHarness:
                 on_opt_in_lost=self.count_loss,
                 attach_service_accounts=False,
             ),
+            waiting=lambda _: nullcontext(),
         )
 
     def annotate(self, annotations: dict[str, str]) -> None:
@@ -110,6 +127,13 @@ class ReconcilerHarness:
 
     async def read_auths(self, namespace: str) -> dict[RegistryHost, Password]:  # noqa: ARG002 -- the protocol's
         return {EU: auth(), US: auth()}
+
+    async def principal(self, requester: Requester) -> str:
+        """Tell who is behind the controller's identity, as AWS would when a token is wanted."""
+        assert requester.namespace == self.NAME
+        if self.learned:
+            self.controller.record(self.learned)
+        return self.learned
 
     async def resolve(self, identity: Identity) -> Identity:
         self._fail()

@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError
 from botocore.utils import get_environ_proxies
 
 from pullkeeper.adapters.aws.calls import note_request
+from pullkeeper.adapters.aws.configured_principal import configured_principal
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.errors.text import printable
 
@@ -51,10 +52,22 @@ class Keys:
     session_token: str | None = field(default=None, repr=False)
     expires_at: datetime | None = None
     """When they expire; None where botocore knows, or nobody."""
-    principal: str = ""
+    holder: str = ""
     """Whose they are, for messages."""
+    principal: str = ""
+    """The principal behind them, where the identity's name does not say it; "" where it is not known."""
     sts_region: str = ""
     """Where STS can be asked about them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CredentialSource:
+    """Where the controller's credentials come from."""
+
+    method: str
+    """botocore's name for it."""
+    principal: str
+    """The principal, as far as the configuration says; "" if it does not."""
 
 
 class ProcessTimeoutError(Exception):
@@ -161,17 +174,22 @@ class ControllerSession:
         self._session.set_config_variable("region", region)
         self._bound_process()
 
-    def method(self) -> str:
-        """Return botocore's name for the source; this asks no API of AWS. Raises as `keys` does."""
-        return str(self._credentials().method)
+    def source(self) -> CredentialSource:
+        """Return where the credentials come from; this asks no API of AWS. Raises as `keys` does."""
+        credentials = self._credentials()
+        return CredentialSource(
+            method=str(credentials.method), principal=configured_principal(self._session, credentials)
+        )
 
     def keys(self) -> Keys:
         """Return valid keys; raise what botocore raises, or FailureError for the node's role, its silent fallback."""
-        frozen = self._credentials().get_frozen_credentials()
+        credentials = self._credentials()
+        frozen = credentials.get_frozen_credentials()
         return Keys(
             access_key_id=frozen.access_key or "",
             secret_access_key=frozen.secret_key or "",
             session_token=frozen.token,
+            principal=configured_principal(self._session, credentials),
         )
 
     def _credentials(self) -> BotocoreCredentials:

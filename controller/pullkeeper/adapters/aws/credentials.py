@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
+from pullkeeper.adapters.aws.caller_principal import CallerPrincipal
 from pullkeeper.adapters.aws.calls import CallError, Calls
-from pullkeeper.adapters.aws.clients import Clients, ControllerSession, Keys, RecordRequest
+from pullkeeper.adapters.aws.clients import Clients, ControllerSession, CredentialSource, Keys, RecordRequest
 from pullkeeper.adapters.aws.errors import error_code, to_failure
 from pullkeeper.adapters.aws.partitions import sts_region
 from pullkeeper.domain.ecr.aws_errors import is_stale_credential
@@ -56,7 +57,8 @@ class Credentials:
         self,
         *,
         region: str,
-        principal: str,
+        holder: str,
+        caller: CallerPrincipal,
         calls: Calls,
         clients: Clients,
         queue: CallQueue,
@@ -66,7 +68,8 @@ class Credentials:
         allow_node_instance_role: bool,
     ) -> None:
         self._region = region
-        self._principal = principal
+        self._holder = holder
+        self._caller = caller
         self._calls = calls
         self._clients = clients
         self._queue = queue
@@ -100,12 +103,9 @@ class Credentials:
             raise FailureError(found)
         return found
 
-    async def method(self) -> str:
-        """Return botocore's name for the source of the controller's credentials; raise FailureError.
-
-        This asks no API of AWS.
-        """
-        return await self._use_session(ControllerSession.method)
+    async def source(self) -> CredentialSource:
+        """Return where the controller's credentials come from; raise FailureError. This asks no API of AWS."""
+        return await self._use_session(ControllerSession.source)
 
     def forget(self, identity: Identity, keys: Keys) -> None:
         """Drop keys that AWS does not accept, unless they have been renewed meanwhile; no other identity's."""
@@ -147,14 +147,15 @@ class Credentials:
 
     async def _request(self, identity: Identity, demands: list[Demand]) -> Keys:
         if identity.kind is Kind.CONTROLLER:
-            return await self._controller_keys()
+            return await self._controller_keys(demands)
         if identity.kind is Kind.ROLE:
             return await self._role_keys(identity, demands)
         return await self._service_account_keys(identity, demands)
 
-    async def _controller_keys(self) -> Keys:
+    async def _controller_keys(self, demands: Sequence[Demand]) -> Keys:
         keys = await self._use_session(ControllerSession.keys)
-        return replace(keys, principal=self._principal, sts_region=self._region)
+        keys = replace(keys, holder=self._holder, sts_region=self._region)
+        return replace(keys, principal=await self._caller.of(keys, demands))
 
     async def _use_session(self, use: Callable[[ControllerSession], _T]) -> _T:
         """Use the controller's session. One that fails or hangs is given up: the next reads all configuration anew."""
@@ -169,7 +170,7 @@ class Credentials:
         try:
             self._session, found = await self._calls.run(call, group="credentials", seconds=SECONDS)
         except CallError as error:
-            raise FailureError(_failure(error, self._principal)) from None
+            raise FailureError(_failure(error, self._holder)) from None
         return found
 
     async def _role_keys(self, identity: Identity, demands: Sequence[Demand]) -> Keys:
@@ -178,28 +179,28 @@ class Credentials:
             return await self._assume(identity, keys, demands)
         except CallError as error:
             if not isinstance(error.cause, ClientError) or not is_stale_credential(error_code(error.cause)):
-                raise FailureError(_failure(error, f"{self._principal}, assuming {identity.role_arn}")) from None
+                raise FailureError(_failure(error, f"{self._holder}, assuming {identity.role_arn}")) from None
         self.forget(CONTROLLER, keys)
         keys = await self.get(CONTROLLER, demands[0])
         try:
             return await self._assume(identity, keys, demands)
         except CallError as error:
-            raise FailureError(_failure(error, f"{self._principal}, assuming {identity.role_arn}")) from None
+            raise FailureError(_failure(error, f"{self._holder}, assuming {identity.role_arn}")) from None
 
     async def _assume(self, identity: Identity, keys: Keys, demands: Sequence[Demand]) -> Keys:
         found = await self._ask_sts(self._region, keys, demands, "assume_role", _role_request(identity))
-        return replace(found, principal=identity.role_arn)
+        return replace(found, holder=identity.role_arn)
 
     async def _service_account_keys(self, identity: Identity, demands: Sequence[Demand]) -> Keys:
         token = await self._service_account_token(identity)
-        principal = f"{identity.role_arn} (as {identity})"
+        holder = f"{identity.role_arn} (as {identity})"
         request = {"RoleArn": identity.role_arn, "RoleSessionName": _session_name(identity), "WebIdentityToken": token}
         region = sts_region(identity.role_arn, self._region)
         try:
             found = await self._ask_sts(region, None, demands, "assume_role_with_web_identity", request)
         except CallError as error:
-            raise FailureError(_failure(error, principal)) from None
-        return replace(found, principal=principal)
+            raise FailureError(_failure(error, holder)) from None
+        return replace(found, holder=holder, principal=identity.principal)
 
     async def _ask_sts(
         self, region: str, keys: Keys | None, demands: Sequence[Demand], method: str, request: Mapping[str, Any]
@@ -217,8 +218,8 @@ class Credentials:
             return await self._calls.run(call, group=f"sts {region}", seconds=SECONDS)
 
 
-def _failure(error: CallError, principal: str) -> Failure:
-    return to_failure(error, principal=principal, doing="getting credentials")
+def _failure(error: CallError, holder: str) -> Failure:
+    return to_failure(error, principal=holder, doing="getting credentials")
 
 
 def _keys(found: Mapping[str, Any], region: str) -> Keys:

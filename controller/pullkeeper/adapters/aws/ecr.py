@@ -3,12 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from pullkeeper.adapters.aws.caller_principal import CallerPrincipal
 from pullkeeper.adapters.aws.calls import CallError, Calls
 from pullkeeper.adapters.aws.clients import Clients, Keys, profile_region
 from pullkeeper.adapters.aws.credentials import Credentials, RequestToken
@@ -25,6 +28,7 @@ from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.rotation import LONGEST_LIFE
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
+from pullkeeper.domain.iam import principal
 from pullkeeper.domain.iam.identity import CONTROLLER, Kind
 from pullkeeper.tokens.call_queue import CallQueue
 from pullkeeper.tokens.demand import Demand, Requester
@@ -38,8 +42,11 @@ _MAX_REMEMBERED = 4096
 """Scopes of which something is remembered."""
 _WITHOUT_DUAL_STACK = 86400.0
 """Seconds in which a dual-stack endpoint that could not be reached is not tried again: at least one rotation."""
+_PRINCIPAL_SECONDS = 3.0
+"""A token waits so long for the principal that it is fetched as."""
 _SLACK = timedelta(minutes=15)
 """How much longer a token may seem to live: the clocks of AWS and of this node may differ a little."""
+_OWN = "the controller's own identity"
 _NOBODY = Requester(namespace="", first=False)
 
 
@@ -71,15 +78,17 @@ class Ecr:
     ) -> None:
         """`registries` are the installation's own: they may tell the region of the controller's session."""
         self._region = session_region(environment, registries, profile_region)
-        self._principal = environment.get("AWS_ROLE_ARN", "the controller's own identity")
+        self._holder = environment.get("AWS_ROLE_ARN", _OWN)
         self._clock = clock
         self._metrics = metrics
         self._calls = Calls()
         self._clients = Clients(metrics.record_aws_request)
         self._queue = CallQueue(is_listed=is_listed)
+        self._caller = CallerPrincipal(self._caller_arn)
         self._credentials = Credentials(
             region=self._region,
-            principal=self._principal,
+            holder=self._holder,
+            caller=self._caller,
             calls=self._calls,
             clients=self._clients,
             queue=self._queue,
@@ -94,6 +103,8 @@ class Ecr:
         """Until when a scope does not try its dual-stack endpoint."""
         self.caller_log: asyncio.Task[None] | None = None
         """Logs the controller's ARN; started with its first token."""
+        self._first_look: asyncio.Task[None] | None = None
+        """Finds out the controller's principal before its first token is fetched."""
 
     @property
     def region(self) -> str:
@@ -101,25 +112,51 @@ class Ecr:
         return self._region
 
     async def log_credential_source(self) -> None:
-        """Log where the controller's credentials come from; this calls no AWS API."""
+        """Log where the controller's credentials come from, and for whom; this calls no AWS API."""
         try:
-            logger.info("AWS credentials: %s, as %s", await self.credential_method(), self._principal)
+            source = await self._credentials.source()
         except FailureError as error:
             logger.warning("AWS credentials: %s", error)
+            return
+        named = self._holder if source.principal == principal.of_role(self._holder) else source.principal or _OWN
+        logger.info("AWS credentials: %s, as %s", source.method, named)
+        self._caller.record(source.principal)
 
     async def credential_method(self) -> str:
         """Return botocore's name for the source of the controller's credentials; raise FailureError."""
-        return await self._credentials.method()
+        return (await self._credentials.source()).method
+
+    def on_principal(self, callback: Callable[[str], None]) -> None:
+        """Call this whenever another principal is known to be behind the controller's identity than before."""
+        self._caller.on_change(callback)
+
+    async def principal(self, requester: Requester) -> str:
+        """Return the principal behind the controller's identity, "" if it cannot be told soon. Never fails.
+
+        To be asked when a token is wanted: where only STS knows it, the first one to ask obtains the credentials.
+        """
+        if self._caller.name == principal.UNKNOWN:
+            self._first_look = self._first_look or asyncio.create_task(self._look_up_principal(Demand(requester)))
+            # asyncio.wait does not cancel it together with this caller: others share it.
+            await asyncio.wait([self._first_look], timeout=_PRINCIPAL_SECONDS)
+        return self._caller.name
+
+    async def _look_up_principal(self, demand: Demand) -> None:
+        """Find out once: after that, whatever obtains credentials takes note of whose they are."""
+        with suppress(FailureError):
+            self._caller.record((await self._credentials.source()).principal)
+            if self._caller.name == principal.UNKNOWN:
+                await self._credentials.get(CONTROLLER, demand)
 
     async def caller_arn(self) -> str:
         """Return the controller's ARN from STS in the region of its session; raise FailureError."""
         demand = Demand(_NOBODY)
         keys = await self._credentials.get(CONTROLLER, demand)
         try:
-            return await self._caller_arn(keys, demand)
+            return await self._caller_arn(keys, [demand])
         except CallError as error:
             doing = f"calling GetCallerIdentity of STS in {keys.sts_region}"
-            raise FailureError(to_failure(error, principal=self._principal, doing=doing)) from None
+            raise FailureError(to_failure(error, principal=self._holder, doing=doing)) from None
 
     async def fetch(self, scope: TokenScope, demand: Demand) -> Token:
         """Fetch a new token for those who wait for it; raise FailureError."""
@@ -147,10 +184,10 @@ class Ecr:
         while True:
             keys = await self._credentials.get(scope.identity, demand)
             try:
-                return await self._authorize(scope, keys, demand)
+                return replace(await self._authorize(scope, keys, demand), principal=keys.principal)
             except CallError as error:
                 if not await self._is_stale(scope, keys, demand, error) or renewed:
-                    raise FailureError(to_failure(error, principal=keys.principal, scope=scope)) from None
+                    raise FailureError(to_failure(error, principal=keys.holder, scope=scope)) from None
             self._credentials.forget(scope.identity, keys)
             renewed = True
 
@@ -164,15 +201,15 @@ class Ecr:
         if not is_ambiguous_refusal(code) or scope in self._recognised:
             return True
         try:
-            arn = await self._caller_arn(keys, demand)
+            arn = await self._caller_arn(keys, [demand])
         except CallError as refusal:
             answer = error_code(refusal.cause) if isinstance(refusal.cause, ClientError) else ""
             if is_disabled_region(answer):
-                raise FailureError(to_failure(refusal, principal=keys.principal)) from None
+                raise FailureError(to_failure(refusal, principal=keys.holder)) from None
             # Without an answer, only the region of the controller's own session is beyond doubt.
             return is_stale_credential(answer) or scope.region == self._region
         raise FailureError(
-            region_not_enabled(scope, keys.principal, arn, code, partition=partition_of(scope.region))
+            region_not_enabled(scope, keys.holder, arn, code, partition=partition_of(scope.region))
         ) from None
 
     async def _authorize(self, scope: TokenScope, keys: Keys, demand: Demand) -> Token:
@@ -221,7 +258,7 @@ class Ecr:
         if recognised:
             _remember(self._recognised, scope, None)
 
-    async def _caller_arn(self, keys: Keys, demand: Demand) -> str:
+    async def _caller_arn(self, keys: Keys, demands: Sequence[Demand]) -> str:
         def call() -> str:
             client = self._clients.create("sts", keys.sts_region, keys)
             try:
@@ -229,12 +266,12 @@ class Ecr:
             finally:
                 client.close()
 
-        async with self._queue.slot("sts", keys.sts_region, [demand]):
+        async with self._queue.slot("sts", keys.sts_region, demands):
             return await self._calls.run(call, group=f"sts {keys.sts_region}", seconds=_SECONDS)
 
     def _start_caller_log(self, scope: TokenScope) -> None:
-        """Log the controller's ARN once, after its first token; nothing waits for it."""
-        if scope.identity.kind is Kind.CONTROLLER and self.caller_log is None:
+        """Log the controller's ARN once, after its first token, if nobody has asked for it; nothing waits for it."""
+        if scope.identity.kind is Kind.CONTROLLER and not self._caller.was_asked and self.caller_log is None:
             self.caller_log = asyncio.create_task(self._log_caller())
 
     async def _log_caller(self) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from pullkeeper.adapters.kubernetes.api_errors import api_error, causes, refusal
 from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason, StaleObservationError
-from pullkeeper.domain.iam import role_arn
+from pullkeeper.domain.iam import principal, role_arn
 from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.kube.api import CONFLICT, FORBIDDEN, NOT_FOUND, UNPROCESSABLE, Response
 from pullkeeper.domain.secret.pull_secret import MANAGER
@@ -44,11 +44,13 @@ class ServiceAccountTokens:
         response = await self._client.request("get", _path(*identity.service_account))
         metadata = _part(_checked(response, "get", "serviceaccounts", identity), "metadata", identity)
         annotations = metadata.get("annotations") or {}
+        role = _role(annotations, identity)
         return replace(
             identity,
             uid=_text(metadata, "uid", identity),
-            role_arn=_role(annotations, identity),
+            role_arn=role,
             audience=annotations.get(_AUDIENCE, _DEFAULT_AUDIENCE),
+            principal=principal.of_role(role),
         )
 
     async def request_token(self, identity: Identity) -> str:

@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+from dataclasses import dataclass
+from datetime import datetime
 
 from pullkeeper.domain.iam import role_arn
 
@@ -15,6 +17,15 @@ _FORM = re.compile(
     r"|access-key/[0-9a-f]{12}"
 )
 _SESSION_OF_ROLE = re.compile(rf"(?P<role>arn:[a-z-]+:sts::[0-9]{{12}}:assumed-role/{_NAME})/{_NAME}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Current:
+    """The principal that is behind an identity now."""
+
+    name: str = UNKNOWN
+    since: datetime | None = None
+    """From then on others' tokens are replaced, each namespace in its turn; None for at once."""
 
 
 def of_role(arn: str) -> str:

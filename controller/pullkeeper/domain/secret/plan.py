@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from pullkeeper.domain.config.policy import Policy
@@ -10,6 +10,7 @@ from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.iam import principal
+from pullkeeper.domain.iam.principal import Current
 from pullkeeper.domain.namespace.annotations import ENABLED, REGISTRIES, ROLE_ARN, SERVICE_ACCOUNT
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
@@ -18,6 +19,10 @@ from pullkeeper.domain.secret.pull_secret import Target
 
 _DECISIVE = frozenset({ENABLED, ROLE_ARN, SERVICE_ACCOUNT})
 """Annotations that say whether a namespace is opted in and as whom, which a pull Secret must never decide."""
+
+
+NOBODY_KNOWN = Current()
+_AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 
 class Priority(StrEnum):
@@ -76,12 +81,12 @@ def plan(
     now: datetime,
     rotation: Rotation,
     revoked: bool = False,
-    principal_since: datetime | None = None,
+    current_principal: Current = NOBODY_KNOWN,
 ) -> Step:
     """Decide on the next action.
 
-    `revoked` says that a registry refuses a token in the Secret. Tokens of another principal than the desired
-    identity's are rotated, spread from `principal_since` on, at once if that is None.
+    `revoked` says that a registry refuses a token in the Secret, `current_principal` who is behind the desired
+    identity: tokens of another one are rotated.
     """
     if namespace is None or namespace.terminating:
         return NoOp()
@@ -91,8 +96,7 @@ def plan(
         return Apply(cause=Cause.CREATED, desired=desired)
     if not secret.managed:
         return Conflict()
-    switch_at = rotation.spread(namespace.name, principal_since) if principal_since else now
-    refresh_at = min(_refresh_times(namespace.name, desired, secret, rotation, switch_at), default=now)
+    refresh_at = min(_refresh_times(namespace.name, secret, rotation, current_principal), default=now)
     step = _maintain(desired, secret, now, refresh_at)
     return Apply(cause=Cause.ROTATED, desired=desired, secret=secret) if revoked and isinstance(step, NoOp) else step
 
@@ -129,13 +133,13 @@ def _lost_state(
 
 
 def _refresh_times(
-    name: str, desired: DesiredState, secret: ObservedSecret, rotation: Rotation, switch_at: datetime
+    name: str, secret: ObservedSecret, rotation: Rotation, current_principal: Current
 ) -> Iterator[datetime]:
-    """Return when each token in a Secret is due, and `switch_at` if they are another principal's."""
+    """Return when each token in a Secret is due, and when all of another principal are."""
     if record := secret.record:
         yield from (rotation.refresh_at_for(name, validity) for validity in record.validities)
-        if principal.differ(record.principal, desired.identity.principal):
-            yield switch_at
+        if principal.differ(record.principal, current_principal.name):
+            yield rotation.spread(name, current_principal.since) if current_principal.since else _AT_ONCE
 
 
 def _maintain(desired: DesiredState, secret: ObservedSecret, now: datetime, refresh_at: datetime) -> Step:

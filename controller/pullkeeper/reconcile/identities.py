@@ -1,0 +1,71 @@
+"""The identities of namespaces, with what their names do not say: who is behind them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from pullkeeper.domain.config.policy import Policy
+from pullkeeper.domain.iam.identity import Identity, Kind
+from pullkeeper.domain.iam.principal import Current
+from pullkeeper.reconcile.controller_principal import ControllerPrincipal
+from pullkeeper.reconcile.namespace_records import NamespaceRecords
+from pullkeeper.tokens.demand import Requester
+
+
+class ServiceAccountResolver(Protocol):
+    """Looks up ServiceAccounts."""
+
+    async def resolve(self, identity: Identity) -> Identity:
+        """Return the identity with the ServiceAccount's uid, role and audience; raise FailureError."""
+        ...
+
+
+class PrincipalSource(Protocol):
+    """AWS."""
+
+    async def principal(self, requester: Requester) -> str:
+        """Return the principal behind the controller's identity, "" if it cannot be told soon; never fails."""
+        ...
+
+
+class Identities:
+    """What is known of each namespace's identity beyond its name."""
+
+    def __init__(
+        self,
+        *,
+        controller: ControllerPrincipal,
+        source: PrincipalSource,
+        service_accounts: ServiceAccountResolver,
+        records: NamespaceRecords,
+        policy: Callable[[], Policy],
+    ) -> None:
+        self._controller = controller
+        self._source = source
+        self._service_accounts = service_accounts
+        self._records = records
+        self._policy = policy
+
+    def known(self, namespace: str, identity: Identity) -> Identity:
+        """Return an identity as it was last looked up; this asks nobody."""
+        if identity.kind is Kind.CONTROLLER:
+            return replace(identity, principal=self._controller.current.name)
+        known = self._records.get(namespace).service_account
+        return known if known and known.name == identity.name else identity
+
+    def current_principal(self, namespace: str, identity: Identity) -> Current:
+        """Return who is known to be behind an identity now, and since when."""
+        if identity.kind is Kind.CONTROLLER:
+            return self._controller.current
+        return Current(name=self.known(namespace, identity).principal)
+
+    async def look_up(self, requester: Requester, identity: Identity) -> Identity:
+        """Return an identity with which tokens can be requested; raise FailureError."""
+        if identity.kind is Kind.CONTROLLER:
+            return replace(identity, principal=await self._source.principal(requester))
+        if identity.kind is Kind.ROLE:
+            return identity
+        found = await self._service_accounts.resolve(identity)
+        self._policy().check_audience(found)
+        self._records.get(requester.namespace).service_account = found
+        return found

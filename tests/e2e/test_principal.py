@@ -1,0 +1,86 @@
+"""Another principal behind the controller's identity, as after a change of the role in the ServiceAccount."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from testsupport.fake_aws import ACCOUNT
+from testsupport.installation import ROLE, Installation
+from testsupport.tenant_identities import principals
+
+pytestmark = pytest.mark.slow
+
+OTHER = f"arn:aws:iam::{ACCOUNT}:role/path/another"
+NOTE = "pullkeeper.dev/principal"
+SPREAD = {"refreshJitter": "2s"}
+
+
+def _session_of(role: str) -> str:
+    return f"arn:aws:sts::{ACCOUNT}:assumed-role/{role.rpartition('/')[2]}"
+
+
+def _says(version: Any, role: str) -> bool:
+    return bool(version.annotations.get(NOTE) == _session_of(role))
+
+
+async def test_another_role_replaces_every_token_and_the_same_none(installation: Installation) -> None:
+    """A restart as the same role makes no call and no write; as another one, each token key is fetched once."""
+    installation.aws.allow_role(OTHER, trusts_subjects=installation.subject)
+    process = await installation.start(SPREAD)
+    async with installation.recording() as recorder:
+        teams = [await installation.create_namespace(enabled="true") for _ in range(4)]
+        first = await asyncio.gather(*(recorder.created(team) for team in teams))
+        assert all(_says(version, ROLE) for version in first)
+        await process.stop()
+
+        installation.aws.forget_calls()
+        process = await installation.start(SPREAD)
+        await process.until_metric(len(teams), "pullkeeper_namespaces", state="ready")
+        assert (installation.aws.count(), [recorder.of(team) for team in teams]) == (0, [[each] for each in first])
+        await process.stop()
+
+        process = await installation.start(SPREAD, environment=installation.irsa(role_arn=OTHER))
+        await process.until_logged(f"the controller's identity is {_session_of(OTHER)} now: 4 pull Secrets")
+        rotated = [await recorder.wait(team, lambda version: _says(version, OTHER)) for team in teams]
+    for before, after in zip(first, rotated, strict=True):
+        assert principals(installation, before.secret) == {ROLE}
+        assert principals(installation, after.secret) == {OTHER}
+        assert after.uid == before.uid
+    assert installation.aws.count("GetAuthorizationToken") == 1
+
+
+async def test_role_that_gets_no_token_leaves_the_old_one(installation: Installation) -> None:
+    """The failure names the role; once AWS allows it, the token is replaced."""
+    installation.aws.allow_role(OTHER, trusts_subjects=installation.subject)
+    process = await installation.start(SPREAD)
+    async with installation.recording() as recorder:
+        team = await installation.create_namespace(enabled="true")
+        first = await recorder.created(team)
+        await process.stop()
+        denial = installation.aws.deny(operation="GetAuthorizationToken")
+        process = await installation.start(SPREAD, environment=installation.irsa(role_arn=OTHER))
+        assert "AccessDenied" in (await installation.event(team, "AccessDenied"))["note"]
+        assert recorder.of(team) == [first]
+        denial.clear()
+        await installation.annotate(team, refresh_requested_at="now")
+        rotated = await recorder.wait(team, lambda version: _says(version, OTHER))
+    assert principals(installation, rotated.secret) == {OTHER}
+
+
+async def test_forged_principal_harms_only_its_own_secret(installation: Installation) -> None:
+    """It is repaired from the token that is shared: nobody else's Secret is written, and AWS is not called."""
+    await installation.start(SPREAD)
+    async with installation.recording() as recorder:
+        teams = [await installation.create_namespace(enabled="true") for _ in range(2)]
+        first = await asyncio.gather(*(recorder.created(team) for team in teams))
+        for forged in (_session_of(OTHER), "nonsense" * 1000):
+            body = {"metadata": {"annotations": {NOTE: forged}}}
+            (await installation.api.merge(installation.path(teams[0]), body)).ok()
+            count = len(recorder.of(teams[0]))
+            await recorder.wait(
+                teams[0],
+                lambda version, count=count: len(recorder.of(teams[0])) > count and _says(version, ROLE),  # type: ignore[misc] # a default binds the loop's value
+            )
+        assert recorder.of(teams[1]) == [first[1]]
+    assert installation.aws.count("GetAuthorizationToken") == 1
