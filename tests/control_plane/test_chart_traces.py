@@ -170,7 +170,8 @@ async def test_namespaces_are_not_given_up_in_passing(release: Release) -> None:
     assert "Pull Secrets in all other namespaces are no longer maintained" in printed
     assert await release.installation.secret(left) is not None
     config = release.installation.folder / "left.yaml"
-    config.write_text(f"secretName: {release.installation.secret_name}\nwatchNamespaces: [{kept}]\n")
+    settings_file = f"configmap {NAME} -n {release.namespace} -o jsonpath='{{.data.settings\\.yaml}}'"
+    await release.shell(f"kubectl get {settings_file} > {config}")
     pullkeeper = Path(sys.executable).with_name("pullkeeper")
     assert "1 pull Secret " in await release.shell(f"{pullkeeper} cleanup --unwatched --config {config}")
     assert await release.installation.secret(left) is None
