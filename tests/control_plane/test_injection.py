@@ -217,7 +217,7 @@ async def test_a_pod_of_any_size_is_refused_by_nobody(cluster: RestClient) -> No
 
 async def test_the_injection_is_turned_off_and_on_by_an_upgrade(release: Release) -> None:
     """Running pods keep what they have, the controller's are not replaced, and `check` tells, until it is undone."""
-    await release.apply("install")
+    await release.apply("install", admission={"injection": True})
     team = await create_team(release.api, ON)
     secret = release.installation.secret_name
 

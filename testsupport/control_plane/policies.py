@@ -22,7 +22,8 @@ def applied(plane: ControlPlane, template: str, *many: Mapping[str, Any]) -> Ite
 
     The API server takes a policy into account a moment later. Beta versions are used as well.
     """
-    served, beta = _served(plane), {"admission": {"injection": True}}
+    served = _served(plane)
+    beta = {"admission": {"injection": any(kind.endswith("/MutatingAdmissionPolicy") for kind in served)}}
     objects = [each for values in many for each in rendered(template, {**beta, **values}, served)]
     document = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
     kubectl = (str(find().kubectl), "--kubeconfig", str(plane.write_kubeconfig()))

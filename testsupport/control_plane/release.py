@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from pullkeeper.domain.kube.api import UNPROCESSABLE
 from testsupport.control_plane.kubelet import Kubelet, Pod
 from testsupport.control_plane.plane import ControlPlane
 from testsupport.controller_process import ControllerProcess
@@ -183,9 +184,15 @@ class Release:
         assert status == 0, output
         now = "2026-01-01T00:00:00Z"
         met = {"type": "SuccessCriteriaMet", "status": "True", "lastTransitionTime": now}
-        conditions = [met, {**met, "type": "Complete"}]
-        body = {"status": {"startTime": now, "completionTime": now, "succeeded": 1, "conditions": conditions}}
-        (await self.api.send("PATCH", f"{path}/status", body=body, content_type=MERGE)).ok()
+        complete = {**met, "type": "Complete"}
+        ended = {"startTime": now, "completionTime": now, "succeeded": 1}
+        # Before Kubernetes 1.31 only a Job with a success policy can have the first condition.
+        for conditions in ([met, complete], [complete]):
+            body = {"status": {**ended, "conditions": conditions}}
+            answer = await self.api.send("PATCH", f"{path}/status", body=body, content_type=MERGE)
+            if answer.status != UNPROCESSABLE:
+                break
+        answer.ok()
 
 
 def _environment(installation: Installation, folder: Path, helm: str) -> dict[str, str]:
