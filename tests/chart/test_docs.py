@@ -96,6 +96,10 @@ NOTES: list[tuple[dict[str, Any], list[str]]] = [
                 "(Kubernetes 1.36)."
             ),
             (
+                "Wrong annotations are told by Events in the namespace alone, not when they are written: the API server "
+                "serves no ValidatingAdmissionPolicy in v1 (Kubernetes 1.30)."
+            ),
+            (
                 "There is no admission fence: guard the controller's token like one of every ServiceAccount in the "
                 "namespaces that are served."
             ),
@@ -117,6 +121,10 @@ NOTES: list[tuple[dict[str, Any], list[str]]] = [
             (
                 "They do not get it by themselves, because that takes a cluster-scoped policy, and "
                 "settings.watchNamespaces excludes those."
+            ),
+            (
+                "Wrong annotations are told by Events in the namespace alone, not when they are written: that takes a "
+                "cluster-scoped policy, and settings.watchNamespaces excludes those."
             ),
             "It takes cluster-scoped policies, and settings.watchNamespaces excludes those.",
             f"kubectl delete secrets -n NAMESPACE --field-selector metadata.name=pull -l {OURS}",

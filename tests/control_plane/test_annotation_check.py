@@ -2,7 +2,9 @@
 
 import asyncio
 import re
+import secrets
 import ssl
+import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +20,7 @@ from pullkeeper.domain.secret.judgement import judge
 from testsupport.annotation_examples import HOST, LARGE, Annotations, drawn
 from testsupport.control_plane.plane import ControlPlane
 from testsupport.control_plane.policies import applied
+from testsupport.helm_tools import find
 from testsupport.installation import written
 from testsupport.rest import Answer, RestClient
 from testsupport.waiting import until
@@ -39,6 +42,11 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 """Installations whose policies judge each request side by side; more warnings would be cut by the API server."""
+DENYING: Mapping[str, Any] = {
+    "fullnameOverride": "denying",
+    "settings": {"registries": [HOST]},
+    "admission": {"validation": "Deny", "injection": False},
+}
 NAMES = ("team", "auto-a", "auto-x")
 _WARNING = re.compile(
     r"299 - \"Validation failed for ValidatingAdmissionPolicy '(?P<name>[^']+)' with binding '[^']+': (?P<text>.*)\""
@@ -156,3 +164,55 @@ def test_the_largest_annotations_are_judged_within_the_limits_on_cost(plane: Con
     none: Mapping[str, str] = {}
     examples = [({"enabled": "true", **annotations}, "team", none) for annotations in LARGE.values()]
     asyncio.run(_compare_all(plane, examples))
+
+
+@pytest.mark.usefixtures("_policies")
+async def test_kubectl_shows_what_is_wrong(plane: ControlPlane, api: RestClient) -> None:
+    """Where somebody writes it, and the annotation is there all the same."""
+    name = f"team-{secrets.token_hex(4)}"
+    (await api.post(NAMESPACES, {"metadata": {"name": name}})).ok()
+    kubeconfig = ("--kubeconfig", str(plane.write_kubeconfig()))
+    command = (str(find().kubectl), *kubeconfig, "annotate", "namespace", name, "pullkeeper.dev/enabled=yes")
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)
+    assert 'pullkeeper.dev/enabled: found "yes", expected "true" or "false"' in done.stderr
+    assert done.stdout == f"namespace/{name} annotated\n"
+
+
+async def test_only_who_writes_a_wrong_annotation_is_refused(plane: ControlPlane, api: RestClient) -> None:
+    """With Deny: not who changes something else, takes an annotation away, or deletes the Namespace."""
+    name = f"team-{secrets.token_hex(4)}"
+    path = f"{NAMESPACES}/{name}"
+    wrong = {"metadata": {"name": name, "annotations": written({"enabled": "yes", "colour": "red"})}}
+    (await api.post(NAMESPACES, wrong)).ok()
+
+    async def refused() -> bool:
+        return (
+            await api.post(NAMESPACES, {"metadata": wrong["metadata"] | {"name": f"{name}-x"}}, dryRun="All")
+        ).status == 422
+
+    with applied(plane, "admission-validation.yaml", DENYING):
+        await until(refused, "the policy to be in force")
+        (await api.merge(path, {"metadata": {"labels": {"tier": "gold"}}})).ok()
+        (await api.merge(path, {"metadata": {"annotations": written({"colour": None})}})).ok()
+        answer = await api.merge(path, {"metadata": {"annotations": written({"enabled": "no"})}})
+        assert (answer.status, 'found "no", expected "true" or "false"' in answer.message) == (422, True)
+        (await api.merge(path, {"metadata": {"annotations": written({"enabled": "false"})}})).ok()
+        (await api.delete(path)).ok()
+
+    async def admitted() -> bool:
+        return not await refused()
+
+    await until(admitted, "the policy to be gone")  # others create such Namespaces here
+
+
+@pytest.mark.usefixtures("_policies")
+async def test_policies_are_typed_without_a_warning(api: RestClient) -> None:
+    """The API server's own type checker finds nothing."""
+
+    async def checked() -> list[Any] | None:
+        found = (await api.get("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies")).ok()["items"]
+        ours = [each for each in found if each["metadata"]["name"].removesuffix("-validation") in SETTINGS]
+        return ours if all(each.get("status", {}).get("observedGeneration") for each in ours) else None
+
+    policies = await until(checked, "the policies to be checked")
+    assert [each["status"].get("typeChecking") for each in policies] == [{}] * len(SETTINGS)
