@@ -96,8 +96,8 @@ NOTES: list[tuple[dict[str, Any], list[str]]] = [
                 "(Kubernetes 1.36)."
             ),
             (
-                "Wrong annotations are told by Events in the namespace alone, not when they are written: the API server "
-                "serves no ValidatingAdmissionPolicy in v1 (Kubernetes 1.30)."
+                "Wrong annotations are told by Events in the namespace alone, not when they are written: the API "
+                "server serves no ValidatingAdmissionPolicy in v1 (Kubernetes 1.30)."
             ),
             (
                 "There is no admission fence: guard the controller's token like one of every ServiceAccount in the "

@@ -18,7 +18,7 @@ from testsupport.controller_process import ControllerProcess
 from testsupport.fake_aws import AwsFake
 from testsupport.helm_tools import find
 from testsupport.installation import IRELAND, ROLE, Installation, trust
-from testsupport.rest import MERGE, RestClient
+from testsupport.rest import MERGE, Answer, RestClient
 from testsupport.token_leaks import assert_no_leak
 from testsupport.waiting import until
 
@@ -186,13 +186,14 @@ class Release:
         met = {"type": "SuccessCriteriaMet", "status": "True", "lastTransitionTime": now}
         complete = {**met, "type": "Complete"}
         ended = {"startTime": now, "completionTime": now, "succeeded": 1}
-        # Before Kubernetes 1.31 only a Job with a success policy can have the first condition.
-        for conditions in ([met, complete], [complete]):
-            body = {"status": {**ended, "conditions": conditions}}
-            answer = await self.api.send("PATCH", f"{path}/status", body=body, content_type=MERGE)
-            if answer.status != UNPROCESSABLE:
-                break
+        answer = await self._set_status(path, {**ended, "conditions": [met, complete]})
+        if answer.status == UNPROCESSABLE:
+            # Before Kubernetes 1.31 only a Job with a success policy can have the first condition.
+            answer = await self._set_status(path, {**ended, "conditions": [complete]})
         answer.ok()
+
+    async def _set_status(self, path: str, status: Mapping[str, Any]) -> Answer:
+        return await self.api.send("PATCH", f"{path}/status", body={"status": status}, content_type=MERGE)
 
 
 def _environment(installation: Installation, folder: Path, helm: str) -> dict[str, str]:
