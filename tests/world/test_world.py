@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.world.conftest import World
 from testsupport.controller_process import ControllerProcess
+from testsupport.etcd_backup import back_up
 from testsupport.fault_proxy import Fault, lists, secret_lists, watches
 from testsupport.installation import IRELAND, VIRGINIA, auths
 from testsupport.tls_shapes import SHAPES
@@ -18,6 +19,10 @@ from testsupport.waiting import until
 Disturbance = Callable[[World], Awaitable[None]]
 MOST_REQUESTS = 150
 """Requests of one disturbance, a new namespace and an opt-out included; a hot loop would make thousands."""
+
+_UNTRUSTED = "is not trusted by the CA certificates in"
+_WRITES = 300
+"""Writes after the backup, so that the versions do not catch up before the test has ended."""
 
 
 async def broken_connections(world: World) -> None:
@@ -69,8 +74,11 @@ async def stale_answers(world: World) -> None:
 
 async def another_token(world: World) -> None:
     """The old one is refused at once; the new one is where the kubelet puts it."""
-    token = world.folder / "token"
+    process, token = world.installation.processes[0], world.folder / "token"
+    lines = len(process.lines())
     world.proxy.revoked.add(token.read_text())
+    world.proxy.drop()
+    await until(lambda: _said(process, "401", lines), "the log to say that the token is refused")
     await asyncio.sleep(1.1)  # the next token is another one only in another second
     await world.installation.renew_token()
     assert token.read_text() not in world.proxy.revoked
@@ -81,8 +89,37 @@ async def another_authority(world: World) -> None:
     process, new = world.installation.processes[0], world.authority("second", SHAPES["neither"])
     old = (world.folder / "ca.crt").read_bytes()
     await world.front.present(new.server_context())
-    await process.until_logged("is not trusted by the CA certificates in")
+    await process.until_logged(_UNTRUSTED)
     (world.folder / "ca.crt").write_bytes(old + new.pem)
+
+
+async def new_authority_alone(world: World) -> None:
+    """A hasty rotation: the server's certificate comes first, and then `ca.crt` names the new CA and no other."""
+    process, new = world.installation.processes[0], world.authority("third")
+    lines = len(process.lines())
+    await world.front.present(new.server_context())
+    await until(lambda: _said(process, _UNTRUSTED, lines), "the log to say that the new CA is not trusted")
+    world.trust(new)
+
+
+async def new_authority_before_its_certificate(world: World) -> None:
+    """The other way round: `ca.crt` names the new CA alone while the server still shows the old certificate."""
+    new = world.authority("fourth", SHAPES["CA without key usage"])
+    world.trust(new)
+    world.proxy.drop()
+    await until(lambda: _watches(world), "the watches to go on")
+    await world.front.present(new.server_context())
+
+
+async def restored_etcd(world: World) -> None:
+    """An administrator goes back to a backup: resourceVersions go back, and so does every namespace."""
+    installation = world.installation
+    restore = await back_up(world.plane)
+    lost = await installation.create_served_namespace("lost")
+    for number in range(_WRITES):
+        await installation.label(lost, written=str(number))
+    await restore()
+    installation.namespaces.remove(lost)
 
 
 DISTURBANCES: dict[Disturbance, str] = {
@@ -95,7 +132,10 @@ DISTURBANCES: dict[Disturbance, str] = {
     events_cut_in_two: "",
     stale_answers: "resourceVersions went back",
     another_token: "401",
-    another_authority: "is not trusted by the CA certificates in",
+    another_authority: _UNTRUSTED,
+    new_authority_alone: _UNTRUSTED,
+    new_authority_before_its_certificate: "the connection was broken off",
+    restored_etcd: "resourceVersions went back",
 }
 """What the log says of each: nothing of what is over at once, or was said of the disturbance just before."""
 
@@ -109,6 +149,8 @@ async def test_everything_goes_wrong_and_all_is_well_in_the_end(world: World) ->
     told: dict[str, list[str]] = {}
     for disturbance, words in DISTURBANCES.items():
         await until(lambda: _watches(world), "all watches to be open")
+        await installation.create_served_namespace("between")
+        await until(lambda: _is_over(process), "the log to say that all works again")
         lines, requests = len(process.lines()), len(world.proxy.requests)
         await disturbance(world)
         leaves = await _all_is_well(world, leaves)
@@ -140,6 +182,12 @@ async def _watches(world: World) -> bool:
 async def _shows(world: World, namespace: str, hosts: list[str] | None) -> bool:
     secret = await world.installation.secret(namespace)
     return (list(auths(secret)) if secret else None) == hosts
+
+
+async def _is_over(process: ControllerProcess) -> bool:
+    """Whether the watch has told of something since it failed last; before, the same cause is not said again."""
+    said = [line["level"] for line in process.lines() if line["logger"].endswith("reflector")]
+    return said[-1:] != ["WARNING"]
 
 
 async def _said(process: ControllerProcess, words: str, after: int) -> bool:
