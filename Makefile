@@ -42,7 +42,7 @@ test-tenants: $(VENV)/dev.stamp ## Hostile tenants beside an honest population, 
 	$(BIN)/pytest -q tests/tenants --server=memory
 	$(BIN)/pytest -q tests/tenants --server=real
 
-test-world: $(VENV)/dev.stamp ## The real process on a real control plane behind a proxy that drops, swallows, delays, cuts and refuses, with CA and token replaced
+test-world: $(VENV)/dev.stamp ## The real process on a real control plane behind a proxy that drops, swallows, delays, cuts and refuses, with CA, token and etcd replaced
 	$(BIN)/python -m testsupport.control_plane.assets
 	$(BIN)/pytest -q tests/world
 
