@@ -171,7 +171,8 @@ async def test_service_account_that_cannot_be_used_says_what_is_missing(
 ) -> None:
     """Each way in which a ServiceAccount is no identity has its words, and no other namespace waits."""
     annotations, words = ACCOUNTS[account]
-    await installation.start({"serviceAccountIdentity": {"namespaces": ["*"]}})
+    audiences = ["sts.amazonaws.com", "somebody-else"]
+    await installation.start({"serviceAccountIdentity": {"namespaces": ["*"], "audiences": audiences}})
     team = await installation.create_namespace()
     await installation.allow_service_accounts("puller")
     if annotations is not None:

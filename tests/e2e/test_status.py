@@ -72,7 +72,7 @@ async def test_bound_to_namespaces_it_tells_of_just_those(installation: Installa
     config = settings_file(installation, watchNamespaces=[built.name("a-ready")])
     ended = await pullkeeper(installation, "status", "--config", config, environment=environment)
     assert ended.status == 0
-    assert ended.out.endswith("\n\n1 namespace: 1 ready\n")
+    assert "\n\n1 namespace: 1 ready\n\nnote: only 1 namespace is watched" in ended.out
 
 
 async def test_a_warning_that_may_not_be_read_is_a_note(installation: Installation) -> None:
