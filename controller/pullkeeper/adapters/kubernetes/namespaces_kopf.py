@@ -16,6 +16,9 @@ from pullkeeper.domain.namespace.namespace import ObservedNamespace
 
 logger = logging.getLogger(__name__)
 
+_WORKED = 5.0
+"""Seconds after which kopf ending is another disturbance than the one before."""
+
 
 class _EndlessBackoff:
     """Pauses in seconds between attempts of a watch; never ends, because kopf gives a watch up when it does."""
@@ -82,18 +85,17 @@ async def operate(
     a new registry: it has closed the session of the old one. The same is done when `restart` is set.
     """
     pauses, causes = iter(_EndlessBackoff()), SaidCauses()
-
-    def started() -> None:
-        causes.end()
-        on_start()
-
+    loop = asyncio.get_running_loop()
     while True:
         restart.clear()
+        began = loop.time()
         try:
-            await _operate_once(new_registry(), started, asyncio.ensure_future(_either(stop, restart)))
+            await _operate_once(new_registry(), on_start, asyncio.ensure_future(_either(stop, restart)))
         except Exception as error:  # noqa: BLE001 -- kopf passes on whatever has ended it
             if stop.is_set():
                 return
+            if loop.time() - began > _WORKED:
+                causes.end()  # kopf counts as started before it has been let in
             if causes.is_new(cause := _cause(error)):
                 logger.warning("watch of Namespaces ended: %s; listing anew", cause)
             with suppress(TimeoutError):
