@@ -14,7 +14,8 @@ async def test_cause_that_ends_kopf_again_and_again_is_said_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Also where kopf counts as started before the API server lets it in, as with a token that is refused."""
-    stop, starts = asyncio.Event(), []
+    stop = asyncio.Event()
+    starts: list[int] = []
 
     async def refused(_handlers: Any, on_start: Callable[[], None], ended: "asyncio.Future[None]") -> None:
         ended.cancel()
