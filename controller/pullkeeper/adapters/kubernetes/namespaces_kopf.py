@@ -11,13 +11,10 @@ import kopf
 
 from pullkeeper.adapters.kubernetes.client import KubeClient
 from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo
-from pullkeeper.domain.errors.said_causes import SaidCauses
+from pullkeeper.domain.errors.said_causes import WORKED_SECONDS, SaidCauses
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 
 logger = logging.getLogger(__name__)
-
-_WORKED = 5.0
-"""Seconds after which kopf ending is another disturbance than the one before."""
 
 
 class _EndlessBackoff:
@@ -94,7 +91,7 @@ async def operate(
         except Exception as error:  # noqa: BLE001 -- kopf passes on whatever has ended it
             if stop.is_set():
                 return
-            if loop.time() - began > _WORKED:
+            if loop.time() - began > WORKED_SECONDS:
                 causes.end()  # kopf counts as started before it has been let in
             if causes.is_new(cause := _cause(error)):
                 logger.warning("watch of Namespaces ended: %s; listing anew", cause)

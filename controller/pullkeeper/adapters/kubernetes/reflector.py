@@ -13,7 +13,7 @@ from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.adapters.kubernetes.listing import list_all
 from pullkeeper.domain.errors.backoff import retry_delay
 from pullkeeper.domain.errors.failures import FailureError
-from pullkeeper.domain.errors.said_causes import SaidCauses
+from pullkeeper.domain.errors.said_causes import WORKED_SECONDS, SaidCauses
 from pullkeeper.domain.kube.api import FORBIDDEN, GONE, JSON, METADATA, METADATA_LIST, NOT_FOUND, Response
 
 logger = logging.getLogger(__name__)
@@ -24,8 +24,6 @@ _MIN_WATCH = 1.0
 """Seconds; a watch that ends sooner is not reopened at once."""
 _LONG_WATCH = 60.0
 """Seconds; a watch that breaks later has worked, so its retry delay starts over."""
-_WORKED = 5.0
-"""Seconds after which a watch that breaks is another disturbance than the one before."""
 _ANY_VERSION = 0
 """A watch from here tells first what is there, and then what changes.
 
@@ -160,7 +158,7 @@ class Reflector(Generic[_T]):
                 failures = 0
             except FailureError as error:
                 self._told = None
-                if self._opened_at is not None and asyncio.get_running_loop().time() - self._opened_at > _WORKED:
+                if self._opened_at is not None and asyncio.get_running_loop().time() - self._opened_at > WORKED_SECONDS:
                     self._causes.end()
                 lasted = asyncio.get_running_loop().time() - began
                 failures = 1 if lasted > _LONG_WATCH else min(failures + 1, _MAX_ATTEMPTS)

@@ -1,5 +1,7 @@
 """Which causes of a disturbance have been said, so that each is said once and not at every retry."""
 
+WORKED_SECONDS = 5.0
+"""What fails after so long has worked: that is another disturbance than the one before."""
 MAX_CAUSES = 10
 """Causes of one disturbance that are said; the end of the disturbance forgets them."""
 
