@@ -14,6 +14,7 @@ from pullkeeper.domain.config.settings import parse_settings
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.iam import role_arn
+from tests.chart.test_settings import DERIVED
 from testsupport.helm import CHART, ROLE, Helms, with_role
 from testsupport.helm_tools import find
 
@@ -130,18 +131,7 @@ def test_every_key_of_the_schema_is_in_values_yaml() -> None:
     optional = {"global", "resources.claims", "deploymentStrategy.type", "deploymentStrategy.rollingUpdate"}
     optional |= {f"{kind}Probe.initialDelaySeconds" for kind in ("startup", "liveness", "readiness")}
     grants = tuple(f"settings.{key}." for key in ("controllerIdentity", "serviceAccountIdentity", "optIn"))
-    derived = {
-        f"settings.{key}"
-        for key in (
-            "leaderElection",
-            "leaseName",
-            "leaseNamespace",
-            "allowNodeInstanceRole",
-            "podInjection",
-            "admissionFence",
-            "httpHost",
-        )
-    }
+    derived = {f"settings.{key}" for key in DERIVED}
     missing = {key for key in _schema_keys(SCHEMA) if key not in written and not key.startswith(grants)}
     assert missing == optional | derived | _alerts()
 

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from pullkeeper.domain.kube.api import Response
 from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
 from pullkeeper.reconcile.cached_kinds import secret_cache
 from pullkeeper.reconcile.caches import CacheReports
+from testsupport.background import in_background
 from testsupport.fake_client import FakeClient, items, ok
 from testsupport.fixed_random import FixedRandom
 from testsupport.virtual_time import settle
@@ -83,14 +84,8 @@ class ReflectorHarness:
 
     @asynccontextmanager
     async def running(self, *, seconds: float = 0) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.watch.run())
-        try:
-            await asyncio.sleep(seconds)
+        async with in_background(self.watch.run(), seconds=seconds):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def _stream(self) -> AsyncIterator[Event]:
         if self.streams:

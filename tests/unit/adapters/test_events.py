@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 import pytest
@@ -13,6 +13,7 @@ from pullkeeper.domain.reporting.event_reasons import EventReason
 from pullkeeper.domain.reporting.rate_limiter import EVENTS
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount
+from testsupport.background import in_background
 from testsupport.examples import EU, managed, published
 from testsupport.fake_client import AWAY, FakeClient, Request, ok
 from testsupport.virtual_time import now, settle
@@ -47,13 +48,8 @@ class Desk:
 
 @asynccontextmanager
 async def sending(desk: Desk) -> AsyncIterator[Desk]:
-    task = asyncio.create_task(desk.events.run())
-    try:
+    async with in_background(desk.events.run()):
         yield desk
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def test_event_has_every_required_field() -> None:

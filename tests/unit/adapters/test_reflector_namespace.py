@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from pullkeeper.adapters.kubernetes.reflector import Reflector, namespace_list_watch
@@ -10,6 +10,7 @@ from pullkeeper.domain.namespace.namespace import ObservedNamespace, observe_nam
 from pullkeeper.reconcile.cached_kinds import namespace_cache
 from pullkeeper.reconcile.namespace_records import NamespaceRecords
 from tests.unit.adapters.reflector_harness import INTERVAL, Chance, Event, error, event
+from testsupport.background import in_background
 from testsupport.examples import NOW
 from testsupport.fake_client import FakeClient, Request, ok
 
@@ -42,14 +43,8 @@ class Server:
 
     @asynccontextmanager
     async def running(self, seconds: float) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.reflector.run())
-        try:
-            await asyncio.sleep(seconds)
+        async with in_background(self.reflector.run(), seconds=seconds):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     def _get(self, _: Request) -> Any:
         return ok({"metadata": namespace(5)}) if self.exists else ok(status=404)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from pullkeeper.adapters.kubernetes.reflector import Reflector, service_accounts
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount, observe_service_account
 from pullkeeper.reconcile.cached_kinds import service_account_cache
 from tests.unit.adapters.reflector_harness import INTERVAL, REFUSED, Chance, Event
+from testsupport.background import in_background
 from testsupport.fake_client import FakeClient, ok
 
 
@@ -42,14 +43,8 @@ class Desk:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.watch.run())
-        try:
-            await asyncio.sleep(0.1)
+        async with in_background(self.watch.run(), seconds=0.1):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def _stream(self) -> AsyncIterator[Event]:
         for each in self.events:

@@ -39,10 +39,14 @@ class Listings:
         self.taken_over.append(version)
 
 
+def _relister(listings: Listings, interval: timedelta = timedelta(minutes=10)) -> NamespaceRelister:
+    return NamespaceRelister(listings.list_namespaces, listings, interval=interval, rng=FixedRandom())
+
+
 async def test_it_lists_at_once_when_told_to() -> None:
     """And at its interval from then on; during a listing it makes another one."""
     listings = Listings(*[True] * 4)
-    relister = NamespaceRelister(listings.list_namespaces, listings, interval=timedelta(minutes=10), rng=FixedRandom())
+    relister = _relister(listings)
     run = asyncio.create_task(relister.run())
     await asyncio.sleep(100)
     relister.relist()
@@ -55,7 +59,7 @@ async def test_it_lists_at_once_when_told_to() -> None:
 async def test_gap_outlasts_listings_that_fail() -> None:
     """What the first listing after a gap finds is no difference that a watch should have told of."""
     listings = Listings(True, False, True)  # noqa: FBT003 -- outcomes
-    relister = NamespaceRelister(listings.list_namespaces, listings, interval=timedelta(minutes=10), rng=FixedRandom())
+    relister = _relister(listings)
     run = asyncio.create_task(relister.run())
     await asyncio.sleep(100)
     relister.relist()
@@ -67,7 +71,7 @@ async def test_gap_outlasts_listings_that_fail() -> None:
 async def test_watch_that_breaks_again_and_again_makes_few_listings() -> None:
     """One at once, and then one every few seconds."""
     listings = Listings(*[True] * 20)
-    relister = NamespaceRelister(listings.list_namespaces, listings, interval=timedelta(minutes=10), rng=FixedRandom())
+    relister = _relister(listings)
     run = asyncio.create_task(relister.run())
     for _ in range(200):
         await asyncio.sleep(0.1)
@@ -80,7 +84,7 @@ async def test_it_lists_at_intervals_and_backs_off(caplog: pytest.LogCaptureFixt
     """After a failure soon, later each time, and after a success at the usual pace again."""
     listings = Listings(True, False, False, False, True, True)  # noqa: FBT003 -- outcomes
     interval = timedelta(minutes=10)
-    relister = NamespaceRelister(listings.list_namespaces, listings, interval=interval, rng=FixedRandom())
+    relister = _relister(listings, interval)
     run = asyncio.create_task(relister.run())
     await asyncio.sleep(607 + 600 + 1)
     run.cancel()

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -11,6 +11,7 @@ from pullkeeper.domain.errors.failures import Failure, Reason
 from pullkeeper.domain.secret.plan import Cause
 from tests.unit.reconcile.reporter_harness import ReporterHarness
 from tests.unit.reconcile.test_status_reporter import DENIED, SECRET
+from testsupport.background import in_background
 from testsupport.examples import EU, managed, published
 
 MINUTE = 60.0
@@ -20,13 +21,8 @@ MINUTE = 60.0
 async def running() -> AsyncIterator[ReporterHarness]:
     """Run a reporter, and stop it as the process does."""
     harness = ReporterHarness()
-    task = asyncio.create_task(harness.reporter.run())
-    try:
+    async with in_background(harness.reporter.run()):
         yield harness
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def rotate(harness: ReporterHarness, name: str, seconds: float) -> None:
