@@ -46,8 +46,8 @@ test-world: $(VENV)/dev.stamp ## The real process on a real control plane behind
 	$(BIN)/python -m testsupport.control_plane.assets
 	$(BIN)/pytest -q tests/world
 
-test-pythons: $(VENV)/dev.stamp ## The unit tests on each Python version declared in pyproject.toml, or on PYTHONS
-	$(BIN)/python -m tools.python_versions --workers $(WORKERS) $(PYTHONS)
+test-pythons: $(VENV)/dev.stamp ## The unit tests on each Python version declared in pyproject.toml, or on PYTHONS (QUICK=1: not again on that of `make test`)
+	$(BIN)/python -m tools.python_versions --workers $(WORKERS) $(if $(QUICK),--others) $(PYTHONS)
 
 coverage: $(VENV)/dev.stamp ## Line and branch coverage of the same tests, including the controller's subprocesses
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(OTHER_TARGETS) --server=memory --cov --cov-report=term

@@ -17,12 +17,13 @@ from testsupport.interpreters import InterpreterError, declared, find
 
 ENVIRONMENTS = Path(".venv-pythons")
 LOCK = Path("requirements/dev.txt")
+OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def run(version: str, workers: str) -> str:
     """Run the unit tests on one version and return its line of the summary, which starts with ok, FAILED or MISSING."""
     # The environment that runs this has the same locked requirements, so its own version needs no second one.
-    own = version == f"{sys.version_info.major}.{sys.version_info.minor}"
+    own = version == OWN
     try:
         interpreter = Path(sys.executable) if own else find(version)
     except InterpreterError as error:
@@ -60,8 +61,12 @@ def main(arguments: Iterable[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python_versions", description=__doc__)
     parser.add_argument("versions", nargs="*", help="such as 3.12; the versions declared in pyproject.toml by default")
     parser.add_argument("--workers", default="2", help="processes that pytest uses")
+    parser.add_argument(
+        "--others", action="store_true", help="leave out the version that runs this: `make test` did it"
+    )
     options = parser.parse_args(None if arguments is None else list(arguments))
-    lines = [run(version, options.workers) for version in options.versions or declared()]
+    versions = [each for each in options.versions or declared() if not (options.others and each == OWN)]
+    lines = [run(version, options.workers) for version in versions]
     sys.stdout.write("\n".join(["", "Unit tests by Python version:", *lines, ""]))
     return 0 if all(line.startswith("ok") for line in lines) else 1
 

@@ -96,6 +96,17 @@ def test_each_version_has_a_line_with_its_outcome(
     assert capsys.readouterr().out.splitlines()[-1].startswith(f"{line:7} 3.99: {python}")
 
 
+def test_the_version_that_make_test_ran_on_can_be_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And no other."""
+    monkeypatch.setattr(python_versions, "run", lambda version, _: f"ok {version}")
+    assert python_versions.main(["--others"]) == 0
+    ran = capsys.readouterr().out.split("ok ")[1:]
+    others = [version for version in interpreters.declared() if version != f"3.{sys.version_info.minor}"]
+    assert [line.strip() for line in ran] == others
+
+
 def test_the_running_interpreter_is_of_a_declared_version() -> None:
     """The versions are read from the classifiers."""
     assert f"3.{sys.version_info.minor}" in interpreters.declared()
