@@ -12,6 +12,7 @@ from pullkeeper.app.config_loader import parse
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.config.settings import Settings, parse_settings
 from pullkeeper.domain.errors.validation import InvalidInputError
+from pullkeeper.domain.iam import roles_anywhere
 from testsupport.helm import CHART, CI_VALUES, NAMESPACE, RELEASE, Helms, Rendering, ci_values, with_role
 
 IRELAND = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
@@ -62,6 +63,7 @@ DERIVED = {
     "leaseName",
     "leaseNamespace",
     "allowNodeInstanceRole",
+    "rolesAnywhere",
     "podInjection",
     "admissionFence",
     "httpHost",
@@ -190,3 +192,16 @@ def _template(rendering: Rendering) -> object:
 def _checksum(rendering: Rendering) -> str:
     found: str = rendering.one("Deployment")["spec"]["template"]["metadata"]["annotations"]["checksum/settings"]
     return found
+
+
+def test_roles_anywhere_has_its_files_where_the_settings_name_them(helms: Helms) -> None:
+    """The Secret is mounted as a folder, since a subPath is never updated; the role and both ARNs are settings."""
+    rendered = helms.render(ci_values(CHART / "ci" / "roles-anywhere-values.yaml"))
+    found = roles_anywhere.parse(rendered.settings["rolesAnywhere"])
+    assert found.role.text == "arn:aws:iam::123456789012:role/pullkeeper"
+    (volume,) = [each for each in rendered.pod["volumes"] if each["name"] == "aws-certificate"]
+    (mount,) = [each for each in rendered.container["volumeMounts"] if each["name"] == "aws-certificate"]
+    assert volume["secret"]["secretName"] == "pullkeeper-aws"
+    files = {f"{mount['mountPath']}/{item['path']}" for item in volume["secret"]["items"]}
+    assert {found.certificate_file, found.key_file} == files
+    assert "subPath" not in mount

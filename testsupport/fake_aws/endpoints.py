@@ -11,7 +11,7 @@ from typing import Any, Final
 from botocore.loaders import Loader
 
 PUBLIC_HOSTS: Final = frozenset({"public.ecr.aws", "ecr-public.aws.com"})
-_SERVICES: Final = {"api.ecr": "ecr", "api.ecr-public": "ecr-public", "sts": "sts"}
+_SERVICES: Final = {"api.ecr": "ecr", "api.ecr-public": "ecr-public", "sts": "sts", "rolesanywhere": "rolesanywhere"}
 _REGISTRY: Final = re.compile(r"(?P<account>\d{12})\.(?P<domain>dkr[a-z0-9.-]+)", re.ASCII)
 
 
@@ -29,7 +29,7 @@ class Endpoint:
 
 @cache
 def endpoints() -> Mapping[str, Endpoint]:
-    """Every endpoint of ECR, ECR Public and STS, by its host; a region or variant that is not listed has none."""
+    """Every endpoint of ECR, ECR Public, STS and IAM Roles Anywhere, by its host; none for what is not listed."""
     return {each.host: each for partition in Loader().load_data("endpoints")["partitions"] for each in _of(partition)}
 
 

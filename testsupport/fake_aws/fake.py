@@ -20,6 +20,7 @@ from testsupport.fake_aws.network import Network
 from testsupport.fake_aws.oidc import JwksSource, Provider, Providers
 from testsupport.fake_aws.records import Call, IssuedToken, Principal, Session
 from testsupport.fake_aws.registry import Registry
+from testsupport.fake_aws.roles_anywhere import RolesAnywhere
 from testsupport.fake_aws.sessions import SessionStore
 from testsupport.fake_aws.sts import Sts
 from testsupport.fake_aws.tokens import TokenMint
@@ -73,6 +74,7 @@ class AwsFake(FaultControls):
             disabled_regions=self.disabled_regions,
             rejected_subjects=self.rejected_subjects,
         )
+        self.roles_anywhere = RolesAnywhere(directory=self.directory, sessions=self.sessions, clock=clock)
         self.surroundings = Surroundings(
             directory=self.directory,
             sessions=self.sessions,
@@ -155,6 +157,7 @@ class AwsFake(FaultControls):
         issuer: str | None = None,
         trusted_principals: str | Iterable[str] = (),
         external_id: str | None = None,
+        trusted_certificates: str | Iterable[str] = (),
         max_session: timedelta = timedelta(hours=1),
         ecr_regions: str | Iterable[str] | None = None,
         **grants: Unpack[GrantOptions],
@@ -162,7 +165,8 @@ class AwsFake(FaultControls):
         """Create a role, or replace its policies (its sessions live on). Raises ValueError for a bad ARN.
 
         `trusts_subjects` are StringLike patterns on a web identity's `sub`; `trusted_principals` are ARNs of
-        users, roles, sessions or account roots, account numbers, or `*`. All grants are given unless taken away.
+        users, roles, sessions or account roots, account numbers, or `*`;
+        `trusted_certificates` are patterns of common names. All grants are given unless taken away.
         """
         regions = None if ecr_regions is None else frozenset(tuple_of(ecr_regions))
         role = Role(
@@ -173,6 +177,7 @@ class AwsFake(FaultControls):
             issuer=issuer,
             trusted_principals=tuple_of(trusted_principals),
             external_id=external_id,
+            trusted_certificates=tuple_of(trusted_certificates),
             max_session=max_session,
         )
         self.directory.put_role(role)

@@ -39,6 +39,7 @@ class Role:
     trusted_principals: tuple[str, ...] = ()
     external_id: str | None = None
     max_session: timedelta = timedelta(hours=1)
+    trusted_certificates: tuple[str, ...] = ()
 
     @property
     def role_id(self) -> str:
@@ -49,6 +50,10 @@ class Role:
         """Whether the trust policy allows AssumeRoleWithWebIdentity with these claims."""
         issuer_fits = self.issuer is None or self.issuer == issuer
         return issuer_fits and audience == self.audience and any(like(each, subject) for each in self.trusted_subjects)
+
+    def trusts_certificate(self, common_name: str) -> bool:
+        """Whether the trust policy allows IAM Roles Anywhere to a certificate with this common name."""
+        return any(like(each, common_name) for each in self.trusted_certificates)
 
     def trusts_principal(self, caller: Principal, external_id: str | None) -> bool:
         """Whether the trust policy allows AssumeRole to this caller with this ExternalId."""

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from aiohttp import web
 
-from testsupport.fake_aws import registry
+from testsupport.fake_aws import registry, roles_anywhere
 from testsupport.fake_aws.control_api import control_routes
+from testsupport.fake_aws.endpoints import endpoints as api_endpoints
 from testsupport.fake_aws.endpoints import registry_region
 from testsupport.fake_aws.errors import AwsError
 from testsupport.fake_aws.exchange import Answer
@@ -35,6 +36,7 @@ def application(fake: AwsFake) -> web.Application:
     app.add_routes(
         [
             web.post("/", endpoints.api),
+            web.post("/sessions", endpoints.create_session),
             web.put("/latest/api/token", endpoints.metadata_token),
             web.get("/latest/meta-data/{path:.*}", endpoints.metadata),
             web.get("/v1/credentials", endpoints.container),
@@ -82,6 +84,24 @@ class _Endpoints:
             host=request.endpoint.host,
             registry_ids=request.registry_ids,
         )
+
+    async def create_session(self, http: web.Request) -> web.StreamResponse:
+        endpoint = api_endpoints().get(http.host.partition(":")[0])
+        if endpoint is None or endpoint.service != "rolesanywhere":
+            raise web.HTTPNotFound(text=f"{http.host} is no host of IAM Roles Anywhere")
+
+        async def answer(life: timedelta | None) -> web.Response:
+            return await self._fake.roles_anywhere.answer(http, life)
+
+        call = Call(
+            service="rolesanywhere",
+            operation="CreateSession",
+            time=self._fake.clock(),
+            target_role=http.query.get("roleArn"),
+            region=endpoint.region,
+            host=endpoint.host,
+        )
+        return await self._fake.exchange.play(http, call, answer, roles_anywhere.refusal)
 
     async def metadata_token(self, http: web.Request) -> web.StreamResponse:
         async def answer(_: timedelta | None) -> web.Response:

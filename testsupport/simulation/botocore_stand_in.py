@@ -12,7 +12,7 @@ from unittest import mock
 
 from botocore.config import Config
 
-from pullkeeper.adapters.aws import credentials
+from pullkeeper.adapters.aws import ecr
 from pullkeeper.adapters.aws.calls import Calls, _Call
 from pullkeeper.adapters.aws.clients import Clients, CredentialSource, Keys
 from testsupport.simulation.aws import CONTROLLER_KEY, CONTROLLER_PRINCIPAL, Aws
@@ -102,7 +102,7 @@ def simulated_botocore(aws: Aws) -> Iterator[None]:
     with (
         mock.patch.object(Clients, "create", create),
         mock.patch.object(Calls, "_start", start),
-        mock.patch.object(credentials, "ControllerSession", ControllerSession),
+        mock.patch.object(ecr, "ControllerSession", ControllerSession),
     ):
         yield
 

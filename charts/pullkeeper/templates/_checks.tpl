@@ -101,7 +101,7 @@ public\.ecr\.aws|ecr-public\.aws\.com|[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.(?:
 {{- with $aws.roleArn }}
 {{- include "pullkeeper.problem" (dict "where" "aws.roleArn" "found" . "expected" "nothing, because serviceAccount.create is false: annotate that ServiceAccount with eks.amazonaws.com/role-arn yourself") }}
 {{- end }}
-{{- else if has $aws.credentials (list "webIdentity" "irsa") }}
+{{- else if has $aws.credentials (list "webIdentity" "irsa" "rolesAnywhere") }}
 {{- $expected := printf "the ARN of the controller's IAM role, %s, as aws.credentials=%s requires" $role $aws.credentials }}
 {{- include "pullkeeper.patternProblem" (dict "where" "aws.roleArn" "found" $aws.roleArn "pattern" (include "pullkeeper.rolePattern" .) "expected" $expected) }}
 {{- else if $aws.roleArn }}
@@ -115,14 +115,41 @@ public\.ecr\.aws|ecr-public\.aws\.com|[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.(?:
 {{- with $aws.region }}
 {{- include "pullkeeper.patternProblem" (dict "where" "aws.region" "found" . "pattern" "[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}" "expected" "a region such as \"eu-west-1\"") }}
 {{- end }}
+{{- include "pullkeeper.rolesAnywhereProblems" . }}
 {{- if and (eq $aws.credentials "webIdentity") (not $aws.audience) }}
 {{- include "pullkeeper.problem" (dict "where" "aws.audience" "expected" "a client ID of the IAM OIDC provider, such as \"sts.amazonaws.com\"") }}
 {{- end }}
 {{- end }}
 
+{{- define "pullkeeper.rolesAnywhereProblems" }}
+{{- $aws := .Values.aws }}
+{{- if eq $aws.credentials "rolesAnywhere" }}
+{{- $anchor := $aws.rolesAnywhere.trustAnchorArn }}
+{{- range $key, $kind := dict "trustAnchorArn" "trust-anchor" "profileArn" "profile" }}
+{{- $pattern := printf `arn:aws(?:-[a-z]+)*:rolesanywhere:[a-z]{2,5}(?:-[a-z]{2,20})+-[0-9]{1,2}:[0-9]{12}:%s/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}` $kind }}
+{{- include "pullkeeper.patternProblem" (dict "where" (print "aws.rolesAnywhere." $key) "found" (get $aws.rolesAnywhere $key) "pattern" $pattern "expected" (printf "\"arn:PARTITION:rolesanywhere:REGION:ACCOUNT:%s/UUID\"" $kind)) }}
+{{- end }}
+{{- include "pullkeeper.nameProblem" (dict "where" "aws.rolesAnywhere.existingSecret" "found" $aws.rolesAnywhere.existingSecret "what" "Secret") }}
+{{- $place := splitList ":" (print $anchor "::::") }}
+{{- $other := splitList ":" (print $aws.rolesAnywhere.profileArn "::::") }}
+{{- if and $anchor $aws.rolesAnywhere.profileArn (ne (print (index $place 1) (index $place 3)) (print (index $other 1) (index $other 3))) }}
+{{- include "pullkeeper.problem" (dict "where" "aws.rolesAnywhere.profileArn" "found" $aws.rolesAnywhere.profileArn "expected" (print "a profile in the region of the trust anchor: " (index $place 3))) }}
+{{- end }}
+{{- if and $anchor $aws.roleArn (ne (index $place 1) (index (splitList ":" (print $aws.roleArn "::")) 1)) }}
+{{- include "pullkeeper.problem" (dict "where" "aws.roleArn" "found" $aws.roleArn "expected" (print "a role of the trust anchor's partition: " (index $place 1))) }}
+{{- end }}
+{{- else }}
+{{- range $key, $value := $aws.rolesAnywhere }}
+{{- with $value }}
+{{- include "pullkeeper.problem" (dict "where" (print "aws.rolesAnywhere." $key) "found" . "expected" "nothing, because aws.credentials is not rolesAnywhere") }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "pullkeeper.settingsProblems" }}
 {{- $settings := .Values.settings }}
-{{- $derived := dict "leaderElection" "use the top-level leaderElection" "leaseName" "use fullnameOverride" "leaseNamespace" "use namespaceOverride" "allowNodeInstanceRole" "use aws.credentials=nodeRole" "podInjection" "use admission.injection" "admissionFence" "use admission.fence" "httpHost" "probes and Prometheus need all addresses of the pod" }}
+{{- $derived := dict "leaderElection" "use the top-level leaderElection" "leaseName" "use fullnameOverride" "leaseNamespace" "use namespaceOverride" "allowNodeInstanceRole" "use aws.credentials=nodeRole" "rolesAnywhere" "use aws.credentials=rolesAnywhere" "podInjection" "use admission.injection" "admissionFence" "use admission.fence" "httpHost" "probes and Prometheus need all addresses of the pod" }}
 {{- range $key, $instead := $derived }}
 {{- if hasKey $settings $key }}
 {{- include "pullkeeper.problem" (dict "where" (print "settings." $key) "found" (get $settings $key) "expected" (print "nothing, because the chart sets it: " $instead)) }}

@@ -50,6 +50,11 @@ volumeMounts:
     mountPath: /var/run/secrets/pullkeeper.dev/aws
     readOnly: true
   {{- end }}
+  {{- if eq .Values.aws.credentials "rolesAnywhere" }}
+  - name: aws-certificate
+    mountPath: /var/run/secrets/pullkeeper.dev/certificate
+    readOnly: true
+  {{- end }}
   {{- with .Values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -93,6 +98,14 @@ volumes:
             audience: {{ .Values.aws.audience | quote }}
             expirationSeconds: 3600
             path: token
+  {{- end }}
+  {{- if eq .Values.aws.credentials "rolesAnywhere" }}
+  - name: aws-certificate
+    secret:
+      secretName: {{ .Values.aws.rolesAnywhere.existingSecret | quote }}
+      items:
+        - {key: tls.crt, path: tls.crt}
+        - {key: tls.key, path: tls.key}
   {{- end }}
   {{- with .Values.extraVolumes }}
   {{- toYaml . | nindent 2 }}

@@ -7,6 +7,11 @@
 {{- end }}
 {{- end }}
 {{- $_ := set $settings "allowNodeInstanceRole" (eq .Values.aws.credentials "nodeRole") }}
+{{- if eq .Values.aws.credentials "rolesAnywhere" }}
+{{- $folder := "/var/run/secrets/pullkeeper.dev/certificate" }}
+{{- $anchor := .Values.aws.rolesAnywhere }}
+{{- $_ := set $settings "rolesAnywhere" (dict "trustAnchorArn" $anchor.trustAnchorArn "profileArn" $anchor.profileArn "roleArn" .Values.aws.roleArn "certificateFile" (print $folder "/tls.crt") "keyFile" (print $folder "/tls.key")) }}
+{{- end }}
 {{- $_ := set $settings "podInjection" (not (empty (include "pullkeeper.injectionVersion" .))) }}
 {{- $_ := set $settings "admissionFence" (not (empty (include "pullkeeper.fence" .))) }}
 {{- $_ := set $settings "leaderElection" .Values.leaderElection }}

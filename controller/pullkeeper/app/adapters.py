@@ -177,6 +177,7 @@ def real_adapters(settings: Settings, kube_client: KubeClient, metrics: promethe
             environment=os.environ,
             registries=settings.policy.registries,
             allow_node_instance_role=settings.allow_node_instance_role,
+            roles_anywhere=settings.roles_anywhere,
             clock=utc_now,
             metrics=metrics,
             service_account_token=ServiceAccountTokens(kube_client).request_token,

@@ -37,6 +37,7 @@ class AwsChecks:
             environment=environment,
             registries=settings.policy.registries,
             allow_node_instance_role=settings.allow_node_instance_role,
+            roles_anywhere=settings.roles_anywhere,
             clock=clock,
             metrics=_NoMetrics(),
             service_account_token=_no_service_accounts,

@@ -13,6 +13,7 @@ from pullkeeper.domain.config.settings import Settings, parse_settings
 from pullkeeper.domain.ecr.registry_host import FORM
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem
+from pullkeeper.domain.iam import roles_anywhere
 from pullkeeper.domain.namespace.service_account_names import NO_SERVICE_ACCOUNTS
 from testsupport.examples import EU, PUBLIC
 
@@ -33,6 +34,7 @@ FORMS = {
     "optOutGrace": f"{DURATION}, at most 6h",
     "maxConcurrentReconciles": "a whole number from 2 to 256",
     "allowNodeInstanceRole": "true or false",
+    "rolesAnywhere": "a mapping of trustAnchorArn, profileArn, roleArn, certificateFile, keyFile",
     "podInjection": "true or false",
     "admissionFence": "true or false",
     "leaderElection": "true or false",
@@ -85,6 +87,14 @@ def settings_with(key: str, value: Any) -> Settings:
     return replace(Settings(), **({group: replace(getattr(Settings(), group), **change)} if group else change))
 
 
+_CHINA = "arn:aws-cn:rolesanywhere:cn-north-1:123456789012"
+GIVEN = {
+    "trustAnchorArn": f"{_CHINA}:trust-anchor/11111111-1111-1111-1111-111111111111",
+    "profileArn": f"{_CHINA}:profile/22222222-2222-2222-2222-222222222222",
+    "roleArn": "arn:aws-cn:iam::123456789012:role/pullkeeper",
+    "certificateFile": "/tls.crt",
+    "keyFile": "/tls.key",
+}
 RIGHT: list[tuple[str, Any, Any]] = [
     ("secretName", "a", "a"),
     ("secretName", "ecr.pull-secret.1", "ecr.pull-secret.1"),
@@ -111,6 +121,7 @@ RIGHT: list[tuple[str, Any, Any]] = [
     ("maxConcurrentReconciles", 16.0, 16),
     ("allowNodeInstanceRole", True, True),
     ("allowNodeInstanceRole", "false", False),
+    ("rolesAnywhere", GIVEN, roles_anywhere.parse(GIVEN)),
     ("podInjection", True, True),
     ("excludedNamespaces", [], ()),
     ("excludedNamespaces", ["kube-*", "a", "a"], ("a", "kube-*")),
@@ -154,6 +165,7 @@ WRONG: dict[str, list[Any]] = {
     "optOutGrace": ["6h1s", "-1s", 600, False],
     "relistInterval": ["0s", "24h1s", 600, False],
     "maxConcurrentReconciles": [1, 257, 16.5, "many", "", True, [16], "16 17"],
+    "rolesAnywhere": [7, True, [], "", {}, {"roleArn": "a"}, {**GIVEN, "more": "a"}],
     "podInjection": ["auto", 1, ""],
     "allowNodeInstanceRole": [1, 0, "yes", "True", "", [], "on"],
     "excludedNamespaces": [7, True, {"a": "b"}, [7], ["A"], ["a", None], "a b", "a\nb", ["a.b"]],

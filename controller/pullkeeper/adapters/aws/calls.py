@@ -15,7 +15,13 @@ _T = TypeVar("_T")
 
 MAX_HANGING = 4
 """Calls of one group that may go on hanging in their threads; more fail at once."""
-_SERVICES = {"sts": "STS", "ecr": "ECR", "ecr-public": "ECR Public", "sso": "IAM Identity Center"}
+_SERVICES = {
+    "sts": "STS",
+    "ecr": "ECR",
+    "ecr-public": "ECR Public",
+    "sso": "IAM Identity Center",
+    "rolesanywhere": "IAM Roles Anywhere",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from botocore.exceptions import ClientError
 
 from pullkeeper.adapters.aws.caller_principal import CallerPrincipal
 from pullkeeper.adapters.aws.calls import CallError, Calls
-from pullkeeper.adapters.aws.clients import Clients, ControllerSession, CredentialSource, Keys, RecordRequest
+from pullkeeper.adapters.aws.clients import Clients, CredentialSource, Keys
 from pullkeeper.adapters.aws.errors import error_code, to_failure
 from pullkeeper.adapters.aws.partitions import sts_region
 from pullkeeper.domain.ecr.aws_errors import is_stale_credential
@@ -36,6 +36,16 @@ _LONG = 2.0
 
 RequestToken = Callable[[Identity], Awaitable[str]]
 """Returns a new token of a ServiceAccount; raises FailureError that says what is missing."""
+
+
+class ControllerCredentials(Protocol):
+    """The controller's own credentials, called from threads."""
+
+    def source(self) -> CredentialSource:
+        """Return where they come from; this asks no API of AWS."""
+
+    def keys(self) -> Keys:
+        """Return valid keys."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -64,8 +74,7 @@ class Credentials:
         queue: CallQueue,
         clock: Callable[[], datetime],
         service_account_token: RequestToken,
-        record_request: RecordRequest,
-        allow_node_instance_role: bool,
+        open_session: Callable[[], ControllerCredentials],
     ) -> None:
         self._region = region
         self._holder = holder
@@ -75,9 +84,8 @@ class Credentials:
         self._queue = queue
         self._clock = clock
         self._service_account_token = service_account_token
-        self._record_request = record_request
-        self._allow_node_instance_role = allow_node_instance_role
-        self._session: ControllerSession | None = None
+        self._open_session = open_session
+        self._session: ControllerCredentials | None = None
         self._entries: dict[Identity, _Entry] = {}
 
     def __len__(self) -> int:
@@ -105,7 +113,7 @@ class Credentials:
 
     async def source(self) -> CredentialSource:
         """Return where the controller's credentials come from; raise FailureError. This asks no API of AWS."""
-        return await self._use_session(ControllerSession.source)
+        return await self._use_session(lambda session: session.source())
 
     def forget(self, identity: Identity, keys: Keys) -> None:
         """Drop keys that AWS does not accept, unless they have been renewed meanwhile; no other identity's."""
@@ -153,18 +161,16 @@ class Credentials:
         return await self._service_account_keys(identity, demands)
 
     async def _controller_keys(self, demands: Sequence[Demand]) -> Keys:
-        keys = await self._use_session(ControllerSession.keys)
+        keys = await self._use_session(lambda session: session.keys())
         keys = replace(keys, holder=self._holder, sts_region=self._region)
         return replace(keys, principal=await self._caller.of(keys, demands))
 
-    async def _use_session(self, use: Callable[[ControllerSession], _T]) -> _T:
+    async def _use_session(self, use: Callable[[ControllerCredentials], _T]) -> _T:
         """Use the controller's session. One that fails or hangs is given up: the next reads all configuration anew."""
         known, self._session = self._session, None
 
-        def call() -> tuple[ControllerSession, _T]:
-            session = known or ControllerSession(
-                self._region, self._record_request, allow_node_instance_role=self._allow_node_instance_role
-            )
+        def call() -> tuple[ControllerCredentials, _T]:
+            session = known or self._open_session()
             return session, use(session)
 
         try:

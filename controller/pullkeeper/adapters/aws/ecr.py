@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from botocore.config import Config
@@ -13,10 +14,11 @@ from botocore.exceptions import ClientError
 
 from pullkeeper.adapters.aws.caller_principal import CallerPrincipal
 from pullkeeper.adapters.aws.calls import CallError, Calls
-from pullkeeper.adapters.aws.clients import Clients, Keys, profile_region
-from pullkeeper.adapters.aws.credentials import Credentials, RequestToken
+from pullkeeper.adapters.aws.clients import Clients, ControllerSession, Keys, profile_region
+from pullkeeper.adapters.aws.credentials import ControllerCredentials, Credentials, RequestToken
 from pullkeeper.adapters.aws.errors import error_code, is_unreachable, to_failure
 from pullkeeper.adapters.aws.partitions import is_listed, partition_of, session_region
+from pullkeeper.adapters.aws.roles_anywhere import RolesAnywhereSession
 from pullkeeper.domain.ecr.aws_errors import (
     is_ambiguous_refusal,
     is_disabled_region,
@@ -30,6 +32,7 @@ from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.iam import principal
 from pullkeeper.domain.iam.identity import CONTROLLER, Kind
+from pullkeeper.domain.iam.roles_anywhere import RolesAnywhere
 from pullkeeper.tokens.call_queue import CallQueue
 from pullkeeper.tokens.demand import Demand, Requester
 
@@ -75,8 +78,10 @@ class Ecr:
         clock: Callable[[], datetime],
         metrics: Metrics,
         service_account_token: RequestToken,
+        roles_anywhere: RolesAnywhere | None = None,
     ) -> None:
         """`registries` are the installation's own: they may tell the region of the controller's session."""
+        environment = roles_anywhere.environment(environment) if roles_anywhere else environment
         self._region = session_region(environment, registries, profile_region)
         self._holder = environment.get("AWS_ROLE_ARN", _OWN)
         self._clock = clock
@@ -94,8 +99,7 @@ class Ecr:
             queue=self._queue,
             clock=clock,
             service_account_token=service_account_token,
-            record_request=metrics.record_aws_request,
-            allow_node_instance_role=allow_node_instance_role,
+            open_session=self._open_session(roles_anywhere, allow_node_instance_role=allow_node_instance_role),
         )
         self._recognised: dict[TokenScope, None] = {}
         """Scopes whose identity AWS has recognised in their region."""
@@ -105,6 +109,14 @@ class Ecr:
         """Logs the controller's ARN; started with its first token."""
         self._first_look: asyncio.Task[None] | None = None
         """Finds out the controller's principal before its first token is fetched."""
+
+    def _open_session(
+        self, identity: RolesAnywhere | None, *, allow_node_instance_role: bool
+    ) -> Callable[[], ControllerCredentials]:
+        record = self._metrics.record_aws_request
+        if identity is not None:
+            return partial(RolesAnywhereSession, identity, record, self._clock)
+        return partial(ControllerSession, self._region, record, allow_node_instance_role=allow_node_instance_role)
 
     @property
     def region(self) -> str:

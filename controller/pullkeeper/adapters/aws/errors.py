@@ -15,6 +15,7 @@ from botocore.exceptions import (
 )
 
 from pullkeeper.adapters.aws.calls import CallError, DeadlineError, Endpoint, TooManyHangingError
+from pullkeeper.adapters.aws.client_certificate import ClientCertificateError
 from pullkeeper.adapters.aws.clients import ProcessStartError
 from pullkeeper.domain.ecr import partitions
 from pullkeeper.domain.ecr.aws_errors import Request, explain, explain_raised
@@ -23,7 +24,7 @@ from pullkeeper.domain.errors.causes import Raised
 from pullkeeper.domain.errors.failures import Failure
 from pullkeeper.domain.errors.text import without_secrets
 
-_OWN = (DeadlineError, TooManyHangingError, ProcessStartError)
+_OWN = (DeadlineError, TooManyHangingError, ProcessStartError, ClientCertificateError)
 """Exceptions whose text is the program's own."""
 _SOURCES = (CredentialRetrievalError, MetadataRetrievalError)
 _FROM_AGENT = "from container metadata: "

@@ -45,6 +45,11 @@ def partition_of_arn(arn: str) -> str | None:
     return parts[1] if len(parts) > 1 and parts[1] in _partitions() else None
 
 
+def dns_suffix(partition: str, *, dual_stack: bool) -> str:
+    """Return the domain of a partition's API endpoints."""
+    return str(_partitions()[partition]["outputs"]["dualStackDnsSuffix" if dual_stack else "dnsSuffix"])
+
+
 def primary_region(partition: str) -> str:
     """Return the region that stands for a partition."""
     return str(_partitions()[partition]["outputs"]["implicitGlobalRegion"])

@@ -13,6 +13,8 @@ from pullkeeper.domain.config.policy_parser import PolicyParser
 from pullkeeper.domain.ecr.registry_host import FORM
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem, quoted
+from pullkeeper.domain.iam import roles_anywhere
+from pullkeeper.domain.iam.roles_anywhere import RolesAnywhere
 from pullkeeper.domain.namespace import service_account_names
 
 VARIABLE_PREFIX = "PULLKEEPER_"
@@ -36,6 +38,8 @@ class Settings:
     """How many namespaces are reconciled at the same time."""
     allow_node_instance_role: bool = False
     """Whether to allow falling back to the EC2 instance role."""
+    roles_anywhere: RolesAnywhere | None = None
+    """The controller's identity, if it is one of IAM Roles Anywhere."""
     opt_out_grace: timedelta = timedelta(minutes=15)
     """How long a pull Secret outlives an opt-in that has vanished from the settings."""
     watch_namespaces: tuple[str, ...] = ()
@@ -172,6 +176,7 @@ _FIELDS: Mapping[str, Field] = {
     "optOutGrace": fields.duration(timedelta(), timedelta(hours=6), "at most 6h"),
     "maxConcurrentReconciles": Field("a whole number from 2 to 256", fields.integer(2, 256)),
     "allowNodeInstanceRole": Field("true or false", fields.parse_flag),
+    "rolesAnywhere": Field(roles_anywhere.FORM, fields.parse_roles_anywhere),
     "podInjection": Field("true or false", fields.parse_flag),
     "admissionFence": Field("true or false", fields.parse_flag),
     "leaderElection": Field("true or false", fields.parse_flag),

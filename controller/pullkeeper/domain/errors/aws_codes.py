@@ -34,7 +34,39 @@ INVALID = ("ValidationError", "ValidationException")
 _WEB = ("AssumeRoleWithWebIdentity",)
 _CLOCK = "set the node's clock (NTP, chrony): AWS allows five minutes of difference"
 
+_SIGNED = ("CreateSession",)
+_TRUST = "the node's clock, the trust anchor's CA, and that tls.crt holds every certificate between"
+
 _DENIALS = (
+    Cause(
+        raised=("AccessDenied", "AccessDeniedException"),
+        operations=_SIGNED,
+        words="certificate",
+        reason=Reason.ACCESS_DENIED,
+        what="IAM Roles Anywhere does not trust the client certificate",
+        fix=f"check {_TRUST}",
+        actor=Actor.OPERATOR,
+    ),
+    Cause(
+        raised=("AccessDenied", "AccessDeniedException"),
+        operations=_SIGNED,
+        words="signature|credential",
+        reason=Reason.CREDENTIALS_INVALID,
+        what="IAM Roles Anywhere does not accept the signature",
+        fix="check the node's clock, and what a proxy does to headers",
+        actor=Actor.OPERATOR,
+    ),
+    Cause(
+        raised=("AccessDenied", "AccessDeniedException"),
+        operations=_SIGNED,
+        reason=Reason.ACCESS_DENIED,
+        what="the role may not be taken through the profile",
+        fix=(
+            "the profile must be enabled and list the role, and the role's trust policy allow "
+            "rolesanywhere.amazonaws.com sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity, for this trust "
+            "anchor and certificate"
+        ),
+    ),
     Cause(
         raised=("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"),
         operations=("GetCallerIdentity",),

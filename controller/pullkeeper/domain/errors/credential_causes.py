@@ -9,7 +9,42 @@ _POD = "container metadata"
 _PROCESS = "custom-process"
 _SOURCES = ("CredentialRetrievalError", "MetadataRetrievalError")
 
+_PAIR = "tls.crt and tls.key, as cert-manager writes them (chart: aws.rolesAnywhere.existingSecret)"
+
 CREDENTIAL_CAUSES = (
+    Cause(
+        raised=("ClientCertificateUnreadableError",),
+        reason=Reason.CREDENTIALS_MISSING,
+        what="the client certificate or its key cannot be read ({own})",
+        fix=f"mount a Secret with {_PAIR}",
+    ),
+    Cause(
+        raised=("ClientCertificateMismatchError",),
+        reason=Reason.CREDENTIALS_INVALID,
+        what="the client certificate and the key do not belong together ({own})",
+        fix=f"give both from one Secret with {_PAIR}",
+        actor=Actor.OPERATOR,
+    ),
+    Cause(
+        raised=("ClientCertificateExpiredError",),
+        reason=Reason.CREDENTIALS_INVALID,
+        what="the client certificate has expired ({own})",
+        fix="see why it is not renewed (kubectl describe certificate), and the node's clock",
+        actor=Actor.OPERATOR,
+    ),
+    Cause(
+        raised=("ClientCertificateNotYetValidError",),
+        reason=Reason.CREDENTIALS_INVALID,
+        what="the client certificate is not valid yet ({own})",
+        fix="set the node's clock, or that of whoever issues the certificate",
+        actor=Actor.OPERATOR,
+    ),
+    Cause(
+        raised=("ClientKeyUnsupportedError",),
+        reason=Reason.CONFIGURATION_INVALID,
+        what="IAM Roles Anywhere takes no signature of the client certificate's key ({own})",
+        fix="use an RSA key of 2048 bits or more, or one on the curve P-256 or P-384 (privateKey of the Certificate)",
+    ),
     Cause(
         raised=("MetadataProxiedError",),
         reason=Reason.CREDENTIALS_MISSING,

@@ -1,0 +1,203 @@
+"""IAM Roles Anywhere: every kind of key and chain gets a token, and every failure is explained."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import PrivateFormat
+
+from pullkeeper.adapters.aws import Ecr, roles_anywhere
+from pullkeeper.domain.errors.failures import FailureError, Reason
+from pullkeeper.domain.iam.roles_anywhere import parse
+from tests.unit.adapters.aws_harness import AwsHarness, no_service_account
+from testsupport.client_certificates import ANCHOR, PROFILE, Key, anchor, authority, settings
+from testsupport.examples import EU, demand, scope
+from testsupport.fake_aws import ACCOUNT, AwsFake, Garbage, serve_in_thread
+
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/controller"
+SCOPE = scope(EU)
+
+
+class World:
+    """A trust anchor with its CA, a profile, a role, and the folder of the certificate."""
+
+    def __init__(self, harness: AwsHarness, aws: AwsFake, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.aws, self.folder, self.harness = aws, folder, harness
+        self.root = authority()
+        self.ahead = timedelta()
+        anchor(aws, self.root, ROLE)
+        monkeypatch.setattr(roles_anywhere, "_PAUSE", 0.0)
+        harness.token_source(aws.environment())
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"):
+            monkeypatch.delenv(name)
+        self.environment = {key: value for key, value in aws.environment(region=None).items() if "ACCESS" not in key}
+        self.source = self.new_source()
+
+    def new_source(self) -> Ecr:
+        return Ecr(
+            environment=self.environment,
+            registries=(),
+            allow_node_instance_role=False,
+            clock=lambda: datetime.now(UTC) + self.ahead,
+            metrics=self.harness.recorder,
+            service_account_token=no_service_account,
+            roles_anywhere=parse(settings(self.folder, ROLE)),
+        )
+
+    async def failure(self) -> tuple[Reason, str]:
+        found = await self.harness.failure(self.source, SCOPE)
+        return found.reason, found.message
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with serve_in_thread() as aws:
+        yield World(AwsHarness(aws, monkeypatch), aws, tmp_path / "tls", monkeypatch)
+
+
+KEYS: dict[str, tuple[Callable[[], Key], PrivateFormat]] = {
+    "RSA 2048, PKCS8": (lambda: rsa.generate_private_key(65537, 2048), PrivateFormat.PKCS8),
+    "RSA 3072, PKCS1": (lambda: rsa.generate_private_key(65537, 3072), PrivateFormat.TraditionalOpenSSL),
+    "RSA 4096, PKCS8": (lambda: rsa.generate_private_key(65537, 4096), PrivateFormat.PKCS8),
+    "P-256, PKCS8": (lambda: ec.generate_private_key(ec.SECP256R1()), PrivateFormat.PKCS8),
+    "P-256, SEC1": (lambda: ec.generate_private_key(ec.SECP256R1()), PrivateFormat.TraditionalOpenSSL),
+    "P-384, SEC1": (lambda: ec.generate_private_key(ec.SECP384R1()), PrivateFormat.TraditionalOpenSSL),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "digest"),
+    [*((kind, "sha256") for kind in KEYS), *(("P-384, SEC1", digest) for digest in ("sha384", "sha512"))],
+)
+async def test_every_key_and_signature_hash_gets_a_token(world: World, kind: str, digest: str) -> None:
+    """The algorithm follows from the key, not from the signature of the certificate."""
+    make, form = KEYS[kind]
+    world.root.write(world.folder, key=make(), form=form, digest=digest)
+    await world.source.fetch(SCOPE, demand())
+    assert (await world.source.caller_arn()).startswith(f"arn:aws:sts::{ACCOUNT}:assumed-role/controller/")
+    assert [call.host for call in world.aws.calls if call.operation == "CreateSession"] == [
+        "rolesanywhere.eu-west-1.amazonaws.com"
+    ]
+
+
+async def test_chain_is_sent_and_a_missing_link_is_explained(world: World) -> None:
+    """Certificates below two CAs under the trust anchor's own are trusted only with both."""
+    below = world.root.intermediate("one").intermediate("two")
+    below.write(world.folder)
+    await world.source.fetch(SCOPE, demand())
+    pem = world.folder / "tls.crt"
+    pem.write_text(pem.read_text().partition("-----END CERTIFICATE-----\n")[0] + "-----END CERTIFICATE-----\n")
+    world.source = world.new_source()
+    reason, message = await world.failure()
+    assert reason is Reason.ACCESS_DENIED
+    assert "tls.crt holds every certificate between" in message
+
+
+async def test_session_is_kept_and_the_next_one_is_of_the_files_as_they_are_then(world: World) -> None:
+    """One call for many tokens; after a rotation of the certificate the next session is the new one's."""
+    world.root.write(world.folder)
+    for _ in range(3):
+        await world.source.fetch(SCOPE, demand())
+    assert world.aws.count("CreateSession") == 1
+    first = await world.source.caller_arn()
+    world.root.write(world.folder, key=rsa.generate_private_key(65537, 2048))
+    assert await world.source.caller_arn() == first
+    world.aws.expire_credentials()
+    await world.source.fetch(SCOPE, demand())
+    assert world.aws.count("CreateSession") == 2
+    assert await world.source.caller_arn() != first
+
+
+def _swap(world: World) -> None:
+    key = (world.folder / "tls.key").read_bytes()
+    world.root.write(world.folder)
+    (world.folder / "tls.key").write_bytes(key)
+
+
+FAILURES: dict[str, tuple[Callable[[World], object], Reason, str]] = {
+    "missing": (lambda w: (w.folder / "tls.crt").unlink(), Reason.CREDENTIALS_MISSING, "tls.crt: No such file"),
+    "no key": (lambda w: (w.folder / "tls.key").unlink(), Reason.CREDENTIALS_MISSING, "tls.key: No such file"),
+    "empty": (lambda w: (w.folder / "tls.crt").write_text(""), Reason.CREDENTIALS_MISSING, "holds no certificate"),
+    "garbage": (lambda w: (w.folder / "tls.key").write_text("x"), Reason.CREDENTIALS_MISSING, "holds no private key"),
+    "large": (lambda w: (w.folder / "tls.key").write_text("x" * 70_000), Reason.CREDENTIALS_MISSING, "larger than 64"),
+    "mismatch": (_swap, Reason.CREDENTIALS_INVALID, "is not the key of"),
+    "expired": (
+        lambda w: w.root.write(w.folder, starts=timedelta(days=-2), ends=timedelta(seconds=-5)),
+        Reason.CREDENTIALS_INVALID,
+        "the client certificate has expired (CN=pullkeeper, issued by CN=root, valid until ",
+    ),
+    "not yet": (
+        lambda w: w.root.write(w.folder, starts=timedelta(days=1)),
+        Reason.CREDENTIALS_INVALID,
+        "is not valid yet",
+    ),
+    "Ed25519": (
+        lambda w: w.root.write(w.folder, key=ed25519.Ed25519PrivateKey.generate()),
+        Reason.CONFIGURATION_INVALID,
+        "P-256 or P-384",
+    ),
+    "P-521": (
+        lambda w: w.root.write(w.folder, key=ec.generate_private_key(ec.SECP521R1())),
+        Reason.CONFIGURATION_INVALID,
+        "P-256 or P-384",
+    ),
+    "wrong CA": (lambda w: authority().write(w.folder), Reason.ACCESS_DENIED, "does not trust the client certificate"),
+    "wrong name": (
+        lambda w: w.root.write(w.folder, name="somebody"),
+        Reason.ACCESS_DENIED,
+        "refused CreateSession for arn:aws:iam::123456789012:role/controller (AccessDeniedException): the role may not",
+    ),
+    "no anchor": (lambda w: w.aws.roles_anywhere.anchors.pop(ANCHOR), Reason.CONFIGURATION_INVALID, "trust anchor"),
+    "no profile": (lambda w: w.aws.roles_anywhere.profiles.pop(PROFILE), Reason.CONFIGURATION_INVALID, "profile"),
+    "throttled": (
+        lambda w: w.aws.fail("ThrottlingException", 429, operation="CreateSession"),
+        Reason.THROTTLED,
+        "too many",
+    ),
+    "failing": (lambda w: w.aws.fail("InternalFailure", 500, operation="CreateSession"), Reason.SERVICE_ERROR, "fails"),
+    "reset": (lambda w: w.aws.reset(operation="CreateSession"), Reason.NETWORK_UNREACHABLE, "rolesanywhere.eu-west-1"),
+    "html": (
+        lambda w: w.aws.garbage(Garbage.INVALID_BODY, operation="CreateSession"),
+        Reason.MALFORMED_ANSWER,
+        "prox",
+    ),
+    "unreachable": (
+        lambda w: w.aws.network.unreachable("rolesanywhere.*"),
+        Reason.NETWORK_UNREACHABLE,
+        "IAM Roles Anywhere at rolesanywhere.eu-west-1.amazonaws.com",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+async def test_failure_is_explained(world: World, case: str) -> None:
+    """What is wrong and what to do, in one message; and it ends with its cause."""
+    spoil, reason, words = FAILURES[case]
+    world.root.write(world.folder)
+    spoil(world)
+    found, message = await world.failure()
+    assert words in message
+    assert found is reason
+    key = world.folder / "tls.key"
+    assert not key.exists() or "PRIVATE" not in message
+
+
+async def test_short_disturbance_is_not_noticed(world: World) -> None:
+    """Two failures of AWS's are retried, as botocore does for other sources."""
+    world.root.write(world.folder)
+    world.aws.fail("InternalFailure", 503, operation="CreateSession", times=2)
+    await world.source.fetch(SCOPE, demand())
+    assert [code for service, _, code in world.harness.recorder.tries if service == "rolesanywhere"] == [503, 503, 201]
+
+
+async def test_source_is_named_with_its_certificate_and_asks_nobody(world: World) -> None:
+    """Subject, issuer and end; an unreadable one fails there already."""
+    world.root.write(world.folder)
+    method = await world.source.credential_method()
+    assert method.startswith("iam-roles-anywhere with the certificate CN=pullkeeper, issued by CN=root, valid until 2")
+    assert world.aws.calls == []
+    (world.folder / "tls.key").unlink()
+    with pytest.raises(FailureError, match=r"tls.key: No such file"):
+        await world.source.credential_method()
