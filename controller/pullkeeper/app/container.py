@@ -337,7 +337,13 @@ class Container:
                 "Namespaces": self.namespaces.synced(),
                 "ServiceAccounts": self.service_accounts.synced() if self.service_accounts else (),
             },
-            denied={"listing Secrets": self.secrets.is_denied, "writing Secrets": self.status_reporter.writes_denied},
+            denied={
+                "listing Namespaces": self.namespaces.is_denied,
+                "listing Secrets": self.secrets.is_denied,
+                "writing Secrets": self.status_reporter.writes_denied,
+                "listing ServiceAccounts": self.service_accounts.is_denied if self.service_accounts else _never,
+                "its Lease": self.leader_elector.is_denied,
+            },
         )
         self._adapters.metrics.set_permission_denied(readiness.is_denied)
         serve = self._adapters.serve_http
@@ -349,6 +355,10 @@ class Container:
         yield RunnableFunc(self._adapters.token_source.log_credential_source)
         if self.namespace_relister is not None:
             yield self.namespace_relister
+
+
+def _never() -> bool:
+    return False
 
 
 def _service_account(account: Mapping[str, Any], secret_name: str) -> ObservedServiceAccount:

@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Protocol
 
-from pullkeeper.domain.errors.failures import FailureError, StaleObservationError
+from pullkeeper.domain.errors.failures import FailureError, Reason, StaleObservationError
 from pullkeeper.domain.kube.lease import Lease, LeaseObservation, LeaseTimings
 
 logger = logging.getLogger(__name__)
 
 _NEVER = float("-inf")
+_DENIALS = 3
+"""So many denied tries in a row are no accident of a starting API server."""
 
 
 class LeaseClient(Protocol):
@@ -65,6 +67,10 @@ class NoElection:
     def forget_version(self) -> None:
         """Do nothing: there is no Lease."""
 
+    def is_denied(self) -> bool:
+        """Return False: there is no Lease."""
+        return False
+
 
 class LeaderElector:
     """Acquires and renews the Lease.
@@ -100,6 +106,7 @@ class LeaderElector:
         self._observed: LeaseObservation | None = None
         self._leads_until = _NEVER
         self._failure = ""
+        self._denied_in_a_row = 0
         self._gained = asyncio.Event()
         self._lost = asyncio.Event()
 
@@ -110,6 +117,10 @@ class LeaderElector:
     def is_leader(self) -> bool:
         """Whether this replica may write; the clock decides, so a process that was frozen past its lease may not."""
         return self._clock() < self._leads_until
+
+    def is_denied(self) -> bool:
+        """Whether the last tries were denied because a right is missing."""
+        return self._denied_in_a_row >= _DENIALS
 
     async def gained(self) -> None:
         """Wait until this replica leads."""
@@ -153,16 +164,17 @@ class LeaderElector:
         timeout = self._timings.request_timeout
         if self.is_leader():
             timeout = min(timeout, self._leads_until - self._clock())
-        failure = ""
+        failure, denied = "", False
         try:
             async with asyncio.timeout(timeout):
                 await self._acquire_or_renew()
         except TimeoutError:
             failure = "the API server does not answer"
         except FailureError as error:
-            failure = str(error)
+            failure, denied = str(error), error.failure.reason is Reason.KUBERNETES_DENIED
         except StaleObservationError:
             self._observed = None  # Another replica was quicker; the next read shows which.
+        self._denied_in_a_row = self._denied_in_a_row + 1 if denied else 0
         self._log(failure)
 
     def _log(self, failure: str) -> None:

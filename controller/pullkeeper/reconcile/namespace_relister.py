@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from pullkeeper.domain.errors.backoff import retry_delay
-from pullkeeper.domain.errors.failures import FailureError
+from pullkeeper.domain.errors.failures import FailureError, Reason
 from pullkeeper.domain.errors.said_causes import SaidCauses
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 
@@ -35,6 +35,9 @@ class EventHandler(Protocol):
 
     def replace(self, found: Iterable[ObservedNamespace], version: int, *, watched: bool) -> None:
         """Take over a whole listing; `watched`: a watch should have told of everything in it."""
+
+    def on_forbidden(self) -> None:
+        """Note that the Namespaces cannot be listed, because RBAC forbids it."""
 
 
 class NamespaceRelister:
@@ -66,6 +69,8 @@ class NamespaceRelister:
                 if self._causes.end():
                     logger.info("listing Namespaces works again")
             except FailureError as error:
+                if error.failure.reason is Reason.KUBERNETES_DENIED:
+                    self._handler.on_forbidden()
                 failures += 1
                 delay = retry_delay(failures, self._rng.random())
                 if self._causes.is_new(str(error)):

@@ -22,11 +22,13 @@ class FakeLeaseServer:
     lease: Lease | None = None
     writes: list[Lease] = field(default_factory=list)
     up: bool = True
+    failure: FailureError = AWAY
+    """What is raised while it is not up."""
 
     def write(self, lease: Lease, over: Lease | None) -> Lease:
         """Write the Lease if the current one is exactly the one that is replaced."""
         if not self.up:
-            raise AWAY
+            raise self.failure
         if (self.lease.version if self.lease else None) != (over.version if over else None):
             raise StaleObservationError("lease/pullkeeper")
         self.lease = replace(lease, version=str(len(self.writes) + 1))
@@ -51,7 +53,9 @@ class FakeLeaseClient:
         """Read after a delay; the response is delayed as well."""
         self.reads += 1
         await asyncio.sleep(self._delay())
-        if not self._server.up or self._cut:
+        if not self._server.up:
+            raise self._server.failure
+        if self._cut:
             raise AWAY
         found = self._server.lease
         await asyncio.sleep(self._delay())

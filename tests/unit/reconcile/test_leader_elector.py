@@ -8,9 +8,10 @@ from datetime import timedelta
 
 import pytest
 
+from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.kube.lease import Lease, LeaseTimings
 from pullkeeper.reconcile.leader_elector import NoElection
-from tests.unit.reconcile.fake_lease import DURATION, FakeLeaseServer, Replica, stormy
+from tests.unit.reconcile.fake_lease import AWAY, DURATION, FakeLeaseServer, Replica, stormy
 
 LEASE = DURATION.total_seconds()
 
@@ -269,3 +270,18 @@ async def test_version_of_before_is_forgotten_on_request() -> None:
     assert (replica.went_back, replica.leads) == ([], True)
     await replica.stop()
     NoElection().forget_version()
+
+
+@pytest.mark.parametrize(("reason", "denied"), [(Reason.KUBERNETES_DENIED, True), (AWAY.failure.reason, False)])
+async def test_a_missing_right_to_the_lease_is_told(reason: Reason, denied: bool) -> None:  # noqa: FBT001 -- a parameter of the table
+    """After a few tries, until it is granted; an API server that is away is not a missing right."""
+    failure = FailureError(Failure(reason=reason, message="no"))
+    server = FakeLeaseServer(up=False, failure=failure)
+    replica = Replica("a", server)
+    await asyncio.sleep(LEASE)
+    assert replica.elector.is_denied() is denied
+    server.up = True
+    await until_led(replica)
+    assert not replica.elector.is_denied()
+    assert not NoElection().is_denied()
+    await replica.stop()

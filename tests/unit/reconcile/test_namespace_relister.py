@@ -15,8 +15,10 @@ from testsupport.fixed_random import FixedRandom
 class Listings:
     """Listings that fail where a test says so, and what was taken over of them."""
 
-    def __init__(self, *outcomes: bool) -> None:
+    def __init__(self, *outcomes: bool, reason: Reason = Reason.KUBERNETES_UNAVAILABLE) -> None:
         self.outcomes = outcomes
+        self.reason = reason
+        self.denials = 0
         self.listed_at: list[float] = []
         self.taken_over: list[int] = []
         self.watched: list[bool] = []
@@ -27,7 +29,7 @@ class Listings:
         version = len(self.listed_at)
         assert self.expected == version
         if not self.outcomes[version - 1]:
-            raise FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message="away"))
+            raise FailureError(Failure(reason=self.reason, message="away"))
         return [ObservedNamespace(name="a", resource_version=version)], version
 
     def expect_listing(self) -> None:
@@ -37,6 +39,9 @@ class Listings:
         self.watched.append(watched)
         assert [each.resource_version for each in found] == [version]
         self.taken_over.append(version)
+
+    def on_forbidden(self) -> None:
+        self.denials += 1
 
 
 def _relister(listings: Listings, interval: timedelta = timedelta(minutes=10)) -> NamespaceRelister:
@@ -91,3 +96,14 @@ async def test_it_lists_at_intervals_and_backs_off(caplog: pytest.LogCaptureFixt
     assert listings.listed_at == [0, 600, 601, 603, 607, 1207]
     assert listings.taken_over == [1, 5, 6]
     assert caplog.messages == ["listing Namespaces failed: away (KubernetesUnavailable); it is tried again"]
+
+
+@pytest.mark.parametrize(("reason", "denials"), [(Reason.KUBERNETES_DENIED, 2), (Reason.KUBERNETES_UNAVAILABLE, 0)])
+async def test_a_missing_right_is_told(reason: Reason, denials: int) -> None:
+    """And not an API server that is away."""
+    listings = Listings(False, False, True, reason=reason)  # noqa: FBT003 -- outcomes
+    relister = NamespaceRelister(listings.list_namespaces, listings, interval=timedelta(minutes=10), rng=FixedRandom())
+    run = asyncio.create_task(relister.run())
+    await asyncio.sleep(100)
+    run.cancel()
+    assert (listings.denials, listings.taken_over) == (denials, [3])

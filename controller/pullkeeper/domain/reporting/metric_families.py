@@ -63,7 +63,7 @@ HEARTBEAT = MetricFamily(
 PERMISSION_DENIED = MetricFamily(
     name="pullkeeper_permission_denied",
     type=MetricType.GAUGE,
-    documentation="1 while the API server denies listing or writing pull Secrets for lack of permission.",
+    documentation="1 while the API server denies, for lack of permission, what the controller needs to list or write.",
 )
 CONFIG_LAST_RELOAD_SUCCESSFUL = MetricFamily(
     name="pullkeeper_config_last_reload_successful",
