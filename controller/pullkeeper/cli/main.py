@@ -19,6 +19,7 @@ COMMANDS = {
     "check": "check everything that the controller needs: settings, permissions, Lease, AWS credentials and tokens",
     "status": "show the status of every namespace that requests a pull Secret",
     "render": "show what the controller would do for a Namespace manifest, and why, without contacting any server",
+    "iam": "print what must exist in AWS: OIDC providers, roles, their trust policies and permissions",
     "refresh": "request a fresh token for a namespace and wait until its pull Secret has it",
     "cleanup": "delete the pull Secrets created by the controller",
 }

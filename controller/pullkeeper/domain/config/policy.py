@@ -173,17 +173,21 @@ class Policy:
             uncovered = _uncovered(others[0], registries) if others else ()
             raise _not_allowed(namespace, f"the role {role}", "roles", uncovered)
         grant = grants[0]
-        tags = (("pullkeeper-cluster", self.cluster_name), ("pullkeeper-namespace", namespace.name))
+        # Session tags can change what a role may do, so such a token is never shared between namespaces.
+        only_for = namespace.name if grant.session_tags else ""
+        return identity.role(role, self.session(grant, namespace.name), only_for=only_for)
+
+    def session(self, grant: RoleGrant, namespace: str) -> Session:
+        """Return how a session of a role that a grant allows is opened for a namespace."""
+        tags = (("pullkeeper-cluster", self.cluster_name), ("pullkeeper-namespace", namespace))
         shared = f"pullkeeper-{self.cluster_name}"
-        session = Session(
+        return Session(
             # Namespaces that share a role's tokens share its session, so it has the name of none of them.
-            name=_session_text(f"{shared}-{namespace.name}" if grant.session_tags else shared),
+            name=_session_text(f"{shared}-{namespace}" if grant.session_tags else shared),
             external_id=grant.external_id,
             source_identity=_session_text(shared) if grant.source_identity else None,
             tags=tags if grant.session_tags else (),
         )
-        # Session tags can change what a role may do, so such a token is never shared between namespaces.
-        return identity.role(role, session, only_for=namespace.name if grant.session_tags else "")
 
 
 def _check(

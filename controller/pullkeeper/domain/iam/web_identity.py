@@ -39,7 +39,7 @@ class WebIdentity:
 
     def needs(self, role: RoleArn) -> str:
         """Return what must exist so that the role can be taken with the token."""
-        public = " (its name looks internal: AWS has to reach it)" if _is_internal(self.issuer) else ""
+        public = " (its name looks internal: AWS has to reach it)" if is_internal(self.issuer) else ""
         return f"needs the IAM OIDC provider {self.provider_arn(role)} with that audience, and a public issuer{public}"
 
     def problem(self, now: datetime) -> tuple[str, str] | None:
@@ -94,7 +94,8 @@ def _moment(value: object) -> datetime | None:
         return None
 
 
-def _is_internal(issuer: str) -> bool:
+def is_internal(issuer: str) -> bool:
+    """Return whether the name of an issuer looks as if only its own network could reach it."""
     try:
         host = urlsplit(issuer).hostname or ""
     except ValueError:

@@ -1,0 +1,53 @@
+"""`pullkeeper iam` with a cluster: its issuer, and the namespaces that ask."""
+
+import json
+from typing import Any
+
+from testsupport.command_line import CommandResult, kubeconfig, pullkeeper, settings_file
+from testsupport.installation import IRELAND, VIRGINIA, Installation
+from testsupport.tenant_identities import OWN, account_with_role
+
+BLUE = "arn:aws:iam::222222222222:role/pull-blue"
+SETTINGS = {
+    "clusterName": "test",
+    "roles": [{"role": "arn:aws:iam::222222222222:role/pull-*", "namespaces": ["blue-*"]}],
+    "serviceAccountIdentity": {"namespaces": ["own-*"]},
+}
+
+
+async def test_what_the_namespaces_ask_for_is_printed(installation: Installation) -> None:
+    """With the cluster's issuer; what one asks for in vain is a note, and only its own."""
+    blue = await installation.create_namespace("blue", enabled="true", role_arn=BLUE, registries=VIRGINIA)
+    own = await installation.create_namespace("own", enabled="true", service_account_name="puller")
+    await account_with_role(installation, own, "puller")
+    orphan = await installation.create_namespace("own", enabled="true", service_account_name="nobody")
+    thief = await installation.create_namespace("thief", enabled="true", role_arn=BLUE)
+    wrong = await installation.create_namespace("wrong", enabled="yes")
+    await installation.create_namespace("none")
+    document = await iam(installation)
+    roles = {role["arn"]: role for account in document["accounts"] for role in account["roles"]}
+    issuer = (await installation.api.get("/.well-known/openid-configuration")).ok()["issuer"]
+    assert document["accounts"][0]["oidcProviders"][0]["url"] == issuer
+    assert VIRGINIA[:12] in json.dumps(roles[BLUE]["policies"])
+    assert f"system:serviceaccount:{own}:puller" in json.dumps(roles[OWN]["trustPolicy"])
+    for name, words in ((orphan, "does not exist"), (thief, "does not let this namespace use"), (wrong, 'found "yes"')):
+        assert [note for note in document["notes"] if note.startswith(f"namespace/{name}: ") and words in note]
+    part = await iam(installation, "--namespace", blue)
+    assert [account["account"] for account in part["accounts"]] == [IRELAND[:12], BLUE.split(":")[4]]
+    refused = await command(installation, "--namespace", wrong)
+    assert (refused.status, refused.out) == (2, "")
+    assert f'namespace/{wrong}: pullkeeper.dev/enabled: found "yes"' in refused.err
+
+
+async def command(installation: Installation, *arguments: str) -> CommandResult:
+    """Run it with the administrator's kubeconfig, whose context has to be named."""
+    config = settings_file(installation, **SETTINGS)
+    cluster = ("--kubeconfig", kubeconfig(installation), "--context", "here")
+    return await pullkeeper(installation, "iam", "--config", config, *cluster, *arguments, environment={})
+
+
+async def iam(installation: Installation, *arguments: str) -> dict[str, Any]:
+    ended = await command(installation, *arguments)
+    assert (ended.status, ended.err) == (0, "")
+    document: dict[str, Any] = json.loads(ended.out)
+    return document

@@ -1,0 +1,97 @@
+"""`pullkeeper iam` without a cluster: what comes from the settings and the options."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from pullkeeper.cli import main as command_line
+
+SETTINGS = """\
+registries: [123456789012.dkr.ecr.eu-west-1.amazonaws.com]
+roles:
+  - role: arn:aws:iam::222222222222:role/pull-blue
+    namespaces: ["blue-*"]
+"""
+ISSUER = "https://oidc.example.com"
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the variables of whoever runs the tests out."""
+    for name in list(os.environ):
+        if name.startswith(("PULLKEEPER_", "AWS_")) or name == "KUBECONFIG":
+            monkeypatch.delenv(name)
+
+
+def iam(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str, settings: str = SETTINGS) -> int:
+    file = folder / "settings.yaml"
+    file.write_text(settings)
+    monkeypatch.setattr("sys.argv", ["pullkeeper", "iam", "--config", str(file), *arguments])
+    return command_line.main()
+
+
+def test_the_controller_is_who_the_settings_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its role in the first registry's account, its ServiceAccount where its Lease is."""
+    settings = SETTINGS + "leaseNamespace: tools\nleaseName: ecr\n"
+    assert iam(monkeypatch, tmp_path, "--issuer", ISSUER, settings=settings) == 0
+    accounts = json.loads(capsys.readouterr().out)["accounts"]
+    role = accounts[0]["roles"][0]
+    assert role["arn"] == "arn:aws:iam::123456789012:role/pullkeeper"
+    assert "system:serviceaccount:tools:ecr" in json.dumps(role["trustPolicy"])
+    assert [each["account"] for each in accounts] == ["123456789012", "222222222222"]
+
+
+def test_options_say_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Role, by option or as IRSA's variable; ServiceAccount, audience; one account's part."""
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::999999999999:role/keeper")
+    options = ("--service-account", "a:b", "--audience", "ecr", "--account", "999999999999", "-o", "json")
+    assert iam(monkeypatch, tmp_path, "--issuer", ISSUER, *options) == 0
+    (account,) = json.loads(capsys.readouterr().out)["accounts"]
+    assert account["oidcProviders"][0]["clientIds"] == ["ecr"]
+    assert account["roles"][0]["arn"] == "arn:aws:iam::999999999999:role/keeper"
+    assert "system:serviceaccount:a:b" in json.dumps(account["roles"][0]["trustPolicy"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "--issuer: found nothing, expected an https:// URL, or a kubeconfig"),
+        (("--issuer", "http://x.example.com"), '--issuer: found "http://x.example.com"'),
+        (("--issuer", 'https://x"y'), "--issuer: found"),
+        (("--issuer", ISSUER, "--service-account", "pullkeeper"), "expected NAMESPACE:NAME"),
+        (("--issuer", ISSUER, "--service-account", "a:B"), "expected NAMESPACE:NAME"),
+        (("--issuer", ISSUER, "--role-arn", "pullkeeper"), "--role-arn: found"),
+        (("--issuer", ISSUER, "--audience", "${x}"), "--audience: found"),
+        (("--issuer", ISSUER, "--account", "1"), '--account: found "1", expected one of 123456789012, 222222222222'),
+        (
+            ("--issuer", ISSUER, "-n", "team-a"),
+            "expected a namespace of the cluster that asks for a pull Secret, and a",
+        ),
+    ],
+)
+def test_what_iam_would_not_take_is_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    words: str,
+) -> None:
+    """With the option's name, and nothing printed that could be pasted."""
+    assert iam(monkeypatch, tmp_path, *arguments) == 2
+    out, err = capsys.readouterr()
+    assert (words in err, out) == (True, "")
+
+
+def test_without_a_registry_the_role_has_to_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Since nothing says whose account it is in; ECR Public has none."""
+    settings = "registries: [public.ecr.aws]\n"
+    assert iam(monkeypatch, tmp_path, "--issuer", ISSUER, settings=settings) == 2
+    assert "--role-arn: found nothing" in capsys.readouterr().err

@@ -1,0 +1,109 @@
+"""What `pullkeeper iam` prints; tests/chart/test_iam_formats.py lets tools of each format read the same."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pullkeeper.domain.views.commented import Raw, as_hcl, as_yaml
+from pullkeeper.domain.views.iam_commands import as_script
+from pullkeeper.domain.views.iam_documents import as_cloudformation, as_json
+from pullkeeper.domain.views.iam_needs import plan
+from pullkeeper.domain.views.iam_plan import Plan
+from pullkeeper.domain.views.iam_terraform import as_terraform
+from testsupport import golden
+from testsupport.iam_examples import CONTROLLER_OF_IT, SETTINGS, desired_states
+
+GOLDEN = Path(__file__).parent / "golden"
+FORMATS: Mapping[str, Callable[[Plan], str]] = {
+    "json": as_json,
+    "terraform": as_terraform,
+    "cloudformation": as_cloudformation,
+    "aws-cli": as_script,
+}
+COMMENTED = ("terraform", "cloudformation", "aws-cli")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("only", ["", "blue-1"])
+def test_the_whole_and_a_namespaces_part_match_the_golden_files(form: str, only: str) -> None:
+    """Every kind of identity, several accounts, a repository policy, notes."""
+    found = plan(SETTINGS, CONTROLLER_OF_IT, desired_states(), only=only)
+    golden.check(GOLDEN / f"iam-{form}{'-part' if only else ''}.txt", FORMATS[form](found) + "\n")
+
+
+@pytest.mark.parametrize("form", COMMENTED)
+def test_notes_and_reasons_are_comments_of_one_line(form: str) -> None:
+    """Whatever they contain: text from the cluster must not become code."""
+    found = plan(SETTINGS, CONTROLLER_OF_IT, desired_states())
+    hostile = 'namespace/x: $(id)\naccount_1() { rm; }\r\u2028resource "x" {}\x1b[2J'
+    text = FORMATS[form](replace(found, notes=(hostile,)))
+    (line,) = [line for line in re.split(r"[\n\r\u2028]", text) if "$(id)" in line]
+    assert line.startswith("# NOTE: namespace/x: $(id)\\naccount_1() { rm; }")
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("form", COMMENTED)
+def test_every_statement_says_why_it_is_needed(form: str) -> None:
+    """As a comment, which the policy itself cannot have."""
+    found = plan(SETTINGS, CONTROLLER_OF_IT, desired_states())
+    text = FORMATS[form](found)
+    for account in found.accounts:
+        for role in account.roles:
+            assert role.why in text
+            assert all(statement.why in text for statement in (*role.trust, *role.permissions))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_an_account_with_nothing_but_repositories_is_named(form: str) -> None:
+    """Its part creates nothing, and says what each repository has to allow."""
+    part = plan(SETTINGS, CONTROLLER_OF_IT, desired_states()).of_account("555555555555")
+    text = FORMATS[form](part)
+    assert "555555555555" in text
+    assert "set-repository-policy" in text or json.loads(text)["accounts"][0]["repositoryPolicies"]
+
+
+def test_without_registries_there_are_no_regions_and_no_permissions() -> None:
+    """IAM has no regions, and the provider of Terraform can have one from elsewhere."""
+    found = plan(replace(SETTINGS, registries=(), roles=()), CONTROLLER_OF_IT, {})
+    assert "region" not in as_terraform(found)
+    assert "aws_iam_role_policy" not in as_terraform(found)
+    assert "\n  policy " not in as_script(found)
+    assert "Policies" not in as_cloudformation(found)
+
+
+def test_yaml_quotes_what_is_no_plain_word() -> None:
+    """Keys with colons, texts with marks, and nothing that is empty gets lost."""
+    tree = {"#": "why", "a:b": 'say "x"\n', "none": [], "empty": {}, "list": [{"#": "first", "k": "v", "l": 1}, "t"]}
+    assert as_yaml(tree).split("\n") == [
+        "# why",
+        '"a:b": "say \\"x\\"\\n"',
+        "none: []",
+        "empty: {}",
+        "list:",
+        "  # first",
+        '  - k: "v"',
+        "    l: 1",
+        '  - "t"',
+    ]
+
+
+def test_hcl_takes_marks_of_templates_for_themselves() -> None:
+    """In texts and in keys; only what is given as an expression is one."""
+    tree = {"#": "why", "${x}": "%{ if } ${a}", "a": Raw("aws_iam_role.x"), "n": [1, {"b": "c"}]}
+    assert as_hcl(tree).split("\n") == [
+        "{",
+        "  # why",
+        '  "$${x}" = "%%{ if } $${a}"',
+        "  a       = aws_iam_role.x",
+        "  n = [",
+        '    "1",',
+        "    {",
+        '      b = "c"',
+        "    },",
+        "  ]",
+        "}",
+    ]

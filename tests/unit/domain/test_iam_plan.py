@@ -1,0 +1,300 @@
+"""What must exist in AWS, from the settings and the namespaces that ask."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pullkeeper.domain.config.policy import ANYBODY, NOBODY, Grant, Matcher, Policy, RoleGrant
+from pullkeeper.domain.ecr.registry_host import parse
+from pullkeeper.domain.iam import role_arn
+from pullkeeper.domain.secret.desired_state import DesiredState
+from pullkeeper.domain.views.iam_documents import as_json
+from pullkeeper.domain.views.iam_needs import plan
+from pullkeeper.domain.views.iam_plan import Plan, Role, Statement
+from testsupport.iam_examples import (
+    BLUE,
+    CONTROLLER_OF_IT,
+    CONTROLLERS_ROLE,
+    GREEN,
+    IRELAND,
+    ISSUER,
+    OWN,
+    PUBLIC,
+    SETTINGS,
+    SHARED,
+    asked,
+    desired,
+    desired_states,
+    own_account,
+)
+
+EVERYBODY = Matcher(names=("*",))
+CHINA = parse("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn")
+PROVIDER = "arn:aws:iam::123456789012:oidc-provider/oidc.example.com/prod-1"
+PULLS = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+
+
+def planned(
+    policy: Policy = SETTINGS, found: Mapping[str, DesiredState] | None = None, *, only: str = "", **changes: Any
+) -> Plan:
+    return plan(policy, replace(CONTROLLER_OF_IT, **changes), found or {}, only=only)
+
+
+def roles(found: Plan) -> Mapping[str, Role]:
+    return {role.arn.text: role for account in found.accounts for role in account.roles}
+
+
+def allowed(statements: tuple[Statement, ...]) -> Mapping[str, list[str]]:
+    return {action: list(each.resources) for each in statements for action in each.actions}
+
+
+def trust(role: Role) -> Mapping[str, Mapping[str, Any]]:
+    document = role.trust_document()
+    return {each["Sid"]: each for each in document["Statement"]}
+
+
+def test_the_controllers_role_pulls_from_the_registries_of_the_settings() -> None:
+    """With exactly its ServiceAccount as subject, and only the accounts and regions of its registries."""
+    (account,) = planned(Policy(registries=(IRELAND,))).accounts
+    (role,), (provider,) = account.roles, account.providers
+    assert (account.number, account.region) == ("123456789012", "eu-west-1")
+    assert (provider.arn, provider.issuer, provider.audiences) == (PROVIDER, ISSUER, ("sts.amazonaws.com",))
+    repositories = ["arn:aws:ecr:eu-west-1:123456789012:repository/*"]
+    assert allowed(role.permissions) == {"ecr:GetAuthorizationToken": ["*"], **dict.fromkeys(PULLS, repositories)}
+    assert trust(role)["ServiceAccounts"]["Principal"] == {"Federated": PROVIDER}
+    assert trust(role)["ServiceAccounts"]["Condition"] == {
+        "StringEquals": {
+            "oidc.example.com/prod-1:aud": "sts.amazonaws.com",
+            "oidc.example.com/prod-1:sub": "system:serviceaccount:pullkeeper-system:pullkeeper",
+        }
+    }
+
+
+def test_ecr_public_needs_its_own_action_and_a_bearer_token() -> None:
+    """And nothing of private registries."""
+    role = roles(planned(Policy(registries=(PUBLIC,))))[CONTROLLERS_ROLE]
+    assert set(allowed(role.permissions)) == {"ecr-public:GetAuthorizationToken", "sts:GetServiceBearerToken"}
+
+
+def test_a_role_that_the_settings_name_is_trusted_and_assumed() -> None:
+    """With ExternalId, session tags and SourceIdentity, each allowed on both sides, whether or not anybody asks."""
+    for found in ({}, {"blue-1": asked(SETTINGS, "blue-1", role_arn=BLUE)}):
+        both = roles(planned(found=found))
+        own, blue = both[CONTROLLERS_ROLE], both[BLUE]
+        for action in ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"):
+            assert allowed(own.permissions)[action] == [BLUE]
+        statements = trust(blue)
+        assert {each["Principal"]["AWS"] for each in statements.values()} == {CONTROLLERS_ROLE}
+        assert statements["Pullkeeper"]["Condition"] == {"StringEquals": {"sts:ExternalId": "3f1c8a"}}
+        assert statements["SessionTags"]["Condition"] == {
+            "StringEquals": {"aws:RequestTag/pullkeeper-cluster": "prod-1"},
+            "ForAllValues:StringEquals": {"aws:TagKeys": ["pullkeeper-cluster", "pullkeeper-namespace"]},
+        }
+        assert statements["SourceIdentity"]["Condition"] == {
+            "StringEquals": {"sts:SourceIdentity": "pullkeeper-prod-1"}
+        }
+        assert (blue.name, blue.path) == ("pull-blue", "/team/")
+
+
+def test_a_role_without_extras_is_only_assumed() -> None:
+    """No condition, no tags, no SourceIdentity."""
+    both = roles(planned(found={"green-1": asked(SETTINGS, "green-1", role_arn=GREEN)}))
+    assert list(trust(both[GREEN])) == ["Pullkeeper"]
+    assert "Condition" not in trust(both[GREEN])["Pullkeeper"]
+    assert both[GREEN].path == "/"
+    assert allowed(both[CONTROLLERS_ROLE].permissions)["sts:TagSession"] == [BLUE]
+
+
+def test_what_grants_send_for_the_same_role_is_all_trusted() -> None:
+    """One namespace's sessions have tags, another's a SourceIdentity, a third's neither; the order does not matter."""
+    grants = (
+        RoleGrant(role=GREEN, namespaces=Matcher(names=("bare",))),
+        RoleGrant(role=GREEN, namespaces=Matcher(names=("tagged",)), session_tags=True),
+        RoleGrant(role=GREEN, namespaces=Matcher(names=("named",)), source_identity=True),
+    )
+    for given in (grants, grants[::-1]):
+        policy = Policy(registries=(IRELAND,), roles=given)
+        names = ("bare", "tagged", "named")
+        for found in ({}, {name: asked(policy, name, role_arn=GREEN) for name in names}):
+            assert list(trust(roles(planned(policy, found))[GREEN])) == ["Pullkeeper", "SessionTags", "SourceIdentity"]
+
+
+def test_a_pattern_of_roles_is_not_guessed_at() -> None:
+    """A note says that only roles that namespaces ask for are there."""
+    found = planned()
+    assert GREEN not in roles(found)
+    assert [note for note in found.notes if "role/pull-*" in note]
+
+
+def test_marks_of_patterns_in_a_roles_path_stand_for_themselves() -> None:
+    """A tenant's own annotation must not widen what the controller may assume."""
+    greedy = "arn:aws:iam::333333333333:role/pull-*?$/x"
+    policy = Policy(registries=(IRELAND,), roles=(RoleGrant(role="arn:aws:iam::333333333333:role/*"),))
+    own = roles(planned(policy, {"greedy": asked(policy, "greedy", role_arn=greedy)}))[CONTROLLERS_ROLE]
+    assert allowed(own.permissions)["sts:AssumeRole"] == ["arn:aws:iam::333333333333:role/pull-${*}${?}${$}/x"]
+
+
+def test_a_service_accounts_role_trusts_its_subject_and_the_controllers_role_does_not_know_it() -> None:
+    """The account of that role needs the OIDC provider too."""
+    found = planned(found={"team-a": desired(IRELAND, identity=own_account("team-a"))})
+    assert "sts:AssumeRole" in allowed(roles(planned())[CONTROLLERS_ROLE].permissions)
+    assert OWN not in str(roles(found)[CONTROLLERS_ROLE].permissions)
+    statement = trust(roles(found)[OWN])["ServiceAccounts"]
+    assert (
+        statement["Condition"]["StringEquals"]["oidc.example.com/prod-1:sub"] == "system:serviceaccount:team-a:puller"
+    )
+    providers = {each.arn for account in found.accounts for each in account.providers}
+    assert providers == {PROVIDER, PROVIDER.replace("123456789012", "444444444444")}
+
+
+def test_service_accounts_with_audiences_of_their_own_have_a_statement_for_each() -> None:
+    """One condition over both would let each subject use the other's audience."""
+    identities = {name: own_account(name, audience=audience) for name, audience in (("a", "x.com"), ("b", "y.com"))}
+    found = planned(found={name: desired(identity=identity) for name, identity in identities.items()})
+    conditions = [each["Condition"]["StringEquals"] for each in trust(roles(found)[OWN]).values()]
+    assert [list(each.values()) for each in conditions] == [
+        ["x.com", "system:serviceaccount:a:puller"],
+        ["y.com", "system:serviceaccount:b:puller"],
+    ]
+    assert found.of_account("444444444444").accounts[0].providers[0].audiences == ("x.com", "y.com")
+
+
+def test_one_role_for_controller_and_tenants_is_one_role() -> None:
+    """It is trusted by all who take it, and may do what all need."""
+    policy = replace(SETTINGS, roles=(RoleGrant(role=CONTROLLERS_ROLE, namespaces=EVERYBODY),))
+    found = {
+        "own": desired(SHARED, identity=own_account("own", role=CONTROLLERS_ROLE)),
+        "again": asked(policy, "again", role_arn=CONTROLLERS_ROLE),
+    }
+    for only in ("", "own"):
+        (role,) = roles(planned(policy, found, only=only)).values()
+        assert set(trust(role)) == {"Pullkeeper", "ServiceAccounts"}
+        subjects = trust(role)["ServiceAccounts"]["Condition"]["StringEquals"]["oidc.example.com/prod-1:sub"]
+        assert subjects == ["system:serviceaccount:own:puller", CONTROLLER_OF_IT.subject]
+        assert allowed(role.permissions)["sts:AssumeRole"] == [CONTROLLERS_ROLE]
+        assert role.policy_name == "pullkeeper"
+
+
+def test_repositories_of_other_accounts_have_to_allow_the_roles() -> None:
+    """All roles in one statement for each account and region: setting a repository's policy replaces it."""
+    policy = replace(SETTINGS, roles=(RoleGrant(role=GREEN, namespaces=Matcher(names=("green-1",))),))
+    found = {
+        "plain": desired(SHARED, PUBLIC),
+        "green-1": asked(policy, "green-1", role_arn=GREEN, registries=f"{SHARED} {IRELAND}".replace(" ", ",")),
+    }
+    by_account = {account.number: account for account in planned(policy, found).accounts}
+    (grant,) = by_account["555555555555"].grants
+    assert (grant.region, grant.statement.principals) == ("us-east-1", (CONTROLLERS_ROLE, GREEN))
+    assert list(grant.statement.actions) == PULLS
+    assert by_account["123456789012"].grants[0].statement.principals == (GREEN,)
+    assert by_account["333333333333"].grants == ()
+    assert "--region us-east-1 --registry-id 555555555555 " in grant.command()
+
+
+def test_the_controllers_account_comes_first() -> None:
+    """IAM refuses a trust policy that names a role which does not exist yet."""
+    own = "arn:aws:iam::999999999999:role/pullkeeper"
+    found = planned(role=role_arn.parse(own))
+    assert next(account.number for account in found.accounts) == "999999999999"
+
+
+def test_a_namespaces_part_has_its_identity_alone() -> None:
+    """A role of a tenant, and what the controller's own role needs for it as a policy beside the others."""
+    part = planned(found=desired_states(), only="blue-1")
+    own, blue = roles(part)[CONTROLLERS_ROLE], roles(part)[BLUE]
+    assert set(roles(part)) == {CONTROLLERS_ROLE, BLUE}
+    assert (own.exists, own.policy_name, blue.exists) == (True, "pullkeeper-blue-1", False)
+    assert set(allowed(own.permissions)) == {"sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"}
+    assert not any(account.providers for account in part.accounts)
+    shared = planned(found=desired_states(), only="shared")
+    assert set(roles(shared)) == {CONTROLLERS_ROLE}
+    assert allowed(roles(shared)[CONTROLLERS_ROLE].permissions)["ecr:BatchGetImage"] == [
+        "arn:aws:ecr:us-east-1:555555555555:repository/*"
+    ]
+    assert set(roles(planned(found=desired_states(), only="team-a"))) == {OWN}
+
+
+def test_a_role_that_namespaces_share_is_whole_in_each_ones_part() -> None:
+    """Else the part of one would take away what the others have."""
+    policy = replace(SETTINGS, roles=(RoleGrant(role=GREEN, namespaces=EVERYBODY),))
+    found = {
+        name: asked(policy, name, role_arn=GREEN, registries=host.name)
+        for name, host in (("a", IRELAND), ("b", SHARED))
+    }
+    assert len(allowed(roles(planned(policy, found, only="a"))[GREEN].permissions)["ecr:BatchGetImage"]) == 2
+
+
+def test_what_is_of_another_partition_is_left_out_with_a_note() -> None:
+    """Credentials are valid in one partition only: neither such registries nor such roles can be had."""
+    foreign = "arn:aws-cn:iam::123456789012:role/pull"
+    policy = Policy(registries=(IRELAND, CHINA), roles=(RoleGrant(role=foreign, namespaces=EVERYBODY),))
+    found = planned(policy)
+    assert set(roles(found)) == {CONTROLLERS_ROLE}
+    assert "cn-north-1" not in as_json(found).partition('"notes"')[0]
+    assert [note for note in found.notes if note.startswith(f"{CONTROLLERS_ROLE} cannot read {CHINA}")]
+    assert [note for note in found.notes if note.startswith(f"{foreign} is left out")]
+    assert [note for note in found.notes if note.startswith(f"roles[0] ({foreign})")]
+
+
+def test_registries_that_grants_leave_out_are_left_out() -> None:
+    """Of the defaults a grant's patterns count, and hosts that it names; who may use nothing needs nothing."""
+    exact = RoleGrant(role=GREEN, namespaces=EVERYBODY, registries=(SHARED.name, "*.us-west-2.*"))
+    nobody = RoleGrant(role=OWN, namespaces=NOBODY.namespaces)
+    policy = Policy(registries=(IRELAND,), roles=(exact, nobody), controller_identity=NOBODY)
+    found = roles(planned(policy))
+    assert allowed(found[GREEN].permissions)["ecr:BatchGetImage"] == ["arn:aws:ecr:us-east-1:555555555555:repository/*"]
+    assert not found[OWN].permissions
+    assert set(allowed(found[CONTROLLERS_ROLE].permissions)) == {"sts:AssumeRole"}
+    assert found[CONTROLLERS_ROLE].why == "The controller's own, to assume other roles"
+
+
+@pytest.mark.parametrize(
+    ("issuer", "words"),
+    [
+        ("https://kubernetes.default.svc.cluster.local", ["looks internal"]),
+        ("https://oidc.example.com:8443/x", ["has a port"]),
+        ("https://oidc.example.com/a:b", []),
+        (ISSUER, []),
+    ],
+)
+def test_an_issuer_that_aws_cannot_use_is_noted(issuer: str, words: list[str]) -> None:
+    """By its name; whether it can be reached only AWS knows."""
+    notes = planned(Policy(registries=(IRELAND,)), issuer=issuer).notes
+    assert [word for note in notes for word in ("looks internal", "has a port") if word in note] == words
+
+
+def test_roles_of_service_accounts_are_known_only_from_the_cluster() -> None:
+    """A note says so, until there is one."""
+    policy = replace(SETTINGS, service_accounts=ANYBODY)
+    note = "serviceAccountIdentity: the roles of ServiceAccounts are here once namespaces ask for them"
+    assert note in planned(policy).notes
+    assert note not in planned(policy, desired_states()).notes
+    assert note not in planned(replace(policy, service_accounts=NOBODY)).notes
+    assert note in planned(replace(policy, service_accounts=Grant(namespaces=Matcher(names=("x",))))).notes
+
+
+def test_policies_that_iam_would_not_take_are_noted() -> None:
+    """By its limits for the characters of a trust policy and of a role's policies."""
+    many = {f"namespace-{number:03}": own_account(f"namespace-{number:03}") for number in range(60)}
+    notes = planned(found={name: desired(identity=identity) for name, identity in many.items()}).notes
+    assert [note for note in notes if note.startswith(f"{OWN}: its trust policy has ") and "4,096" in note]
+    hosts = tuple(parse(f"{number:012}.dkr.ecr.eu-west-1.amazonaws.com") for number in range(200))
+    notes = planned(Policy(registries=hosts)).notes
+    assert [note for note in notes if note.startswith(f"{CONTROLLERS_ROLE}: its permissions has ")]
+
+
+def test_the_order_of_namespaces_does_not_matter() -> None:
+    """What is pasted into a repository changes only where the needs do."""
+    found = desired_states()
+    turned = dict(reversed(list(found.items())))
+    assert as_json(planned(found=found)) == as_json(planned(found=turned))
+
+
+def test_the_part_of_one_account_is_that_account_alone() -> None:
+    """For whoever may log in to one."""
+    part = planned(found=desired_states()).of_account("444444444444")
+    assert set(roles(part)) == {OWN}
+    assert [each["account"] for each in json.loads(as_json(part))["accounts"]] == ["444444444444"]
