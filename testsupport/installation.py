@@ -44,9 +44,14 @@ _GROUP = "rbac.authorization.k8s.io"
 class Server(Protocol):
     """The API server to install on, in memory or real."""
 
-    url: str
-    ca_file: str
-    admin_token: str
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def ca_file(self) -> str: ...
+
+    @property
+    def admin_token(self) -> str: ...
 
 
 @dataclass(kw_only=True)

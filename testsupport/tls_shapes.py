@@ -52,11 +52,11 @@ class Authority:
             )
         self.pem = builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
-    def server_context(self) -> ssl.SSLContext:
-        """Return the context of a server with a new certificate."""
+    def issue(self, *hosts: str) -> Path:
+        """Write a new server certificate for these names (127.0.0.1 if none is given) and its key into one file."""
         key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-        builder = self._builder("server", key).add_extension(names, critical=False)
+        names = [x509.DNSName(host) for host in hosts] if hosts else [x509.IPAddress(ip_address("127.0.0.1"))]
+        builder = self._builder("server", key).add_extension(x509.SubjectAlternativeName(names), critical=False)
         if self._shape.identifiers:
             identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
             builder = builder.add_extension(identifier, critical=False)
@@ -65,8 +65,12 @@ class Authority:
         path.touch(mode=0o600)
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         path.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+        return path
+
+    def server_context(self, *hosts: str) -> ssl.SSLContext:
+        """Return the context of a server with a new certificate for these names, or for 127.0.0.1."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
+        context.load_cert_chain(self.issue(*hosts))
         return context
 
     def _builder(self, subject: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:

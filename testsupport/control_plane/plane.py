@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,6 +26,15 @@ PORTS = range(20000, 32000)
 
 class PlaneError(Exception):
     """The control plane did not come up; the message carries the end of the log."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SecondApiServer:
+    """Another API server of a control plane, to install on."""
+
+    url: str
+    ca_file: str
+    admin_token: str
 
 
 class ControlPlane:
@@ -45,7 +54,7 @@ class ControlPlane:
         self.admin_token = secrets.token_urlsafe(24)
         self.audit_log = folder / "audit.log"
         self._probe = Probe(url=self.url, ca_file=self.ca_file, token=self.admin_token)
-        layout = commands.Layout(
+        self._layout = commands.Layout(
             folder=folder,
             binaries=binaries,
             files=files,
@@ -54,7 +63,7 @@ class ControlPlane:
             admin_token=self.admin_token,
             api_server_flags=api_server_flags,
         )
-        self._start_all(layout)
+        self._start_all()
 
     def kubeconfig(self, token: str | None = None, token_file: str | None = None) -> dict[str, Any]:
         """Return a kubeconfig for the given token or token file; for the administrator without either."""
@@ -117,6 +126,28 @@ class ControlPlane:
         etcd.start()
         self.start_api_server()
 
+    @contextmanager
+    def second_api_server(self, certificate: Path, ca_file: Path) -> Iterator["SecondApiServer"]:
+        """Run another API server on the same etcd, as clusters of several control plane nodes have.
+
+        Its certificate is the one in this file, which also has the key. It takes over what is written there later.
+        """
+        folder = self._folder / f"second-{secrets.token_hex(4)}"
+        folder.mkdir(mode=0o700)
+        files = replace(self._layout.files, serving_certificate=certificate, serving_key=certificate)
+        layout = replace(self._layout, folder=folder, files=files, port=_free_port())
+        process = self._add(layout, commands.kube_apiserver(layout))
+        second = SecondApiServer(
+            url=f"https://127.0.0.1:{layout.port}", ca_file=str(ca_file), admin_token=self.admin_token
+        )
+        try:
+            probe = Probe(url=second.url, ca_file=second.ca_file, token=second.admin_token)
+            self._wait(lambda: probe.found("/readyz"), second.url)
+            yield second
+        finally:
+            process.stop()
+            self._processes.remove(process)
+
     def compact(self) -> None:
         """Forget the past, as Kubernetes does after five minutes: older watches and lists are 410 then.
 
@@ -148,22 +179,24 @@ class ControlPlane:
     def _controller_manager(self) -> Process:
         return self._processes[2]
 
-    def _start_all(self, layout: commands.Layout) -> None:
+    def _start_all(self) -> None:
+        layout = self._layout
         try:
             # etcd leads the process group, so that the guard can end all of them by one number.
             etcd = self._add(layout, commands.etcd(layout, _free_port()))
             self._guard.watch_group(etcd.id)
-            self._add(layout, commands.kube_apiserver(layout), group=etcd.id)
+            self._add(layout, commands.kube_apiserver(layout))
             kubeconfig = self.write_kubeconfig()
-            self._add(layout, commands.kube_controller_manager(layout, kubeconfig), group=etcd.id)
+            self._add(layout, commands.kube_controller_manager(layout, kubeconfig))
             self._await_ready()
             self._wait(lambda: self._probe.found(_DEFAULT_ACCOUNT), "the ServiceAccount default/default")
         except BaseException:
             self.stop()
             raise
 
-    def _add(self, layout: commands.Layout, command: list[str], *, group: int = 0) -> Process:
+    def _add(self, layout: commands.Layout, command: list[str]) -> Process:
         log = layout.folder / f"{Path(command[0]).name}.log"
+        group = self._processes[0].id if self._processes else 0
         self._processes.append(Process(command, log=log, group=group))
         return self._processes[-1]
 

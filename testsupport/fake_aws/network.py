@@ -6,6 +6,7 @@ Host names are genuine, TLS ends at the host that was asked for, and no name is 
 from __future__ import annotations
 
 import asyncio
+import ssl
 import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -51,12 +52,13 @@ class Network:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._certificates = Certificates(folder)
+        certificates = Certificates(folder)
+        self._tls = certificates.context
         self._cuts: tuple[_Cut, ...] = ()
         self._clients: weakref.WeakKeyDictionary[asyncio.Transport, str] = weakref.WeakKeyDictionary()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.url = ""
-        self.ca_file = str(self._certificates.ca_file)
+        self.ca_file = str(certificates.ca_file)
         self.asked: list[str] = []
         """Every host that a tunnel was asked for, in order."""
 
@@ -96,14 +98,28 @@ class Network:
         """Make hosts reachable again that were cut off by this pattern (by default: by any)."""
         self._cuts = tuple(cut for cut in self._cuts if pattern not in {"*", cut.pattern})
 
+    def inspect(self, context: ssl.SSLContext) -> None:
+        """Let every host show the certificate of this context from now on, as a proxy that looks into TLS does."""
+        self._tls = context
+
     def _cut(self, pattern: str, how: int | Silence) -> None:
         self._cuts = (_Cut(pattern=pattern, how=how), *self._cuts)
         self.hang_up(pattern)
 
     def hang_up(self, pattern: str = "*") -> None:
-        """Break off the connections to these hosts, also those that nobody answers."""
+        """Break off the connections to these hosts, also those that nobody answers.
+
+        They are broken off when this returns, unless it is called on the fake's own loop: whoever sends something
+        afterwards finds the connection closed, instead of losing the request or not, as it happens.
+        """
         assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._abort, pattern)
+        broken = asyncio.run_coroutine_threadsafe(self._break_off(pattern), self._loop)
+        if asyncio._get_running_loop() is not self._loop:  # noqa: SLF001 -- the public one raises without a loop
+            broken.result()
+
+    async def _break_off(self, pattern: str) -> None:
+        self._abort(pattern)
+        await asyncio.sleep(0)  # in its next turn the loop closes them
 
     def _abort(self, pattern: str) -> None:
         for client in [client for client, host in self._clients.items() if like(pattern, host)]:
@@ -119,7 +135,7 @@ class Network:
         early = _Early()
         try:
             loop = asyncio.get_running_loop()
-            tls = await loop.start_tls(client, early, self._certificates.context, server_side=True)
+            tls = await loop.start_tls(client, early, self._tls, server_side=True)
         except OSError:  # such as a client that does not trust the CA
             client.abort()
             return

@@ -2,10 +2,10 @@
 
 import asyncio
 import os
-import ssl
 
 import aiohttp
 
+from pullkeeper.adapters import tls_context
 from pullkeeper.adapters.name_resolver import NameResolver
 from pullkeeper.domain.ecr.credential import Password
 from pullkeeper.domain.ecr.registry_host import RegistryHost
@@ -25,7 +25,7 @@ class RegistryProbe:
     def __init__(self, *, ca_file: str) -> None:
         """Trust the CAs in this file, or the system's for ""; raise OSError if it cannot be used."""
         try:
-            self._tls = ssl.create_default_context(cafile=ca_file or None)
+            self._tls = tls_context.verifying(ca_file or None)
         except OSError as error:
             raise _ca_file_error(ca_file, error) from None
         self._names = NameResolver()

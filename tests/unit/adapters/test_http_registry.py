@@ -17,6 +17,8 @@ from testsupport.examples import EU, EU_OTHER_ACCOUNT, US
 from testsupport.fake_aws import TOKEN_MARKER, AwsFake, serve_in_thread
 from testsupport.fake_aws.clients import clients
 from testsupport.fake_aws.network import Network
+from testsupport.strict_tls import be_strict
+from testsupport.tls_shapes import SHAPES, Authority
 from testsupport.waiting import until
 
 pytestmark = pytest.mark.usefixtures("closed_connections")
@@ -60,6 +62,21 @@ async def test_valid_token_is_accepted(fake: AwsFake, proxy: Network, probe: Reg
     assert (await probe.probe(US, token)).verdict is Verdict.REJECTED
     assert registries_asked(proxy) == [host.name for host in (EU, EU_OTHER_ACCOUNT, US)]
     assert [call.host for call in fake.calls if call.operation == PROBE] == registries_asked(proxy)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_proxies_that_look_into_tls_may_have_a_ca_of_any_shape(
+    proxy: Network, token: Password, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: str
+) -> None:
+    """Python 3.13 refuses those that old tools made; another CA is refused all the same."""
+    be_strict(monkeypatch)
+    known, unknown = Authority(tmp_path, SHAPES[shape]), Authority(tmp_path, SHAPES[shape])
+    (tmp_path / "ca.pem").write_bytes(known.pem)
+    probe = RegistryProbe(ca_file=str(tmp_path / "ca.pem"))
+    proxy.inspect(known.server_context(EU.name))
+    assert (await probe.probe(EU, token)).verdict is Verdict.ACCEPTED
+    proxy.inspect(unknown.server_context(EU.name))
+    assert (await probe.probe(EU, token)).verdict is Verdict.UNREACHABLE
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])

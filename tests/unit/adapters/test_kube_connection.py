@@ -22,6 +22,7 @@ from pullkeeper.adapters.kubernetes.connection_errors import explain
 from pullkeeper.adapters.kubernetes.kube_config import SERVICE_ACCOUNT_VARIABLE
 from pullkeeper.domain.errors.failures import FailureError
 from tests.unit.adapters.connection_harness import connection_info
+from testsupport.strict_tls import be_strict
 from testsupport.tls_shapes import SHAPES, Authority, Shape
 
 pytestmark = pytest.mark.usefixtures("closed_connections")
@@ -84,24 +85,12 @@ async def failure(client: KubeClient) -> str:
     return raised.value.failure.message
 
 
-def strict(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make new contexts as strict as Python 3.13 does."""
-    create = ssl.create_default_context
-
-    def create_strict(*arguments: Any, **options: Any) -> ssl.SSLContext:
-        context = create(*arguments, **options)
-        context.verify_flags |= ssl.VERIFY_X509_STRICT
-        return context
-
-    monkeypatch.setattr(ssl, "create_default_context", create_strict)
-
-
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_certificates_of_every_shape_are_accepted(pod: Path, monkeypatch: pytest.MonkeyPatch, shape: str) -> None:
     """Python 3.13 refuses those that old tools made; chain and name are verified all the same."""
     authority = Authority(pod, SHAPES[shape])
     (pod / "ca.crt").write_bytes(authority.pem)
-    strict(monkeypatch)
+    be_strict(monkeypatch)
     async with serving(authority.server_context()) as server:
         client = await connected(server, monkeypatch)
         assert await status(client) == 200
@@ -113,7 +102,7 @@ async def test_certificates_of_every_shape_are_accepted(pod: Path, monkeypatch: 
 
 def test_python_refuses_what_old_tools_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So the shapes above are what they claim to be."""
-    strict(monkeypatch)
+    be_strict(monkeypatch)
     for shape in SHAPES.values():
         authority = Authority(tmp_path, shape)
         context = ssl.create_default_context(cadata=authority.pem.decode())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import aiohttp
 
+from pullkeeper.adapters import tls_context
 from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo
 
 logger = logging.getLogger(__name__)
@@ -22,11 +23,7 @@ class Certificates:
 
     def __init__(self, info: ConnectionInfo) -> None:
         self._info = info
-        self.context = ssl.create_default_context(cafile=info.ca_path)
-        # Python 3.13 began to refuse CAs without key usage and certificates without authority key identifier, which
-        # EKS clusters made before 1.16, MicroK8s and old kubeadm ones have. Chain and name are verified as ever;
-        # client-go has no such check either.
-        self.context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        self.context = tls_context.verifying(info.ca_path)
         if info.insecure:
             self.context.check_hostname = False
             self.context.verify_mode = ssl.CERT_NONE
