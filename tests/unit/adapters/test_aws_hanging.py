@@ -2,37 +2,37 @@
 
 import asyncio
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.config import Config
 
 from pullkeeper.adapters.aws import clients, credentials, ecr
 from pullkeeper.domain.errors.failures import Reason
 from pullkeeper.domain.iam.identity import CONTROLLER, service_account
 from pullkeeper.tokens import call_queue
 from tests.unit.adapters.identity_harness import OWN, IdentityHarness, as_role, identity_harness
+from testsupport.waiting import HANG_GUARD, until
 
 PULLER = replace(service_account("team-a", "puller"), uid="uid-1", role_arn=OWN, audience="sts.amazonaws.com")
-SHORT = 2.0
+DEADLINE = credentials.SECONDS
 
 
 @pytest.fixture
 def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[IdentityHarness]:
+    """Serve AWS; no deadline passes but the one that a test shortens, for what hangs and for nothing else."""
     monkeypatch.setattr(call_queue, "_INTERVAL", 0.0)
+    monkeypatch.setattr(credentials, "SECONDS", HANG_GUARD)
+    monkeypatch.setattr(ecr, "_SECONDS", HANG_GUARD)
+    monkeypatch.setattr(clients, "CLIENT_CONFIG", clients.CLIENT_CONFIG.merge(Config(read_timeout=HANG_GUARD)))
     with identity_harness(monkeypatch) as built:
         yield built
-
-
-@pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let deadlines pass soon: virtual time does not reach threads."""
-    monkeypatch.setattr(credentials, "SECONDS", SHORT)
-    monkeypatch.setattr(clients, "PROCESS_SECONDS", SHORT / 2)
-    monkeypatch.setattr(ecr, "_SECONDS", 2 * SHORT)
 
 
 def use_process(harness: IdentityHarness, command: str, folder: Path) -> None:
@@ -68,19 +68,51 @@ def _drip(server: socket.socket, first: bytes, ended: threading.Event) -> None:
         connection.close()
 
 
-@pytest.mark.usefixtures("short")
-async def test_credential_process_that_hangs_is_killed(harness: IdentityHarness, tmp_path: Path) -> None:
+class Patience:
+    """Gives a program all the time that it asks for until `ends`, and then none."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ends = threading.Event()
+        self.seconds: float | None = None
+        self._communicate: Any = subprocess.Popen.communicate
+        patience = self
+
+        def communicate(program: subprocess.Popen[bytes], sent: bytes | None, timeout: float | None) -> Any:
+            patience.seconds = timeout
+            patience.ends.wait(HANG_GUARD)
+            return patience._communicate(program, sent, 0)
+
+        monkeypatch.setattr(subprocess.Popen, "communicate", communicate)
+
+
+async def test_credential_process_that_hangs_is_killed(
+    harness: IdentityHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With its children; its failure says so, and an identity that does not need it is served meanwhile."""
-    script = tmp_path / "give"
-    script.write_text(f"sleep 3600 & echo $! > {tmp_path}/child; echo $$ > {tmp_path}/parent; wait\n")
+    patience = Patience(monkeypatch)
+    script, child, parent = (tmp_path / name for name in ("give", "child", "parent"))
+    script.write_text(f"sleep 3600 & echo $! > {child}; echo $$ > {parent}; wait\n")
     use_process(harness, f"sh {script}", tmp_path)
     failing = asyncio.gather(*(harness.failure(identity) for identity in (CONTROLLER, as_role())))
     assert (await harness.fetch(PULLER)).role_arn == OWN
+
+    async def runs() -> bool:
+        return parent.exists() and parent.read_text().endswith("\n")
+
+    await until(runs, "the program and its child to run")
+    assert not failing.done()
+    patience.ends.set()
     for found in await failing:
         assert found.reason is Reason.CREDENTIALS_TIMEOUT
         assert "check the credential_process of the profile" in found.message
-    for name in ("child", "parent"):
-        assert not is_running(int((tmp_path / name).read_text()))
+    pids = [int(name.read_text()) for name in (child, parent)]
+
+    async def ended() -> bool:
+        return not any(map(is_running, pids))
+
+    # The signal has been sent; the child, which nobody waits for, ends when it gets a turn.
+    await until(ended, "the program and its child to end")
+    assert patience.seconds == clients.PROCESS_SECONDS < DEADLINE
 
 
 def is_running(pid: int) -> bool:
@@ -91,8 +123,9 @@ def is_running(pid: int) -> bool:
         return False
 
 
-@pytest.mark.usefixtures("short")
-async def test_credentials_that_drip_end_at_the_deadline(harness: IdentityHarness, tmp_path: Path) -> None:
+async def test_credentials_that_drip_end_at_the_deadline(
+    harness: IdentityHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The agent's answer never ends: no read times out, and the deadline does."""
     (tmp_path / "token").write_text("token")
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n{"
@@ -101,7 +134,10 @@ async def test_credentials_that_drip_end_at_the_deadline(harness: IdentityHarnes
             harness.aws.environment(container_token_file=str(tmp_path / "token"))
             | {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{url}/v1/credentials"}
         )
-        found = await asyncio.gather(*(harness.failure(CONTROLLER, region) for region in ("eu-west-1", "us-west-2")))
+        with monkeypatch.context() as patch:
+            patch.setattr(credentials, "SECONDS", 1.0)
+            failing = (harness.failure(CONTROLLER, region) for region in ("eu-west-1", "us-west-2"))
+            found = await asyncio.gather(*failing)
         assert {each.reason for each in found} == {Reason.CREDENTIALS_TIMEOUT}
         assert (await harness.fetch(PULLER)).role_arn == OWN
 
@@ -124,28 +160,30 @@ async def test_agent_that_hangs_is_named(
     assert "the Pod Identity agent of the node" in found.message
 
 
-@pytest.mark.usefixtures("short")
 async def test_answer_of_ecr_that_drips_ends_at_the_deadline(
     harness: IdentityHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The failure names who was asked."""
     with dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n{") as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", url)
+        monkeypatch.setattr(ecr, "_SECONDS", 4.0)
         found = await harness.failure()
         assert found.reason is Reason.NETWORK_UNREACHABLE
         assert f"no complete answer within 4 s from ECR at {url.removeprefix('http://')}" in found.message
 
 
-@pytest.mark.usefixtures("short")
 async def test_identities_in_a_hanging_region_delay_no_other_region(harness: IdentityHarness) -> None:
-    """They hold the slots of their region only."""
+    """They hold the slots of their region only, and those alone are asked for there."""
     roles = [as_role(session_tags=True, namespace=f"team-{number}") for number in range(12)]
     for role in roles:
         await harness.fetch(role, "us-west-2")
     hang = harness.aws.hang(region="eu-west-1", service="ecr")
-    hanging = [asyncio.create_task(harness.failure(role, "eu-west-1")) for role in roles]
-    await asyncio.to_thread(hang.wait_played)
+    hanging = [asyncio.create_task(harness.fetch(role, "eu-west-1")) for role in roles]
+    for _ in range(call_queue.MAX_CONCURRENT):
+        assert await asyncio.to_thread(hang.wait_played)
     for role in roles:
         await harness.fetch(role, "us-east-1")
-    assert not any(task.done() for task in hanging[call_queue.MAX_CONCURRENT :])
-    assert {each.reason for each in await asyncio.gather(*hanging)} == {Reason.NETWORK_UNREACHABLE}
+    assert not any(task.done() for task in hanging)
+    assert hang.played == call_queue.MAX_CONCURRENT
+    hang.clear()
+    assert {each.region for each in await asyncio.gather(*hanging)} == {"eu-west-1"}

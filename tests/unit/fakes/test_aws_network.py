@@ -184,13 +184,20 @@ def test_an_unreachable_host_is_refused_by_the_proxy_until_it_is_restored(fake: 
     with clients(fake) as here, clients(fake, region="eu-west-2") as there:
         here.ecr.get_authorization_token()
         fake.network.unreachable("*.eu-west-1.*")
-        with pytest.raises(BROKEN_OFF):  # the tunnel that is open ends under the request
-            here.ecr.get_authorization_token()
         with pytest.raises(ProxyConnectionError):
             here.ecr.get_authorization_token()
         there.ecr.get_authorization_token()
         fake.network.restore("*.eu-west-1.*")
         here.ecr.get_authorization_token()
+
+
+def test_tunnels_are_broken_off_at_once(fake: AwsFake) -> None:
+    """Not under the next request, which might be lost in one or answered by it yet."""
+    with clients(fake) as aws:
+        for number in range(1, 30):
+            aws.ecr.get_authorization_token()
+            fake.network.hang_up()
+            assert len(fake.network.asked) == number
 
 
 @pytest.mark.parametrize("how", ["hang", "swallow"])
