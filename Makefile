@@ -19,7 +19,7 @@ IN_MEMORY := aws_failures budgets demo endpoints hostile_inputs identities moto_
 IN_MEMORY := $(IN_MEMORY:%=tests/e2e/test_%.py)
 
 .PHONY: help demo test test-e2e test-simulation test-tenants test-world test-pythons coverage lint lint-docs test-cluster test-older test-chart \
-  chart-docs failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench lock clean
+  chart-docs failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench bench-injection lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -130,6 +130,10 @@ soak: $(VENV)/dev.stamp ## 300 namespaces in five regions with two-minute tokens
 
 bench: $(VENV)/dev.stamp ## Calls, writes, memory and latency for 2,000 namespaces over 50 identities (QUICK=1: a tenth)
 	$(BIN)/python -m tools.bench $(if $(QUICK),--quick)
+
+bench-injection: $(VENV)/dev.stamp ## What the injection's policy costs the creation of a pod, on a real API server: ratios in one run
+	$(BIN)/python -m testsupport.control_plane.assets
+	$(BIN)/python -m tools.injection_cost
 
 # Renovate repeats the command in the header of each lock file, which is this one without --quiet and --upgrade.
 lock: ## Upgrade requirements/*.txt from requirements/*.in

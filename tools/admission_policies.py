@@ -1,4 +1,6 @@
-"""Write the rules for annotations as CEL, from the patterns and words of the controller's parser: `make chart-docs`.
+"""Write what the chart repeats of the controller's parser, from its patterns and words: `make chart-docs`.
+
+These are the patterns of hosts and roles for the chart's checks and policies, and the rules for annotations as CEL.
 
 The API server then says at `kubectl annotate` what the controller would report; test_annotation_check.py in
 tests/control_plane holds the two to the same verdict and words. The variables `defaults`, `excluded`, `opted_in` and
@@ -7,7 +9,6 @@ tests/control_plane holds the two to the same verdict and words. The variables `
 
 import sys
 import textwrap
-from pathlib import Path
 
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.ecr.partitions import PARTITIONS
@@ -33,6 +34,13 @@ from pullkeeper.domain.secret import desired_state as words
 from testsupport.helm import CHART
 
 RULES = CHART / "templates" / "_annotation_rules.tpl"
+PATTERNS = CHART / "templates" / "_patterns.tpl"
+PATTERNS_HEADER = """\
+{{- /*
+Regular expressions of whole texts, for Helm and for CEL. Written by `make chart-docs` from the controller's own
+(tools/admission_policies.py): do not edit.
+*/ -}}
+"""
 HEADER = """\
 {{- /*
 What the controller reports of a Namespace's annotations, as variables of an admission policy in CEL. Written by
@@ -338,9 +346,21 @@ def rules() -> str:
     return f"{HEADER.replace('@CHANGED@', changed())}{''.join(entries)}{{{{- end }}}}\n"
 
 
-def main(path: Path = RULES) -> int:
-    """Update the template."""
-    path.write_text(rules())
+def patterns() -> str:
+    """Return the template that defines the patterns; the last one is of beginnings."""
+    found = {
+        "rolePattern": role_arn.PATTERN,
+        "hostPattern": registry_host.HOST,
+        "hostBeginning": registry_host.BEGINNING,
+    }
+    defined = (f'{{{{- define "pullkeeper.{name}" }}}}{regexp}{{{{ end }}}}\n' for name, regexp in found.items())
+    return PATTERNS_HEADER + "".join(defined)
+
+
+def main() -> int:
+    """Update the templates."""
+    RULES.write_text(rules())
+    PATTERNS.write_text(patterns())
     return 0
 
 

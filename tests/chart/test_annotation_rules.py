@@ -14,6 +14,7 @@ NAME = "pullkeeper-validation"
 def test_the_chart_has_the_current_rules() -> None:
     """`make chart-docs` updates them."""
     assert admission_policies.RULES.read_text() == admission_policies.rules()
+    assert admission_policies.PATTERNS.read_text() == admission_policies.patterns()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import re
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from pullkeeper.domain.views.check_result import CheckResult, Outcome
 from testsupport.control_plane.plane import ControlPlane
 from testsupport.control_plane.policies import applied
 from testsupport.control_plane.release import Release
-from testsupport.injected_pods import create_team, pod_spec, pull_secrets
+from testsupport.injected_pods import Team, create_team, pod_spec, pull_secrets
 from testsupport.installation import IRELAND, VIRGINIA
 from testsupport.rest import STRATEGIC, RestClient
 from testsupport.waiting import until
@@ -140,6 +141,25 @@ async def test_every_kind_of_image_counts(cluster: RestClient) -> None:
     assert await team.pulls_with(OTHERS, initContainers=[{**one[0], "restartPolicy": "Always"}]) == [SECRET]
     assert await team.pulls_with(OTHERS, volumes=volumes) == [SECRET]
     assert await team.pulls_with(OTHERS, volumes=volumes[:1]) == []
+
+
+async def test_a_pod_without_an_image_of_ecr_is_spared_the_mutation(cluster: RestClient) -> None:
+    """It costs the API server more than the rest of the policy, even if it changes nothing."""
+    team = await create_team(cluster, ON)
+    assert await _mutations(cluster, team, OTHERS) == 0
+    assert await _mutations(cluster, team, OURS) > 0
+
+
+async def _mutations(api: RestClient, team: Team, image: str) -> int:
+    """Return how often a policy is asked for what to change about a pod, by the API server's metric."""
+    before = await _count(api)
+    await team.pulls_with(image)
+    return await _count(api) - before
+
+
+async def _count(api: RestClient) -> int:
+    pattern = rf'^apiserver_mutating_admission_policy_check_total\{{[^}}]*policy="{SECRET}-injection"[^}}]*\}} (\d+)'
+    return sum(map(int, re.findall(pattern, (await api.get("/metrics")).ok(), re.MULTILINE)))
 
 
 async def test_a_pod_is_debugged_with_the_secret_it_has(cluster: RestClient) -> None:

@@ -20,18 +20,26 @@ SERVED = tuple(f"admissionregistration.k8s.io/v1/{kind}AdmissionPolicy" for kind
 def applied(plane: ControlPlane, template: str, *many: Mapping[str, Any]) -> Iterator[None]:
     """Apply what one of the chart's templates renders from each of these values, and delete it in the end.
 
-    The API server takes a policy into account a moment later. Beta versions are used as well.
+    Beta versions are used as well.
     """
     served = _served(plane)
     beta = {"admission": {"injection": any(kind.endswith("/MutatingAdmissionPolicy") for kind in served)}}
-    objects = [each for values in many for each in rendered(template, {**beta, **values}, served)]
+    with applied_objects(plane, [each for values in many for each in rendered(template, {**beta, **values}, served)]):
+        yield
+
+
+@contextmanager
+def applied_objects(plane: ControlPlane, objects: Sequence[Any]) -> Iterator[None]:
+    """Apply policies, and delete them in the end; the API server takes either into account a moment later."""
     document = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
     kubectl = (str(find().kubectl), "--kubeconfig", str(plane.write_kubeconfig()))
-    _run((*kubectl, "apply", "-f", "-"), document)
+    if objects:
+        _run((*kubectl, "apply", "-f", "-"), document)
     try:
         yield
     finally:
-        _run((*kubectl, "delete", "--ignore-not-found", "-f", "-"), document)
+        if objects:
+            _run((*kubectl, "delete", "--ignore-not-found", "-f", "-"), document)
 
 
 def rendered(template: str, values: Mapping[str, Any], served: Sequence[str] = SERVED) -> list[Any]:

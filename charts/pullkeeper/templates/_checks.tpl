@@ -1,7 +1,7 @@
 {{- /*
 What values.schema.json cannot express in a helpful message: patterns, and values that exclude each other. Each check prints one line per
-problem; validate.yaml reports all of them at once. The patterns are those of the controller: registry_host, role_arn and settings in
-pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them.
+problem; validate.yaml reports all of them at once. The patterns of hosts and roles are generated (_patterns.tpl), the others are those of settings
+in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them.
 */ -}}
 {{- define "pullkeeper.problems" -}}
 {{ include "pullkeeper.replicaProblems" . }}
@@ -30,16 +30,6 @@ pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them.
 {{- end }}
 
 {{- define "pullkeeper.labelPattern" }}[a-z0-9](?:[-a-z0-9]*[a-z0-9])?{{ end }}
-{{- define "pullkeeper.rolePattern" }}arn:aws(?:-[a-z]+)*:iam::[0-9]{12}:role/(?:[!-~]{1,510}/)?[A-Za-z0-9+=,.@_-]{1,64}{{ end }}
-{{- define "pullkeeper.hostPattern" -}}
-{{- $region := "[a-z]{2,20}-[0-9]{1,2}" -}}
-public\.ecr\.aws|ecr-public\.aws\.com|[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.(?:
-{{- printf `(?:us|eu|ap|sa|ca|me|af|il|mx|us-gov)-%s\.(?:amazonaws\.com|on\.aws)` $region -}}
-{{- printf `|cn-%s\.(?:amazonaws\.com\.cn|on\.amazonwebservices\.com\.cn)` $region -}}
-{{- printf `|eusc-de-%s\.amazonaws\.eu|us-iso-%s\.c2s\.ic\.gov|us-isob-%s\.sc2s\.sgov\.gov` $region $region $region -}}
-{{- printf `|eu-isoe-%s\.cloud\.adc-e\.uk|us-isof-%s\.csp\.hci\.ic\.gov` $region $region -}}
-)
-{{- end }}
 
 {{- /* A problem if a text is not a DNS label, such as the name of a Namespace. A dict: where, found, what. */ -}}
 {{- define "pullkeeper.labelProblem" }}
