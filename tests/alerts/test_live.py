@@ -10,10 +10,11 @@ from tests.alerts.prometheus import Prometheus, serve
 from tests.conformance.conftest import api, server  # noqa: F401 -- fixtures
 from tests.e2e.conftest import aws, installation, program  # noqa: F401 -- fixtures
 from testsupport.alert_rules import Overrides, definitions, file_of, rules
+from testsupport.client_certificates import anchor, authority, settings
 from testsupport.controller_process import ControllerProcess
 from testsupport.fake_aws import AwsFake
 from testsupport.fake_kube import ApiServer, matching
-from testsupport.installation import IRELAND, Installation
+from testsupport.installation import IRELAND, ROLE, Installation
 from testsupport.objects import foreign_secret
 from testsupport.prometheus_tools import Tools, promtool
 from testsupport.undoing_tool import undoing
@@ -31,6 +32,7 @@ SHORT: Overrides = {
     "PullkeeperPullSecretExpired": {"for": "2s", "seconds": 12},
     "PullkeeperTokenRefreshStale": {"for": "2s", "seconds": 20, "window": "20s"},
     "PullkeeperTokenRequestFailing": {"for": "2s", "window": "10s"},
+    "PullkeeperClientCertificateExpiring": {"for": "2s"},
     "PullkeeperAwsUnavailable": {"for": "2s", "window": "20s"},
     "PullkeeperThrottled": {"for": "2s", "window": "10s"},
     "PullkeeperRegistryRejected": {"for": "2s", "window": "20s"},
@@ -172,6 +174,18 @@ async def test_settings_lose_an_opt_in(installation: Installation, prometheus: P
         if pattern == app:
             await installation.event(app, "PullSecretCreated")
         await act("PullkeeperOptInsLost")
+
+
+async def test_certificate_is_not_renewed(installation: Installation, prometheus: Prometheus) -> None:  # noqa: F811 -- a fixture's argument
+    """The alert fires before the certificate expires, and resolves with the next one, which no session has used yet."""
+    root, folder = authority(), installation.folder / "certificate"
+    anchor(installation.aws, root, ROLE)
+    root.write(folder, starts=timedelta(days=-80), ends=timedelta(days=9))
+    process = await installation.start({"rolesAnywhere": settings(folder, ROLE)})
+    prometheus.point_to(process.port())
+    await prometheus.fires("PullkeeperClientCertificateExpiring")
+    root.write(folder)
+    await prometheus.resolves("PullkeeperClientCertificateExpiring")
 
 
 async def test_watches_miss_changes(

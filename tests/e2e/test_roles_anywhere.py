@@ -14,6 +14,8 @@ from testsupport.tenant_identities import principals
 
 pytestmark = pytest.mark.slow
 
+EXPIRY = "pullkeeper_client_certificate_expiry_timestamp_seconds"
+
 
 class Certified:
     """An installation whose role trusts a CA, and the folder in which the kubelet would keep the Secret's files."""
@@ -48,6 +50,10 @@ def certified(installation: Installation) -> Certified:
     return Certified(installation)
 
 
+def _end(file: Path) -> float:
+    return load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc.timestamp()
+
+
 def _serial(file: Path) -> str:
     return f"{load_pem_x509_certificate(file.read_bytes()).serial_number:040x}"
 
@@ -65,7 +71,9 @@ async def test_certificate_is_replaced_in_mid_flight(certified: Certified) -> No
         before = certified.last_session()
         assert before == _serial(certified.folder / "tls.crt")
 
-        issuer.write(certified.folder, key=rsa.generate_private_key(65537, 2048))
+        assert await process.metric(EXPIRY, identity="controller") == _end(certified.folder / "tls.crt")
+        issuer.write(certified.folder, ends=timedelta(days=91), key=rsa.generate_private_key(65537, 2048))
+        assert await process.metric(EXPIRY, identity="controller") == _end(certified.folder / "tls.crt")
         installation.aws.expire_credentials()
         await installation.annotate(team, refresh_requested_at="renewed")
         await recorder.wait(team, lambda version: version.expires_at > first.expires_at)

@@ -34,7 +34,9 @@ def _installed(image: Image) -> dict[str, str]:
 
 def _locked() -> dict[str, str]:
     lock = (REPOSITORY / "requirements" / "run.txt").read_text()
-    return {_canonical(name): version for name, version in re.findall(r"^(\S+)==(\S+) \\$", lock, re.MULTILINE)}
+    return {
+        _canonical(name): version for name, version in re.findall(r"^(\S+)==(\S+)(?: ; .+)? \\$", lock, re.MULTILINE)
+    }
 
 
 def test_it_contains_the_locked_distributions(image: Image) -> None:

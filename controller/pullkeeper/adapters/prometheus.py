@@ -23,6 +23,7 @@ from prometheus_client import (
 from pullkeeper.domain.ecr.registry_probe import Verdict
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import TOKEN_REASONS
+from pullkeeper.domain.iam.roles_anywhere import CertificateInfo
 from pullkeeper.domain.reporting import metric_families as families
 from pullkeeper.domain.reporting.metric_families import CACHED_RESOURCES, OPERATIONS, MetricFamily, Result
 from pullkeeper.domain.reporting.state import STATUS_ONLY, State
@@ -64,6 +65,8 @@ class Metrics:
         self._token_seconds = self._histogram(families.TOKEN_SECONDS)
         self._token_expiry = self._gauge(families.TOKEN_EXPIRY)
         self._token_success = self._gauge(families.TOKEN_SUCCESS)
+        self._certificate_expiry = self._gauge(families.CERTIFICATE_EXPIRY)
+        self._certificate_start = self._gauge(families.CERTIFICATE_START)
         self._probes = self._counter(families.REGISTRY_PROBES)
         self._writes = self._counter(families.SECRET_WRITES)
         self._secret_expiry = self._gauge(families.SECRET_EXPIRY)
@@ -112,6 +115,23 @@ class Metrics:
     def set_pending_opt_outs(self, count: Callable[[], int]) -> None:
         """Set the function that returns the number of opt-ins that the settings have lost, at each scrape."""
         self._pending_opt_outs.set_function(count)
+
+    def set_client_certificate(self, identity: str, read: Callable[[], CertificateInfo | None]) -> None:
+        """Set the function that returns an identity's certificate as it is at each scrape, None if it cannot be read.
+
+        What was read for a session would be old on a replica that is not the leader.
+        """
+
+        def start() -> float:
+            found = read()
+            return found.not_before.timestamp() if found else 0.0
+
+        def end() -> float:
+            found = read()
+            return found.not_after.timestamp() if found else 0.0
+
+        self._certificate_start.labels(identity).set_function(start)
+        self._certificate_expiry.labels(identity).set_function(end)
 
     def record_token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:
         """Record a request for a token; `reason` is why it failed, None if it succeeded."""

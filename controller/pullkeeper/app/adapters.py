@@ -14,12 +14,14 @@ from uuid import uuid4
 
 from pullkeeper.adapters import http_server, prometheus
 from pullkeeper.adapters.aws import Ecr
+from pullkeeper.adapters.aws.client_certificate import read_info_if_possible
 from pullkeeper.adapters.kubernetes import namespaces_kopf
 from pullkeeper.adapters.kubernetes.client import ApiClient, KubeClient
 from pullkeeper.adapters.kubernetes.service_accounts import ServiceAccountTokens
 from pullkeeper.adapters.kubernetes.session import instance
 from pullkeeper.adapters.registry import RegistryProbe
 from pullkeeper.domain.config.settings import Settings
+from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.namespace.namespace import observe_namespace
 from pullkeeper.domain.secret.plan import Priority
 from pullkeeper.reconcile import status_reporter, worker
@@ -171,6 +173,8 @@ def _registry_probe(ca_file: str) -> Probe:
 
 def real_adapters(settings: Settings, kube_client: KubeClient, metrics: prometheus.Metrics) -> Adapters:
     """Connect the container to the cluster that `kube_client` is logged in to, and to AWS."""
+    if found := settings.roles_anywhere:
+        metrics.set_client_certificate(CONTROLLER.name, partial(read_info_if_possible, found.certificate_file))
     return Adapters(
         kube_client=kube_client,
         token_source=Ecr(

@@ -5,7 +5,8 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from pullkeeper.adapters.aws import Ecr
+from pullkeeper.adapters.aws import Ecr, client_certificate
+from pullkeeper.adapters.aws.client_certificate import ClientCertificateError
 from pullkeeper.adapters.aws.partitions import partition_of
 from pullkeeper.domain.config import role_partitions
 from pullkeeper.domain.config.settings import Settings
@@ -17,10 +18,11 @@ from pullkeeper.domain.iam.role_arn import RoleArn
 from pullkeeper.domain.iam.web_identity import MAX_TOKEN_LENGTH, WebIdentity, decode
 from pullkeeper.domain.secret import entries
 from pullkeeper.domain.secret.desired_state import DesiredState
-from pullkeeper.domain.views.check_result import Check, CheckResult, failed, passed, skipped
+from pullkeeper.domain.views.check_result import Check, CheckResult, failed, passed, skipped, warned
 from pullkeeper.tokens.demand import Demand, Requester
 
 _WEB_IDENTITY = "web identity token"
+_CERTIFICATE = "client certificate"
 _ROLES = "roles"
 
 
@@ -31,6 +33,9 @@ class AwsChecks:
         self._environment = environment
         self._clock = clock
         self._policy = settings.policy
+        self._roles_anywhere = settings.roles_anywhere
+        if settings.roles_anywhere:
+            environment = settings.roles_anywhere.environment(environment)
         self._role = _role(environment.get("AWS_ROLE_ARN", ""))
         self._scopes = entries.token_scopes(DesiredState(registries=settings.policy.registries))
         self._ecr = Ecr(
@@ -48,7 +53,7 @@ class AwsChecks:
         tokens = [(f"token in {scope.label}", partial(self._token, scope)) for scope in self._scopes]
         identity: list[tuple[str, Check]] = [
             ("AWS credentials", self._credentials),
-            (_WEB_IDENTITY, self._web_identity),
+            self._proof(),
             ("AWS caller", self._caller),
         ]
         identity += [(_ROLES, self._roles)] if self._policy.roles else []
@@ -89,6 +94,24 @@ class AwsChecks:
             why = error.strerror if isinstance(error, OSError) else str(error)
             return [failed(_WEB_IDENTITY, f"{path}: {why}", "mount a projected ServiceAccount token there")]
         return self._judge(found)
+
+    def _proof(self) -> tuple[str, Check]:
+        """Return the check of what the controller proves to AWS who it is with."""
+        if self._roles_anywhere is None:
+            return _WEB_IDENTITY, self._web_identity
+        return _CERTIFICATE, partial(self._certificate, self._roles_anywhere.certificate_file)
+
+    async def _certificate(self, file: str) -> Sequence[CheckResult]:
+        """Say what the certificate for IAM Roles Anywhere says of itself; whether it works, the caller's check says."""
+        try:
+            found = client_certificate.read_info(file)
+        except ClientCertificateError as error:
+            return [failed(_CERTIFICATE, str(error), "mount a Secret with tls.crt and tls.key")]
+        now, fix = self._clock(), "see why it is not renewed: kubectl describe certificate"
+        if now >= found.not_after:
+            return [failed(_CERTIFICATE, f"{found}: expired", fix)]
+        detail = f"{found}: {(found.not_after - now).days} days left"
+        return [warned(_CERTIFICATE, detail, fix) if found.is_ending(now) else passed(_CERTIFICATE, detail)]
 
     def _judge(self, found: WebIdentity) -> Sequence[CheckResult]:
         if problem := found.problem(self._clock()):

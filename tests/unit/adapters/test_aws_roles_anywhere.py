@@ -1,5 +1,6 @@
 """IAM Roles Anywhere: every kind of key and chain gets a token, and every failure is explained."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -192,11 +193,17 @@ async def test_short_disturbance_is_not_noticed(world: World) -> None:
     assert [code for service, _, code in world.harness.recorder.tries if service == "rolesanywhere"] == [503, 503, 201]
 
 
-async def test_source_is_named_with_its_certificate_and_asks_nobody(world: World) -> None:
+async def test_source_is_named_with_its_certificate_and_asks_nobody(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     """Subject, issuer and end; an unreadable one fails there already."""
+    caplog.set_level("INFO")
     world.root.write(world.folder)
-    method = await world.source.credential_method()
-    assert method.startswith("iam-roles-anywhere with the certificate CN=pullkeeper, issued by CN=root, valid until 2")
+    await world.source.log_credential_source()
+    (said,) = [each.getMessage() for each in caplog.records if "AWS credentials" in each.getMessage()]
+    end = r"20[0-9-]{8}T[0-9:]{8}Z"
+    certificate = rf"the certificate CN=pullkeeper, issued by CN=root, valid until {end}"
+    assert re.fullmatch(rf"AWS credentials: iam-roles-anywhere with {certificate}, as {ROLE}", said)
     assert world.aws.calls == []
     (world.folder / "tls.key").unlink()
     with pytest.raises(FailureError, match=r"tls.key: No such file"):

@@ -13,6 +13,7 @@ from pullkeeper.adapters.prometheus import REVISION, Metrics
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import TOKEN_REASONS
 from pullkeeper.domain.iam.identity import service_account
+from pullkeeper.domain.iam.roles_anywhere import CertificateInfo
 from pullkeeper.domain.reporting.metric_families import FAMILIES, OPERATIONS, Result
 from pullkeeper.domain.reporting.state import STATUS_ONLY, State
 from pullkeeper.domain.secret.plan import Priority
@@ -49,6 +50,7 @@ def used(metrics: Metrics) -> Metrics:
     """Touch everything once."""
     metrics.set_workqueue_depth(lambda _: 3)
     metrics.set_pending_opt_outs(lambda: 2)
+    metrics.set_client_certificate("controller", lambda: None)
     metrics.record_token_request(scope(EU), 0.2, None)
     metrics.record_token(scope(EU), NOW, NOW + HOUR)
     metrics.record_kube_request("list", "secrets", 200)
@@ -281,3 +283,15 @@ def test_without_an_installed_package_the_version_is_unknown(monkeypatch: pytest
 
     monkeypatch.setattr("pullkeeper.adapters.prometheus.version", absent)
     assert b'version="unknown"' in Metrics().render()
+
+
+def test_client_certificate_is_read_at_each_scrape(metrics: Metrics) -> None:
+    """A renewed one counts at once, on each replica; without one in use there is no series, unreadable it is 0."""
+    name = "pullkeeper_client_certificate_{}_timestamp_seconds"
+    assert sample(metrics, name.format("expiry"), identity="controller") is None
+    found: list[CertificateInfo | None] = [None]
+    metrics.set_client_certificate("controller", lambda: found[0])
+    assert sample(metrics, name.format("expiry"), identity="controller") == 0
+    found[0] = CertificateInfo(subject="CN=a", issuer="CN=b", not_before=NOW, not_after=NOW + HOUR)
+    assert sample(metrics, name.format("expiry"), identity="controller") == (NOW + HOUR).timestamp()
+    assert sample(metrics, name.format("not_before"), identity="controller") == NOW.timestamp()

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,18 @@ from pullkeeper.cli.checks_aws import AwsChecks
 from pullkeeper.domain.config.policy import Policy, RoleGrant
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.ecr import registry_host
+from pullkeeper.domain.iam import roles_anywhere
 from pullkeeper.domain.views.check_result import CheckResult, Outcome
 from tests.unit.adapters import cause_cases as cases
 from tests.unit.adapters.aws_harness import client_config
 from tests.unit.adapters.cause_cases import ROLE, SUBJECT, Surroundings
 from tests.unit.adapters.identity_harness import identity_harness
+from testsupport.client_certificates import authority, settings
 from testsupport.examples import EU
 from testsupport.fake_aws.issuer import Issuer
 
 TOKEN = "token in eu-west-1"
+CERTIFICATE = "client certificate"
 WEB = "web identity token"
 OTHER = "https://oidc.eks.eu-west-1.amazonaws.com/id/OTHER"
 BEIJING = registry_host.parse("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn")
@@ -194,3 +198,38 @@ async def test_roles_of_another_partition_are_found_before_any_call(world: Surro
     world.harness.environ("AWS_ROLE_ARN", "")
     world.harness.environ("AWS_REGION", "cn-north-1")
     assert "roles[0]" in (await results(world, roles=roles[:1]))["roles"].detail
+
+
+CERTIFICATES: list[tuple[timedelta, Outcome, str, str]] = [
+    (timedelta(days=90, minutes=1), Outcome.PASSED, ": 90 days left", ""),
+    (timedelta(days=9, minutes=1), Outcome.WARNING, ": 9 days left", "kubectl describe certificate"),
+    (timedelta(seconds=-5), Outcome.FAILED, ": expired", "kubectl describe certificate"),
+]
+
+
+@pytest.mark.parametrize(("ends", "outcome", "detail", "fix"), CERTIFICATES)
+async def test_the_certificate_is_described_with_the_days_that_are_left(
+    tmp_path: Path, ends: timedelta, outcome: Outcome, detail: str, fix: str
+) -> None:
+    """Subject and issuer too; it takes the place of the web identity token."""
+    authority().write(tmp_path / "tls", starts=timedelta(days=-90), ends=ends)
+    found = await _certificate(tmp_path / "tls")
+    assert found.outcome is outcome
+    assert found.detail.startswith("CN=pullkeeper, issued by CN=root, valid until 2")
+    assert found.detail.endswith(detail)
+    assert fix in found.fix
+
+
+async def test_an_unreadable_certificate_says_which_file(tmp_path: Path) -> None:
+    """And what to mount there."""
+    found = await _certificate(tmp_path / "tls")
+    assert (found.outcome, found.fix) == (Outcome.FAILED, "mount a Secret with tls.crt and tls.key")
+    assert found.detail == f"{tmp_path}/tls/tls.crt: No such file or directory"
+
+
+async def _certificate(folder: Path) -> CheckResult:
+    given = Settings(roles_anywhere=roles_anywhere.parse(settings(folder, ROLE)))
+    checks = dict(AwsChecks(given, {}, clock=lambda: datetime.now(UTC)).all())
+    assert WEB not in checks
+    (found,) = await checks[CERTIFICATE]()
+    return found

@@ -1,6 +1,6 @@
 """Identities of IAM Roles Anywhere: which settings are one, and what is said of the others."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -67,3 +67,22 @@ def test_certificate_is_described_in_one_line() -> None:
     assert str(info) == "CN=a, issued by CN=b, valid until 2026-04-02T00:00:00Z"
     nameless = CertificateInfo(subject="", issuer="CN=b", not_before=start, not_after=end)
     assert str(nameless) == "without a subject, issued by CN=b, valid until 2026-04-02T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("life", "left", "ending"),
+    [
+        (timedelta(days=90), timedelta(days=30), False),
+        (timedelta(days=90), timedelta(days=10), False),
+        (timedelta(days=90), timedelta(days=9, hours=23), True),
+        (timedelta(days=3650), timedelta(days=11), False),
+        (timedelta(hours=24), timedelta(hours=5), False),
+        (timedelta(hours=24), timedelta(hours=4), True),
+        (timedelta(hours=24), -timedelta(hours=1), True),
+    ],
+)
+def test_certificate_should_have_been_renewed(life: timedelta, left: timedelta, ending: bool) -> None:  # noqa: FBT001 -- a parameter of the test
+    """When little is left of it, by its own length: whoever renews it has missed the moment."""
+    now = datetime(2026, 4, 2, tzinfo=UTC)
+    info = CertificateInfo(subject="CN=a", issuer="CN=b", not_before=now + left - life, not_after=now + left)
+    assert info.is_ending(now) is ending

@@ -111,6 +111,14 @@ def read_info(certificate_file: str) -> CertificateInfo:
     return _info(_certificates(certificate_file)[0])
 
 
+def read_info_if_possible(certificate_file: str) -> CertificateInfo | None:
+    """Return what the certificate says of itself, None if it cannot be read."""
+    try:
+        return read_info(certificate_file)
+    except ClientCertificateError:
+        return None
+
+
 def _certificates(file: str) -> Sequence[x509.Certificate]:
     try:
         found = x509.load_pem_x509_certificates(_content(file))

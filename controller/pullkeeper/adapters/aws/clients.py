@@ -68,6 +68,8 @@ class CredentialSource:
     """botocore's name for it."""
     principal: str
     """The principal, as far as the configuration says; "" if it does not."""
+    detail: str = ""
+    """What else is to be known of it."""
 
 
 class ProcessTimeoutError(Exception):

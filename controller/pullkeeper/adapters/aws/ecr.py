@@ -131,7 +131,7 @@ class Ecr:
             logger.warning("AWS credentials: %s", error)
             return
         named = self._holder if source.principal == principal.of_role(self._holder) else source.principal or _OWN
-        logger.info("AWS credentials: %s, as %s", source.method, named)
+        logger.info("AWS credentials: %s%s, as %s", source.method, source.detail, named)
         self._caller.record(source.principal)
 
     async def credential_method(self) -> str:

@@ -31,6 +31,7 @@ from pullkeeper.domain.iam import principal
 from pullkeeper.domain.iam.roles_anywhere import RolesAnywhere
 
 _SERVICE, _OPERATION = "rolesanywhere", "CreateSession"
+_METHOD = "iam-roles-anywhere"
 _SECONDS = 3600
 """Asked for: what roles and profiles allow unless they are changed."""
 _RENEWAL = timedelta(minutes=10)
@@ -51,9 +52,8 @@ class RolesAnywhereSession:
 
     def source(self) -> CredentialSource:
         """Return the source with its certificate; raise ClientCertificateError. This asks no API of AWS."""
-        return CredentialSource(
-            method=f"iam-roles-anywhere with the certificate {self._certificate().info}", principal=self._principal
-        )
+        detail = f" with the certificate {self._certificate().info}"
+        return CredentialSource(method=_METHOD, detail=detail, principal=self._principal)
 
     def keys(self) -> Keys:
         """Return valid keys; raise ClientCertificateError, FailureError or what botocore raises."""

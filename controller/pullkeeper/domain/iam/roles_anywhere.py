@@ -3,13 +3,16 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pullkeeper.domain.iam import role_arn
 from pullkeeper.domain.iam.role_arn import RoleArn
 
 KEYS = ("trustAnchorArn", "profileArn", "roleArn", "certificateFile", "keyFile")
+_LEFT, _SHARE = timedelta(days=10), 0.2
+"""A certificate with so little left of its life, in time and as a share, should have been renewed: cert-manager does so
+when a third is left."""
 FORM = f"a mapping of {', '.join(KEYS)}"
 # Its regions are those of API endpoints: at most 63 characters of a host's label.
 _ARN = re.compile(
@@ -45,6 +48,10 @@ class CertificateInfo:
     issuer: str
     not_before: datetime
     not_after: datetime
+
+    def is_ending(self, now: datetime) -> bool:
+        """Whether it should have been renewed by now."""
+        return self.not_after - now < min(_LEFT, _SHARE * (self.not_after - self.not_before))
 
     def __str__(self) -> str:
         return f"{self.subject or 'without a subject'}, issued by {self.issuer}, valid until {self.not_after:%FT%TZ}"

@@ -101,6 +101,18 @@ TOKEN_SUCCESS = MetricFamily(
     documentation="Unix time of the last successful request for a token.",
     labels=("identity", "region"),
 )
+CERTIFICATE_EXPIRY = MetricFamily(
+    name="pullkeeper_client_certificate_expiry_timestamp_seconds",
+    type=MetricType.GAUGE,
+    documentation="Unix time when the certificate for IAM Roles Anywhere expires; 0: it cannot be read.",
+    labels=("identity",),
+)
+CERTIFICATE_START = MetricFamily(
+    name="pullkeeper_client_certificate_not_before_timestamp_seconds",
+    type=MetricType.GAUGE,
+    documentation="Unix time from which the certificate for IAM Roles Anywhere is valid; 0: it cannot be read.",
+    labels=("identity",),
+)
 REGISTRY_PROBES = MetricFamily(
     name="pullkeeper_registry_probes_total",
     type=MetricType.COUNTER,
@@ -191,6 +203,8 @@ FAMILIES = (
     TOKEN_SECONDS,
     TOKEN_EXPIRY,
     TOKEN_SUCCESS,
+    CERTIFICATE_EXPIRY,
+    CERTIFICATE_START,
     REGISTRY_PROBES,
     NAMESPACES,
     PENDING_OPT_OUTS,
