@@ -82,7 +82,7 @@ class AwsFake(FaultControls):
             clock=clock,
             secrets=self._secrets,
         )
-        self.registry = Registry(mint=self._mint, clock=clock)
+        self.registry = Registry(mint=self._mint, directory=self.directory, clock=clock)
 
     @property
     def calls(self) -> list[Call]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypedDict
 
-from testsupport.fake_aws.arns import check_iam_arn, like
+from testsupport.fake_aws.arns import account_of, check_iam_arn, like, partition_of
 from testsupport.fake_aws.errors import access_denied
+from testsupport.fake_aws.oidc import WebIdentity
+from testsupport.fake_aws.policies import Access, Policy
 from testsupport.fake_aws.records import Principal
 
 
@@ -40,6 +42,10 @@ class Role:
     external_id: str | None = None
     max_session: timedelta = timedelta(hours=1)
     trusted_certificates: tuple[str, ...] = ()
+    trust: Policy | None = None
+    """The trust policy as a document, which then counts alone."""
+    permissions: tuple[Policy, ...] | None = None
+    """Its policies as documents, which then count instead of the grants."""
 
     @property
     def role_id(self) -> str:
@@ -83,6 +89,10 @@ class Directory:
     def __init__(self) -> None:
         self._roles: dict[str, Role] = {}
         self._users: dict[str, Grants] = {}
+        self.oidc_providers: dict[str, frozenset[str]] = {}
+        """By ARN the audiences of the providers that roles with documents trust."""
+        self.repositories: dict[tuple[str, str], tuple[Policy, ...]] = {}
+        """By account and region what each of its repositories allows to other accounts."""
 
     def put_role(self, role: Role) -> None:
         """Create a role, or replace it with its sessions living on."""
@@ -108,8 +118,61 @@ class Directory:
         nothing = Grants(ecr=False, ecr_public=False, service_bearer_token=False)
         return role.grants if role else self._users.get(principal.identity, nothing)
 
+    def trusts_web_identity(self, role: Role, identity: WebIdentity) -> bool:
+        """Whether a role may be taken with a web identity token of these claims."""
+        issuer = identity.issuer.removeprefix("https://")
+        if role.trust is None:
+            return role.trusts_web_identity(
+                issuer=identity.issuer, audience=identity.audience, subject=identity.subject
+            )
+        provider = f"arn:{partition_of(role.arn)}:iam::{account_of(role.arn)}:oidc-provider/{issuer}"
+        access = Access(
+            action="sts:AssumeRoleWithWebIdentity",
+            principals=frozenset({provider}),
+            context={f"{issuer}:aud": [identity.audience], f"{issuer}:sub": [identity.subject]},
+        )
+        return identity.audience in self.oidc_providers.get(provider, ()) and role.trust.allows(access)
+
+    def may_assume(self, caller: Principal, role: Role, action: str, context: Mapping[str, Sequence[str]]) -> bool:
+        """Whether both sides allow an action of AssumeRole.
+
+        In the caller's own account a trust policy that names it is enough (STS API reference, AssumeRole).
+        """
+        if role.trust is None:
+            return action != "sts:AssumeRole" or role.trusts_principal(
+                caller, next(iter(context["sts:ExternalId"]), None)
+            )
+        named = frozenset({caller.arn, caller.identity})
+        root = f"arn:{partition_of(caller.arn)}:iam::{caller.account}:root"
+        access = Access(action=action, principals=named | {root, caller.account}, context=context)
+        if not role.trust.allows(access):
+            return False
+        direct = caller.account == account_of(role.arn) and role.trust.allows(replace(access, principals=named))
+        return direct or self.permits(caller, action, role.arn)
+
+    def permits(self, principal: Principal, action: str, resource: str) -> bool:
+        """Whether a principal's own policies allow an action; whose are no documents may do anything but get tokens."""
+        role = self._roles.get(principal.identity)
+        access = Access(action=action, resource=resource)
+        return role is None or role.permissions is None or any(each.allows(access) for each in role.permissions)
+
+    def may_pull(self, principal: Principal, action: str, *, account: str, region: str, repository: str) -> bool:
+        """Whether a principal may pull from a repository; one of another account has to allow it too."""
+        arn = f"arn:{partition_of(principal.arn)}:ecr:{region}:{account}:repository/{repository}"
+        access = Access(action=action, principals=frozenset({principal.arn, principal.identity}))
+        policies = self.repositories.get((account, region), ())
+        foreign = account != principal.account
+        return self.permits(principal, action, arn) and (not foreign or any(each.allows(access) for each in policies))
+
     def require(self, principal: Principal, service: str, region: str) -> None:
         """Raise AccessDeniedException unless the principal may fetch a token of this service here."""
+        role = self._roles.get(principal.identity)
+        if role and role.permissions is not None:
+            actions = [f"{service}:GetAuthorizationToken", *(["sts:GetServiceBearerToken"] * (service == "ecr-public"))]
+            for action in actions:
+                if not self.permits(principal, action, "*"):
+                    raise access_denied(service, action, principal.arn)
+            return
         grants = self.grants(principal)
         allowed = grants.ecr_public if service == "ecr-public" else grants.ecr_in(region)
         if not allowed:

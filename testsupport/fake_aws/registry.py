@@ -1,4 +1,7 @@
-"""The registries' HTTP API, as far as a login goes: GET /v2/."""
+"""The registries' HTTP API, as far as a login goes, GET /v2/, and whether a pull is allowed.
+
+No repository has content: whoever may pull from it is answered that there is no such image.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,17 @@ from aiohttp import web
 
 from testsupport.fake_aws.endpoints import PUBLIC_HOSTS, registry_region
 from testsupport.fake_aws.errors import AwsError
+from testsupport.fake_aws.iam import Directory
+from testsupport.fake_aws.records import IssuedToken, Principal
 from testsupport.fake_aws.tokens import TokenMint
 
 ELSEWHERE: Final = "public.ecr.aws"
 """Where a registry sends those whom it was told to redirect."""
+_ACTIONS: Final = {
+    ("GET", "manifests"): "ecr:BatchGetImage",
+    ("GET", "blobs"): "ecr:GetDownloadUrlForLayer",
+    ("HEAD", "blobs"): "ecr:BatchCheckLayerAvailability",
+}
 _API_VERSION: Final = {"Docker-Distribution-Api-Version": "registry/2.0"}
 
 
@@ -28,6 +38,7 @@ class Registry:
     """Accepts the tokens that were issued for the region of the host."""
 
     mint: TokenMint
+    directory: Directory
     clock: Callable[[], datetime]
     refusing: dict[str, int] = field(default_factory=dict)
     """Registries that take no token at all, and the status that they say it with."""
@@ -39,16 +50,29 @@ class Registry:
             raise AwsError("NAME_UNKNOWN", 404, f"{host} is not a registry")
         if host in self.refusing:
             raise AwsError("DENIED", self.refusing[host], "Your authorization token is invalid")
-        if not self._accepts(host, http.headers.get("Authorization", "")):
+        token = self._accepted(host, http.headers.get("Authorization", ""))
+        if token is None:
             raise AwsError("UNAUTHORIZED", 401, "Not Authorized")
+        if kind := http.match_info.get("kind"):
+            self._check_pull(host, token, _ACTIONS[http.method, kind], http.match_info["repository"])
+            raise AwsError("NAME_UNKNOWN", 404, "There is no such image")
         return web.json_response({}, headers=_API_VERSION)
 
-    def _accepts(self, host: str, authorization: str) -> bool:
+    def _check_pull(self, host: str, token: IssuedToken, action: str, repository: str) -> None:
+        if host in PUBLIC_HOSTS:
+            return
+        who = Principal(arn=token.principal, account=token.account, user_id="", role_arn=token.role_arn)
+        where = {"account": host[:12], "region": registry_region(host) or "", "repository": repository}
+        if not self.directory.may_pull(who, action, **where):
+            raise AwsError("DENIED", 403, f"User: {who.arn} is not authorized to perform: {action}")
+
+    def _accepted(self, host: str, authorization: str) -> IssuedToken | None:
         scheme, _, secret = authorization.partition(" ")
         token = self.mint.find(secret.strip()) if scheme.lower() == "basic" else None
         if token is None or token.authorization_token != secret.strip() or not token.usable(self.clock()):
-            return False
-        return token.public if host in PUBLIC_HOSTS else token.region == registry_region(host) and not token.public
+            return None
+        fits = token.public if host in PUBLIC_HOSTS else token.region == registry_region(host) and not token.public
+        return token if fits else None
 
 
 def refusal(http: web.Request, error: AwsError) -> web.Response:

@@ -26,6 +26,7 @@ from testsupport.fake_aws.records import Call
 from testsupport.fake_aws.requests import ApiRequest, read_request
 from testsupport.fake_aws.wire import error_answer
 
+_IMAGE = "{repository:.+}/{kind:manifests|blobs}/{reference}"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -42,6 +43,7 @@ def application(fake: AwsFake) -> web.Application:
             web.get("/v1/credentials", endpoints.container),
             web.get("/v2/", endpoints.registry),
             web.get("/_registry/{host}/v2/", endpoints.registry),
+            *(web.get(f"{start}/v2/{_IMAGE}", endpoints.registry) for start in ("", "/_registry/{host}")),
             *control_routes(fake),
         ]
     )
@@ -132,7 +134,8 @@ class _Endpoints:
 
         host = registry.host_of(http)
         region = registry_region(host)
-        call = Call(service="registry", operation="ProbeRegistry", time=self._fake.clock(), region=region, host=host)
+        operation = "Pull" if "kind" in http.match_info else "ProbeRegistry"
+        call = Call(service="registry", operation=operation, time=self._fake.clock(), region=region, host=host)
         return await self._fake.exchange.play(http, call, answer, partial(registry.refusal, http))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ from testsupport.fake_aws.oidc import Providers, WebIdentity
 from testsupport.fake_aws.records import Session
 from testsupport.fake_aws.requests import ApiRequest
 from testsupport.fake_aws.sessions import SessionStore
-from testsupport.fake_aws.sts_parameters import check_parameters, session_life
+from testsupport.fake_aws.sts_parameters import check_parameters, session_life, session_tags
 from testsupport.fake_aws.wire import utc_text, xml_answer
 
 
@@ -46,9 +46,11 @@ class Sts:
     def _assume(self, request: ApiRequest, caller: Session, life: timedelta | None) -> web.Response:
         arn = _role_arn(request)
         role = self.directory.role(arn)
-        if role is None or not role.trusts_principal(caller.principal, request.text("ExternalId")):
-            # The same words whether the role exists or not, as AWS keeps that to itself.
-            raise access_denied("sts", "sts:AssumeRole", caller.principal.arn, arn)
+        for action, context in _wanted(request):
+            if role is None or not self.directory.may_assume(caller.principal, role, action, context):
+                # The same words whether the role exists or not, as AWS keeps that to itself.
+                raise access_denied("sts", action, caller.principal.arn, arn)
+        assert role is not None
         chained = caller.principal.role_arn is not None
         asked = session_life(request.parameters, role, chained=chained)
         source = request.text("SourceIdentity")
@@ -61,9 +63,7 @@ class Sts:
         identity = await self.providers.verify(request.text("WebIdentityToken") or "")
         self._check_not_rejected(identity)
         role = self.directory.role(arn)
-        if role is None or not role.trusts_web_identity(
-            issuer=identity.issuer, audience=identity.audience, subject=identity.subject
-        ):
+        if role is None or not self.directory.trusts_web_identity(role, identity):
             raise access_denied("sts", "sts:AssumeRoleWithWebIdentity", None)
         asked = session_life(request.parameters, role, chained=False)
         return self._granted(request, role, asked if life is None else life, _claims(role, identity))
@@ -95,6 +95,22 @@ def _role_arn(request: ApiRequest) -> str:
     if arn.count(":") < 5 or partition_of(arn) != request.endpoint.partition:
         raise foreign_arn()
     return arn
+
+
+def _wanted(request: ApiRequest) -> Iterator[tuple[str, Mapping[str, Sequence[str]]]]:
+    """Give the actions that a request for a session needs, with the keys that policies may ask for."""
+    tags = session_tags(request.parameters)
+    named = {"sts:ExternalId": request.text("ExternalId"), "sts:SourceIdentity": request.text("SourceIdentity")}
+    context = {
+        **{key: [value] if value else [] for key, value in named.items()},
+        **{f"aws:RequestTag/{key}": [value] for key, value in tags},
+        "aws:TagKeys": [key for key, _ in tags],
+    }
+    yield "sts:AssumeRole", context
+    if tags:
+        yield "sts:TagSession", context
+    if named["sts:SourceIdentity"]:
+        yield "sts:SetSourceIdentity", context
 
 
 def _claims(role: Role, identity: WebIdentity) -> Mapping[str, object]:
