@@ -120,7 +120,7 @@ lint-workflows: $(VENV)/delivery.stamp ## Lint .github: schemas, zizmor, yamllin
 
 test-alerts: $(VENV)/dev.stamp ## Alerts and dashboard on a real Prometheus (on the PATH, or Debian's package, unpacked once)
 	@$(BIN)/python -m testsupport.prometheus_tools
-	$(BIN)/pytest -q tests/alerts --server=memory
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/alerts --server=memory
 
 picture: $(VENV)/dev.stamp ## Draw docs/rotation-day.svg: a simulated day of 1,000 namespaces
 	$(BIN)/python -m tools.picture docs/rotation-day.svg
