@@ -57,6 +57,11 @@ def find(version: str, environment: Mapping[str, str] | None = None) -> Path:
     )
 
 
+def cache_folder(environment: Mapping[str, str]) -> Path:
+    """Return the folder for what is fetched or built once; it may not exist."""
+    return Path(environment.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "pullkeeper"
+
+
 def _installed(version: str, environment: Mapping[str, str]) -> Iterator[Path]:
     if on_path := shutil.which(f"python{version}", path=environment.get("PATH")):
         yield Path(on_path)
@@ -77,7 +82,7 @@ def _embedded(version: str, environment: Mapping[str, str]) -> Iterator[Path]:
     go = shutil.which("go", path=environment.get("PATH"))
     if version != EMBEDDED.version or go is None or (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         return
-    cache = Path(environment.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "pullkeeper"
+    cache = cache_folder(environment)
     folder = cache / EMBEDDED.path.rpartition("@")[2]
     if not folder.exists():
         source = _download(go, environment)

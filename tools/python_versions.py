@@ -9,11 +9,12 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from testsupport.interpreters import InterpreterError, declared, find
+from testsupport.interpreters import InterpreterError, cache_folder, declared, find
 
 ENVIRONMENTS = Path(".venv-pythons")
 LOCK = Path("requirements/dev.txt")
@@ -37,21 +38,34 @@ def run(version: str, workers: str) -> str:
 
 
 def environment(version: str, interpreter: Path) -> Path:
-    """Return the interpreter of an environment with the locked requirements, created anew only when they change."""
-    folder = ENVIRONMENTS / version
+    """Return the interpreter of this folder's environment, over the locked requirements that all folders share."""
+    folder, packages = ENVIRONMENTS / version, _locked(version, interpreter)
     python, stamp = folder / "bin" / "python", folder / "stamp"
-    wanted = hashlib.sha256(f"{interpreter}\n{LOCK.read_text()}".encode()).hexdigest()
-    if not stamp.exists() or stamp.read_text() != wanted:
+    if not stamp.exists() or stamp.read_text() != str(packages):
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([interpreter, "-m", "venv", "--without-pip", folder], check=True)
-        _pip(python, "--require-hashes", "-r", str(LOCK))
+        (site,) = folder.glob("lib/python*/site-packages")
+        (site / "locked.pth").write_text(f"import site; site.addsitedir({str(packages)!r})\n")
         _pip(python, "--no-deps", "--no-build-isolation", "--editable", ".")
-        stamp.write_text(wanted)
+        stamp.write_text(str(packages))
     return python.absolute()
+
+
+def _locked(version: str, interpreter: Path) -> Path:
+    """Return the folder of the locked requirements, installed in a minute and kept in the cache until they change."""
+    identity = hashlib.sha256(f"{interpreter}\n{LOCK.read_text()}".encode()).hexdigest()
+    folder = cache_folder(os.environ) / f"python-{version}-{identity[:12]}"
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            _pip(interpreter, f"--target={scratch}/new", "--no-compile", "--require-hashes", "-r", str(LOCK))
+            Path(scratch, "new").rename(folder)
+    return folder
 
 
 def _pip(python: Path, *arguments: str) -> None:
     command = [sys.executable, "-m", "pip", f"--python={python}", "install", "--quiet", "--disable-pip-version-check"]
+    command.append("--root-user-action=ignore")  # it installs into a folder of ours
     # pip's own deprecations on a newer Python are not this project's.
     subprocess.run([*command, *arguments], check=True, env={**os.environ, "PYTHONWARNINGS": "ignore"})
 
