@@ -186,9 +186,10 @@ class ControlPlane:
             etcd = self._add(layout, commands.etcd(layout, _free_port()))
             self._guard.watch_group(etcd.id)
             self._add(layout, commands.kube_apiserver(layout))
+            # The controller manager waits for it, too, but gives up after ten seconds, however busy the machine is.
+            self._await_ready()
             kubeconfig = self.write_kubeconfig()
             self._add(layout, commands.kube_controller_manager(layout, kubeconfig))
-            self._await_ready()
             self._wait(lambda: self._probe.found(_DEFAULT_ACCOUNT), "the ServiceAccount default/default")
         except BaseException:
             self.stop()
