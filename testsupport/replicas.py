@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,11 +24,14 @@ class Replicas:
 
     installation: Installation
     settings: dict[str, Any]
+    environment: Mapping[str, str] | None
     running: dict[str, ControllerProcess]
 
     async def start(self, name: str, *, ready: bool = True, **settings: Any) -> ControllerProcess:
         """Start another replica."""
-        process = await self.installation.start(self.settings | settings, instance=self._instance(name), ready=ready)
+        process = await self.installation.start(
+            self.settings | settings, instance=self._instance(name), ready=ready, environment=self.environment
+        )
         self.running[name] = process
         return process
 
@@ -85,11 +88,13 @@ class Replicas:
 
 
 @asynccontextmanager
-async def replicas(installation: Installation, **settings: Any) -> AsyncIterator[Replicas]:
+async def replicas(
+    installation: Installation, *, environment: Mapping[str, str] | None = None, **settings: Any
+) -> AsyncIterator[Replicas]:
     """Grant the right to the Lease and yield the replicas; frozen ones are thawed at the end."""
     await _grant(installation)
     election = {"leaderElection": True, "leaseNamespace": installation.namespace}
-    found = Replicas(installation=installation, settings=election | settings, running={})
+    found = Replicas(installation=installation, settings=election | settings, environment=environment, running={})
     try:
         yield found
     finally:

@@ -21,7 +21,7 @@ from testsupport.waiting import until
 pytestmark = pytest.mark.slow
 
 LEASE = timedelta(seconds=6)
-QUICK = {"leaseDuration": "6s"}
+QUICK: dict[str, Any] = {"leaseDuration": "6s"}
 
 
 @pytest.fixture
