@@ -347,12 +347,8 @@ def rules() -> str:
 
 
 def patterns() -> str:
-    """Return the template that defines the patterns; the last one is of beginnings."""
-    found = {
-        "rolePattern": role_arn.PATTERN,
-        "hostPattern": registry_host.HOST,
-        "hostBeginning": registry_host.BEGINNING,
-    }
+    """Return the template that defines the patterns."""
+    found = {"rolePattern": role_arn.PATTERN, "hostPattern": registry_host.HOST}
     defined = (f'{{{{- define "pullkeeper.{name}" }}}}{regexp}{{{{ end }}}}\n' for name, regexp in found.items())
     return PATTERNS_HEADER + "".join(defined)
 

@@ -2,9 +2,8 @@
 
 import argparse
 import asyncio
-import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ from pullkeeper.domain.views.check_result import CheckResult, Outcome
 from testsupport.control_plane.plane import ControlPlane
 from testsupport.control_plane.policies import applied
 from testsupport.control_plane.release import Release
-from testsupport.injected_pods import Team, create_team, pod_spec, pull_secrets
+from testsupport.control_plane.webhook import Patch, mutating
+from testsupport.injected_pods import create_team, pod_spec, pull_secrets
 from testsupport.installation import IRELAND, VIRGINIA
 from testsupport.rest import STRATEGIC, RestClient
 from testsupport.waiting import until
@@ -143,23 +143,46 @@ async def test_every_kind_of_image_counts(cluster: RestClient) -> None:
     assert await team.pulls_with(OTHERS, volumes=volumes[:1]) == []
 
 
-async def test_a_pod_without_an_image_of_ecr_is_spared_the_mutation(cluster: RestClient) -> None:
-    """It costs the API server more than the rest of the policy, even if it changes nothing."""
+def _sidecar(_: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"op": "add", "path": "/spec/containers/-", "value": {"name": "sidecar", "image": OURS}}]
+
+
+def _mirrored(_: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"op": "replace", "path": "/spec/containers/0/image", "value": OURS}]
+
+
+def _secrets_replaced(_: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"op": "add", "path": "/spec/imagePullSecrets", "value": [{"name": "theirs"}]}]
+
+
+def _secrets_reversed(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"op": "replace", "path": "/spec/imagePullSecrets", "value": pod["spec"]["imagePullSecrets"][::-1]}]
+
+
+@pytest.mark.parametrize(
+    ("patch", "image", "expected"),
+    [
+        pytest.param(_sidecar, OTHERS, ["mine", SECRET], id="a sidecar of ours beside another image"),
+        pytest.param(_sidecar, OURS, ["mine", SECRET], id="a sidecar of ours beside another of ours"),
+        pytest.param(_mirrored, OTHERS, ["mine", SECRET], id="an image that comes from a mirror of ours"),
+        pytest.param(_secrets_replaced, OURS, ["theirs", SECRET], id="the Secrets replaced"),
+        pytest.param(_secrets_replaced, OTHERS, ["theirs"], id="the Secrets of another image replaced"),
+        pytest.param(_secrets_reversed, OURS, [SECRET, "mine"], id="the Secrets in another order"),
+    ],
+)
+async def test_what_a_webhook_does_to_the_pod_afterwards_is_followed(
+    cluster: RestClient, tmp_path: Path, patch: Patch, image: str, expected: list[str]
+) -> None:
+    """The pod has the Secret once if it needs it then, and those of others as the webhook left them."""
     team = await create_team(cluster, ON)
-    assert await _mutations(cluster, team, OTHERS) == 0
-    assert await _mutations(cluster, team, OURS) > 0
+    async with mutating(cluster, tmp_path, team.name, "pods", patch) as asked:
 
+        async def pulls_with() -> list[str] | None:
+            asked.clear()
+            found = await team.pulls_with(image, imagePullSecrets=[{"name": "mine"}])
+            return found if asked else None
 
-async def _mutations(api: RestClient, team: Team, image: str) -> int:
-    """Return how often a policy is asked for what to change about a pod, by the API server's metric."""
-    before = await _count(api)
-    await team.pulls_with(image)
-    return await _count(api) - before
-
-
-async def _count(api: RestClient) -> int:
-    pattern = rf'^apiserver_mutating_admission_policy_check_total\{{[^}}]*policy="{SECRET}-injection"[^}}]*\}} (\d+)'
-    return sum(map(int, re.findall(pattern, (await api.get("/metrics")).ok(), re.MULTILINE)))
+        assert await until(pulls_with, "the webhook to be in force") == expected
 
 
 async def test_a_pod_is_debugged_with_the_secret_it_has(cluster: RestClient) -> None:

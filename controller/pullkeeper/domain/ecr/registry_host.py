@@ -30,8 +30,6 @@ def _either(texts: Iterable[str]) -> str:
 _IN_PARTITIONS = "|".join(rf"{each.region_pattern}\.(?:{_either(filter(None, each.suffixes))})" for each in PARTITIONS)
 HOST = rf"{_PUBLIC}|{_ENDPOINT}(?:{_IN_PARTITIONS})"
 """Exactly the valid hosts: with a region of a partition, in a domain of that partition."""
-BEGINNING = rf"{_PUBLIC}|{_ENDPOINT}"
-"""What each of them begins with, in fewer steps than HOST takes."""
 _SUFFIXES = _either({each for partition in PARTITIONS for each in filter(None, partition.suffixes)})
 _ANY_REGION = r"[a-z0-9][a-z0-9_-]{0,62}"
 ANY_HOST = rf"{_PUBLIC}|{_ENDPOINT}{_ANY_REGION}\.(?:{_SUFFIXES})"
