@@ -32,6 +32,9 @@ COMMANDS = {
     CONTROL_PLANE: ("./kubelet-keyring", "./kubelet-pull-manager"),
 }
 """What is built, by the module that pins it."""
+SIGNING_HELPER = Path(__file__).parent / "signing_helper"
+"""The Go module that pins AWS's own client of IAM Roles Anywhere."""
+_HELPER = "github.com/aws/rolesanywhere-credential-helper"
 _LIBRARIES = ("usr/lib", "lib")
 
 
@@ -73,6 +76,20 @@ def find(environment: Mapping[str, str] | None = None) -> Tools:
     return tools
 
 
+def find_signing_helper(environment: Mapping[str, str] | None = None) -> Path:
+    """Give AWS's own client of IAM Roles Anywhere, from the cache or built now; raises ToolsError.
+
+    It has a folder of its own in the cache: a change of it builds nothing else anew.
+    """
+    environment = os.environ if environment is None else environment
+    digest = hashlib.sha256((SIGNING_HELPER / "go.sum").read_bytes()).hexdigest()
+    folder = cache_folder(environment).with_name(f"signing-helper-{digest[:12]}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # It can talk to smart cards, so it needs a C compiler.
+    _once(folder, lambda fresh: _go_build(fresh, SIGNING_HELPER, [_HELPER], {**environment, "CGO_ENABLED": "1"}))
+    return folder / _HELPER.rpartition("/")[2]
+
+
 def cache_folder(environment: Mapping[str, str]) -> Path:
     """Return the folder for just these packages and modules; it need not exist."""
     base = environment.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
@@ -112,14 +129,17 @@ def _unpack(folder: Path, environment: Mapping[str, str]) -> None:
 
 
 def _build(folder: Path, environment: Mapping[str, str]) -> None:
+    for module, commands in COMMANDS.items():
+        _go_build(folder, module, commands, {**environment, "CGO_ENABLED": "0"})
+
+
+def _go_build(folder: Path, module: Path, commands: Sequence[str], environment: Mapping[str, str]) -> None:
     if shutil.which("go", path=environment.get("PATH")) is None:
         raise ToolsError(
             f"no Go here to build crane, BuildKit, helm, crictl and kubectl with: install Go {_go_version()}"
         )
-    settings = {"GOFLAGS": "-p=2", **environment, "CGO_ENABLED": "0"}
-    for module, commands in COMMANDS.items():
-        build = ["nice", "go", "build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", f"{folder}/", *commands]
-        _run(build, module, settings)
+    build = ["nice", "go", "build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", f"{folder}/", *commands]
+    _run(build, module, {"GOFLAGS": "-p=2", **environment})
 
 
 def _go_version() -> str:
@@ -146,6 +166,7 @@ def main() -> int:
     """Bring what is missing and print where it is."""
     try:
         tools = find()
+        find_signing_helper()
     except ToolsError as error:
         sys.stderr.write(f"{error}\n")
         return 1
