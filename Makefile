@@ -84,7 +84,7 @@ chart-docs: $(VENV)/dev.stamp ## Update what the chart has from elsewhere: the t
 failure-docs: $(VENV)/dev.stamp ## Update the documents on failures from the tables in the code
 	$(BIN)/python -m tools.failure_docs
 
-test-pull: $(VENV)/dev.stamp ## Pull with the Secret from a real registry: skopeo, crane, Helm, BuildKit, containerd
+test-pull: $(VENV)/dev.stamp ## Pull with the Secret from a real registry: skopeo, crane, Helm, BuildKit, containerd; AWS's own client of IAM Roles Anywhere
 	$(BIN)/python -m testsupport.interop_tools
 	$(BIN)/pytest -q tests/interop
 

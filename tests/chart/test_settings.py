@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pullkeeper.app.config_loader import parse
 from pullkeeper.domain.config.policy import Policy
@@ -183,6 +185,15 @@ def test_the_settings_are_mounted_as_a_directory(helms: Helms) -> None:
         "--config",
         "/etc/pullkeeper/settings.yaml",
     ]
+
+
+def test_documented_values_for_roles_anywhere_are_accepted(helms: Helms) -> None:
+    """The example of docs/identities.md names the Secret that its Certificate writes."""
+    blocks = re.findall(r"^```yaml\n(.*?)^```", Path("docs/identities.md").read_text(), re.MULTILINE | re.DOTALL)
+    (values,) = [yaml.safe_load(block) for block in blocks if "credentials: rolesAnywhere" in block]
+    (objects,) = [list(yaml.safe_load_all(block)) for block in blocks if "kind: Certificate" in block]
+    assert roles_anywhere.parse(helms.render(values).settings["rolesAnywhere"]).role.account == "111111111111"
+    assert values["aws"]["rolesAnywhere"]["existingSecret"] == objects[-1]["spec"]["secretName"]
 
 
 def _template(rendering: Rendering) -> object:
