@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pullkeeper.domain.config.policy import Grant, Matcher, Policy, RoleGrant
 from pullkeeper.domain.ecr.registry_host import RegistryHost, parse
-from pullkeeper.domain.iam import role_arn
+from pullkeeper.domain.iam import role_arn, roles_anywhere
 from pullkeeper.domain.iam.identity import CONTROLLER, Identity
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
@@ -38,6 +38,17 @@ CONTROLLER_OF_IT = Controller(
     issuer=ISSUER,
     subject="system:serviceaccount:pullkeeper-system:pullkeeper",
     audience="sts.amazonaws.com",
+)
+
+_ANYWHERE = "arn:aws:rolesanywhere:eu-west-1:123456789012"
+ANYWHERE = roles_anywhere.parse(
+    {
+        "trustAnchorArn": f"{_ANYWHERE}:trust-anchor/11111111-1111-1111-1111-111111111111",
+        "profileArn": f"{_ANYWHERE}:profile/22222222-2222-2222-2222-222222222222",
+        "roleArn": CONTROLLERS_ROLE,
+        "certificateFile": "/tls/tls.crt",
+        "keyFile": "/tls/tls.key",
+    }
 )
 
 

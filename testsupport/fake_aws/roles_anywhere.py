@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -54,7 +54,7 @@ class RolesAnywhere:
         self._check_signature(http, body, own, endpoint)
         anchor = self._anchor(http.query.get("trustAnchorArn", ""), endpoint)
         self._check_trust(own, chain, anchor)
-        role = self._role(http.query.get("profileArn", ""), http.query.get("roleArn", ""), own)
+        role = self._role(http.query, own)
         asked = _seconds(body)
         if asked > role.max_session.total_seconds():
             raise _denied("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
@@ -120,13 +120,18 @@ class RolesAnywhere:
                 raise _denied("Untrusted certificate. Insufficient certificate") from None
             current = issuer
 
-    def _role(self, profile: str, arn: str, own: x509.Certificate) -> Role:
+    def _role(self, query: Mapping[str, str], own: x509.Certificate) -> Role:
+        profile, arn = query.get("profileArn", ""), query.get("roleArn", "")
         if profile not in self.profiles:
             raise AwsError("ResourceNotFoundException", 404, "Profile not found")
         role = self.directory.role(arn)
         names = own.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         name = str(names[0].value) if names else ""
-        if arn not in self.profiles[profile] or role is None or not role.trusts_certificate(name):
+        if (
+            arn not in self.profiles[profile]
+            or role is None
+            or not role.trusts_certificate(name, query["trustAnchorArn"])
+        ):
             raise _denied(f"Unable to assume role for {arn}")
         return role
 

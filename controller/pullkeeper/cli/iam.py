@@ -42,6 +42,8 @@ _ISSUER = re.compile(r"https://[A-Za-z0-9._~:/%@+=-]{1,247}")
 # IAM: the URL of an OIDC provider has at most 255 characters, and no query.
 _AUDIENCE = re.compile(r"[A-Za-z0-9._~:/%@+=-]{1,255}")
 # IAM: a client ID of an OIDC provider has at most 255 characters; a policy would take ${...} for a variable.
+_COMMON_NAME = re.compile(r"[A-Za-z0-9 _.:/=+@-]{0,64}")
+# X.520: at most 64 characters; IAM: these characters can be in a tag, which the name becomes.
 
 
 @dataclass(kw_only=True, slots=True)
@@ -77,6 +79,12 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
         help="the controller's ServiceAccount (default: leaseNamespace and leaseName of the settings)",
     )
     parser.add_argument("--issuer", default="", metavar="URL", help="the cluster's issuer (default: what it says)")
+    parser.add_argument(
+        "--certificate-name",
+        default="",
+        metavar="CN",
+        help="common name of the controller's certificate for IAM Roles Anywhere (default: any of its trust anchor)",
+    )
     parser.add_argument(
         "--audience", default=USUAL_AUDIENCE, help=f"of the controller's tokens (default: {USUAL_AUDIENCE})"
     )
@@ -146,7 +154,8 @@ def _why_not(namespace: str, cluster: _Observed) -> str:
 
 def _controller(options: argparse.Namespace, settings: Settings, issuer: str) -> Controller:
     issuer = options.issuer or issuer
-    if not _ISSUER.fullmatch(issuer):
+    anywhere = settings.roles_anywhere
+    if not _ISSUER.fullmatch(issuer) and (issuer or options.kubelet or not anywhere):
         expected = "an https:// URL, or a kubeconfig of a cluster whose issuer has one"
         raise _invalid("--issuer", issuer, expected)
     account = options.service_account or f"{settings.lease_namespace}:{settings.lease_name}"
@@ -159,10 +168,20 @@ def _controller(options: argparse.Namespace, settings: Settings, issuer: str) ->
         issuer=issuer,
         subject=f"system:serviceaccount:{account}",
         audience=options.audience,
+        anywhere=anywhere,
+        certificate_name=_certificate_name(options.certificate_name),
     )
 
 
+def _certificate_name(text: str) -> str:
+    if _COMMON_NAME.fullmatch(text):
+        return text
+    raise _invalid("--certificate-name", text, "a common name of letters, digits, spaces and _.:/=+-@")
+
+
 def _role(text: str, settings: Settings) -> RoleArn:
+    if settings.roles_anywhere:
+        return settings.roles_anywhere.role
     first = next((host for host in settings.policy.registries if not host.public), None)
     if not text and first:
         text = f"arn:{first.partition}:iam::{first.account}:role/pullkeeper"

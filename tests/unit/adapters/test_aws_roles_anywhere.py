@@ -1,5 +1,6 @@
 """IAM Roles Anywhere: every kind of key and chain gets a token, and every failure is explained."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,12 +11,17 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import PrivateFormat
 
 from pullkeeper.adapters.aws import Ecr, roles_anywhere
+from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.errors.failures import FailureError, Reason
+from pullkeeper.domain.iam.role_arn import parse as parse_role
 from pullkeeper.domain.iam.roles_anywhere import parse
+from pullkeeper.domain.views.iam_documents import as_json
+from pullkeeper.domain.views.iam_needs import Controller, plan
 from tests.unit.adapters.aws_harness import AwsHarness, no_service_account
 from testsupport.client_certificates import ANCHOR, PROFILE, Key, anchor, authority, settings
 from testsupport.examples import EU, demand, scope
 from testsupport.fake_aws import ACCOUNT, AwsFake, Garbage, serve_in_thread
+from testsupport.fake_aws.iam_documents import load
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/controller"
 SCOPE = scope(EU)
@@ -208,3 +214,24 @@ async def test_source_is_named_with_its_certificate_and_asks_nobody(
     (world.folder / "tls.key").unlink()
     with pytest.raises(FailureError, match=r"tls.key: No such file"):
         await world.source.credential_method()
+
+
+@pytest.mark.parametrize(("name", "reason"), [("pullkeeper", None), ("another", Reason.ACCESS_DENIED)])
+async def test_the_trust_policy_that_iam_prints_is_for_this_certificate(
+    world: World, name: str, reason: Reason | None
+) -> None:
+    """`pullkeeper iam` names the trust anchor and the certificate: another one of the same CA gets no session."""
+    controller = Controller(
+        role=parse_role(ROLE),
+        issuer="",
+        subject="",
+        audience="",
+        anywhere=parse(settings(world.folder, ROLE)),
+        certificate_name="pullkeeper",
+    )
+    load(world.aws, json.loads(as_json(plan(Policy(registries=(EU,)), controller, {}))))
+    world.root.write(world.folder, name=name)
+    if reason is None:
+        assert (await world.source.fetch(SCOPE, demand())).auth.reveal()
+    else:
+        assert (await world.failure())[0] is reason

@@ -68,6 +68,7 @@ def test_options_say_otherwise(
         (("--issuer", ISSUER, "--service-account", "a:B"), "expected NAMESPACE:NAME"),
         (("--issuer", ISSUER, "--role-arn", "pullkeeper"), "--role-arn: found"),
         (("--issuer", ISSUER, "--audience", "${x}"), "--audience: found"),
+        (("--issuer", ISSUER, "--certificate-name", "${x}"), "--certificate-name: found"),
         (("--issuer", ISSUER, "--account", "1"), '--account: found "1", expected one of 123456789012, 222222222222'),
         (
             ("--issuer", ISSUER, "-n", "team-a"),
@@ -95,3 +96,27 @@ def test_without_a_registry_the_role_has_to_be_named(
     settings = "registries: [public.ecr.aws]\n"
     assert iam(monkeypatch, tmp_path, "--issuer", ISSUER, settings=settings) == 2
     assert "--role-arn: found nothing" in capsys.readouterr().err
+
+
+ANYWHERE = """\
+rolesAnywhere:
+  trustAnchorArn: arn:aws:rolesanywhere:eu-west-1:123456789012:trust-anchor/11111111-1111-1111-1111-111111111111
+  profileArn: arn:aws:rolesanywhere:eu-west-1:123456789012:profile/22222222-2222-2222-2222-222222222222
+  roleArn: arn:aws:iam::123456789012:role/edge
+  certificateFile: /tls/tls.crt
+  keyFile: /tls/tls.key
+"""
+
+
+def test_with_roles_anywhere_role_and_trust_are_of_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No issuer is needed, but for the kubelet's own provider."""
+    assert iam(monkeypatch, tmp_path, "--certificate-name", "edge-1", settings=SETTINGS + ANYWHERE) == 0
+    role = json.loads(capsys.readouterr().out)["accounts"][0]["roles"][0]
+    assert role["arn"] == "arn:aws:iam::123456789012:role/edge"
+    assert role["trustPolicy"]["Statement"][0]["Condition"]["StringEquals"] == {
+        "aws:PrincipalTag/x509Subject/CN": "edge-1"
+    }
+    assert iam(monkeypatch, tmp_path, "--kubelet", settings=SETTINGS + ANYWHERE) == 2
+    assert "--issuer: found nothing" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from pullkeeper.domain.views.iam_needs import plan
 from pullkeeper.domain.views.iam_plan import Plan
 from pullkeeper.domain.views.iam_terraform import as_terraform
 from testsupport import golden
-from testsupport.iam_examples import CONTROLLER_OF_IT, SETTINGS, desired_states
+from testsupport.iam_examples import ANYWHERE, CONTROLLER_OF_IT, SETTINGS, desired_states
 
 GOLDEN = Path(__file__).parent / "golden"
 FORMATS: Mapping[str, Callable[[Plan], str]] = {
@@ -73,6 +73,19 @@ def test_without_registries_there_are_no_regions_and_no_permissions() -> None:
     assert "aws_iam_role_policy" not in as_terraform(found)
     assert "\n  policy " not in as_script(found)
     assert "Policies" not in as_cloudformation(found)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_roles_anywhere_needs_is_said(form: str) -> None:
+    """Nobody but its owner knows what else a profile is for: the command is a comment."""
+    found = plan(SETTINGS, replace(CONTROLLER_OF_IT, anywhere=ANYWHERE), {})
+    text = FORMATS[form](found)
+    assert ANYWHERE.trust_anchor in text
+    if form == "json":
+        assert json.loads(text)["accounts"][0]["rolesAnywhere"]["roleArns"] == [ANYWHERE.role.text]
+    else:
+        profile = "22222222-2222-2222-2222-222222222222"
+        assert f"#   aws rolesanywhere update-profile --region eu-west-1 --profile-id {profile} --role-arns" in text
 
 
 def test_yaml_quotes_what_is_no_plain_word() -> None:

@@ -15,6 +15,7 @@ from pullkeeper.domain.views.iam_documents import as_json
 from pullkeeper.domain.views.iam_needs import plan
 from pullkeeper.domain.views.iam_plan import Plan, Role, Statement
 from testsupport.iam_examples import (
+    ANYWHERE,
     BLUE,
     CONTROLLER_OF_IT,
     CONTROLLERS_ROLE,
@@ -298,3 +299,37 @@ def test_the_part_of_one_account_is_that_account_alone() -> None:
     part = planned(found=desired_states()).of_account("444444444444")
     assert set(roles(part)) == {OWN}
     assert [each["account"] for each in json.loads(as_json(part))["accounts"]] == ["444444444444"]
+
+
+def test_with_roles_anywhere_a_certificate_takes_the_controllers_role() -> None:
+    """Of its trust anchor, by its name; there is no OIDC provider but for ServiceAccounts, and no issuer is needed."""
+    found = planned(anywhere=ANYWHERE, certificate_name="pullkeeper", issuer="")
+    statement = trust(roles(found)[CONTROLLERS_ROLE])["RolesAnywhere"]
+    assert list(trust(roles(found)[CONTROLLERS_ROLE])) == ["RolesAnywhere"]
+    assert statement["Principal"] == {"Service": "rolesanywhere.amazonaws.com"}
+    assert statement["Action"] == ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"]
+    assert statement["Condition"] == {
+        "ArnEquals": {"aws:SourceArn": ANYWHERE.trust_anchor},
+        "StringEquals": {"aws:PrincipalTag/x509Subject/CN": "pullkeeper"},
+    }
+    assert not any(account.providers for account in found.accounts)
+    assert [account.anywhere for account in found.accounts] == [ANYWHERE, None]
+    assert not [note for note in found.notes if "issuer" in note or "certificate" in note]
+
+
+def test_any_certificate_of_the_trust_anchor_is_noted() -> None:
+    """A CA seldom signs for one name only."""
+    found = planned(anywhere=ANYWHERE)
+    assert "StringEquals" not in trust(roles(found)[CONTROLLERS_ROLE])["RolesAnywhere"]["Condition"]
+    assert [note for note in found.notes if "--certificate-name" in note]
+
+
+def test_with_roles_anywhere_service_accounts_still_have_their_issuer() -> None:
+    """And a namespace's part has neither trust anchor nor profile."""
+    found = planned(found=desired_states(), anywhere=ANYWHERE)
+    assert [each.arn for account in found.accounts for each in account.providers] == [
+        PROVIDER.replace("123456789012", "444444444444")
+    ]
+    part = planned(found=desired_states(), anywhere=ANYWHERE, only="shared")
+    assert roles(part)[CONTROLLERS_ROLE].exists
+    assert not any(account.anywhere for account in part.accounts)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pullkeeper.domain.views.commented import comment, without_comments
 from pullkeeper.domain.views.iam_plan import Account, Plan, Role, Statement
-from pullkeeper.domain.views.iam_resources import comments, grant_comments
+from pullkeeper.domain.views.iam_resources import account_comments, comments
 
 _HEAD = """\
 #!/usr/bin/env bash
@@ -46,7 +46,7 @@ def as_script(plan: Plan) -> str:
 
 def _account(account: Account) -> Iterator[str]:
     yield comment(f"Account {account.number} of partition {account.partition}")
-    yield from grant_comments(account)
+    yield from account_comments(account)
     yield f"account_{account.number}() {{"
     for provider in account.providers:
         yield f"  provider {shlex.join([provider.arn, provider.issuer, *provider.audiences])}"

@@ -4,13 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pullkeeper.domain.iam.roles_anywhere import RolesAnywhere
 from pullkeeper.domain.views.commented import COMMENT, as_yaml, comment, without_comments
 from pullkeeper.domain.views.iam_plan import Account, Plan, Provider, Role
 from pullkeeper.domain.views.iam_resources import (
     PROVIDER_HINT,
+    account_comments,
     comments,
     dependencies,
-    grant_comments,
     provider_name,
     role_name,
 )
@@ -30,10 +31,15 @@ def _account(account: Account) -> Mapping[str, Any]:
             {"arn": each.arn, "url": each.issuer, "clientIds": list(each.audiences)} for each in account.providers
         ],
         "roles": [_role(each) for each in account.roles],
+        **({"rolesAnywhere": _anywhere(account.anywhere)} if account.anywhere else {}),
         "repositoryPolicies": [
             {"region": each.region, "statement": each.statement.as_document()} for each in account.grants
         ],
     }
+
+
+def _anywhere(given: RolesAnywhere) -> Mapping[str, Any]:
+    return {"trustAnchorArn": given.trust_anchor, "profileArn": given.profile, "roleArns": [given.role.text]}
 
 
 def _role(role: Role) -> Mapping[str, Any]:
@@ -64,7 +70,7 @@ def _template(account: Account) -> str:
     }
     heading = comment(f"Account {account.number} of partition {account.partition}")
     body = as_yaml(template) if providers | roles else comment("Nothing to create")
-    return "\n".join([heading, *grant_comments(account), body])
+    return "\n".join([heading, *account_comments(account), body])
 
 
 def _cfn_provider(provider: Provider) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.iam import role_arn
 from pullkeeper.domain.iam.identity import Kind, Session
 from pullkeeper.domain.iam.role_arn import RoleArn
+from pullkeeper.domain.iam.roles_anywhere import RolesAnywhere
 from pullkeeper.domain.iam.web_identity import is_internal
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.views import iam_statements
@@ -23,17 +24,28 @@ _POLICY_NAME = "pullkeeper"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Controller:
-    """The controller's own identity: a role that its ServiceAccount takes with a token of the cluster's issuer."""
+    """The controller's own identity: a role, and what it takes it with."""
 
     role: RoleArn
     issuer: str
-    """URL of the cluster's issuer."""
+    """URL of the cluster's issuer; "" if it is not known and no ServiceAccount takes a role."""
     subject: str
-    """`system:serviceaccount:NAMESPACE:NAME`."""
+    """`system:serviceaccount:NAMESPACE:NAME`, which takes the role with a token of the issuer."""
     audience: str
+    anywhere: RolesAnywhere | None = None
+    """IAM Roles Anywhere, in the ServiceAccount's place."""
+    certificate_name: str = ""
+    """Common name of the certificate that it has there; "" for any."""
 
     def problems(self) -> Iterator[str]:
-        """Return what may keep AWS from believing its tokens."""
+        """Return what may keep AWS from believing its tokens, or let it believe others."""
+        if self.anywhere and not self.certificate_name:
+            yield (
+                f"{self.role} can be taken with any certificate below the trust anchor {self.anywhere.trust_anchor}: "
+                "say with --certificate-name which one it is"
+            )
+        if self.anywhere and not self.issuer:
+            return
         if is_internal(self.issuer):
             yield f"the name of the issuer {self.issuer} looks internal: AWS has to fetch its key set"
         if ":" in self.issuer.removeprefix("https://").partition("/")[0]:
@@ -51,6 +63,8 @@ class _RoleUse:
     """How the controller opens sessions of it; none for a role that it does not assume."""
     subjects: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Which ServiceAccounts assume it themselves, by audience."""
+    certified: bool = False
+    """Whether it is taken with a certificate."""
 
     @property
     def session(self) -> Session | None:
@@ -94,7 +108,9 @@ def plan(policy: Policy, controller: Controller, desired_states: Mapping[str, De
 
 def _uses(policy: Policy, controller: Controller, desired_states: Mapping[str, DesiredState]) -> dict[str, _RoleUse]:
     own = _RoleUse(arn=controller.role, hosts=set(_covered(policy.registries, policy.controller_identity)))
-    own.subjects[controller.audience].add(controller.subject)
+    own.certified = controller.anywhere is not None
+    if not own.certified:
+        own.subjects[controller.audience].add(controller.subject)
     uses = {controller.role.text: own}
     for namespace, desired in sorted(desired_states.items()):
         _add(uses, controller, namespace, desired)
@@ -156,6 +172,8 @@ def _own_role(own: _RoleUse, others: Sequence[_RoleUse], controller: Controller,
 
 def _role(use: _RoleUse, controller: Controller) -> Role:
     trust = [*iam_statements.controller_trust(controller.role, use.session)] if use.session else []
+    if use.certified and controller.anywhere:
+        trust.append(iam_statements.certificate_trust(controller.anywhere.trust_anchor, controller.certificate_name))
     provider = provider_arn(controller.issuer, use.arn)
     for index, (audience, subjects) in enumerate(sorted(use.subjects.items()), start=1):
         sid = f"ServiceAccounts{index if len(use.subjects) > 1 else ''}"
@@ -208,6 +226,7 @@ def _accounts(uses: Sequence[_RoleUse], roles: Sequence[Role], controller: Contr
             providers=tuple(each for each in providers if _key(each.arn) == key),
             roles=tuple(role for role in roles if (role.arn.partition, role.arn.account) == key),
             grants=tuple(grant for grant in grants if (grant.partition, grant.account) == key),
+            anywhere=controller.anywhere if key == own and uses[0].certified else None,
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pullkeeper.domain.iam.role_arn import RoleArn
+from pullkeeper.domain.iam.roles_anywhere import RolesAnywhere
 from pullkeeper.domain.views.commented import COMMENT, without_comments
 
 VERSION = "2012-10-17"
@@ -36,7 +37,7 @@ class Statement:
     resources: tuple[str, ...] = ()
     """Empty in a trust policy and in a repository's policy, which are about what they are attached to."""
     principal_kind: str = ""
-    """`AWS` or `Federated`; empty in the policy of an identity, which is about whom it is attached to."""
+    """`AWS`, `Federated` or `Service`; empty in the policy of an identity, which is about whom it is attached to."""
     principals: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
 
@@ -152,6 +153,8 @@ class Account:
     roles: tuple[Role, ...] = ()
     grants: tuple[RepositoryGrant, ...] = ()
     """What its repositories must allow to roles of other accounts."""
+    anywhere: RolesAnywhere | None = None
+    """By which trust anchor and profile the controller takes its role here."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -39,8 +39,17 @@ def comments(notes: Iterable[str]) -> Iterator[str]:
     yield from (comment(f"NOTE: {note}") for note in notes)
 
 
-def grant_comments(account: Account) -> Iterator[str]:
-    """Return what is to be done for each repository that roles of other accounts pull from, as comments."""
+def account_comments(account: Account) -> Iterator[str]:
+    """Return what is to be done by hand, as comments: whoever knows what else there is in a policy or a profile."""
+    if given := account.anywhere:
+        region, profile = given.region, given.profile.rpartition("/")[2]
+        yield comment(
+            f"The trust anchor {given.trust_anchor} has to be enabled, and the profile to name this role beside its "
+            "others; for one without others:"
+        )
+        yield comment(
+            f"  aws rolesanywhere update-profile --region {region} --profile-id {profile} --role-arns {given.role}"
+        )
     if account.grants:
         yield comment(
             "Each repository that roles of other accounts pull from has to allow that, beside what its policy allows "

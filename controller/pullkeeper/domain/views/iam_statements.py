@@ -125,6 +125,25 @@ def web_trust(provider_arn: str, audience: str, subjects: Iterable[str], *, sid:
     )
 
 
+def certificate_trust(trust_anchor: str, common_name: str) -> Statement:
+    """Return who may take a role by IAM Roles Anywhere, which needs all three actions of the trust policy.
+
+    Source: IAM Roles Anywhere User Guide, "Trust model". Without a name it is any certificate below the trust anchor.
+    """
+    named = (Condition(operator=_EQUAL, key="aws:PrincipalTag/x509Subject/CN", values=(common_name,)),)
+    return Statement(
+        sid="RolesAnywhere",
+        why=f"A certificate {f'for {common_name} ' if common_name else ''}below the trust anchor {trust_anchor}",
+        actions=("sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"),
+        principal_kind="Service",
+        principals=("rolesanywhere.amazonaws.com",),
+        conditions=(
+            Condition(operator="ArnEquals", key="aws:SourceArn", values=(trust_anchor,)),
+            *(named if common_name else ()),
+        ),
+    )
+
+
 def repository_trust(roles: Sequence[str]) -> Statement:
     """Return what the policy of a repository must allow to roles of other accounts."""
     return Statement(

@@ -8,9 +8,9 @@ from pullkeeper.domain.views.iam_plan import Account, Plan, Provider, Role
 from pullkeeper.domain.views.iam_resources import (
     PROVIDER,
     PROVIDER_HINT,
+    account_comments,
     comments,
     dependencies,
-    grant_comments,
     provider_name,
     role_name,
 )
@@ -41,7 +41,7 @@ def _account(account: Account) -> Iterator[str]:
         *([("region", hcl_text(account.region))] if account.region else []),
         ("allowed_account_ids", f"[{hcl_text(account.number)}]"),
     ]
-    yield "\n".join([*grant_comments(account), heading, _block('provider "aws"', arguments)])
+    yield "\n".join([*account_comments(account), heading, _block('provider "aws"', arguments)])
     for provider in account.providers:
         yield _provider(provider, alias)
     for role in account.roles:
