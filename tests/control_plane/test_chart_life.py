@@ -122,7 +122,7 @@ async def test_helm_test_checks_everything(release: Release) -> None:
 
 async def test_pods_are_admitted_under_pod_security_restricted(release: Release, plane: ControlPlane) -> None:
     """The API server's own admission takes the Deployment's pod as it is."""
-    await release.install()
+    await release.apply("install")
     path = f"/apis/apps/v1/namespaces/{release.namespace}/deployments/pullkeeper"
     template = (await release.api.get(path)).ok()["spec"]["template"]
     pod = {"metadata": {"name": "as-deployed", "labels": template["metadata"]["labels"]}, "spec": template["spec"]}

@@ -89,7 +89,7 @@ async def _warn_across_a_restart(release: Release, team: str) -> None:
 
 async def test_anything_else_is_refused(release: Release) -> None:
     """With the controller's token, all that the chart does not grant is 403, one by one."""
-    await release.install()
+    await release.apply("install")
     team = await release.installation.create_namespace()
     account = await objects.create_service_account(release.api, team)
     user = release.api.using(await token_of(release.api, release.namespace, NAME))
@@ -140,7 +140,7 @@ async def test_in_the_namespaced_mode_the_rest_of_the_cluster_is_out_of_reach(re
     """What is granted in the listed namespaces is refused in every other, and across the cluster."""
     listed = await release.installation.create_namespace()
     other = await release.installation.create_namespace(enabled="true")
-    await release.install(settings={"watchNamespaces": [listed]})
+    await release.apply("install", settings={"watchNamespaces": [listed]})
     user = release.api.using(await token_of(release.api, release.namespace, NAME))
     name = release.installation.secret_name
     selector = f"metadata.name={name}"

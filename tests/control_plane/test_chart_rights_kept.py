@@ -91,7 +91,7 @@ async def test_the_old_pods_go_on_with_the_whole_cluster(release: Release) -> No
 
 async def test_nothing_more_is_granted_where_the_rights_stay_the_same(release: Release) -> None:
     """An upgrade of something else keeps the roles as they are."""
-    await release.install()
+    await release.apply("install")
     before = await granted(release.api, release.namespace, NAME)
     printed = await release.apply("upgrade", settings={"logLevel": "info", "refreshFraction": 0.4})
     assert "stay granted" not in printed

@@ -1,4 +1,4 @@
-"""What a release leaves behind, and what an upgrade must not do, on a real API server by both Helms."""
+"""What a release leaves behind, and what an upgrade must not do, on a real API server by the real Helm."""
 
 import sys
 from pathlib import Path
@@ -10,6 +10,7 @@ from testsupport.control_plane.release import NAME, CommandError, Release
 from testsupport.waiting import until
 
 BOTH = pytest.mark.parametrize("release", ["helm3", "helm4"], indirect=True)
+"""For one test of each kind of hook and of lookup: both render the same, but act by code of their own."""
 
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 _IN_THE_NAMESPACE = (
@@ -59,7 +60,6 @@ async def test_nothing_stays_after_a_test_and_an_uninstall(release: Release) -> 
     assert await _traces(release) == before
 
 
-@BOTH
 async def test_a_new_install_waits_for_no_lease(release: Release) -> None:
     """The pods lose their rights before they can give it up; it must not keep the next ones from leading."""
     await release.install()
@@ -102,7 +102,7 @@ async def test_leader_election_is_turned_on_without_two_controllers_at_once(rele
 @pytest.mark.parametrize("override", [{"nameOverride": "keeper"}, {"nameOverride": "x"}, {"fullnameOverride": "x"}])
 async def test_an_upgrade_cannot_rename_the_installation(release: Release, override: dict[str, str]) -> None:
     """It would fail at the selector, or run a second controller as another ServiceAccount; it is refused in a line."""
-    await release.install()
+    await release.apply("install")
     before = await _traces(release)
     with pytest.raises(CommandError) as refused:
         await release.install("upgrade", **override)
@@ -142,7 +142,6 @@ async def test_a_watched_namespace_that_is_gone_holds_up_neither_upgrade_nor_cle
     assert await _traces(release) == before
 
 
-@BOTH
 async def test_a_watched_namespace_that_is_gone_since_the_install_holds_up_no_cleanup(release: Release) -> None:
     """Nothing is rendered anew at an uninstall, so what is stored has to work without it."""
     kept, lost = [await release.installation.create_namespace(enabled="true") for _ in range(2)]
@@ -156,7 +155,6 @@ async def test_a_watched_namespace_that_is_gone_since_the_install_holds_up_no_cl
     assert await _traces(release) == before
 
 
-@BOTH
 async def test_namespaces_are_not_given_up_in_passing(release: Release) -> None:
     """An upgrade that leaves Secrets behind is refused until that is acknowledged; then a command deletes them."""
     kept, left = [await release.installation.create_namespace(enabled="true") for _ in range(2)]

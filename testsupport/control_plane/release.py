@@ -122,6 +122,8 @@ class Release:
         if spec["strategy"]["type"] == "Recreate":
             await self._stop(old)
             old.clear()
+        if not self.pods:
+            await asyncio.gather(*(self._start(self._template["spec"]) for _ in range(spec["replicas"])))
         while len(self.pods) - len(old) < spec["replicas"]:
             await self._start(self._template["spec"])
             await self._stop([old.pop(0)] if old else [])
