@@ -1,9 +1,12 @@
 """A release of the chart, for the tests of it as its users have it."""
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from tests.conformance.conftest import api  # noqa: F401 -- a fixture
@@ -11,6 +14,7 @@ from tests.e2e.conftest import aws, installation, program, short_lived  # noqa: 
 from testsupport.control_plane.plane import ControlPlane
 from testsupport.control_plane.release import Release, released
 from testsupport.fake_aws import AwsFake
+from testsupport.installation import opt_everybody_out
 from testsupport.rest import RestClient
 
 
@@ -18,6 +22,19 @@ from testsupport.rest import RestClient
 def server(plane: ControlPlane) -> ControlPlane:
     """Serve the real one, whatever --server says."""
     return plane
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nobody_stays_opted_in(plane: ControlPlane) -> Iterator[None]:
+    """Opt out whoever a module's tests leave: every controller of other tests on this plane would serve them."""
+    yield
+    asyncio.run(_opt_everybody_out(plane))
+
+
+async def _opt_everybody_out(plane: ControlPlane) -> None:
+    connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=plane.ca_file))
+    async with aiohttp.ClientSession(connector=connector) as http:
+        await opt_everybody_out(RestClient(http=http, url=plane.url, token=plane.admin_token))
 
 
 @pytest.fixture

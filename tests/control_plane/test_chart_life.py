@@ -22,7 +22,7 @@ async def test_two_replicas_run_under_the_charts_own_rights(release: Release) ->
     assert len(release.pods) == 2
     leader = await release.leader()
     await release.installation.create_served_namespace()
-    assert "403" not in leader.text()
+    assert "(403)" not in leader.text()
 
 
 async def test_a_change_of_the_policy_restarts_nothing(release: Release) -> None:

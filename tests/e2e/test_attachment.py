@@ -203,9 +203,15 @@ async def test_terminating_namespace_is_left_alone(installation: Installation) -
     keep = {"metadata": {"finalizers": ["pullkeeper.dev/test"]}}
     (await installation.api.merge(builder.path, keep)).ok()
     (await installation.api.delete(f"/api/v1/namespaces/{team}")).ok()
+
+    async def serves_another() -> None:
+        """Whatever its watches told before, it has heard when it has served a new namespace."""
+        other = await installation.create_namespace(enabled="true", attach_to_service_accounts="default")
+        await service_account(installation, other, "default").until(installation.secret_name)
+
+    await serves_another()
     await builder.write("x")
-    other = await installation.create_namespace(enabled="true", attach_to_service_accounts="default")
-    await service_account(installation, other, "default").until(installation.secret_name)
+    await serves_another()
     assert await builder.entries() == ["x"]
     (await installation.api.merge(builder.path, {"metadata": {"finalizers": None}})).ok()
 
