@@ -4,7 +4,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 MINUTES ?= 10
 WORKERS ?= $(shell expr 2 "*" $$(nproc))  # most of a worker's time is spent waiting for the controller
-PLANES ?= $(shell nproc)  # each worker of test-cluster has a control plane of its own
 export PYTHONWARNINGS ?= default
 # Ignore deprecation warnings of pip itself; below, those of the SBOM generator.
 PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check
@@ -65,7 +64,7 @@ lint-docs: $(VENV)/dev.stamp ## Lint the documents: Markdown style, 100 columns,
 
 test-cluster: $(VENV)/dev.stamp ## Conformance and end-to-end tests on a real control plane (built once, or KUBEBUILDER_ASSETS)
 	$(BIN)/python -m testsupport.control_plane.assets
-	$(BIN)/pytest -q -n $(PLANES) --dist worksteal tests/control_plane tests/conformance tests/e2e $(IN_MEMORY:%=--ignore=%) --server=real
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/control_plane tests/conformance tests/e2e $(IN_MEMORY:%=--ignore=%) --server=real
 
 test-older: $(VENV)/dev.stamp ## Admission policies on the oldest API servers that have them: 1.30, and 1.34 with the beta turned on (built once)
 	$(BIN)/python -m testsupport.control_plane.assets
@@ -86,7 +85,7 @@ failure-docs: $(VENV)/dev.stamp ## Update the documents on failures from the tab
 
 test-pull: $(VENV)/dev.stamp ## Pull with the Secret from a real registry: skopeo, crane, Helm, BuildKit, containerd; AWS's own client of IAM Roles Anywhere
 	$(BIN)/python -m testsupport.interop_tools
-	$(BIN)/pytest -q tests/interop
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/interop
 
 image: ## Build the image with docker, podman or buildah (IMAGE, TAG, BASE, BUILDER)
 	@$(PYTHON) -m image.build
