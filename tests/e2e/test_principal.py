@@ -7,7 +7,8 @@ import pytest
 
 from testsupport.fake_aws import ACCOUNT
 from testsupport.installation import ROLE, Installation
-from testsupport.tenant_identities import principals
+from testsupport.service_accounts import ON
+from testsupport.tenant_identities import OWN, own_account, principals
 
 pytestmark = pytest.mark.slow
 
@@ -84,3 +85,54 @@ async def test_forged_principal_harms_only_its_own_secret(installation: Installa
             )
         assert recorder.of(teams[1]) == [first[1]]
     assert installation.aws.count("GetAuthorizationToken") == 1
+
+
+@pytest.mark.parametrize("attachment", [{}, ON], ids=["read", "watched"])
+async def test_another_role_of_a_service_account_is_noticed(
+    installation: Installation, attachment: dict[str, Any]
+) -> None:
+    """Without a rotation, a write or an Event of the Namespace; and what else changes on it costs no call of AWS."""
+    if attachment:
+        await installation.allow_attachment()
+    process = await installation.start({"serviceAccountIdentity": {"namespaces": ["*"]}, **attachment})
+    team = await installation.create_namespace()
+    await own_account(installation, team)
+    issuer = (await installation.api.get("/.well-known/openid-configuration")).ok()["issuer"]
+    installation.aws.allow_role(OTHER, trusts_subjects=f"system:serviceaccount:{team}:puller", issuer=issuer)
+
+    async def annotate(key: str, value: str) -> None:
+        body = {"metadata": {"annotations": {key: value}}}
+        (await installation.api.merge(f"/api/v1/namespaces/{team}/serviceaccounts/puller", body)).ok()
+
+    async with installation.recording() as recorder:
+        await installation.annotate(team, enabled="true", service_account_name="puller")
+        first = await recorder.created(team)
+        assert principals(installation, first.secret) == {OWN}
+        for number in range(3):
+            await annotate("note", str(number))
+        await annotate("eks.amazonaws.com/role-arn", OTHER)
+        rotated = await recorder.wait(team, lambda version: _says(version, OTHER))
+        assert recorder.of(team) == [first, rotated]
+    assert principals(installation, rotated.secret) == {OTHER}
+    assert installation.aws.count("AssumeRoleWithWebIdentity") == 2
+    assert installation.aws.count("GetAuthorizationToken") == 2
+    await process.until_logged(_session_of(OTHER))
+
+
+async def test_role_of_a_service_account_that_changed_meanwhile_is_noticed(installation: Installation) -> None:
+    """A restarted controller reads it, whatever the Secret says."""
+    settings = {"serviceAccountIdentity": {"namespaces": ["*"]}}
+    process = await installation.start(settings)
+    team = await installation.create_namespace()
+    await own_account(installation, team)
+    issuer = (await installation.api.get("/.well-known/openid-configuration")).ok()["issuer"]
+    installation.aws.allow_role(OTHER, trusts_subjects=f"system:serviceaccount:{team}:puller", issuer=issuer)
+    async with installation.recording() as recorder:
+        await installation.annotate(team, enabled="true", service_account_name="puller")
+        await recorder.created(team)
+        await process.stop()
+        body = {"metadata": {"annotations": {"eks.amazonaws.com/role-arn": OTHER}}}
+        (await installation.api.merge(f"/api/v1/namespaces/{team}/serviceaccounts/puller", body)).ok()
+        await installation.start(settings)
+        rotated = await recorder.wait(team, lambda version: _says(version, OTHER))
+    assert principals(installation, rotated.secret) == {OTHER}

@@ -36,6 +36,7 @@ from pullkeeper.reconcile.namespace_records import NamespaceRecords
 from pullkeeper.reconcile.namespace_relister import NamespaceRelister
 from pullkeeper.reconcile.pending_opt_outs import PendingOptOuts
 from pullkeeper.reconcile.reconciler import Reconciler
+from pullkeeper.reconcile.service_account_poller import ServiceAccountPoller
 from pullkeeper.reconcile.service_account_reconciler import ServiceAccountReconciler
 from pullkeeper.reconcile.status_reporter import StatusReporter
 from pullkeeper.reconcile.work_queue import WorkQueue
@@ -79,6 +80,7 @@ class Container:
         self.history = ClusterHistory(metrics.record_history_reset)
         self.leader_elector = self._leader_elector()
         self._gated_client = gated = adapters.kube_client.leader_gated(self.leader_elector.is_leader)
+        self._account_tokens = ServiceAccountTokens(adapters.kube_client)
         self.pull_secrets = PullSecretClient(gated, secret_name=secret_name, installation=settings.installation)
         self.events = EventRecorder(gated, secret_name=secret_name, instance=adapters.instance, clock=clock)
         self.records = NamespaceRecords(applies_to=self.policy.applies_to, clock=clock)
@@ -108,7 +110,11 @@ class Container:
             *self._reflectors,
         )
         self.runnables_after_sync = tuple(self._runnables_after_sync())
-        self.leader_runnables = (self.worker, *self._token_revalidator())
+        self.leader_runnables: tuple[Runnable, ...] = (
+            self.worker,
+            self._service_account_poller(),
+            *self._token_revalidator(),
+        )
         self._observe_history()
 
     def _observe_history(self) -> None:
@@ -281,13 +287,23 @@ class Container:
         self._adapters.token_source.on_principal(found.record)
         return found
 
+    def _service_account_poller(self) -> ServiceAccountPoller:
+        return ServiceAccountPoller(
+            namespaces=self.namespaces,
+            records=self.records,
+            service_accounts=self._account_tokens,
+            is_watched=self.service_accounts.has_synced if self.service_accounts else _never,
+            enqueue=self.queue.add_changed,
+        )
+
     def _identities(self) -> Identities:
         return Identities(
             controller=self.principal,
             source=self._adapters.token_source,
-            service_accounts=ServiceAccountTokens(self._adapters.kube_client),
+            service_accounts=self._account_tokens,
             records=self.records,
             policy=self.policy,
+            observed=self.service_accounts.get if self.service_accounts else _nothing,
         )
 
     def _desired_states(self) -> DesiredStates:
@@ -357,8 +373,12 @@ class Container:
             yield self.namespace_relister
 
 
-def _never() -> bool:
+def _never(*_: object) -> bool:
     return False
+
+
+def _nothing(*_: object) -> None:
+    return None
 
 
 def _service_account(account: Mapping[str, Any], secret_name: str) -> ObservedServiceAccount:

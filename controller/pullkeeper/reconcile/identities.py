@@ -7,6 +7,7 @@ from typing import Protocol
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.iam.identity import Identity, Kind
 from pullkeeper.domain.iam.principal import Current
+from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount
 from pullkeeper.reconcile.controller_principal import ControllerPrincipal
 from pullkeeper.reconcile.namespace_records import NamespaceRecords
 from pullkeeper.tokens.demand import Requester
@@ -39,12 +40,15 @@ class Identities:
         service_accounts: ServiceAccountResolver,
         records: NamespaceRecords,
         policy: Callable[[], Policy],
+        observed: Callable[[str, str], ObservedServiceAccount | None],
     ) -> None:
+        """`observed` returns a ServiceAccount of a namespace if those are watched."""
         self._controller = controller
         self._source = source
         self._service_accounts = service_accounts
         self._records = records
         self._policy = policy
+        self._observed = observed
 
     def known(self, namespace: str, identity: Identity) -> Identity:
         """Return an identity as it was last looked up; this asks nobody."""
@@ -57,7 +61,8 @@ class Identities:
         """Return who is known to be behind an identity now, and since when."""
         if identity.kind is Kind.CONTROLLER:
             return self._controller.current
-        return Current(name=self.known(namespace, identity).principal)
+        account = self._observed(*identity.service_account) if identity.kind is Kind.SERVICE_ACCOUNT else None
+        return Current(name=account.principal if account else self.known(namespace, identity).principal)
 
     async def look_up(self, requester: Requester, identity: Identity) -> Identity:
         """Return an identity with which tokens can be requested; raise FailureError."""

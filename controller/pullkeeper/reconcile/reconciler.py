@@ -262,6 +262,7 @@ class Reconciler:
         self._secrets.record_write(written)
         record.undone = record.undone.after(step, written, self._clock())
         self._reporter.report_write(name, record, step.cause, written)
+        self._reporter.report_principal(name, record, step.secret, written)
         return written
 
     async def _delete(self, name: str, step: Delete) -> Result:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from pullkeeper.domain.errors.failures import TOKEN_REASONS, Failure, FailureError, Reason
 from pullkeeper.domain.errors.text import listed
+from pullkeeper.domain.iam import principal
 from pullkeeper.domain.reporting import metric_families
 from pullkeeper.domain.reporting.aggregator import EventAggregator, Summary
 from pullkeeper.domain.reporting.event_reasons import EventReason, event_reason, kind
@@ -137,6 +138,22 @@ class StatusReporter:
         reason, what = _WRITES[cause]
         self._report_event(name, record, reason, f"pull Secret {what}{_content(secret)}", secret)
 
+    def report_principal(
+        self, name: str, record: NamespaceRecord, before: ObservedSecret | None, after: ObservedSecret
+    ) -> None:
+        """Report that a pull Secret has tokens of another principal now, though of the same identity."""
+        held, written = before.record if before else None, after.record
+        if held is None or written is None or held.identity != written.identity:
+            return
+        if principal.differ(held.principal, written.principal):
+            note = (
+                f"the principal behind {written.identity} has changed from {held.principal} to {written.principal}: "
+                "its tokens replace those of the other one"
+            )
+            self._post(name, record, EventReason.PULL_SECRET_UPDATED, note, after)
+            if self._aggregate(f"the principal behind {written.identity} has changed", name):
+                self.log(name, note, {"namespace": name, "reason": EventReason.PULL_SECRET_UPDATED.value})
+
     def report_deletion(self, name: str, record: NamespaceRecord, secret: ObservedSecret) -> None:
         """Report that the pull Secret was deleted because none is requested any more."""
         why = "the settings do not opt it in any more" if record.opt_in_lost_at else "the namespace is opted out"
@@ -228,6 +245,11 @@ class StatusReporter:
         self, name: str, record: NamespaceRecord, reason: EventReason, note: str, secret: ObservedSecret | None
     ) -> None:
         self.log(name, note, {"namespace": name, "reason": reason.value})
+        self._post(name, record, reason, note, secret)
+
+    def _post(
+        self, name: str, record: NamespaceRecord, reason: EventReason, note: str, secret: ObservedSecret | None
+    ) -> None:
         self._events.post(name, reason, note, secret=secret, namespace_uid=record.uid)
 
     def _warn(self, name: str, failure: Failure, next_try: datetime | None) -> None:

@@ -9,6 +9,7 @@ from pullkeeper.domain.config.injection import Injection
 from pullkeeper.domain.config.policy import Matcher, Policy
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.iam.identity import service_account
+from pullkeeper.domain.iam.principal import of_role
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.namespace.namespace_request import NamespaceRequest
 from pullkeeper.domain.namespace.opt_in import OptIn
@@ -160,6 +161,15 @@ def test_the_identity_is_the_requested_one() -> None:
     found = status(account, managed(FRESH), UNKNOWN)
     assert (found.state, found.identity) == (State.OUTDATED, service_account("team-a", "puller").name)
     assert found.problems == ("still fetched as controller; system:serviceaccount:team-a:puller is requested",)
+
+
+def test_the_principal_is_that_of_the_tokens() -> None:
+    """As the Secret says it, or as the name of its identity does; not of what is requested and not there."""
+    who = "arn:aws:sts::123456789012:assumed-role/puller"
+    assert status(OPTED_IN, managed(replace(FRESH, principal=who))).principal == who
+    assert status(OPTED_IN, managed(replace(FRESH, identity=ROLE))).principal == of_role(ROLE)
+    assert status(OPTED_IN, managed(FRESH)).principal == ""
+    assert status(OPTED_IN, None).principal == ""
 
 
 def test_an_orphaned_secret_is_described_by_its_contents() -> None:

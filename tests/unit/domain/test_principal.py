@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullkeeper.domain.iam.principal import UNKNOWN, differ, of_access_key, of_caller, of_role, parse
+from pullkeeper.domain.iam.principal import UNKNOWN, differ, of_access_key, of_caller, of_identity, of_role, parse
 
 ACCOUNT = "123456789012"
 KEY = "AKIAIOSFODNN7EXAMPLE"
@@ -34,6 +34,20 @@ def test_other_callers_are_what_sts_names_them(arn: str) -> None:
 def test_what_is_no_role_is_no_principal_of_one(arn: str) -> None:
     """Such a configuration fails by itself."""
     assert of_role(arn) == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("name", "principal"),
+    [
+        (f"arn:aws:iam::{ACCOUNT}:role/a/puller", ROLE),
+        (f"arn:aws:iam::{ACCOUNT}:role/a/puller for team-a", ROLE),
+        ("controller", UNKNOWN),
+        ("system:serviceaccount:team-a:puller", UNKNOWN),
+    ],
+)
+def test_name_of_an_identity_says_the_principal_of_a_role_alone(name: str, principal: str) -> None:
+    """Of the others somebody has to be asked."""
+    assert of_identity(name) == principal
 
 
 def test_access_key_is_told_by_a_hash() -> None:

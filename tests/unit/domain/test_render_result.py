@@ -9,6 +9,7 @@ from pullkeeper.domain.config.policy import ANYBODY, NOBODY, Matcher, Policy, Ro
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.ecr.registry_host import parse
 from pullkeeper.domain.ecr.rotation import Rotation
+from pullkeeper.domain.iam.principal import of_role
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.views.render_result import RenderResult, as_document, as_text, render_namespace
 from testsupport.examples import EU, EU_OTHER_ACCOUNT, HOUR, NOW, PUBLIC
@@ -226,6 +227,7 @@ def test_the_text_groups_lines_under_labels() -> None:
         f"                {EU}",
         f"                {EU_OTHER_ACCOUNT}",
         "  identity      controller, allowed by `controllerIdentity` in the settings",
+        "  principal     the controller's own; `pullkeeper check` names it",
         f"  tokens        eu-west-1: {EU}, {EU_OTHER_ACCOUNT}",
         f"                us-east-1/fips from the FIPS endpoint: {fips}",
         f"                us-west-2/fips/dual-stack from the FIPS and dual-stack endpoint: {both}",
@@ -283,3 +285,26 @@ def test_an_annotation_without_effect_is_a_problem_beside_the_secret() -> None:
     assert not render(
         replace(SETTINGS, service_account_attachment=True), enabled="true", attach_to_service_accounts="*"
     ).problems
+
+
+@pytest.mark.parametrize(
+    ("annotations", "line", "principal"),
+    [
+        ({}, "  principal     the controller's own; `pullkeeper check` names it", None),
+        ({"role_arn": ROLE}, f"  principal     {of_role(ROLE)}", of_role(ROLE)),
+        (
+            {"service_account_name": "puller"},
+            (
+                "  principal     the role in eks.amazonaws.com/role-arn of the ServiceAccount team-a/puller; "
+                "`pullkeeper status --output wide` shows whose tokens there are"
+            ),
+            None,
+        ),
+    ],
+)
+def test_whose_tokens_they_would_be_is_told(annotations: dict[str, str], line: str, principal: str | None) -> None:
+    """Or where that is to be seen, since only the cluster and AWS know it."""
+    allowed = Settings(policy=Policy(registries=(EU,), roles=(RoleGrant(role=ROLE),), service_accounts=ANYBODY))
+    found = render(allowed, enabled="true", **annotations)
+    assert line in as_text(found).splitlines()
+    assert as_document(found)["principal"] == principal

@@ -72,7 +72,17 @@ def test_wide_shortens_nothing_and_adds_the_times() -> None:
     head, row, *_ = as_text(report(EXPIRED), wide=True).splitlines()
     assert head.split()[:8] == ["NAMESPACE", "REGISTRIES", "IDENTITY", "AGE", "LEFT", "STATE", "ISSUED", "EXPIRES"]
     assert row.startswith(f"b           eu.example,us.example   {ROLE}   13h   none   expired   2026-02-28T23:00:00Z")
-    assert "   -         -      AccessDenied: ECR refused" in row
+    assert "   -         -      -           AccessDenied: ECR refused" in row
+
+
+def test_wide_says_whose_tokens_there_are() -> None:
+    """As the pull Secret says it; for machines as well."""
+    who = "arn:aws:sts::123456789012:assumed-role/puller"
+    found = report(replace(READY, principal=who))
+    head, row, *_ = (re.split(" {3,}", line) for line in as_text(found, wide=True).splitlines())
+    assert row[head.index("PRINCIPAL")] == who
+    assert as_document(found)["namespaces"][0]["principal"] == who
+    assert who not in as_text(found)
 
 
 @pytest.mark.parametrize("injection", Injection)
@@ -134,6 +144,7 @@ def test_the_document_shortens_nothing() -> None:
                 "unhealthy": True,
                 "registries": ["eu.example", "us.example"],
                 "identity": ROLE,
+                "principal": None,
                 "issuedAt": "2026-02-28T23:00:00Z",
                 "expiresAt": "2026-03-01T11:00:00Z",
                 "refreshAt": None,
@@ -147,6 +158,7 @@ def test_the_document_shortens_nothing() -> None:
                 "unhealthy": True,
                 "registries": [],
                 "identity": None,
+                "principal": None,
                 "issuedAt": None,
                 "expiresAt": None,
                 "refreshAt": None,

@@ -19,6 +19,7 @@ from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import Priority
 from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
+from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount
 from pullkeeper.reconcile.cached_kinds import namespace_cache, secret_cache
 from pullkeeper.reconcile.caches import ResourceCache
 from pullkeeper.reconcile.controller_principal import ControllerPrincipal
@@ -59,6 +60,7 @@ class ReconcilerHarness:
         self.learned = ""
         self.error: Exception | None = None
         self.account_uid = "uid-1"
+        self.accounts: dict[tuple[str, ...], ObservedServiceAccount] = {}
         self.scopes: list[TokenScope] = []
         self.token_result = TokenResult(token=token(issued=LATER))
         self.recorded = RecordedReports()
@@ -86,6 +88,7 @@ class ReconcilerHarness:
                 service_accounts=self,
                 records=self.records,
                 policy=lambda: self.policy,
+                observed=lambda *name: self.accounts.get(name),
             ),
             records=self.records,
             reporter=self.reporter,

@@ -20,7 +20,6 @@ from pullkeeper.domain.secret.service_account_patch import (
     observe_service_account,
 )
 
-_ROLE = "eks.amazonaws.com/role-arn"
 _AUDIENCE = "eks.amazonaws.com/audience"
 _DEFAULT_AUDIENCE = "sts.amazonaws.com"
 _TOKEN_SECONDS = 600
@@ -103,13 +102,13 @@ def _subject_uid(token: str) -> object:
 
 
 def _role(annotations: Mapping[str, str], identity: Identity) -> str:
-    text = annotations.get(_ROLE)
+    text = annotations.get(role_arn.ROLE_ANNOTATION)
     if text is None:
-        raise _unusable(identity, f"it has no role: annotate it with {_ROLE}")
+        raise _unusable(identity, f"it has no role: annotate it with {role_arn.ROLE_ANNOTATION}")
     try:
         return role_arn.parse(text).text
     except ValueError as error:
-        raise _unusable(identity, f"its annotation {_ROLE} is not {error}") from None
+        raise _unusable(identity, f"its annotation {role_arn.ROLE_ANNOTATION} is not {error}") from None
 
 
 def _unusable(identity: Identity, why: str) -> FailureError:

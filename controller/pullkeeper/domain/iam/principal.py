@@ -37,6 +37,11 @@ def of_role(arn: str) -> str:
     return f"arn:{role.partition}:sts::{role.account}:assumed-role/{role.text.rpartition('/')[2]}"
 
 
+def of_identity(name: str) -> str:
+    """Return the principal of an identity if its name says it, as a role's does."""
+    return of_role(name.partition(" ")[0])
+
+
 def of_access_key(key_id: str) -> str:
     """Return the principal of a static access key: by a hash, since tenants can read it."""
     return f"access-key/{hashlib.sha256(key_id.encode()).hexdigest()[:12]}"

@@ -11,6 +11,8 @@ PATTERN = (
 FORM = '"arn:PARTITION:iam::ACCOUNT:role/NAME"'
 NOT_A_SESSION = f"the ARN of the role, not of a session of it: {FORM}"
 NOTHING_ELSE = f"a role, since nothing else can be assumed: {FORM}"
+ROLE_ANNOTATION = "eks.amazonaws.com/role-arn"
+"""The annotation of a ServiceAccount that names its role, as for IAM roles for service accounts."""
 _ROLE = re.compile(PATTERN)
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from pullkeeper.domain.iam import principal
+from pullkeeper.domain.iam.role_arn import ROLE_ANNOTATION
 from pullkeeper.domain.namespace.namespace import PREFIX
 from pullkeeper.domain.secret.repairs import last_writer
 
@@ -43,6 +45,8 @@ class ObservedServiceAccount:
     has_annotations: bool = False
     """The ServiceAccount has annotations."""
     terminating: bool = False
+    principal: str = principal.UNKNOWN
+    """Who is behind it at AWS."""
     writer: str = field(default="", compare=False)
     """The field manager that last changed `imagePullSecrets`; a hint."""
 
@@ -85,6 +89,7 @@ def observe_service_account(account: Mapping[str, Any], secret_name: str) -> Obs
         has_entries=bool(names),
         has_annotations=bool(annotations),
         terminating=bool(metadata.get("deletionTimestamp")),
+        principal=principal.of_role(annotations.get(ROLE_ANNOTATION, "")),
         writer=last_writer(metadata.get("managedFields") or (), lambda fields: "f:imagePullSecrets" in fields),
     )
 

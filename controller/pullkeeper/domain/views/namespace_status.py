@@ -8,6 +8,7 @@ from pullkeeper.domain.config.policy import ANYBODY, EVERY_NAMESPACE, NO_NAMESPA
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.validation import summarized
+from pullkeeper.domain.iam import principal
 from pullkeeper.domain.namespace import annotations
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
 from pullkeeper.domain.namespace.namespace_request import NamespaceRequest
@@ -53,6 +54,8 @@ class NamespaceStatus:
     """Whether somebody should look into it: false while a request is less than a minute old."""
     registries: tuple[str, ...] = ()
     identity: str = ""
+    principal: str = ""
+    """Who the pull Secret's tokens were issued to, as it says itself; "" where that is not known."""
     issued_at: datetime | None = None
     """When the oldest token in the pull Secret was issued."""
     expires_at: datetime | None = None
@@ -98,6 +101,7 @@ def namespace_status(
         unhealthy=state not in _HEALTHY and not (state in _IN_PROGRESS and _is_recent(request, now)),
         registries=_registries(wanted, record),
         identity=_identity(wanted, record),
+        principal=record.principal or principal.of_identity(record.identity) if record else principal.UNKNOWN,
         issued_at=min((validity.issued_at for validity in record.validities), default=None) if record else None,
         expires_at=record.expires_at if record else None,
         refresh_at=refresh_at,

@@ -14,7 +14,9 @@ from pullkeeper.domain.ecr.rotation import LONGEST_LIFE
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.text import printable
 from pullkeeper.domain.errors.validation import InvalidInputError
+from pullkeeper.domain.iam import principal
 from pullkeeper.domain.iam.identity import Identity, Kind
+from pullkeeper.domain.iam.role_arn import ROLE_ANNOTATION
 from pullkeeper.domain.kube.timestamps import format_timestamp
 from pullkeeper.domain.namespace.annotations import ENABLED, REGISTRIES
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
@@ -96,6 +98,7 @@ def as_document(result: RenderResult) -> Mapping[str, Any]:
         "problems": list(result.problems),
         "registries": [host.name for host in desired.registries] if desired else [],
         "identity": desired.identity.name if desired else None,
+        "principal": principal.of_identity(desired.identity.name) or None if desired else None,
         "allowedBy": result.allowed_by or None,
         "tokens": [{"scope": scope.label, "registries": _hosts_in(result, scope)} for scope in result.scopes],
         "permissions": list(result.permissions),
@@ -156,23 +159,22 @@ def _opted_in(namespace: ObservedNamespace, desired: DesiredState, settings: Set
 
 
 def _permissions(identity: Identity, scopes: Sequence[TokenScope]) -> Iterator[str]:
-    session, principal = identity.session, identity.role_arn or "the controller's own role"
+    session, who = identity.session, identity.role_arn or "the controller's own role"
     if identity.kind is Kind.ROLE:
         actions_on_role = ["sts:AssumeRole"]
         actions_on_role += ["sts:TagSession"] if session and session.tags else []
         actions_on_role += ["sts:SetSourceIdentity"] if session and session.source_identity else []
         assume = " and ".join(actions_on_role)
         condition = f", with the ExternalId {session.external_id}" if session and session.external_id else ""
-        yield f"the controller's own role: {assume} on {principal}"
-        yield f"{principal}: a trust policy that allows {assume} to the controller's own role{condition}"
+        yield f"the controller's own role: {assume} on {who}"
+        yield f"{who}: a trust policy that allows {assume} to the controller's own role{condition}"
     if identity.kind is Kind.SERVICE_ACCOUNT:
-        namespace, name = identity.service_account
-        principal = f"the role in eks.amazonaws.com/role-arn of the ServiceAccount {namespace}/{name}"
-        yield f"{principal}: a trust policy that allows sts:AssumeRoleWithWebIdentity to {identity}"
+        who = _role_of(identity)
+        yield f"{who}: a trust policy that allows sts:AssumeRoleWithWebIdentity to {identity}"
     for action in sorted({actions(scope) for scope in scopes}):
-        yield f'{principal}: {action} on "*"'
+        yield f'{who}: {action} on "*"'
     pull = "ecr:BatchCheckLayerAvailability, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer"
-    yield f"{principal}: {pull} on the repositories to pull from"
+    yield f"{who}: {pull} on the repositories to pull from"
 
 
 def _redacted(desired: DesiredState) -> str:
@@ -186,12 +188,25 @@ def _sections(result: RenderResult) -> Iterator[tuple[str, Sequence[str]]]:
     source = ", from `registries` in the settings" if result.default_registries else ""
     yield "registries", [f"{host}{source}" for host in result.desired.registries]
     yield "identity", [f"{result.desired.identity}, allowed by `{result.allowed_by}` in the settings"]
+    yield "principal", [_principal(result.desired.identity)]
     yield (
         "tokens",
         [f"{scope.label}{_endpoint(scope)}: {', '.join(_hosts_in(result, scope))}" for scope in result.scopes],
     )
     yield "permissions", result.permissions
     yield "rotation", [_rotation(result.refresh)]
+
+
+def _principal(identity: Identity) -> str:
+    """Return who the tokens are issued to, or where that is to be seen: this command asks nobody."""
+    if identity.kind is Kind.SERVICE_ACCOUNT:
+        return f"{_role_of(identity)}; `pullkeeper status --output wide` shows whose tokens there are"
+    return principal.of_identity(identity.name) or "the controller's own; `pullkeeper check` names it"
+
+
+def _role_of(identity: Identity) -> str:
+    namespace, name = identity.service_account
+    return f"the role in {ROLE_ANNOTATION} of the ServiceAccount {namespace}/{name}"
 
 
 def _hosts_in(result: RenderResult, scope: TokenScope) -> list[str]:

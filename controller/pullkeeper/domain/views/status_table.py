@@ -25,7 +25,7 @@ _COLOURS = {
 """Every other state is red."""
 _MAX_PROBLEM_LENGTH = 60
 _COLUMNS = ("NAMESPACE", "REGISTRIES", "IDENTITY", "AGE", "LEFT", "STATE", "LAST PROBLEM")
-_WIDE_COLUMNS = ("ISSUED", "EXPIRES", "REFRESH", "PODS")
+_WIDE_COLUMNS = ("ISSUED", "EXPIRES", "REFRESH", "PODS", "PRINCIPAL")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +74,8 @@ def _cells(status: NamespaceStatus, now: datetime, *, wide: bool) -> tuple[str, 
     who = status.identity if wide else _short_identity(status.identity)
     age = format_duration(now - status.issued_at) if status.issued_at else "-"
     moments = (status.issued_at, status.expires_at, status.refresh_at) if wide else ()
-    more = [*(_timestamp(moment) or "-" for moment in moments), *([status.injection or "-"] if wide else [])]
+    others = (status.injection, status.principal) if wide else ()
+    more = [*(_timestamp(moment) or "-" for moment in moments), *(other or "-" for other in others)]
     problem = _last_problem(status)
     if not wide:
         problem = shortened(problem, _MAX_PROBLEM_LENGTH)
@@ -143,6 +144,7 @@ def _entry(status: NamespaceStatus) -> dict[str, Any]:
         "unhealthy": status.unhealthy,
         "registries": list(status.registries),
         "identity": status.identity or None,
+        "principal": status.principal or None,
         "issuedAt": _timestamp(status.issued_at),
         "expiresAt": _timestamp(status.expires_at),
         "refreshAt": _timestamp(status.refresh_at),

@@ -1,0 +1,77 @@
+"""Notices that a ServiceAccount which a namespace fetches tokens as has got another role.
+
+They are watched only where the pull Secret is attached to them: else RBAC grants reading those of some names, in any
+number of namespaces, and no right lists or watches just those. So each is read again and again, one at a time.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from typing import Protocol
+
+from pullkeeper.domain.errors.failures import FailureError
+from pullkeeper.domain.iam.identity import Identity, Kind
+from pullkeeper.domain.namespace.annotations import SERVICE_ACCOUNT
+from pullkeeper.domain.namespace.namespace import ObservedNamespace
+from pullkeeper.reconcile.identities import ServiceAccountResolver
+from pullkeeper.reconcile.namespace_records import NamespaceRecords
+
+INTERVAL = timedelta(seconds=5)
+"""How often each ServiceAccount is read while there are few."""
+SHORTEST_PAUSE = timedelta(milliseconds=50)
+"""Between two reads, so that they stay a small part of what the API server does: with 10,000 a round takes minutes."""
+
+
+class Namespaces(Protocol):
+    """The observed Namespaces."""
+
+    def items(self) -> Iterable[ObservedNamespace]:
+        """Return all of them."""
+        ...
+
+
+class ServiceAccountPoller:
+    """Reads the ServiceAccounts that namespaces use in turn, and enqueues a namespace whose own has changed."""
+
+    def __init__(
+        self,
+        *,
+        namespaces: Namespaces,
+        records: NamespaceRecords,
+        service_accounts: ServiceAccountResolver,
+        is_watched: Callable[[str], bool],
+        enqueue: Callable[[str], None],
+    ) -> None:
+        """`is_watched` tells of which namespaces the ServiceAccounts are not to be read."""
+        self._namespaces = namespaces
+        self._records = records
+        self._service_accounts = service_accounts
+        self._is_watched = is_watched
+        self._enqueue = enqueue
+
+    async def run(self) -> None:
+        """Go round all ServiceAccounts in use again and again, until cancelled."""
+        while True:
+            in_use = dict(self._in_use())
+            pause = max(INTERVAL / max(len(in_use), 1), SHORTEST_PAUSE).total_seconds()
+            for namespace, identity in in_use.items():
+                with suppress(FailureError):  # the next request for a token says it
+                    self._compare(namespace, await self._service_accounts.resolve(identity))
+                await asyncio.sleep(pause)
+            if not in_use:
+                await asyncio.sleep(pause)
+
+    def _in_use(self) -> Iterator[tuple[str, Identity]]:
+        for namespace in self._namespaces.items():
+            if SERVICE_ACCOUNT in namespace.annotations and not self._is_watched(namespace.name):
+                desired = self._records.get(namespace.name).last_valid
+                if desired and desired.identity.kind is Kind.SERVICE_ACCOUNT:
+                    yield namespace.name, desired.identity
+
+    def _compare(self, namespace: str, found: Identity) -> None:
+        """Remember what was read: a Secret with tokens of another principal is rotated at once."""
+        record = self._records.get(namespace)
+        if record.service_account != found:
+            record.service_account = found
+            self._enqueue(namespace)
