@@ -1,6 +1,7 @@
 """kopf's door, on the in-memory server: what it hands on, and that its requests are counted where they leave."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ import yaml
 from pullkeeper.adapters.kubernetes import namespaces_kopf
 from pullkeeper.adapters.kubernetes.client import KubeClient, connect
 from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo
+from pullkeeper.app.log_setup import RepeatFilter
 from pullkeeper.domain.namespace.namespace import ObservedNamespace, observe_namespace
 from testsupport import fake_kube
 from testsupport.fake_kube.faults import matching
@@ -78,7 +80,13 @@ async def watching(connection: KubeClient) -> AsyncIterator[Sink]:
     """Run kopf until the block ends, with nothing else on the connection."""
     sink, stop, restart = Sink(), asyncio.Event(), asyncio.Event()
     registry = partial(
-        namespaces_kopf.registry, sink, observe_namespace, connection, restart=restart, on_open=sink.open
+        namespaces_kopf.registry,
+        sink,
+        observe_namespace,
+        connection,
+        restart=restart,
+        on_open=sink.open,
+        disturbance=namespaces_kopf.Disturbance(),
     )
     operator = asyncio.create_task(namespaces_kopf.operate(registry, on_start=sink.start, stop=stop, restart=restart))
     try:
@@ -119,16 +127,44 @@ async def test_the_requests_of_the_namespace_watch_are_counted(
     assert sink.watches == counts["watch", "namespaces", 200]
 
 
-async def test_a_refusal_and_no_answer_are_counted(
-    server: fake_kube.ApiServer, connection: KubeClient, counts: Counts
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what a controller would log, by whichever logger."""
+    repeats = RepeatFilter()
+    return [
+        record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING and repeats.filter(record)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (403, "the API server answered with status 403: grant list and watch on namespaces"),
+        (429, "the API server answered with status 429"),
+        (503, "the API server answered with status 503"),
+    ],
+)
+async def test_a_request_that_fails_again_and_again_is_said_once(
+    server: fake_kube.ApiServer, connection: KubeClient, caplog: pytest.LogCaptureFixture, status: int, words: str
 ) -> None:
-    """By their status, and by 0 where there is none; the watch gets over both."""
+    """In our words, whoever logs: kopf has a line for each attempt, with whatever the API server has answered."""
+    server.faults.fail(status, matching(resource="namespaces"), times=3)
+    async with watching(connection):
+        pass
+    assert len([record for record in caplog.records if record.getMessage().startswith("Request attempt")]) >= 3
+    assert said(caplog) == [f"watch of Namespaces failed: {words}; it is tried again"]
+
+
+async def test_a_refusal_and_no_answer_are_counted(
+    server: fake_kube.ApiServer, connection: KubeClient, counts: Counts, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By their status, and by 0 where there is none; the watch gets over both, and each cause is said once."""
     server.faults.fail(503, lambda request: request.resource == "namespaces", times=1)
     server.faults.down = True
     asyncio.get_running_loop().call_later(0.5, setattr, server.faults, "down", False)  # noqa: FBT003 -- the attribute's value
     async with watching(connection):
         assert counts["list", "namespaces", 503] == 1
         assert counts["get", "discovery", 0] >= 1
+    assert len(said(caplog)) == len(set(said(caplog))) == 2
 
 
 async def test_a_token_that_is_refused_is_read_anew(
@@ -156,6 +192,5 @@ async def test_a_watch_that_ends_with_an_error_begins_anew(
             server.faults.drop_watches(matching(resource="namespaces"), code=code)
             server.state.create(namespace(f"team-{number}"))
             await sees(sink, f"team-{number}")
-    lines = [record.getMessage() for record in caplog.records if record.name.startswith("pullkeeper")]
     assert sink.starts >= 2
-    assert [line for line in lines if "watch of Namespaces ended: WatchingError; listing anew" in line]
+    assert [line for line in said(caplog) if "watch of Namespaces ended: WatchingError; listing anew" in line]

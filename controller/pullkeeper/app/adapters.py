@@ -146,6 +146,7 @@ class _KopfNamespaceWatch:
             client,
             restart=self._restarted,
             on_open=self._note_open,
+            disturbance=namespaces_kopf.Disturbance(),
         )
         self._on_reopened = on_reopened
         self._was_open = False

@@ -23,6 +23,8 @@ _MOST_MESSAGES = 100
 _MAX_LENGTH = 4000
 """Longest message in characters; what follows is left out."""
 _NUMBERS = re.compile(r"\d+")
+_ATTEMPT = re.compile(r"Request attempt \S+ failed")
+"""kopf's word on each attempt, with what the API server has answered; `namespaces_kopf` says each cause once."""
 
 
 def configure_logging(*, form: str, level: str) -> None:
@@ -48,10 +50,7 @@ def shorten(record: logging.LogRecord) -> bool:
 
 
 class RepeatFilter(logging.Filter):
-    """Limits each message of a library to one line a minute. The controller's own records pass unchanged.
-
-    kopf logs every attempt while the API server is unreachable, some with a traceback.
-    """
+    """Limits each message of a library to one line a minute. The controller's own records pass unchanged."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,8 +59,11 @@ class RepeatFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Decide whether a record passes, and cut a library's to one line: its traceback could show a token."""
-        if record.name.partition(".")[0] == _OURS:
+        library = record.name.partition(".")[0]
+        if library == _OURS:
             return True
+        if library == "kopf" and _ATTEMPT.match(record.getMessage()):
+            return False
         message = " ".join(record.getMessage().partition("\nTraceback")[0].split())
         key = _NUMBERS.sub("0", f"{record.name} {message}")
         at, suppressed = self._passed.pop(key, (-_REPEAT_SECONDS, 0))

@@ -78,12 +78,26 @@ def record(message: str, at: float, name: str = KOPF.name, error: BaseException 
 
 
 def test_library_repeats_a_message_once_a_minute_with_a_count() -> None:
-    """An API server that is down for an hour costs sixty lines of kopf's, not thousands; other messages pass."""
+    """What goes on for an hour costs sixty lines, not thousands; other messages pass."""
     repeat_filter = log_setup.RepeatFilter()
-    tries = [record(f"Request attempt #{each} failed", at=2.0 * each) for each in range(60)]
+    tries = [record(f"Event {each} failed", at=2.0 * each) for each in range(60)]
     passed = [each.getMessage() for each in tries if repeat_filter.filter(each)]
-    assert passed == ["Request attempt #0 failed", "Request attempt #30 failed [and 29 more times]"]
+    assert passed == ["Event 0 failed", "Event 30 failed [and 29 more times]"]
     assert repeat_filter.filter(record("something else", at=1.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "passes"),
+    [
+        (KOPF.name, "Request attempt #1 failed; will retry: GET https://x -> APIForbiddenError('quoted', {})", False),
+        (KOPF.name, "Request attempt #2/9 failed; escalating: GET https://x", False),
+        (KOPF.name, "Event processing has failed", True),
+        ("asyncio", "Request attempt #1 failed", True),
+    ],
+)
+def test_attempts_of_kopf_are_left_to_our_own_words(name: str, message: str, *, passes: bool) -> None:
+    """They quote what the API server has answered, one line for each attempt."""
+    assert log_setup.RepeatFilter().filter(record(message, at=0.0, name=name)) is passes
 
 
 def test_records_of_the_controller_always_pass() -> None:

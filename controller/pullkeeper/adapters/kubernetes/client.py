@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from pullkeeper.adapters.kubernetes.connection_errors import explain
+from pullkeeper.adapters.kubernetes.connection_errors import unreachable
 from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo, KubeConfig, load_config
 from pullkeeper.adapters.kubernetes.session import METHODS, RecordRequest, open_session
 from pullkeeper.domain.errors.failures import Failure, FailureError, NotLeadingError, Reason
@@ -145,7 +145,7 @@ class KubeClient:
                 self._note_status(response.status)
                 yield response
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            message = f"the API server at {info.server} cannot be reached: {explain(error, info)}"
+            message = unreachable(error, info)
             raise FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=message)) from None
 
 

@@ -14,6 +14,11 @@ from pullkeeper.domain.errors.text import printable
 _MAX_CAUSE = 150
 
 
+def unreachable(error: Exception, info: ConnectionInfo) -> str:
+    """Say that the API server cannot be reached, and why."""
+    return f"the API server at {info.server} cannot be reached: {explain(error, info)}"
+
+
 def explain(error: Exception, info: ConnectionInfo) -> str:
     """Return the cause of a failed request and where to look; never the text of a response."""
     error = _silence(error) or error

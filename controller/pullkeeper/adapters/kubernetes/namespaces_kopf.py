@@ -10,8 +10,10 @@ import aiohttp
 import kopf
 
 from pullkeeper.adapters.kubernetes.client import KubeClient
+from pullkeeper.adapters.kubernetes.connection_errors import unreachable
 from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo
 from pullkeeper.domain.errors.said_causes import WORKED_SECONDS, SaidCauses
+from pullkeeper.domain.kube.api import FORBIDDEN
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 
 logger = logging.getLogger(__name__)
@@ -24,6 +26,26 @@ class _EndlessBackoff:
         yield from (0.2, 0.5, 1.0)
         while True:
             yield 2.0
+
+
+class Disturbance:
+    """What disturbs kopf's requests, said once for each cause: kopf logs each attempt, with what was answered."""
+
+    def __init__(self) -> None:
+        self._causes = SaidCauses()
+        self._worked_since: float | None = None
+
+    def work(self) -> None:
+        """Take note that a watch was opened, and so that it works if it lasts."""
+        self._worked_since = asyncio.get_running_loop().time()
+
+    def fail(self, cause: str) -> None:
+        """Take note that a request has failed."""
+        since, self._worked_since = self._worked_since, None
+        if since is not None and asyncio.get_running_loop().time() - since > WORKED_SECONDS:
+            self._causes.end()
+        if self._causes.is_new(cause):
+            logger.warning("watch of Namespaces failed: %s; it is tried again", cause)
 
 
 class NamespaceHandler(Protocol):
@@ -43,6 +65,7 @@ def registry(
     *,
     restart: asyncio.Event,
     on_open: Callable[[], None],
+    disturbance: "Disturbance",
 ) -> kopf.OperatorRegistry:
     """Build a registry of our handlers; kopf's default one is global and filled at import.
 
@@ -50,7 +73,7 @@ def registry(
     is dropped: it was queued before, and may be of a history that has been put back.
     """
     handlers = kopf.OperatorRegistry()
-    sessions = _Sessions(client, on_open)
+    sessions = _Sessions(client, on_open, disturbance)
 
     @kopf.on.login(registry=handlers)
     async def login(**_: Any) -> kopf.AiohttpSession:
@@ -156,9 +179,10 @@ def _settings() -> kopf.OperatorSettings:
 class _Sessions:
     """Opens the sessions of kopf's requests."""
 
-    def __init__(self, client: KubeClient, on_open: Callable[[], None]) -> None:
+    def __init__(self, client: KubeClient, on_open: Callable[[], None], disturbance: Disturbance) -> None:
         self._client = client
         self._on_open = on_open
+        self._disturbance = disturbance
         self._info: ConnectionInfo | None = None
         self._session: kopf.AiohttpSession | None = None
 
@@ -166,17 +190,28 @@ class _Sessions:
         """Return the same session for the same credentials, by which kopf knows that they were rejected before."""
         info = await self._client.connection_info()
         if self._session is None or info != self._info:
-            session = self._client.new_session(info, middlewares=[_report_closed_session, self._note_watch])
+            session = self._client.new_session(info, middlewares=[_report_closed_session, self._note])
             self._info, self._session = info, kopf.AiohttpSession(server=info.server, aiohttp_session=session)
         return self._session
 
-    async def _note_watch(
-        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
-        response = await handler(request)
-        if response.ok and request.url.query.get("watch") == "true":
+    async def _note(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        try:
+            response = await handler(request)
+        except (aiohttp.ClientError, OSError) as error:
+            if self._info is not None:
+                self._disturbance.fail(unreachable(error, self._info))
+            raise
+        if not response.ok:
+            self._disturbance.fail(_refused(response.status))
+        elif request.url.query.get("watch") == "true":
+            self._disturbance.work()
             self._on_open()
         return response
+
+
+def _refused(status: int) -> str:
+    advice = ": grant list and watch on namespaces" if status == FORBIDDEN else ""
+    return f"the API server answered with status {status}{advice}"
 
 
 async def _report_closed_session(
