@@ -2,17 +2,29 @@
 
 import base64
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from testsupport.access import token_of
+from testsupport.access import create_user, rule, token_of
 from testsupport.control_plane.granted import writes
 from testsupport.control_plane.plane import ControlPlane
+from testsupport.control_plane.policies import applied
 from testsupport.control_plane.release import NAME, Release
+from testsupport.control_plane.webhook import mutating
 from testsupport.installation import FAST_ROTATION, Installation
-from testsupport.objects import events_in, foreign_secret, pull_secret, secrets_in, warning_event
+from testsupport.objects import (
+    SECOND,
+    create_namespace,
+    events_in,
+    foreign_secret,
+    pull_secret,
+    secrets_in,
+    warning_event,
+)
 from testsupport.rest import RestClient
 from testsupport.service_accounts import service_account
 from testsupport.tenant_identities import account_with_role
@@ -22,6 +34,7 @@ from testsupport.waiting import until
 IDENTITY = {"namespaceSelector": {"matchLabels": {"team": "yes"}}}
 SETTINGS = {"serviceAccountAttachment": True, "serviceAccountIdentity": IDENTITY}
 RIGHTS = {"serviceAccountIdentity": {"names": ["puller"]}}
+_EVENTS = rule("events", "create", group="events.k8s.io")
 ADMIN = "clusterrole-aggregation-controller"
 
 
@@ -100,6 +113,63 @@ async def test_each_misuse_of_the_token_works_without_the_fence_and_is_refused_w
     assert len(denied) >= len(MISUSES), "the audit log tells who refuses"
     assert {what: answer.body for what, answer in found.items() if answer.status < 400} == {}
     assert {what: answer.message for what, answer in found.items() if words not in answer.message} == {}
+
+
+async def test_what_a_webhook_adds_is_tolerated_by_its_key_alone(
+    plane: ControlPlane, api: RestClient, tmp_path: Path
+) -> None:
+    """A real webhook marks whatever is written: the fence refuses the controller that, but for what the values name."""
+    name = f"fenced-{secrets.token_hex(4)}"
+    team = await create_namespace(api)
+    (await api.post(f"/api/v1/namespaces/{team}/serviceaccounts", {"metadata": {"name": "builder"}})).ok()
+    rights = [rule("secrets", "create", "patch"), rule("serviceaccounts", "patch"), _EVENTS]
+    user = await create_user(api, "default", *rights, account=name)
+    added: dict[str, list[str]] = {"labels": [], "annotations": []}
+
+    def patch(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+        marks = {part: {key: secrets.token_hex(4) for key in keys} for part, keys in added.items()}
+        return [
+            {"op": "add", "path": f"/metadata/{part}", "value": {**found["metadata"].get(part, {}), **mark}}
+            for part, mark in marks.items()
+        ]
+
+    async def answers() -> dict[str, bool]:
+        """Whether each kind of write is let through."""
+        event = warning_event(team, f"{name}.0", "x", at="2026-01-01T00:00:00.000000Z", regarding=name)
+        account = f"/api/v1/namespaces/{team}/serviceaccounts/builder"
+        sent = {
+            "a Secret": await user.apply(f"{secrets_in(team)}/{name}", pull_secret(name)),
+            "it again": await user.apply(f"{secrets_in(team)}/{name}", pull_secret(name, SECOND), force=True),
+            "a ServiceAccount": await user.merge(account, {"metadata": {"annotations": {MARK: name}}}),
+            "an Event": await user.post(events_in(team), event, dryRun="All"),
+        }
+        await api.delete(f"{secrets_in(team)}/{name}")
+        await api.merge(account, {"metadata": {"annotations": {MARK: None}}})
+        refused = {what: answer.message for what, answer in sent.items() if answer.status >= 400}
+        assert all("is added or changed but" in each or "changes no label" in each for each in refused.values()), (
+            refused
+        )
+        return {what: what not in refused for what in sent}
+
+    async def settled(*, wanted: bool) -> None:
+        async def so() -> bool:
+            return set((await answers()).values()) == {wanted}
+
+        await until(so, f"each write to be let through: {wanted}")
+
+    values: dict[str, Any] = {"fullnameOverride": name, "settings": {"secretName": name}}
+    theirs, other = "example.com/theirs", "example.com/other"
+    async with mutating(api, tmp_path, team, patch, "secrets", "serviceaccounts", "events"):
+        added.update(labels=[theirs], annotations=[theirs])
+        with applied(plane, "admission-fence.yaml", values):
+            await settled(wanted=False)
+        with applied(plane, "admission-fence.yaml", {**values, "admission": {"toleratedMetadata": [theirs]}}):
+            await settled(wanted=True)
+            for keys in added.values():
+                keys.append(other)
+                await settled(wanted=False)
+                keys.remove(other)
+            await settled(wanted=True)
 
 
 async def test_takeover_of_the_cluster_works_without_the_fence_and_is_refused_with_it(release: Release) -> None:

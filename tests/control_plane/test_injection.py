@@ -175,7 +175,7 @@ async def test_what_a_webhook_does_to_the_pod_afterwards_is_followed(
 ) -> None:
     """The pod has the Secret once if it needs it then, and those of others as the webhook left them."""
     team = await create_team(cluster, ON)
-    async with mutating(cluster, tmp_path, team.name, "pods", patch) as asked:
+    async with mutating(cluster, tmp_path, team.name, patch, "pods") as asked:
 
         async def pulls_with() -> list[str] | None:
             asked.clear()
