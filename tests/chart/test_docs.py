@@ -139,6 +139,15 @@ NOTES: list[tuple[dict[str, Any], list[str]]] = [
         ],
     ),
     (
+        ci_values(CHART / "ci" / "roles-anywhere-values.yaml"),
+        [
+            (
+                "rolesanywhere.amazonaws.com, for the trust anchor and the subject of the certificate in the Secret "
+                "pullkeeper-aws."
+            ),
+        ],
+    ),
+    (
         {"aws": {"credentials": "irsa", "roleArn": ROLE}, "serviceAccount": {"name": "puller"}},
         ["system:serviceaccount:pullkeeper-system:puller."],
     ),

@@ -8,7 +8,7 @@ import pytest
 from testsupport.helm import RELEASE, ROLE, Helms, Object, with_role
 
 TOKEN = "/var/run/secrets/pullkeeper.dev/aws/token"
-KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+KEYS = "/var/run/secrets/pullkeeper.dev/keys"
 
 
 def _env(container: Object) -> dict[str, Any]:
@@ -63,13 +63,13 @@ def test_irsa_annotates_the_service_account(helms: Helms) -> None:
     assert _names(rendering.pod["volumes"]) == ["settings"]
 
 
-def test_only_aws_keys_are_taken_from_the_secret(helms: Helms) -> None:
-    """Other keys in the Secret do not become environment variables."""
-    container = helms.render(_credentials("secret", existingSecret="keys")).container
-    assert _env(container) == {
-        key: {"secretKeyRef": {"name": "keys", "key": key, "optional": key == "AWS_SESSION_TOKEN"}} for key in KEYS
-    }
-    assert "envFrom" not in container
+def test_access_keys_are_mounted_as_a_file(helms: Helms) -> None:
+    """As a folder, since a variable or a subPath is never updated; other keys of the Secret stay out."""
+    rendering = helms.render(_credentials("secret", existingSecret="keys"))
+    assert _env(rendering.container) == {"AWS_SHARED_CREDENTIALS_FILE": f"{KEYS}/credentials"}
+    assert {"name": "aws-keys", "mountPath": KEYS, "readOnly": True} in rendering.container["volumeMounts"]
+    items = [{"key": "credentials", "path": "credentials"}]
+    assert {"name": "aws-keys", "secret": {"secretName": "keys", "items": items}} in rendering.pod["volumes"]
 
 
 @pytest.mark.parametrize("kind", ["podIdentity", "nodeRole", "custom"])

@@ -55,6 +55,11 @@ volumeMounts:
     mountPath: /var/run/secrets/pullkeeper.dev/certificate
     readOnly: true
   {{- end }}
+  {{- if eq .Values.aws.credentials "secret" }}
+  - name: aws-keys
+    mountPath: /var/run/secrets/pullkeeper.dev/keys
+    readOnly: true
+  {{- end }}
   {{- with .Values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -73,14 +78,8 @@ volumeMounts:
 - name: AWS_ROLE_SESSION_NAME
   value: pullkeeper
 {{- else if eq .Values.aws.credentials "secret" }}
-{{- range $variable := list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" "AWS_SESSION_TOKEN" }}
-- name: {{ $variable }}
-  valueFrom:
-    secretKeyRef:
-      name: {{ $.Values.aws.existingSecret | quote }}
-      key: {{ $variable }}
-      optional: {{ eq $variable "AWS_SESSION_TOKEN" }}
-{{- end }}
+- name: AWS_SHARED_CREDENTIALS_FILE
+  value: /var/run/secrets/pullkeeper.dev/keys/credentials
 {{- end }}
 {{- end }}
 
@@ -106,6 +105,13 @@ volumes:
       items:
         - {key: tls.crt, path: tls.crt}
         - {key: tls.key, path: tls.key}
+  {{- end }}
+  {{- if eq .Values.aws.credentials "secret" }}
+  - name: aws-keys
+    secret:
+      secretName: {{ .Values.aws.existingSecret | quote }}
+      items:
+        - {key: credentials, path: credentials}
   {{- end }}
   {{- with .Values.extraVolumes }}
   {{- toYaml . | nindent 2 }}

@@ -183,3 +183,21 @@ async def test_tokens_of_other_identities_do_not_say_the_controllers_principal(
     token = await harness.ecr.fetch(TokenScope(identity=identity, region="eu-west-1"), demand())
     assert token.principal == identity.principal
     assert os.environ["AWS_ACCESS_KEY_ID"] not in repr(token)
+
+
+async def test_replaced_keys_in_a_file_are_used_from_the_next_token_on(
+    harness: IdentityHarness, tmp_path: Path
+) -> None:
+    """The old ones need not fail first: nobody could retire them while they are in use."""
+    second = f"arn:aws:iam::{ACCOUNT}:user/second"
+    configure(harness, shared_file(harness, tmp_path))
+    scope = TokenScope(identity=CONTROLLER, region="eu-west-1")
+    for _ in range(2):
+        await harness.ecr.fetch(scope, demand())
+    file, old, new = tmp_path / "credentials", harness.aws.static_credentials, harness.aws.add_user(second)
+    text = file.read_text().replace(old.access_key_id, new.access_key_id)
+    (tmp_path / "new").write_text(text.replace(old.secret_access_key, new.secret_access_key))
+    (tmp_path / "new").rename(file)
+    token = await harness.ecr.fetch(scope, demand())
+    assert [each.principal for each in harness.aws.tokens] == [USER_ARN, USER_ARN, second]
+    assert token.principal == of_access_key(new.access_key_id)

@@ -3,11 +3,12 @@
 import os
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from os import killpg
+from pathlib import Path
 from signal import SIGKILL
 from typing import Any
 
@@ -175,6 +176,11 @@ class ControllerSession:
         # The nested STS client of web identity is made in the session's region.
         self._session.set_config_variable("region", region)
         self._bound_process()
+        self._stamp = self._read_stamp()
+
+    def is_current(self) -> bool:
+        """Whether the files of profiles and keys are still those that it has read, once and for all."""
+        return self._stamp == self._read_stamp()
 
     def source(self) -> CredentialSource:
         """Return where the credentials come from; this asks no API of AWS. Raises as `keys` does."""
@@ -206,6 +212,10 @@ class ControllerSession:
             raise FailureError(_node_role_failure())
         return credentials
 
+    def _read_stamp(self) -> tuple[Hashable, ...]:
+        names = (self._session.get_config_variable(name) for name in ("credentials_file", "config_file"))
+        return tuple(_stamp(str(name)) for name in names)
+
     def _bound_process(self) -> None:
         session = self._session
         resolver = session.get_component("credential_provider")
@@ -216,6 +226,15 @@ class ControllerSession:
         )
         resolver.remove(ProcessProvider.METHOD)
         resolver.insert_before(_AFTER_PROCESS, provider)
+
+
+def _stamp(path: str) -> Hashable:
+    """Return what changes with a file, which may be a symbolic link that the kubelet redirects."""
+    try:
+        found = Path(path).expanduser().stat()
+    except (OSError, RuntimeError, ValueError):  # no such file, no home, no path: botocore says what is wrong with it
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _is_metadata_proxied() -> bool:

@@ -41,6 +41,9 @@ RequestToken = Callable[[Identity], Awaitable[str]]
 class ControllerCredentials(Protocol):
     """The controller's own credentials, called from threads."""
 
+    def is_current(self) -> bool:
+        """Whether what they were configured by is still as it was."""
+
     def source(self) -> CredentialSource:
         """Return where they come from; this asks no API of AWS."""
 
@@ -170,7 +173,7 @@ class Credentials:
         known, self._session = self._session, None
 
         def call() -> tuple[ControllerCredentials, _T]:
-            session = known or self._open_session()
+            session = known if known and known.is_current() else self._open_session()
             return session, use(session)
 
         try:

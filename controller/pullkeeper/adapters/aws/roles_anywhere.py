@@ -50,6 +50,10 @@ class RolesAnywhereSession:
         self._keys: Keys | None = None
         self._principal = principal.of_role(identity.role.text)
 
+    def is_current(self) -> bool:
+        """Say yes: its files are read at each session anyway."""
+        return True
+
     def source(self) -> CredentialSource:
         """Return the source with its certificate; raise ClientCertificateError. This asks no API of AWS."""
         detail = f" with the certificate {self._certificate().info}"
