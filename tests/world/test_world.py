@@ -11,7 +11,7 @@ from typing import Any
 from tests.world.conftest import World
 from testsupport.controller_process import ControllerProcess
 from testsupport.etcd_backup import back_up
-from testsupport.fault_proxy import Fault, lists, secret_lists, watches
+from testsupport.fault_proxy import Fault, secret_lists, watches
 from testsupport.installation import IRELAND, VIRGINIA, auths
 from testsupport.tls_shapes import SHAPES
 from testsupport.waiting import until
@@ -35,11 +35,6 @@ async def half_closed_connections(world: World) -> None:
     world.proxy.half_close()
 
 
-async def swallowed_connections(world: World) -> None:
-    """A firewall forgets the connections: their packets vanish without a word."""
-    assert world.proxy.swallow() >= 2
-
-
 async def answers_of_a_busy_server(world: World) -> None:
     """429 to the next lists of Secrets, and to a few of whatever else comes next."""
     world.proxy.add(Fault(when=secret_lists, status=429, times=2))
@@ -51,12 +46,6 @@ async def answers_of_a_broken_server(world: World) -> None:
     """500 likewise."""
     world.proxy.add(Fault(when=secret_lists, status=500, times=2))
     world.proxy.add(Fault(status=500, times=3))
-    world.proxy.drop()
-
-
-async def slow_lists(world: World) -> None:
-    """Longer than any other request may take."""
-    world.proxy.add(Fault(when=lists, delay=12.0, times=2))
     world.proxy.drop()
 
 
@@ -125,10 +114,8 @@ async def restored_etcd(world: World) -> None:
 DISTURBANCES: dict[Disturbance, str] = {
     broken_connections: "the connection was broken off",
     half_closed_connections: "",
-    swallowed_connections: "no answer in time",
     answers_of_a_busy_server: "429",
     answers_of_a_broken_server: "500",
-    slow_lists: "",
     events_cut_in_two: "",
     stale_answers: "resourceVersions went back",
     another_token: "401",
