@@ -4,13 +4,17 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 import pytest
+from botocore.endpoint_provider import EndpointProvider
+from botocore.loaders import Loader
+from botocore.session import Session
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import PrivateFormat
 
-from pullkeeper.adapters.aws import Ecr, roles_anywhere
+from pullkeeper.adapters.aws import Ecr, credentials, roles_anywhere
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.errors.failures import FailureError, Reason
 from pullkeeper.domain.iam.role_arn import parse as parse_role
@@ -235,3 +239,45 @@ async def test_the_trust_policy_that_iam_prints_is_for_this_certificate(
         assert (await world.source.fetch(SCOPE, demand())).auth.reveal()
     else:
         assert (await world.failure())[0] is reason
+
+
+REGIONS = {
+    "eu-west-1": "aws",
+    "cn-northwest-1": "aws-cn",
+    "us-gov-east-1": "aws-us-gov",
+    "us-iso-east-1": "aws-iso",
+    "us-isob-east-1": "aws-iso-b",
+    "eu-isoe-west-1": "aws-iso-e",
+    "us-isof-south-1": "aws-iso-f",
+    "eusc-de-east-1": "aws-eusc",
+}
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_endpoint_is_the_one_that_botocore_knows(region: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In each partition, also with FIPS and dual-stack: by the rules that the image does not have."""
+    rules = Loader().load_service_model("rolesanywhere", "endpoint-rule-set-1")
+    provider = EndpointProvider(rules, Loader().load_data("partitions"))
+    arn = f"arn:{REGIONS[region]}:rolesanywhere:{region}:{ACCOUNT}"
+    anchor_id = "11111111-1111-1111-1111-111111111111"
+    given = {"trustAnchorArn": f"{arn}:trust-anchor/{anchor_id}", "profileArn": f"{arn}:profile/{anchor_id}"}
+    role = f"arn:{REGIONS[region]}:iam::{ACCOUNT}:role/a"
+    identity = parse({**given, "roleArn": role, "certificateFile": "a", "keyFile": "b"})
+    for fips, dual_stack in product((False, True), repeat=2):
+        monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", str(fips).lower())
+        monkeypatch.setenv("AWS_USE_DUALSTACK_ENDPOINT", str(dual_stack).lower())
+        found = provider.resolve_endpoint(Region=region, UseFIPS=fips, UseDualStack=dual_stack)
+        assert roles_anywhere._endpoint(identity, Session()) == found.url  # noqa: SLF001 -- no fake has them all
+
+
+async def test_service_that_hangs_is_given_up_and_asked_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the one deadline of all credentials; the failure names the host."""
+    world.root.write(world.folder)
+    fault = world.aws.hang(operation="CreateSession")
+    with monkeypatch.context() as patch:
+        patch.setattr(credentials, "SECONDS", 0.3)
+        reason, message = await world.failure()
+    assert reason is Reason.CREDENTIALS_TIMEOUT
+    assert "IAM Roles Anywhere at rolesanywhere.eu-west-1.amazonaws.com" in message
+    fault.clear()
+    await world.source.fetch(SCOPE, demand())
