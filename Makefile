@@ -102,7 +102,7 @@ sbom: $(VENV)/delivery.stamp ## Write the image's SBOM (CycloneDX) to build/pull
 test-image: lint-image lint-workflows sbom ## Build the image on a stand-in base (or BASE), inspect it and run it unprivileged (needs root)
 	$(BIN)/python -m testsupport.image
 	$(BIN)/pytest -q tests/image
-	$(BIN)/pytest -q --controller=image tests/e2e/test_main_path.py tests/e2e/test_identities.py tests/e2e/test_stopping.py
+	$(BIN)/pytest -q -n 2 --dist worksteal --controller=image tests/e2e/test_main_path.py tests/e2e/test_identities.py tests/e2e/test_stopping.py
 
 lint-image: $(VENV)/delivery.stamp ## Lint the Dockerfile and shell scripts: hadolint, shellcheck
 	$(BIN)/hadolint Dockerfile
