@@ -3,14 +3,22 @@
 import json
 from typing import Any
 
+import pytest
+
 from testsupport.command_line import CommandResult, kubeconfig, pullkeeper, settings_file
-from testsupport.installation import IRELAND, VIRGINIA, Installation
-from testsupport.tenant_identities import OWN, account_with_role
+from testsupport.fake_aws.iam_documents import load
+from testsupport.fake_aws.pulls import refusals
+from testsupport.installation import ACCOUNT_NAME, IRELAND, ROLE, VIRGINIA, Installation, auths
+from testsupport.tenant_identities import OWN, account_with_role, own_account, principals
+
+pytestmark = pytest.mark.slow
 
 BLUE = "arn:aws:iam::222222222222:role/pull-blue"
+ELSEWHERE = "555555555555.dkr.ecr.eu-west-1.amazonaws.com"
+EXTRAS = {"externalId": "id-of-blue", "sessionTags": True, "sourceIdentity": True}
 SETTINGS = {
     "clusterName": "test",
-    "roles": [{"role": "arn:aws:iam::222222222222:role/pull-*", "namespaces": ["blue-*"]}],
+    "roles": [{"role": "arn:aws:iam::222222222222:role/pull-*", "namespaces": ["blue-*"], **EXTRAS}],
     "serviceAccountIdentity": {"namespaces": ["own-*"]},
 }
 
@@ -37,6 +45,27 @@ async def test_what_the_namespaces_ask_for_is_printed(installation: Installation
     refused = await command(installation, "--namespace", wrong)
     assert (refused.status, refused.out) == (2, "")
     assert f'namespace/{wrong}: pullkeeper.dev/enabled: found "yes"' in refused.err
+
+
+async def test_the_controller_works_with_what_is_printed_and_nothing_else(installation: Installation) -> None:
+    """Each identity has its own tokens, and pulls with them, from another account too."""
+    own = await installation.create_namespace("own")
+    await own_account(installation, own)
+    async with installation.recording() as recorder:
+        await installation.annotate(own, enabled="true", service_account_name="puller")
+        teams = {
+            ROLE: await installation.create_namespace("plain", enabled="true", registries=f"{ELSEWHERE},{IRELAND}"),
+            BLUE: await installation.create_namespace("blue", enabled="true", role_arn=BLUE, registries=VIRGINIA),
+            OWN: own,
+        }
+        who = ("--service-account", f"{installation.namespace}:{ACCOUNT_NAME}", "--role-arn", ROLE)
+        load(installation.aws, await iam(installation, *who))
+        await installation.start(SETTINGS)
+        for role, team in teams.items():
+            secret = (await recorder.created(team)).secret
+            assert principals(installation, secret) == {role}
+            for host, authorization in auths(secret).items():
+                assert await refusals(installation.aws, host, authorization) == []
 
 
 async def command(installation: Installation, *arguments: str) -> CommandResult:

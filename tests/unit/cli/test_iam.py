@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pullkeeper.cli import main as command_line
 
@@ -120,3 +121,14 @@ def test_with_roles_anywhere_role_and_trust_are_of_the_settings(
     }
     assert iam(monkeypatch, tmp_path, "--kubelet", settings=SETTINGS + ANYWHERE) == 2
     assert "--issuer: found nothing" in capsys.readouterr().err
+
+
+def test_what_the_kubelet_would_need_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a cluster nobody asks for anything: configuration and right, and what pull Secrets stay for."""
+    assert iam(monkeypatch, tmp_path, "--issuer", ISSUER, "--kubelet") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("# Pull Secrets are still needed")
+    documents = [each["kind"] for each in yaml.safe_load_all(out) if each]
+    assert documents == ["CredentialProviderConfig", "ClusterRole", "ClusterRoleBinding"]
