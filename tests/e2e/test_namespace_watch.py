@@ -78,7 +78,7 @@ async def connection(
 @asynccontextmanager
 async def watching(connection: KubeClient) -> AsyncIterator[Sink]:
     """Run kopf until the block ends, with nothing else on the connection."""
-    sink, stop, restart = Sink(), asyncio.Event(), asyncio.Event()
+    sink, stop, restart, disturbance = Sink(), asyncio.Event(), asyncio.Event(), namespaces_kopf.Disturbance()
     registry = partial(
         namespaces_kopf.registry,
         sink,
@@ -86,9 +86,12 @@ async def watching(connection: KubeClient) -> AsyncIterator[Sink]:
         connection,
         restart=restart,
         on_open=sink.open,
-        disturbance=namespaces_kopf.Disturbance(),
+        disturbance=disturbance,
     )
-    operator = asyncio.create_task(namespaces_kopf.operate(registry, on_start=sink.start, stop=stop, restart=restart))
+    running = namespaces_kopf.operate(
+        registry, on_start=sink.start, disturbance=disturbance, stop=stop, restart=restart
+    )
+    operator = asyncio.create_task(running)
     try:
         await sees(sink, "default")
         yield sink

@@ -139,6 +139,7 @@ class _KopfNamespaceWatch:
         self, client: KubeClient, handler: namespaces_kopf.NamespaceHandler, on_reopened: Callable[[], None]
     ) -> None:
         self._stopped, self._restarted = asyncio.Event(), asyncio.Event()
+        self._disturbance = namespaces_kopf.Disturbance()
         self._new_registry = partial(
             namespaces_kopf.registry,
             handler,
@@ -146,14 +147,18 @@ class _KopfNamespaceWatch:
             client,
             restart=self._restarted,
             on_open=self._note_open,
-            disturbance=namespaces_kopf.Disturbance(),
+            disturbance=self._disturbance,
         )
         self._on_reopened = on_reopened
         self._was_open = False
 
     async def run(self, on_start: Callable[[], None]) -> None:
         await namespaces_kopf.operate(
-            self._new_registry, on_start=on_start, stop=self._stopped, restart=self._restarted
+            self._new_registry,
+            on_start=on_start,
+            disturbance=self._disturbance,
+            stop=self._stopped,
+            restart=self._restarted,
         )
 
     def restart(self) -> None:

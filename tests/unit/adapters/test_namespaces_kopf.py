@@ -8,18 +8,26 @@ import kopf
 import pytest
 
 from pullkeeper.adapters.kubernetes import namespaces_kopf
+from pullkeeper.domain.errors.said_causes import WORKED_SECONDS
+
+LINE = "watch of Namespaces ended: LoginError; listing anew"
 
 
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("seconds", [0.0, 1.0, 60.0])
 async def test_cause_that_ends_kopf_again_and_again_is_said_once(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, seconds: float, *, opened: bool
 ) -> None:
-    """Also where kopf counts as started before the API server lets it in, as with a token that is refused."""
-    stop = asyncio.Event()
+    """However long it takes to be refused: only a watch that was opened and lasted ends the disturbance."""
+    stop, disturbance = asyncio.Event(), namespaces_kopf.Disturbance()
     starts: list[int] = []
 
     async def refused(_handlers: Any, on_start: Callable[[], None], ended: "asyncio.Future[None]") -> None:
         ended.cancel()
-        on_start()
+        on_start()  # kopf counts as started before the API server lets it in
+        if opened:
+            disturbance.work()
+        await asyncio.sleep(seconds)
         if len(starts) == 3:
             stop.set()
         raise kopf.LoginError("no credentials are left")
@@ -27,7 +35,12 @@ async def test_cause_that_ends_kopf_again_and_again_is_said_once(
     monkeypatch.setattr(namespaces_kopf, "_operate_once", refused)
     monkeypatch.setattr(namespaces_kopf, "_EndlessBackoff", lambda: [0.0, 0.0, 0.0])
     await namespaces_kopf.operate(
-        kopf.OperatorRegistry, on_start=lambda: starts.append(1), stop=stop, restart=asyncio.Event()
+        kopf.OperatorRegistry,
+        on_start=lambda: starts.append(1),
+        disturbance=disturbance,
+        stop=stop,
+        restart=asyncio.Event(),
     )
     said = [record.getMessage() for record in caplog.records]
-    assert said == ["watch of Namespaces ended: LoginError; listing anew"]
+    # The last one is not said: it ends because it was told to.
+    assert said == [LINE] * (2 if opened and seconds > WORKED_SECONDS else 1)

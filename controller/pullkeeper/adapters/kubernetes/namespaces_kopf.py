@@ -29,7 +29,11 @@ class _EndlessBackoff:
 
 
 class Disturbance:
-    """What disturbs kopf's requests, said once for each cause: kopf logs each attempt, with what was answered."""
+    """What disturbs kopf, said once for each cause: kopf logs each attempt, with what was answered.
+
+    It is over when a watch that was opened has lasted. For how long kopf runs says nothing: it counts as started before
+    it has been let in, and may take long over that.
+    """
 
     def __init__(self) -> None:
         self._causes = SaidCauses()
@@ -41,11 +45,18 @@ class Disturbance:
 
     def fail(self, cause: str) -> None:
         """Take note that a request has failed."""
+        self._warn(f"watch of Namespaces failed: {cause}; it is tried again")
+
+    def end(self, cause: str) -> None:
+        """Take note that kopf has ended."""
+        self._warn(f"watch of Namespaces ended: {cause}; listing anew")
+
+    def _warn(self, line: str) -> None:
         since, self._worked_since = self._worked_since, None
         if since is not None and asyncio.get_running_loop().time() - since > WORKED_SECONDS:
             self._causes.end()
-        if self._causes.is_new(cause):
-            logger.warning("watch of Namespaces failed: %s; it is tried again", cause)
+        if self._causes.is_new(line):
+            logger.warning("%s", line)
 
 
 class NamespaceHandler(Protocol):
@@ -96,6 +107,7 @@ async def operate(
     new_registry: Callable[[], kopf.OperatorRegistry],
     *,
     on_start: Callable[[], None],
+    disturbance: Disturbance,
     stop: asyncio.Event,
     restart: asyncio.Event,
 ) -> None:
@@ -104,20 +116,15 @@ async def operate(
     kopf ends by itself when a watch ends with an error other than 410; then it is started anew, which lists anew, with
     a new registry: it has closed the session of the old one. The same is done when `restart` is set.
     """
-    pauses, causes = iter(_EndlessBackoff()), SaidCauses()
-    loop = asyncio.get_running_loop()
+    pauses = iter(_EndlessBackoff())
     while True:
         restart.clear()
-        began = loop.time()
         try:
             await _operate_once(new_registry(), on_start, asyncio.ensure_future(_either(stop, restart)))
         except Exception as error:  # noqa: BLE001 -- kopf passes on whatever has ended it
             if stop.is_set():
                 return
-            if loop.time() - began > WORKED_SECONDS:
-                causes.end()  # kopf counts as started before it has been let in
-            if causes.is_new(cause := _cause(error)):
-                logger.warning("watch of Namespaces ended: %s; listing anew", cause)
+            disturbance.end(_cause(error))
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), next(pauses))
         else:
