@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 
+from pullkeeper.domain.views.iam_kubelet import as_text
 from testsupport.control_plane.release import REPOSITORY, Release
+from testsupport.iam_examples import CONTROLLER_OF_IT, desired_states
 
 pytestmark = pytest.mark.slow
 
@@ -81,3 +84,16 @@ async def test_the_key_set_as_written(release: Release, tmp_path: Path) -> None:
         ["openid-configuration", f"{bucket}/.well-known/openid-configuration"],
         ["jwks", f"{bucket}/openid/v1/jwks"],
     ]
+
+
+async def test_an_api_server_takes_what_the_kubelet_would_need(release: Release, tmp_path: Path) -> None:
+    """The right to the audience and the annotated ServiceAccounts; the configuration is the kubelet's own file."""
+    namespace = release.namespace
+    desired = {namespace: desired_states()["plain"]}
+    documents = [each for each in yaml.safe_load_all(as_text(CONTROLLER_OF_IT, desired)) if each]
+    given = [each for each in documents if each["kind"] != "CredentialProviderConfig"]
+    assert [each["kind"] for each in given] == ["ClusterRole", "ClusterRoleBinding", "ServiceAccount"]
+    (tmp_path / "kubelet.yaml").write_text(yaml.safe_dump_all(given))
+    apply = "kubectl apply --server-side --force-conflicts --dry-run=server --validate=strict"
+    printed = await release.shell(f"{apply} -f {shlex.quote(str(tmp_path / 'kubelet.yaml'))}")
+    assert printed.count("serverside-applied") == len(given)

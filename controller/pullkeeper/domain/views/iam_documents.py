@@ -68,7 +68,10 @@ def _template(account: Account) -> str:
         "Description": f"What Pullkeeper needs in account {account.number}",
         "Resources": providers | roles,
     }
-    heading = comment(f"Account {account.number} of partition {account.partition}")
+    heading = comment(
+        f"Account {account.number} of partition {account.partition}; roles with names need --capabilities "
+        "CAPABILITY_NAMED_IAM"
+    )
     body = as_yaml(template) if providers | roles else comment("Nothing to create")
     return "\n".join([heading, *account_comments(account), body])
 
