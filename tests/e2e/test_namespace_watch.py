@@ -141,7 +141,10 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (403, "the API server answered with status 403: grant list and watch on namespaces"),
+        (
+            403,
+            "the API server answered with status 403: grant list and watch on namespaces, unless it is just starting",
+        ),
         (429, "the API server answered with status 429"),
         (503, "the API server answered with status 503"),
     ],

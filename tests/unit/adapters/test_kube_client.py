@@ -50,6 +50,8 @@ class Stage:
     bodies: list[str] = field(default_factory=list)
     recorded: list[tuple[str, str, int]] = field(default_factory=list)
     status: int = 200
+    ready: int = 200
+    """What /readyz answers."""
     body: bytes = b"{}"
     silent: bool = False
     """Keep the response open after the body."""
@@ -60,7 +62,7 @@ async def stage() -> AsyncIterator[Stage]:
     async def handle(request: web.Request) -> web.StreamResponse:
         shown.requests.append(request)
         shown.bodies.append(await request.text())
-        response = web.StreamResponse(status=shown.status)
+        response = web.StreamResponse(status=shown.ready if request.path == "/readyz" else shown.status)
         await response.prepare(request)
         await response.write(shown.body)
         if shown.silent:
@@ -235,7 +237,7 @@ async def test_requests_are_counted_by_verb_and_resource(stage: Stage, verb: str
     """Each request is counted once, with the status of its response."""
     stage.status = 403
     await stage.client.request(verb, path)
-    assert stage.recorded == [(verb, resource, 403)]
+    assert stage.recorded[0] == (verb, resource, 403)
 
 
 async def test_watch_is_counted(stage: Stage) -> None:
@@ -270,3 +272,27 @@ async def test_certificate_is_verified_against_the_tls_server_name(tmp_path: Pat
                 pass
         await client.close()
     assert codes == [200 if valid else 0] * 2
+
+
+MISSING_RIGHT = json.dumps({"message": 'secrets is forbidden: User "u" cannot list resource "secrets"'}).encode()
+QUOTA = json.dumps({"message": 'secrets "pull" is forbidden: exceeded quota: q, requested: secrets=1'}).encode()
+
+
+@pytest.mark.parametrize("ready", [403, 500, 503])
+async def test_denial_of_a_starting_api_server_is_no_missing_right(stage: Stage, ready: int) -> None:
+    """Until it has read the Roles it denies everything, so that it would be wrong to advise a grant."""
+    stage.status, stage.body, stage.ready = 403, MISSING_RIGHT, ready
+    with pytest.raises(FailureError, match=f"it is starting, .* answers with status {ready}") as raised:
+        await stage.client.request("list", SECRETS)
+    assert raised.value.failure.reason is Reason.KUBERNETES_UNAVAILABLE
+    assert "grant" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "ready", "asked"), [(MISSING_RIGHT, 200, 1), (MISSING_RIGHT, 404, 1), (QUOTA, 500, 0)]
+)
+async def test_denial_of_one_that_is_ready_is_handed_on(stage: Stage, body: bytes, ready: int, asked: int) -> None:
+    """Also where a proxy knows no /readyz; what a quota or a webhook refuses has nothing to do with it."""
+    stage.status, stage.body, stage.ready = 403, body, ready
+    assert (await stage.client.request("list", SECRETS)).status == 403
+    assert [request.path for request in stage.requests].count("/readyz") == asked

@@ -7,16 +7,19 @@ from typing import Any, Protocol
 
 import aiohttp
 
+from pullkeeper.adapters.kubernetes.api_errors import refusal
 from pullkeeper.adapters.kubernetes.connection_errors import unreachable
 from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo, KubeConfig, load_config
 from pullkeeper.adapters.kubernetes.session import METHODS, RecordRequest, open_session
 from pullkeeper.domain.errors.failures import Failure, FailureError, NotLeadingError, Reason
-from pullkeeper.domain.kube.api import JSON, Response
+from pullkeeper.domain.kube.api import FORBIDDEN, JSON, Response
 
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=3)
 _LIST_TIMEOUT = aiohttp.ClientTimeout(total=65, connect=3)
 """A little more than the API server's own limit for a request, which is a minute by default (--request-timeout)."""
 _UNAUTHORIZED = 401
+_SERVER_ERROR = 500
+_READY_PATH = "/readyz"
 _WRITES = frozenset({"create", "patch", "delete"})
 
 
@@ -110,7 +113,26 @@ class KubeClient:
             headers["Content-Type"], data = content_type, json.dumps(body)
         limit = _LIST_TIMEOUT if verb == "list" else _REQUEST_TIMEOUT
         async with self._send(verb, path, query=query, headers=headers, data=data, limit=limit) as response:
-            return _parse(response.status, await response.read())
+            parsed = _parse(response.status, await response.read())
+        if parsed.status == FORBIDDEN and refusal(parsed) is None:
+            await self._check_rights_loaded()
+        return parsed
+
+    async def _check_rights_loaded(self) -> None:
+        """Raise FailureError if a request was denied because the API server is starting: no grant would help.
+
+        Until it has read the Roles it denies everything, also what the default ClusterRole system:public-info-viewer
+        lets everybody read; and it is not ready.
+        """
+        async with self._send("get", _READY_PATH, query=None, headers={}, limit=_REQUEST_TIMEOUT) as response:
+            status = response.status
+        if status == FORBIDDEN or status >= _SERVER_ERROR:
+            message = (
+                "the API server denies what it may allow in a moment: it is starting, and has not read all Roles "
+                f"(its {_READY_PATH} answers with status {status}); if that lasts, `pullkeeper check` says which "
+                "rights are missing"
+            )
+            raise FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=message))
 
     @asynccontextmanager
     async def stream(

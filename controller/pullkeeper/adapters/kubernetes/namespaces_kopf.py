@@ -217,7 +217,7 @@ class _Sessions:
 
 
 def _refused(status: int) -> str:
-    advice = ": grant list and watch on namespaces" if status == FORBIDDEN else ""
+    advice = ": grant list and watch on namespaces, unless it is just starting" if status == FORBIDDEN else ""
     return f"the API server answered with status {status}{advice}"
 
 
