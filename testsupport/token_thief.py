@@ -186,6 +186,9 @@ MISUSES: Mapping[str, Attempt] = {
     "an Event regarding a Node": lambda thief: thief.event(regarding={"kind": "Node", "name": "x"}),
     "an Event regarding another Secret": lambda thief: thief.event(regarding={"name": "other"}),
     "an Event relating to something": lambda thief: thief.event(related=_OWNER),
+    "an Event with an annotation": lambda thief: thief.event(metadata={"annotations": {"other": "x"}}),
+    "an Event with a label": lambda thief: thief.event(metadata={"labels": {"other": "x"}}),
+    "an Event with a finalizer": lambda thief: thief.event(metadata={"finalizers": ["example.com/x"]}),
     "an Event with an owner": lambda thief: thief.event(metadata={"ownerReferences": [_OWNER]}),
 }
 """Each is granted by RBAC, and no business of the controller's."""

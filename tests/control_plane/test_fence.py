@@ -1,6 +1,7 @@
 """The admission fence: what the controller's token is good for without it and with it, on a real API server."""
 
 import base64
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from testsupport.objects import (
     secrets_in,
     warning_event,
 )
-from testsupport.rest import RestClient
+from testsupport.rest import Answer, RestClient
 from testsupport.service_accounts import service_account
 from testsupport.tenant_identities import account_with_role
 from testsupport.token_thief import BUSINESS, MARK, MISUSES, Thief
@@ -35,6 +36,17 @@ IDENTITY = {"namespaceSelector": {"matchLabels": {"team": "yes"}}}
 SETTINGS = {"serviceAccountAttachment": True, "serviceAccountIdentity": IDENTITY}
 RIGHTS = {"serviceAccountIdentity": {"names": ["puller"]}}
 _EVENTS = rule("events", "create", group="events.k8s.io")
+_RULE = re.compile(rf"'{NAME}-fence-(?P<policy>[^']+)' with binding '[^']+' denied request: (?P<words>.*)")
+_SAYS = "the fence of Pullkeeper: "
+BEYOND_RBAC = {
+    ("secrets", f"{_SAYS}its Secrets have the name of settings.secretName"),
+    ("service-accounts", f"{_SAYS}it creates and deletes no ServiceAccount"),
+    ("tokens", f"{_SAYS}it requests tokens of the ServiceAccounts in rbac.serviceAccountIdentity.names"),
+    ("lease", f"{_SAYS}it writes the Lease of this release, and deletes none"),
+    # Of ServiceAccounts another rule allows no label at all.
+    ("service-accounts", f"{_SAYS}no label is added or changed but app.kubernetes.io/managed-by"),
+}
+"""Rules that nothing breaks which RBAC lets pass: they hold if somebody grants the controller more."""
 ADMIN = "clusterrole-aggregation-controller"
 
 
@@ -113,6 +125,23 @@ async def test_each_misuse_of_the_token_works_without_the_fence_and_is_refused_w
     assert len(denied) >= len(MISUSES), "the audit log tells who refuses"
     assert {what: answer.body for what, answer in found.items() if answer.status < 400} == {}
     assert {what: answer.message for what, answer in found.items() if words not in answer.message} == {}
+    alone = {rules.pop() for rules in map(_refused_by, found.values()) if len(rules) == 1}
+    assert await _rules(release.api) - alone == BEYOND_RBAC, "a rule that could be left out unnoticed"
+
+
+async def _rules(api: RestClient) -> set[tuple[str, str]]:
+    """Return the rules of the fence: each with the policy that it is in."""
+    policies = (await api.get("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies")).ok()["items"]
+    fences = {each["metadata"]["name"].removeprefix(f"{NAME}-fence-"): each["spec"]["validations"] for each in policies}
+    return {
+        (name, rule["message"]) for name, rules in fences.items() for rule in rules if "fence of" in rule["message"]
+    }
+
+
+def _refused_by(answer: Answer) -> set[tuple[str, str]]:
+    """Return the rules that refuse a request, every one of them."""
+    found = [_RULE.search(each["message"]) for each in answer.body["details"]["causes"]]
+    return {(match["policy"], match["words"]) for match in found if match}
 
 
 async def test_what_a_webhook_adds_is_tolerated_by_its_key_alone(
