@@ -69,18 +69,33 @@ _arn = st.builds(
     st.sampled_from(["", "", "team/", "a/b/", "é/", "/", "a b/", "x" * 510 + "/", "x" * 511 + "/"]),
     st.sampled_from(["blue", "a+=,.@_-b", "", "b c", "é", "x" * 64, "x" * 65, "blue\n", "blue/", "blue:role/"]),
 )
+_OTHER = "210987654321"
+_plain_arn = st.builds(
+    "arn:{}:iam::{}:role/{}".format,
+    st.sampled_from(["aws", "aws", "aws-cn"]),
+    st.sampled_from([ACCOUNT, _OTHER]),
+    st.sampled_from(["blue", "a,b"]),
+)
+_roles = _list_of(st.builds("{}{}{}".format, _blank, st.one_of(_plain_arn, _plain_arn, _arn), _blank), 4)
+_plain_host = st.builds(
+    "{}.dkr.ecr.{}".format,
+    st.sampled_from([ACCOUNT, _OTHER]),
+    st.sampled_from(["eu-west-1.amazonaws.com", "us-east-1.amazonaws.com", "cn-north-1.amazonaws.com.cn"]),
+)
+_plain_hosts = _list_of(st.one_of(_plain_host, _plain_host, st.just("public.ecr.aws")), 4)
 _flag = st.one_of(st.sampled_from(["true", "true", "true", "false", "", "yes", "True", " true", "true\n"]), _any_text)
 _annotations = st.fixed_dictionaries(
     {},
     optional={
-        "registries": st.one_of(_part, _list_of(_part, 5), _list_of(_one_host, 14)),
-        "role-arn": st.one_of(_arn, _arn, _any_text),
+        "registries": st.one_of(_part, _list_of(_part, 5), _list_of(_one_host, 14), _plain_hosts),
+        "role-arn": st.one_of(_arn, _arn, _roles, _roles, _any_text),
         "service-account-name": _name,
         "attach-to-service-accounts": st.one_of(_padded_name, _list_of(_padded_name, 14)),
         "inject": _flag,
         "refresh-requested-at": _any_text,
     },
 )
+_identities = st.fixed_dictionaries({"registries": _plain_hosts, "role-arn": _roles})
 _usual = st.sampled_from([{"enabled": "true"}, {"enabled": "true"}, {"enabled": "true"}, {}])
 _strange = st.one_of(
     st.fixed_dictionaries({"enabled": _flag}),
@@ -96,7 +111,7 @@ def drawn(count: int) -> list[Annotations]:
         max_examples=count, derandomize=True, deadline=None, database=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
-    @given(_annotations, st.one_of(_usual, _usual, _strange))
+    @given(st.one_of(_annotations, _annotations, _annotations, _identities), st.one_of(_usual, _usual, _strange))
     def draw(some: dict[str, str], more: dict[str, str]) -> None:
         found.append(some | more)
 
@@ -108,6 +123,10 @@ def _hosts(count: int, *, last: str = "") -> str:
     return ",\n".join(
         [*(f"{number:012}.dkr.ecr.eu-west-1.amazonaws.com" for number in range(count)), *filter(None, [last])]
     )
+
+
+def _roles_of(count: int, first: int = 0) -> str:
+    return "\n".join(f"arn:aws:iam::{number:012}:role/blue" for number in range(first, first + count))
 
 
 LARGE: Mapping[str, Annotations] = {
@@ -122,6 +141,17 @@ LARGE: Mapping[str, Annotations] = {
     },
     "hosts of another partition": {"registries": _hosts(MAX_REGISTRIES), "role-arn": ROLE.replace("aws", "aws-cn")},
     "as many hosts as there may be": {"registries": _hosts(MAX_REGISTRIES), "role-arn": ROLE},
+    "as many roles as there may be, none for any host": {
+        "registries": _hosts(MAX_REGISTRIES),
+        "role-arn": _roles_of(20, 300),
+    },
+    "as many roles as there may be, for one host each": {
+        "registries": _hosts(MAX_REGISTRIES),
+        "role-arn": _roles_of(20),
+    },
+    "roles of one account": {"registries": _hosts(1), "role-arn": "\n".join([ROLE] * 20)},
+    "a role too many": {"registries": _hosts(MAX_REGISTRIES), "role-arn": _roles_of(21)},
+    "roles that are all invalid": {"role-arn": "\n".join(["arn:" + "x" * 90] * 20)},
     "32 KiB of commas": {"registries": "," * (32 * 1024), "attach-to-service-accounts": "\n" * (32 * 1024)},
     "names that are all invalid": {"attach-to-service-accounts": ",".join(["A" * 160] * MAX_REGISTRIES)},
     "all ServiceAccounts, many times": {"attach-to-service-accounts": ",".join("*" * 401)},

@@ -1,6 +1,7 @@
 """Hand-made values and hypothesis strategies that the tests of the core share."""
 
 import base64
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
@@ -8,10 +9,12 @@ from hypothesis import strategies as st
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.ecr.credential import Password, Token, TokenValidity
 from pullkeeper.domain.ecr.registry_host import RegistryHost
-from pullkeeper.domain.ecr.token_scope import TokenScope, scope_label
-from pullkeeper.domain.iam.identity import CONTROLLER
+from pullkeeper.domain.ecr.token_scope import TokenScope
+from pullkeeper.domain.iam.identity import CONTROLLER, Identity
+from pullkeeper.domain.namespace.opt_in import OptIn
+from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from pullkeeper.domain.secret.pull_secret import SecretRecord, Target
+from pullkeeper.domain.secret.secret_record import SecretRecord, Target
 from pullkeeper.tokens.demand import Demand, Requester
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -54,20 +57,44 @@ def published(
     refresh_requested_at: str | None = None,
     principal: str = "",
 ) -> SecretRecord:
-    held = {scope_label(host): times(issued=issued, life=life) for host in hosts}
+    held = dict.fromkeys(hosts, times(issued=issued, life=life))
+    return record_of(held, refresh=refresh_requested_at, principal=principal)
+
+
+def record_of(
+    held: Mapping[RegistryHost, TokenValidity],
+    identity: str = CONTROLLER.name,
+    *,
+    refresh: str | None = None,
+    principal: str = "",
+) -> SecretRecord:
+    """Make a record all of whose tokens are of one identity."""
     return SecretRecord(
-        registries=tuple(sorted(hosts)),
-        identity=CONTROLLER.name,
-        tokens=held,
+        held=held,
+        identities=dict.fromkeys(held, identity),
+        principals={identity: principal} if principal else {},
+        refresh_requested_at=refresh,
+    )
+
+
+def wanted(
+    *registries: RegistryHost,
+    identity: Identity = CONTROLLER,
+    refresh_requested_at: str | None = None,
+    opted_in_by: OptIn = OptIn.ANNOTATION,
+) -> DesiredState:
+    """Make a desired state with one identity for all registries."""
+    return DesiredState(
+        identities=dict.fromkeys(registries, identity),
         refresh_requested_at=refresh_requested_at,
-        principal=principal,
+        opted_in_by=opted_in_by,
     )
 
 
 def managed(held: SecretRecord | None, *, intact: bool = True, purpose: Target | None = None) -> ObservedSecret:
     """Make a Secret of ours; what it is for is what it holds, where that can be read."""
     if held is not None:
-        purpose = Target(registries=held.registries, identity=held.identity)
+        purpose = held.target
     return ObservedSecret(
         namespace="team-a",
         uid="uid-1",
@@ -105,4 +132,4 @@ def publications(draw: st.DrawFn) -> SecretRecord:
     hosts = draw(some_hosts)
     shared = {scope(host): draw(token_times) for host in hosts}
     held = {host: draw(st.just(shared[scope(host)]) | token_times) for host in hosts}
-    return SecretRecord.of(held, CONTROLLER.name, draw(refreshes), principal=draw(principals))
+    return record_of(held, refresh=draw(refreshes), principal=draw(principals))

@@ -53,7 +53,7 @@ ANYWHERE = roles_anywhere.parse(
 
 
 def desired(*hosts: RegistryHost, identity: Identity = CONTROLLER) -> DesiredState:
-    return DesiredState(registries=hosts or (IRELAND,), identity=identity)
+    return DesiredState(identities=dict.fromkeys(hosts or (IRELAND,), identity))
 
 
 def own_account(namespace: str, *, role: str = OWN, audience: str = "sts.amazonaws.com") -> Identity:

@@ -9,7 +9,8 @@ from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.ecr.credential import Password, TokenValidity
 from pullkeeper.domain.iam import identity
 from pullkeeper.domain.iam.identity import CONTROLLER
-from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
+from pullkeeper.domain.secret.pull_secret import PullSecret
+from testsupport.examples import record_of
 from testsupport.fake_aws import ACCOUNT
 from testsupport.installation import IRELAND, VIRGINIA, Installation, written
 from testsupport.objects import encoded, events_in, warning_event
@@ -49,7 +50,7 @@ class Population:
         registries = tuple(sorted(map(registry_host.parse, hosts)))
         issued, who = self.now - age, identity_of(namespace)
         validity = TokenValidity(issued_at=issued, expires_at=issued + 12 * HOUR)
-        record = SecretRecord.of(dict.fromkeys(registries, validity), who)
+        record = record_of(dict.fromkeys(registries, validity), who)
         auth = Password(encoded("AWS:of-the-population"))
         body = {
             "apiVersion": "v1",

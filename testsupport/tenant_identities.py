@@ -1,5 +1,6 @@
 """IAM roles of tenants, and the policies that let namespaces use them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from testsupport.fake_aws import ACCOUNT
@@ -12,8 +13,13 @@ EXTERNAL_ID = "external-id-of-blue"
 
 
 def principals(installation: Installation, secret: dict[str, Any]) -> set[str]:
+    return set(issued_to(installation, auths(secret)).values())
+
+
+def issued_to(installation: Installation, entries: Mapping[str, str]) -> dict[str, str]:
+    """Return the principal of each registry's token."""
     issued = {token.authorization_token: token.role_arn or token.principal for token in installation.aws.tokens}
-    return {issued[auth] for auth in auths(secret).values()}
+    return {host: issued[auth] for host, auth in entries.items()}
 
 
 def policy(*roles: dict[str, Any], **others: Any) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from pullkeeper.domain.namespace.annotations import (
 )
 from pullkeeper.domain.namespace.namespace import PREFIX
 from pullkeeper.domain.secret import desired_state as words
+from pullkeeper.domain.secret import role_annotation
 from testsupport.helm import CHART
 
 RULES = CHART / "templates" / "_annotation_rules.tpl"
@@ -224,34 +225,90 @@ def partitions() -> str:
 
 
 def host_partitions() -> str:
-    """Return each valid host with its partition."""
+    """Return each valid host with its partition and account."""
     public = f"h in {list(registry_host.PUBLIC_HOSTS)}"
     region = f"({public} ? {text(registry_host.PUBLIC_REGION)} : h.substring(20).split('.')[1])"
+    account = f"({public} ? '' : h.substring(0, 12))"
     return f"""\
-variables.valid_hosts.map(h, {{'host': string(h), 'region': {region}}})
-.map(h, {{'host': h.host, 'partition': variables.partitions.filter(x, h.region.matches(x.regions))[0].name}})"""
+variables.valid_hosts.map(h, {{'host': string(h), 'region': {region}, 'account': {account}}})
+.map(h, {{'host': h.host, 'account': h.account,
+  'partition': variables.partitions.filter(x, h.region.matches(x.regions))[0].name}})"""
+
+
+def named_roles() -> str:
+    """Return the parts of the list of roles, as role_arn.parts does."""
+    lines = (
+        f"({value(ROLE_ARN)} + '\\n').replace(',\\n', '\\n').replace(', arn:', '\\narn:').replace(',arn:', '\\narn:')"
+    )
+    return f"{given(ROLE_ARN)} ? {lines}.split('\\n').map(p, p.trim() != '', p.trim()) : []"
+
+
+def not_roles() -> str:
+    too_many = f"variables.named_roles.size() > {role_annotation.MAX_ROLES}"
+    return f"{too_many} ? [] : variables.named_roles.filter(r, !r.matches({pattern(role_arn.PATTERN)}))"
+
+
+def roles() -> str:
+    """Return the roles with their partitions and accounts, if all of them are valid."""
+    return f"""\
+variables.named_roles.size() > {role_annotation.MAX_ROLES} || variables.not_roles.size() > 0 ? []
+: variables.named_roles.map(r, {{'arn': r, 'partition': r.split(':')[1], 'account': r.split(':')[4]}})"""
+
+
+def served() -> str:
+    """Return each valid host with the role that serves it, "" for none."""
+    of_public = f"r.partition == {text(role_annotation.PUBLIC_PARTITION)}"
+    return f"""\
+variables.host_partitions.map(h, {{'host': h.host, 'partition': h.partition, 'account': h.account,
+  'role': variables.roles.filter(r, variables.roles.size() == 1
+    || (h.account == '' ? {of_public} : r.account == h.account)).map(r, r.arn).join(' ').split(' ')[0]}})"""
 
 
 def identity_problems() -> str:
     role, account = value(ROLE_ARN), value(SERVICE_ACCOUNT)
     both = problem(ROLE_ARN, text(f"{PREFIX}{SERVICE_ACCOUNT} beside it"), text("one of the two"))
     form = f"""\
-({role}.contains(':sts:') && {role}.contains(':assumed-role/') ? {text(role_arn.NOT_A_SESSION)}
-    : {role}.startsWith('arn:') && !{role}.contains(':role/') ? {text(role_arn.NOTHING_ELSE)}
+(r.contains(':sts:') && r.contains(':assumed-role/') ? {text(role_arn.NOT_A_SESSION)}
+    : r.startsWith('arn:') && !r.contains(':role/') ? {text(role_arn.NOTHING_ELSE)}
     : {text(role_arn.FORM)})"""
-    across = (
-        "'one of ' + h.partition + ', the partition of ' + h.host + ': credentials are not valid across partitions'"
-    )
-    partition = f"{role}.split(':')[1]"
+    count = "string(variables.named_roles.size()) + ' roles'"
     return f"""\
 {given(ROLE_ARN)} && {given(SERVICE_ACCOUNT)} ? [{both}]
 : {given(SERVICE_ACCOUNT)} ? ({account}.matches({pattern(NAME.pattern)}) ? []
   : [{problem(SERVICE_ACCOUNT, quoted(account), text(words.ACCOUNT_FORM))}])
 : !({given(ROLE_ARN)}) ? []
-: !{role}.matches({pattern(role_arn.PATTERN)})
-? [{problem(ROLE_ARN, quoted(role), form)}]
-: [variables.host_partitions.filter(h, h.partition != {partition})].map(found, found.size() == 0 ? [] : [found[0]])[0]
-  .map(h, {problem(ROLE_ARN, f"'a role of the partition ' + {partition}", across)})"""
+: variables.named_roles.size() == 0 ? [{problem(ROLE_ARN, quoted(role), text(role_arn.FORM))}]
+: variables.named_roles.size() > {role_annotation.MAX_ROLES}
+? [{problem(ROLE_ARN, count, text(role_annotation.TOO_MANY))}]
+: variables.not_roles.size() > 0
+? variables.not_roles.map(r, {problem(ROLE_ARN, quoted("r"), form)})
+: variables.of_roles"""
+
+
+def role_problems() -> str:
+    """Return what is wrong with valid roles: two of an account, none for a host, across partitions, for no host."""
+    across = (
+        "'one of ' + h.partition + ', the partition of ' + h.host + ': credentials are not valid across partitions'"
+    )
+    expected = (
+        f"(h.account == '' ? {text(role_annotation.OF_PARTITION + role_annotation.PUBLIC_PARTITION)}"
+        f" : {text(role_annotation.OF_ACCOUNT)} + h.account)"
+    )
+    first = "variables.roles.filter(o, o.account == r.account)[0].arn"
+    earlier = "range.exists(j, j < i && variables.roles[j].account == variables.roles[i].account)"
+    places = str(list(range(role_annotation.MAX_ROLES)))
+    served_by = "variables.served.exists(h, h.role == variables.roles[i].arn)"
+    return f"""\
+[{places}.filter(i, variables.roles.size() > 1 && i < variables.roles.size())].map(range,
+range.filter(i, {earlier}).map(i, variables.roles[i]).map(r,
+    {problem(ROLE_ARN, quoted("r.arn"), f"{text(role_annotation.SAME_ACCOUNT)} + {first}")})
++ [variables.served.filter(h, h.role == '')].map(found, found.size() == 0 ? [] : [found[0]])[0]
+  .map(h, {problem(ROLE_ARN, f"{text(role_annotation.NO_ROLE)} + h.host", expected)})
++ [variables.served.filter(h, h.role != '' && h.role.split(':')[1] != h.partition)]
+  .map(found, found.size() == 0 ? [] : [found[0]])[0]
+  .map(h, {problem(ROLE_ARN, "'a role of the partition ' + h.role.split(':')[1]", across)})
++ range.filter(i, variables.served.size() > 0 && !{earlier} && !{served_by})
+  .map(i, {problem(ROLE_ARN, quoted("variables.roles[i].arn"), text(role_annotation.NO_REGISTRY))}))[0]"""
 
 
 def not_accounts() -> str:
@@ -327,6 +384,11 @@ variables.annotations.size() > {MAX_ANNOTATIONS} ? []
         "invalid_hosts": invalid_hosts(),
         "of_registries": registry_problems(),
         "host_partitions": host_partitions(),
+        "named_roles": named_roles(),
+        "not_roles": not_roles(),
+        "roles": roles(),
+        "served": served(),
+        "of_roles": role_problems(),
         "of_identity": identity_problems(),
         "attach_to": parts(ATTACH),
         "accounts": trimmed("variables.attach_to"),

@@ -9,6 +9,7 @@ from typing import Any
 from pullkeeper.domain.ecr.registry_host import MAX_REGISTRIES
 from pullkeeper.domain.errors.validation import MAX_REPORTED
 from pullkeeper.domain.namespace.annotations import MAX_UNKNOWN
+from pullkeeper.domain.secret.role_annotation import MAX_ROLES
 from tests.control_plane.test_annotation_check import INSTALLATIONS, SETTINGS, create, warnings
 from testsupport.annotation_examples import HOST, LARGE, ROLE, Annotations
 from testsupport.control_plane.plane import ControlPlane
@@ -20,6 +21,7 @@ from testsupport.waiting import until
 ON = {"enabled": "true"}
 LABEL = "broken"
 CHINA_ROLE = ROLE.replace("aws", "aws-cn", 1)
+OTHER_ROLE, THIRD_ROLE = (ROLE.replace("123456789012", other) for other in ("210987654321", "321098765432"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,7 +85,31 @@ BREAKS: Mapping[str, Break] = {
         rule="of_registries", found="variables.hosts.size() == 0", put="false", told_by={**ON, "registries": ","}
     ),
     "a role of another partition": Break(
-        rule="of_identity", found="h.partition != ", put="'' == ", told_by={**ON, "role-arn": CHINA_ROLE}
+        rule="of_roles", found="!= h.partition", put="== ''", told_by={**ON, "role-arn": CHINA_ROLE}
+    ),
+    "a role too many": Break(
+        rule="of_identity",
+        found=f"variables.named_roles.size() > {MAX_ROLES}",
+        put="false",
+        told_by={**ON, **LARGE["a role too many"]},
+    ),
+    "commas separate no roles": Break(
+        rule="named_roles", found=",arn:", put=";arn:", told_by={**ON, "role-arn": f"{ROLE},{OTHER_ROLE}"}
+    ),
+    "two roles of an account": Break(
+        rule="of_roles", found="j < i", put="j < 0", told_by={**ON, "role-arn": f"{ROLE}\n{ROLE}"}
+    ),
+    "a role for no registry": Break(
+        rule="of_roles",
+        found="variables.served.size() > 0",
+        put="false",
+        told_by={**ON, "role-arn": f"{ROLE}\n{OTHER_ROLE}"},
+    ),
+    "a registry without a role": Break(
+        rule="of_roles",
+        found="h.role == ''",
+        put="h.role == '-'",
+        told_by={**ON, "role-arn": f"{OTHER_ROLE}\n{THIRD_ROLE}"},
     ),
     "a role and a ServiceAccount": Break(
         rule="of_identity",
@@ -92,7 +118,7 @@ BREAKS: Mapping[str, Break] = {
         told_by={**ON, "role-arn": ROLE, "service-account-name": "blue"},
     ),
     "any role": Break(
-        rule="of_identity",
+        rule="not_roles",
         found=":role/",
         put=":(?:role|user)/",
         told_by={**ON, "role-arn": ROLE.replace("role", "user")},

@@ -8,9 +8,21 @@ import pytest
 
 from testsupport.fake_aws import ACCOUNT, principal_hash
 from testsupport.installation import FAST_ROTATION, IRELAND, ROLE, VIRGINIA, Installation, auths
-from testsupport.tenant_identities import BLUE, EXTERNAL_ID, GREEN, OWN, blue, own_account, policy, principals
+from testsupport.tenant_identities import (
+    BLUE,
+    EXTERNAL_ID,
+    GREEN,
+    OWN,
+    blue,
+    issued_to,
+    own_account,
+    policy,
+    principals,
+)
 
 pytestmark = pytest.mark.slow
+
+OTHER_ACCOUNT = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
 
 
 async def test_each_tenant_has_the_token_of_its_own_principal(installation: Installation) -> None:
@@ -114,8 +126,8 @@ async def test_controllers_own_identity_can_be_kept_from_namespaces(installation
     assert f"for {VIRGINIA}" in (await installation.event(far, "RoleNotAllowed"))["note"]
 
 
-async def test_changed_identity_replaces_every_token_or_none(installation: Installation) -> None:
-    """A namespace that moves to a role keeps its tokens until the role's are had, then has them alone."""
+async def test_changed_identity_is_taken_over_registry_by_registry(installation: Installation) -> None:
+    """A registry keeps its token until there is one of the role that the namespace has moved to, and says so."""
     settings = policy(blue(installation))
     await installation.start(settings)
     async with installation.recording() as recorder:
@@ -123,8 +135,9 @@ async def test_changed_identity_replaces_every_token_or_none(installation: Insta
         await recorder.created(team)
         fault = installation.aws.deny(operation="GetAuthorizationToken", region="us-east-1")
         await installation.annotate(team, role_arn=BLUE)
-        await installation.event(team, "AccessDenied")
-        assert len(recorder.of(team)) == 1
+        half = await recorder.wait(team, lambda version: BLUE in principals(installation, version.secret))
+        assert issued_to(installation, auths(half.secret)) == {IRELAND: BLUE, VIRGINIA: ROLE}
+        assert json.loads(half.annotations["pullkeeper.dev/identity"]) == {BLUE: [IRELAND], "controller": [VIRGINIA]}
         fault.clear()
         await installation.annotate(team, refresh_requested_at="mended")
         moved = await recorder.wait(team, lambda version: principals(installation, version.secret) == {BLUE})
@@ -313,3 +326,27 @@ async def test_profiles_are_identities_outside_aws(installation: Installation, s
     bare = {key: value for key, value in installation.irsa().items() if not key.startswith(("AWS_ROLE", "AWS_WEB"))}
     await installation.start(environment={**bare, "AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "pull"})
     await installation.create_served_namespace()
+
+
+@pytest.mark.usefixtures("short_lived")
+async def test_role_that_fails_leaves_the_registries_of_the_others_rotating(installation: Installation) -> None:
+    """One pull Secret over two accounts, each with a role of its own: what is left of one is kept as it is."""
+    for role in (BLUE, OWN):
+        installation.aws.allow_role(role, trusted_principals=ROLE)
+    grants = [{"role": role, "namespaces": ["*"], "registries": [f"{role[13:25]}.*"]} for role in (BLUE, OWN)]
+    await installation.start({**policy(*grants), **FAST_ROTATION})
+    async with installation.recording() as recorder:
+        team = await installation.create_namespace(
+            enabled="true", registries=f"{IRELAND}\n{OTHER_ACCOUNT}", role_arn=f"{BLUE}\n{OWN}"
+        )
+        await recorder.created(team)
+        installation.aws.remove(OWN)
+        await installation.event(team, "AccessDenied")
+        secret = await installation.secret(team)
+        assert secret is not None
+        left = auths(secret)
+        assert issued_to(installation, left) == {IRELAND: BLUE, OTHER_ACCOUNT: OWN}
+        rotated = await recorder.wait(team, lambda version: auths(version.secret)[IRELAND] != left[IRELAND])
+        assert issued_to(installation, auths(rotated.secret)) == {IRELAND: BLUE, OTHER_ACCOUNT: OWN}
+        assert auths(rotated.secret)[OTHER_ACCOUNT] == left[OTHER_ACCOUNT]
+    assert json.loads(rotated.annotations["pullkeeper.dev/identity"]) == {BLUE: [IRELAND], OWN: [OTHER_ACCOUNT]}

@@ -19,9 +19,9 @@ from pullkeeper.domain.errors.failures import (
     StaleObservationError,
     foreign_secret_failure,
 )
-from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
-from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
+from pullkeeper.domain.secret.pull_secret import PullSecret
+from testsupport.examples import record_of
 from testsupport.installation import IRELAND, Installation
 from testsupport.objects import foreign_secret, terminate_namespace
 
@@ -49,7 +49,7 @@ def pull_secrets(connection: KubeClient, installation: Installation) -> PullSecr
 
 def content(auth: str = FIRST) -> PullSecret:
     times = TokenValidity(issued_at=ISSUED, expires_at=ISSUED + timedelta(hours=12))
-    published = SecretRecord.of({HOST: times}, CONTROLLER.name)
+    published = record_of({HOST: times})
     return PullSecret(record=published, auths={HOST: Password(auth)})
 
 
@@ -58,7 +58,7 @@ def long_content() -> PullSecret:
     names = [f"1234567890{number}.dkr.ecr.eu-west-1.amazonaws.com" for number in range(10, 40)]
     times = TokenValidity(issued_at=ISSUED, expires_at=ISSUED + timedelta(hours=12))
     hosts = [registry_host.parse(name) for name in names]
-    record = SecretRecord.of(dict.fromkeys(hosts, times), CONTROLLER.name)
+    record = record_of(dict.fromkeys(hosts, times))
     return PullSecret(record=record, auths=dict.fromkeys(hosts, Password(FIRST)))
 
 

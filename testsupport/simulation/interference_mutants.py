@@ -21,6 +21,7 @@ from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.tokens.call_queue import CallQueue
 from pullkeeper.tokens.demand import Demand, Requester
 from pullkeeper.tokens.token_cache import TokenCache, TokenResult
+from testsupport.examples import wanted
 
 
 class _MergesKeys(TokenCache):
@@ -114,5 +115,5 @@ def wants_what_the_secret_says(
     if secret is None or secret.target is None:
         return None
     identity = policy.identity(namespace, secret.target.registries)
-    same = secret.target.identity == identity.name
-    return DesiredState(registries=secret.target.registries, identity=identity) if same else None
+    same = set(secret.target.identities.values()) == {identity.name}
+    return wanted(*secret.target.registries, identity=identity) if same else None

@@ -8,7 +8,8 @@ from typing import Any
 
 from pullkeeper.adapters.kubernetes.pull_secrets import PullSecretClient
 from pullkeeper.domain.config.policy import Policy
-from pullkeeper.domain.ecr.registry_host import parse
+from pullkeeper.domain.ecr.credential import Token
+from pullkeeper.domain.ecr.registry_host import RegistryHost, parse
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
@@ -23,6 +24,7 @@ from pullkeeper.reconcile.reconciler import Reconciler
 from pullkeeper.reconcile.result import Result
 from pullkeeper.tokens.demand import Demand, Requester
 from pullkeeper.tokens.token_cache import TokenCache, TokenResult
+from testsupport.examples import wanted
 from testsupport.simulation.scenarios import IRELAND
 
 
@@ -132,7 +134,7 @@ class NeverRelists(NamespaceRelister):
 
 
 def plan_with_any_token(
-    desired: DesiredState, secret: ObservedSecret | None, tokens: Mapping[str, Any], **others: Any
+    desired: DesiredState, secret: ObservedSecret | None, tokens: Mapping[RegistryHost, Token], **others: Any
 ) -> EntryPlan:
     """Plan as if no held entry could be relied on, so that any token replaces it."""
     return plan_entries(desired, replace(secret, intact=False) if secret else None, tokens, **others)
@@ -147,6 +149,6 @@ def guess_on_bad_input(
         try:
             return real(namespace, policy)
         except InvalidInputError:
-            return DesiredState(registries=(parse(IRELAND),))
+            return wanted(parse(IRELAND))
 
     return read

@@ -82,20 +82,50 @@ has(object.metadata.annotations) && (
       : 'a region such as eu-west-1, in "ACCOUNT.dkr.ecr.REGION.amazonaws.com" (or its form in another partition) or "public.ecr.aws"' + '; "' + h.region + '" is none'))
 - name: host_partitions
   expression: |-
-    variables.valid_hosts.map(h, {'host': string(h), 'region': (h in ['public.ecr.aws', 'ecr-public.aws.com'] ? 'us-east-1' : h.substring(20).split('.')[1])})
-    .map(h, {'host': h.host, 'partition': variables.partitions.filter(x, h.region.matches(x.regions))[0].name})
+    variables.valid_hosts.map(h, {'host': string(h), 'region': (h in ['public.ecr.aws', 'ecr-public.aws.com'] ? 'us-east-1' : h.substring(20).split('.')[1]), 'account': (h in ['public.ecr.aws', 'ecr-public.aws.com'] ? '' : h.substring(0, 12))})
+    .map(h, {'host': h.host, 'account': h.account,
+      'partition': variables.partitions.filter(x, h.region.matches(x.regions))[0].name})
+- name: named_roles
+  expression: |-
+    'pullkeeper.dev/role-arn' in variables.annotations ? (variables.annotations['pullkeeper.dev/role-arn'] + '\n').replace(',\n', '\n').replace(', arn:', '\narn:').replace(',arn:', '\narn:').split('\n').map(p, p.trim() != '', p.trim()) : []
+- name: not_roles
+  expression: |-
+    variables.named_roles.size() > 20 ? [] : variables.named_roles.filter(r, !r.matches(r'^(?:arn:(?P<partition>aws(?:-[a-z]+)*):iam::(?P<account>[0-9]{12}):role/(?:[!-~]{1,510}/)?[A-Za-z0-9+=,.@_-]{1,64})$'))
+- name: roles
+  expression: |-
+    variables.named_roles.size() > 20 || variables.not_roles.size() > 0 ? []
+    : variables.named_roles.map(r, {'arn': r, 'partition': r.split(':')[1], 'account': r.split(':')[4]})
+- name: served
+  expression: |-
+    variables.host_partitions.map(h, {'host': h.host, 'partition': h.partition, 'account': h.account,
+      'role': variables.roles.filter(r, variables.roles.size() == 1
+        || (h.account == '' ? r.partition == 'aws' : r.account == h.account)).map(r, r.arn).join(' ').split(' ')[0]})
+- name: of_roles
+  expression: |-
+    [[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19].filter(i, variables.roles.size() > 1 && i < variables.roles.size())].map(range,
+    range.filter(i, range.exists(j, j < i && variables.roles[j].account == variables.roles[i].account)).map(i, variables.roles[i]).map(r,
+        'pullkeeper.dev/role-arn: found ' + [('"' + r.arn + '"')].map(q, q.size() > 121 ? q.substring(0, 121) : q).map(q, q.replace('\n', '\\n').replace('\r', '\\r').replace('\t', '\\t')).map(q, q.size() > 120 ? q.substring(0, 119) + '…' : q).map(q, q.matches(r'^(?:[ \p{L}\p{M}\p{N}\p{P}\p{S}]*)$') ? q : 'a value that cannot be shown')[0] + ', expected ' + 'one role for each account, of which there is already ' + variables.roles.filter(o, o.account == r.account)[0].arn)
+    + [variables.served.filter(h, h.role == '')].map(found, found.size() == 0 ? [] : [found[0]])[0]
+      .map(h, 'pullkeeper.dev/role-arn: found ' + 'no role for ' + h.host + ', expected ' + (h.account == '' ? 'one of the partition aws' : 'one of its account ' + h.account))
+    + [variables.served.filter(h, h.role != '' && h.role.split(':')[1] != h.partition)]
+      .map(found, found.size() == 0 ? [] : [found[0]])[0]
+      .map(h, 'pullkeeper.dev/role-arn: found ' + 'a role of the partition ' + h.role.split(':')[1] + ', expected ' + 'one of ' + h.partition + ', the partition of ' + h.host + ': credentials are not valid across partitions')
+    + range.filter(i, variables.served.size() > 0 && !range.exists(j, j < i && variables.roles[j].account == variables.roles[i].account) && !variables.served.exists(h, h.role == variables.roles[i].arn))
+      .map(i, 'pullkeeper.dev/role-arn: found ' + [('"' + variables.roles[i].arn + '"')].map(q, q.size() > 121 ? q.substring(0, 121) : q).map(q, q.replace('\n', '\\n').replace('\r', '\\r').replace('\t', '\\t')).map(q, q.size() > 120 ? q.substring(0, 119) + '…' : q).map(q, q.matches(r'^(?:[ \p{L}\p{M}\p{N}\p{P}\p{S}]*)$') ? q : 'a value that cannot be shown')[0] + ', expected ' + 'a role of the account of one of the registries: of several roles each serves its own account'))[0]
 - name: of_identity
   expression: |-
     'pullkeeper.dev/role-arn' in variables.annotations && 'pullkeeper.dev/service-account-name' in variables.annotations ? ['pullkeeper.dev/role-arn: found ' + 'pullkeeper.dev/service-account-name beside it' + ', expected ' + 'one of the two']
     : 'pullkeeper.dev/service-account-name' in variables.annotations ? (variables.annotations['pullkeeper.dev/service-account-name'].matches(r'^(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)$') ? []
       : ['pullkeeper.dev/service-account-name: found ' + [('"' + variables.annotations['pullkeeper.dev/service-account-name'] + '"')].map(q, q.size() > 121 ? q.substring(0, 121) : q).map(q, q.replace('\n', '\\n').replace('\r', '\\r').replace('\t', '\\t')).map(q, q.size() > 120 ? q.substring(0, 119) + '…' : q).map(q, q.matches(r'^(?:[ \p{L}\p{M}\p{N}\p{P}\p{S}]*)$') ? q : 'a value that cannot be shown')[0] + ', expected ' + 'the name of a ServiceAccount of this namespace'])
     : !('pullkeeper.dev/role-arn' in variables.annotations) ? []
-    : !variables.annotations['pullkeeper.dev/role-arn'].matches(r'^(?:arn:(?P<partition>aws(?:-[a-z]+)*):iam::(?P<account>[0-9]{12}):role/(?:[!-~]{1,510}/)?[A-Za-z0-9+=,.@_-]{1,64})$')
-    ? ['pullkeeper.dev/role-arn: found ' + [('"' + variables.annotations['pullkeeper.dev/role-arn'] + '"')].map(q, q.size() > 121 ? q.substring(0, 121) : q).map(q, q.replace('\n', '\\n').replace('\r', '\\r').replace('\t', '\\t')).map(q, q.size() > 120 ? q.substring(0, 119) + '…' : q).map(q, q.matches(r'^(?:[ \p{L}\p{M}\p{N}\p{P}\p{S}]*)$') ? q : 'a value that cannot be shown')[0] + ', expected ' + (variables.annotations['pullkeeper.dev/role-arn'].contains(':sts:') && variables.annotations['pullkeeper.dev/role-arn'].contains(':assumed-role/') ? 'the ARN of the role, not of a session of it: "arn:PARTITION:iam::ACCOUNT:role/NAME"'
-        : variables.annotations['pullkeeper.dev/role-arn'].startsWith('arn:') && !variables.annotations['pullkeeper.dev/role-arn'].contains(':role/') ? 'a role, since nothing else can be assumed: "arn:PARTITION:iam::ACCOUNT:role/NAME"'
-        : '"arn:PARTITION:iam::ACCOUNT:role/NAME"')]
-    : [variables.host_partitions.filter(h, h.partition != variables.annotations['pullkeeper.dev/role-arn'].split(':')[1])].map(found, found.size() == 0 ? [] : [found[0]])[0]
-      .map(h, 'pullkeeper.dev/role-arn: found ' + 'a role of the partition ' + variables.annotations['pullkeeper.dev/role-arn'].split(':')[1] + ', expected ' + 'one of ' + h.partition + ', the partition of ' + h.host + ': credentials are not valid across partitions')
+    : variables.named_roles.size() == 0 ? ['pullkeeper.dev/role-arn: found ' + [('"' + variables.annotations['pullkeeper.dev/role-arn'] + '"')].map(q, q.size() > 121 ? q.substring(0, 121) : q).map(q, q.replace('\n', '\\n').replace('\r', '\\r').replace('\t', '\\t')).map(q, q.size() > 120 ? q.substring(0, 119) + '…' : q).map(q, q.matches(r'^(?:[ \p{L}\p{M}\p{N}\p{P}\p{S}]*)$') ? q : 'a value that cannot be shown')[0] + ', expected ' + '"arn:PARTITION:iam::ACCOUNT:role/NAME"']
+    : variables.named_roles.size() > 20
+    ? ['pullkeeper.dev/role-arn: found ' + string(variables.named_roles.size()) + ' roles' + ', expected ' + 'at most 20']
+    : variables.not_roles.size() > 0
+    ? variables.not_roles.map(r, 'pullkeeper.dev/role-arn: found ' + [('"' + r + '"')].map(q, q.size() > 121 ? q.substring(0, 121) : q).map(q, q.replace('\n', '\\n').replace('\r', '\\r').replace('\t', '\\t')).map(q, q.size() > 120 ? q.substring(0, 119) + '…' : q).map(q, q.matches(r'^(?:[ \p{L}\p{M}\p{N}\p{P}\p{S}]*)$') ? q : 'a value that cannot be shown')[0] + ', expected ' + (r.contains(':sts:') && r.contains(':assumed-role/') ? 'the ARN of the role, not of a session of it: "arn:PARTITION:iam::ACCOUNT:role/NAME"'
+        : r.startsWith('arn:') && !r.contains(':role/') ? 'a role, since nothing else can be assumed: "arn:PARTITION:iam::ACCOUNT:role/NAME"'
+        : '"arn:PARTITION:iam::ACCOUNT:role/NAME"'))
+    : variables.of_roles
 - name: attach_to
   expression: |-
     'pullkeeper.dev/attach-to-service-accounts' in variables.annotations ? variables.annotations['pullkeeper.dev/attach-to-service-accounts'].replace('\n', ',').split(',') : []

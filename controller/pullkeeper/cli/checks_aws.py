@@ -13,11 +13,10 @@ from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import EXPLANATIONS, Reason
 from pullkeeper.domain.iam import role_arn
-from pullkeeper.domain.iam.identity import Identity
+from pullkeeper.domain.iam.identity import CONTROLLER, Identity
 from pullkeeper.domain.iam.role_arn import RoleArn
 from pullkeeper.domain.iam.web_identity import MAX_TOKEN_LENGTH, WebIdentity, decode
 from pullkeeper.domain.secret import entries
-from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.views.check_result import Check, CheckResult, failed, passed, skipped, warned
 from pullkeeper.tokens.demand import Demand, Requester
 
@@ -37,7 +36,7 @@ class AwsChecks:
         if settings.roles_anywhere:
             environment = settings.roles_anywhere.environment(environment)
         self._role = _role(environment.get("AWS_ROLE_ARN", ""))
-        self._scopes = entries.token_scopes(DesiredState(registries=settings.policy.registries))
+        self._scopes = tuple(entries.hosts_by_scope(dict.fromkeys(settings.policy.registries, CONTROLLER)))
         self._ecr = Ecr(
             environment=environment,
             registries=settings.policy.registries,

@@ -80,14 +80,15 @@ class KubernetesChecks:
 
     async def _service_accounts_in_use(self) -> list[tuple[str, str]]:
         """Return the ServiceAccounts that tokens are fetched as, also where an annotation has become invalid since."""
-        accounts, policy = [], self._settings.policy
+        policy = self._settings.policy
+        accounts: list[tuple[str, str]] = []
         namespaces, secrets = await self._observed()
         for namespace in namespaces:
             secret = secrets.get(namespace.name)
             judgement = judge(namespace, secret, policy)
             desired = fallback_state(namespace, secret, policy, None) if judgement.error else judgement.desired
-            if desired and desired.identity.kind is Kind.SERVICE_ACCOUNT:
-                accounts.append(desired.identity.service_account)
+            used = dict.fromkeys(desired.identities.values()) if desired else ()
+            accounts += [identity.service_account for identity in used if identity.kind is Kind.SERVICE_ACCOUNT]
         return accounts
 
     async def _observed(self) -> tuple[list[ObservedNamespace], dict[str, ObservedSecret]]:

@@ -16,11 +16,12 @@ from pullkeeper.cli.api_server import connected
 from pullkeeper.cli.options import add_config, add_kubeconfig, add_output
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.config.settings import Settings
+from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem, quoted
 from pullkeeper.domain.iam import role_arn
-from pullkeeper.domain.iam.identity import NAME, Kind
+from pullkeeper.domain.iam.identity import NAME, Identity, Kind
 from pullkeeper.domain.iam.role_arn import RoleArn
 from pullkeeper.domain.iam.web_identity import USUAL_AUDIENCE
 from pullkeeper.domain.namespace.namespace import ObservedNamespace, observe_namespace
@@ -129,15 +130,30 @@ async def _observe(options: argparse.Namespace, settings: Settings) -> _Observed
     return cluster
 
 
+async def _resolved(
+    identities: Mapping[RegistryHost, Identity], policy: Policy, client: ApiClient
+) -> Mapping[RegistryHost, Identity]:
+    """Return the identities with what their ServiceAccounts say; raise FailureError."""
+    found: dict[Identity, Identity] = {}
+    for identity in dict.fromkeys(identities.values()):
+        found[identity] = resolved = await _identity(identity, client)
+        if resolved.kind is Kind.SERVICE_ACCOUNT:
+            policy.check_audience(resolved)
+    return {host: found[identity] for host, identity in identities.items()}
+
+
+async def _identity(identity: Identity, client: ApiClient) -> Identity:
+    is_account = identity.kind is Kind.SERVICE_ACCOUNT
+    return await ServiceAccountTokens(client).resolve(identity) if is_account else identity
+
+
 async def _add(cluster: _Observed, namespace: ObservedNamespace, policy: Policy, client: ApiClient) -> None:
     if namespace.terminating:
         return
     try:
         desired = desired_state(namespace, policy)
-        if desired and desired.identity.kind is Kind.SERVICE_ACCOUNT:
-            resolved = await ServiceAccountTokens(client).resolve(desired.identity)
-            policy.check_audience(resolved)
-            desired = replace(desired, identity=resolved)
+        if desired:
+            desired = replace(desired, identities=await _resolved(desired.identities, policy, client))
     except InvalidInputError as error:
         cluster.notes += [f"namespace/{namespace.name}: {problem}" for problem in error.summary]
     except FailureError as error:

@@ -15,7 +15,7 @@ from pullkeeper.domain.errors.text import printable
 from pullkeeper.domain.namespace.annotations import ENABLED
 from pullkeeper.domain.namespace.namespace import PREFIX, observe_namespace
 from pullkeeper.domain.reporting.last_warning import LastWarning
-from pullkeeper.domain.secret.pull_secret import SecretRecord
+from pullkeeper.domain.secret.secret_record import SecretRecord
 from pullkeeper.domain.views.durations import format_duration
 
 _POLL_INTERVAL = 0.5

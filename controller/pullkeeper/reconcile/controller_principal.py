@@ -49,6 +49,6 @@ class ControllerPrincipal:
 
     def _is_of_another(self, secret: ObservedSecret) -> bool:
         record = secret.record
-        if record is None or record.identity != CONTROLLER.name:
+        if record is None:
             return False
-        return principal.differ(record.principal, self.current.name)
+        return principal.differ(record.principals.get(CONTROLLER.name, principal.UNKNOWN), self.current.name)

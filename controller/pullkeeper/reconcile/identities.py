@@ -1,10 +1,12 @@
 """The identities of namespaces, with what their names do not say: who is behind them."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
 from pullkeeper.domain.config.policy import Policy
+from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.iam.identity import Identity, Kind
 from pullkeeper.domain.iam.principal import Current
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount
@@ -50,22 +52,37 @@ class Identities:
         self._policy = policy
         self._observed = observed
 
-    def known(self, namespace: str, identity: Identity) -> Identity:
-        """Return an identity as it was last looked up; this asks nobody."""
+    def known(self, namespace: str, identities: Mapping[RegistryHost, Identity]) -> Mapping[RegistryHost, Identity]:
+        """Return identities as they were last looked up; this asks nobody."""
+        return {host: self._known(namespace, identity) for host, identity in identities.items()}
+
+    def current_principals(self, namespace: str, identities: Mapping[RegistryHost, Identity]) -> Mapping[str, Current]:
+        """Return who is known to be behind each identity now, and since when, by the identity's name."""
+        return {each.name: self._current_principal(namespace, each) for each in dict.fromkeys(identities.values())}
+
+    def _known(self, namespace: str, identity: Identity) -> Identity:
         if identity.kind is Kind.CONTROLLER:
             return replace(identity, principal=self._controller.current.name)
         known = self._records.get(namespace).service_account
         return known if known and known.name == identity.name else identity
 
-    def current_principal(self, namespace: str, identity: Identity) -> Current:
-        """Return who is known to be behind an identity now, and since when."""
+    def _current_principal(self, namespace: str, identity: Identity) -> Current:
         if identity.kind is Kind.CONTROLLER:
             return self._controller.current
         account = self._observed(*identity.service_account) if identity.kind is Kind.SERVICE_ACCOUNT else None
-        return Current(name=account.principal if account else self.known(namespace, identity).principal)
+        return Current(name=account.principal if account else self._known(namespace, identity).principal)
 
-    async def look_up(self, requester: Requester, identity: Identity) -> Identity:
-        """Return an identity with which tokens can be requested; raise FailureError."""
+    async def look_up(
+        self, requester: Requester, identities: Mapping[RegistryHost, Identity]
+    ) -> Mapping[RegistryHost, Identity]:
+        """Return the identities with which tokens can be requested; raise FailureError."""
+        distinct = tuple(dict.fromkeys(identities.values()))
+        found = dict(
+            zip(distinct, await asyncio.gather(*(self._look_up(requester, each) for each in distinct)), strict=True)
+        )
+        return {host: found[identity] for host, identity in identities.items()}
+
+    async def _look_up(self, requester: Requester, identity: Identity) -> Identity:
         if identity.kind is Kind.CONTROLLER:
             return replace(identity, principal=await self._source.principal(requester))
         if identity.kind is Kind.ROLE:

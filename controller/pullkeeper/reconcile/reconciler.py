@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from pullkeeper.domain.ecr.credential import Password
+from pullkeeper.domain.ecr.credential import Password, Token
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.rotation import Rotation
-from pullkeeper.domain.ecr.token_scope import TokenScope
+from pullkeeper.domain.ecr.token_scope import TokenScope, scope_label
 from pullkeeper.domain.errors.backoff import LONGEST_RETRY
 from pullkeeper.domain.errors.failures import Failure, FailureError, foreign_secret_failure
 from pullkeeper.domain.iam import principal
@@ -21,8 +21,9 @@ from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.entries import EntryPlan
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import NOBODY_KNOWN, Apply, Conflict, Delete, NoOp, Priority, Step, plan
-from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
+from pullkeeper.domain.secret.pull_secret import PullSecret
 from pullkeeper.domain.secret.repairs import writer_hint
+from pullkeeper.domain.secret.secret_record import SecretRecord
 from pullkeeper.reconcile.caches import Reader, ResourceCache
 from pullkeeper.reconcile.desired_states import DesiredStates, Requested
 from pullkeeper.reconcile.identities import Identities
@@ -72,7 +73,9 @@ class Tokens(Protocol):
         """Return the best token to be had, and which of these registries must not get it."""
         ...
 
-    def revoked(self, namespace: str, identity: Identity, record: SecretRecord) -> frozenset[RegistryHost]:
+    def revoked(
+        self, namespace: str, identities: Mapping[RegistryHost, Identity], record: SecretRecord
+    ) -> frozenset[RegistryHost]:
         """Return the registries that are known to refuse what a namespace's Secret holds for them."""
         ...
 
@@ -120,20 +123,27 @@ class Reconciler:
             namespace, current = self._namespaces.get(secret.namespace), secret.as_of(self._clock())
             desired = self._desired_states.of(namespace, current).desired
             record = current.record if current.intact else None
-            if desired and record and self._is_of(record, secret.namespace, desired.identity):
-                identity = self._identities.known(secret.namespace, desired.identity)
-                for host in sorted({*record.registries} & {*desired.registries} - self._revoked(desired, current)):
+            if desired and record:
+                identities = self._identities.known(secret.namespace, desired.identities)
+                for host in sorted(
+                    self._as_requested(record, secret.namespace, desired) - self._revoked(desired, current)
+                ):
                     yield PublishedToken(
                         namespace=secret.namespace,
-                        scope=TokenScope.of(host, identity),
+                        scope=TokenScope.of(host, identities[host]),
                         host=host,
-                        validity=record.validity_of(host),
+                        validity=record.held[host],
                     )
 
-    def _is_of(self, record: SecretRecord, name: str, identity: Identity) -> bool:
-        """Whether a Secret holds tokens of an identity, and of the principal that is behind it now."""
-        current = self._identities.current_principal(name, identity)
-        return record.identity == identity.name and not principal.differ(record.principal, current.name)
+    def _as_requested(self, record: SecretRecord, name: str, desired: DesiredState) -> set[RegistryHost]:
+        """Return the registries with a token of the desired identity, and of the principal that is behind it now."""
+        current = self._identities.current_principals(name, desired.identities)
+        return {
+            host
+            for host, identity in desired.identity_names.items()
+            if record.identities.get(host) == identity
+            and not principal.differ(record.principals.get(identity, principal.UNKNOWN), current[identity].name)
+        }
 
     async def reconcile(self, name: str) -> Result:
         """Take the one next step for a namespace.
@@ -189,14 +199,14 @@ class Reconciler:
             now=self._clock(),
             rotation=self._rotation,
             revoked=bool(desired and secret and self._revoked(desired, secret)),
-            current_principal=self._identities.current_principal(namespace.name, desired.identity)
+            current_principals=self._identities.current_principals(namespace.name, desired.identities)
             if namespace and desired
             else NOBODY_KNOWN,
         )
 
     def _revoked(self, desired: DesiredState, secret: ObservedSecret) -> frozenset[RegistryHost]:
-        identity = self._identities.known(secret.namespace, desired.identity)
-        return self._tokens.revoked(secret.namespace, identity, secret.record) if secret.record else entries.NO_HOSTS
+        identities = self._identities.known(secret.namespace, desired.identities)
+        return self._tokens.revoked(secret.namespace, identities, secret.record) if secret.record else entries.NO_HOSTS
 
     async def _apply(self, name: str, step: Apply, invalid: tuple[Failure, ...]) -> Result:
         record, failures = self._records.get(name), invalid
@@ -211,17 +221,17 @@ class Reconciler:
         return Result(status=Status(secret=secret), failures=failures, requeue_at=requeue_at)
 
     async def _get_tokens(self, name: str, record: NamespaceRecord, step: Apply) -> dict[TokenScope, TokenResult]:
-        """Get a token for each scope; the identity is looked up first, because its name is not enough."""
-        not_before, hosts = self._fresh_since(record, step), step.desired.registries
+        """Get a token for each scope; identities are looked up first, because their names are not enough."""
+        not_before = self._fresh_since(record, step)
         requester = Requester(namespace=name, first=step.secret is None)
         # Namespaces whose regions or registries hang take no slot of the others.
         async with self._waiting(name):
-            identity = await self._identities.look_up(requester, step.desired.identity)
-            scopes = entries.token_scopes(replace(step.desired, identity=identity))
+            identities = await self._identities.look_up(requester, step.desired.identities)
+            hosts = entries.hosts_by_scope(identities)
             results = await asyncio.gather(
-                *(self._tokens.get(scope, hosts, requester, not_before=not_before) for scope in scopes)
+                *(self._tokens.get(scope, own, requester, not_before=not_before) for scope, own in hosts.items())
             )
-        return dict(zip(scopes, results, strict=True))
+        return dict(zip(hosts, results, strict=True))
 
     def _fresh_since(self, record: NamespaceRecord, step: Apply) -> datetime | None:
         """Return since when a fresh token is requested: when the new refresh request was first seen.
@@ -241,7 +251,7 @@ class Reconciler:
         return entries.plan_entries(
             step.desired,
             step.secret,
-            {scope.label: result.token for scope, result in results.items() if result.token},
+            _tokens_by_host(step.desired, results),
             complete=not any(result.retry_at for result in results.values()),
             excluded=entries.NO_HOSTS.union(*(result.excluded for result in results.values())),
             revoked=self._revoked(step.desired, step.secret) if step.secret else entries.NO_HOSTS,
@@ -294,6 +304,12 @@ class Reconciler:
             left = min(validity.expires_at for validity in validities) - now
             times.append(now + max(left / _REQUEUES, _SHORTEST_REQUEUE))
         return min(times, default=now + LONGEST_RETRY)
+
+
+def _tokens_by_host(desired: DesiredState, results: Mapping[TokenScope, TokenResult]) -> Mapping[RegistryHost, Token]:
+    found = {(scope.identity.name, scope.label): result.token for scope, result in results.items() if result.token}
+    keys = {host: (name, scope_label(host)) for host, name in desired.identity_names.items()}
+    return {host: found[key] for host, key in keys.items() if key in found}
 
 
 def _foreign(name: str, secret: ObservedSecret | None) -> Failure:

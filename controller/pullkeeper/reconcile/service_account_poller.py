@@ -66,8 +66,9 @@ class ServiceAccountPoller:
         for namespace in self._namespaces.items():
             if SERVICE_ACCOUNT in namespace.annotations and not self._is_watched(namespace.name):
                 desired = self._records.get(namespace.name).last_valid
-                if desired and desired.identity.kind is Kind.SERVICE_ACCOUNT:
-                    yield namespace.name, desired.identity
+                for identity in dict.fromkeys(desired.identities.values()) if desired else ():
+                    if identity.kind is Kind.SERVICE_ACCOUNT:
+                        yield namespace.name, identity
 
     def _compare(self, namespace: str, found: Identity) -> None:
         """Remember what was read: a Secret with tokens of another principal is rotated at once."""

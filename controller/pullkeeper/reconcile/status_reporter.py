@@ -143,15 +143,16 @@ class StatusReporter:
     ) -> None:
         """Report that a pull Secret has tokens of another principal now, though of the same identity."""
         held, written = before.record if before else None, after.record
-        if held is None or written is None or held.identity != written.identity:
+        if held is None or written is None:
             return
-        if principal.differ(held.principal, written.principal):
-            note = (
-                f"the principal behind {written.identity} has changed from {held.principal} to {written.principal}: "
-                "its tokens replace those of the other one"
-            )
+        for identity, who in written.principals.items():
+            earlier = held.principals.get(identity, principal.UNKNOWN)
+            if not principal.differ(earlier, who):
+                continue
+            changed = f"the principal behind {identity} has changed"
+            note = f"{changed} from {earlier} to {who}: its tokens replace those of the other one"
             self._post(name, record, EventReason.PULL_SECRET_UPDATED, note, after)
-            if self._aggregate(f"the principal behind {written.identity} has changed", name):
+            if self._aggregate(changed, name):
                 self.log(name, note, {"namespace": name, "reason": EventReason.PULL_SECRET_UPDATED.value})
 
     def report_deletion(self, name: str, record: NamespaceRecord, secret: ObservedSecret) -> None:

@@ -20,7 +20,7 @@ from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.backoff import LONGEST_RETRY, retry_delay
 from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.secret.entries import NO_HOSTS
-from pullkeeper.domain.secret.pull_secret import SecretRecord
+from pullkeeper.domain.secret.secret_record import SecretRecord
 from pullkeeper.tokens.demand import Requester
 from pullkeeper.tokens.registry_state import Backoff, RegistryStates
 from pullkeeper.tokens.token_cache import TokenCache, TokenResult
@@ -56,7 +56,7 @@ class UnverifiedTokens:
     def revoked(
         self,
         namespace: str,  # noqa: ARG002 -- part of the protocol
-        identity: Identity,  # noqa: ARG002 -- part of the protocol
+        identities: Mapping[RegistryHost, Identity],  # noqa: ARG002 -- part of the protocol
         record: SecretRecord,  # noqa: ARG002 -- part of the protocol
     ) -> frozenset[RegistryHost]:
         """Return no host: nothing is verified."""
@@ -105,15 +105,21 @@ class TokenVerifier:
         verdicts = await self._verify(_credentials(scope, own, result.token), result.token.auth)
         return self._with_verdicts(scope, result, verdicts)
 
-    def revoked(self, namespace: str, identity: Identity, record: SecretRecord) -> frozenset[RegistryHost]:
-        """Return the registries that are known to refuse what a namespace's Secret holds for them."""
+    def revoked(
+        self, namespace: str, identities: Mapping[RegistryHost, Identity], record: SecretRecord
+    ) -> frozenset[RegistryHost]:
+        """Return the registries that are known to refuse what a namespace's Secret holds for them.
+
+        `identities` are those that are desired for its registries; any other registry is not judged.
+        """
         return frozenset(
             host
-            for host in record.registries
+            for host, identity in identities.items()
+            if host in record.held
             for holder in ("", namespace)
             if self._is_revoked(
                 RegistryCredential(
-                    scope=TokenScope.of(host, identity), host=host, validity=record.validity_of(host), holder=holder
+                    scope=TokenScope.of(host, identity), host=host, validity=record.held[host], holder=holder
                 )
             )
         )

@@ -92,9 +92,9 @@ async def service_account_token(identity: Identity) -> str:
 async def refused(aws: AwsFake, ecr: Ecr) -> AsyncIterator[str]:
     """Return what is refused to whom, one by one: a token, or a pull with it."""
     for namespace, desired in desired_states().items():
-        for host in desired.registries:
+        for host, identity in desired.identities.items():
             try:
-                token = await ecr.fetch(TokenScope.of(host, desired.identity), demand(namespace))
+                token = await ecr.fetch(TokenScope.of(host, identity), demand(namespace))
             except FailureError as error:
                 yield f"{error.failure.reason} for {namespace}: {error}"
             else:

@@ -10,13 +10,14 @@ from pullkeeper.domain.ecr.credential import Password, TokenValidity
 from pullkeeper.domain.errors.failures import Failure, FailureError, NamespaceGoneError, Reason, StaleObservationError
 from pullkeeper.domain.kube.api import Response
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
+from pullkeeper.domain.secret.pull_secret import PullSecret
+from testsupport.examples import record_of
 from testsupport.fake_client import FakeClient
 
 HOST = registry_host.parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com")
 TIMES = TokenValidity(issued_at=datetime(2026, 1, 1, tzinfo=UTC), expires_at=datetime(2026, 1, 1, 12, tzinfo=UTC))
 AUTH = "QVdTOmZpcnN0LXRva2Vu"
-CONTENT = PullSecret(record=SecretRecord.of({HOST: TIMES}, "controller"), auths={HOST: Password(AUTH)})
+CONTENT = PullSecret(record=record_of({HOST: TIMES}, "controller"), auths={HOST: Password(AUTH)})
 LIVE = ObservedSecret(namespace="team-a", uid="u", resource_version=7, managed=True)
 
 POLICY = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no"

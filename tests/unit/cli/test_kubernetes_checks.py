@@ -14,10 +14,10 @@ from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.iam.identity import service_account
 from pullkeeper.domain.kube.api import Response
 from pullkeeper.domain.namespace.opt_in import OptIn
-from pullkeeper.domain.secret.pull_secret import SecretRecord
+from pullkeeper.domain.secret.secret_record import SecretRecord
 from pullkeeper.domain.views.check_result import CheckResult, Outcome
 from tests.unit.domain.test_observed_secret import applied_metadata
-from testsupport.examples import EU, published
+from testsupport.examples import EU, published, record_of
 from testsupport.fake_client import FakeClient, Request, items, ok
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -101,7 +101,7 @@ async def test_a_service_account_is_in_use_where_the_controller_uses_it(
     in_use: bool,  # noqa: FBT001 -- a parameter of the table
 ) -> None:
     """Invalid annotations beside it leave the Secret rotating as that ServiceAccount, so its rights are needed."""
-    held = replace(published(EU, issued=NOW), identity=service_account("team-a", "puller").name)
+    held = record_of(published(EU, issued=NOW).held, service_account("team-a", "puller").name)
     found = await results("ServiceAccount permissions", [namespace("team-a", **annotations)], {"team-a": held})
     missing = [each.detail for each in found if each.outcome is Outcome.FAILED]
     expected = ["get serviceaccounts", "create serviceaccounts/token"] if in_use else []

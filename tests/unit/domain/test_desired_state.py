@@ -14,7 +14,7 @@ from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.namespace.namespace import ObservedNamespace, own_annotations
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.desired_state import desired_state as read_desired_state
-from testsupport.examples import EU, HOSTS, PUBLIC, US
+from testsupport.examples import EU, HOSTS, PUBLIC, US, wanted
 
 DEFAULTS = (EU,)
 KNOWN = "one of " + ", ".join(
@@ -105,9 +105,7 @@ def test_opt_out_takes_precedence(others: dict[str, str]) -> None:
 
 def test_registries_default_to_the_settings() -> None:
     """A namespace that names none gets the settings' registries and the controller's identity."""
-    assert desired_state(ON, (EU, US)) == DesiredState(
-        registries=(EU, US), identity=CONTROLLER, refresh_requested_at=None
-    )
+    assert desired_state(ON, (EU, US)) == wanted(EU, US, identity=CONTROLLER, refresh_requested_at=None)
 
 
 @pytest.mark.parametrize("value", ["true", "false"])
@@ -129,14 +127,14 @@ def test_registries_are_separated_by_commas_or_newlines(separator: str, padding:
     """Surrounding spaces and empty parts are ignored."""
     value = padding + separator.join(map(str, (US, EU, PUBLIC))) + padding
     found = desired_state({**ON, "registries": value}, ())
-    assert found == DesiredState(registries=tuple(sorted((EU, US, PUBLIC))))
+    assert found == wanted(*tuple(sorted((EU, US, PUBLIC))))
 
 
 @given(st.lists(st.sampled_from(HOSTS), min_size=1, max_size=MAX_REGISTRIES))
 def test_order_and_repetition_of_registries_do_not_matter(hosts: list[RegistryHost]) -> None:
     """The same set of hosts is the same desired state."""
     found = desired_state({**ON, "registries": ",".join(map(str, hosts))}, ())
-    assert found == DesiredState(registries=tuple(sorted(set(hosts))))
+    assert found == wanted(*tuple(sorted(set(hosts))))
 
 
 def hosts_of(count: int) -> str:
@@ -160,7 +158,7 @@ def test_too_many_registries_are_a_problem() -> None:
 def test_refresh_request_may_be_any_text(value: str) -> None:
     """Each new value is a request."""
     found = desired_state({**ON, "refresh-requested-at": value}, DEFAULTS)
-    assert found == DesiredState(registries=DEFAULTS, refresh_requested_at=value)
+    assert found == wanted(*DEFAULTS, refresh_requested_at=value)
 
 
 def test_only_annotations_with_our_prefix_count() -> None:

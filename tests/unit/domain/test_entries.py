@@ -9,9 +9,9 @@ from pullkeeper.domain.ecr.registry_host import RegistryHost, parse
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.secret.desired_state import DesiredState
-from pullkeeper.domain.secret.entries import NO_HOSTS, EntryPlan, Kept, build_secret, plan_entries, token_scopes
+from pullkeeper.domain.secret.entries import NO_HOSTS, EntryPlan, Kept, build_secret, hosts_by_scope, plan_entries
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
+from pullkeeper.domain.secret.pull_secret import PullSecret
 from testsupport.examples import (
     EU,
     EU_OTHER_ACCOUNT,
@@ -25,15 +25,18 @@ from testsupport.examples import (
     auth,
     managed,
     published,
+    record_of,
     scope,
     times,
     token,
+    wanted,
 )
 
 Tokens = dict[TokenScope, Token]
 
-EU_AND_US = DesiredState(registries=(EU, US))
-EU_ACCOUNTS = DesiredState(registries=(EU, EU_OTHER_ACCOUNT))
+EU_AND_US = wanted(EU, US)
+EU_ACCOUNTS = wanted(EU, EU_OTHER_ACCOUNT)
+OWN = CONTROLLER.name
 HELD = auth("held")
 YOUNGER = token(issued=NOW + HOUR, password="younger")
 EARLIER_EXPIRY = token(life=11 * HOUR)
@@ -52,8 +55,12 @@ def entry_plan(
     excluded: frozenset[RegistryHost] = NO_HOSTS,
     revoked: frozenset[RegistryHost] = NO_HOSTS,
 ) -> EntryPlan:
-    by_label = {scope_.label: token for scope_, token in tokens.items()}
-    return plan_entries(desired, secret, by_label, complete=complete, excluded=excluded, revoked=revoked)
+    by_host = {
+        host: tokens[own]
+        for host, identity in desired.identities.items()
+        if (own := TokenScope.of(host, identity)) in tokens
+    }
+    return plan_entries(desired, secret, by_host, complete=complete, excluded=excluded, revoked=revoked)
 
 
 def written(
@@ -73,8 +80,9 @@ def written(
 
 def test_one_token_serves_every_account_of_a_region() -> None:
     """A scope is an identity in a region, and ECR Public is one of its own."""
-    desired = DesiredState(registries=(EU, EU_OTHER_ACCOUNT, US, PUBLIC))
-    assert token_scopes(desired) == (scope(EU), scope(PUBLIC), scope(US))
+    desired = wanted(EU, EU_OTHER_ACCOUNT, US, PUBLIC)
+    expected = {scope(EU): [EU, EU_OTHER_ACCOUNT], scope(PUBLIC): [PUBLIC], scope(US): [US]}
+    assert list(hosts_by_scope(desired.identities).items()) == list(expected.items())
 
 
 def test_first_secret_holds_fresh_tokens() -> None:
@@ -98,7 +106,7 @@ def test_younger_tokens_replace_every_entry_without_a_read() -> None:
 def test_token_that_expires_earlier_does_not_replace_an_entry() -> None:
     """The entry is kept while its neighbour is renewed."""
     found = entry_plan(EU_AND_US, managed(published(EU, US)), {scope(EU): EARLIER_EXPIRY, scope(US): YOUNGER})
-    assert found.decisions == {EU: Kept(validity=times(), shared=times()), US: YOUNGER}
+    assert found.decisions == {EU: Kept(identity=OWN, validity=times(), shared=times()), US: YOUNGER}
 
 
 @pytest.mark.parametrize(("intact", "revoked"), [(False, NO_HOSTS), (True, frozenset({EU}))], ids=["edited", "revoked"])
@@ -113,7 +121,7 @@ def test_token_of_another_principal_replaces_the_entry() -> None:
     """Whenever it expires: the old one may read what the new one may not."""
     new = replace(EARLIER_EXPIRY, principal=ROLE_B)
     content = written(EU_ACCOUNTS, managed(published(EU, EU_OTHER_ACCOUNT, principal=ROLE_A)), {scope(EU): new}, {})
-    assert (content.record.principal, set(content.auths.values())) == (ROLE_B, {new.auth})
+    assert (content.record.principals, set(content.auths.values())) == ({OWN: ROLE_B}, {new.auth})
 
 
 def test_entry_of_an_old_principal_stays_until_there_is_another_and_so_does_its_name() -> None:
@@ -121,15 +129,15 @@ def test_entry_of_an_old_principal_stays_until_there_is_another_and_so_does_its_
     secret = managed(published(EU, US, principal=ROLE_A))
     new = replace(YOUNGER, principal=ROLE_B)
     half = written(EU_AND_US, secret, {scope(EU): new}, holding(EU, US), complete=False)
-    assert (half.auths, half.record.principal) == ({EU: new.auth, US: HELD}, ROLE_A)
+    assert (half.auths, half.record.principals) == ({EU: new.auth, US: HELD}, {OWN: ROLE_A})
     whole = written(EU_AND_US, managed(half.record), {scope(EU): new, scope(US): new}, {})
-    assert (set(whole.auths.values()), whole.record.principal) == ({new.auth}, ROLE_B)
+    assert (set(whole.auths.values()), whole.record.principals) == ({new.auth}, {OWN: ROLE_B})
 
 
 def test_secret_names_the_principal_of_its_oldest_token() -> None:
     """Two tokens may be fetched just before and just after a change: then the Secret is due again."""
     old, new = token(principal=ROLE_A), replace(YOUNGER, principal=ROLE_B)
-    assert written(EU_AND_US, None, {scope(EU): new, scope(US): old}, {}).record.principal == ROLE_A
+    assert written(EU_AND_US, None, {scope(EU): new, scope(US): old}, {}).record.principals == {OWN: ROLE_A}
 
 
 def test_revoked_entry_leaves_its_neighbour_alone() -> None:
@@ -141,7 +149,7 @@ def test_revoked_entry_leaves_its_neighbour_alone() -> None:
 
 def test_token_of_another_scope_is_not_used() -> None:
     """Only the scopes of the desired registries count."""
-    found = entry_plan(DesiredState(registries=(EU,)), managed(published(EU, US)), {scope(PUBLIC): YOUNGER})
+    found = entry_plan(wanted(EU), managed(published(EU, US)), {scope(PUBLIC): YOUNGER})
     assert (found.fresh, set(found.kept)) == ({}, {EU})
 
 
@@ -159,7 +167,7 @@ def test_new_registry_takes_the_entry_of_its_scope() -> None:
 
 def test_registry_that_is_no_longer_desired_is_removed() -> None:
     """No new token is needed for that."""
-    content = written(DesiredState(registries=(EU,)), managed(published(EU, US)), {}, holding(EU, US))
+    content = written(wanted(EU), managed(published(EU, US)), {}, holding(EU, US))
     assert content.auths == holding(EU)
     assert set(content.record.tokens) == {"eu-west-1"}
 
@@ -172,7 +180,7 @@ def test_nothing_is_written_if_a_desired_registry_would_be_lost() -> None:
 @pytest.mark.parametrize("secret", [None, managed(None, intact=False), managed(published(US))])
 def test_nothing_is_written_without_any_entry(secret: ObservedSecret | None) -> None:
     """An empty pull Secret is never written."""
-    assert build_secret(entry_plan(DesiredState(registries=(EU,)), secret, {}), {}) is None
+    assert build_secret(entry_plan(wanted(EU), secret, {}), {}) is None
 
 
 @pytest.mark.parametrize("intact", [True, False])
@@ -237,27 +245,25 @@ def test_excluded_registry_is_left_out_of_a_first_secret() -> None:
 
 def test_excluded_registry_joins_its_neighbour_once_it_accepts() -> None:
     """As soon as all hold the same token again, none is recorded per registry."""
-    record = SecretRecord.of({EU: times(), EU_OTHER_ACCOUNT: YOUNGER.validity}, CONTROLLER.name)
+    record = record_of({EU: times(), EU_OTHER_ACCOUNT: YOUNGER.validity})
     content = written(EU_ACCOUNTS, managed(record), {scope(EU): YOUNGER}, {})
-    assert content.record == SecretRecord.of(
-        {EU: YOUNGER.validity, EU_OTHER_ACCOUNT: YOUNGER.validity}, CONTROLLER.name
-    )
+    assert content.record == record_of({EU: YOUNGER.validity, EU_OTHER_ACCOUNT: YOUNGER.validity}, CONTROLLER.name)
     assert content.record.per_registry == {}
 
 
 def test_new_registry_never_takes_a_token_recorded_per_registry() -> None:
     """It takes the younger token, which is its scope's; the older one stays with the registry that keeps it."""
     third = parse("333333333333.dkr.ecr.eu-west-1.amazonaws.com")
-    secret = managed(SecretRecord.of({EU: times(), EU_OTHER_ACCOUNT: YOUNGER.validity}, CONTROLLER.name))
+    secret = managed(record_of({EU: times(), EU_OTHER_ACCOUNT: YOUNGER.validity}))
     auths = {EU: HELD, EU_OTHER_ACCOUNT: auth("younger")}
-    content = written(DesiredState(registries=(EU, EU_OTHER_ACCOUNT, third)), secret, {}, auths)
+    content = written(wanted(EU, EU_OTHER_ACCOUNT, third), secret, {}, auths)
     assert content.auths == {**auths, third: auth("younger")}
-    assert content.record.validity_of(third) == YOUNGER.validity
+    assert content.record.held[third] == YOUNGER.validity
 
 
 def test_excluded_registry_takes_no_entry_of_an_unreadable_secret() -> None:
     """Its neighbour's entry may be the very token that was refused."""
-    desired = DesiredState(registries=(EU, EU_OTHER_ACCOUNT, US))
+    desired = wanted(EU, EU_OTHER_ACCOUNT, US)
     secret, tokens = managed(None, intact=False), {scope(EU): YOUNGER, scope(US): YOUNGER}
     auths, excluded = {EU_OTHER_ACCOUNT: HELD}, frozenset({EU, EU_OTHER_ACCOUNT})
     content = written(desired, secret, tokens, auths, complete=False, excluded=excluded)
@@ -266,8 +272,8 @@ def test_excluded_registry_takes_no_entry_of_an_unreadable_secret() -> None:
 
 def test_removed_entry_comes_back_with_the_validity_of_the_shared_one() -> None:
     """Somebody removed the entry recorded per registry: its scope's entry and validity take its place."""
-    secret = managed(SecretRecord.of({EU: times(), EU_OTHER_ACCOUNT: YOUNGER.validity}, CONTROLLER.name), intact=False)
-    desired = DesiredState(registries=(EU, EU_OTHER_ACCOUNT, US))
+    secret = managed(record_of({EU: times(), EU_OTHER_ACCOUNT: YOUNGER.validity}), intact=False)
+    desired = wanted(EU, EU_OTHER_ACCOUNT, US)
     content = written(desired, secret, {scope(US): YOUNGER}, {EU_OTHER_ACCOUNT: HELD})
     assert content.auths == {EU: HELD, EU_OTHER_ACCOUNT: HELD, US: YOUNGER.auth}
-    assert content.record.validity_of(EU) == YOUNGER.validity
+    assert content.record.held[EU] == YOUNGER.validity

@@ -12,8 +12,8 @@ from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace, obs
 from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import fallback_state
-from pullkeeper.domain.secret.pull_secret import Target
-from testsupport.examples import EU, FOREIGN, US, managed, published
+from pullkeeper.domain.secret.secret_record import Target
+from testsupport.examples import EU, FOREIGN, US, managed, published, record_of, wanted
 
 ROLE = "arn:aws:iam::123456789012:role/blue"
 ON = {"enabled": "true", "registries": str(EU)}
@@ -34,7 +34,7 @@ def requested(annotations: Mapping[str, str], policy: Policy = ALL) -> DesiredSt
 
 def secret_of(identity: str) -> ObservedSecret:
     """A Secret that says it was written as this identity."""
-    return managed(replace(published(EU, refresh_requested_at="r"), identity=identity))
+    return managed(record_of(published(EU).held, identity, refresh="r"))
 
 
 @pytest.mark.parametrize("annotations", IDENTITIES)
@@ -51,7 +51,7 @@ def test_last_valid_request_is_frozen(annotations: Mapping[str, str], invalid: M
 def test_nothing_is_frozen_that_the_policy_has_withdrawn(annotations: Mapping[str, str]) -> None:
     """Not even for an existing Secret."""
     last = requested(annotations)
-    secret = secret_of(last.identity.name)
+    secret = secret_of(last.identities[EU].name)
     none = Policy(controller_identity=NOBODY)
     assert fallback_state(namespace({**ON, "registries": "x"}), secret, none, last) is None
     only_us = Grant(namespaces=EVERY_NAMESPACE, registries=(str(US),))
@@ -65,7 +65,7 @@ def test_frozen_request_has_the_session_of_the_current_policy() -> None:
     changed = Policy(roles=(RoleGrant(role=ROLE, external_id="new"),))
     found = fallback_state(namespace({**ON, "registries": "x"}), secret_of(ROLE), changed, last)
     assert found is not None
-    assert found.identity == requested({"role-arn": ROLE}, changed).identity != last.identity
+    assert found.identities == requested({"role-arn": ROLE}, changed).identities != last.identities
 
 
 @pytest.mark.parametrize("annotations", IDENTITIES)
@@ -74,10 +74,10 @@ def test_restart_continues_where_opt_in_and_identity_are_clear(
     annotations: Mapping[str, str], invalid: Mapping[str, str]
 ) -> None:
     """The annotations name the identity, and only the registries are taken from the Secret."""
-    wanted = requested(annotations)
+    asked = requested(annotations)
     broken = namespace({**ON, **annotations, **invalid})
-    found = fallback_state(broken, secret_of(wanted.identity.name), ALL, None)
-    assert found == replace(wanted, refresh_requested_at="r")
+    found = fallback_state(broken, secret_of(asked.identities[EU].name), ALL, None)
+    assert found == replace(asked, refresh_requested_at="r")
 
 
 @pytest.mark.parametrize(
@@ -116,9 +116,9 @@ def test_no_fallback_without_a_readable_secret_of_ours(secret: ObservedSecret | 
 
 def test_fallback_of_an_unreadable_record_is_its_target() -> None:
     """Registries are enough to fetch new tokens; no request counts as answered."""
-    secret = managed(None, intact=False, purpose=Target(registries=(EU, US), identity=CONTROLLER.name))
+    secret = managed(None, intact=False, purpose=Target(identities=dict.fromkeys((EU, US), CONTROLLER.name)))
     found = fallback_state(namespace({**ON, "other": "1"}), secret, ALL, None)
-    assert found == DesiredState(registries=(EU, US), identity=CONTROLLER)
+    assert found == wanted(EU, US, identity=CONTROLLER)
 
 
 def test_fallback_depends_on_the_current_namespace() -> None:

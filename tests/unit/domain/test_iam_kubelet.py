@@ -60,6 +60,10 @@ def test_the_whole_matches_the_golden_file() -> None:
         (desired(identity=own_account("team-a", audience="x.com")), "for x.com"),
         (desired(FIPS), f"without FIPS for {FIPS}"),
         (desired(IRELAND, CHINA), f"cannot read {CHINA}"),
+        (
+            DesiredState(identities={IRELAND: role(GREEN, Session(name="s")), PUBLIC: role(OWN, Session(name="s"))}),
+            "several roles",
+        ),
     ],
 )
 def test_what_the_provider_cannot_do_keeps_the_pull_secret(given: DesiredState, words: str) -> None:

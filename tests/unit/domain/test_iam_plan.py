@@ -9,7 +9,8 @@ import pytest
 
 from pullkeeper.domain.config.policy import ANYBODY, NOBODY, Grant, Matcher, Policy, RoleGrant
 from pullkeeper.domain.ecr.registry_host import parse
-from pullkeeper.domain.iam import role_arn
+from pullkeeper.domain.iam import identity, role_arn
+from pullkeeper.domain.iam.identity import Session
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.views.iam_documents import as_json
 from pullkeeper.domain.views.iam_needs import plan
@@ -226,6 +227,19 @@ def test_a_role_that_namespaces_share_is_whole_in_each_ones_part() -> None:
         for name, host in (("a", IRELAND), ("b", SHARED))
     }
     assert len(allowed(roles(planned(policy, found, only="a"))[GREEN].permissions)["ecr:BatchGetImage"]) == 2
+
+
+def test_each_of_several_roles_pulls_from_its_own_account_alone() -> None:
+    """One namespace, and a role in each account."""
+    green, own = (identity.role(arn, Session(name="s")) for arn in (GREEN, OWN))
+    mixed = DesiredState(identities={IRELAND: green, SHARED: own, PUBLIC: own})
+    found = roles(planned(Policy(), {"a": mixed}))
+    pulled = {arn: allowed(found[arn].permissions)["ecr:BatchGetImage"] for arn in (GREEN, OWN)}
+    assert pulled == {
+        GREEN: ["arn:aws:ecr:eu-west-1:123456789012:repository/*"],
+        OWN: ["arn:aws:ecr:us-east-1:555555555555:repository/*"],
+    }
+    assert CONTROLLERS_ROLE in roles(planned(Policy(), {"a": mixed}, only="a"))
 
 
 def test_what_is_of_another_partition_is_left_out_with_a_note() -> None:

@@ -15,7 +15,7 @@ from pullkeeper.domain.iam.role_arn import FORM
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
-from testsupport.examples import EU, PUBLIC, US
+from testsupport.examples import EU, PUBLIC, US, wanted
 
 ROLE = "arn:aws:iam::123456789012:role/blue"
 CHINA = parse("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn")
@@ -50,7 +50,7 @@ def problems(annotations: Mapping[str, str], policy: Policy = ALL) -> tuple[Prob
 )
 def test_identity_of_a_namespace(annotations: Mapping[str, str], identity: Identity) -> None:
     """The controller's without an annotation, else the named role or ServiceAccount of its own."""
-    assert desired_state(namespace({**ON, **annotations}), ALL) == DesiredState(registries=(EU,), identity=identity)
+    assert desired_state(namespace({**ON, **annotations}), ALL) == wanted(EU, identity=identity)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,9 @@ def test_identity_of_a_namespace(annotations: Mapping[str, str], identity: Ident
     [
         ({"role-arn": ""}, problem("role-arn", '""', FORM)),
         ({"role-arn": "blue"}, problem("role-arn", '"blue"', FORM)),
-        ({"role-arn": f"{ROLE}\n"}, problem("role-arn", f'"{ROLE}\\n"', FORM)),
+        ({"role-arn": " \n"}, problem("role-arn", '" \\n"', FORM)),
+        ({"role-arn": f"{ROLE} x"}, problem("role-arn", f'"{ROLE} x"', FORM)),
+        ({"role-arn": "\n".join([ROLE] * 21)}, problem("role-arn", "21 roles", "at most 20")),
         ({"service-account-name": ""}, problem("service-account-name", '""', ACCOUNT_FORM)),
         ({"service-account-name": "A"}, problem("service-account-name", '"A"', ACCOUNT_FORM)),
         ({"service-account-name": "a/b"}, problem("service-account-name", '"a/b"', ACCOUNT_FORM)),
@@ -104,21 +106,21 @@ def test_problems_of_identity_and_registries_are_reported_together() -> None:
 
 
 OPT_IN = Policy(registries=(EU,), opt_in=Matcher(names=("team-*",)), opt_in_exclude=Matcher(names=("team-x",)))
-BY_SETTINGS = DesiredState(registries=(EU,), opted_in_by=OptIn.SETTINGS)
+BY_SETTINGS = wanted(EU, opted_in_by=OptIn.SETTINGS)
 
 
 @pytest.mark.parametrize(
     ("name", "annotations", "expected"),
     [
         ("team-a", {}, BY_SETTINGS),
-        ("team-a", {"registries": str(US)}, replace(BY_SETTINGS, registries=(US,))),
+        ("team-a", {"registries": str(US)}, wanted(US, opted_in_by=OptIn.SETTINGS)),
         ("team-a", {"refresh-requested-at": "1"}, replace(BY_SETTINGS, refresh_requested_at="1")),
-        ("team-a", {"enabled": "true"}, DesiredState(registries=(EU,))),
+        ("team-a", {"enabled": "true"}, wanted(EU)),
         ("team-a", {"enabled": "false"}, None),
         ("team-a", {"enabled": "false", "role-arn": "nonsense"}, None),
         ("team-x", {}, None),
         ("team-x", {"registries": str(US)}, None),
-        ("team-x", {"enabled": "true"}, DesiredState(registries=(EU,))),
+        ("team-x", {"enabled": "true"}, wanted(EU)),
         ("other", {}, None),
     ],
 )

@@ -10,10 +10,9 @@ from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.namespace import opt_in
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.namespace.opt_in import OptIn
-from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.judgement import Judgement, judge, opt_in_lost
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from testsupport.examples import EU, FOREIGN, managed, published
+from testsupport.examples import EU, FOREIGN, managed, published, wanted
 
 SETTINGS = managed(replace(published(EU), opted_in_by=OptIn.SETTINGS))
 ANNOTATION = managed(replace(published(EU), opted_in_by=OptIn.ANNOTATION))
@@ -57,7 +56,7 @@ def test_a_namespace_that_refuses_loses_nothing(secret: ObservedSecret) -> None:
 def test_an_opt_in_says_whose_it_is(by: OptIn) -> None:
     """The annotation takes precedence."""
     asked = namespace(enabled="true") if by is OptIn.ANNOTATION else namespace()
-    assert judge(asked, SETTINGS, TEAMS) == Judgement(desired=DesiredState(registries=(EU,), opted_in_by=by))
+    assert judge(asked, SETTINGS, TEAMS) == Judgement(desired=wanted(EU, opted_in_by=by))
     assert not opt_in_lost(asked, SETTINGS, TEAMS)
 
 

@@ -16,7 +16,6 @@ from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.reporting.last_warning import LastWarning
 from pullkeeper.domain.reporting.state import State
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from pullkeeper.domain.secret.pull_secret import SecretRecord
 from pullkeeper.domain.views.namespace_status import (
     NamespaceStatus,
     StatusRules,
@@ -24,7 +23,19 @@ from pullkeeper.domain.views.namespace_status import (
     not_found,
     with_warning,
 )
-from testsupport.examples import EU, EU_OTHER_ACCOUNT, FOREIGN, HOUR, NOW, PUBLIC, US, managed, published, times
+from testsupport.examples import (
+    EU,
+    EU_OTHER_ACCOUNT,
+    FOREIGN,
+    HOUR,
+    NOW,
+    PUBLIC,
+    US,
+    managed,
+    published,
+    record_of,
+    times,
+)
 
 MINUTE = timedelta(minutes=1)
 KNOWN = StatusRules(policy=Policy(registries=(EU,)), rotation=Rotation(jitter=timedelta()))
@@ -150,7 +161,7 @@ def test_a_request_less_than_a_minute_old_is_not_unhealthy(secret: ObservedSecre
 def test_the_status_shows_what_the_secret_contains() -> None:
     """Registries, identity and times; the refresh time only where the rule is known."""
     found = status(request(enabled="true", registries=f"{EU}"), managed(FRESH))
-    assert (found.registries, found.identity) == ((EU.name,), "controller")
+    assert (found.registries, found.identities) == ((EU.name,), {"controller": [EU.name]})
     assert (found.issued_at, found.expires_at, found.refresh_at) == (NOW - HOUR, NOW + 11 * HOUR, NOW + 5 * HOUR)
     assert status(OPTED_IN, managed(FRESH), UNKNOWN).refresh_at is None
 
@@ -159,24 +170,24 @@ def test_the_identity_is_the_requested_one() -> None:
     """A Secret that was written as another identity is outdated."""
     account = request(enabled="true", service_account_name="puller")
     found = status(account, managed(FRESH), UNKNOWN)
-    assert (found.state, found.identity) == (State.OUTDATED, service_account("team-a", "puller").name)
+    assert (found.state, [*found.identities]) == (State.OUTDATED, [service_account("team-a", "puller").name])
     assert found.problems == ("still fetched as controller; system:serviceaccount:team-a:puller is requested",)
 
 
 def test_the_principal_is_that_of_the_tokens() -> None:
     """As the Secret says it, or as the name of its identity does; not of what is requested and not there."""
     who = "arn:aws:sts::123456789012:assumed-role/puller"
-    assert status(OPTED_IN, managed(replace(FRESH, principal=who))).principal == who
-    assert status(OPTED_IN, managed(replace(FRESH, identity=ROLE))).principal == of_role(ROLE)
-    assert status(OPTED_IN, managed(FRESH)).principal == ""
-    assert status(OPTED_IN, None).principal == ""
+    assert status(OPTED_IN, managed(replace(FRESH, principals={"controller": who}))).principals == {"controller": who}
+    assert status(OPTED_IN, managed(record_of(FRESH.held, ROLE))).principals == {ROLE: of_role(ROLE)}
+    assert status(OPTED_IN, managed(FRESH)).principals == {}
+    assert status(OPTED_IN, None).principals == {}
 
 
 def test_an_orphaned_secret_is_described_by_its_contents() -> None:
     """There is no request to describe it by."""
     found = status(request(), managed(FRESH))
-    assert (found.registries, found.identity) == ((EU.name,), "controller")
-    assert status(request(), managed(None)).identity == ""
+    assert (found.registries, found.identities) == ((EU.name,), {"controller": [EU.name]})
+    assert status(request(), managed(None)).identities == {}
 
 
 def test_the_policy_can_opt_a_namespace_in() -> None:
@@ -219,7 +230,7 @@ def test_without_default_registries_a_namespace_that_names_none_is_misconfigured
 def test_unknown_default_registries_are_not_shown() -> None:
     """The identity from the annotation is shown all the same."""
     found = status(request(enabled="true", role_arn=ROLE), None, UNKNOWN)
-    assert (found.registries, found.identity) == ((), ROLE)
+    assert (found.registries, found.identities) == ((), {ROLE: ()})
 
 
 def test_the_last_warning_is_added_where_the_metadata_does_not_show_the_cause() -> None:
@@ -242,10 +253,7 @@ def test_a_named_namespace_that_does_not_exist_is_unhealthy() -> None:
 def test_the_token_that_expires_first_counts() -> None:
     """A Secret is as old as its oldest token."""
     both = published(EU, PUBLIC, issued=NOW - HOUR)
-    tokens = dict(both.tokens)
-    first = min(tokens)
-    tokens[first] = replace(tokens[first], issued_at=NOW - 13 * HOUR, expires_at=NOW - HOUR)
-    mixed = SecretRecord(registries=both.registries, identity=both.identity, tokens=tokens)
+    mixed = replace(both, held={**both.held, EU: times(issued=NOW - 13 * HOUR)})
     found = status(request(enabled="true", registries=f"{EU},{PUBLIC}"), managed(mixed))
     assert (found.state, found.expires_at) == (State.EXPIRED, NOW - HOUR)
 
@@ -254,7 +262,7 @@ def test_a_token_kept_for_one_registry_counts_like_any_other() -> None:
     """A registry that rejects the new token keeps its older one, which decides age and refresh time."""
     young, old = times(issued=NOW - HOUR), times(issued=NOW - 13 * HOUR)
     hosts = f"{EU},{EU_OTHER_ACCOUNT}"
-    mixed = managed(SecretRecord.of({EU: old, EU_OTHER_ACCOUNT: young}, FRESH.identity))
+    mixed = managed(record_of({EU: old, EU_OTHER_ACCOUNT: young}))
     found = status(request(enabled="true", registries=hosts), mixed)
     assert (found.state, found.issued_at, found.expires_at) == (State.EXPIRED, old.issued_at, old.expires_at)
     assert found.refresh_at is not None

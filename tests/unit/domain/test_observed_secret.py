@@ -10,7 +10,7 @@ import pytest
 
 from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
-from pullkeeper.domain.secret.pull_secret import Target
+from pullkeeper.domain.secret.secret_record import Target
 from testsupport.examples import EU, NOW, PUBLIC, managed, published
 
 HELD = published(EU, PUBLIC, refresh_requested_at="1")
@@ -220,7 +220,7 @@ def test_corrupt_annotations_leave_the_secret_managed(tokens: str) -> None:
     """It will be repaired, and its target is still known."""
     metadata = copy.deepcopy(applied_metadata())
     metadata["annotations"] |= {"pullkeeper.dev/tokens": tokens, "pullkeeper.dev/registries": str(EU)}
-    purpose = Target(registries=(EU,), identity=CONTROLLER.name)
+    purpose = Target(identities=dict.fromkeys((EU,), CONTROLLER.name))
     assert observe(metadata) == managed(None, intact=False, purpose=purpose)
 
 

@@ -15,7 +15,7 @@ from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import NOBODY_KNOWN, Apply, Cause, Conflict, Delete, NoOp, Step, plan
-from pullkeeper.domain.secret.pull_secret import SecretRecord
+from pullkeeper.domain.secret.secret_record import SecretRecord
 from testsupport.examples import (
     EU,
     EU_OTHER_ACCOUNT,
@@ -30,13 +30,15 @@ from testsupport.examples import (
     moments,
     publications,
     published,
+    record_of,
     times,
+    wanted,
 )
 
 ROTATION = Rotation()
 HERE = ObservedNamespace(name="team-a", resource_version=1)
 TERMINATING = ObservedNamespace(name="team-a", resource_version=1, terminating=True)
-DESIRED = DesiredState(registries=(EU,))
+DESIRED = wanted(EU)
 
 CURRENT = managed(published(EU))
 OLD = managed(published(EU, issued=NOW - 8 * HOUR))
@@ -60,10 +62,15 @@ def planned(
     desired: DesiredState | None,
     secret: ObservedSecret | None,
     now: datetime = NOW,
-    principal: Current = NOBODY_KNOWN,
+    principal: Current | None = None,
 ) -> Step:
     return plan(
-        namespace=namespace, desired=desired, secret=secret, now=now, rotation=ROTATION, current_principal=principal
+        namespace=namespace,
+        desired=desired,
+        secret=secret,
+        now=now,
+        rotation=ROTATION,
+        current_principals={CONTROLLER.name: principal} if principal else NOBODY_KNOWN,
     )
 
 
@@ -105,7 +112,7 @@ def test_handed_over_secret_is_adopted_and_never_just_deleted() -> None:
         (replace(OLD, intact=False), Cause.REPAIRED),
         (OTHER_HOSTS, Cause.CHANGED),
         (managed(published(US)), Cause.CHANGED),
-        (managed(replace(published(EU), identity="another")), Cause.CHANGED),
+        (managed(record_of(published(EU).held, "another")), Cause.CHANGED),
         (OLD, Cause.ROTATED),
         (EXPIRED, Cause.ROTATED),
     ],
@@ -159,16 +166,16 @@ def test_rotation_starts_at_its_moment(off: int, *, writes: bool) -> None:
 def test_oldest_token_determines_the_rotation() -> None:
     """With several regions the first that is due counts."""
     young, old = published(PUBLIC), published(EU, issued=NOW - HOUR)
-    secret = managed(replace(young, registries=(EU, PUBLIC), tokens={**young.tokens, **old.tokens}))
-    found = planned(HERE, DesiredState(registries=(EU, PUBLIC)), secret)
+    secret = managed(record_of({**young.held, **old.held}))
+    found = planned(HERE, wanted(EU, PUBLIC), secret)
     assert found == NoOp(until=rotation_time(managed(old)))
 
 
 def test_token_kept_per_registry_counts() -> None:
     """An older token that one registry keeps counts like any other."""
     held = {EU: times(), EU_OTHER_ACCOUNT: times(issued=NOW - HOUR)}
-    secret = managed(SecretRecord.of(held, CONTROLLER.name))
-    found = planned(HERE, DesiredState(registries=(EU, EU_OTHER_ACCOUNT)), secret)
+    secret = managed(record_of(held))
+    found = planned(HERE, wanted(EU, EU_OTHER_ACCOUNT), secret)
     assert found == NoOp(until=rotation_time(managed(published(EU_OTHER_ACCOUNT, issued=NOW - HOUR))))
 
 
@@ -237,12 +244,11 @@ def test_unknown_or_same_principal_is_no_reason_to_rotate(held: str, current: st
 def test_order_of_registries_does_not_matter() -> None:
     """The same set in another order is no change."""
     held = published(EU, US)
-    secret = managed(replace(held, registries=tuple(reversed(held.registries))))
-    assert isinstance(planned(HERE, DesiredState(registries=(EU, US)), secret), NoOp)
+    assert isinstance(planned(HERE, wanted(US, EU), managed(held)), NoOp)
 
 
 desired_states = st.none() | publications().map(
-    lambda held: DesiredState(registries=held.registries, refresh_requested_at=held.refresh_requested_at)
+    lambda held: wanted(*held.registries, refresh_requested_at=held.refresh_requested_at)
 )
 secrets = st.none() | st.builds(
     lambda held, managed_, intact: ObservedSecret(
@@ -286,7 +292,7 @@ def test_plan_rules_hold_for_any_observation(
 def test_only_the_clock_decides_on_a_current_secret(held: SecretRecord, now: datetime) -> None:
     """Its content is intact and as desired."""
     secret = managed(held)
-    desired = DesiredState(registries=held.registries, refresh_requested_at=held.refresh_requested_at)
+    desired = wanted(*held.registries, refresh_requested_at=held.refresh_requested_at)
     write = Apply(cause=Cause.ROTATED, desired=desired, secret=secret)
     assert planned(HERE, desired, secret, now) == (
         NoOp(until=rotation_time(secret)) if now < rotation_time(secret) else write

@@ -127,7 +127,7 @@ def test_the_grant_that_allows_the_identity_is_named(
     settings: Settings, annotations: dict[str, str], setting: str
 ) -> None:
     """The first that matches namespace, role and registries."""
-    assert render(settings, "blue", enabled="true", **annotations).allowed_by == setting
+    assert [*render(settings, "blue", enabled="true", **annotations).allowed_by.values()] == [setting]
 
 
 def test_the_controllers_permissions() -> None:
@@ -253,18 +253,16 @@ def test_the_document_says_the_same() -> None:
     """Missing values are empty or null."""
     document = as_document(render(enabled="true"))
     assert document["ok"]
-    assert document["tokens"] == [{"scope": "eu-west-1", "registries": [EU.name]}]
-    assert (document["identity"], document["allowedBy"]) == ("controller", "controllerIdentity")
+    assert document["tokens"] == [{"scope": "eu-west-1", "identity": "controller", "registries": [EU.name]}]
+    assert document["identities"] == [
+        {"identity": "controller", "principal": None, "allowedBy": "controllerIdentity", "registries": [EU.name]}
+    ]
     assert (document["earliestRefreshAt"], document["refreshAt"]) == ("2026-03-01T18:00:00Z", "2026-03-01T18:00:00Z")
     assert document["secret"]["kind"] == "Secret"
     nothing = as_document(render(enabled="yes"))
     assert not nothing["ok"]
-    assert (nothing["registries"], nothing["identity"], nothing["refreshAt"], nothing["secret"]) == (
-        [],
-        None,
-        None,
-        None,
-    )
+    assert (nothing["registries"], nothing["identities"]) == ([], [])
+    assert (nothing["refreshAt"], nothing["secret"]) == (None, None)
 
 
 def test_a_problem_is_shown_without_anything_that_a_terminal_acts_on() -> None:
@@ -273,7 +271,7 @@ def test_a_problem_is_shown_without_anything_that_a_terminal_acts_on() -> None:
     annotations = {f"x{hostile}": "", "enabled": hostile, "role-arn": hostile}
     namespace = ObservedNamespace(name="team-a", resource_version=0, annotations=annotations)
     shown = as_text(render_namespace(namespace, SETTINGS, NOW)).split("\n")
-    assert len(shown) == 4
+    assert len(shown) == 5
     assert all(line.isprintable() for line in shown)
 
 
@@ -307,4 +305,4 @@ def test_whose_tokens_they_would_be_is_told(annotations: dict[str, str], line: s
     allowed = Settings(policy=Policy(registries=(EU,), roles=(RoleGrant(role=ROLE),), service_accounts=ANYBODY))
     found = render(allowed, enabled="true", **annotations)
     assert line in as_text(found).splitlines()
-    assert as_document(found)["principal"] == principal
+    assert [each["principal"] for each in as_document(found)["identities"]] == [principal]

@@ -12,8 +12,20 @@ from hypothesis import strategies as st
 from pullkeeper.domain.ecr.credential import UNKNOWN_VALIDITY
 from pullkeeper.domain.ecr.registry_host import parse
 from pullkeeper.domain.iam.identity import CONTROLLER
-from pullkeeper.domain.secret.pull_secret import SecretRecord, read_record
-from testsupport.examples import EU, EU_OTHER_ACCOUNT, HOUR, NOW, PUBLIC, ROLE_A, US, publications, published, times
+from pullkeeper.domain.secret.secret_record import SecretRecord, read_record
+from testsupport.examples import (
+    EU,
+    EU_OTHER_ACCOUNT,
+    HOUR,
+    NOW,
+    PUBLIC,
+    ROLE_A,
+    US,
+    publications,
+    published,
+    record_of,
+    times,
+)
 
 GOOD = published(EU, PUBLIC, refresh_requested_at="1").annotations()
 PREFIX = "pullkeeper.dev/"
@@ -31,11 +43,7 @@ def record_with_times(issued: Any, expires: Any) -> SecretRecord | None:
 
 def test_annotations() -> None:
     """Issue, expiry, registries, identity, the validity of each token and the answered request, in UTC."""
-    held = {
-        "eu-west-1": times(),
-        "us-east-1/public": times(issued=NOW + HOUR, life=2 * HOUR),
-    }
-    content = SecretRecord(registries=(EU, PUBLIC), identity=CONTROLLER.name, tokens=held, refresh_requested_at="now")
+    content = record_of({EU: times(), PUBLIC: times(issued=NOW + HOUR, life=2 * HOUR)}, refresh="now")
     assert content.annotations() == {
         f"{PREFIX}issued-at": "2026-03-01T13:00:00.000Z",
         f"{PREFIX}expires-at": "2026-03-01T15:00:00.000Z",
@@ -84,10 +92,10 @@ def test_times_are_formatted_in_utc(content: SecretRecord, offset: int) -> None:
     """The time zone of a value does not matter."""
     zone = timezone(timedelta(hours=offset))
     moved = {
-        scope_: times(issued=each.issued_at.astimezone(zone), life=each.expires_at - each.issued_at)
-        for scope_, each in content.tokens.items()
+        host: times(issued=each.issued_at.astimezone(zone), life=each.expires_at - each.issued_at)
+        for host, each in content.held.items()
     }
-    elsewhere = replace(content, tokens=moved)
+    elsewhere = replace(content, held=moved)
     assert elsewhere.annotations() == content.annotations()
 
 
@@ -169,7 +177,7 @@ def test_registries_must_match_the_tokens(key: str, value: str) -> None:
 def test_token_of_a_registry_that_is_not_named_makes_the_record_unreadable() -> None:
     """Nobody knows then what the Secret is for."""
     held = {EU: times(issued=NOW + HOUR), EU_OTHER_ACCOUNT: times()}
-    annotations = SecretRecord.of(held, CONTROLLER.name).annotations()
+    annotations = record_of(held).annotations()
     assert read_record(annotations) is not None
     assert read_record({**annotations, f"{PREFIX}registries": str(EU)}) is None
 
@@ -204,7 +212,7 @@ def test_times_that_cannot_be_true_make_the_record_unreadable(issued: str, expir
 
 def test_entries_of_unknown_age_are_read_back() -> None:
     """They are expired, and so replaced at once."""
-    content = SecretRecord.of({EU: UNKNOWN_VALIDITY}, CONTROLLER.name)
+    content = record_of({EU: UNKNOWN_VALIDITY})
     assert read_record(content.annotations()) == content
 
 
@@ -226,7 +234,7 @@ def test_identity_is_shown_by_name() -> None:
 def test_other_token_is_recorded_per_registry() -> None:
     """A registry that refused the new token keeps its older one, which determines the expiry of the Secret."""
     held = {EU: times(issued=NOW + HOUR), EU_OTHER_ACCOUNT: times(), US: times(issued=NOW + HOUR)}
-    content = SecretRecord.of(held, CONTROLLER.name)
+    content = record_of(held)
     found = content.annotations()
     assert list(json.loads(found[f"{PREFIX}tokens"])) == ["eu-west-1", "us-west-2", str(EU_OTHER_ACCOUNT)]
     assert found[f"{PREFIX}expires-at"] == "2026-03-02T00:00:00.000Z"
@@ -237,7 +245,7 @@ def test_other_token_is_recorded_per_registry() -> None:
 @given(publications())
 def test_expiry_is_the_earliest(content: SecretRecord) -> None:
     """No registry holds a token that expires before the Secret says."""
-    assert content.expires_at == min(content.validity_of(host).expires_at for host in content.registries)
+    assert content.expires_at == min(content.held[host].expires_at for host in content.registries)
 
 
 @pytest.mark.parametrize("label", ["docker.io", str(US), "x.y", "public.ecr.aws"])

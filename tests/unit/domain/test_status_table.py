@@ -19,7 +19,7 @@ READY = NamespaceStatus(
     state=State.READY,
     unhealthy=False,
     registries=("eu.example",),
-    identity="controller",
+    identities={"controller": ("eu.example",)},
     issued_at=NOW - HOUR,
     expires_at=NOW + 11 * HOUR,
     refresh_at=NOW + 5 * HOUR,
@@ -32,7 +32,7 @@ EXPIRED = NamespaceStatus(
     state=State.EXPIRED,
     unhealthy=True,
     registries=("eu.example", "us.example"),
-    identity=ROLE,
+    identities={ROLE: ("eu.example", "us.example")},
     issued_at=NOW - 13 * HOUR,
     expires_at=NOW - HOUR,
     problems=("the token expired 1h ago: image pulls fail",),
@@ -78,10 +78,10 @@ def test_wide_shortens_nothing_and_adds_the_times() -> None:
 def test_wide_says_whose_tokens_there_are() -> None:
     """As the pull Secret says it; for machines as well."""
     who = "arn:aws:sts::123456789012:assumed-role/puller"
-    found = report(replace(READY, principal=who))
+    found = report(replace(READY, principals={"controller": who}))
     head, row, *_ = (re.split(" {3,}", line) for line in as_text(found, wide=True).splitlines())
     assert row[head.index("PRINCIPAL")] == who
-    assert as_document(found)["namespaces"][0]["principal"] == who
+    assert as_document(found)["namespaces"][0]["identities"][0]["principal"] == who
     assert who not in as_text(found)
 
 
@@ -122,7 +122,9 @@ def test_only_the_state_is_coloured(state: State, colour: str) -> None:
 )
 def test_identities_are_shortened_to_what_distinguishes_them(identity: str, shown: str) -> None:
     """The wide table has the account; an invalid name is shown as it is."""
-    text = as_text(report(NamespaceStatus(namespace="a", state=State.READY, unhealthy=False, identity=identity)))
+    text = as_text(
+        report(NamespaceStatus(namespace="a", state=State.READY, unhealthy=False, identities={identity: ()}))
+    )
     assert re.split(" {3,}", text.splitlines()[1])[2] == shown
 
 
@@ -143,8 +145,7 @@ def test_the_document_shortens_nothing() -> None:
                 "state": "expired",
                 "unhealthy": True,
                 "registries": ["eu.example", "us.example"],
-                "identity": ROLE,
-                "principal": None,
+                "identities": [{"identity": ROLE, "principal": None, "registries": ["eu.example", "us.example"]}],
                 "issuedAt": "2026-02-28T23:00:00Z",
                 "expiresAt": "2026-03-01T11:00:00Z",
                 "refreshAt": None,
@@ -157,8 +158,7 @@ def test_the_document_shortens_nothing() -> None:
                 "state": "misconfigured",
                 "unhealthy": True,
                 "registries": [],
-                "identity": None,
-                "principal": None,
+                "identities": [],
                 "issuedAt": None,
                 "expiresAt": None,
                 "refreshAt": None,
@@ -177,7 +177,7 @@ def test_text_from_outside_is_escaped(wide: bool) -> None:  # noqa: FBT001 -- a 
     """Registries and identity may come from a Secret, a problem from an annotation, a note from an Event."""
     text = "\x1b[2J\n\u202e"
     warning = LastWarning(namespace="b", reason=text, note=text, at=NOW)
-    hostile = replace(EXPIRED, registries=(text,), identity=text, problems=(text,), last_warning=warning)
+    hostile = replace(EXPIRED, registries=(text,), identities={text: (text,)}, problems=(text,), last_warning=warning)
     shown = as_text(report(hostile, notes=(text,)), wide=wide)
     assert all(line.isprintable() for line in shown.split("\n"))
     assert len(shown.split("\n")) == len(as_text(report(EXPIRED, notes=("x",)), wide=wide).split("\n"))

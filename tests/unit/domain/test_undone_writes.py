@@ -7,13 +7,12 @@ import pytest
 
 from pullkeeper.domain.errors.failures import Reason
 from pullkeeper.domain.iam.identity import CONTROLLER
-from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.plan import Apply, Cause, Delete, NoOp, Step
 from pullkeeper.domain.secret.repairs import FORGOTTEN_AFTER, LONGEST_PAUSE, Repairs, writer_hint
 from pullkeeper.domain.secret.undone_writes import UndoneWrites
-from testsupport.examples import EU, NOW, US, managed, published
+from testsupport.examples import EU, NOW, US, managed, published, wanted
 
-WANTED = DesiredState(registries=(EU,), identity=CONTROLLER)
+WANTED = wanted(EU, identity=CONTROLLER)
 OURS = managed(published(EU))
 THEIRS = replace(OURS, resource_version=OURS.resource_version + 1, intact=False, writer="argocd")
 CREATE = Apply(cause=Cause.CREATED, desired=WANTED)
@@ -43,7 +42,7 @@ REPEATED: dict[str, tuple[Step, bool]] = {
     "deleted": (CREATE, True),
     "other content under our own name": (replace(REPAIR, cause=Cause.CHANGED), True),
     "as we left it": (replace(REPAIR, cause=Cause.CHANGED, secret=OURS), False),
-    "another request": (replace(REPAIR, desired=replace(WANTED, registries=(US,))), False),
+    "another request": (replace(REPAIR, desired=wanted(US)), False),
     "a rotation": (replace(REPAIR, cause=Cause.ROTATED), False),
     "a refresh": (replace(REPAIR, cause=Cause.REFRESHED), False),
     "an opt-out": (Delete(secret=OURS), False),

@@ -11,7 +11,7 @@ from pullkeeper.domain.iam.principal import Current
 from pullkeeper.reconcile.controller_principal import ControllerPrincipal
 from pullkeeper.tokens.token_cache import TokenResult
 from tests.unit.reconcile.test_reconciler import LATER, ROLE, THROTTLED, ReconcilerHarness
-from testsupport.examples import EU, HOUR, NOW, ROLE_A, ROLE_B, managed, published, token
+from testsupport.examples import EU, HOUR, NOW, ROLE_A, ROLE_B, managed, published, record_of, token
 
 ON = {"enabled": "true", "registries": str(EU)}
 OF_A = managed(published(EU, principal=ROLE_A))
@@ -39,8 +39,9 @@ async def test_tokens_of_the_old_principal_are_rotated_in_the_namespaces_turn() 
     harness.now = TURN
     assert (await harness.reconcile()).failures == ()
     assert [scope.identity.principal for scope in harness.scopes] == [ROLE_B]
-    assert [record.principal for record in harness.written] == [ROLE_B]
-    assert (harness.recorded.writes, harness.recorded.events) == ([("rotate", "success")], [])
+    assert [record.principals for record in harness.written] == [{"controller": ROLE_B}]
+    assert harness.recorded.writes == [("rotate", "success")]
+    assert [reason for _, reason, _ in harness.recorded.events] == ["PullSecretUpdated"]
     assert await harness.reconcile() == await harness.reconcile()
     assert len(harness.written) == 1
 
@@ -74,12 +75,12 @@ async def test_principal_that_is_learned_with_a_token_is_the_key_of_that_token()
     harness.token_result = TokenResult(token=token(issued=LATER, principal=ROLE_B))
     await harness.reconcile()
     assert [scope.identity.principal for scope in harness.scopes] == [ROLE_B]
-    assert [record.principal for record in harness.written] == [ROLE_B]
+    assert [record.principals for record in harness.written] == [{"controller": ROLE_B}]
 
 
 async def test_secrets_of_other_identities_are_left_alone() -> None:
     """A role's token is the role's, whoever assumes it."""
-    harness = ReconcilerHarness(managed(replace(published(EU), identity=ROLE)), ON | {"role-arn": ROLE})
+    harness = ReconcilerHarness(managed(record_of(published(EU).held, ROLE)), ON | {"role-arn": ROLE})
     harness.policy = Policy(roles=(RoleGrant(role=ROLE),))
     harness.controller.record(ROLE_B)
     harness.now = TURN

@@ -18,7 +18,8 @@ from pullkeeper.domain.iam.identity import CONTROLLER, Identity
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import Priority
-from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
+from pullkeeper.domain.secret.pull_secret import PullSecret
+from pullkeeper.domain.secret.secret_record import SecretRecord
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount
 from pullkeeper.reconcile.cached_kinds import namespace_cache, secret_cache
 from pullkeeper.reconcile.caches import ResourceCache
@@ -32,7 +33,19 @@ from pullkeeper.reconcile.status_reporter import StatusReporter
 from pullkeeper.tokens.demand import Requester
 from pullkeeper.tokens.token_cache import TokenResult
 from tests.unit.reconcile.reporter_harness import RecordedReports
-from testsupport.examples import EU, FOREIGN, HOUR, NOW, US, auth, managed, published, token
+from testsupport.examples import (
+    EU,
+    EU_OTHER_ACCOUNT,
+    FOREIGN,
+    HOUR,
+    NOW,
+    US,
+    auth,
+    managed,
+    published,
+    record_of,
+    token,
+)
 
 LATER = NOW + HOUR
 GRACE = timedelta(minutes=15)
@@ -63,6 +76,8 @@ class ReconcilerHarness:
         self.accounts: dict[tuple[str, ...], ObservedServiceAccount] = {}
         self.scopes: list[TokenScope] = []
         self.token_result = TokenResult(token=token(issued=LATER))
+        self.results_as: dict[str, TokenResult] = {}
+        """By the name of the identity; any other gets `token_result`."""
         self.recorded = RecordedReports()
         self.records = NamespaceRecords(applies_to=Policy().applies_to, clock=lambda: self.now)
         self.namespaces: ResourceCache[ObservedNamespace] = namespace_cache(lambda _: None, self.records)
@@ -129,7 +144,7 @@ class ReconcilerHarness:
         self.deleted.append(secret)
 
     async def read_auths(self, namespace: str) -> dict[RegistryHost, Password]:  # noqa: ARG002 -- the protocol's
-        return {EU: auth(), US: auth()}
+        return {EU: auth(), US: auth(), EU_OTHER_ACCOUNT: auth()}
 
     async def principal(self, requester: Requester) -> str:
         """Tell who is behind the controller's identity, as AWS would when a token is wanted."""
@@ -162,7 +177,7 @@ class _Tokens:
         self._harness.fresh_since.append(not_before)
         self._harness.requesters.append(requester)
         self._harness.scopes.append(scope)
-        return self._harness.token_result
+        return self._harness.results_as.get(scope.identity.name, self._harness.token_result)
 
     def revoked(self, *_: object) -> frozenset[RegistryHost]:
         return frozenset()
@@ -337,7 +352,7 @@ async def test_invalid_annotations_freeze_the_last_valid_request() -> None:
     harness = ReconcilerHarness(annotations=ON)
     await harness.reconcile()
     harness.annotate({**ON, "enabled": "False", "registries": "x"})
-    forged = managed(replace(published(US, issued=LATER - 11 * HOUR), identity="arn:aws:iam::1:role/x"))
+    forged = managed(record_of(published(US, issued=LATER - 11 * HOUR).held, "arn:aws:iam::1:role/x"))
     harness.secrets.upsert(replace(forged, resource_version=99))
     await harness.reconcile()
     assert harness.written[-1].registries == (EU, US)
@@ -366,7 +381,7 @@ async def test_only_what_is_requested_is_published() -> None:
     held = published(EU, US)
     for record, hosts in (
         (held, [EU]),
-        (replace(held, identity="system:serviceaccount:victim:puller"), []),
+        (record_of(held.held, "system:serviceaccount:victim:puller"), []),
         (published(EU, US, issued=LATER + HOUR), []),
         (published(US), []),
     ):

@@ -26,7 +26,7 @@ class Cluster:
         for namespace in self.namespaces:
             self.records.observe(namespace)
             identity = namespaces[namespace.name]
-            self.records.get(namespace.name).last_valid = DesiredState(registries=(EU,), identity=identity)
+            self.records.get(namespace.name).last_valid = DesiredState(identities={EU: identity})
         self.watched: set[str] = set()
         self.roles: dict[str, str] = {}
         self.unusable: set[str] = set()

@@ -12,7 +12,7 @@ from pullkeeper.domain.reporting.state import State, namespace_state
 from pullkeeper.domain.secret.repairs import FORGOTTEN_AFTER
 from pullkeeper.reconcile.result import Result
 from tests.unit.reconcile.test_reconciler import ReconcilerHarness
-from testsupport.examples import EU, US
+from testsupport.examples import EU, US, record_of
 
 ON = {"enabled": "true", "registries": f"{EU},{US}"}
 SECOND = timedelta(seconds=1)
@@ -30,7 +30,7 @@ def rewrite(harness: ReconcilerHarness) -> None:
     """Write other registries, as another installation does, under our own field manager."""
     secret = harness.secrets.get(harness.NAME)
     if secret and secret.record:
-        record = replace(secret.record, registries=(EU,))
+        record = record_of({EU: secret.record.held[EU]})
         version = secret.resource_version + 1
         harness.secrets.upsert(replace(secret, resource_version=version, record=record, writer="pullkeeper"))
 

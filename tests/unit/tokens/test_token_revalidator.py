@@ -11,11 +11,11 @@ from pullkeeper.domain.ecr.credential import Password, Token
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.errors.failures import NamespaceGoneError
 from pullkeeper.domain.iam.identity import CONTROLLER
-from pullkeeper.domain.secret.pull_secret import SecretRecord
+from pullkeeper.domain.secret.secret_record import SecretRecord
 from pullkeeper.tokens.token_revalidator import PublishedToken, TokenRevalidator
 from tests.unit.tokens.fake_token_source import TEAM_A
 from tests.unit.tokens.verifier_harness import VerifierHarness
-from testsupport.examples import EU, EU_OTHER_ACCOUNT, US, auth, scope
+from testsupport.examples import EU, EU_OTHER_ACCOUNT, US, auth, record_of, scope
 
 INTERVAL = timedelta(minutes=15)
 
@@ -42,9 +42,9 @@ class RevalidatorHarness:
 
     def published(self) -> Iterable[PublishedToken]:
         for namespace, record in self.records.items():
-            revoked = self.harness.verifier.revoked(namespace, CONTROLLER, record)
+            revoked = self.harness.verifier.revoked(namespace, dict.fromkeys(record.registries, CONTROLLER), record)
             for host in set(record.registries) - revoked:
-                validity = record.validity_of(host)
+                validity = record.held[host]
                 yield PublishedToken(namespace=namespace, scope=scope(host), host=host, validity=validity)
 
     def enqueue(self, namespace: str) -> None:
@@ -59,7 +59,7 @@ class RevalidatorHarness:
 
     def publish(self, namespace: str, held: Mapping[RegistryHost, Token]) -> None:
         times = {host: token.validity for host, token in held.items()}
-        self.records[namespace] = SecretRecord.of(times, CONTROLLER.name)
+        self.records[namespace] = record_of(times)
         self.auths[namespace] = {host: token.auth for host, token in held.items()}
 
     async def verified_token(self, *hosts: RegistryHost) -> Token:
@@ -143,8 +143,9 @@ async def test_token_of_an_earlier_process_is_read_from_each_secret(harness: Rev
     harness.harness.registries.refused = {token.auth}
     await harness.revalidator.revalidate_all()
     assert len(harness.enqueued) == 50
+    identities = dict.fromkeys((EU, EU_OTHER_ACCOUNT), CONTROLLER)
     assert all(
-        harness.harness.verifier.revoked(name, CONTROLLER, record) == {EU, EU_OTHER_ACCOUNT}
+        harness.harness.verifier.revoked(name, identities, record) == {EU, EU_OTHER_ACCOUNT}
         for name, record in harness.records.items()
     )
 
@@ -160,7 +161,8 @@ async def test_text_of_a_secret_decides_nothing_for_other_namespaces(harness: Re
     await harness.revalidator.revalidate_all()
     assert harness.enqueued == ["forged"]
     assert harness.harness.source.calls == []
-    assert harness.harness.verifier.revoked("honest", CONTROLLER, harness.records["honest"]) == set()
+    identities = dict.fromkeys(harness.records["honest"].registries, CONTROLLER)
+    assert harness.harness.verifier.revoked("honest", identities, harness.records["honest"]) == set()
     assert await harness.verified_token(EU) is harness.harness.issued[-1]
 
 

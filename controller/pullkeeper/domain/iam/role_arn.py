@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from pullkeeper.domain.kube.annotation_lists import trimmed
+
 # IAM: a role's name has at most 64 of these characters, its path at most 512.
 PATTERN = (
     r"arn:(?P<partition>aws(?:-[a-z]+)*):iam::(?P<account>[0-9]{12}):role/(?:[!-~]{1,510}/)?[A-Za-z0-9+=,.@_-]{1,64}"
@@ -26,6 +28,15 @@ class RoleArn:
 
     def __str__(self) -> str:
         return self.text
+
+
+def parts(text: str) -> list[str]:
+    """Return the ARNs of a list that is separated by commas or newlines.
+
+    The name of a role may have commas: one separates only before an ARN and at the end of a line.
+    """
+    lines = f"{text}\n".replace(",\n", "\n").replace(", arn:", "\narn:").replace(",arn:", "\narn:").split("\n")
+    return trimmed(lines)
 
 
 def parse(text: str) -> RoleArn:

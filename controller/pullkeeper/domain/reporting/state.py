@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from pullkeeper.domain.errors.failures import OWNER_REASONS, Failure, Reason
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from pullkeeper.domain.secret.pull_secret import SecretRecord
+from pullkeeper.domain.secret.secret_record import SecretRecord
 
 _EXPIRING_SHARE = 16
 """A token is expiring in this last part (a sixteenth) of its lifetime: the last 45 minutes of 12 hours."""

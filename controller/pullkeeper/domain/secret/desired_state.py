@@ -8,8 +8,7 @@ from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.ecr.registry_host import RegistryHost, parse_registries
 from pullkeeper.domain.errors.failures import Failure, Reason
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem, quoted
-from pullkeeper.domain.iam import role_arn
-from pullkeeper.domain.iam.identity import CONTROLLER, NAME, Identity
+from pullkeeper.domain.iam.identity import NAME, Identity
 from pullkeeper.domain.kube.annotation_lists import parts
 from pullkeeper.domain.namespace import service_account_names
 from pullkeeper.domain.namespace.annotations import (
@@ -27,6 +26,7 @@ from pullkeeper.domain.namespace.annotations import (
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
 from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.namespace.service_account_names import NO_SERVICE_ACCOUNTS, ServiceAccountNames
+from pullkeeper.domain.secret.role_annotation import parse_roles, registries_by_role
 
 # Words that the chart's admission policy repeats (tools/admission_policies.py).
 EXCLUDED = Problem(
@@ -51,13 +51,23 @@ NO_EFFECT = (
 class DesiredState:
     """What the pull Secret of a namespace should hold."""
 
-    registries: tuple[RegistryHost, ...]
-    identity: Identity = CONTROLLER
+    identities: Mapping[RegistryHost, Identity]
+    """Every registry, with the identity that its token is fetched as."""
     refresh_requested_at: str | None = None
     """The value of the `refresh-requested-at` annotation: each new value requests fresh tokens."""
     service_accounts: ServiceAccountNames = NO_SERVICE_ACCOUNTS
     """The ServiceAccounts whose `imagePullSecrets` should name the pull Secret."""
     opted_in_by: OptIn = OptIn.ANNOTATION
+
+    @property
+    def registries(self) -> tuple[RegistryHost, ...]:
+        """Every registry, in order."""
+        return tuple(sorted(self.identities))
+
+    @property
+    def identity_names(self) -> Mapping[RegistryHost, str]:
+        """The name of each registry's identity."""
+        return {host: identity.name for host, identity in self.identities.items()}
 
 
 def desired_state(namespace: ObservedNamespace, policy: Policy) -> DesiredState | None:
@@ -84,16 +94,27 @@ def desired_state(namespace: ObservedNamespace, policy: Policy) -> DesiredState 
     problems += [*registry_problems, *_identity_problems(annotations, registries), *account_problems]
     if problems:
         raise InvalidInputError(problems)
-    identity = policy.identity(
-        namespace, registries, role=annotations.get(ROLE_ARN, ""), account=annotations.get(SERVICE_ACCOUNT, "")
-    )
     return DesiredState(
-        registries=tuple(sorted(registries)),
-        identity=identity,
+        identities=identities_of(namespace, registries, policy),
         refresh_requested_at=annotations.get(REFRESH),
         service_accounts=accounts,
         opted_in_by=OptIn.ANNOTATION if ENABLED in annotations else OptIn.SETTINGS,
     )
+
+
+def identities_of(
+    namespace: ObservedNamespace, registries: Sequence[RegistryHost], policy: Policy
+) -> Mapping[RegistryHost, Identity]:
+    """Return each registry's identity, as valid annotations request it; raise FailureError (RoleNotAllowed)."""
+    account = namespace.annotations.get(SERVICE_ACCOUNT, "")
+    if ROLE_ARN not in namespace.annotations:
+        return dict.fromkeys(sorted(registries), policy.identity(namespace, registries, account=account))
+    roles, _ = parse_roles(namespace.annotations[ROLE_ARN], registries)
+    return {
+        host: identity
+        for role, hosts in registries_by_role(roles, sorted(registries)).items()
+        for host, identity in dict.fromkeys(hosts, policy.identity(namespace, hosts, role=role)).items()
+    }
 
 
 def ignored_annotations(namespace: ObservedNamespace) -> tuple[Failure, ...]:
@@ -117,21 +138,7 @@ def _identity_problems(annotations: Mapping[str, str], registries: Sequence[Regi
         return [Problem(where=PREFIX + ROLE_ARN, found=found, expected=expected)]
     if (account := annotations.get(SERVICE_ACCOUNT)) is not None and not NAME.fullmatch(account):
         return [Problem(where=PREFIX + SERVICE_ACCOUNT, found=quoted(account), expected=ACCOUNT_FORM)]
-    return _role_problems(annotations[ROLE_ARN], registries) if ROLE_ARN in annotations else []
-
-
-def _role_problems(text: str, registries: Sequence[RegistryHost]) -> list[Problem]:
-    where = PREFIX + ROLE_ARN
-    try:
-        role = role_arn.parse(text)
-    except ValueError as error:
-        return [Problem(where=where, found=quoted(text), expected=str(error))]
-    other = next((host for host in registries if host.partition != role.partition), None)
-    if other is None:
-        return []
-    found = f"a role of the partition {role.partition}"
-    expected = f"one of {other.partition}, the partition of {other}: credentials are not valid across partitions"
-    return [Problem(where=where, found=found, expected=expected)]
+    return parse_roles(annotations[ROLE_ARN], registries)[1] if ROLE_ARN in annotations else []
 
 
 def _length_problems(annotations: Mapping[str, str]) -> list[Problem]:

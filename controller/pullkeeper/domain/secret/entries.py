@@ -1,16 +1,18 @@
 """Which entry each registry gets in a pull Secret: a fresh token, the entry that is there, or none."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pullkeeper.domain.ecr.credential import UNKNOWN_VALIDITY, Password, Token, TokenValidity
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.token_scope import TokenScope, scope_label
 from pullkeeper.domain.iam import principal
+from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from pullkeeper.domain.secret.pull_secret import PullSecret, SecretRecord
+from pullkeeper.domain.secret.pull_secret import PullSecret
+from pullkeeper.domain.secret.secret_record import SecretRecord
 
 NO_HOSTS: frozenset[RegistryHost] = frozenset()
 
@@ -19,10 +21,12 @@ NO_HOSTS: frozenset[RegistryHost] = frozenset()
 class Kept:
     """Keep the registry's own entry, or take the entry that the other registries of its scope share."""
 
+    identity: str
+    """The name of the identity that the entry was fetched as."""
     validity: TokenValidity
     """Validity of the registry's own entry."""
-    shared: TokenValidity | None
-    """Validity of the shared entry; None for an excluded registry, which takes no other registry's entry."""
+    shared: TokenValidity | None = None
+    """Validity of the shared entry; None for a registry that takes no other registry's entry."""
 
 
 Decision = Token | Kept | None
@@ -34,16 +38,17 @@ class EntryPlan:
     """One decision for each registry of a desired state, made before the Secret's data is read."""
 
     decisions: Mapping[RegistryHost, Decision]
-    identity: str
+    identities: Mapping[RegistryHost, str]
+    """The name of the identity that each registry is desired to have a token of."""
     refresh_requested_at: str | None
     """The refresh request that the Secret will have answered once it is written."""
     opted_in_by: OptIn
-    unshared: frozenset[RegistryHost] = NO_HOSTS
-    """Registries whose entry is not their scope's shared one, so no other registry takes it."""
+    sharers: Mapping[RegistryHost, str] = field(default_factory=dict)
+    """Registries whose entry others of the same scope may take, each with the name of the entry's identity."""
     current: SecretRecord | None = None
     """What the Secret holds; None without a Secret, or if its content cannot be relied on."""
-    kept_principal: str = principal.UNKNOWN
-    """The principal of the entries to keep."""
+    kept_principals: Mapping[str, str] = field(default_factory=dict)
+    """The principal of the entries to keep, by identity."""
 
     @property
     def fresh(self) -> Mapping[RegistryHost, Token]:
@@ -64,27 +69,44 @@ class EntryPlan:
 
     def record(self, validities: Mapping[RegistryHost, TokenValidity]) -> SecretRecord:
         """Describe a Secret that holds tokens of these validities."""
-        return SecretRecord.of(validities, self.identity, self.refresh_requested_at, self.opted_in_by, self._principal)
+        return SecretRecord(
+            held=validities,
+            identities={host: self._identity(host) for host in validities},
+            principals=dict(self._principals()),
+            refresh_requested_at=self.refresh_requested_at,
+            opted_in_by=self.opted_in_by,
+        )
 
-    @property
-    def _principal(self) -> str:
-        """The principal of the oldest token: a Secret never says a new one while it holds a token of an old one."""
-        if self.kept:
-            return self.kept_principal
-        oldest = min(self.fresh.values(), key=lambda token: token.issued_at, default=None)
-        return oldest.principal if oldest else principal.UNKNOWN
+    def _identity(self, host: RegistryHost) -> str:
+        decision = self.decisions[host]
+        return decision.identity if isinstance(decision, Kept) else self.identities[host]
+
+    def _principals(self) -> Iterator[tuple[str, str]]:
+        """Yield the principal of each identity's oldest token, as far as it is known.
+
+        A Secret never says a new one while it holds a token of an old one.
+        """
+        kept = {decision.identity for decision in self.kept.values()}
+        yield from ((name, known) for name, known in self.kept_principals.items() if name in kept)
+        for name in {self.identities[host] for host in self.fresh} - kept:
+            tokens = (token for host, token in self.fresh.items() if self.identities[host] == name)
+            oldest = min(tokens, key=lambda token: token.issued_at)
+            if oldest.principal:
+                yield name, oldest.principal
 
 
-def token_scopes(desired: DesiredState) -> tuple[TokenScope, ...]:
-    """Return the scopes that a desired state needs a token of, sorted by their labels."""
-    scopes = {TokenScope.of(host, desired.identity) for host in desired.registries}
-    return tuple(sorted(scopes, key=lambda scope: scope.label))
+def hosts_by_scope(identities: Mapping[RegistryHost, Identity]) -> Mapping[TokenScope, Sequence[RegistryHost]]:
+    """Return the scopes that a token is needed of, in the order of their labels, each with its registries."""
+    found: dict[TokenScope, list[RegistryHost]] = {}
+    for host, identity in sorted(identities.items(), key=lambda each: (scope_label(each[0]), each[1].name, each[0])):
+        found.setdefault(TokenScope.of(host, identity), []).append(host)
+    return found
 
 
 def plan_entries(
     desired: DesiredState,
     secret: ObservedSecret | None,
-    tokens: Mapping[str, Token],
+    tokens: Mapping[RegistryHost, Token],
     *,
     complete: bool,
     excluded: frozenset[RegistryHost] = NO_HOSTS,
@@ -92,43 +114,56 @@ def plan_entries(
 ) -> EntryPlan:
     """Decide for each registry whether it gets a fresh token, keeps an entry, or stays without one.
 
-    `tokens` are those of the desired identity, by the labels of their scopes.
+    `tokens` are those that were obtained for each registry, as its desired identity.
     Replace an entry only with a token that expires no earlier, and never for an excluded registry; any token replaces
-    an entry that was revoked, that somebody has edited, or that was issued to another principal. `complete` says that
-    every token asked for was obtained, so that a refresh request is answered.
+    an entry that was revoked, that somebody has edited, or that was issued to another identity or principal. Until
+    there is one, an entry of another identity stays as it is. `complete` says that every token asked for was obtained,
+    so that a refresh request is answered.
     """
     record = secret.record if secret else None
-    # Tokens of another identity are of no use to the desired one.
-    held = record if record and record.identity == desired.identity.name else None
     intact = secret is not None and secret.intact
     unreadable = secret is not None and secret.managed and record is None
     answered = desired if complete else record
-    held_by = held.principal if held else principal.UNKNOWN
+    names, shared_tokens = desired.identity_names, record.shared if record else {}
 
     def decide(host: RegistryHost) -> Decision:
-        label = scope_label(host)
-        token = None if host in excluded else tokens.get(label)
-        own = held.validity_of(host) if held and host in held.registries else None
-        shared = held.tokens.get(label) if held else None
-        may_be_older = host in revoked or not intact or (token and principal.differ(token.principal, held_by))
-        if token and (own is None or may_be_older or token.expires_at >= own.expires_at):
+        name, token = names[host], None if host in excluded else tokens.get(host)
+        held_as, own = (record.identities.get(host), record.held.get(host)) if record else (None, None)
+        if token and (host in revoked or not intact or record is None or _may_replace(token, record, host, name)):
             return token
         if unreadable:
             # Its entries may be good although their age is unknown.
-            return Kept(validity=UNKNOWN_VALIDITY, shared=None if host in excluded else UNKNOWN_VALIDITY)
-        if host in excluded:
-            return Kept(validity=own, shared=None) if own else None
-        return Kept(validity=own or shared, shared=shared) if shared else None
+            shared = None if host in excluded else UNKNOWN_VALIDITY
+            return Kept(identity=name, validity=UNKNOWN_VALIDITY, shared=shared)
+        if own and (host in excluded or held_as != name):
+            return Kept(identity=held_as or name, validity=own)
+        shared = None if host in excluded else shared_tokens.get((name, scope_label(host)))
+        return Kept(identity=name, validity=own or shared, shared=shared) if shared else None
 
     return EntryPlan(
         decisions={host: decide(host) for host in desired.registries},
-        identity=desired.identity.name,
+        identities=names,
         refresh_requested_at=answered.refresh_requested_at if answered else None,
         opted_in_by=desired.opted_in_by,
-        unshared=frozenset(held.per_registry) if held else NO_HOSTS,
+        sharers=_sharers(record) if record else names,
         current=record if intact else None,
-        kept_principal=held_by,
+        kept_principals=record.principals if record else {},
     )
+
+
+def _may_replace(token: Token, record: SecretRecord, host: RegistryHost, name: str) -> bool:
+    """Whether a token of this identity may take the place of what an intact Secret holds for a registry."""
+    own = record.held.get(host)
+    if own is None or record.identities[host] != name or token.expires_at >= own.expires_at:
+        return True
+    return principal.differ(token.principal, record.principals.get(name, principal.UNKNOWN))
+
+
+def _sharers(record: SecretRecord) -> Mapping[RegistryHost, str]:
+    shared = record.shared
+    return {
+        host: name for host, name in record.identities.items() if record.held[host] == shared[name, scope_label(host)]
+    }
 
 
 def build_secret(plan: EntryPlan, auths: Mapping[RegistryHost, Password]) -> PullSecret | None:
@@ -136,11 +171,15 @@ def build_secret(plan: EntryPlan, auths: Mapping[RegistryHost, Password]) -> Pul
 
     Return None if there is nothing to write: no entry, no change, or an entry that is still wanted would be lost.
     """
-    shared = {scope_label(host): auths[host] for host in sorted(auths, reverse=True) if host not in plan.unshared}
+    shared = {
+        (plan.sharers[host], scope_label(host)): auths[host]
+        for host in sorted(auths, reverse=True)
+        if host in plan.sharers
+    }
     resolved = {
         host: entry
         for host, decision in plan.decisions.items()
-        if (entry := _resolve(decision, own=auths.get(host), shared=shared.get(scope_label(host))))
+        if (entry := _resolve(decision, auths.get(host), shared.get((plan.identities[host], scope_label(host)))))
     }
     lost = plan.current and set(plan.current.registries) & plan.decisions.keys() - resolved.keys()
     if lost or not resolved or not plan.needs_write:
@@ -150,7 +189,7 @@ def build_secret(plan: EntryPlan, auths: Mapping[RegistryHost, Password]) -> Pul
 
 
 def _resolve(
-    decision: Decision, *, own: Password | None, shared: Password | None
+    decision: Decision, own: Password | None, shared: Password | None
 ) -> tuple[Password, TokenValidity] | None:
     match decision:
         case Token():

@@ -9,18 +9,9 @@ from pullkeeper.domain.ecr.rotation import is_plausible
 from pullkeeper.domain.errors.text import printable
 from pullkeeper.domain.namespace.namespace import PREFIX
 from pullkeeper.domain.namespace.opt_in import OptIn
-from pullkeeper.domain.secret.pull_secret import (
-    DATA_KEY,
-    LABELS,
-    MANAGED_BY,
-    MANAGER,
-    WRITTEN_BY,
-    SecretRecord,
-    Target,
-    read_record,
-    read_target,
-)
+from pullkeeper.domain.secret.pull_secret import DATA_KEY, LABELS, MANAGED_BY, MANAGER, WRITTEN_BY
 from pullkeeper.domain.secret.repairs import last_writer
+from pullkeeper.domain.secret.secret_record import SecretRecord, Target, read_record, read_target
 
 _MAX_INSTALLATION = 63 + 1 + 253
 """Length of the name of a Lease with its namespace."""

@@ -1,27 +1,30 @@
 """What to do about one namespace: the one next action."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import MappingProxyType
 
 from pullkeeper.domain.config.policy import Policy
+from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.iam import principal
+from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.iam.principal import Current
 from pullkeeper.domain.namespace.annotations import ENABLED, REGISTRIES, ROLE_ARN, SERVICE_ACCOUNT
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from pullkeeper.domain.secret.pull_secret import Target
+from pullkeeper.domain.secret.secret_record import Target
 
 _DECISIVE = frozenset({ENABLED, ROLE_ARN, SERVICE_ACCOUNT})
 """Annotations that say whether a namespace is opted in and as whom, which a pull Secret must never decide."""
 
 
-NOBODY_KNOWN = Current()
+NOBODY_KNOWN: Mapping[str, Current] = MappingProxyType({})
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 
@@ -81,12 +84,12 @@ def plan(
     now: datetime,
     rotation: Rotation,
     revoked: bool = False,
-    current_principal: Current = NOBODY_KNOWN,
+    current_principals: Mapping[str, Current] = NOBODY_KNOWN,
 ) -> Step:
     """Decide on the next action.
 
-    `revoked` says that a registry refuses a token in the Secret, `current_principal` who is behind the desired
-    identity: tokens of another one are rotated.
+    `revoked` says that a registry refuses a token in the Secret, `current_principals` who is behind each desired
+    identity, by its name: tokens of another one are rotated.
     """
     if namespace is None or namespace.terminating:
         return NoOp()
@@ -96,7 +99,7 @@ def plan(
         return Apply(cause=Cause.CREATED, desired=desired)
     if not secret.managed:
         return Conflict()
-    refresh_at = min(_refresh_times(namespace.name, secret, rotation, current_principal), default=now)
+    refresh_at = min(_refresh_times(namespace.name, secret, rotation, current_principals), default=now)
     step = _maintain(desired, secret, now, refresh_at)
     return Apply(cause=Cause.ROTATED, desired=desired, secret=secret) if revoked and isinstance(step, NoOp) else step
 
@@ -114,8 +117,22 @@ def fallback_state(
         return None
     if last_valid is None:
         return _lost_state(namespace, secret, secret.target, policy)
-    identity = policy.reauthorize(namespace, last_valid.identity, last_valid.registries)
-    return replace(last_valid, identity=identity) if identity else None
+    identities = _reauthorized(namespace, last_valid, policy)
+    return replace(last_valid, identities=identities) if identities else None
+
+
+def _reauthorized(
+    namespace: ObservedNamespace, last_valid: DesiredState, policy: Policy
+) -> Mapping[RegistryHost, Identity] | None:
+    """Return what the identities have become; None if the namespace may not use one of them now."""
+    found: dict[RegistryHost, Identity] = {}
+    for earlier in dict.fromkeys(last_valid.identities.values()):
+        hosts = [host for host, identity in last_valid.identities.items() if identity == earlier]
+        identity = policy.reauthorize(namespace, earlier, hosts)
+        if identity is None:
+            return None
+        found |= dict.fromkeys(hosts, identity)
+    return found
 
 
 def _lost_state(
@@ -127,26 +144,27 @@ def _lost_state(
         desired = desired_state(replace(namespace, annotations=kept | {REGISTRIES: registries}, unknown_keys=0), policy)
     except (InvalidInputError, FailureError):
         return None
-    if desired is None or desired.identity.name != target.identity:
+    if desired is None or desired.identity_names != target.identities:
         return None
     return replace(desired, refresh_requested_at=secret.record.refresh_requested_at if secret.record else None)
 
 
 def _refresh_times(
-    name: str, secret: ObservedSecret, rotation: Rotation, current_principal: Current
+    name: str, secret: ObservedSecret, rotation: Rotation, current_principals: Mapping[str, Current]
 ) -> Iterator[datetime]:
     """Return when each token in a Secret is due, and when all of another principal are."""
     if record := secret.record:
         yield from (rotation.refresh_at_for(name, validity) for validity in record.validities)
-        if principal.differ(record.principal, current_principal.name):
-            yield rotation.spread(name, current_principal.since) if current_principal.since else _AT_ONCE
+        for identity, current in current_principals.items():
+            if principal.differ(record.principals.get(identity, principal.UNKNOWN), current.name):
+                yield rotation.spread(name, current.since) if current.since else _AT_ONCE
 
 
 def _maintain(desired: DesiredState, secret: ObservedSecret, now: datetime, refresh_at: datetime) -> Step:
     record = secret.record
     if record is None or not secret.intact:
         return Apply(cause=Cause.REPAIRED, desired=desired, secret=secret)
-    if set(record.registries) != set(desired.registries) or record.identity != desired.identity.name:
+    if record.identities != desired.identity_names:
         return Apply(cause=Cause.CHANGED, desired=desired, secret=secret)
     if record.opted_in_by is not desired.opted_in_by:
         return Apply(cause=Cause.CHANGED, desired=desired, secret=secret)

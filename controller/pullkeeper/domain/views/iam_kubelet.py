@@ -13,7 +13,7 @@ from typing import Any
 from pullkeeper.domain.ecr.registry_host import PUBLIC_HOSTS, RegistryHost
 from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.iam import role_arn
-from pullkeeper.domain.iam.identity import Kind
+from pullkeeper.domain.iam.identity import Identity, Kind
 from pullkeeper.domain.iam.role_arn import RoleArn
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.views.commented import COMMENT, as_yaml, comment, without_comments
@@ -53,13 +53,17 @@ def reasons(desired: DesiredState, controller: Controller) -> Sequence[str]:
 
 
 def _reasons(desired: DesiredState, controller: Controller) -> Iterator[str]:
-    session = desired.identity.session
+    identity, *others = dict.fromkeys(desired.identities.values())
+    if others:
+        yield "its registries need several roles, and a pod's ServiceAccount has one"
+        return
+    session = identity.session
     if session and session.external_id:
         yield "its role asks for an ExternalId, which a web identity cannot send"
     if session and session.tags:
         yield "its role is given session tags, which a web identity does not send"
-    if desired.identity.kind is Kind.SERVICE_ACCOUNT and desired.identity.audience != controller.audience:
-        yield f"its tokens are for {desired.identity.audience}, and a provider asks for one audience"
+    if identity.kind is Kind.SERVICE_ACCOUNT and identity.audience != controller.audience:
+        yield f"its tokens are for {identity.audience}, and a provider asks for one audience"
     if fips := [host for host in desired.registries if host.fips]:
         yield f"the provider asks the endpoint without FIPS for {listed(fips)}"
     role = role_arn.parse(_role(desired, controller))
@@ -73,10 +77,15 @@ def _staying(controller: Controller, desired_states: Mapping[str, DesiredState])
             yield comment(f"- in namespace {name}: {'; '.join(found)}")
 
 
+def _identity(desired: DesiredState) -> Identity:
+    """Return the identity of a namespace that has only one."""
+    return next(iter(desired.identities.values()))
+
+
 def _role(desired: DesiredState, controller: Controller) -> str:
     """Return the role for a namespace's pods: never the controller's own, which may assume those of all tenants."""
     own = controller.role
-    return desired.identity.role_arn or f"arn:{own.partition}:iam::{own.account}:role/{_OWN_ROLE}"
+    return _identity(desired).role_arn or f"arn:{own.partition}:iam::{own.account}:role/{_OWN_ROLE}"
 
 
 def _provider_config(controller: Controller, desired_states: Mapping[str, DesiredState]) -> Mapping[str, Any]:
@@ -127,8 +136,8 @@ def _audience(controller: Controller) -> Iterator[Mapping[str, Any]]:
 
 
 def _names(desired: DesiredState) -> Sequence[str]:
-    if desired.identity.kind is Kind.SERVICE_ACCOUNT:
-        return sorted({desired.identity.service_account[1], *desired.service_accounts.names})
+    if _identity(desired).kind is Kind.SERVICE_ACCOUNT:
+        return sorted({_identity(desired).service_account[1], *desired.service_accounts.names})
     return sorted(desired.service_accounts.names) or ["default"]
 
 

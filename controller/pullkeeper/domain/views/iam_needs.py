@@ -96,7 +96,7 @@ def plan(policy: Policy, controller: Controller, desired_states: Mapping[str, De
     uses = _uses(policy, controller, desired_states)
     if only:
         uses = {arn: use for arn, use in uses.items() if only in use.namespaces}
-        if desired_states[only].identity.role_arn != controller.role.text:
+        if all(each.role_arn != controller.role.text for each in desired_states[only].identities.values()):
             uses[controller.role.text] = _part(controller, desired_states[only])
     own = uses.pop(controller.role.text)
     others = [uses[arn] for arn in sorted(uses)]
@@ -122,14 +122,14 @@ def _uses(policy: Policy, controller: Controller, desired_states: Mapping[str, D
 
 
 def _add(uses: dict[str, _RoleUse], controller: Controller, namespace: str, desired: DesiredState) -> None:
-    identity = desired.identity
-    arn = role_arn.parse(identity.role_arn) if identity.role_arn else controller.role
-    use = uses.setdefault(arn.text, _RoleUse(arn=arn))
-    use.hosts |= set(desired.registries)
-    use.namespaces.add(namespace)
-    if identity.kind is Kind.SERVICE_ACCOUNT:
-        use.subjects[identity.audience].add(identity.name)
-    use.sessions += [identity.session] if identity.session else []
+    for host, identity in desired.identities.items():
+        arn = role_arn.parse(identity.role_arn) if identity.role_arn else controller.role
+        use = uses.setdefault(arn.text, _RoleUse(arn=arn))
+        use.hosts.add(host)
+        use.namespaces.add(namespace)
+        if identity.kind is Kind.SERVICE_ACCOUNT:
+            use.subjects[identity.audience].add(identity.name)
+        use.sessions += [identity.session] if identity.session and identity.session not in use.sessions else []
 
 
 def _state(uses: dict[str, _RoleUse], grant: RoleGrant, policy: Policy, asked: Container[str]) -> None:
@@ -144,7 +144,8 @@ def _state(uses: dict[str, _RoleUse], grant: RoleGrant, policy: Policy, asked: C
 
 def _part(controller: Controller, desired: DesiredState) -> _RoleUse:
     """Return one namespace's part of the controller's own role, without its trust policy."""
-    return _RoleUse(arn=controller.role, hosts=set() if desired.identity.role_arn else set(desired.registries))
+    hosts = {host for host, identity in desired.identities.items() if not identity.role_arn}
+    return _RoleUse(arn=controller.role, hosts=hosts)
 
 
 def _covered(hosts: Iterable[RegistryHost], grant: Grant) -> Iterator[RegistryHost]:

@@ -1,6 +1,7 @@
 """The status of a namespace as seen from outside: from its metadata, its Secret's metadata and the settings alone."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pullkeeper.domain.config.injection import Injection, injection
@@ -8,7 +9,7 @@ from pullkeeper.domain.config.policy import ANYBODY, EVERY_NAMESPACE, NO_NAMESPA
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.validation import summarized
-from pullkeeper.domain.iam import principal
+from pullkeeper.domain.iam import principal, role_arn
 from pullkeeper.domain.namespace import annotations
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
 from pullkeeper.domain.namespace.namespace_request import NamespaceRequest
@@ -17,8 +18,8 @@ from pullkeeper.domain.reporting.state import State, expiry_state
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.judgement import judge
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from pullkeeper.domain.secret.pull_secret import SecretRecord
 from pullkeeper.domain.secret.repairs import writer_hint
+from pullkeeper.domain.secret.secret_record import SecretRecord, hosts_by_identity
 from pullkeeper.domain.views.durations import format_duration
 
 _GRACE_PERIOD = timedelta(minutes=1)
@@ -53,9 +54,10 @@ class NamespaceStatus:
     unhealthy: bool
     """Whether somebody should look into it: false while a request is less than a minute old."""
     registries: tuple[str, ...] = ()
-    identity: str = ""
-    principal: str = ""
-    """Who the pull Secret's tokens were issued to, as it says itself; "" where that is not known."""
+    identities: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The registries of each identity, by its name; without any where they cannot be told."""
+    principals: Mapping[str, str] = field(default_factory=dict)
+    """Who each identity's tokens in the pull Secret were issued to, as it says itself; without those not known."""
     issued_at: datetime | None = None
     """When the oldest token in the pull Secret was issued."""
     expires_at: datetime | None = None
@@ -78,6 +80,8 @@ class _Request:
     """What the annotations ask for: a desired state, or problems, or neither where the namespace is opted out."""
 
     desired: DesiredState | None
+    identities: tuple[str, ...] = ()
+    """The names of the identities, where the registries cannot be told."""
     problems: tuple[str, ...] = ()
     opt_in_lost: bool = False
 
@@ -100,8 +104,8 @@ def namespace_status(
         state=state,
         unhealthy=state not in _HEALTHY and not (state in _IN_PROGRESS and _is_recent(request, now)),
         registries=_registries(wanted, record),
-        identity=_identity(wanted, record),
-        principal=record.principal or principal.of_identity(record.identity) if record else principal.UNKNOWN,
+        identities=_identities(wanted, record),
+        principals=_principals(record),
         issued_at=min((validity.issued_at for validity in record.validities), default=None) if record else None,
         expires_at=record.expires_at if record else None,
         refresh_at=refresh_at,
@@ -190,13 +194,24 @@ def _outdated(
     wanted, present = set(desired.registries), set(record.registries)
     problems = [f"no entry yet for {host}" for host in sorted(wanted - present)]
     problems += [f"still an entry for {host}" for host in sorted(present - wanted)]
-    if record.identity != desired.identity.name:
-        problems.append(f"still fetched as {record.identity}; {desired.identity} is requested")
+    problems += _other_identities(desired, record)
     if desired.refresh_requested_at not in (None, record.refresh_requested_at):
         problems.append(f"the request in {PREFIX}{annotations.REFRESH} has not been answered yet")
     if not secret.intact:
         problems.append(f"the pull Secret was changed and has not been repaired yet ({writer_hint(secret.writer)})")
     return (State.OUTDATED, tuple(problems)) if problems else None
+
+
+def _other_identities(desired: DesiredState, record: SecretRecord) -> list[str]:
+    """Return what is still fetched as another identity; the registries are named where there are several identities."""
+    names = desired.identity_names
+    others = {(record.identities[host], name): host for host, name in names.items() if host in record.identities}
+    several = len({*names.values()}) > 1
+    return [
+        f"still fetched as {held}{f' for {host}' if several else ''}; {name} is requested"
+        for (held, name), host in others.items()
+        if held != name
+    ]
 
 
 def _request(namespace: ObservedNamespace, secret: ObservedSecret | None, rules: StatusRules) -> _Request:
@@ -213,8 +228,9 @@ def _request(namespace: ObservedNamespace, secret: ObservedSecret | None, rules:
     if policy is None and annotations.REGISTRIES not in namespace.annotations:
         # Without the settings the default registries are unknown, so their absence is no problem.
         invalid = tuple(each for each in invalid if each.where != f"{PREFIX}{annotations.REGISTRIES}")
-    desired = None if invalid else _without_registries(namespace, allowed)
-    return _Request(desired=desired, problems=summarized(invalid))
+    if invalid:
+        return _Request(desired=None, problems=summarized(invalid))
+    return _Request(desired=DesiredState(identities={}), identities=_named_identities(namespace, allowed))
 
 
 def _permissive_policy(secret: ObservedSecret | None) -> Policy:
@@ -229,9 +245,10 @@ def _permissive_policy(secret: ObservedSecret | None) -> Policy:
     )
 
 
-def _without_registries(namespace: ObservedNamespace, policy: Policy) -> DesiredState:
-    role, account = (namespace.annotations.get(key, "") for key in (annotations.ROLE_ARN, annotations.SERVICE_ACCOUNT))
-    return DesiredState(registries=(), identity=policy.identity(namespace, (), role=role, account=account))
+def _named_identities(namespace: ObservedNamespace, policy: Policy) -> tuple[str, ...]:
+    account = namespace.annotations.get(annotations.SERVICE_ACCOUNT, "")
+    roles = role_arn.parts(namespace.annotations.get(annotations.ROLE_ARN, "")) or [""]
+    return tuple(policy.identity(namespace, (), role=role, account=account).name for role in roles)
 
 
 def _registries(wanted: _Request, record: SecretRecord | None) -> tuple[str, ...]:
@@ -239,10 +256,17 @@ def _registries(wanted: _Request, record: SecretRecord | None) -> tuple[str, ...
     return tuple(host.name for host in desired or (record.registries if record else ()))
 
 
-def _identity(wanted: _Request, record: SecretRecord | None) -> str:
-    if wanted.desired:
-        return wanted.desired.identity.name
-    return record.identity if record else ""
+def _identities(wanted: _Request, record: SecretRecord | None) -> Mapping[str, Sequence[str]]:
+    if wanted.identities:
+        return dict.fromkeys(wanted.identities, ())
+    names = wanted.desired.identity_names if wanted.desired else record.identities if record else {}
+    return {name: [host.name for host in hosts] for name, hosts in hosts_by_identity(names).items()}
+
+
+def _principals(record: SecretRecord | None) -> Mapping[str, str]:
+    names = sorted(set(record.identities.values())) if record else ()
+    found = {name: record.principals.get(name) or principal.of_identity(name) for name in names if record}
+    return {name: known for name, known in found.items() if known}
 
 
 def _refresh_at(name: str, record: SecretRecord, rotation: Rotation) -> datetime:

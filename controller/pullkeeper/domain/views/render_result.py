@@ -1,11 +1,12 @@
 """What the controller would do for a Namespace and why, derived from the Namespace and the settings alone."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.ecr.aws_errors import actions
 from pullkeeper.domain.ecr.credential import TokenValidity
@@ -24,7 +25,8 @@ from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.secret import entries
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.judgement import judge
-from pullkeeper.domain.secret.pull_secret import DATA_KEY, SecretRecord, manifest
+from pullkeeper.domain.secret.pull_secret import DATA_KEY, manifest
+from pullkeeper.domain.secret.secret_record import SecretRecord, hosts_by_identity
 from pullkeeper.domain.views.durations import format_duration
 
 _LABEL_WIDTH = 14
@@ -53,9 +55,10 @@ class RenderResult:
     desired: DesiredState | None = None
     default_registries: bool = False
     """Whether the registries come from the settings."""
-    allowed_by: str = ""
-    """The setting that allows the identity."""
-    scopes: tuple[TokenScope, ...] = ()
+    allowed_by: Mapping[str, str] = field(default_factory=dict)
+    """The setting that allows each identity, by its name."""
+    scopes: Mapping[TokenScope, Sequence[RegistryHost]] = field(default_factory=dict)
+    """The registries of each scope that a token is needed of."""
     permissions: tuple[str, ...] = ()
     """What IAM has to allow, and to whom."""
     refresh: RefreshTime | None = None
@@ -97,10 +100,11 @@ def as_document(result: RenderResult) -> Mapping[str, Any]:
         "reason": result.reason,
         "problems": list(result.problems),
         "registries": [host.name for host in desired.registries] if desired else [],
-        "identity": desired.identity.name if desired else None,
-        "principal": principal.of_identity(desired.identity.name) or None if desired else None,
-        "allowedBy": result.allowed_by or None,
-        "tokens": [{"scope": scope.label, "registries": _hosts_in(result, scope)} for scope in result.scopes],
+        "identities": [_identity_document(result, name, hosts) for name, hosts in _hosts_by_identity(result).items()],
+        "tokens": [
+            {"scope": scope.label, "identity": scope.identity.name, "registries": [host.name for host in hosts]}
+            for scope, hosts in result.scopes.items()
+        ],
         "permissions": list(result.permissions),
         "earliestRefreshAt": format_timestamp(refresh.earliest_at) if refresh else None,
         "refreshAt": format_timestamp(refresh.refresh_at) if refresh else None,
@@ -129,12 +133,11 @@ def _excluded(settings: Settings) -> str:
 
 
 def _opted_in(namespace: ObservedNamespace, desired: DesiredState, settings: Settings, now: datetime) -> RenderResult:
-    name, scopes = namespace.name, entries.token_scopes(desired)
+    name, scopes = namespace.name, entries.hosts_by_scope(desired.identities)
     validity = TokenValidity(issued_at=now, expires_at=now + LONGEST_LIFE)
     record = SecretRecord(
-        registries=desired.registries,
-        identity=desired.identity.name,
-        tokens={scope.label: validity for scope in scopes},
+        held=dict.fromkeys(desired.registries, validity),
+        identities=desired.identity_names,
         refresh_requested_at=desired.refresh_requested_at,
         opted_in_by=desired.opted_in_by,
     )
@@ -144,9 +147,9 @@ def _opted_in(namespace: ObservedNamespace, desired: DesiredState, settings: Set
         reason=f"opted in by {f'its annotation {PREFIX}{ENABLED}' if by_annotation else '`optIn` in the settings'}",
         desired=desired,
         default_registries=REGISTRIES not in namespace.annotations,
-        allowed_by=settings.policy.granted_by(namespace, desired.registries, desired.identity),
+        allowed_by=_allowed_by(namespace, desired, settings.policy),
         scopes=scopes,
-        permissions=tuple(_permissions(desired.identity, scopes)),
+        permissions=tuple(_permissions(scopes)),
         refresh=RefreshTime(
             issued_at=now,
             earliest_at=settings.rotation.refresh_at(validity),
@@ -158,7 +161,21 @@ def _opted_in(namespace: ObservedNamespace, desired: DesiredState, settings: Set
     )
 
 
-def _permissions(identity: Identity, scopes: Sequence[TokenScope]) -> Iterator[str]:
+def _allowed_by(namespace: ObservedNamespace, desired: DesiredState, policy: Policy) -> Mapping[str, str]:
+    return {
+        identity.name: policy.granted_by(
+            namespace, [host for host, own in desired.identities.items() if own == identity], identity
+        )
+        for identity in desired.identities.values()
+    }
+
+
+def _permissions(scopes: Iterable[TokenScope]) -> Iterator[str]:
+    for identity in dict.fromkeys(scope.identity for scope in scopes):
+        yield from _permissions_of(identity, [scope for scope in scopes if scope.identity == identity])
+
+
+def _permissions_of(identity: Identity, scopes: Sequence[TokenScope]) -> Iterator[str]:
     session, who = identity.session, identity.role_arn or "the controller's own role"
     if identity.kind is Kind.ROLE:
         actions_on_role = ["sts:AssumeRole"]
@@ -187,11 +204,22 @@ def _sections(result: RenderResult) -> Iterator[tuple[str, Sequence[str]]]:
         return
     source = ", from `registries` in the settings" if result.default_registries else ""
     yield "registries", [f"{host}{source}" for host in result.desired.registries]
-    yield "identity", [f"{result.desired.identity}, allowed by `{result.allowed_by}` in the settings"]
-    yield "principal", [_principal(result.desired.identity)]
+    found = _hosts_by_identity(result)
+    several = len(found) > 1
+    yield (
+        "identities" if several else "identity",
+        [
+            f"{name}, allowed by `{result.allowed_by[name]}` in the settings{_listed_after(hosts) if several else ''}"
+            for name, hosts in found.items()
+        ],
+    )
+    yield "principals" if several else "principal", [_principal(each) for each in _identities(result)]
     yield (
         "tokens",
-        [f"{scope.label}{_endpoint(scope)}: {', '.join(_hosts_in(result, scope))}" for scope in result.scopes],
+        [
+            f"{scope.label}{_endpoint(scope)}{f' as {scope.identity}' if several else ''}{_listed_after(hosts)}"
+            for scope, hosts in result.scopes.items()
+        ],
     )
     yield "permissions", result.permissions
     yield "rotation", [_rotation(result.refresh)]
@@ -209,9 +237,26 @@ def _role_of(identity: Identity) -> str:
     return f"the role in {ROLE_ANNOTATION} of the ServiceAccount {namespace}/{name}"
 
 
-def _hosts_in(result: RenderResult, scope: TokenScope) -> list[str]:
-    hosts: Sequence[RegistryHost] = result.desired.registries if result.desired else ()
-    return [host.name for host in hosts if TokenScope.of(host, scope.identity) == scope]
+def _identities(result: RenderResult) -> Sequence[Identity]:
+    given = result.desired.identities.values() if result.desired else ()
+    return sorted(dict.fromkeys(given), key=lambda identity: identity.name)
+
+
+def _identity_document(result: RenderResult, name: str, hosts: Sequence[RegistryHost]) -> Mapping[str, Any]:
+    return {
+        "identity": name,
+        "principal": principal.of_identity(name) or None,
+        "allowedBy": result.allowed_by[name],
+        "registries": [host.name for host in hosts],
+    }
+
+
+def _hosts_by_identity(result: RenderResult) -> Mapping[str, Sequence[RegistryHost]]:
+    return hosts_by_identity(result.desired.identity_names if result.desired else {})
+
+
+def _listed_after(hosts: Sequence[RegistryHost]) -> str:
+    return f": {', '.join(host.name for host in hosts)}"
 
 
 def _endpoint(scope: TokenScope) -> str:

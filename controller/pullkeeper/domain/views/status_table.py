@@ -71,10 +71,11 @@ def as_document(report: StatusReport) -> Mapping[str, Any]:
 def _cells(status: NamespaceStatus, now: datetime, *, wide: bool) -> tuple[str, ...]:
     hosts = status.registries
     shown = ",".join(hosts) if wide else _first(hosts)
-    who = status.identity if wide else _short_identity(status.identity)
+    names = list(status.identities)
+    who = ",".join(names) if wide else _first([_short_identity(name) for name in names])
     age = format_duration(now - status.issued_at) if status.issued_at else "-"
     moments = (status.issued_at, status.expires_at, status.refresh_at) if wide else ()
-    others = (status.injection, status.principal) if wide else ()
+    others = (status.injection, ",".join(status.principals.values())) if wide else ()
     more = [*(_timestamp(moment) or "-" for moment in moments), *(other or "-" for other in others)]
     problem = _last_problem(status)
     if not wide:
@@ -143,8 +144,10 @@ def _entry(status: NamespaceStatus) -> dict[str, Any]:
         "state": status.state.value,
         "unhealthy": status.unhealthy,
         "registries": list(status.registries),
-        "identity": status.identity or None,
-        "principal": status.principal or None,
+        "identities": [
+            {"identity": name, "principal": status.principals.get(name), "registries": list(hosts)}
+            for name, hosts in status.identities.items()
+        ],
         "issuedAt": _timestamp(status.issued_at),
         "expiresAt": _timestamp(status.expires_at),
         "refreshAt": _timestamp(status.refresh_at),
