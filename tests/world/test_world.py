@@ -182,6 +182,6 @@ async def _said(process: ControllerProcess, words: str, after: int) -> bool:
 
 
 def _warnings(process: ControllerProcess, after: int) -> list[str]:
-    """Return what our own code has warned of."""
+    """Return what was warned of, by whichever logger: libraries have no second line for a cause that we have named."""
     lines: list[dict[str, Any]] = process.lines()[after:]
-    return [line["message"] for line in lines if line["level"] == "WARNING" and line["logger"].startswith("pullkeeper")]
+    return [line["message"] for line in lines if line["level"] in {"WARNING", "ERROR", "CRITICAL"}]
