@@ -276,7 +276,7 @@ async def test_region_that_is_not_enabled_is_reported(installation: Installation
 
 
 async def test_empty_token_file_is_reported_and_recovered_from(installation: Installation) -> None:
-    """A projected token that is empty is named; when it is written, it is well without a restart."""
+    """A projected token that is empty is named; when it is written, short retries notice with nobody's help."""
     projected = installation.folder / "aws-token"
     text = projected.read_text()
     projected.write_text("")
@@ -284,7 +284,6 @@ async def test_empty_token_file_is_reported_and_recovered_from(installation: Ins
     team = await installation.create_namespace(enabled="true")
     assert "the projected token is not empty" in (await installation.event(team, "TokenFetchFailed"))["note"]
     projected.write_text(text)
-    await installation.annotate(team, refresh_requested_at="mended")
     await installation.event(team, "PullSecretCreated")
 
 
