@@ -17,10 +17,10 @@ from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.reconcile.identities import ServiceAccountResolver
 from pullkeeper.reconcile.namespace_records import NamespaceRecords
 
-INTERVAL = timedelta(seconds=5)
+INTERVAL = timedelta(seconds=15)
 """How often each ServiceAccount is read while there are few."""
-SHORTEST_PAUSE = timedelta(milliseconds=50)
-"""Between two reads, so that they stay a small part of what the API server does: with 10,000 a round takes minutes."""
+SHORTEST_PAUSE = timedelta(milliseconds=200)
+"""Between two reads, so that they are a small part of what the API server does: with 10,000 a round is half an hour."""
 
 
 class Namespaces(Protocol):

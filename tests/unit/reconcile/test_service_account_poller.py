@@ -63,13 +63,13 @@ async def test_namespace_is_enqueued_when_its_service_account_has_changed() -> N
     """Once; also one that could not be used before, and nobody else."""
     cluster = Cluster(a=service_account("a", "puller"), b=service_account("b", "puller"))
     cluster.unusable = {"b"}
-    await cluster.poll(20)
+    await cluster.poll(60)
     assert cluster.enqueued == ["a"]
     cluster.roles["a"] = "another"
-    await cluster.poll(20)
+    await cluster.poll(60)
     assert cluster.enqueued == ["a", "a"]
     cluster.unusable.clear()
-    await cluster.poll(20)
+    await cluster.poll(60)
     assert cluster.enqueued == ["a", "a", "b"]
     record = cluster.records.get("a").service_account
     assert record is not None
@@ -82,11 +82,11 @@ async def test_only_what_is_in_use_and_not_watched_is_read() -> None:
     cluster.namespaces.append(ObservedNamespace(name="invalid", uid="invalid", resource_version=1, annotations=ON))
     cluster.namespaces.append(ObservedNamespace(name="plain", uid="plain", resource_version=1, annotations={}))
     cluster.watched = {"c"}
-    await cluster.poll(20)
+    await cluster.poll(60)
     assert set(cluster.read) == {"a"}
     cluster.watched = {"a", "c"}
     cluster.read.clear()
-    await cluster.poll(20)
+    await cluster.poll(60)
     assert cluster.read == []
 
 
@@ -102,4 +102,4 @@ async def test_reads_are_paced_however_many_there_are() -> None:
     assert min(later - earlier for earlier, later in zip(many.read_at, many.read_at[1:], strict=False)) >= (
         SHORTEST_PAUSE.total_seconds() * 0.999
     )
-    assert len(many.read) >= 390
+    assert len(many.read) >= 290
