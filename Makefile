@@ -33,8 +33,9 @@ test: lint ## Static checks and the tests that need only Python, but for the slo
 test-e2e: $(VENV)/dev.stamp ## The end-to-end tests that are too slow for `make test`: identities, rotation, commands, the demo (QUICK=1: those not in test-cluster)
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(if $(QUICK),$(IN_MEMORY),tests/e2e) -m slow --server=memory
 
+# It only computes, in virtual time: whatever runs beside it goes first.
 test-simulation: $(VENV)/dev.stamp ## The simulation at length: more seeds, outages, hostile namespaces over 200 seeds, two controllers at once, a picture
-	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/simulation -m slow
+	nice $(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/simulation -m slow
 
 test-tenants: $(VENV)/dev.stamp ## Hostile tenants beside an honest population, on the in-memory server and on a real control plane
 	$(BIN)/python -m testsupport.control_plane.assets
