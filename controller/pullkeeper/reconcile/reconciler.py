@@ -1,7 +1,7 @@
 """The pull Secret of one namespace: observe, plan, act."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from typing import Protocol
 from pullkeeper.domain.ecr.credential import Password, Token
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.rotation import Rotation
-from pullkeeper.domain.ecr.token_scope import TokenScope, scope_label
+from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.backoff import LONGEST_RETRY
 from pullkeeper.domain.errors.failures import Failure, FailureError, foreign_secret_failure
 from pullkeeper.domain.iam import principal
@@ -211,17 +211,22 @@ class Reconciler:
     async def _apply(self, name: str, step: Apply, invalid: tuple[Failure, ...]) -> Result:
         record, failures = self._records.get(name), invalid
         try:
-            results = await self._get_tokens(name, record, step)
-            failures = (*invalid, *(result.failure for result in results.values() if result.failure))
-            written = await self._write(name, record, step, self._plan_entries(step, results))
+            tokens, results = await self._get_tokens(name, record, step)
+            failures = (*invalid, *(result.failure for result in results if result.failure))
+            written = await self._write(name, record, step, self._plan_entries(step, tokens, results))
         except FailureError as error:
             return Result(status=Status(secret=step.secret), failures=(*failures, error.failure), error=error)
         secret = written or step.secret
         requeue_at = self._requeue_at(name, secret, results)
         return Result(status=Status(secret=secret), failures=failures, requeue_at=requeue_at)
 
-    async def _get_tokens(self, name: str, record: NamespaceRecord, step: Apply) -> dict[TokenScope, TokenResult]:
-        """Get a token for each scope; identities are looked up first, because their names are not enough."""
+    async def _get_tokens(
+        self, name: str, record: NamespaceRecord, step: Apply
+    ) -> tuple[Mapping[RegistryHost, Token], Sequence[TokenResult]]:
+        """Get a token for each scope; return them by registry, and what became of each scope.
+
+        Identities are looked up first, because their names are not enough.
+        """
         not_before = self._fresh_since(record, step)
         requester = Requester(namespace=name, first=step.secret is None)
         # Namespaces whose regions or registries hang take no slot of the others.
@@ -231,7 +236,8 @@ class Reconciler:
             results = await asyncio.gather(
                 *(self._tokens.get(scope, own, requester, not_before=not_before) for scope, own in hosts.items())
             )
-        return dict(zip(hosts, results, strict=True))
+        found = zip(hosts.values(), results, strict=True)
+        return {host: result.token for own, result in found if result.token for host in own}, results
 
     def _fresh_since(self, record: NamespaceRecord, step: Apply) -> datetime | None:
         """Return since when a fresh token is requested: when the new refresh request was first seen.
@@ -247,13 +253,15 @@ class Reconciler:
             record.refresh = RefreshRequest(value=value, requested_at=self._clock() if is_new else None)
         return record.refresh.requested_at
 
-    def _plan_entries(self, step: Apply, results: Mapping[TokenScope, TokenResult]) -> EntryPlan:
+    def _plan_entries(
+        self, step: Apply, tokens: Mapping[RegistryHost, Token], results: Sequence[TokenResult]
+    ) -> EntryPlan:
         return entries.plan_entries(
             step.desired,
             step.secret,
-            _tokens_by_host(step.desired, results),
-            complete=not any(result.retry_at for result in results.values()),
-            excluded=entries.NO_HOSTS.union(*(result.excluded for result in results.values())),
+            tokens,
+            complete=not any(result.retry_at for result in results),
+            excluded=entries.NO_HOSTS.union(*(result.excluded for result in results)),
             revoked=self._revoked(step.desired, step.secret) if step.secret else entries.NO_HOSTS,
         )
 
@@ -289,27 +297,19 @@ class Reconciler:
             self._reporter.report_deletion(name, record, secret)
         return Result()
 
-    def _requeue_at(
-        self, name: str, secret: ObservedSecret | None, results: Mapping[TokenScope, TokenResult]
-    ) -> datetime:
+    def _requeue_at(self, name: str, secret: ObservedSecret | None, results: Sequence[TokenResult]) -> datetime:
         """Return when the next token is to be rotated, or one that failed may be fetched again."""
         now = self._clock()
         validities = secret.record.validities if secret and secret.record else ()
         refreshes = [self._rotation.refresh_at_for(name, validity) for validity in validities]
         # A retry may be overdue already, because a token of another region took long.
-        retries = [max(result.retry_at, now) for result in results.values() if result.retry_at]
+        retries = [max(result.retry_at, now) for result in results if result.retry_at]
         times = [*(at for at in refreshes if at > now), *retries]
         if validities and not retries and min(refreshes) <= now:
             # AWS gave no better token than the one that is there: ask more often the less of its life is left.
             left = min(validity.expires_at for validity in validities) - now
             times.append(now + max(left / _REQUEUES, _SHORTEST_REQUEUE))
         return min(times, default=now + LONGEST_RETRY)
-
-
-def _tokens_by_host(desired: DesiredState, results: Mapping[TokenScope, TokenResult]) -> Mapping[RegistryHost, Token]:
-    found = {(scope.identity.name, scope.label): result.token for scope, result in results.items() if result.token}
-    keys = {host: (name, scope_label(host)) for host, name in desired.identity_names.items()}
-    return {host: found[key] for host, key in keys.items() if key in found}
 
 
 def _foreign(name: str, secret: ObservedSecret | None) -> Failure:
