@@ -145,7 +145,7 @@ def plan_entries(
         identities=names,
         refresh_requested_at=answered.refresh_requested_at if answered else None,
         opted_in_by=desired.opted_in_by,
-        sharers=_sharers(record) if record else names,
+        sharers=_sharers(record, shared_tokens) if record else names,
         current=record if intact else None,
         kept_principals=record.principals if record else {},
     )
@@ -159,8 +159,7 @@ def _may_replace(token: Token, record: SecretRecord, host: RegistryHost, name: s
     return principal.differ(token.principal, record.principals.get(name, principal.UNKNOWN))
 
 
-def _sharers(record: SecretRecord) -> Mapping[RegistryHost, str]:
-    shared = record.shared
+def _sharers(record: SecretRecord, shared: Mapping[tuple[str, str], TokenValidity]) -> Mapping[RegistryHost, str]:
     return {
         host: name for host, name in record.identities.items() if record.held[host] == shared[name, scope_label(host)]
     }
