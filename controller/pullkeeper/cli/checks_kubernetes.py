@@ -87,7 +87,7 @@ class KubernetesChecks:
             secret = secrets.get(namespace.name)
             judgement = judge(namespace, secret, policy)
             desired = fallback_state(namespace, secret, policy, None) if judgement.error else judgement.desired
-            used = dict.fromkeys(desired.identities.values()) if desired else ()
+            used = desired.distinct_identities if desired else ()
             accounts += [identity.service_account for identity in used if identity.kind is Kind.SERVICE_ACCOUNT]
         return accounts
 

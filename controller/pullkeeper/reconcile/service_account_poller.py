@@ -66,7 +66,7 @@ class ServiceAccountPoller:
         for namespace in self._namespaces.items():
             if SERVICE_ACCOUNT in namespace.annotations and not self._is_watched(namespace.name):
                 desired = self._records.get(namespace.name).last_valid
-                for identity in dict.fromkeys(desired.identities.values()) if desired else ():
+                for identity in desired.distinct_identities if desired else ():
                     if identity.kind is Kind.SERVICE_ACCOUNT:
                         yield namespace.name, identity
 

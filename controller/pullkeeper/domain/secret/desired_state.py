@@ -65,6 +65,11 @@ class DesiredState:
         return tuple(sorted(self.identities))
 
     @property
+    def distinct_identities(self) -> tuple[Identity, ...]:
+        """Every identity once."""
+        return tuple(dict.fromkeys(self.identities.values()))
+
+    @property
     def identity_names(self) -> Mapping[RegistryHost, str]:
         """The name of each registry's identity."""
         return {host: identity.name for host, identity in self.identities.items()}

@@ -126,7 +126,7 @@ def _reauthorized(
 ) -> Mapping[RegistryHost, Identity] | None:
     """Return what the identities have become; None if the namespace may not use one of them now."""
     found: dict[RegistryHost, Identity] = {}
-    for earlier in dict.fromkeys(last_valid.identities.values()):
+    for earlier in last_valid.distinct_identities:
         hosts = [host for host, identity in last_valid.identities.items() if identity == earlier]
         identity = policy.reauthorize(namespace, earlier, hosts)
         if identity is None:

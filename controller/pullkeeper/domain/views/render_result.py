@@ -166,7 +166,7 @@ def _allowed_by(namespace: ObservedNamespace, desired: DesiredState, policy: Pol
         identity.name: policy.granted_by(
             namespace, [host for host, own in desired.identities.items() if own == identity], identity
         )
-        for identity in desired.identities.values()
+        for identity in desired.distinct_identities
     }
 
 
@@ -238,8 +238,8 @@ def _role_of(identity: Identity) -> str:
 
 
 def _identities(result: RenderResult) -> Sequence[Identity]:
-    given = result.desired.identities.values() if result.desired else ()
-    return sorted(dict.fromkeys(given), key=lambda identity: identity.name)
+    given = result.desired.distinct_identities if result.desired else ()
+    return sorted(given, key=lambda identity: identity.name)
 
 
 def _identity_document(result: RenderResult, name: str, hosts: Sequence[RegistryHost]) -> Mapping[str, Any]:
