@@ -35,7 +35,7 @@ class WebIdentity:
 
     def provider_arn(self, role: RoleArn) -> str:
         """Return the ARN of the IAM OIDC provider that must exist so that the role can be taken with the token."""
-        return f"arn:{role.partition}:iam::{role.account}:oidc-provider/{self.issuer.removeprefix('https://')}"
+        return provider_arn(self.issuer, role)
 
     def needs(self, role: RoleArn) -> str:
         """Return what must exist so that the role can be taken with the token."""
@@ -52,6 +52,11 @@ class WebIdentity:
             fix = "let the API server issue tokens under a public URL (--service-account-issuer) that serves its keys"
             return "AWS cannot fetch the keys of its issuer", fix
         return None
+
+
+def provider_arn(issuer: str, role: RoleArn) -> str:
+    """Return the ARN of the OIDC provider of an issuer in the account of a role."""
+    return f"arn:{role.partition}:iam::{role.account}:oidc-provider/{issuer.removeprefix('https://')}"
 
 
 def decode(token: str) -> WebIdentity:

@@ -15,9 +15,10 @@ from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.iam import role_arn
 from pullkeeper.domain.iam.identity import Identity, Kind
 from pullkeeper.domain.iam.role_arn import RoleArn
+from pullkeeper.domain.iam.web_identity import provider_arn
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.views.commented import COMMENT, as_yaml, comment, without_comments
-from pullkeeper.domain.views.iam_needs import Controller, provider_arn
+from pullkeeper.domain.views.iam_needs import Controller
 from pullkeeper.domain.views.iam_plan import Statement
 from pullkeeper.domain.views.iam_statements import pulls, web_trust
 
@@ -53,7 +54,7 @@ def reasons(desired: DesiredState, controller: Controller) -> Sequence[str]:
 
 
 def _reasons(desired: DesiredState, controller: Controller) -> Iterator[str]:
-    identity, *others = dict.fromkeys(desired.identities.values())
+    identity, *others = desired.distinct_identities
     if others:
         yield "its registries need several roles, and a pod's ServiceAccount has one"
         return
@@ -79,7 +80,7 @@ def _staying(controller: Controller, desired_states: Mapping[str, DesiredState])
 
 def _identity(desired: DesiredState) -> Identity:
     """Return the identity of a namespace that has only one."""
-    return next(iter(desired.identities.values()))
+    return desired.distinct_identities[0]
 
 
 def _role(desired: DesiredState, controller: Controller) -> str:

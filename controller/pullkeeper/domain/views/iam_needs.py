@@ -14,7 +14,7 @@ from pullkeeper.domain.iam import role_arn
 from pullkeeper.domain.iam.identity import Kind, Session
 from pullkeeper.domain.iam.role_arn import RoleArn
 from pullkeeper.domain.iam.roles_anywhere import RolesAnywhere
-from pullkeeper.domain.iam.web_identity import is_internal
+from pullkeeper.domain.iam.web_identity import is_internal, provider_arn
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.views import iam_statements
 from pullkeeper.domain.views.iam_plan import Account, Plan, Provider, RepositoryGrant, Role
@@ -186,11 +186,6 @@ def _role(use: _RoleUse, controller: Controller) -> Role:
         permissions=tuple(iam_statements.pulls(use.arn, use.hosts)),
         trust=tuple(trust),
     )
-
-
-def provider_arn(issuer: str, role: RoleArn) -> str:
-    """Return the ARN of the OIDC provider of an issuer in the account of a role."""
-    return f"arn:{role.partition}:iam::{role.account}:oidc-provider/{issuer.removeprefix('https://')}"
 
 
 def _providers(controller: Controller, uses: Iterable[_RoleUse]) -> Iterator[Provider]:
