@@ -76,7 +76,7 @@ def registry(
     *,
     restart: asyncio.Event,
     on_open: Callable[[], None],
-    disturbance: "Disturbance",
+    disturbance: Disturbance,
 ) -> kopf.OperatorRegistry:
     """Build a registry of our handlers; kopf's default one is global and filled at import.
 
