@@ -40,7 +40,11 @@ def pod_identity(url: str, token_file: str) -> dict[str, str]:
 
 
 def instance_metadata(url: str, *, enabled: bool) -> dict[str, str]:
-    """Point to the metadata endpoint, or keep botocore from asking for one."""
+    """Point to the metadata endpoint, or keep botocore from asking for one.
+
+    By a name: the node's service has no loopback address, which would tell of a service in the pod.
+    """
     if not enabled:
         return {"AWS_EC2_METADATA_DISABLED": "true"}
-    return {"AWS_EC2_METADATA_DISABLED": "false", "AWS_EC2_METADATA_SERVICE_ENDPOINT": url}
+    endpoint = url.replace("127.0.0.1", "localhost")
+    return {"AWS_EC2_METADATA_DISABLED": "false", "AWS_EC2_METADATA_SERVICE_ENDPOINT": endpoint}

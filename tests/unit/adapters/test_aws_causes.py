@@ -51,7 +51,7 @@ CASES: list[tuple[Play, Reason, str, str]] = [
     (cases.endpoint_without_scheme_for_sts, Reason.CONFIGURATION_INVALID, "an endpoint is no URL", "with https://"),
     (cases.bad_session_name, Reason.CONFIGURATION_INVALID, "the session name is not one", "AWS_ROLE_SESSION_NAME"),
     (cases.bad_role_arn, Reason.CONFIGURATION_INVALID, "a parameter is malformed", "check the role's ARN"),
-    (cases.metadata_behind_a_proxy, Reason.CREDENTIALS_MISSING, "asked through the proxy", "169.254.169.254 to NO_PR"),
+    (cases.metadata_behind_a_proxy, Reason.CREDENTIALS_MISSING, "asked through the proxy", "add 169.254.169.254, or"),
     (cases.proxy_redirects_ecr, Reason.MALFORMED_ANSWER, f"answered in place of {ECR}", "let AWS's hosts pass"),
     (cases.proxy_forbids_ecr, Reason.MALFORMED_ANSWER, f"answered in place of {ECR}", "let AWS's hosts pass"),
     (cases.proxy_redirects_sts, Reason.MALFORMED_ANSWER, f"answered in place of {STS}", "let AWS's hosts pass"),

@@ -121,7 +121,7 @@ FIXES: list[tuple[Callable[[Surroundings], None], str, Callable[[Surroundings], 
         lambda world: world.harness.environ("AWS_ROLE_SESSION_NAME", "pullkeeper"),
     ),
     (cases.bad_role_arn, "check the role's ARN", lambda world: world.harness.environ("AWS_ROLE_ARN", ROLE)),
-    (cases.metadata_behind_a_proxy, "add 169.254.169.254 to NO_PROXY", exempt_metadata),
+    (cases.metadata_behind_a_proxy, "add 169.254.169.254, or", exempt_metadata),
     (cases.no_provider, "create one there", trust_the_other_issuer),
     (
         cases.wrong_audience,

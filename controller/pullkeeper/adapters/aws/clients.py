@@ -1,6 +1,5 @@
 """botocore's sessions and clients."""
 
-import os
 import subprocess
 import threading
 from collections.abc import Callable, Hashable
@@ -18,11 +17,12 @@ from botocore.config import Config
 from botocore.credentials import Credentials as BotocoreCredentials
 from botocore.credentials import InstanceMetadataProvider, ProcessProvider
 from botocore.exceptions import BotoCoreError, NoCredentialsError
-from botocore.utils import get_environ_proxies
 
+from pullkeeper.adapters.aws import instance_metadata
 from pullkeeper.adapters.aws.calls import note_request
 from pullkeeper.adapters.aws.configured_principal import configured_principal
-from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
+from pullkeeper.adapters.aws.instance_metadata import MetadataProxiedError
+from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.text import printable
 
 CLIENT_CONFIG = Config(
@@ -36,7 +36,6 @@ CLIENT_CONFIG = Config(
 PROCESS_SECONDS = 9.0
 """A credential_process that takes longer is killed."""
 _MAX_NAME = 200
-_METADATA_URL = "http://169.254.169.254/"
 _AFTER_PROCESS = "config-file"
 """What botocore tries after credential_process."""
 
@@ -79,10 +78,6 @@ class ProcessTimeoutError(Exception):
 
 class ProcessStartError(Exception):
     """A credential_process cannot be started; the text says which program, and why."""
-
-
-class MetadataProxiedError(Exception):
-    """There are no credentials, and the instance metadata service is asked through a proxy."""
 
 
 class _BoundedProcess(subprocess.Popen[bytes]):
@@ -203,14 +198,15 @@ class ControllerSession:
     def _credentials(self) -> BotocoreCredentials:
         credentials = self._session.get_credentials()
         if credentials is None:
-            raise (
-                MetadataProxiedError
-                if self._allow_node_instance_role and _is_metadata_proxied()
-                else NoCredentialsError
-            )
-        if credentials.method == InstanceMetadataProvider.METHOD and not self._allow_node_instance_role:
-            raise FailureError(_node_role_failure())
+            allowed = self._allow_node_instance_role
+            is_proxied = instance_metadata.is_only_proxied(self._session, allow_node_instance_role=allowed)
+            raise MetadataProxiedError if is_proxied else NoCredentialsError
+        if credentials.method == InstanceMetadataProvider.METHOD and not self._may_use_metadata():
+            raise FailureError(instance_metadata.node_role_failure())
         return credentials
+
+    def _may_use_metadata(self) -> bool:
+        return self._allow_node_instance_role or instance_metadata.is_private(self._session)
 
     def _read_stamp(self) -> tuple[Hashable, ...]:
         names = (self._session.get_config_variable(name) for name in ("credentials_file", "config_file"))
@@ -235,19 +231,3 @@ def _stamp(path: str) -> Hashable:
     except (OSError, RuntimeError, ValueError):  # no such file, no home, no path: botocore says what is wrong with it
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def _is_metadata_proxied() -> bool:
-    """Whether a proxy is between here and the instance metadata service, which botocore exempts from none."""
-    find_proxies: Callable[[str], Any] = get_environ_proxies  # the library has no types
-    disabled = os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
-    return not disabled and bool(find_proxies(_METADATA_URL))
-
-
-def _node_role_failure() -> Failure:
-    message = (
-        "the only credentials found are the node's instance role, which every pod of the node could use: give the "
-        "controller's ServiceAccount a role (IRSA or EKS Pod Identity), or set allowNodeInstanceRole if this is "
-        "intended"
-    )
-    return Failure(reason=Reason.NODE_ROLE_REFUSED, message=message)

@@ -49,7 +49,7 @@ CREDENTIAL_CAUSES = (
         raised=("MetadataProxiedError",),
         reason=Reason.CREDENTIALS_MISSING,
         what="no AWS credentials were found, and the instance metadata service is asked through the proxy",
-        fix="add 169.254.169.254 to NO_PROXY",
+        fix="add 169.254.169.254, or the host in AWS_EC2_METADATA_SERVICE_ENDPOINT, to NO_PROXY",
     ),
     Cause(
         raised=("NoCredentialsError", "NoAuthTokenError"),
