@@ -121,6 +121,15 @@ async def test_session_is_kept_and_the_next_one_is_of_the_files_as_they_are_then
     assert await world.source.caller_arn() != first
 
 
+async def test_session_is_renewed_before_it_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has to be refused first: what is left of a session is looked at with each token."""
+    world.root.write(world.folder)
+    await world.source.fetch(SCOPE, demand())
+    monkeypatch.setattr(roles_anywhere, "_RENEWAL", timedelta(hours=1))
+    await world.source.fetch(SCOPE, demand())
+    assert world.aws.count("CreateSession") == 2
+
+
 def _swap(world: World) -> None:
     key = (world.folder / "tls.key").read_bytes()
     world.root.write(world.folder)
