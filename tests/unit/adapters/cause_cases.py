@@ -41,6 +41,10 @@ class Surroundings:
         file = self.write("config", "\n".join([f"[profile {name}]", *lines, more, ""]))
         self.without_keys({"AWS_CONFIG_FILE": file, "AWS_PROFILE": "pull"})
 
+    def process(self, script: str) -> None:
+        """Give the process a profile with this script of a shell as its credential_process."""
+        self.profile(f"credential_process = sh {self.write('program', script)}")
+
     def web_identity(
         self,
         added: Mapping[str, str] | None = None,
@@ -171,28 +175,80 @@ def process_not_executable(world: Surroundings) -> None:
     world.profile(f"credential_process = {world.write('program', 'text')}")
 
 
+def process_of_another_machine(world: Surroundings) -> None:
+    world.profile(f"credential_process = {world.write('program', 'text')}")
+    (world.folder / "program").chmod(0o755)
+
+
+def process_empty(world: Surroundings) -> None:
+    world.profile("credential_process =")
+
+
+def process_misquoted(world: Surroundings) -> None:
+    world.profile("credential_process = sh -c 'exit 1")
+
+
 def process_failing(world: Surroundings) -> None:
-    world.profile(f"credential_process = sh {world.write('program', 'echo hush-hush >&2; exit 3')}")
+    world.process("echo first >&2; echo cannot open store >&2; echo; exit 3")
+
+
+def process_killed(world: Surroundings) -> None:
+    world.process("kill -9 $$")
+
+
+def process_of_a_source_profile_failing(world: Surroundings) -> None:
+    source = f"[profile other]\ncredential_process = sh {world.write('program', 'exit 4')}"
+    world.profile(f"role_arn = {ROLE}", "source_profile = other", more=source)
+
+
+def process_silent(world: Surroundings) -> None:
+    world.process("exit 0")
 
 
 def process_without_json(world: Surroundings) -> None:
-    world.profile(f"credential_process = sh {world.write('program', 'echo hush-hush')}")
+    world.process("echo hush-hush")
+
+
+def process_in_another_encoding(world: Surroundings) -> None:
+    world.process("printf '\\377\\376hush'")
+
+
+def process_with_a_list(world: Surroundings) -> None:
+    world.process("echo '[\"hush\"]'")
+
+
+def process_without_end(world: Surroundings) -> None:
+    world.process("yes hush")
+
+
+def process_without_version(world: Surroundings) -> None:
+    world.process("echo '{}'")
 
 
 def process_of_other_version(world: Surroundings) -> None:
-    answer = """echo '{"Version": 7}'"""
-    world.profile(f"credential_process = sh {world.write('program', answer)}")
+    world.process("""echo '{"Version": 7}'""")
 
 
 def process_without_key(world: Surroundings) -> None:
-    answer = """echo '{"Version": 1, "AccessKeyId": "AKIAIOSFODNN7EXAMPLE"}'"""
-    world.profile(f"credential_process = sh {world.write('program', answer)}")
+    world.process("""echo '{"Version": 1, "AccessKeyId": "AKIAIOSFODNN7EXAMPLE"}'""")
+
+
+def process_with_an_empty_key(world: Surroundings) -> None:
+    world.process("""echo '{"Version": 1, "AccessKeyId": "", "SecretAccessKey": "hush"}'""")
+
+
+def process_with_a_number_for_a_token(world: Surroundings) -> None:
+    world.process("""echo '{"Version": 1, "AccessKeyId": "A", "SecretAccessKey": "hush", "SessionToken": 1}'""")
+
+
+def process_with_odd_expiration(world: Surroundings) -> None:
+    world.process("""echo '{"Version": 1, "AccessKeyId": "A", "SecretAccessKey": "hush", "Expiration": "soon"}'""")
 
 
 def process_with_expired_keys(world: Surroundings) -> None:
-    answer = """echo '{"Version": 1, "AccessKeyId": "A", "SecretAccessKey": "B", "SessionToken": "C",
+    answer = """echo '{"Version": 1, "AccessKeyId": "A", "SecretAccessKey": "hush", "SessionToken": "hush",
     "Expiration": "2020-01-01T00:00:00Z"}'"""
-    world.profile(f"credential_process = sh {world.write('program', answer)}")
+    world.process(answer)
 
 
 def pod_identity_refuses(world: Surroundings) -> None:

@@ -35,11 +35,34 @@ CASES: list[tuple[Play, Reason, str, str]] = [
     (cases.mfa_wanted, Reason.CONFIGURATION_INVALID, "a code of an MFA device", "without mfa_serial"),
     (cases.process_absent, Reason.CONFIGURATION_INVALID, "/nonexistent/program: No such file", "put the program into"),
     (cases.process_not_executable, Reason.CONFIGURATION_INVALID, "Permission denied", "executable for the container"),
-    (cases.process_failing, Reason.CREDENTIALS_MISSING, "the credential_process of the profile failed", "run the same"),
-    (cases.process_without_json, Reason.CONFIGURATION_INVALID, "did not print JSON", "one JSON object"),
-    (cases.process_of_other_version, Reason.CONFIGURATION_INVALID, "something else than cred", "with Version 1"),
-    (cases.process_without_key, Reason.CONFIGURATION_INVALID, "something else than credentials", "SecretAccessKey"),
-    (cases.process_with_expired_keys, Reason.CREDENTIALS_INVALID, "had expired when they came", "credential_process?"),
+    (cases.process_of_another_machine, Reason.CONFIGURATION_INVALID, "program: Exec format error", "put the program"),
+    (cases.process_empty, Reason.CONFIGURATION_INVALID, "(its command is empty)", "put the program into the image"),
+    (cases.process_misquoted, Reason.CONFIGURATION_INVALID, "has no counterpart", "as a shell takes it"),
+    (cases.process_failing, Reason.CREDENTIALS_MISSING, "failed (exit status 3)", "run the same"),
+    (cases.process_killed, Reason.CREDENTIALS_MISSING, "failed (ended by SIGKILL)", "run the same command"),
+    (cases.process_of_a_source_profile_failing, Reason.CREDENTIALS_MISSING, "failed (exit status 4)", "run the same"),
+    (cases.process_silent, Reason.CONFIGURATION_INVALID, "else than credentials (nothing)", "one JSON object"),
+    (cases.process_without_json, Reason.CONFIGURATION_INVALID, "than credentials (no JSON)", "one JSON object"),
+    (cases.process_in_another_encoding, Reason.CONFIGURATION_INVALID, "credentials (no JSON)", "one JSON object"),
+    (cases.process_with_a_list, Reason.CONFIGURATION_INVALID, "(JSON, but no object)", "one JSON object"),
+    (cases.process_without_end, Reason.CONFIGURATION_INVALID, "(more than 64 KiB)", "one JSON object"),
+    (cases.process_without_version, Reason.CONFIGURATION_INVALID, "credentials (no Version)", "with Version 1"),
+    (cases.process_of_other_version, Reason.CONFIGURATION_INVALID, "credentials (Version 7)", "with Version 1"),
+    (cases.process_without_key, Reason.CONFIGURATION_INVALID, "(no SecretAccessKey)", "SecretAccessKey"),
+    (cases.process_with_an_empty_key, Reason.CONFIGURATION_INVALID, "(no AccessKeyId)", "AccessKeyId"),
+    (
+        cases.process_with_a_number_for_a_token,
+        Reason.CONFIGURATION_INVALID,
+        "a SessionToken that is",
+        "one JSON object",
+    ),
+    (
+        cases.process_with_odd_expiration,
+        Reason.CONFIGURATION_INVALID,
+        "an Expiration that is no time",
+        "one JSON object",
+    ),
+    (cases.process_with_expired_keys, Reason.CREDENTIALS_INVALID, "have expired (2020-01-01T00:00:00Z)", "a cache"),
     (cases.pod_identity_refuses, Reason.ACCESS_DENIED, "agent may not take the role", "trust pods.eks.amazonaws.com"),
     (cases.pod_identity_has_no_association, Reason.CREDENTIALS_MISSING, "has no credentials for", "associate a role"),
     (cases.pod_identity_fails, Reason.SERVICE_ERROR, "the Pod Identity agent fails", "eks-pod-identity-agent"),
@@ -130,6 +153,7 @@ async def test_a_cause_has_its_reason_and_its_fix(
     [
         (cases.profile_not_found, "The config profile (nope) could not be found"),
         (cases.source_profile_loop, "already been visited"),
+        (cases.process_failing, "cannot open store"),
         (cases.no_provider, "No OpenIDConnect provider found in your account for https://oidc.eks"),
         (cases.pod_identity_refuses, "EKS does not have permissions to assume the associated role"),
         (cases.role_of_another_partition, "Request ARN is invalid"),
@@ -150,6 +174,26 @@ async def test_an_agents_words_are_quoted_without_what_may_be_a_key(world: Surro
     found = await world.harness.failure()
     assert "no use for … today" in found.detail
     assert secret not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("exit 1", ""),
+        (r"printf 'first\n  last \033[2Jline \n\n' >&2; exit 1", r"last \x1b[2Jline"),
+        (r"printf 'caf\351' >&2; exit 1", "caf\ufffd"),
+        ("echo 'no use for AKIAIOSFODNN7EXAMPLE' >&2; exit 1", "no use for …"),
+        ("""echo '{"SecretAccessKey": "short"}' >&2; exit 1""", '{"SecretAccessKey": "…"}'),
+        ("yes word | head -n 90 | tr '\\n' ' ' >&2; exit 1", f"{'word ' * 90}"[:299] + "…"),
+        ("yes 12345678 | head -c 90000 | tr -d '\\n' >&2; exit 1", ""),
+    ],
+)
+async def test_a_programs_last_line_is_quoted_without_what_may_be_a_key(
+    world: Surroundings, script: str, said: str
+) -> None:
+    """It is bounded and escaped, and nothing of a line whose beginning was not kept."""
+    world.process(script)
+    assert (await world.harness.failure()).detail == said
 
 
 async def test_pages_of_proxies_are_not_quoted(world: Surroundings) -> None:

@@ -2,18 +2,17 @@
 
 import asyncio
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from selectors import DefaultSelector, SelectorKey
 
 import pytest
 from botocore.config import Config
 
-from pullkeeper.adapters.aws import clients, credentials, ecr
+from pullkeeper.adapters.aws import clients, credential_process, credentials, ecr
 from pullkeeper.domain.errors.failures import Reason
 from pullkeeper.domain.iam.identity import CONTROLLER, service_account
 from pullkeeper.tokens import call_queue
@@ -73,16 +72,16 @@ class Patience:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ends = threading.Event()
-        self.seconds: float | None = None
-        self._communicate: Any = subprocess.Popen.communicate
+        self.seconds = 0.0
         patience = self
 
-        def communicate(program: subprocess.Popen[bytes], sent: bytes | None, timeout: float | None) -> Any:
-            patience.seconds = timeout
-            patience.ends.wait(HANG_GUARD)
-            return patience._communicate(program, sent, 0)
+        class Selector(DefaultSelector):
+            def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
+                patience.seconds = max(patience.seconds, timeout or 0)
+                patience.ends.wait(HANG_GUARD)
+                return super().select(0)
 
-        monkeypatch.setattr(subprocess.Popen, "communicate", communicate)
+        monkeypatch.setattr(credential_process, "DefaultSelector", Selector)
 
 
 async def test_credential_process_that_hangs_is_killed(
@@ -112,7 +111,23 @@ async def test_credential_process_that_hangs_is_killed(
 
     # The signal has been sent; the child, which nobody waits for, ends when it gets a turn.
     await until(ended, "the program and its child to end")
-    assert patience.seconds == clients.PROCESS_SECONDS < DEADLINE
+    assert 0 < patience.seconds <= credential_process.SECONDS < DEADLINE
+
+
+async def test_children_of_a_program_that_has_ended_are_killed(
+    harness: IdentityHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They hold its output open, so that it never ends."""
+    monkeypatch.setattr(credential_process, "SECONDS", 0.3)
+    child, script = tmp_path / "child", tmp_path / "give"
+    script.write_text(f"sleep 3600 & echo $! > {child}\n")
+    use_process(harness, f"sh {script}", tmp_path)
+    assert (await harness.failure()).reason is Reason.CREDENTIALS_TIMEOUT
+
+    async def ended() -> bool:
+        return not is_running(int(child.read_text()))
+
+    await until(ended, "the child to end")
 
 
 def is_running(pid: int) -> bool:

@@ -138,7 +138,7 @@ async def test_shared_profile(harness: IdentityHarness, tmp_path: Path, caplog: 
 async def test_credential_process(
     harness: IdentityHarness, tmp_path: Path, caplog: pytest.LogCaptureFixture, *, works: bool
 ) -> None:
-    """Its keys are used, as with IAM Roles Anywhere; if it fails, its output is not quoted."""
+    """Its keys are used, as with IAM Roles Anywhere; if it fails, no key that it printed is quoted."""
     keys = harness.aws.static_credentials
     answer = f'{{"Version":1,"AccessKeyId":"{keys.access_key_id}","SecretAccessKey":"{keys.secret_access_key}"}}'
     (tmp_path / "answer").write_text(answer)

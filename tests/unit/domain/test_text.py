@@ -60,6 +60,16 @@ def test_a_long_list_ends_with_the_number_of_what_is_left_out(items: list[int], 
         ("token eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0.c2ln", "token …"),
         ("x" * 41, "…"),
         ("role 123456789012 of team-a", "role 123456789012 of team-a"),
+        ("key AKIAABCDEFGHIJKLMNOP and ASIAABCDEFGHIJKLMNOPQR", "key … and …"),
+        (
+            '{"Version":1,"SecretAccessKey":"short","Expiration":"x"}',
+            '{"Version":1,"SecretAccessKey":"…","Expiration":"x"}',
+        ),
+        (r"said {\"SessionToken\": \"short\"}", r"said {\"SessionToken\": \"…\"}"),
+        ("aws_secret_access_key = short now", "aws_secret_access_key = … now"),
+        ("AWS_SESSION_TOKEN=short PASSWORD='x y", "AWS_SESSION_TOKEN=… PASSWORD='… y"),
+        ("invalid token: expired; key file missing", "invalid token: expired; key file missing"),
+        ("proxy http://me:pass@proxy:3128/ refused", "proxy http://…@proxy:3128/ refused"),
     ],
 )
 def test_what_may_be_a_key_is_left_out(text: str, shown: str) -> None:

@@ -1,29 +1,25 @@
 """botocore's sessions and clients."""
 
-import subprocess
 import threading
 from collections.abc import Callable, Hashable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from os import killpg
 from pathlib import Path
-from signal import SIGKILL
 from typing import Any
 
 import botocore.session
 from botocore import UNSIGNED
 from botocore.config import Config
+from botocore.credentials import AssumeRoleProvider, InstanceMetadataProvider, ProcessProvider
 from botocore.credentials import Credentials as BotocoreCredentials
-from botocore.credentials import InstanceMetadataProvider, ProcessProvider
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from pullkeeper.adapters.aws import instance_metadata
 from pullkeeper.adapters.aws.calls import note_request
 from pullkeeper.adapters.aws.configured_principal import configured_principal
+from pullkeeper.adapters.aws.credential_process import CredentialProcess
 from pullkeeper.adapters.aws.instance_metadata import MetadataProxiedError
 from pullkeeper.domain.errors.failures import FailureError
-from pullkeeper.domain.errors.text import printable
 
 CLIENT_CONFIG = Config(
     connect_timeout=3,
@@ -33,9 +29,6 @@ CLIENT_CONFIG = Config(
     # "auto" would ask the instance metadata service while a client is made.
     defaults_mode="legacy",  # type: ignore[arg-type] # a name; the stubs take it for a flag
 )
-PROCESS_SECONDS = 9.0
-"""A credential_process that takes longer is killed."""
-_MAX_NAME = 200
 _AFTER_PROCESS = "config-file"
 """What botocore tries after credential_process."""
 
@@ -70,35 +63,6 @@ class CredentialSource:
     """The principal, as far as the configuration says; "" if it does not."""
     detail: str = ""
     """What else is to be known of it."""
-
-
-class ProcessTimeoutError(Exception):
-    """A credential_process took too long and was killed."""
-
-
-class ProcessStartError(Exception):
-    """A credential_process cannot be started; the text says which program, and why."""
-
-
-class _BoundedProcess(subprocess.Popen[bytes]):
-    """A program that is killed with its children when it takes too long."""
-
-    def __init__(self, args: list[str], **options: Any) -> None:
-        try:
-            super().__init__(args, start_new_session=True, **options)
-        except OSError as error:
-            raise ProcessStartError(f"{printable(args[0], _MAX_NAME)}: {error.strerror}") from None
-
-    def communicate(self, input: bytes | None = None, timeout: float | None = None) -> tuple[bytes, bytes]:  # noqa: A002 -- Popen's name
-        try:
-            return super().communicate(input, PROCESS_SECONDS if timeout is None else timeout)
-        except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError):
-                killpg(self.pid, SIGKILL)
-            self.wait()
-            for pipe in filter(None, (self.stdout, self.stderr)):
-                pipe.close()
-            raise ProcessTimeoutError from None
 
 
 class Clients:
@@ -213,15 +177,18 @@ class ControllerSession:
         return tuple(_stamp(str(name)) for name in names)
 
     def _bound_process(self) -> None:
-        session = self._session
-        resolver = session.get_component("credential_provider")
-        provider = ProcessProvider(
-            profile_name=session.get_config_variable("profile") or "default",
-            load_config=lambda: session.full_config,
-            popen=_BoundedProcess,
-        )
+        """Let every credential_process be started by CredentialProcess, that of a source_profile included."""
+        resolver = self._session.get_component("credential_provider")
         resolver.remove(ProcessProvider.METHOD)
-        resolver.insert_before(_AFTER_PROCESS, provider)
+        profile = self._session.get_config_variable("profile") or "default"
+        resolver.insert_before(_AFTER_PROCESS, self._process_provider(profile))
+        roles = resolver.get_provider(AssumeRoleProvider.METHOD)
+        roles._profile_provider_builder._create_process_provider = self._process_provider  # noqa: SLF001 -- no other way
+
+    def _process_provider(self, profile: str) -> ProcessProvider:
+        return ProcessProvider(
+            profile_name=profile, load_config=lambda: self._session.full_config, popen=CredentialProcess
+        )
 
 
 def _stamp(path: str) -> Hashable:

@@ -16,7 +16,7 @@ from botocore.exceptions import (
 
 from pullkeeper.adapters.aws.calls import CallError, DeadlineError, Endpoint, TooManyHangingError
 from pullkeeper.adapters.aws.client_certificate import ClientCertificateError
-from pullkeeper.adapters.aws.clients import ProcessStartError
+from pullkeeper.adapters.aws.credential_process import CredentialProcessError, ProcessFailedError
 from pullkeeper.domain.ecr import partitions
 from pullkeeper.domain.ecr.aws_errors import Request, explain, explain_raised
 from pullkeeper.domain.ecr.token_scope import TokenScope
@@ -24,7 +24,7 @@ from pullkeeper.domain.errors.causes import Raised
 from pullkeeper.domain.errors.failures import Failure
 from pullkeeper.domain.errors.text import without_secrets
 
-_OWN = (DeadlineError, TooManyHangingError, ProcessStartError, ClientCertificateError)
+_OWN = (DeadlineError, TooManyHangingError, CredentialProcessError, ClientCertificateError)
 """Exceptions whose text is the program's own."""
 _SOURCES = (CredentialRetrievalError, MetadataRetrievalError)
 _FROM_AGENT = "from container metadata: "
@@ -70,6 +70,8 @@ def to_failure(error: CallError, *, principal: str, doing: str = "", scope: Toke
 
 def _words_to_show(cause: Exception) -> str:
     """Return what an exception says, which is shown for some causes; what an agent says may quote anything."""
+    if isinstance(cause, ProcessFailedError):
+        return cause.said
     text = str(cause)
     return without_secrets(text.rpartition(_FROM_AGENT)[2]) if isinstance(cause, _SOURCES) else text
 

@@ -70,12 +70,6 @@ CONFIGURATION_CAUSES = (
         shows_words=True,
     ),
     Cause(
-        raised=("ProcessStartError",),
-        reason=Reason.CONFIGURATION_INVALID,
-        what="the credential_process of the profile cannot be started ({own})",
-        fix="put the program into the image or a volume, executable for the container's user, under that path",
-    ),
-    Cause(
         raised=("OSError",),
         words="PermissionError",
         reason=Reason.CREDENTIALS_MISSING,
@@ -114,11 +108,12 @@ CONFIGURATION_CAUSES = (
         actor=Actor.OPERATOR,
     ),
     Cause(
-        raised=("JSONDecodeError", "UnicodeDecodeError"),
+        raised=("ValueError",),
+        words="no (closing quotation|escaped character)",
         unsent=True,
         reason=Reason.CONFIGURATION_INVALID,
-        what="the credential_process of the profile did not print JSON",
-        fix="let it print one JSON object with Version 1, AccessKeyId and SecretAccessKey, and nothing else",
+        what="the credential_process of the profile is no command: a quotation mark or a backslash has no counterpart",
+        fix="write it as a shell takes it, with quotation marks around what has spaces; no shell runs it",
     ),
     Cause(
         raised=("ValueError",),

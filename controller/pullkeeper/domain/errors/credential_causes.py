@@ -6,12 +6,49 @@ from pullkeeper.domain.errors.failures import Actor, Reason
 _AGENT = "check the Pod Identity association and its agent"
 _SOURCE = "check the credential_process of the profile, the Pod Identity agent of the node, or the way to STS"
 _POD = "container metadata"
-_PROCESS = "custom-process"
 _SOURCES = ("CredentialRetrievalError", "MetadataRetrievalError")
 
 _PAIR = "tls.crt and tls.key, as cert-manager writes them (chart: aws.rolesAnywhere.existingSecret)"
 
+_PROGRAM = "the credential_process of the profile"
+
+PROCESS_CAUSES = (
+    Cause(
+        raised=("ProcessStartError",),
+        reason=Reason.CONFIGURATION_INVALID,
+        what=f"{_PROGRAM} cannot be started ({{own}})",
+        fix="put the program into the image or a volume, executable for the container's user, under that path",
+    ),
+    Cause(
+        raised=("ProcessTimeoutError",),
+        reason=Reason.CREDENTIALS_TIMEOUT,
+        what="the credential source did not answer in time",
+        fix="check the credential_process of the profile: it was killed",
+    ),
+    Cause(
+        raised=("ProcessFailedError",),
+        reason=Reason.CREDENTIALS_MISSING,
+        what=f"{_PROGRAM} failed ({{own}})",
+        fix="its standard error says why: run the same command in the container to see all of it",
+        shows_words=True,
+    ),
+    Cause(
+        raised=("ProcessOutputError",),
+        reason=Reason.CONFIGURATION_INVALID,
+        what=f"{_PROGRAM} printed something else than credentials ({{own}})",
+        fix="let it print one JSON object with Version 1, AccessKeyId and SecretAccessKey, and nothing else",
+    ),
+    Cause(
+        raised=("ProcessExpiredError",),
+        reason=Reason.CREDENTIALS_INVALID,
+        what=f"{_PROGRAM} printed credentials that have expired ({{own}})",
+        fix="see why it gives old ones, out of a cache for example, and the node's clock",
+        actor=Actor.OPERATOR,
+    ),
+)
+
 CREDENTIAL_CAUSES = (
+    *PROCESS_CAUSES,
     Cause(
         raised=("ClientCertificateUnreadableError",),
         reason=Reason.CREDENTIALS_MISSING,
@@ -103,7 +140,7 @@ CREDENTIAL_CAUSES = (
         words="still expired",
         reason=Reason.CREDENTIALS_INVALID,
         what="the credentials had expired when they came",
-        fix="set the node's clock if it is ahead; else see why their source (a credential_process?) gives old ones",
+        fix="set the node's clock if it is ahead; else see why their source gives old ones",
         actor=Actor.OPERATOR,
     ),
     Cause(
@@ -144,26 +181,6 @@ CREDENTIAL_CAUSES = (
         what="the profile or endpoint needs a library that the image does not have",
         fix="use another source of credentials, such as IRSA or Pod Identity",
         shows_words=True,
-    ),
-    Cause(
-        raised=("ProcessTimeoutError",),
-        reason=Reason.CREDENTIALS_TIMEOUT,
-        what="the credential source did not answer in time",
-        fix="check the credential_process of the profile: it was killed",
-    ),
-    Cause(
-        raised=_SOURCES,
-        words=f"{_PROCESS}(.|\n)*(unsupported version|missing required key)",
-        reason=Reason.CONFIGURATION_INVALID,
-        what="the credential_process of the profile printed something else than credentials",
-        fix="let it print one JSON object with Version 1, AccessKeyId and SecretAccessKey, and nothing else",
-    ),
-    Cause(
-        raised=_SOURCES,
-        words=_PROCESS,
-        reason=Reason.CREDENTIALS_MISSING,
-        what="the credential_process of the profile failed",
-        fix="run the same command in the container: it says why on its standard error, which is not quoted here",
     ),
     Cause(
         raised=_SOURCES,

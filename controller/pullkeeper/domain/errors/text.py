@@ -7,6 +7,11 @@ from itertools import islice
 _LISTED = 10
 _LONG_RUN = re.compile(r"[A-Za-z0-9+/=_.-]{20,}")
 _LONGEST_WORD = 40
+_ACCESS_KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}")
+_ASSIGNED = re.compile(
+    r"""((?:secret|passw|token|credential|key)[\w-]*(?:\s*=\s*|\\?["']\s*:\s*)\\?["']?)[^\s"'\\,;&}]+""", re.IGNORECASE
+)
+_LOGIN = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 
 
 def printable(text: str, limit: int | None = None) -> str:
@@ -38,11 +43,13 @@ def _escaped(character: str) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """Return a text with an ellipsis for each run of characters that might be a key or a token.
+    """Return a text with an ellipsis for each run of characters that might be a key, a token or a password.
 
-    For words of others that say what is wrong and could quote what must not be shown. What looks like a word stays.
+    For words of others that say what is wrong and could quote what must not be shown. What looks like a word stays,
+    unless it is the value of what is called a secret, or a login in a URL.
     """
-    return _LONG_RUN.sub(_hidden, text)
+    shown = _LONG_RUN.sub(_hidden, _LOGIN.sub("…", text))
+    return _ACCESS_KEY.sub("…", _ASSIGNED.sub(r"\1…", shown))
 
 
 def _hidden(run: re.Match[str]) -> str:
