@@ -41,6 +41,8 @@ async def test_where_all_is_there_each_precondition_is_one_line(installation: In
         "- injection",
         "! admission fence",
         "    fix",
+        "! issuer",
+        "    fix",
         "✓ AWS credentials",
         "✓ web identity token",
         "✓ AWS caller",
@@ -49,10 +51,11 @@ async def test_where_all_is_there_each_precondition_is_one_line(installation: In
     ]
     assert lines[2] == "✓ permissions: all 10 required rules are granted"
     assert lines[8] == "- Lease: skipped: leaderElection is off"
-    assert lines[12] == "✓ AWS credentials: from assume-role-with-web-identity"
-    assert f"; needs the IAM OIDC provider arn:aws:iam::{ACCOUNT}:oidc-provider/" in lines[13]
-    assert "audience sts.amazonaws.com" in lines[13]
-    assert lines[14].startswith(f"✓ AWS caller: arn:aws:sts::{ACCOUNT}:assumed-role/pullkeeper/")
+    assert lines[12].endswith(" looks internal: AWS has to reach it")
+    assert lines[14] == "✓ AWS credentials: from assume-role-with-web-identity"
+    assert f"; needs the IAM OIDC provider arn:aws:iam::{ACCOUNT}:oidc-provider/" in lines[15]
+    assert "audience sts.amazonaws.com" in lines[15]
+    assert lines[16].startswith(f"✓ AWS caller: arn:aws:sts::{ACCOUNT}:assumed-role/pullkeeper/")
     assert lines[-2:] == ["", "no check failed"]
     assert (ended.status, ended.err) == (0, "")
 

@@ -1,7 +1,7 @@
 """Time in this tier is virtual, except in tests that use a real socket or a thread."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
 
@@ -24,3 +24,14 @@ def pytest_asyncio_loop_factories(
     """Choose the loop by the test's module."""
     real = item.path.name.startswith(_REAL_TIME)
     return {"real-time": asyncio.new_event_loop} if real else {"virtual-time": VirtualLoop}
+
+
+@pytest.fixture
+async def closed_connections() -> AsyncIterator[None]:
+    """Let the loop run on until connections are closed: TLS ends with a farewell of both sides, in the background.
+
+    A loop that ends before leaves an open transport behind, which is reported as a fault of some later test.
+    """
+    yield
+    for _ in range(10):
+        await asyncio.sleep(0.01)

@@ -7,12 +7,15 @@ import os
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 
 from pullkeeper.adapters.kubernetes.access_review import AccessReviewer
 from pullkeeper.adapters.kubernetes.client import KubeClient
 from pullkeeper.app import log_setup
 from pullkeeper.app.config_loader import config_from
 from pullkeeper.cli.api_server import connected
+from pullkeeper.cli.check_issuer import CHECK as ISSUER
+from pullkeeper.cli.check_issuer import check_issuer
 from pullkeeper.cli.checks_aws import AwsChecks
 from pullkeeper.cli.checks_kubernetes import KubernetesChecks
 from pullkeeper.cli.options import add_config, add_kubeconfig, add_output
@@ -83,8 +86,10 @@ def _kubernetes_checks(client: KubeClient, settings: Settings | None) -> list[tu
     async def skip() -> Sequence[CheckResult]:
         return [skipped(_REMAINING, "the settings are invalid")]
 
-    remaining = KubernetesChecks(client, settings, clock=_now).all() if settings else [(_REMAINING, skip)]
-    return [(_API_SERVER, version), *remaining]
+    if settings is None:
+        return [(_API_SERVER, version), (_REMAINING, skip)]
+    issuer = partial(check_issuer, client, settings, os.environ)
+    return [(_API_SERVER, version), *KubernetesChecks(client, settings, clock=_now).all(), (ISSUER, issuer)]
 
 
 def _load_settings(options: argparse.Namespace) -> tuple[Settings | None, list[CheckResult]]:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from pullkeeper.domain.errors.text import listed, printable
+from pullkeeper.domain.iam.oidc_issuer import is_internal
 from pullkeeper.domain.iam.role_arn import RoleArn
 
 MAX_TOKEN_LENGTH = 20_000
@@ -17,7 +17,6 @@ MAX_TOKEN_LENGTH = 20_000
 USUAL_AUDIENCE = "sts.amazonaws.com"
 _PARTS = 3
 _MAX_TEXT = 255
-_INTERNAL = (".svc", ".local", ".internal")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +39,8 @@ class WebIdentity:
     def needs(self, role: RoleArn) -> str:
         """Return what must exist so that the role can be taken with the token."""
         public = " (its name looks internal: AWS has to reach it)" if is_internal(self.issuer) else ""
-        return f"needs the IAM OIDC provider {self.provider_arn(role)} with that audience, and a public issuer{public}"
+        provider = f"the IAM OIDC provider {self.provider_arn(role)} with that audience"
+        return f"needs {provider}, a role that trusts that subject, and a public issuer{public}"
 
     def problem(self, now: datetime) -> tuple[str, str] | None:
         """Return what is wrong with the token whatever the account has, and the fix; None if nothing is."""
@@ -97,12 +97,3 @@ def _moment(value: object) -> datetime | None:
         return datetime.fromtimestamp(value, UTC)
     except (OverflowError, OSError, ValueError):
         return None
-
-
-def is_internal(issuer: str) -> bool:
-    """Return whether the name of an issuer looks as if only its own network could reach it."""
-    try:
-        host = urlsplit(issuer).hostname or ""
-    except ValueError:
-        return True
-    return "." not in host or host.endswith(_INTERNAL)

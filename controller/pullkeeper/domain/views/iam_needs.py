@@ -12,9 +12,10 @@ from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.iam import role_arn
 from pullkeeper.domain.iam.identity import Kind, Session
+from pullkeeper.domain.iam.oidc_issuer import has_port, is_internal
 from pullkeeper.domain.iam.role_arn import RoleArn
 from pullkeeper.domain.iam.roles_anywhere import RolesAnywhere
-from pullkeeper.domain.iam.web_identity import is_internal, provider_arn
+from pullkeeper.domain.iam.web_identity import provider_arn
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.views import iam_statements
 from pullkeeper.domain.views.iam_plan import Account, Plan, Provider, RepositoryGrant, Role
@@ -48,7 +49,7 @@ class Controller:
             return
         if is_internal(self.issuer):
             yield f"the name of the issuer {self.issuer} looks internal: AWS has to fetch its key set"
-        if ":" in self.issuer.removeprefix("https://").partition("/")[0]:
+        if has_port(self.issuer):
             yield f"the issuer {self.issuer} has a port, which IAM does not want in the URL of a provider"
 
 

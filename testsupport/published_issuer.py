@@ -1,0 +1,91 @@
+"""A public issuer on this machine: its two files over TLS, under a public name."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.abc import ResolveResult
+
+from testsupport.fake_aws.issuer import Issuer
+from testsupport.tls_shapes import Authority
+
+DOCUMENT = "/.well-known/openid-configuration"
+KEYS = "/openid/v1/jwks"
+_HOST = "oidc.example.com"
+
+
+class PublishedIssuer:
+    """What the server answers, and what it was asked for."""
+
+    def __init__(self, url: str, runner: web.AppRunner) -> None:
+        self.url = url
+        self.issuer = Issuer(url)
+        self.requests: list[web.Request] = []
+        self.answers: dict[str, tuple[int, str]] = {}
+        self.is_silent = False
+        self._runner = runner
+        self._stopped = asyncio.Event()
+        self.serve()
+
+    def serve(self, *, issuer: str = "", jwks_uri: str = "", keys: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Publish files like Kubernetes' own."""
+        document = {"issuer": issuer or self.url, "jwks_uri": jwks_uri or f"{self.url}{KEYS}"}
+        key_set = {"keys": list(keys)} if keys else self.issuer.jwks()
+        self.answers = {DOCUMENT: (200, json.dumps(document)), KEYS: (200, json.dumps(key_set))}
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Answer a request."""
+        self.requests.append(request)
+        if self.is_silent:
+            await self._stopped.wait()
+        status, body = self.answers.get(request.path, (404, ""))
+        return web.Response(status=status, text=body)
+
+    async def stop(self) -> None:
+        """Listen no more."""
+        self._stopped.set()
+        await self._runner.cleanup()
+
+
+@asynccontextmanager
+async def published_issuer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PublishedIssuer]:
+    """Serve an issuer whose name leads to this machine, with a certificate of a CA that the system trusts."""
+    authority = Authority(folder)
+    (folder / "ca.pem").write_bytes(authority.pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "ca.pem"))
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pullkeeper.adapters.name_resolver._look_up", _here)
+    running: list[PublishedIssuer] = []
+    application = web.Application()
+
+    async def answer(request: web.Request) -> web.Response:
+        return await running[0].answer(request)
+
+    application.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(application, shutdown_timeout=0)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=authority.server_context(_HOST))
+    await site.start()
+    port = runner.addresses[0][1]
+    running.append(PublishedIssuer(f"https://{_HOST}:{port}", runner))
+    try:
+        yield running[0]
+    finally:
+        await running[0].stop()
+
+
+def _here(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult] | OSError:  # noqa: ARG001 -- the resolver's signature
+    if host != _HOST:
+        return socket.gaierror(socket.EAI_NONAME, "unknown")
+    return [
+        ResolveResult(
+            hostname=host, host="127.0.0.1", port=port, family=socket.AF_INET, proto=0, flags=socket.AI_NUMERICHOST
+        )
+    ]
