@@ -73,7 +73,7 @@ async def test_the_document_of_another_issuer_leads_nowhere(published: Published
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-async def test_a_server_in_trouble_is_not_judged(published: PublishedIssuer, status: int) -> None:
+async def test_a_server_that_fails_for_now_is_not_judged(published: PublishedIssuer, status: int) -> None:
     """It may have recovered when AWS asks."""
     published.answers[KEYS] = (status, "")
     with pytest.raises(UnreachableIssuerError, match=f"answers with status {status}"):
