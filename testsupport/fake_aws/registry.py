@@ -22,6 +22,7 @@ ELSEWHERE: Final = "public.ecr.aws"
 """Where a registry sends those whom it was told to redirect."""
 _ACTIONS: Final = {
     ("GET", "manifests"): "ecr:BatchGetImage",
+    ("HEAD", "manifests"): "ecr:BatchGetImage",
     ("GET", "blobs"): "ecr:GetDownloadUrlForLayer",
     ("HEAD", "blobs"): "ecr:BatchCheckLayerAvailability",
 }

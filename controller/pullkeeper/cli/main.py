@@ -18,6 +18,7 @@ COMMANDS = {
     "run": "run the controller",
     "check": "check everything that the controller needs: settings, permissions, Lease, AWS credentials and tokens",
     "status": "show the status of every namespace that requests a pull Secret",
+    "explain": "say why a pod cannot pull its images, and how to mend it",
     "render": "show what the controller would do for a Namespace manifest, and why, without contacting any server",
     "iam": "print what must exist in AWS: OIDC providers, roles, their trust policies and permissions",
     "refresh": "request a fresh token for a namespace and wait until its pull Secret has it",

@@ -11,7 +11,9 @@ import pytest
 
 from pullkeeper.adapters import registry
 from pullkeeper.adapters.registry import RegistryProbe
+from pullkeeper.domain.ecr import image_reference
 from pullkeeper.domain.ecr.credential import Password
+from pullkeeper.domain.ecr.manifest_answer import ManifestAnswer, ManifestResult
 from pullkeeper.domain.ecr.registry_probe import Verdict
 from testsupport.examples import EU, EU_OTHER_ACCOUNT, US
 from testsupport.fake_aws import TOKEN_MARKER, AwsFake, serve_in_thread
@@ -239,3 +241,24 @@ def test_unusable_ca_file_is_reported_at_startup(tmp_path: Path, content: str | 
     ) as raised:
         RegistryProbe(ca_file=str(path))
     assert why in str(raised.value)
+
+
+WEB = image_reference.parse(f"{EU}/shop/web:v1")
+
+
+async def test_an_image_is_asked_for(fake: AwsFake, proxy: Network, probe: RegistryProbe, token: Password) -> None:
+    """The answers of a registry that takes the token, and of one that does not; a token of another region is not."""
+    assert (await probe.ask_for_manifest(EU, token, WEB)).answer is ManifestAnswer.MISSING
+    assert (await probe.ask_for_manifest(US, token, WEB)).answer is ManifestAnswer.REJECTED
+    fake.refuse(EU.name, 403)
+    assert (await probe.ask_for_manifest(EU, token, WEB)).answer is ManifestAnswer.DENIED
+    assert registries_asked(proxy) == [EU.name, US.name, EU.name]
+
+
+async def test_an_image_cannot_be_asked_for_through_a_certificate_that_nobody_knows(
+    proxy: Network, token: Password
+) -> None:
+    """That is no answer, and its type is all that is said."""
+    found = await RegistryProbe(ca_file="").ask_for_manifest(EU, token, WEB)
+    assert found == ManifestResult(answer=ManifestAnswer.UNKNOWN, why="ClientConnectorCertificateError")
+    assert proxy.asked

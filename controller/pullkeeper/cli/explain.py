@@ -1,0 +1,184 @@
+"""`pullkeeper explain pod`: why a pod cannot pull, read as the caller; no Secret's data unless `--ask-registry`."""
+
+import argparse
+import asyncio
+import json
+import re
+import sys
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from pullkeeper.adapters.kubernetes.client import ApiClient
+from pullkeeper.adapters.kubernetes.pods import PodReader
+from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
+from pullkeeper.adapters.registry import RegistryProbe
+from pullkeeper.cli.api_server import connected
+from pullkeeper.cli.options import add_config, add_kubeconfig, add_output, add_secret_name, settings_from
+from pullkeeper.domain.config.settings import Settings
+from pullkeeper.domain.ecr import image_reference, registry_host
+from pullkeeper.domain.ecr.credential import Password
+from pullkeeper.domain.ecr.manifest_answer import ManifestResult
+from pullkeeper.domain.ecr.registry_host import RegistryHost
+from pullkeeper.domain.ecr.registry_probe import is_verifiable
+from pullkeeper.domain.errors.failures import FailureError
+from pullkeeper.domain.errors.validation import InvalidInputError, Problem, quoted
+from pullkeeper.domain.namespace.namespace_request import NamespaceRequest, namespace_request
+from pullkeeper.domain.reporting.last_warning import LastWarning
+from pullkeeper.domain.secret.observed_secret import ObservedSecret
+from pullkeeper.domain.views import pull_explanation
+from pullkeeper.domain.views.namespace_status import StatusRules, namespace_status
+from pullkeeper.domain.views.observed_pod import ObservedPod
+from pullkeeper.domain.views.pull_explanation import Explanation, explain
+from pullkeeper.domain.views.pull_verdict import Known
+
+_T = TypeVar("_T")
+
+_NAME = re.compile(r"(?P<namespace>[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)/(?P<pod>[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)")
+_MAX_QUESTIONS = 10
+"""Images that registries are asked for."""
+_EXAMPLES = """\
+examples:
+  pullkeeper explain pod team-a/web-7d9c
+  pullkeeper explain pod team-a/web-7d9c --context prod --config settings.yaml
+  pullkeeper explain pod team-a/web-7d9c --ask-registry -o json
+
+exit status: 0 if no container waits for an image, 1 if one does, 2 for invalid arguments
+"""
+
+
+def add_parser(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.epilog, parser.formatter_class = _EXAMPLES, argparse.RawDescriptionHelpFormatter
+    parser.add_argument("kind", choices=["pod"], help="what to explain")
+    parser.add_argument("name", metavar="NAMESPACE/NAME", help="the pod")
+    add_config(parser)
+    add_kubeconfig(parser)
+    add_secret_name(parser)
+    parser.add_argument(
+        "--ask-registry",
+        action="store_true",
+        help="read the pull Secret, and ask the registry for the image's manifest with its token, which is not shown",
+    )
+    add_output(parser, ("text", "json"))
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print why the pod cannot pull; the exit status is 1 if a container waits for its image."""
+    match = _NAME.fullmatch(options.name)
+    if match is None:
+        raise InvalidInputError([Problem(where="pod", found=quoted(options.name), expected="NAMESPACE/NAME")])
+    explanation = asyncio.run(_explain(options, settings_from(options), match["namespace"], match["pod"]))
+    if explanation is None:
+        print(f"pullkeeper: there is no pod {match['pod']} in namespace {match['namespace']}", file=sys.stderr)
+        return 1
+    as_json = options.output == "json"
+    print(
+        json.dumps(pull_explanation.as_document(explanation), indent=2)
+        if as_json
+        else pull_explanation.as_text(explanation)
+    )
+    return 0 if explanation.ok else 1
+
+
+async def _explain(options: argparse.Namespace, settings: Settings, namespace: str, name: str) -> Explanation | None:
+    rules = (
+        StatusRules(policy=settings.policy, rotation=settings.rotation, attaches=settings.service_account_attachment)
+        if options.config
+        else StatusRules()
+    )
+    probe = RegistryProbe(ca_file=settings.registry_ca_file) if options.ask_registry else None
+    async with connected(options) as client:
+        return await explain_pod(client, settings.secret_name, namespace, name, rules=rules, probe=probe)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Attempts:
+    """Reads what the caller may read, and notes the rest."""
+
+    unreadable: list[str] = field(default_factory=list)
+
+    async def read(self, reading: Awaitable[_T]) -> _T | None:
+        try:
+            return await reading
+        except FailureError as error:
+            self.unreadable.append(f"not read: {error}")
+            return None
+
+
+async def explain_pod(
+    client: ApiClient,
+    secret_name: str,
+    namespace: str,
+    name: str,
+    *,
+    rules: StatusRules,
+    probe: RegistryProbe | None = None,
+) -> Explanation | None:
+    """Explain a pod; None if there is none of that name. Raises FailureError if it cannot be read.
+
+    What else cannot be read is part of the evidence.
+    """
+    reader, attempts = PodReader(client, namespace), _Attempts()
+    pod = await reader.pod(name)
+    if pod is None:
+        return None
+    snapshot = SnapshotReader(client, secret_name=secret_name, namespaces=(namespace,))
+    secrets = await attempts.read(snapshot.secrets())
+    requests = await attempts.read(snapshot.namespaces(namespace_request))
+    events = await attempts.read(reader.pull_events(pod))
+    warnings = await attempts.read(snapshot.warnings(_now()))
+    account_secrets = await attempts.read(reader.account_secrets(pod.service_account))
+    known = _known(secret_name, namespace, secrets=secrets, requests=requests, warnings=warnings, rules=rules)
+    known = replace(known, account_secrets=account_secrets or ())
+    if probe and secret_name in pod.pull_secrets:
+        auths = await attempts.read(reader.auths(secret_name))
+        known = replace(known, answers=await _ask(probe, pod, auths or {}))
+    return explain(pod, events or (), known, attempts.unreadable)
+
+
+def _known(
+    secret_name: str,
+    namespace: str,
+    *,
+    secrets: Mapping[str, ObservedSecret] | None,
+    requests: list[NamespaceRequest] | None,
+    warnings: Mapping[str, LastWarning] | None,
+    rules: StatusRules,
+) -> Known:
+    now, secret = _now(), (secrets or {}).get(namespace)
+    status = namespace_status(requests[0], secret, rules, now) if requests and secrets is not None else None
+    return Known(
+        secret_name=secret_name,
+        now=now,
+        secret=secret.as_of(now) if secret else None,
+        secret_readable=secrets is not None,
+        status=replace(status, last_warning=(warnings or {}).get(namespace)) if status else None,
+        namespace_readable=bool(requests),
+        settings_known=rules.policy is not None,
+    )
+
+
+async def _ask(
+    probe: RegistryProbe, pod: ObservedPod, auths: Mapping[RegistryHost, Password]
+) -> Mapping[str, ManifestResult]:
+    """Ask for each image for which the Secret has an entry; ECR Public cannot be asked by a token alone."""
+    found: dict[str, ManifestResult] = {}
+    for image in dict.fromkeys(each.image for each in pod.waiting[:_MAX_QUESTIONS]):
+        reference = image_reference.parse(image)
+        host = _host(reference.host)
+        if host and host in auths and is_verifiable(host) and reference.well_formed:
+            found[image] = await probe.ask_for_manifest(host, auths[host], reference)
+    return found
+
+
+def _host(text: str) -> RegistryHost | None:
+    try:
+        return registry_host.parse(text)
+    except ValueError:
+        return None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,103 @@
+"""What is read of a pod and of its Events."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from pullkeeper.domain.views.observed_pod import latest, observe_pod, pull_event, words
+from testsupport.pull_words import FORBIDDEN, IMAGE, backing_off
+
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def pod(*statuses: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    metadata = {"namespace": "team-a", "name": "web", "uid": "uid-1"}
+    return {"metadata": metadata, "spec": spec, "status": {"containerStatuses": list(statuses)}}
+
+
+def waiting(reason: str, message: str = "", **more: Any) -> dict[str, Any]:
+    return {"name": "app", "image": "normalized", "state": {"waiting": {"reason": reason, "message": message}}, **more}
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    about = {"uid": "uid-1", "fieldPath": "spec.containers{app}"}
+    message = f'Failed to pull image "{IMAGE}": {FORBIDDEN}'
+    metadata = {"creationTimestamp": "2026-03-01T11:00:00Z"}
+    return {"metadata": metadata, "involvedObject": about, "message": message, **changes}
+
+
+def test_containers_that_wait_for_an_image_are_found() -> None:
+    """Of every kind; the image is that of the spec."""
+    observed = observe_pod(
+        pod(
+            waiting("ErrImagePull", FORBIDDEN),
+            waiting("CrashLoopBackOff", name="other"),
+            {"name": "up", "state": {"running": {}}},
+            containers=[{"name": "app", "image": IMAGE}],
+            imagePullSecrets=[{"name": "one"}, {}],
+            nodeName="node-1",
+            serviceAccountName="puller",
+        )
+    )
+    (found,) = observed.waiting
+    assert (found.name, found.image, found.reason, found.message) == ("app", IMAGE, "ErrImagePull", FORBIDDEN)
+    assert (observed.pull_secrets, observed.service_account, observed.node) == (("one", ""), "puller", "node-1")
+
+
+@pytest.mark.parametrize("kind", ["initContainer", "ephemeralContainer"])
+def test_other_kinds_of_containers_wait_too(kind: str) -> None:
+    """The image of the status stands in where the spec does not have it."""
+    given = pod()
+    given["status"] = {f"{kind}Statuses": [waiting("ImagePullBackOff")]}
+    assert [each.image for each in observe_pod(given).waiting] == ["normalized"]
+
+
+def test_a_pod_may_lack_everything() -> None:
+    """Right after it has been created."""
+    observed = observe_pod({"metadata": {"namespace": "team-a", "name": "web"}})
+    assert (observed.waiting, observed.pull_secrets, observed.service_account, observed.node) == ((), (), "default", "")
+
+
+def test_words_are_bounded_and_escaped() -> None:
+    """The node writes them, and what it quotes is a tenant's."""
+    (found,) = observe_pod(pod(waiting("ErrImagePull", "\x1b[2J" + "x" * 5000))).waiting
+    assert found.message.startswith("\\x1b[2Jxxx")
+    assert len(found.message) == 2048
+
+
+def test_an_event_tells_what_the_status_does_not() -> None:
+    """Older kubelets say no more in the status than that they back off."""
+    (silent,) = observe_pod(pod(waiting("ImagePullBackOff", f'Back-off pulling image "{IMAGE}"'))).waiting
+    (telling,) = observe_pod(pod(waiting("ImagePullBackOff", backing_off(IMAGE, FORBIDDEN)))).waiting
+    found = pull_event(event(lastTimestamp="2026-03-01T12:00:00Z"), "uid-1")
+    assert found is not None
+    assert (found.at, found.container) == (AT, "app")
+    assert words(silent, None) == ""
+    assert words(silent, found) == found.message
+    assert words(telling, found) == telling.message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"involvedObject": {"uid": "uid-0"}},
+        {"involvedObject": None},
+        {"message": "Error: ErrImagePull"},
+        {"message": None},
+        {"lastTimestamp": "yesterday"},
+    ],
+)
+def test_other_events_say_nothing(changes: dict[str, Any]) -> None:
+    """A pod of the same name that was there before has another uid."""
+    assert pull_event(event(**changes), "uid-1") is None
+
+
+def test_the_latest_event_of_a_container_counts() -> None:
+    """By its last occurrence."""
+    times = ("2026-03-01T12:00:00Z", "2026-03-01T12:05:00Z", "2026-03-01T12:01:00Z")
+    events = [found for at in times if (found := pull_event(event(eventTime=at), "uid-1"))]
+    found = latest(events, "app")
+    assert found is not None
+    assert f"{found.at:%H:%M}" == "12:05"
+    assert latest(events, "other") is None

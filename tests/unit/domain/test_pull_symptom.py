@@ -1,0 +1,37 @@
+"""What the kubelet's words about a failed pull say."""
+
+import pytest
+
+from pullkeeper.domain.ecr.image_reference import parse
+from pullkeeper.domain.views.pull_symptom import Symptom, symptom_of
+from testsupport.pull_words import HOST, IMAGE, NOT_FOUND, SAID, backing_off, containerd
+
+KNOWN = [(symptom, words) for symptom, many in SAID.items() for words in many]
+
+
+@pytest.mark.parametrize(("symptom", "words"), KNOWN)
+def test_words_of_every_runtime_are_understood(symptom: str, words: str) -> None:
+    """At the failure, and while the kubelet backs off."""
+    assert symptom_of("ErrImagePull", words, parse(IMAGE)) == symptom
+    assert symptom_of("ImagePullBackOff", backing_off(IMAGE, words), parse(IMAGE)) == symptom
+
+
+def test_every_symptom_has_words() -> None:
+    """But for those that the reason alone tells."""
+    assert {symptom for symptom, _ in KNOWN} == set(Symptom) - {"never-pull", "invalid-name"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "symptom"), [("ErrImageNeverPull", "never-pull"), ("InvalidImageName", "invalid-name")]
+)
+def test_a_reason_may_say_it_all(reason: str, symptom: str) -> None:
+    """Whatever the words are."""
+    assert symptom_of(reason, NOT_FOUND, parse(IMAGE)) == symptom
+
+
+@pytest.mark.parametrize("name", ["toomanyrequests:v1", "x509:403", "denied/no-such-host:429", "app:401"])
+def test_the_image_s_name_decides_nothing(name: str) -> None:
+    """Tenants choose it."""
+    image = f"{HOST}/{name}"
+    words = containerd(image, f"{image}: not found", code="NotFound")
+    assert symptom_of("ErrImagePull", words, parse(image)) is Symptom.IMAGE_MISSING
