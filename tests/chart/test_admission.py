@@ -136,4 +136,5 @@ def test_names_that_are_excluded_are_left_out_by_the_selector(
     values = _with("auto", excludedNamespaces=excluded)
     constraints = helms.render(values, served=(V1,)).one("MutatingAdmissionPolicy")["spec"]["matchConstraints"]
     expressions = constraints.get("namespaceSelector", {}).get("matchExpressions", [])
-    assert [each["values"] for each in expressions] == ([names] if names else [])
+    expected = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": names}
+    assert expressions == ([expected] if names else [])
