@@ -35,3 +35,16 @@ def test_the_image_s_name_decides_nothing(name: str) -> None:
     image = f"{HOST}/{name}"
     words = containerd(image, f"{image}: not found", code="NotFound")
     assert symptom_of("ErrImagePull", words, parse(image)) is Symptom.IMAGE_MISSING
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        'failed to do request: Head "https://mirror.local/v2/x509:/manifests/429": not found',
+        "unexpected status from HEAD request to https://mirror.local/v2/denied/manifests/403?ns=toomanyrequests: 404",
+        'image "dial-tcp/no-basic-auth-credentials:401": not found',
+    ],
+)
+def test_neither_do_names_at_a_mirror(why: str) -> None:
+    """A runtime asks it in the registry's place, under an address of its own."""
+    assert symptom_of("ErrImagePull", f"rpc error: {why}", parse(IMAGE)) is Symptom.IMAGE_MISSING

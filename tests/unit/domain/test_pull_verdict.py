@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pullkeeper.domain.config.injection import Injection
 from pullkeeper.domain.ecr.manifest_answer import ManifestAnswer, ManifestResult, manifest_result
 from pullkeeper.domain.reporting.last_warning import LastWarning
 from pullkeeper.domain.reporting.state import State
@@ -98,6 +99,27 @@ CASES: Mapping[str, tuple[Case, Cause, str]] = {
         Cause.POD_TOO_OLD,
         "serviceaccount/puller names it by now",
     ),
+    "injected since": (
+        Case(named=(), status=replace(READY, injection=Injection.INJECTED)),
+        Cause.POD_TOO_OLD,
+        "new pods of the namespace get it by themselves",
+    ),
+    "injected for other registries": (
+        Case(named=(), status=replace(READY, injection=Injection.INJECTED, registries=(US.name,))),
+        Cause.NO_SECRET_NAMED,
+        "name no Secret",
+    ),
+    "not injected": (
+        Case(named=(), status=replace(READY, injection=Injection.DECLINED), known={"settings_known": True}),
+        Cause.NO_SECRET_NAMED,
+        "name no Secret",
+    ),
+    "namespace unreadable, not named": (
+        Case(secret=None, status=None, named=(), known={"namespace_readable": False}),
+        Cause.NO_SECRET_NAMED,
+        "name no Secret",
+    ),
+    "neither opted in nor named": (Case(secret=None, status=None, named=()), Cause.NOT_OPTED_IN, "asks for none"),
     "not opted in": (Case(secret=None, status=None), Cause.NOT_OPTED_IN, "without --config"),
     "not opted in by the settings": (
         Case(secret=None, status=None, known={"settings_known": True}),
@@ -231,6 +253,14 @@ def test_the_fix_of_a_host_that_is_none_names_the_right_one() -> None:
 def test_no_fix_repeats_what_a_shell_would_run() -> None:
     """Somebody pastes it."""
     assert "$(id)" not in CASES["command"][0].verdict().fix
+
+
+def test_what_else_has_to_be_done_is_said() -> None:
+    """One verdict, but no surprise after its fix; and that the Secret's name was a guess."""
+    assert CASES["neither opted in nor named"][0].verdict().fix.endswith("the pod has to name the Secret, too")
+    assert CASES["not opted in"][0].verdict().fix.endswith("enabled=true")
+    assert "--secret-name" in CASES["other Secret named"][0].verdict().fix
+    assert "--secret-name" not in CASES["not injected"][0].verdict().fix
 
 
 def test_what_to_allow_is_named_exactly() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pullkeeper.domain.config.injection import Injection
 from pullkeeper.domain.ecr.manifest_answer import ManifestAnswer
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.errors.text import listed
@@ -29,18 +30,27 @@ def _not_named(pull: Pull) -> Verdict | None:
         return None
     others = f"only {listed(named)}, not {name}" if named else f"no Secret, so not {name}"
     why = f"the pod's imagePullSecrets name {others}"
-    if name in pull.known.account_secrets:
-        account = f"serviceaccount/{pull.pod.service_account}"
-        why = f"{why}; {account} names it by now, but not when the pod was created"
-        return Verdict(cause=Cause.POD_TOO_OLD, object=pull.this_pod, why=why, fix=_RECREATE)
+    if since := _named_since(pull):
+        return Verdict(cause=Cause.POD_TOO_OLD, object=pull.this_pod, why=f"{why}; {since}", fix=_RECREATE)
+    otherwise = "" if pull.known.settings_known else f"; or say by --secret-name if the installation's is not {name}"
     return Verdict(
         cause=Cause.NO_SECRET_NAMED,
         object=pull.this_pod,
         why=why,
         fix=f"add {{name: {name}}} to imagePullSecrets of the pod template, or annotate the namespace with "
         f"{PREFIX}attach-to-service-accounts={pull.pod.service_account} if the installation allows it; then "
-        f"{_RECREATE}",
+        f"{_RECREATE}{otherwise}",
     )
+
+
+def _named_since(pull: Pull) -> str:
+    """Return what would make the pod name the pull Secret if it were created now; "" if nothing would."""
+    if pull.known.secret_name in pull.known.account_secrets:
+        return f"serviceaccount/{pull.pod.service_account} names it by now, but not when the pod was created"
+    status = pull.known.status
+    if status and status.injection is Injection.INJECTED and pull.image.host in status.registries:
+        return "new pods of the namespace get it by themselves, and this one was created before"
+    return ""
 
 
 def _namespace(pull: Pull) -> Verdict | None:
@@ -50,11 +60,12 @@ def _namespace(pull: Pull) -> Verdict | None:
         return None
     if known.secret is None and known.status is None and known.namespace_readable:
         unknown = "" if known.settings_known else " (what the settings opt in is not known without --config)"
+        named = "" if known.secret_name in pull.pod.pull_secrets else "; the pod has to name the Secret, too"
         return Verdict(
             cause=Cause.NOT_OPTED_IN,
             object=pull.namespace,
             why=f"there is no pull Secret, and the namespace asks for none{unknown}",
-            fix=f"kubectl annotate namespace {pull.pod.namespace} {PREFIX}{ENABLED}=true",
+            fix=f"kubectl annotate namespace {pull.pod.namespace} {PREFIX}{ENABLED}=true{named}",
         )
     if known.status and known.status.state is State.MISCONFIGURED:
         why = listed(known.status.problems, separator="; ")
@@ -202,8 +213,8 @@ _RULES: tuple[Rule, ...] = (
     image_rules.throttled,
     image_rules.missing,
     image_rules.public,
-    _not_named,
     _namespace,
+    _not_named,
     _conflict,
     _no_token,
     _no_secret,
