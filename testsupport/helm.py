@@ -63,7 +63,7 @@ class Rendering:
     @property
     def container(self) -> Object:
         """The controller's container."""
-        (found,) = self.pod["containers"]
+        (found,) = (each for each in self.pod["containers"] if each["name"] == "pullkeeper")
         return dict(found)
 
     @property

@@ -160,7 +160,8 @@ def test_unknown_keys_are_rejected_at_every_level() -> None:
     open_ones = [
         each["properties"].keys() for each in _objects(SCHEMA) if each.get("additionalProperties") is not False
     ]
-    assert open_ones == [{"name"}] * 3  # extraEnv, extraVolumes, extraVolumeMounts
+    # extraEnv, extraVolumes, extraVolumeMounts; extraInitContainers, extraContainers
+    assert open_ones == [{"name"}] * 3 + [{"name", "image"}] * 2
 
 
 def _may_be_null(schema: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -13,6 +13,7 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 {{ include "pullkeeper.rbacProblems" . }}
 {{ include "pullkeeper.admissionProblems" . }}
 {{ include "pullkeeper.podProblems" . }}
+{{ include "pullkeeper.extraPodProblems" . }}
 {{ include "pullkeeper.monitorProblems" . }}
 {{ include "pullkeeper.upgradeProblems" . }}
 {{- end }}
@@ -237,6 +238,62 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 {{- else if has $variable.name $own }}
 {{- include "pullkeeper.problem" (dict "where" $where "found" $variable.name "expected" "another variable, because the chart derives this one from aws.*: remove it or set aws.credentials=custom") }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "pullkeeper.extraPodProblems" }}
+{{- $found := dict "names" (list "pullkeeper" "check") }}
+{{- range $key := list "extraInitContainers" "extraContainers" }}
+{{- range $index, $container := get $.Values $key | default list }}
+{{- $where := printf "%s[%d].name" $key $index }}
+{{- include "pullkeeper.labelProblem" (dict "where" $where "found" .name "what" "container") }}
+{{- if has .name $found.names }}
+{{- include "pullkeeper.problem" (dict "where" $where "found" .name "expected" (print "another name, because the pods have one of these: " (join ", " $found.names))) }}
+{{- end }}
+{{- $_ := set $found "names" (append $found.names .name) }}
+{{- end }}
+{{- end }}
+{{- $volumes := include "pullkeeper.awsVolumes" . | fromYaml | dig "volumes" list }}
+{{- $own := list }}
+{{- range until (sub (len $volumes) (default list .Values.extraVolumes | len) | int) }}{{ $own = append $own (index $volumes .).name }}{{ end }}
+{{- $_ := set $found "names" $own }}
+{{- range $index, $volume := .Values.extraVolumes }}
+{{- $where := printf "extraVolumes[%d].name" $index }}
+{{- include "pullkeeper.labelProblem" (dict "where" $where "found" .name "what" "volume") }}
+{{- if has .name $found.names }}
+{{- include "pullkeeper.problem" (dict "where" $where "found" .name "expected" (print "another name, because the pods have one of these: " (join ", " $found.names))) }}
+{{- end }}
+{{- $_ := set $found "names" (append $found.names .name) }}
+{{- end }}
+{{- include "pullkeeper.mountProblems" (dict "where" "extraVolumeMounts" "mounts" .Values.extraVolumeMounts "volumes" $found.names) }}
+{{- range $key := list "extraInitContainers" "extraContainers" }}
+{{- range $index, $container := get $.Values $key | default list }}
+{{- include "pullkeeper.mountProblems" (dict "where" (printf "%s[%d].volumeMounts" $key $index) "mounts" .volumeMounts "volumes" $found.names) }}
+{{- end }}
+{{- end }}
+{{- include "pullkeeper.mountPathProblems" . }}
+{{- end }}
+
+{{- /* Mounts of what is no volume of the pods. A dict: where, mounts, volumes. */ -}}
+{{- define "pullkeeper.mountProblems" }}
+{{- range $index, $mount := kindIs "slice" .mounts | ternary .mounts list }}
+{{- if not (has .name $.volumes) }}
+{{- include "pullkeeper.problem" (dict "where" (printf "%s[%d].name" $.where $index) "found" .name "expected" (print "a volume of the pods: " (join ", " $.volumes))) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Mounts where the controller's container has something mounted already. */ -}}
+{{- define "pullkeeper.mountPathProblems" }}
+{{- $mounts := include "pullkeeper.awsContainer" . | fromYaml | dig "volumeMounts" list }}
+{{- $own := sub (len $mounts) (default list .Values.extraVolumeMounts | len) | int }}
+{{- $paths := list }}
+{{- range $index, $mount := $mounts }}
+{{- $path := toString .mountPath | trimSuffix "/" }}
+{{- if and (ge $index $own) (has $path $paths) }}
+{{- include "pullkeeper.problem" (dict "where" (printf "extraVolumeMounts[%d].mountPath" (sub $index $own)) "found" .mountPath "expected" (print "another path, because these are taken: " (join ", " $paths))) }}
+{{- end }}
+{{- $paths = append $paths $path }}
 {{- end }}
 {{- end }}
 

@@ -118,6 +118,21 @@ volumes:
   {{- end }}
 {{- end }}
 
+{{- /* Containers of the user's. A list: the root context, the key of the values. */ -}}
+{{- define "pullkeeper.extraContainers" -}}
+{{- $root := index . 0 }}
+{{- range default list (get $root.Values (index . 1)) }}
+- {{ toYaml (merge (deepCopy .) (ternary dict (dict "securityContext" $root.Values.securityContext) (hasKey . "securityContext"))) | nindent 2 | trim }}
+{{- end }}
+{{- end }}
+
+{{- define "pullkeeper.extraInitContainers" -}}
+{{- with include "pullkeeper.extraContainers" (list . "extraInitContainers") }}
+initContainers:
+  {{- . | trim | nindent 2 }}
+{{- end }}
+{{- end }}
+
 {{- define "pullkeeper.probe" -}}
 {{- toYaml (mergeOverwrite (dict "httpGet" (dict "path" .path "port" "http")) (deepCopy (default dict .probe))) }}
 {{- end }}

@@ -1,0 +1,59 @@
+"""Containers of the user's beside the controller."""
+
+from typing import Any
+
+import pytest
+
+from testsupport.helm import CHART, Helms, ci_values, with_role
+
+SIDECAR = {"name": "helper", "image": "helper:1", "restartPolicy": "Always"}
+PLAIN = {"name": "watch", "image": "watch:1"}
+OWN = {"runAsUser": 1, "allowPrivilegeEscalation": False}
+
+
+def test_they_stand_as_they_are_given(helms: Helms) -> None:
+    """Init containers before the controller, others after it; the security context is the controller's unless given."""
+    bound = {**PLAIN, "name": "bound", "securityContext": OWN}
+    values = {"extraInitContainers": [SIDECAR], "extraContainers": [PLAIN, bound]}
+    rendering = helms.render(with_role(**values))
+    own = rendering.container["securityContext"]
+    assert rendering.pod["initContainers"] == [{**SIDECAR, "securityContext": own}]
+    assert rendering.pod["containers"] == [rendering.container, {**PLAIN, "securityContext": own}, bound]
+    assert rendering.container["name"] == "pullkeeper"
+
+
+def test_there_are_none_by_default(helms: Helms) -> None:
+    """Nor an empty list."""
+    rendering = helms.render(with_role())
+    assert "initContainers" not in rendering.pod
+    assert rendering.pod["containers"] == [rendering.container]
+
+
+def test_the_pod_of_helm_test_has_what_ends(helms: Helms) -> None:
+    """A sidecar ends with the pod's own container; any other container would keep the test from ending."""
+    values = {"extraInitContainers": [SIDECAR], "extraContainers": [PLAIN]}
+    rendering = helms.render(with_role(**values))
+    spec = rendering.one("Pod")["spec"]
+    assert spec["initContainers"] == rendering.pod["initContainers"]
+    assert [each["name"] for each in spec["containers"]] == ["check"]
+
+
+@pytest.mark.parametrize("recipe", ["signing-helper", "spiffe"])
+def test_a_recipe_gives_the_controller_its_source(helms: Helms, recipe: str) -> None:
+    """Where the sidecar serves or writes is where the controller looks; what it writes to is in memory."""
+    rendering = helms.render(ci_values(CHART / "ci" / f"{recipe}-values.yaml"))
+    (sidecar,) = rendering.pod["initContainers"]
+    assert sidecar["restartPolicy"] == "Always"
+    env: dict[str, Any] = {each["name"]: each["value"] for each in rendering.container["env"]}
+    if recipe == "signing-helper":
+        port = sidecar["command"][sidecar["command"].index("--port") + 1]
+        assert env == {"AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{port}"}
+        return
+    (configuration,) = (each for each in rendering.objects if each["metadata"]["name"] == "pullkeeper-spiffe-extra")
+    folder = env["AWS_WEB_IDENTITY_TOKEN_FILE"].removesuffix("/token")
+    for line in (f'cert_dir = "{folder}"', 'jwt_svid_file_name = "token"'):
+        assert line in configuration["data"]["helper.conf"]
+    for container in (sidecar, rendering.container):
+        assert folder in [each["mountPath"] for each in container["volumeMounts"]]
+    volumes = {each["name"]: each for each in rendering.pod["volumes"]}
+    assert volumes["svid"] == {"name": "svid", "emptyDir": {"medium": "Memory"}}
