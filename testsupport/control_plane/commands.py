@@ -34,6 +34,8 @@ class Layout:
     admin_token: str
     api_server_flags: Sequence[str] = ()
     """Of the API server, in addition to those of every plane."""
+    issuing: Sequence[str] = ()
+    """Flags of the API server on issuer, audiences and keys of ServiceAccounts, in place of those of every plane."""
 
 
 def etcd(layout: Layout, peer_port: int) -> list[str]:
@@ -66,9 +68,7 @@ def kube_apiserver(layout: Layout) -> list[str]:
         f"--token-auth-file={_token_file(layout)}",
         "--authorization-mode=Node,RBAC",
         "--service-cluster-ip-range=10.96.0.0/24",
-        f"--service-account-issuer={ISSUER}",
-        f"--service-account-key-file={files.service_account_key}",
-        f"--service-account-signing-key-file={files.service_account_key}",
+        *(layout.issuing or _issuing(files)),
         f"--audit-policy-file={_audit_policy(layout)}",
         f"--audit-log-path={layout.folder / 'audit.log'}",
         # A watch ends at once when a test stops the server, instead of after a minute of grace.
@@ -89,6 +89,14 @@ def kube_controller_manager(layout: Layout, kubeconfig: Path) -> list[str]:
         f"--service-account-private-key-file={layout.files.service_account_key}",
         f"--root-ca-file={layout.files.ca}",
     ]
+
+
+def _issuing(files: Files) -> Sequence[str]:
+    return (
+        f"--service-account-issuer={ISSUER}",
+        f"--service-account-key-file={files.service_account_key}",
+        f"--service-account-signing-key-file={files.service_account_key}",
+    )
 
 
 def _token_file(layout: Layout) -> Path:

@@ -65,6 +65,11 @@ class ControlPlane:
         )
         self._start_all()
 
+    @property
+    def service_account_key(self) -> Path:
+        """Give the file of the key that tokens of ServiceAccounts are signed and verified with."""
+        return self._layout.files.service_account_key
+
     def kubeconfig(self, token: str | None = None, token_file: str | None = None) -> dict[str, Any]:
         """Return a kubeconfig for the given token or token file; for the administrator without either."""
         user = {"tokenFile": token_file} if token_file else {"token": token or self.admin_token}
@@ -127,15 +132,18 @@ class ControlPlane:
         self.start_api_server()
 
     @contextmanager
-    def second_api_server(self, certificate: Path, ca_file: Path) -> Iterator["SecondApiServer"]:
+    def second_api_server(
+        self, certificate: Path, ca_file: Path, *, issuing: Sequence[str] = ()
+    ) -> Iterator["SecondApiServer"]:
         """Run another API server on the same etcd, as clusters of several control plane nodes have.
 
         Its certificate is the one in this file, which also has the key. It takes over what is written there later.
+        Flags for `issuing` tokens of ServiceAccounts take the place of the plane's own.
         """
         folder = self._folder / f"second-{secrets.token_hex(4)}"
         folder.mkdir(mode=0o700)
         files = replace(self._layout.files, serving_certificate=certificate, serving_key=certificate)
-        layout = replace(self._layout, folder=folder, files=files, port=_free_port())
+        layout = replace(self._layout, folder=folder, files=files, port=_free_port(), issuing=issuing)
         process = self._add(layout, commands.kube_apiserver(layout))
         second = SecondApiServer(
             url=f"https://127.0.0.1:{layout.port}", ca_file=str(ca_file), admin_token=self.admin_token
