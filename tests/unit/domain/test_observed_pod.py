@@ -66,6 +66,12 @@ def test_words_are_bounded_and_escaped() -> None:
     assert len(found.message) == 2048
 
 
+def test_several_lines_become_one() -> None:
+    """As CRI-O has them; what a word begins with stays its beginning."""
+    (found,) = observe_pod(pod(waiting("ErrImagePull", "errors:\ndenied: no\r\n\tunauthorized: no"))).waiting
+    assert found.message == "errors: denied: no unauthorized: no"
+
+
 def test_an_event_tells_what_the_status_does_not() -> None:
     """Older kubelets say no more in the status than that they back off."""
     (silent,) = observe_pod(pod(waiting("ImagePullBackOff", f'Back-off pulling image "{IMAGE}"'))).waiting

@@ -4,7 +4,7 @@ import pytest
 
 from pullkeeper.domain.ecr.image_reference import parse
 from pullkeeper.domain.views.pull_symptom import Symptom, symptom_of
-from testsupport.pull_words import HOST, IMAGE, NOT_FOUND, SAID, backing_off, containerd
+from testsupport.pull_words import HOST, IMAGE, NOT_FOUND, SAID, backing_off, containerd, crio, docker
 
 KNOWN = [(symptom, words) for symptom, many in SAID.items() for words in many]
 
@@ -48,3 +48,26 @@ def test_the_image_s_name_decides_nothing(name: str) -> None:
 def test_neither_do_names_at_a_mirror(why: str) -> None:
     """A runtime asks it in the registry's place, under an address of its own."""
     assert symptom_of("ErrImagePull", f"rpc error: {why}", parse(IMAGE)) is Symptom.IMAGE_MISSING
+
+
+@pytest.mark.parametrize(
+    ("words", "symptom"),
+    [
+        (crio(f"{HOST}/web:toomanyrequests", "manifest unknown: Requested image not found"), Symptom.TAG_MISSING),
+        (
+            docker("pull access denied for x509:, repository does not exist or may require 'docker login'"),
+            Symptom.NO_CREDENTIALS,
+        ),
+        (
+            docker("name unknown: The repository with name 'denied/429' does not exist in the registry"),
+            Symptom.REPOSITORY_MISSING,
+        ),
+        (
+            docker("denied: not authorized to perform: x on resource: arn:aws:ecr:r:1:repository/toomanyrequests"),
+            Symptom.FORBIDDEN,
+        ),
+    ],
+)
+def test_nor_do_names_that_stand_alone(words: str, symptom: Symptom) -> None:
+    """Without the registry before them."""
+    assert symptom_of("ErrImagePull", words, parse(IMAGE)) is symptom

@@ -96,7 +96,7 @@ def pull_event(event: Mapping[str, Any], pod_uid: str) -> PullEvent | None:
     except ValueError:
         return None
     container = str(about.get("fieldPath") or "").partition("{")[2].removesuffix("}")
-    return PullEvent(container=container, message=printable(message, _MAX_TEXT), at=at)
+    return PullEvent(container=container, message=_one_line(message), at=at)
 
 
 def latest(events: Iterable[PullEvent], container: str) -> PullEvent | None:
@@ -124,4 +124,9 @@ def _waiting(kind: str, spec: Mapping[str, Any], status: Mapping[str, Any]) -> I
 
 
 def _said(message: str) -> str:
-    return "" if _BACK_OFF.fullmatch(message) else printable(message, _MAX_TEXT)
+    return "" if _BACK_OFF.fullmatch(message) else _one_line(message)
+
+
+def _one_line(message: str) -> str:
+    """Return words that can be shown, in one line: a registry's errors may come in several."""
+    return printable(" ".join(message[: _MAX_TEXT + 1].split()), _MAX_TEXT)

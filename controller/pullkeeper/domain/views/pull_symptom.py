@@ -38,7 +38,9 @@ CREDENTIAL = frozenset({Symptom.NO_CREDENTIALS, Symptom.EXPIRED, Symptom.BAD_REQ
 _REASONS = {"ErrImageNeverPull": Symptom.NEVER_PULL, "InvalidImageName": Symptom.INVALID_NAME}
 _LAYER_BUCKET = re.compile(r"starport-layer-bucket\S*.*\b403\b")
 """ECR keeps layers in buckets of S3 with this in their name (ECR user guide, VPC endpoints)."""
-_NAMES = re.compile(r'"[^"\s]*"|https?://\S+')
+_NAMES = re.compile(
+    r"""(?<=reading manifest )\S+|(?<=pull access denied for )[^\s,]+|"[^"\s]*"|'[^'\s]*'|https?://\S+|arn:\S+"""
+)
 """What others have chosen and the words quote: names of images, and addresses with them."""
 _WORDS = tuple(
     (symptom, re.compile(pattern, re.IGNORECASE))
