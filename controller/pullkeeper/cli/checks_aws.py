@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 from pullkeeper.adapters.aws import Ecr, client_certificate
 from pullkeeper.adapters.aws.client_certificate import ClientCertificateError
 from pullkeeper.adapters.aws.partitions import partition_of
+from pullkeeper.cli import web_identity_file
 from pullkeeper.domain.config import role_partitions
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.ecr.token_scope import TokenScope
@@ -15,7 +15,7 @@ from pullkeeper.domain.errors.failures import EXPLANATIONS, Reason
 from pullkeeper.domain.iam import role_arn
 from pullkeeper.domain.iam.identity import CONTROLLER, Identity
 from pullkeeper.domain.iam.role_arn import RoleArn
-from pullkeeper.domain.iam.web_identity import MAX_TOKEN_LENGTH, WebIdentity, decode
+from pullkeeper.domain.iam.web_identity import WebIdentity
 from pullkeeper.domain.secret import entries
 from pullkeeper.domain.views.check_result import Check, CheckResult, failed, passed, skipped, warned
 from pullkeeper.tokens.demand import Demand, Requester
@@ -84,11 +84,11 @@ class AwsChecks:
 
     async def _web_identity(self) -> Sequence[CheckResult]:
         """Say what the projected token says of itself; it is never shown, and nobody is asked."""
-        path = self._environment.get("AWS_WEB_IDENTITY_TOKEN_FILE")
+        path = web_identity_file.token_file(self._environment)
         if not path:
             return [skipped(_WEB_IDENTITY, "AWS_WEB_IDENTITY_TOKEN_FILE is not set")]
         try:
-            found = decode(_read(Path(path)))
+            found = web_identity_file.read(path)
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             return [failed(_WEB_IDENTITY, f"{path}: {why}", "mount a projected ServiceAccount token there")]
@@ -128,12 +128,6 @@ class AwsChecks:
 
     async def _no_token(self) -> Sequence[CheckResult]:
         return [skipped("token", "there are no default registries in the settings")]
-
-
-def _read(path: Path) -> str:
-    """Return as much of a file as a token can have, and one character more."""
-    with path.open("rb") as file:
-        return file.read(MAX_TOKEN_LENGTH + 1).decode("ascii", "replace")
 
 
 def _role(text: str) -> RoleArn | None:

@@ -91,7 +91,7 @@ async def test_a_key_that_was_rotated_without_being_published_is_a_failure(
     cluster.keys = {"keys": [*published.issuer.jwks()["keys"], *rotated]}
     found = await cluster.check()
     assert found.outcome is Outcome.WARNING
-    assert found.detail.endswith("does not publish all keys of the API server: tokens signed with key-2 are refused")
+    assert found.detail.endswith("does not publish all keys of the API server: what key-2 sign is refused")
     cluster.keys = {"keys": rotated}
     found = await cluster.check()
     assert found.outcome is Outcome.FAILED
@@ -115,6 +115,35 @@ async def test_what_is_not_used_does_not_fail(cluster: Cluster, published: Publi
     assert "cannot be reached from here, maybe by AWS" in found.detail
 
 
+@pytest.mark.usefixtures("closed_connections", "public")
+async def test_the_issuer_of_the_controllers_token_is_the_one_that_counts(
+    cluster: Cluster, published: PublishedIssuer, tmp_path: Path
+) -> None:
+    """It may be SPIRE; then the API server's own issuer may be internal, and its keys are not asked for."""
+    environment = {"AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token")}
+    (tmp_path / "token").write_text(published.issuer.token("spiffe://example.org/x"))
+    elsewhere = Cluster(issuer=INTERNAL, keys={}, status=403)
+    found = await elsewhere.check(environment)
+    assert (found.outcome, found.detail) == (Outcome.PASSED, f"{published.url} publishes the key of the token")
+    assert (await cluster.check(environment)).detail.endswith("publishes all keys of the API server")
+    rotated = Issuer(published.url, key_id="key-2")
+    (tmp_path / "token").write_text(rotated.token("spiffe://example.org/x"))
+    cluster.keys = {"keys": [*published.issuer.jwks()["keys"], *rotated.jwks()["keys"]]}
+    for each in (elsewhere, cluster):
+        found = await each.check(environment)
+        assert found.outcome is Outcome.FAILED
+        assert found.detail.endswith("does not publish the key of the controller's token, key-2")
+
+
+@pytest.mark.usefixtures("closed_connections", "public")
+@pytest.mark.parametrize("content", ["", "no token"])
+async def test_a_token_that_cannot_be_read_is_not_judged_here(cluster: Cluster, tmp_path: Path, content: str) -> None:
+    """The check of the token says what is wrong with it."""
+    (tmp_path / "token").write_text(content)
+    found = await cluster.check({"AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token")})
+    assert found.outcome is Outcome.PASSED
+
+
 @pytest.mark.parametrize(
     ("issuer", "words"),
     [
@@ -129,7 +158,7 @@ async def test_a_name_that_aws_cannot_use_is_told_without_asking_anybody(issuer:
     """Whether it works nevertheless, the check of the caller says."""
     found = await Cluster(issuer=issuer, keys={}).check()
     assert (found.outcome, words in found.detail) == (Outcome.WARNING, True)
-    assert found.fix == "give the API server a public issuer, see docs/outside-aws.md"
+    assert found.fix == "tokens need a public issuer, see docs/outside-aws.md"
     assert (await Cluster(issuer=issuer, keys={}).check({})).outcome is Outcome.SKIPPED
 
 

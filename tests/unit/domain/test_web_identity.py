@@ -25,8 +25,11 @@ def part(claims: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
 
 
+HEADER = part({"alg": "RS256", "kid": "key-1"})
+
+
 def token(**claims: object) -> str:
-    return f"{part({'alg': 'RS256'})}.{part({**CLAIMS, **claims})}.c2lnbmF0dXJl\n"
+    return f"{HEADER}.{part({**CLAIMS, **claims})}.c2lnbmF0dXJl\n"
 
 
 def test_the_claims_are_read() -> None:
@@ -37,6 +40,8 @@ def test_the_claims_are_read() -> None:
         "valid until 2026-03-01 13:00:00Z"
     )
     assert found.problem(NOW) is None
+    assert found.key_id == "key-1"
+    assert decode(token().replace(HEADER, part({}))).key_id == ""
 
 
 def test_the_provider_that_must_exist_is_named() -> None:
@@ -88,10 +93,11 @@ def test_what_cannot_work_in_any_account_is_said(claims: dict[str, Any], words: 
         (" \n", "it is empty"),
         ("hush", "it is no JSON Web Token"),
         ("hush.hush", "it is no JSON Web Token"),
-        ("a.!!!.c", "it is no JSON Web Token"),
-        (f"a.{part(['hush'])}.c", "it is no JSON Web Token"),
-        (f"a.{part('hush')}.c", "it is no JSON Web Token"),
-        (f"a.{base64.urlsafe_b64encode(b'[' * 9000).decode()}.c", "it is no JSON Web Token"),
+        (f"{HEADER}.!!!.c", "it is no JSON Web Token"),
+        (f"{HEADER}.{part(['hush'])}.c", "it is no JSON Web Token"),
+        (f"{HEADER}.{part('hush')}.c", "it is no JSON Web Token"),
+        (f"{part(['hush'])}.{part({})}.c", "it is no JSON Web Token"),
+        (f"{HEADER}.{base64.urlsafe_b64encode(b'[' * 9000).decode()}.c", "it is no JSON Web Token"),
         (token() + "x" * MAX_TOKEN_LENGTH, "it is no JSON Web Token"),
     ],
 )

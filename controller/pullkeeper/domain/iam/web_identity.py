@@ -27,6 +27,8 @@ class WebIdentity:
     subject: str
     audiences: tuple[str, ...]
     expires_at: datetime | None
+    key_id: str
+    """Of the key that it is signed with, "" if the token does not say it."""
 
     def __str__(self) -> str:
         until = f"{self.expires_at:%Y-%m-%d %H:%M:%SZ}" if self.expires_at else "no time"
@@ -66,24 +68,25 @@ def decode(token: str) -> WebIdentity:
     parts = token.strip().split(".")
     if len(token) > MAX_TOKEN_LENGTH or len(parts) != _PARTS:
         raise ValueError("it is no JSON Web Token")
-    claims = _claims(parts[1])
+    header, claims = _object(parts[0]), _object(parts[1])
     audiences = claims.get("aud", ())
     return WebIdentity(
         issuer=_text(claims.get("iss")),
         subject=_text(claims.get("sub")),
         audiences=tuple(_text(each) for each in (audiences if isinstance(audiences, list) else [audiences]) if each),
         expires_at=_moment(claims.get("exp")),
+        key_id=_text(header.get("kid", "")),
     )
 
 
-def _claims(part: str) -> Mapping[str, Any]:
+def _object(part: str) -> Mapping[str, Any]:
     try:
-        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (binascii.Error, ValueError, RecursionError):
-        claims = None
-    if not isinstance(claims, dict):
+        found = None
+    if not isinstance(found, dict):
         raise ValueError("it is no JSON Web Token")  # noqa: TRY004 -- one kind of error for whatever is wrong with it
-    return claims
+    return found
 
 
 def _text(value: object) -> str:
