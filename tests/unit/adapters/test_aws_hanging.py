@@ -114,20 +114,33 @@ async def test_credential_process_that_hangs_is_killed(
     assert 0 < patience.seconds <= credential_process.SECONDS < DEADLINE
 
 
-async def test_children_of_a_program_that_has_ended_are_killed(
-    harness: IdentityHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "script", ["sleep 3600 & echo $! > {}", "echo $$ > {}; exec yes >&2", "echo $$ > {}; exec >&- 2>&-; sleep 3600"]
+)
+async def test_a_program_is_killed_at_its_deadline(
+    harness: IdentityHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:
-    """They hold its output open, so that it never ends."""
-    monkeypatch.setattr(credential_process, "SECONDS", 0.3)
-    child, script = tmp_path / "child", tmp_path / "give"
-    script.write_text(f"sleep 3600 & echo $! > {child}\n")
-    use_process(harness, f"sh {script}", tmp_path)
+    """A child that holds its output open after its end, one that never ends to complain, one that closed its output."""
+    pid = tmp_path / "pid"
+    monkeypatch.setattr(credential_process, "monotonic", _time_until(pid).__next__)
+    (tmp_path / "give").write_text(script.format(pid))
+    use_process(harness, f"sh {tmp_path}/give", tmp_path)
     assert (await harness.failure()).reason is Reason.CREDENTIALS_TIMEOUT
 
     async def ended() -> bool:
-        return not is_running(int(child.read_text()))
+        return not is_running(int(pid.read_text()))
 
-    await until(ended, "the child to end")
+    await until(ended, "the program to end")
+
+
+def _time_until(file: Path) -> Iterator[float]:
+    """Tell a time that stands until there is a line in the file, and then is nearly over, and then is."""
+    yield 0.0
+    while not file.exists() or not file.read_text().endswith("\n"):
+        threading.Event().wait(0.01)
+    yield credential_process.SECONDS - 0.05
+    while True:
+        yield credential_process.SECONDS
 
 
 def is_running(pid: int) -> bool:

@@ -130,8 +130,8 @@ def _check_expiration(text: object, now: datetime) -> None:
 
 
 def _read(selector: BaseSelector, seconds: float) -> None:
-    """Read a part of what is printed next; raise ProcessTimeoutError if nothing is for so long."""
-    ready = selector.select(max(0.0, seconds))
+    """Read a part of what is printed next; raise ProcessTimeoutError if nothing is for so long, or no time is left."""
+    ready = selector.select(seconds) if seconds > 0 else []
     if not ready:
         raise ProcessTimeoutError
     for key, _ in ready:
