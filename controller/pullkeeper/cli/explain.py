@@ -90,7 +90,10 @@ async def _explain(options: argparse.Namespace, settings: Settings, namespace: s
     )
     probe = RegistryProbe(ca_file=settings.registry_ca_file) if options.ask_registry else None
     async with connected(options) as client:
-        return await explain_pod(client, settings.secret_name, namespace, name, rules=rules, probe=probe)
+        assumed = not (options.config or options.secret_name)
+        return await explain_pod(
+            client, settings.secret_name, namespace, name, rules=rules, probe=probe, name_is_assumed=assumed
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,15 +118,20 @@ async def explain_pod(
     *,
     rules: StatusRules,
     probe: RegistryProbe | None = None,
+    name_is_assumed: bool = False,
 ) -> Explanation | None:
     """Explain a pod; None if there is none of that name. Raises FailureError if it cannot be read.
 
+    Where the pull Secret's name is assumed and the pod does not name it, one that Pullkeeper manages takes its place.
     What else cannot be read is part of the evidence.
     """
     reader, attempts = PodReader(client, namespace), _Attempts()
     pod = await reader.pod(name)
     if pod is None:
         return None
+    if name_is_assumed and secret_name not in pod.pull_secrets:
+        managed = await attempts.read(reader.managed_secrets()) or []
+        secret_name = managed[0] if len(managed) == 1 else secret_name
     snapshot = SnapshotReader(client, secret_name=secret_name, namespaces=(namespace,))
     secrets = await attempts.read(snapshot.secrets())
     requests = await attempts.read(snapshot.namespaces(namespace_request))

@@ -1,7 +1,7 @@
 """`pullkeeper explain pod`: what it reads, what it asks registries, and what it says of what it cannot read."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -41,19 +41,24 @@ class Probe:
         return ManifestResult(answer=ManifestAnswer.MISSING, why="status 404")
 
 
-def server(*images: str, denied: bool = False, secret: int = 200, account: int = 200) -> FakeClient:
+def server(
+    *images: str, denied: bool = False, secret: int = 200, account: int = 200, managed: Sequence[str] = ()
+) -> FakeClient:
+    data = PullSecret(record=published(EU), auths={EU: auth(), PUBLIC: auth()}).data()
+    readable = {
+        f"{TEAM}/secrets/{NAME}": ok({"data": data}, secret),
+        f"{TEAM}/serviceaccounts/puller": ok({"imagePullSecrets": [{"name": "other"}]}, account),
+        TEAM: ok({"metadata": {"name": "team-a", "resourceVersion": "7"}}),
+    }
+
     def respond(request: Request) -> Response:
         if request.path == POD:
             return ok(pod(*images))
         if denied:
             return ok({"message": "no"}, 403)
-        if request.path == f"{TEAM}/secrets/{NAME}":
-            return ok({"data": PullSecret(record=published(EU), auths={EU: auth(), PUBLIC: auth()}).data()}, secret)
-        if request.path == f"{TEAM}/serviceaccounts/puller":
-            return ok({"imagePullSecrets": [{"name": "other"}]}, account)
-        if request.path == TEAM:
-            return ok({"metadata": {"name": "team-a", "resourceVersion": "7"}})
-        return items()
+        if request.query.get("labelSelector") == "app.kubernetes.io/managed-by=pullkeeper":
+            return items(*({"metadata": {"name": each}} for each in managed))
+        return readable.get(request.path, items())
 
     return FakeClient(respond=respond)
 
@@ -119,6 +124,29 @@ async def test_what_cannot_be_read_is_named() -> None:
         "get on serviceaccounts",
         "get on secrets",
     ]
+
+
+@pytest.mark.parametrize(
+    ("assumed", "managed", "found"),
+    [
+        ("other", [NAME], NAME),
+        ("other", [], "other"),
+        ("other", [NAME, "third"], "other"),
+        (NAME, ["third"], NAME),
+    ],
+)
+async def test_a_name_that_is_assumed_gives_way_to_the_one_that_is_there(
+    assumed: str, managed: Sequence[str], found: str
+) -> None:
+    """Where the pod does not name it and there is just one of Pullkeeper's."""
+    client = server(IMAGE, managed=managed)
+    rules = StatusRules()
+    for flag, expected in ((True, found), (False, assumed)):
+        explanation = await explain.explain_pod(client, assumed, "team-a", "web", rules=rules, name_is_assumed=flag)
+        assert explanation
+        assert [line for line in explanation.evidence if line.startswith("secret ")] == [
+            f"secret {expected}: there is none"
+        ]
 
 
 async def test_what_is_gone_names_nothing() -> None:

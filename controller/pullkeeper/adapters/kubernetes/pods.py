@@ -6,7 +6,7 @@ from pullkeeper.adapters.kubernetes.listing import list_all
 from pullkeeper.domain.ecr.credential import Password
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.kube.api import JSON, NOT_FOUND
-from pullkeeper.domain.secret.pull_secret import read_auths
+from pullkeeper.domain.secret.pull_secret import MANAGED_BY, MANAGER, read_auths
 from pullkeeper.domain.views.observed_pod import ObservedPod, PullEvent, observe_pod, pull_event, pull_secret_names
 
 
@@ -49,6 +49,18 @@ class PodReader:
             grant = f"get on serviceaccounts in {self._namespace}"
             raise api_error(response, "get", f"ServiceAccount {account}", grant=grant)
         return pull_secret_names(response.body)
+
+    async def managed_secrets(self) -> list[str]:
+        """Return the names of the Secrets that bear Pullkeeper's label, whatever the installation calls them."""
+        found, _ = await list_all(
+            self._client,
+            f"{self._path}/secrets",
+            what="Secrets managed by Pullkeeper",
+            grant=f"list on secrets in {self._namespace}",
+            translate=lambda item: str(item["metadata"]["name"]),
+            query={"labelSelector": f"{MANAGED_BY}={MANAGER}"},
+        )
+        return found
 
     async def auths(self, secret: str) -> dict[RegistryHost, Password]:
         """Return the entries of a pull Secret, with their tokens; none if it does not exist."""
