@@ -20,7 +20,7 @@ from testsupport.access import create_user, rule
 from testsupport.command_line import CommandResult, kubeconfig, pullkeeper, settings_file
 from testsupport.control_plane.plane import ControlPlane
 from testsupport.examples import EU, EU_OTHER_ACCOUNT, HOUR, PUBLIC, US, auth, published
-from testsupport.installation import Installation, written
+from testsupport.installation import VIRGINIA, Installation, written
 from testsupport.pull_words import IMAGE, backing_off
 from testsupport.rest import RestClient
 
@@ -213,12 +213,43 @@ async def explain_command(installation: Installation, team: str, *arguments: str
 
 
 @pytest.mark.slow
-async def test_the_registry_is_asked_with_the_secrets_own_token(installation: Installation) -> None:
-    """Only if told to; by somebody who may read no more than it takes. The token is not printed."""
+async def test_the_command_tells_what_the_registry_and_the_controller_say(installation: Installation) -> None:
+    """With a controller's own Secret and warning, by somebody who may read no more than it takes; without the token."""
     await installation.start()
-    team = await installation.create_served_namespace()
-    (await installation.api.post(f"/api/v1/namespaces/{team}/serviceaccounts", {"metadata": {"name": ACCOUNT}})).ok()
-    await make_pod(installation.api, team, Given(words=pull_words.FORBIDDEN), [installation.secret_name])
+    team = await served_pod(installation, Given(words=pull_words.FORBIDDEN))
+    user = await reader(installation, team)
+    unasked = await explain_command(installation, team, token=user.token or "")
+    assert (unasked.status, unasked.err) == (1, "")
+    assert unasked.out.startswith(f"pod {team}/web, container app, image {IMAGE}: repository-denied\n  object: arn:")
+    assert "asked with" not in unasked.out
+    asked = await explain_command(installation, team, "--ask-registry", "-o", "json", token=user.token or "")
+    document = json.loads(asked.out)
+    assert (asked.status, asked.err, document["verdict"]["cause"]) == (1, "", "image-missing")
+    assert f"{EU}, asked with the pull Secret's token: missing (status 404)" in document["evidence"]
+    assert not [line for line in document["evidence"] if line.startswith("not read")]
+    installation.aws.deny(operation="GetAuthorizationToken")
+    image = f"{VIRGINIA}/shop/web:v1"
+    refused = await served_pod(installation, Given(image=image), registries=VIRGINIA, event="AccessDenied")
+    ended = await explain_command(installation, refused)
+    said = f"image {image}: token-refused\n  object: namespace/{refused}\n  why: the controller has no token for it"
+    assert (ended.status, said in ended.out) == (1, True), ended
+    assert 'allow ecr:GetAuthorizationToken on "*" to that role' in ended.out
+
+
+async def served_pod(
+    installation: Installation, given: Given, *, event: str = "PullSecretCreated", **annotations: str
+) -> str:
+    """Make a pod in a namespace that is opted in, once the controller has said what came of it."""
+    team = await installation.create_namespace(**ENABLED, **annotations)
+    await installation.event(team, event)
+    account = {"metadata": {"name": ACCOUNT}}
+    (await installation.api.post(f"/api/v1/namespaces/{team}/serviceaccounts", account)).ok()
+    await make_pod(installation.api, team, given, [installation.secret_name])
+    return team
+
+
+async def reader(installation: Installation, team: str) -> RestClient:
+    """Return somebody who may read what the command reads."""
     rights = (
         rule("pods", "get"),
         rule("events", "list"),
@@ -227,29 +258,4 @@ async def test_the_registry_is_asked_with_the_secrets_own_token(installation: In
         rule("serviceaccounts", "get", name=ACCOUNT),
         rule("secrets", "get", "list", name=installation.secret_name),
     )
-    user = await create_user(installation.api, team, *rights, within=team)
-    unasked = await explain_command(installation, team, token=user.token or "")
-    assert (unasked.status, unasked.err) == (1, "")
-    assert unasked.out.startswith(f"pod {team}/web, container app, image {IMAGE}: repository-denied\n  object: arn:")
-    assert "asked with" not in unasked.out
-    asked = await explain_command(installation, team, "--ask-registry", "-o", "json", token=user.token or "")
-    document = json.loads(asked.out)
-    assert (asked.status, asked.err, document["verdict"]["cause"]) == (1, "", "image-missing")
-    said = f"{EU}, asked with the pull Secret's token: missing (status 404)"
-    assert said in document["evidence"]
-    assert not [line for line in document["evidence"] if line.startswith("not read")]
-
-
-@pytest.mark.slow
-async def test_a_refusal_of_aws_is_named(installation: Installation) -> None:
-    """By the controller's own warning."""
-    installation.aws.deny(operation="GetAuthorizationToken")
-    await installation.start()
-    team = await installation.create_namespace(enabled="true")
-    await installation.event(team, "AccessDenied")
-    (await installation.api.post(f"/api/v1/namespaces/{team}/serviceaccounts", {"metadata": {"name": ACCOUNT}})).ok()
-    await make_pod(installation.api, team, Given(), [installation.secret_name])
-    ended = await explain_command(installation, team)
-    assert ended.status == 1
-    assert f"image {IMAGE}: token-refused\n  object: namespace/{team}\n  why: the controller has no token" in ended.out
-    assert 'allow ecr:GetAuthorizationToken on "*" to that role' in ended.out
+    return await create_user(installation.api, team, *rights, within=team)
