@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
@@ -17,7 +18,11 @@ from testsupport.tls_shapes import Authority
 
 DOCUMENT = "/.well-known/openid-configuration"
 KEYS = "/openid/v1/jwks"
+MOVED = "/moved"
+"""Where redirects lead."""
+_REDIRECTS = range(300, 400)
 _HOST = "oidc.example.com"
+_PROXY = "proxy.example.com"
 
 
 class PublishedIssuer:
@@ -45,7 +50,8 @@ class PublishedIssuer:
         if self.is_silent:
             await self._stopped.wait()
         status, body = self.answers.get(request.path, (404, ""))
-        return web.Response(status=status, text=body)
+        moved = {"Location": f"{self.url}{MOVED}"} if status in _REDIRECTS else {}
+        return web.Response(status=status, text=body, headers=moved)
 
     async def stop(self) -> None:
         """Listen no more."""
@@ -81,8 +87,29 @@ async def published_issuer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Asy
         await running[0].stop()
 
 
+@asynccontextmanager
+async def tunnelling_proxy(issuer: PublishedIssuer) -> AsyncIterator[str]:
+    """Run a proxy that opens tunnels to the issuer and nowhere else; gives its URL, of which the name leads here."""
+    port = urlsplit(issuer.url).port
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        from_issuer, to_issuer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(_pipe(reader, to_issuer), _pipe(from_issuer, writer))
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as proxy:
+        yield f"http://{_PROXY}:{proxy.sockets[0].getsockname()[1]}"
+
+
+async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while part := await reader.read(8192):
+        writer.write(part)
+    writer.close()
+
+
 def _here(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult] | OSError:  # noqa: ARG001 -- the resolver's signature
-    if host != _HOST:
+    if host not in {_HOST, _PROXY}:
         return socket.gaierror(socket.EAI_NONAME, "unknown")
     return [
         ResolveResult(

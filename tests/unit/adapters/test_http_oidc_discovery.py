@@ -10,7 +10,7 @@ import pytest
 from pullkeeper.adapters import oidc_discovery
 from pullkeeper.adapters.oidc_discovery import MAX_LENGTH, UnreachableIssuerError, WrongIssuerError, fetch_keys
 from testsupport.fake_aws.issuer import Issuer
-from testsupport.published_issuer import DOCUMENT, KEYS, PublishedIssuer, published_issuer
+from testsupport.published_issuer import DOCUMENT, KEYS, MOVED, PublishedIssuer, published_issuer, tunnelling_proxy
 from testsupport.tls_shapes import Authority
 
 pytestmark = pytest.mark.usefixtures("closed_connections")
@@ -55,6 +55,7 @@ async def test_what_aws_could_not_use_is_told(
     published: PublishedIssuer, path: str, body: str, status: int, words: str
 ) -> None:
     """For certain: the server was reached."""
+    published.answers[MOVED] = published.answers[KEYS]
     published.answers[path] = (status, body)
     with pytest.raises(WrongIssuerError) as raised:
         await fetch_keys(published.url)
@@ -113,10 +114,19 @@ async def test_a_port_that_nobody_listens_on_is_told(published: PublishedIssuer)
         await fetch_keys(published.url)
 
 
+async def test_a_proxy_looks_the_name_up_itself(published: PublishedIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the addresses of the issuer are not known here; that of the proxy is none of them."""
+    async with tunnelling_proxy(published) as proxy:
+        monkeypatch.setenv("https_proxy", proxy)
+        found = await fetch_keys(published.url)
+    assert [key.key_id for key in found.keys] == ["key-1"]
+    assert not found.addresses
+
+
 async def test_a_proxy_that_refuses_is_told_without_its_password(
     published: PublishedIssuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The name is looked up by the proxy, so its addresses are not known here."""
+    """Its answer may be to somebody else than AWS."""
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

@@ -163,9 +163,12 @@ async def test_a_name_that_aws_cannot_use_is_told_without_asking_anybody(issuer:
 
 
 async def test_with_roles_anywhere_no_token_is_shown_to_aws(tmp_path: Path) -> None:
-    """Though a webhook may have mounted one."""
+    """Though a webhook may have mounted one, of whatever issuer."""
+    (tmp_path / "token").write_text(Issuer(f"{PUBLIC}:1").token("x"))
     given = Settings(roles_anywhere=roles_anywhere.parse(anywhere(tmp_path, "arn:aws:iam::123456789012:role/x")))
-    assert (await Cluster(issuer=INTERNAL, keys={}).check(USED, given)).outcome is Outcome.SKIPPED
+    environment = {"AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token")}
+    found = await Cluster(issuer=INTERNAL, keys={}).check(environment, given)
+    assert (found.outcome, found.detail.startswith(f"skipped: {INTERNAL} looks internal")) == (Outcome.SKIPPED, True)
 
 
 async def test_whoever_may_not_read_the_keys_is_told_what_to_grant() -> None:
