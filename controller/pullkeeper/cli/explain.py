@@ -66,12 +66,10 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print why the pod cannot pull; the exit status is 1 if a container waits for its image."""
-    match = _NAME.fullmatch(options.name)
-    if match is None:
-        raise InvalidInputError([Problem(where="pod", found=quoted(options.name), expected="NAMESPACE/NAME")])
-    explanation = asyncio.run(_explain(options, settings_from(options), match["namespace"], match["pod"]))
+    namespace, pod = name_of(options)
+    explanation = asyncio.run(_explain(options, settings_from(options), namespace, pod))
     if explanation is None:
-        print(f"pullkeeper: there is no pod {match['pod']} in namespace {match['namespace']}", file=sys.stderr)
+        print(f"pullkeeper: there is no pod {pod} in namespace {namespace}", file=sys.stderr)
         return 1
     as_json = options.output == "json"
     print(
@@ -80,6 +78,14 @@ def main(options: argparse.Namespace) -> int:
         else pull_explanation.as_text(explanation)
     )
     return 0 if explanation.ok else 1
+
+
+def name_of(options: argparse.Namespace) -> tuple[str, str]:
+    """Return the namespace and the name of the pod; raises InvalidInputError."""
+    match = _NAME.fullmatch(options.name)
+    if match is None:
+        raise InvalidInputError([Problem(where="pod", found=quoted(options.name), expected="NAMESPACE/NAME")])
+    return match["namespace"], match["pod"]
 
 
 async def _explain(options: argparse.Namespace, settings: Settings, namespace: str, name: str) -> Explanation | None:
