@@ -19,8 +19,9 @@ DNS = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"
     [("serviceMonitor", "ServiceMonitor", "endpoints"), ("podMonitor", "PodMonitor", "podMetricsEndpoints")],
 )
 def test_a_monitor_selects_the_metrics_endpoint(helms: Helms, value: str, kind: str, endpoints: str) -> None:
-    """In the release's namespace, by port name, with the configured labels and relabelings."""
+    """In the release's namespace, by port name, with the configured labels and relabelings, wherever it is itself."""
     given = {"enabled": True, "additionalLabels": {"release": "prometheus"}, "interval": "30s", "scrapeTimeout": "5s"}
+    given |= {"namespace": "monitoring", "annotations": {"team": "platform"}, "honorLabels": True}
     rules = {
         "relabelings": [{"action": "labeldrop", "regex": "pod"}],
         "metricRelabelings": [{"action": "drop", "regex": "x"}],
@@ -28,11 +29,26 @@ def test_a_monitor_selects_the_metrics_endpoint(helms: Helms, value: str, kind: 
     rendering = helms.render(with_role(**{value: given | rules}))
     monitor = rendering.one(kind)
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    assert monitor["metadata"]["namespace"] == "monitoring"
+    assert monitor["metadata"]["annotations"] == {"team": "platform"}
     assert monitor["spec"] == {
         "selector": {"matchLabels": rendering.one("Deployment")["spec"]["selector"]["matchLabels"]},
         "namespaceSelector": {"matchNames": [NAMESPACE]},
-        endpoints: [{"port": "http", "path": "/metrics", "interval": "30s", "scrapeTimeout": "5s", **rules}],
+        endpoints: [
+            {
+                "port": "http",
+                "path": "/metrics",
+                "honorLabels": True,
+                "interval": "30s",
+                "scrapeTimeout": "5s",
+                **rules,
+            }
+        ],
     }
+    plain = helms.render(with_role(**{value: {"enabled": True}})).one(kind)
+    assert plain["metadata"]["namespace"] == NAMESPACE
+    assert "annotations" not in plain["metadata"]
+    assert plain["spec"][endpoints] == [{"port": "http", "path": "/metrics"}]
 
 
 def test_the_service_matches_its_monitor(helms: Helms) -> None:

@@ -1,10 +1,7 @@
 """The schema and the checks agree with values.yaml and with the controller's parsers."""
 
 import json
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +13,6 @@ from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.iam import role_arn
 from tests.chart.test_settings import DERIVED
 from testsupport.helm import CHART, ROLE, Helms, with_role
-from testsupport.helm_tools import find
 
 VALUES: Mapping[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA: Mapping[str, Any] = json.loads((CHART / "values.schema.json").read_text())
@@ -98,6 +94,15 @@ GRANTED = [
     "arn:*",
 ]
 BOUNDS = ["0s", "2s", "3s", "4s", "5s", "9s", "10s", "5m", "5m1s", "2h", "2h1s", "12h", "12h1s", "24h", "24h1s"]
+FREE = (
+    "podSecurityContext",
+    "securityContext",
+    "resources.requests",
+    "resources.limits",
+    "nodeSelector",
+    "dashboard.labels",
+)
+"""Maps whose keys the user chooses."""
 DURATIONS = [*BOUNDS, "90s", "1h30m", "121m", "1m30s", "", "10", "1d", "10 m", "1.5h", "-5m", "9999999h"]
 
 
@@ -118,21 +123,18 @@ def _schema_keys(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
 
 def test_every_value_is_in_the_schema() -> None:
     """Except for keys within free-form maps."""
-    known, free = (
-        set(_schema_keys(SCHEMA)),
-        ("podSecurityContext.", "securityContext.", "resources.requests.", "resources.limits.", "dashboard.labels."),
-    )
-    assert {key for key in _keys(VALUES) if not key.startswith(free)} <= known
+    free = tuple(f"{key}." for key in FREE)
+    assert {key for key in _keys(VALUES) if not key.startswith(free)} <= set(_schema_keys(SCHEMA))
 
 
 def test_every_key_of_the_schema_is_in_values_yaml() -> None:
     """Where it is documented, except for keys within a documented value."""
     written = set(_keys(VALUES))
-    optional = {"global", "resources.claims", "deploymentStrategy.type", "deploymentStrategy.rollingUpdate"}
+    optional = {"resources.claims", "deploymentStrategy.type", "deploymentStrategy.rollingUpdate"}
     optional |= {f"{kind}Probe.initialDelaySeconds" for kind in ("startup", "liveness", "readiness")}
-    grants = tuple(f"settings.{key}." for key in ("controllerIdentity", "serviceAccountIdentity", "optIn"))
+    within = (*(f"settings.{key}." for key in ("controllerIdentity", "serviceAccountIdentity", "optIn")), "dnsConfig.")
     derived = {f"settings.{key}" for key in DERIVED}
-    missing = {key for key in _schema_keys(SCHEMA) if key not in written and not key.startswith(grants)}
+    missing = {key for key in _schema_keys(SCHEMA) if key not in written and not key.startswith(within)}
     assert missing == optional | derived | _alerts()
 
 
@@ -156,12 +158,12 @@ def _objects(schema: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def test_unknown_keys_are_rejected_at_every_level() -> None:
-    """Except in objects that Kubernetes defines, which the API server validates."""
+    """Except in objects that Kubernetes defines, which the API server validates, and in what all charts share."""
     open_ones = [
         each["properties"].keys() for each in _objects(SCHEMA) if each.get("additionalProperties") is not False
     ]
-    # extraEnv, extraVolumes, extraVolumeMounts; extraInitContainers, extraContainers
-    assert open_ones == [{"name"}] * 3 + [{"name", "image"}] * 2
+    # global; extraEnv, extraVolumes, extraVolumeMounts; extraInitContainers, extraContainers
+    assert open_ones == [{"imageRegistry", "imagePullSecrets"}, *[{"name"}] * 3, *[{"name", "image"}] * 2]
 
 
 def _may_be_null(schema: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -241,18 +243,3 @@ def test_durations_are_validated_like_in_the_controller(helms: Helms, duration: 
         except InvalidInputError:
             expected.add(f"settings.{key}")
     assert _rejected(helms, with_role(settings=dict.fromkeys(keys, duration))) == expected
-
-
-def test_the_chart_can_be_a_dependency(tmp_path: Path) -> None:
-    """A subchart gets `global` from Helm and its values under its name."""
-    parent = tmp_path / "parent"
-    shutil.copytree(CHART, parent / "charts" / "pullkeeper")
-    dependency = {"name": "pullkeeper", "version": "0.1.0"}
-    chart = {"apiVersion": "v2", "name": "parent", "version": "1.0.0", "dependencies": [dependency]}
-    (parent / "Chart.yaml").write_text(json.dumps(chart))
-    values = {"global": {"region": "x"}, "pullkeeper": {"aws": {"roleArn": ROLE}}}
-    (parent / "values.yaml").write_text(json.dumps(values))
-    tools = find()
-    for helm in (tools.helm3, tools.helm4):
-        result = subprocess.run([helm, "template", "x", parent], capture_output=True, text=True, check=False)
-        assert "kind: Deployment" in result.stdout, result.stderr

@@ -4,6 +4,7 @@ problem; validate.yaml reports all of them at once. The patterns of hosts and ro
 in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them.
 */ -}}
 {{- define "pullkeeper.problems" -}}
+{{ include "pullkeeper.parentProblems" . }}
 {{ include "pullkeeper.replicaProblems" . }}
 {{ include "pullkeeper.nameProblems" . }}
 {{ include "pullkeeper.imageProblems" . }}
@@ -14,6 +15,7 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 {{ include "pullkeeper.admissionProblems" . }}
 {{ include "pullkeeper.podProblems" . }}
 {{ include "pullkeeper.extraPodProblems" . }}
+{{ include "pullkeeper.networkProblems" . }}
 {{ include "pullkeeper.monitorProblems" . }}
 {{ include "pullkeeper.upgradeProblems" . }}
 {{- end }}
@@ -43,6 +45,45 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 {{- $label := include "pullkeeper.labelPattern" . }}
 {{- $expected := printf "the name of a %s: at most 253 lower case letters, digits, '-' and '.'" .what }}
 {{- include "pullkeeper.patternProblem" (dict "where" .where "found" .found "pattern" (printf "%s(?:\\.%s)*" $label $label) "longest" 253 "expected" $expected) }}
+{{- end }}
+
+{{- /* What a parent chart gives: a condition, and values for all its charts. */ -}}
+{{- define "pullkeeper.parentProblems" }}
+{{- if not .Values.enabled }}
+{{- include "pullkeeper.problem" (dict "where" "enabled" "found" false "expected" "true, because it works only as the condition of a parent chart's dependency: set `condition: pullkeeper.enabled` in that Chart.yaml, or uninstall the release") }}
+{{- end }}
+{{- with get (default dict .Values.global) "imageRegistry" }}
+{{- $pattern := `[a-zA-Z0-9](?:[-a-zA-Z0-9.]*[a-zA-Z0-9])?(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*` }}
+{{- include "pullkeeper.patternProblem" (dict "where" "global.imageRegistry" "found" . "pattern" $pattern "expected" "HOST, HOST:PORT or HOST/PATH, without a scheme and a slash at the end") }}
+{{- end }}
+{{- range $index, $secret := get (default dict .Values.global) "imagePullSecrets" | default list }}
+{{- include "pullkeeper.nameProblem" (dict "where" (printf "global.imagePullSecrets[%d]" $index) "found" (kindIs "map" . | ternary . (dict "name" .)).name "what" "Secret") }}
+{{- end }}
+{{- range $index, $secret := .Values.imagePullSecrets }}
+{{- include "pullkeeper.nameProblem" (dict "where" (printf "imagePullSecrets[%d].name" $index) "found" .name "what" "Secret") }}
+{{- end }}
+{{- end }}
+
+{{- /* The network of the pods, and what does not go together with that of the node. */ -}}
+{{- define "pullkeeper.networkProblems" }}
+{{- if and .Values.hostNetwork .Values.networkPolicy.enabled }}
+{{- include "pullkeeper.problem" (dict "where" "networkPolicy.enabled" "found" true "expected" "false with hostNetwork, because no NetworkPolicy applies to pods in the network of their node: set networkPolicy.enabled=false or hostNetwork=false") }}
+{{- end }}
+{{- if and .Values.hostNetwork (lt (int .Values.settings.httpPort) 1024) }}
+{{- include "pullkeeper.problem" (dict "where" "settings.httpPort" "found" .Values.settings.httpPort "expected" "1024 or more with hostNetwork, because the containers have no right to listen on lower ports of the node") }}
+{{- end }}
+{{- if and (eq .Values.dnsPolicy "None") (empty (get (default dict .Values.dnsConfig) "nameservers")) }}
+{{- include "pullkeeper.problem" (dict "where" "dnsConfig.nameservers" "expected" "one to three IP addresses, because dnsPolicy=None configures no other DNS server") }}
+{{- end }}
+{{- $families := default list .Values.service.ipFamilies }}
+{{- if and (gt (len $families) 1) (not (has .Values.service.ipFamilyPolicy (list "PreferDualStack" "RequireDualStack"))) }}
+{{- include "pullkeeper.problem" (dict "where" "service.ipFamilyPolicy" "found" .Values.service.ipFamilyPolicy "expected" "PreferDualStack or RequireDualStack, because service.ipFamilies names two") }}
+{{- end }}
+{{- range $key := list "runtimeClassName" "schedulerName" "priorityClassName" }}
+{{- with get $.Values $key }}
+{{- include "pullkeeper.nameProblem" (dict "where" $key "found" . "what" (get (dict "runtimeClassName" "RuntimeClass" "schedulerName" "scheduler" "priorityClassName" "PriorityClass") $key)) }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "pullkeeper.replicaProblems" }}

@@ -11,6 +11,9 @@ namespaceSelector:
 {{- define "pullkeeper.monitorEndpoint" -}}
 port: http
 path: /metrics
+{{- if .honorLabels }}
+honorLabels: true
+{{- end }}
 {{- with .interval }}
 interval: {{ . }}
 {{- end }}

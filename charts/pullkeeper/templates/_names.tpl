@@ -17,9 +17,14 @@
 {{- default (ternary (include "pullkeeper.fullname" .) "default" .Values.serviceAccount.create) .Values.serviceAccount.name }}
 {{- end }}
 
+{{- /* The image, in global.imageRegistry if that is set: then a host at the beginning of the repository makes place for it. */ -}}
 {{- define "pullkeeper.image" -}}
 {{- $version := printf ":%s" (default .Chart.AppVersion .Values.image.tag) }}
-{{- printf "%s%s" .Values.image.repository (ternary $version (printf "@%s" .Values.image.digest) (empty .Values.image.digest)) }}
+{{- $repository := .Values.image.repository }}
+{{- with get (default dict .Values.global) "imageRegistry" }}
+{{- $repository = printf "%s/%s" . (regexReplaceAll `^(?:[^/]*[.:][^/]*|localhost)/` $repository "") }}
+{{- end }}
+{{- printf "%s%s" $repository (ternary $version (printf "@%s" .Values.image.digest) (empty .Values.image.digest)) }}
 {{- end }}
 
 {{- define "pullkeeper.selectorLabels" -}}
