@@ -166,7 +166,7 @@ class AwsFake(FaultControls):
 
         `trusts_subjects` are StringLike patterns on a web identity's `sub`; `trusted_principals` are ARNs of
         users, roles, sessions or account roots, account numbers, or `*`;
-        `trusted_certificates` are patterns of common names. All grants are given unless taken away.
+        `trusted_certificates` are patterns of common names or URIs. All grants are given unless taken away.
         """
         regions = None if ecr_regions is None else frozenset(tuple_of(ecr_regions))
         role = Role(

@@ -57,16 +57,18 @@ class Role:
         issuer_fits = self.issuer is None or self.issuer == issuer
         return issuer_fits and audience == self.audience and any(like(each, subject) for each in self.trusted_subjects)
 
-    def trusts_certificate(self, common_name: str, trust_anchor: str) -> bool:
-        """Whether the trust policy allows IAM Roles Anywhere to a certificate with this common name."""
+    def trusts_certificate(self, tags: Mapping[str, str], trust_anchor: str) -> bool:
+        """Whether the trust policy allows IAM Roles Anywhere to a certificate with these session tags."""
         if self.trust is not None:
-            context = {"aws:SourceArn": [trust_anchor], "aws:PrincipalTag/x509Subject/CN": [common_name]}
+            named = {f"aws:PrincipalTag/{name}": [value] for name, value in tags.items()}
+            context = {"aws:SourceArn": [trust_anchor], **named}
             asked = [
                 Access(action=action, principals=frozenset({"rolesanywhere.amazonaws.com"}), context=context)
                 for action in ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
             ]
             return all(self.trust.allows(each) for each in asked)
-        return any(like(each, common_name) for each in self.trusted_certificates)
+        names = [tags[tag] for tag in ("x509Subject/CN", "x509SAN/URI") if tag in tags]
+        return any(like(each, name) for each in self.trusted_certificates for name in names)
 
     def trusts_principal(self, caller: Principal, external_id: str | None) -> bool:
         """Whether the trust policy allows AssumeRole to this caller with this ExternalId."""

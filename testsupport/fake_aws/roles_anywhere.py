@@ -17,8 +17,8 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.x509.oid import NameOID
 
+from testsupport.fake_aws import certificate_rules
 from testsupport.fake_aws.arns import partition_of
 from testsupport.fake_aws.endpoints import Endpoint, endpoints
 from testsupport.fake_aws.errors import AwsError
@@ -32,6 +32,7 @@ _AUTHORIZATION: Final = re.compile(
     r" SignedHeaders=(?P<names>[a-z0-9;-]+), Signature=(?P<signature>[0-9a-f]+)"
 )
 _REQUIRED: Final = frozenset({"host", "x-amz-date", "x-amz-x509"})
+_MAX_CHAIN: Final = 5
 _SKEW: Final = timedelta(minutes=5)
 _SHORTEST, _LONGEST = 900, 43_200
 
@@ -53,7 +54,8 @@ class RolesAnywhere:
         own, chain = self._certificates(http)
         self._check_signature(http, body, own, endpoint)
         anchor = self._anchor(http.query.get("trustAnchorArn", ""), endpoint)
-        self._check_trust(own, chain, anchor)
+        if why := certificate_rules.untrusted(own, chain, anchor, self.clock()):
+            raise _denied(f"Untrusted certificate. {why}")
         role = self._role(http.query, own)
         asked = _seconds(body)
         if asked > role.max_session.total_seconds():
@@ -78,12 +80,17 @@ class RolesAnywhere:
             own, *others = [_decode(each) for each in (http.headers.get("X-Amz-X509", ""), *chain)]
         except ValueError:
             raise AwsError("ValidationException", 400, "Unable to parse the certificate") from None
+        if own.version is not x509.Version.v3 or len(others) > _MAX_CHAIN:
+            raise AwsError("ValidationException", 400, "Certificate is not X.509v3, or the chain is too long")
         return own, others
 
     def _check_signature(self, http: web.Request, body: bytes, own: x509.Certificate, endpoint: Endpoint) -> None:
         found = _AUTHORIZATION.fullmatch(http.headers.get("Authorization", ""))
-        required = _REQUIRED | ({"x-amz-x509-chain"} if "X-Amz-X509-Chain" in http.headers else set())
-        if found is None or not required <= set(found["names"].split(";")):
+        sent_headers = {name.lower() for name in http.headers}
+        # As in Signature V4: whatever AWS looks at is signed.
+        required = _REQUIRED | {name for name in sent_headers if name.startswith("x-amz-") or name == "content-type"}
+        names = found["names"].split(";") if found else []
+        if found is None or names != sorted(set(names)) or not required <= set(names) <= sent_headers:
             raise _denied("Missing or incomplete signature")
         moment = http.headers.get("X-Amz-Date", "")
         scope = f"{moment[:8]}/{endpoint.region}/rolesanywhere/aws4_request"
@@ -93,7 +100,7 @@ class RolesAnywhere:
         if abs(self.clock() - sent) > _SKEW:
             raise _denied("Signature expired")
         path, _, query = http.raw_path.partition("?")
-        lines = "".join(f"{name}:{' '.join(http.headers[name].split())}\n" for name in found["names"].split(";"))
+        lines = "".join(f"{name}:{' '.join(http.headers[name].split())}\n" for name in names)
         canonical = "&".join(sorted(query.split("&")))
         request = "\n".join(("POST", path, canonical, lines, found["names"], hashlib.sha256(body).hexdigest()))
         algorithm = f"AWS4-X509-{found['kind']}-SHA256"
@@ -107,32 +114,17 @@ class RolesAnywhere:
             raise AwsError("ResourceNotFoundException", 404, "Trust anchor not found")
         return found
 
-    def _check_trust(self, own: x509.Certificate, chain: Sequence[x509.Certificate], anchor: x509.Certificate) -> None:
-        now, current = self.clock(), own
-        for issuer in (*chain, anchor):
-            if not current.not_valid_before_utc <= now < current.not_valid_after_utc:
-                raise _denied("Untrusted certificate. Certificate is expired or not yet valid")
-            if current.signature_hash_algorithm is None or isinstance(current.signature_hash_algorithm, hashes.SHA1):
-                raise _denied("Untrusted certificate. Insecure signature algorithm")
-            try:
-                current.verify_directly_issued_by(issuer)
-            except (ValueError, TypeError, InvalidSignature):
-                raise _denied("Untrusted certificate. Insufficient certificate") from None
-            current = issuer
-
     def _role(self, query: Mapping[str, str], own: x509.Certificate) -> Role:
         profile, arn = query.get("profileArn", ""), query.get("roleArn", "")
         if profile not in self.profiles:
             raise AwsError("ResourceNotFoundException", 404, "Profile not found")
         role = self.directory.role(arn)
-        names = own.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        name = str(names[0].value) if names else ""
-        if (
-            arn not in self.profiles[profile]
-            or role is None
-            or not role.trusts_certificate(name, query["trustAnchorArn"])
-        ):
+        tags = certificate_rules.session_tags(own)
+        trusted = role is not None and role.trusts_certificate(tags, query["trustAnchorArn"])
+        if arn not in self.profiles[profile] or role is None or not trusted:
             raise _denied(f"Unable to assume role for {arn}")
+        if why := certificate_rules.unmapped(tags):
+            raise _denied(f"Unable to assume role for {arn}. {why}")
         return role
 
 

@@ -22,7 +22,8 @@ from pullkeeper.domain.iam.roles_anywhere import parse
 from pullkeeper.domain.views.iam_documents import as_json
 from pullkeeper.domain.views.iam_needs import Controller, plan
 from tests.unit.adapters.aws_harness import AwsHarness, no_service_account
-from testsupport.client_certificates import ANCHOR, PROFILE, Key, anchor, authority, settings
+from testsupport.certificate_authority import USAGE, usage
+from testsupport.client_certificates import ANCHOR, PROFILE, SIGNS, Key, anchor, authority, settings
 from testsupport.examples import EU, demand, scope
 from testsupport.fake_aws import ACCOUNT, AwsFake, Garbage, serve_in_thread
 from testsupport.fake_aws.iam_documents import load
@@ -136,6 +137,11 @@ def _swap(world: World) -> None:
     (world.folder / "tls.key").write_bytes(key)
 
 
+def _name_with_parentheses(world: World) -> None:
+    anchor(world.aws, world.root, ROLE, names=["pullkeeper (prod)"])
+    world.root.write(world.folder, name="pullkeeper (prod)")
+
+
 FAILURES: dict[str, tuple[Callable[[World], object], Reason, str]] = {
     "missing": (lambda w: (w.folder / "tls.crt").unlink(), Reason.CREDENTIALS_MISSING, "tls.crt: No such file"),
     "no key": (lambda w: (w.folder / "tls.key").unlink(), Reason.CREDENTIALS_MISSING, "tls.key: No such file"),
@@ -162,6 +168,41 @@ FAILURES: dict[str, tuple[Callable[[World], object], Reason, str]] = {
         lambda w: w.root.write(w.folder, key=ec.generate_private_key(ec.SECP521R1())),
         Reason.CONFIGURATION_INVALID,
         "P-256 or P-384",
+    ),
+    "no usage": (
+        lambda w: w.root.write(w.folder, key_usage=None),
+        Reason.CONFIGURATION_INVALID,
+        "tls.crt has no key usage digital signature",
+    ),
+    "usage of a server": (
+        lambda w: w.root.write(w.folder, key_usage=usage(enciphers=True)),
+        Reason.CONFIGURATION_INVALID,
+        "the key usage digital signature (usages of the Certificate)",
+    ),
+    "no constraints": (
+        lambda w: w.root.write(w.folder, ca=None),
+        Reason.CONFIGURATION_INVALID,
+        "tls.crt has no basic constraints",
+    ),
+    "a CA's own": (
+        lambda w: w.root.write(w.folder, ca=True, key_usage=USAGE),
+        Reason.CONFIGURATION_INVALID,
+        "tls.crt is the certificate of a CA",
+    ),
+    "a CA that may issue none": (
+        lambda w: w.root.intermediate(key_usage=SIGNS).write(w.folder),
+        Reason.ACCESS_DENIED,
+        "does not trust the client certificate",
+    ),
+    "a CA that may have none below": (
+        lambda w: w.root.intermediate(path_length=0).intermediate().write(w.folder),
+        Reason.ACCESS_DENIED,
+        "does not trust the client certificate",
+    ),
+    "name that is no tag": (
+        _name_with_parentheses,
+        Reason.CONFIGURATION_INVALID,
+        "cannot make session tags of the certificate's names",
     ),
     "wrong CA": (lambda w: authority().write(w.folder), Reason.ACCESS_DENIED, "does not trust the client certificate"),
     "wrong name": (
@@ -202,6 +243,32 @@ async def test_failure_is_explained(world: World, case: str) -> None:
     assert found is reason
     key = world.folder / "tls.key"
     assert not key.exists() or "PRIVATE" not in message
+
+
+@pytest.mark.parametrize("name", ["certificate", "signature-credentials"])
+async def test_a_denial_is_not_told_from_the_name_of_the_role(
+    world: World, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS repeats the role's ARN, which may hold the words by which other causes are known."""
+    role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
+    anchor(world.aws, world.root, role)
+    monkeypatch.setattr(f"{__name__}.ROLE", role)
+    world.root.write(world.folder, name="somebody")
+    world.source = world.new_source()
+    reason, message = await world.failure()
+    assert "the role may not be taken through the profile" in message
+    assert reason is Reason.ACCESS_DENIED
+
+
+async def test_a_spiffe_id_is_named_where_there_is_no_subject(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """An X.509-SVID needs none; the role trusts the URI, which becomes a session tag as well."""
+    spiffe_id = "spiffe://example.org/ns/pullkeeper-system/sa/pullkeeper"
+    anchor(world.aws, world.root, ROLE, names=[spiffe_id])
+    world.root.write(world.folder, name="", uri=spiffe_id)
+    await world.source.fetch(SCOPE, demand())
+    caplog.set_level("INFO")
+    await world.source.log_credential_source()
+    assert f"with the certificate {spiffe_id}, issued by CN=root" in caplog.text
 
 
 async def test_short_disturbance_is_not_noticed(world: World) -> None:

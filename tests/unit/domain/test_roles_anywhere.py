@@ -67,6 +67,8 @@ def test_certificate_is_described_in_one_line() -> None:
     assert str(info) == "CN=a, issued by CN=b, valid until 2026-04-02T00:00:00Z"
     nameless = CertificateInfo(subject="", issuer="CN=b", not_before=start, not_after=end)
     assert str(nameless) == "without a subject, issued by CN=b, valid until 2026-04-02T00:00:00Z"
+    svid = CertificateInfo(subject="O=SPIRE", issuer="CN=b", not_before=start, not_after=end, uri="spiffe://x/y")
+    assert str(svid) == "O=SPIRE, spiffe://x/y, issued by CN=b, valid until 2026-04-02T00:00:00Z"
 
 
 @pytest.mark.parametrize(

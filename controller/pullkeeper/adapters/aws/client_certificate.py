@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -14,6 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from pullkeeper.domain.errors.text import printable
 from pullkeeper.domain.iam.roles_anywhere import CertificateInfo
+
+_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 _MAX_FILE_SIZE = 65_536
 _MAX_NAME = 200
@@ -40,6 +43,10 @@ class ClientCertificateExpiredError(ClientCertificateError):
 
 class ClientCertificateNotYetValidError(ClientCertificateError):
     """The certificate's time has not begun."""
+
+
+class ClientCertificateUnsuitableError(ClientCertificateError):
+    """Roles Anywhere takes no such certificate, whoever issued it."""
 
 
 class ClientKeyUnsupportedError(ClientCertificateError):
@@ -123,13 +130,38 @@ def _certificates(file: str) -> Sequence[x509.Certificate]:
     try:
         found = x509.load_pem_x509_certificates(_content(file))
         _info(found[0])
-    except (ValueError, UnsupportedAlgorithm):
+        unsuitable = _unsuitable(found[0])
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension):
         raise ClientCertificateUnreadableError(f"{_name(file)} holds no certificate in PEM form") from None
+    if unsuitable:
+        raise ClientCertificateUnsuitableError(f"{_name(file)} {unsuitable}")
     if len(found) > MAX_CHAIN + 1:
         raise ClientCertificateUnreadableError(
             f"{_name(file)} holds {len(found)} certificates: {MAX_CHAIN + 1} at most"
         )
     return found
+
+
+def _unsuitable(certificate: x509.Certificate) -> str:
+    """Say what Roles Anywhere misses in a certificate (its User Guide: trust model), or nothing."""
+    constraints = _extension(certificate, x509.BasicConstraints)
+    usage = _extension(certificate, x509.KeyUsage)
+    if constraints is None:
+        return "has no basic constraints"
+    if constraints.ca:
+        return "is the certificate of a CA"
+    if usage is None or not usage.digital_signature:
+        return "has no key usage digital signature"
+    if isinstance(certificate.signature_hash_algorithm, hashes.SHA1 | hashes.MD5):
+        return f"is signed with {certificate.signature_hash_algorithm.name}"
+    return ""
+
+
+def _extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
 
 
 def _key(file: str) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
@@ -164,7 +196,13 @@ def _info(certificate: x509.Certificate) -> CertificateInfo:
         issuer=printable(certificate.issuer.rfc4514_string(), _MAX_NAME),
         not_before=certificate.not_valid_before_utc.astimezone(UTC),
         not_after=certificate.not_valid_after_utc.astimezone(UTC),
+        uri=printable(_uri(certificate), _MAX_NAME),
     )
+
+
+def _uri(certificate: x509.Certificate) -> str:
+    names = _extension(certificate, x509.SubjectAlternativeName)
+    return next(iter(names.get_values_for_type(x509.UniformResourceIdentifier)), "") if names else ""
 
 
 def _encode(certificate: x509.Certificate) -> str:

@@ -37,11 +37,25 @@ _CLOCK = "set the node's clock (NTP, chrony): AWS allows five minutes of differe
 _SIGNED = ("CreateSession",)
 _TRUST = "the node's clock, the trust anchor's CA, and that tls.crt holds every certificate between"
 
+_NOT_THE_ROLE = "^(?!.*unable to assume role).*"
+"""What is not about the role, whose name may hold any word."""
+
 _DENIALS = (
     Cause(
         raised=("AccessDenied", "AccessDeniedException"),
         operations=_SIGNED,
-        words="certificate",
+        words="mapped into session tags",
+        reason=Reason.CONFIGURATION_INVALID,
+        what="IAM Roles Anywhere cannot make session tags of the certificate's names",
+        fix=(
+            "issue one whose subject, issuer and alternative names have letters, digits, spaces and _.:/=+-@ only, or "
+            "take the mapping of the others out of the profile"
+        ),
+    ),
+    Cause(
+        raised=("AccessDenied", "AccessDeniedException"),
+        operations=_SIGNED,
+        words=f"{_NOT_THE_ROLE}certificate",
         reason=Reason.ACCESS_DENIED,
         what="IAM Roles Anywhere does not trust the client certificate",
         fix=f"check {_TRUST}",
@@ -50,7 +64,7 @@ _DENIALS = (
     Cause(
         raised=("AccessDenied", "AccessDeniedException"),
         operations=_SIGNED,
-        words="signature|credential",
+        words=f"{_NOT_THE_ROLE}(?:signature|credential)",
         reason=Reason.CREDENTIALS_INVALID,
         what="IAM Roles Anywhere does not accept the signature",
         fix="check the node's clock, and what a proxy does to headers",

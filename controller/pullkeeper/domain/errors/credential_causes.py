@@ -77,6 +77,15 @@ CREDENTIAL_CAUSES = (
         actor=Actor.OPERATOR,
     ),
     Cause(
+        raised=("ClientCertificateUnsuitableError",),
+        reason=Reason.CONFIGURATION_INVALID,
+        what="IAM Roles Anywhere takes no such client certificate ({own})",
+        fix=(
+            "issue one with the basic constraints CA:FALSE and the key usage digital signature (usages of the "
+            "Certificate), signed with SHA-256 or stronger"
+        ),
+    ),
+    Cause(
         raised=("ClientKeyUnsupportedError",),
         reason=Reason.CONFIGURATION_INVALID,
         what="IAM Roles Anywhere takes no signature of the client certificate's key ({own})",

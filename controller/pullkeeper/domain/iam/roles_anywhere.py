@@ -48,13 +48,16 @@ class CertificateInfo:
     issuer: str
     not_before: datetime
     not_after: datetime
+    uri: str = ""
+    """Its first alternative name of that kind: a SPIFFE ID, where it is an X.509-SVID."""
 
     def is_ending(self, now: datetime) -> bool:
         """Whether it should have been renewed by now."""
         return self.not_after - now < min(_LEFT, _SHARE * (self.not_after - self.not_before))
 
     def __str__(self) -> str:
-        return f"{self.subject or 'without a subject'}, issued by {self.issuer}, valid until {self.not_after:%FT%TZ}"
+        names = ", ".join(filter(None, (self.subject, self.uri))) or "without a subject"
+        return f"{names}, issued by {self.issuer}, valid until {self.not_after:%FT%TZ}"
 
 
 def parse(given: Mapping[Any, object]) -> RolesAnywhere:
