@@ -13,7 +13,7 @@ OTHER_TARGETS := $(addprefix --ignore=tests/,alerts control_plane chart image in
 
 # The in-memory server alone will do for what AWS and registries answer and what people are shown: the API server has no
 # part in it, and conformance tests hold the server in memory to the real one.
-IN_MEMORY := aws_failures budgets demo endpoints hostile_inputs identities moto_comparison refresh reporting roles_anywhere status stopping \
+IN_MEMORY := aws_failures budgets demo endpoints hostile_inputs identities identity_by_registry moto_comparison refresh reporting roles_anywhere status stopping \
   verification
 IN_MEMORY := $(IN_MEMORY:%=tests/e2e/test_%.py)
 

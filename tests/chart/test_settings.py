@@ -11,10 +11,12 @@ import pytest
 import yaml
 
 from pullkeeper.app.config_loader import parse
+from pullkeeper.domain.config.own_sources import KeysFile, Profile, WebIdentityFile
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.config.settings import Settings, parse_settings
 from pullkeeper.domain.errors.validation import InvalidInputError
-from pullkeeper.domain.iam import roles_anywhere
+from pullkeeper.domain.iam import role_arn, roles_anywhere
+from pullkeeper.domain.iam.roles_anywhere import RolesAnywhere
 from testsupport.helm import CHART, CI_VALUES, NAMESPACE, RELEASE, Helms, Rendering, ci_values, with_role
 
 IRELAND = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
@@ -66,6 +68,7 @@ DERIVED = {
     "leaseNamespace",
     "allowNodeInstanceRole",
     "rolesAnywhere",
+    "identities",
     "podInjection",
     "admissionFence",
     "httpHost",
@@ -136,7 +139,9 @@ def test_live_settings_are_those_that_the_controller_reloads() -> None:
     }
     assert {key for key, fields in changed.items() if fields == {"policy"}} == LIVE.keys() | LIVE_DERIVED
     policies = [parse_settings({**BASE, key: value}, {}).policy for key, value in {**LIVE, **LIVE_DERIVED}.items()]
-    every_field = {field.name for field in dataclasses.fields(Policy)}
+    every_field = {field.name for field in dataclasses.fields(Policy)} - {
+        "identities"
+    }  # whose sources are opened at the start
     assert set().union(*(_fields_that_differ(before.policy, policy) for policy in policies)) == every_field
 
 
@@ -216,3 +221,33 @@ def test_roles_anywhere_has_its_files_where_the_settings_name_them(helms: Helms)
     files = {f"{mount['mountPath']}/{item['path']}" for item in volume["secret"]["items"]}
     assert {found.certificate_file, found.key_file} == files
     assert "subPath" not in mount
+
+
+def test_each_identity_has_its_files_where_the_settings_name_them(helms: Helms) -> None:
+    """Each in a folder of its own: a projected token with its own audience, or the keys of its own Secret."""
+    rendered = helms.render(ci_values(CHART / "ci" / "identities-values.yaml"))
+    found = parse_settings({"identities": rendered.settings["identities"]}, {}).policy.identities
+    assert [each.name for each in found] == ["china", "gov", "edge", "shared"]
+    assert [each.namespaces.names for each in found] == [("*",), ("gov-*",), (), ("*",)]
+    mounts = {each["name"]: each["mountPath"] for each in rendered.container["volumeMounts"]}
+    volumes = {each["name"]: each for each in rendered.pod["volumes"]}
+    assert {name for name in mounts if name.startswith("identity-")} == {f"identity-{each.name}" for each in found[:3]}
+    china, gov, edge, shared = (each.source for each in found)
+    (token,) = volumes["identity-china"]["projected"]["sources"]
+    assert token["serviceAccountToken"]["audience"] == "sts.amazonaws.com.cn"
+    assert china == WebIdentityFile(
+        role=role_arn.parse("arn:aws-cn:iam::123456789012:role/pullkeeper"),
+        token_file=f"{mounts['identity-china']}/{token['serviceAccountToken']['path']}",
+    )
+    assert gov == KeysFile(path=_file(mounts, volumes, "gov", "pullkeeper-gov", "credentials"))
+    assert isinstance(edge, RolesAnywhere)
+    assert edge.certificate_file == _file(mounts, volumes, "edge", "pullkeeper-edge", "tls.crt")
+    assert edge.key_file == _file(mounts, volumes, "edge", "pullkeeper-edge", "tls.key")
+    assert shared == Profile(name="shared")
+
+
+def _file(mounts: Mapping[str, str], volumes: Mapping[str, Any], name: str, secret: str, key: str) -> str:
+    volume = volumes[f"identity-{name}"]["secret"]
+    assert volume["secretName"] == secret
+    (path,) = [item["path"] for item in volume["items"] if item["key"] == key]
+    return f"{mounts[f'identity-{name}']}/{path}"

@@ -12,7 +12,7 @@ from unittest import mock
 
 from botocore.config import Config
 
-from pullkeeper.adapters.aws import ecr
+from pullkeeper.adapters.aws import own_identities
 from pullkeeper.adapters.aws.calls import Calls, _Call
 from pullkeeper.adapters.aws.clients import Clients, CredentialSource, Keys
 from testsupport.simulation.aws import CONTROLLER_KEY, CONTROLLER_PRINCIPAL, Aws
@@ -106,7 +106,7 @@ def simulated_botocore(aws: Aws) -> Iterator[None]:
     with (
         mock.patch.object(Clients, "create", create),
         mock.patch.object(Calls, "_start", start),
-        mock.patch.object(ecr, "ControllerSession", ControllerSession),
+        mock.patch.object(own_identities, "ControllerSession", ControllerSession),
     ):
         yield
 

@@ -64,7 +64,8 @@ class TakesItsRegionFromAScope(Ecr):
     async def fetch(self, scope: TokenScope, demand: Demand) -> Token:
         """Place the session before the first fetch."""
         if not self._is_placed:
-            self._is_placed, self._credentials._region = True, scope.region  # noqa: SLF001 -- that is the mutation
+            own = replace(self._own[CONTROLLER.name], region=scope.region)
+            self._is_placed, self._credentials._own = True, {CONTROLLER.name: own}  # noqa: SLF001 -- that is the mutation
         return await super().fetch(scope, demand)
 
 

@@ -9,6 +9,7 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 {{ include "pullkeeper.nameProblems" . }}
 {{ include "pullkeeper.imageProblems" . }}
 {{ include "pullkeeper.awsProblems" . }}
+{{ include "pullkeeper.identitiesProblems" . }}
 {{ include "pullkeeper.settingsProblems" . }}
 {{ include "pullkeeper.grantProblems" . }}
 {{ include "pullkeeper.rbacProblems" . }}
@@ -156,20 +157,7 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 {{- define "pullkeeper.rolesAnywhereProblems" }}
 {{- $aws := .Values.aws }}
 {{- if eq $aws.credentials "rolesAnywhere" }}
-{{- $anchor := $aws.rolesAnywhere.trustAnchorArn }}
-{{- range $key, $kind := dict "trustAnchorArn" "trust-anchor" "profileArn" "profile" }}
-{{- $pattern := printf `arn:aws(?:-[a-z]+)*:rolesanywhere:[a-z]{2,5}(?:-[a-z]{2,20})+-[0-9]{1,2}:[0-9]{12}:%s/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}` $kind }}
-{{- include "pullkeeper.patternProblem" (dict "where" (print "aws.rolesAnywhere." $key) "found" (get $aws.rolesAnywhere $key) "pattern" $pattern "expected" (printf "\"arn:PARTITION:rolesanywhere:REGION:ACCOUNT:%s/UUID\"" $kind)) }}
-{{- end }}
-{{- include "pullkeeper.nameProblem" (dict "where" "aws.rolesAnywhere.existingSecret" "found" $aws.rolesAnywhere.existingSecret "what" "Secret") }}
-{{- $place := splitList ":" (print $anchor "::::") }}
-{{- $other := splitList ":" (print $aws.rolesAnywhere.profileArn "::::") }}
-{{- if and $anchor $aws.rolesAnywhere.profileArn (ne (print (index $place 1) (index $place 3)) (print (index $other 1) (index $other 3))) }}
-{{- include "pullkeeper.problem" (dict "where" "aws.rolesAnywhere.profileArn" "found" $aws.rolesAnywhere.profileArn "expected" (print "a profile in the region of the trust anchor: " (index $place 3))) }}
-{{- end }}
-{{- if and $anchor $aws.roleArn (ne (index $place 1) (index (splitList ":" (print $aws.roleArn "::")) 1)) }}
-{{- include "pullkeeper.problem" (dict "where" "aws.roleArn" "found" $aws.roleArn "expected" (print "a role of the trust anchor's partition: " (index $place 1))) }}
-{{- end }}
+{{- include "pullkeeper.anchorProblems" (dict "where" "aws" "given" $aws.rolesAnywhere "roleArn" $aws.roleArn) }}
 {{- else }}
 {{- range $key, $value := $aws.rolesAnywhere }}
 {{- with $value }}
@@ -179,9 +167,29 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 {{- end }}
 {{- end }}
 
+{{- /* Problems of an identity of IAM Roles Anywhere. A dict: where, given (its rolesAnywhere), roleArn. */ -}}
+{{- define "pullkeeper.anchorProblems" }}
+{{- $where := .where }}
+{{- $given := .given }}
+{{- $anchor := $given.trustAnchorArn }}
+{{- range $key, $kind := dict "trustAnchorArn" "trust-anchor" "profileArn" "profile" }}
+{{- $pattern := printf `arn:aws(?:-[a-z]+)*:rolesanywhere:[a-z]{2,5}(?:-[a-z]{2,20})+-[0-9]{1,2}:[0-9]{12}:%s/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}` $kind }}
+{{- include "pullkeeper.patternProblem" (dict "where" (print $where ".rolesAnywhere." $key) "found" (get $given $key) "pattern" $pattern "expected" (printf "\"arn:PARTITION:rolesanywhere:REGION:ACCOUNT:%s/UUID\"" $kind)) }}
+{{- end }}
+{{- include "pullkeeper.nameProblem" (dict "where" (print $where ".rolesAnywhere.existingSecret") "found" $given.existingSecret "what" "Secret") }}
+{{- $place := splitList ":" (print $anchor "::::") }}
+{{- $other := splitList ":" (print $given.profileArn "::::") }}
+{{- if and $anchor $given.profileArn (ne (print (index $place 1) (index $place 3)) (print (index $other 1) (index $other 3))) }}
+{{- include "pullkeeper.problem" (dict "where" (print $where ".rolesAnywhere.profileArn") "found" $given.profileArn "expected" (print "a profile in the region of the trust anchor: " (index $place 3))) }}
+{{- end }}
+{{- if and $anchor .roleArn (ne (index $place 1) (index (splitList ":" (print .roleArn "::")) 1)) }}
+{{- include "pullkeeper.problem" (dict "where" (print $where ".roleArn") "found" .roleArn "expected" (print "a role of the trust anchor's partition: " (index $place 1))) }}
+{{- end }}
+{{- end }}
+
 {{- define "pullkeeper.settingsProblems" }}
 {{- $settings := .Values.settings }}
-{{- $derived := dict "leaderElection" "use the top-level leaderElection" "leaseName" "use fullnameOverride" "leaseNamespace" "use namespaceOverride" "allowNodeInstanceRole" "use aws.credentials=nodeRole" "rolesAnywhere" "use aws.credentials=rolesAnywhere" "podInjection" "use admission.injection" "admissionFence" "use admission.fence" "httpHost" "probes and Prometheus need all addresses of the pod" }}
+{{- $derived := dict "leaderElection" "use the top-level leaderElection" "leaseName" "use fullnameOverride" "leaseNamespace" "use namespaceOverride" "allowNodeInstanceRole" "use aws.credentials=nodeRole" "rolesAnywhere" "use aws.credentials=rolesAnywhere" "identities" "use aws.identities" "podInjection" "use admission.injection" "admissionFence" "use admission.fence" "httpHost" "probes and Prometheus need all addresses of the pod" }}
 {{- range $key, $instead := $derived }}
 {{- if hasKey $settings $key }}
 {{- include "pullkeeper.problem" (dict "where" (print "settings." $key) "found" (get $settings $key) "expected" (print "nothing, because the chart sets it: " $instead)) }}

@@ -89,6 +89,13 @@ volumeMounts:
     mountPath: /var/run/secrets/pullkeeper.dev/keys
     readOnly: true
   {{- end }}
+  {{- range .Values.aws.identities }}
+  {{- if ne .credentials "profile" }}
+  - name: identity-{{ .name }}
+    mountPath: /var/run/secrets/pullkeeper.dev/identities/{{ .name }}
+    readOnly: true
+  {{- end }}
+  {{- end }}
   {{- with .Values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -142,6 +149,12 @@ volumes:
       items:
         - {key: credentials, path: credentials}
   {{- end }}
+  {{- range .Values.aws.identities }}
+  {{- if ne .credentials "profile" }}
+  - name: identity-{{ .name }}
+    {{- include "pullkeeper.identityVolume" . | nindent 4 }}
+  {{- end }}
+  {{- end }}
   {{- with .Values.extraVolumes }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -159,6 +172,28 @@ volumes:
 {{- with include "pullkeeper.extraContainers" (list . "extraInitContainers") }}
 initContainers:
   {{- . | trim | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "pullkeeper.identityVolume" -}}
+{{- if eq .credentials "webIdentity" -}}
+projected:
+  sources:
+    - serviceAccountToken:
+        audience: {{ default "sts.amazonaws.com" .audience | quote }}
+        expirationSeconds: 3600
+        path: token
+{{- else if eq .credentials "rolesAnywhere" -}}
+secret:
+  secretName: {{ .rolesAnywhere.existingSecret | quote }}
+  items:
+    - {key: tls.crt, path: tls.crt}
+    - {key: tls.key, path: tls.key}
+{{- else -}}
+secret:
+  secretName: {{ .existingSecret | quote }}
+  items:
+    - {key: credentials, path: credentials}
 {{- end }}
 {{- end }}
 

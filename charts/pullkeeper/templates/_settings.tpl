@@ -12,6 +12,13 @@
 {{- $anchor := .Values.aws.rolesAnywhere }}
 {{- $_ := set $settings "rolesAnywhere" (dict "trustAnchorArn" $anchor.trustAnchorArn "profileArn" $anchor.profileArn "roleArn" .Values.aws.roleArn "certificateFile" (print $folder "/tls.crt") "keyFile" (print $folder "/tls.key")) }}
 {{- end }}
+{{- $identities := list }}
+{{- range .Values.aws.identities }}
+{{- $identities = append $identities (include "pullkeeper.identitySettings" . | fromYaml) }}
+{{- end }}
+{{- with $identities }}
+{{- $_ := set $settings "identities" . }}
+{{- end }}
 {{- $_ := set $settings "podInjection" (not (empty (include "pullkeeper.injectionVersion" .))) }}
 {{- $_ := set $settings "admissionFence" (not (empty (include "pullkeeper.fence" .))) }}
 {{- $_ := set $settings "leaderElection" .Values.leaderElection }}
@@ -21,6 +28,22 @@
 {{- end }}
 {{- if not (hasKey $settings "optIn") }}
 {{- $_ := set $settings "optIn" (dict "namespaces" list) }}
+{{- end }}
+{{- toYaml $settings }}
+{{- end }}
+
+{{- /* The settings of one of aws.identities: whose files are where pullkeeper.identityVolumes mounts them. */ -}}
+{{- define "pullkeeper.identitySettings" -}}
+{{- $folder := print "/var/run/secrets/pullkeeper.dev/identities/" .name }}
+{{- $settings := pick . "name" "registries" "namespaces" "namespaceSelector" "region" }}
+{{- if eq .credentials "webIdentity" }}
+{{- $_ := set $settings "webIdentity" (dict "roleArn" .roleArn "tokenFile" (print $folder "/token")) }}
+{{- else if eq .credentials "rolesAnywhere" }}
+{{- $_ := set $settings "rolesAnywhere" (dict "trustAnchorArn" .rolesAnywhere.trustAnchorArn "profileArn" .rolesAnywhere.profileArn "roleArn" .roleArn "certificateFile" (print $folder "/tls.crt") "keyFile" (print $folder "/tls.key")) }}
+{{- else if eq .credentials "secret" }}
+{{- $_ := set $settings "keysFile" (print $folder "/credentials") }}
+{{- else }}
+{{- $_ := set $settings "profile" .profile }}
 {{- end }}
 {{- toYaml $settings }}
 {{- end }}

@@ -5,7 +5,7 @@ import logging
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +21,9 @@ from pullkeeper.adapters.kubernetes.service_accounts import ServiceAccountTokens
 from pullkeeper.adapters.kubernetes.session import instance
 from pullkeeper.adapters.registry import RegistryProbe
 from pullkeeper.domain.config.settings import Settings
-from pullkeeper.domain.iam.identity import CONTROLLER
+from pullkeeper.domain.iam import identity
+from pullkeeper.domain.iam.identity import CONTROLLER, Identity
+from pullkeeper.domain.iam.roles_anywhere import RolesAnywhere
 from pullkeeper.domain.namespace.namespace import observe_namespace
 from pullkeeper.domain.secret.plan import Priority
 from pullkeeper.reconcile import status_reporter, worker
@@ -46,12 +48,15 @@ class TokenSource(token_cache.TokenSource, Protocol):
     async def log_credential_source(self) -> None:
         """Log which credentials the controller uses; never fails."""
 
-    async def principal(self, requester: Requester) -> str:
-        """Return the principal behind the controller's identity, "" if it cannot be told soon; never fails."""
+    async def principal(self, requester: Requester, identity: Identity) -> str:
+        """Return the principal behind an identity of the controller's, "" if it cannot be told soon; never fails."""
         ...
 
-    def on_principal(self, callback: Callable[[str], None]) -> None:
-        """Call this whenever another principal is known to be behind the controller's identity than before."""
+    def on_principal(self, callback: Callable[[str, str], None]) -> None:
+        """Call this whenever another principal is known to be behind an identity of the controller's than before.
+
+        It is called with the identity's name and the principal.
+        """
 
 
 class Metrics(status_reporter.Metrics, worker.Metrics, Protocol):
@@ -177,10 +182,18 @@ def _registry_probe(ca_file: str) -> Probe:
     return RegistryProbe(ca_file=ca_file).probe
 
 
+def _certified(settings: Settings) -> Iterator[tuple[str, RolesAnywhere]]:
+    if settings.roles_anywhere:
+        yield CONTROLLER.name, settings.roles_anywhere
+    for each in settings.policy.identities:
+        if isinstance(each.source, RolesAnywhere):
+            yield identity.own(each.name).name, each.source
+
+
 def real_adapters(settings: Settings, kube_client: KubeClient, metrics: prometheus.Metrics) -> Adapters:
     """Connect the container to the cluster that `kube_client` is logged in to, and to AWS."""
-    if found := settings.roles_anywhere:
-        metrics.set_client_certificate(CONTROLLER.name, partial(read_info_if_possible, found.certificate_file))
+    for name, found in _certified(settings):
+        metrics.set_client_certificate(name, partial(read_info_if_possible, found.certificate_file))
     return Adapters(
         kube_client=kube_client,
         token_source=Ecr(
@@ -188,6 +201,7 @@ def real_adapters(settings: Settings, kube_client: KubeClient, metrics: promethe
             registries=settings.policy.registries,
             allow_node_instance_role=settings.allow_node_instance_role,
             roles_anywhere=settings.roles_anywhere,
+            identities=settings.policy.identities,
             clock=utc_now,
             metrics=metrics,
             service_account_token=ServiceAccountTokens(kube_client).request_token,

@@ -101,7 +101,9 @@ class PolicyReloader:
             logger.error("settings file %s cannot be read, the previous ones stay in force: %s", self._path, cause)
 
     def _apply(self, settings: Settings) -> None:
-        running = replace(self._settings, policy=settings.policy)
+        # The sources of the controller's identities are opened at the start, so their names and registries stay, too.
+        policy = replace(settings.policy, identities=self._settings.policy.identities)
+        running = replace(self._settings, policy=policy)
         if running != settings:
             logger.warning("policy reloaded; other changed settings need a restart")
         if running != self._settings:

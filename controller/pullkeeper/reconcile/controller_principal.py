@@ -1,19 +1,21 @@
-"""Who is behind the controller's identity, and which pull Secrets hold tokens of somebody else."""
+"""Who is behind the controller's identities, and which pull Secrets hold tokens of somebody else."""
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pullkeeper.domain.iam import principal
-from pullkeeper.domain.iam.identity import CONTROLLER
+from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.iam.principal import Current
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 
+_NOT_KNOWN = Current()
 logger = logging.getLogger(__name__)
 
 
 class ControllerPrincipal:
-    """The principal behind the controller's identity, as far as this replica knows, and since when."""
+    """The principal behind each of the controller's identities, as far as this replica knows, and since when."""
 
     def __init__(
         self,
@@ -28,27 +30,32 @@ class ControllerPrincipal:
         self._enqueue = enqueue
         self._jitter = jitter
         self._clock = clock
-        self.current = Current()
+        self._current: dict[str, Current] = {}
 
-    def record(self, name: str) -> None:
-        """Take note of the principal, and have each Secret that holds another one's tokens reconciled."""
-        self.current = Current(name=name, since=self._clock())
-        others = [secret.namespace for secret in self._secrets() if self._is_of_another(secret)]
+    def current(self, identity: Identity) -> Current:
+        """Return who is behind an identity of the controller's."""
+        return self._current.get(identity.name, _NOT_KNOWN)
+
+    def record(self, identity: str, name: str) -> None:
+        """Take note of an identity's principal, and have each Secret that holds another one's tokens reconciled."""
+        self._current[identity] = Current(name=name, since=self._clock())
+        others = [secret.namespace for secret in self._secrets() if _is_of_another(secret, identity, name)]
         if others:
+            label = Identity(name=identity).own_name
             logger.info(
-                "the controller's identity is %s now: %d pull Secrets with tokens of another principal are rotated "
+                "the controller's identity%s is %s now: %d pull Secrets with tokens of another principal are rotated "
                 "within %s",
-                *(name, len(others), self._jitter),
+                *(f" {label}" if label else "", name, len(others), self._jitter),
             )
         for namespace in others:
             self._enqueue(namespace)
 
     def start_leading(self) -> None:
         """Spread from now on what is to be rotated: as a follower it may have known for hours."""
-        self.current = Current(name=self.current.name, since=self._clock())
+        since = self._clock()
+        self._current = {identity: replace(current, since=since) for identity, current in self._current.items()}
 
-    def _is_of_another(self, secret: ObservedSecret) -> bool:
-        record = secret.record
-        if record is None:
-            return False
-        return principal.differ(record.principals.get(CONTROLLER.name, principal.UNKNOWN), self.current.name)
+
+def _is_of_another(secret: ObservedSecret, identity: str, name: str) -> bool:
+    record = secret.record
+    return record is not None and principal.differ(record.principals.get(identity, principal.UNKNOWN), name)

@@ -26,8 +26,8 @@ class ServiceAccountResolver(Protocol):
 class PrincipalSource(Protocol):
     """AWS."""
 
-    async def principal(self, requester: Requester) -> str:
-        """Return the principal behind the controller's identity, "" if it cannot be told soon; never fails."""
+    async def principal(self, requester: Requester, identity: Identity) -> str:
+        """Return the principal behind an identity of the controller's, "" if it cannot be told soon; never fails."""
         ...
 
 
@@ -62,13 +62,13 @@ class Identities:
 
     def _known(self, namespace: str, identity: Identity) -> Identity:
         if identity.kind is Kind.CONTROLLER:
-            return replace(identity, principal=self._controller.current.name)
+            return replace(identity, principal=self._controller.current(identity).name)
         known = self._records.get(namespace).service_account
         return known if known and known.name == identity.name else identity
 
     def _current_principal(self, namespace: str, identity: Identity) -> Current:
         if identity.kind is Kind.CONTROLLER:
-            return self._controller.current
+            return self._controller.current(identity)
         account = self._observed(*identity.service_account) if identity.kind is Kind.SERVICE_ACCOUNT else None
         return Current(name=account.principal if account else self._known(namespace, identity).principal)
 
@@ -84,7 +84,7 @@ class Identities:
 
     async def _look_up(self, requester: Requester, identity: Identity) -> Identity:
         if identity.kind is Kind.CONTROLLER:
-            return replace(identity, principal=await self._source.principal(requester))
+            return replace(identity, principal=await self._source.principal(requester, identity))
         if identity.kind is Kind.ROLE:
             return identity
         found = await self._service_accounts.resolve(identity)

@@ -37,7 +37,7 @@ def configure(harness: IdentityHarness, environment: Mapping[str, str]) -> list[
     """Create the Ecr anew; return the principals that become known, as they do."""
     harness.configure(environment)
     known: list[str] = []
-    harness.ecr.on_principal(known.append)
+    harness.ecr.on_principal(lambda _, name: known.append(name))
     return known
 
 

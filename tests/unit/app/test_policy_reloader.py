@@ -183,6 +183,17 @@ def test_service_accounts_to_attach_to_are_reloaded(tmp_path: Path) -> None:
     assert (bool(settings_file.policy().attach_to), settings_file.changes) == (False, 2)
 
 
+def test_identities_of_the_controller_stay_until_a_restart(
+    settings_file: SettingsFile, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Their sources are opened at the start; what else the policy says is in force at once."""
+    china = {"name": "china", "registries": ["*.cn"], "keysFile": "/keys"}
+    settings_file.write({"identities": [china], "clusterName": "prod"})
+    settings_file.reload()
+    assert (settings_file.policy().cluster_name, settings_file.policy().identities) == ("prod", ())
+    assert "other changed settings need a restart" in caplog.text
+
+
 def test_policy_is_reloaded_along_with_a_change_that_needs_a_restart(settings_file: SettingsFile) -> None:
     """A change of both applies the policy now."""
     settings_file.write({**BLUE, "maxConcurrentReconciles": 5})

@@ -11,7 +11,7 @@ from pullkeeper.adapters.aws import clients
 from pullkeeper.cli.check import run_check
 from pullkeeper.cli.checks_aws import AwsChecks
 from pullkeeper.domain.config.policy import Policy, RoleGrant
-from pullkeeper.domain.config.settings import Settings
+from pullkeeper.domain.config.settings import Settings, parse_settings
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.iam import roles_anywhere
 from pullkeeper.domain.views.check_result import CheckResult, Outcome
@@ -233,3 +233,34 @@ async def _certificate(folder: Path) -> CheckResult:
     assert WEB not in checks
     (found,) = await checks[CERTIFICATE]()
     return found
+
+
+async def test_each_named_identity_has_checks_of_its_own(world: Surroundings, tmp_path: Path) -> None:
+    """Its credentials, what proves them, who it is, and a token of each of its registries."""
+    role = "arn:aws-cn:iam::123456789012:role/china"
+    world.aws.allow_role(role, trusts_subjects=SUBJECT)
+    world.write("token", world.harness.issuer.token(SUBJECT))
+    authority().write(tmp_path / "tls")
+    given = [
+        {
+            "name": "china",
+            "registries": ["*.cn"],
+            "webIdentity": {"roleArn": role, "tokenFile": str(world.folder / "token")},
+        },
+        {"name": "edge", "registries": ["1*"], "rolesAnywhere": settings(tmp_path / "tls", ROLE)},
+    ]
+    parsed = parse_settings({"identities": given, "registries": [EU.name, BEIJING.name]}, {})
+    checks = AwsChecks(parsed, os.environ, clock=world.harness.clock)
+    found = {each.check: each for name, check in checks.all() for each in await run_check(name, check)}
+    named = {name: each.outcome for name, each in found.items() if " of identity " in name}
+    assert named == {
+        "AWS credentials of identity china": Outcome.PASSED,
+        "web identity token of identity china": Outcome.PASSED,
+        "AWS caller of identity china": Outcome.PASSED,
+        "token in cn-north-1 of identity china": Outcome.PASSED,
+        "AWS credentials of identity edge": Outcome.PASSED,
+        "client certificate of identity edge": Outcome.PASSED,
+        "AWS caller of identity edge": Outcome.FAILED,
+        "token in eu-west-1 of identity edge": Outcome.FAILED,
+    }
+    assert f"{role.rpartition('/')[2]}/pullkeeper" in found["AWS caller of identity china"].detail

@@ -50,7 +50,7 @@ FORMS = {
     "logFormat": "one of json, text",
     "logLevel": "one of debug, info, warning, error",
 }
-POLICY_KEYS = ("roles", "controllerIdentity", "serviceAccountIdentity", "optIn")
+POLICY_KEYS = ("roles", "identities", "controllerIdentity", "serviceAccountIdentity", "optIn")
 """Their tables are in test_policy_parser.py."""
 NESTED = {
     "registries": ("policy", "registries"),
@@ -66,6 +66,7 @@ NESTED = {
 """Where a setting is, if it is not a field of Settings itself."""
 PARSED_FROM_POLICY_KEYS = {
     "roles",
+    "identities",
     "controller_identity",
     "service_accounts",
     "audiences",

@@ -7,6 +7,7 @@ import pytest
 
 from pullkeeper.domain.config.policy import Policy, RoleGrant
 from pullkeeper.domain.ecr.rotation import Rotation
+from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.iam.principal import Current
 from pullkeeper.reconcile.controller_principal import ControllerPrincipal
 from pullkeeper.tokens.token_cache import TokenResult
@@ -25,7 +26,7 @@ def harness_of_b() -> ReconcilerHarness:
     harness = ReconcilerHarness(OF_A, ON)
     harness.token_result = TokenResult(token=token(issued=LATER, principal=ROLE_B))
     harness.learned = ROLE_B
-    harness.controller.record(ROLE_B)
+    harness.controller.record(CONTROLLER.name, ROLE_B)
     return harness
 
 
@@ -62,7 +63,7 @@ async def test_restart_with_the_same_or_an_unknown_principal_does_nothing(known:
         harness = ReconcilerHarness(managed(published(EU, principal=held)), ON)
         harness.learned = ROLE_B
         if known:
-            harness.controller.record(known)
+            harness.controller.record(CONTROLLER.name, known)
         harness.now = LATER + HOUR
         assert (await harness.reconcile()).requeue_at is not None
         assert (harness.enqueued, harness.scopes, harness.written) == ([], [], [])
@@ -82,7 +83,7 @@ async def test_secrets_of_other_identities_are_left_alone() -> None:
     """A role's token is the role's, whoever assumes it."""
     harness = ReconcilerHarness(managed(record_of(published(EU).held, ROLE)), ON | {"role-arn": ROLE})
     harness.policy = Policy(roles=(RoleGrant(role=ROLE),))
-    harness.controller.record(ROLE_B)
+    harness.controller.record(CONTROLLER.name, ROLE_B)
     harness.now = TURN
     await harness.reconcile()
     assert (harness.enqueued, harness.scopes) == ([], [])
@@ -92,7 +93,7 @@ def test_tokens_of_another_principal_are_not_what_is_requested() -> None:
     """They are not verified any more: they are about to be replaced."""
     harness = ReconcilerHarness(OF_A, ON)
     assert [each.validity for each in harness.reconciler.published()] == list(published(EU).validities)
-    harness.controller.record(ROLE_B)
+    harness.controller.record(CONTROLLER.name, ROLE_B)
     assert list(harness.reconciler.published()) == []
 
 
@@ -105,12 +106,12 @@ def test_change_is_logged_with_the_number_of_secrets(caplog: pytest.LogCaptureFi
     found = ControllerPrincipal(
         secrets=lambda: secrets, enqueue=enqueued.append, jitter=timedelta(minutes=10), clock=lambda: NOW
     )
-    found.record(ROLE_B)
+    found.record(CONTROLLER.name, ROLE_B)
     line = f"the controller's identity is {ROLE_B} now: 300 pull Secrets with tokens of another principal are rotated"
     assert caplog.messages == [f"{line} within 0:10:00"]
     assert enqueued == [secret.namespace for secret in others]
     secrets.clear()
-    found.record(ROLE_A)
+    found.record(CONTROLLER.name, ROLE_A)
     assert len(caplog.messages) == 1
 
 
@@ -118,7 +119,7 @@ def test_leader_spreads_from_when_it_leads() -> None:
     """A follower may have known for hours, and would rotate all at once."""
     now = NOW
     found = ControllerPrincipal(secrets=list, enqueue=lambda _: None, jitter=WHENEVER, clock=lambda: now)
-    found.record(ROLE_B)
+    found.record(CONTROLLER.name, ROLE_B)
     now = NOW + HOUR
     found.start_leading()
-    assert found.current == Current(name=ROLE_B, since=NOW + HOUR)
+    assert found.current(CONTROLLER) == Current(name=ROLE_B, since=NOW + HOUR)

@@ -146,11 +146,11 @@ class ReconcilerHarness:
     async def read_auths(self, namespace: str) -> dict[RegistryHost, Password]:  # noqa: ARG002 -- the protocol's
         return {EU: auth(), US: auth(), EU_OTHER_ACCOUNT: auth()}
 
-    async def principal(self, requester: Requester) -> str:
+    async def principal(self, requester: Requester, identity: Identity) -> str:
         """Tell who is behind the controller's identity, as AWS would when a token is wanted."""
         assert requester.namespace == self.NAME
         if self.learned:
-            self.controller.record(self.learned)
+            self.controller.record(identity.name, self.learned)
         return self.learned
 
     async def resolve(self, identity: Identity) -> Identity:

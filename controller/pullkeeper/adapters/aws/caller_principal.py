@@ -19,10 +19,11 @@ AskSts = Callable[[Keys, Sequence[Demand]], Awaitable[str]]
 
 
 class CallerPrincipal:
-    """The principal behind the controller's identity."""
+    """The principal behind one of the controller's identities; `label` names it in the settings."""
 
-    def __init__(self, ask: AskSts) -> None:
+    def __init__(self, ask: AskSts, *, label: str = "") -> None:
         self._ask = ask
+        self._of = f" of identity {label}" if label else ""
         self._asked_for = ""
         """Access key id of the keys that STS was asked about last."""
         self._answer = principal.UNKNOWN
@@ -61,7 +62,7 @@ class CallerPrincipal:
             async with asyncio.timeout(_SECONDS):
                 arn = await self._ask(keys, demands)
         except (CallError, TimeoutError) as error:  # for information only: tokens are fetched without it
-            logger.info("AWS caller: unknown (%s)", error)
+            logger.info("AWS caller%s: unknown (%s)", self._of, error)
             return principal.UNKNOWN
-        logger.info("AWS caller: %s", arn)
+        logger.info("AWS caller%s: %s", self._of, arn)
         return principal.of_caller(arn)

@@ -97,9 +97,9 @@ class Clients:
             )
 
 
-def new_session(record_request: RecordRequest) -> botocore.session.Session:
+def new_session(record_request: RecordRequest, *, profile: str | None = None) -> botocore.session.Session:
     """Return a session that records its requests, botocore's own for credentials included."""
-    session = botocore.session.Session()
+    session = botocore.session.Session(profile=profile)
     # The STS client that botocore creates internally for web identity uses only the default configuration.
     session.set_default_client_config(CLIENT_CONFIG)
 
@@ -117,10 +117,14 @@ def new_session(record_request: RecordRequest) -> botocore.session.Session:
     return session
 
 
-def profile_region() -> str | None:
-    """Return the region of the shared profile; what is wrong with the profile is reported with the credentials."""
+def profile_region(profile: str | None = None) -> str | None:
+    """Return the region of the shared profile; what is wrong with the profile is reported with the credentials.
+
+    That of a profile which is named does not come from the environment.
+    """
     try:
-        region = botocore.session.Session().get_config_variable("region")
+        session = botocore.session.Session(profile=profile)
+        region = session.get_scoped_config().get("region") if profile else session.get_config_variable("region")
     except BotoCoreError:
         return None
     return str(region) if region else None
@@ -129,12 +133,25 @@ def profile_region() -> str | None:
 class ControllerSession:
     """The source of the controller's credentials. It may hang, and is given up as a whole then."""
 
-    def __init__(self, region: str, record_request: RecordRequest, *, allow_node_instance_role: bool) -> None:
+    def __init__(
+        self,
+        region: str,
+        record_request: RecordRequest,
+        *,
+        allow_node_instance_role: bool,
+        profile: str | None = None,
+        prepare: Callable[[botocore.session.Session], None] | None = None,
+        principal: str = "",
+    ) -> None:
+        """`prepare` changes where the session looks for credentials; `principal` is theirs, if that is known."""
         self._allow_node_instance_role = allow_node_instance_role
-        self._session = new_session(record_request)
+        self._principal = principal
+        self._session = new_session(record_request, profile=profile)
         # The nested STS client of web identity is made in the session's region.
         self._session.set_config_variable("region", region)
         self._bound_process()
+        if prepare:
+            prepare(self._session)
         self._stamp = self._read_stamp()
 
     def is_current(self) -> bool:
@@ -144,9 +161,7 @@ class ControllerSession:
     def source(self) -> CredentialSource:
         """Return where the credentials come from; this asks no API of AWS. Raises as `keys` does."""
         credentials = self._credentials()
-        return CredentialSource(
-            method=str(credentials.method), principal=configured_principal(self._session, credentials)
-        )
+        return CredentialSource(method=str(credentials.method), principal=self._principal_of(credentials))
 
     def keys(self) -> Keys:
         """Return valid keys; raise what botocore raises, or FailureError for the node's role, its silent fallback."""
@@ -156,8 +171,11 @@ class ControllerSession:
             access_key_id=frozen.access_key or "",
             secret_access_key=frozen.secret_key or "",
             session_token=frozen.token,
-            principal=configured_principal(self._session, credentials),
+            principal=self._principal_of(credentials),
         )
+
+    def _principal_of(self, credentials: BotocoreCredentials) -> str:
+        return self._principal or configured_principal(self._session, credentials)
 
     def _credentials(self) -> BotocoreCredentials:
         credentials = self._session.get_credentials()

@@ -22,8 +22,9 @@ _KEYS = frozenset({EnvProvider.METHOD, SharedCredentialProvider.METHOD, ConfigPr
 def configured_principal(session: Session, credentials: Credentials) -> str:
     """Return the principal of a session's credentials, UNKNOWN where it is not configured; this makes no call."""
     if credentials.method == AssumeRoleWithWebIdentityProvider.METHOD:
-        # botocore prefers the variable, too.
-        return principal.of_role(os.environ.get("AWS_ROLE_ARN") or _role_of_profile(session))
+        # botocore prefers the variable, too, unless a profile was named in the code.
+        named = session.instance_variables().get("profile") is not None
+        return principal.of_role((not named and os.environ.get("AWS_ROLE_ARN")) or _role_of_profile(session))
     if credentials.method == AssumeRoleProvider.METHOD:
         return principal.of_role(_role_of_profile(session))
     # Keys that are renewed or have a session token are others tomorrow, maybe of the same principal.

@@ -51,6 +51,20 @@ class ControllerCredentials(Protocol):
         """Return valid keys."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Own:
+    """One of the controller's identities."""
+
+    region: str
+    """Region of its session, in which STS is asked."""
+    holder: str
+    """Whose its credentials are, for messages."""
+    partition: str
+    """The only partition in which its credentials can be valid; "" if that is not known."""
+    caller: CallerPrincipal
+    open_session: Callable[[], ControllerCredentials]
+
+
 @dataclass(kw_only=True, slots=True)
 class _Entry:
     """What is known of one identity's credentials."""
@@ -64,31 +78,27 @@ class _Entry:
 
 
 class Credentials:
-    """The credentials of every identity. None of them waits for another's, except a role for the controller's."""
+    """The credentials of every identity. None of them waits for another's, except a role for those that assume it."""
 
     def __init__(
         self,
         *,
-        region: str,
-        holder: str,
-        caller: CallerPrincipal,
+        own: Mapping[str, Own],
         calls: Calls,
         clients: Clients,
         queue: CallQueue,
         clock: Callable[[], datetime],
         service_account_token: RequestToken,
-        open_session: Callable[[], ControllerCredentials],
     ) -> None:
-        self._region = region
-        self._holder = holder
-        self._caller = caller
+        """`own` are the controller's identities, by name."""
+        self._own = own
+        self._home = own[CONTROLLER.name].region
         self._calls = calls
         self._clients = clients
         self._queue = queue
         self._clock = clock
         self._service_account_token = service_account_token
-        self._open_session = open_session
-        self._session: ControllerCredentials | None = None
+        self._sessions: dict[str, ControllerCredentials] = {}
         self._entries: dict[Identity, _Entry] = {}
 
     def __len__(self) -> int:
@@ -114,9 +124,9 @@ class Credentials:
             raise FailureError(found)
         return found
 
-    async def source(self) -> CredentialSource:
-        """Return where the controller's credentials come from; raise FailureError. This asks no API of AWS."""
-        return await self._use_session(lambda session: session.source())
+    async def source(self, identity: Identity = CONTROLLER) -> CredentialSource:
+        """Return where credentials of the controller's come from; raise FailureError. This asks no API of AWS."""
+        return await self._use_session(identity, lambda session: session.source())
 
     def forget(self, identity: Identity, keys: Keys) -> None:
         """Drop keys that AWS does not accept, unless they have been renewed meanwhile; no other identity's."""
@@ -124,7 +134,7 @@ class Credentials:
         if entry and entry.keys == keys:
             entry.keys = None
             if identity.kind is Kind.CONTROLLER:
-                self._session = None
+                self._sessions.pop(identity.name, None)
 
     def _entry(self, identity: Identity) -> _Entry:
         """Return the entry of an identity; the least recently used are dropped."""
@@ -158,53 +168,57 @@ class Credentials:
 
     async def _request(self, identity: Identity, demands: list[Demand]) -> Keys:
         if identity.kind is Kind.CONTROLLER:
-            return await self._controller_keys(demands)
+            return await self._own_keys(identity, demands)
         if identity.kind is Kind.ROLE:
             return await self._role_keys(identity, demands)
         return await self._service_account_keys(identity, demands)
 
-    async def _controller_keys(self, demands: Sequence[Demand]) -> Keys:
-        keys = await self._use_session(lambda session: session.keys())
-        keys = replace(keys, holder=self._holder, sts_region=self._region)
-        return replace(keys, principal=await self._caller.of(keys, demands))
+    async def _own_keys(self, identity: Identity, demands: Sequence[Demand]) -> Keys:
+        own = self._own[identity.name]
+        keys = await self._use_session(identity, lambda session: session.keys())
+        keys = replace(keys, holder=own.holder, sts_region=own.region)
+        return replace(keys, principal=await own.caller.of(keys, demands))
 
-    async def _use_session(self, use: Callable[[ControllerCredentials], _T]) -> _T:
-        """Use the controller's session. One that fails or hangs is given up: the next reads all configuration anew."""
-        known, self._session = self._session, None
+    async def _use_session(self, identity: Identity, use: Callable[[ControllerCredentials], _T]) -> _T:
+        """Use a session of the controller's. One that fails or hangs is given up: the next reads everything anew."""
+        own, known = self._own[identity.name], self._sessions.pop(identity.name, None)
 
         def call() -> tuple[ControllerCredentials, _T]:
-            session = known if known and known.is_current() else self._open_session()
+            session = known if known and known.is_current() else own.open_session()
             return session, use(session)
 
         try:
-            self._session, found = await self._calls.run(call, group="credentials", seconds=SECONDS)
+            session, found = await self._calls.run(call, group=f"credentials {identity}", seconds=SECONDS)
         except CallError as error:
-            raise FailureError(_failure(error, self._holder)) from None
+            raise FailureError(_failure(error, own.holder)) from None
+        self._sessions[identity.name] = session
         return found
 
     async def _role_keys(self, identity: Identity, demands: Sequence[Demand]) -> Keys:
-        keys = await self.get(CONTROLLER, demands[0])
+        by = identity.assuming
+        holder = f"{self._own[by.name].holder}, assuming {identity.role_arn}"
+        keys = await self.get(by, demands[0])
         try:
             return await self._assume(identity, keys, demands)
         except CallError as error:
             if not isinstance(error.cause, ClientError) or not is_stale_credential(error_code(error.cause)):
-                raise FailureError(_failure(error, f"{self._holder}, assuming {identity.role_arn}")) from None
-        self.forget(CONTROLLER, keys)
-        keys = await self.get(CONTROLLER, demands[0])
+                raise FailureError(_failure(error, holder)) from None
+        self.forget(by, keys)
+        keys = await self.get(by, demands[0])
         try:
             return await self._assume(identity, keys, demands)
         except CallError as error:
-            raise FailureError(_failure(error, f"{self._holder}, assuming {identity.role_arn}")) from None
+            raise FailureError(_failure(error, holder)) from None
 
     async def _assume(self, identity: Identity, keys: Keys, demands: Sequence[Demand]) -> Keys:
-        found = await self._ask_sts(self._region, keys, demands, "assume_role", _role_request(identity))
+        found = await self._ask_sts(keys.sts_region, keys, demands, "assume_role", _role_request(identity))
         return replace(found, holder=identity.role_arn)
 
     async def _service_account_keys(self, identity: Identity, demands: Sequence[Demand]) -> Keys:
         token = await self._service_account_token(identity)
         holder = f"{identity.role_arn} (as {identity})"
         request = {"RoleArn": identity.role_arn, "RoleSessionName": _session_name(identity), "WebIdentityToken": token}
-        region = sts_region(identity.role_arn, self._region)
+        region = sts_region(identity.role_arn, self._home)
         try:
             found = await self._ask_sts(region, None, demands, "assume_role_with_web_identity", request)
         except CallError as error:

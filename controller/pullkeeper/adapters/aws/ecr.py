@@ -12,17 +12,18 @@ from typing import Any, Protocol, TypeVar
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pullkeeper.adapters.aws.caller_principal import CallerPrincipal
 from pullkeeper.adapters.aws.calls import CallError, Calls
-from pullkeeper.adapters.aws.clients import Clients, ControllerSession, Keys, profile_region
-from pullkeeper.adapters.aws.credentials import ControllerCredentials, Credentials, RequestToken
+from pullkeeper.adapters.aws.clients import Clients, Keys
+from pullkeeper.adapters.aws.credentials import Credentials, RequestToken
 from pullkeeper.adapters.aws.errors import error_code, is_unreachable, to_failure
-from pullkeeper.adapters.aws.partitions import is_listed, partition_of, session_region
-from pullkeeper.adapters.aws.roles_anywhere import RolesAnywhereSession
+from pullkeeper.adapters.aws.own_identities import OWN, OwnIdentities
+from pullkeeper.adapters.aws.partitions import is_listed, partition_of
+from pullkeeper.domain.config.policy import OwnIdentity
 from pullkeeper.domain.ecr.aws_errors import (
     is_ambiguous_refusal,
     is_disabled_region,
     is_stale_credential,
+    partition_mismatch,
     region_not_enabled,
 )
 from pullkeeper.domain.ecr.credential import Password, Token, is_authorization
@@ -31,7 +32,7 @@ from pullkeeper.domain.ecr.rotation import LONGEST_LIFE
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.iam import principal
-from pullkeeper.domain.iam.identity import CONTROLLER, Kind
+from pullkeeper.domain.iam.identity import CONTROLLER, Identity, Kind
 from pullkeeper.domain.iam.roles_anywhere import RolesAnywhere
 from pullkeeper.tokens.call_queue import CallQueue
 from pullkeeper.tokens.demand import Demand, Requester
@@ -49,7 +50,6 @@ _PRINCIPAL_SECONDS = 3.0
 """A token waits so long for the principal that it is fetched as."""
 _SLACK = timedelta(minutes=15)
 """How much longer a token may seem to live: the clocks of AWS and of this node may differ a little."""
-_OWN = "the controller's own identity"
 _NOBODY = Requester(namespace="", first=False)
 
 
@@ -79,27 +79,29 @@ class Ecr:
         metrics: Metrics,
         service_account_token: RequestToken,
         roles_anywhere: RolesAnywhere | None = None,
+        identities: Sequence[OwnIdentity] = (),
     ) -> None:
-        """`registries` are the installation's own: they may tell the region of the controller's session."""
-        environment = roles_anywhere.environment(environment) if roles_anywhere else environment
-        self._region = session_region(environment, registries, profile_region)
-        self._holder = environment.get("AWS_ROLE_ARN", _OWN)
+        """`registries` are the installation's own: they may tell the regions of the controller's sessions."""
         self._clock = clock
         self._metrics = metrics
         self._calls = Calls()
         self._clients = Clients(metrics.record_aws_request)
         self._queue = CallQueue(is_listed=is_listed)
-        self._caller = CallerPrincipal(self._caller_arn)
+        builder = OwnIdentities(
+            environment=environment,
+            registries=registries,
+            record_request=metrics.record_aws_request,
+            clock=clock,
+            ask_sts=self._caller_arn,
+        )
+        self._own = builder.all(identities, roles_anywhere, allow_node_instance_role=allow_node_instance_role)
         self._credentials = Credentials(
-            region=self._region,
-            holder=self._holder,
-            caller=self._caller,
+            own=self._own,
             calls=self._calls,
             clients=self._clients,
             queue=self._queue,
             clock=clock,
             service_account_token=service_account_token,
-            open_session=self._open_session(roles_anywhere, allow_node_instance_role=allow_node_instance_role),
         )
         self._recognised: dict[TokenScope, None] = {}
         """Scopes whose identity AWS has recognised in their region."""
@@ -107,68 +109,71 @@ class Ecr:
         """Until when a scope does not try its dual-stack endpoint."""
         self.caller_log: asyncio.Task[None] | None = None
         """Logs the controller's ARN; started with its first token."""
-        self._first_look: asyncio.Task[None] | None = None
-        """Finds out the controller's principal before its first token is fetched."""
+        self._first_looks: dict[str, asyncio.Task[None]] = {}
+        """Find out the principals of the controller's identities before their first tokens are fetched."""
 
-    def _open_session(
-        self, identity: RolesAnywhere | None, *, allow_node_instance_role: bool
-    ) -> Callable[[], ControllerCredentials]:
-        record = self._metrics.record_aws_request
-        if identity is not None:
-            return partial(RolesAnywhereSession, identity, record, self._clock)
-        return partial(ControllerSession, self._region, record, allow_node_instance_role=allow_node_instance_role)
-
-    @property
-    def region(self) -> str:
-        """Region of the controller's own session, in which STS is asked."""
-        return self._region
+    def region(self, identity: Identity = CONTROLLER) -> str:
+        """Return the region of a session of the controller's, in which STS is asked."""
+        return self._own[identity.name].region
 
     async def log_credential_source(self) -> None:
         """Log where the controller's credentials come from, and for whom; this calls no AWS API."""
+        await asyncio.gather(*(self._log_source(Identity(name=name)) for name in self._own))
+
+    async def _log_source(self, identity: Identity) -> None:
+        own, label = self._own[identity.name], f" of identity {identity.own_name}" if identity.own_name else ""
         try:
-            source = await self._credentials.source()
+            source = await self._credentials.source(identity)
         except FailureError as error:
-            logger.warning("AWS credentials: %s", error)
+            logger.warning("AWS credentials%s: %s", label, error)
             return
-        named = self._holder if source.principal == principal.of_role(self._holder) else source.principal or _OWN
-        logger.info("AWS credentials: %s%s, as %s", source.method, source.detail, named)
-        self._caller.record(source.principal)
+        named = own.holder if source.principal == principal.of_role(own.holder) else source.principal or OWN
+        logger.info("AWS credentials%s: %s%s, as %s", label, source.method, source.detail, named)
+        own.caller.record(source.principal)
 
-    async def credential_method(self) -> str:
-        """Return botocore's name for the source of the controller's credentials; raise FailureError."""
-        return (await self._credentials.source()).method
+    async def credential_method(self, identity: Identity = CONTROLLER) -> str:
+        """Return botocore's name for the source of credentials of the controller's; raise FailureError."""
+        return (await self._credentials.source(identity)).method
 
-    def on_principal(self, callback: Callable[[str], None]) -> None:
-        """Call this whenever another principal is known to be behind the controller's identity than before."""
-        self._caller.on_change(callback)
+    def on_principal(self, callback: Callable[[str, str], None]) -> None:
+        """Call this whenever another principal is known to be behind an identity of the controller's than before.
 
-    async def principal(self, requester: Requester) -> str:
-        """Return the principal behind the controller's identity, "" if it cannot be told soon. Never fails.
+        It is called with the identity's name and the principal.
+        """
+        for name, own in self._own.items():
+            own.caller.on_change(partial(callback, name))
+
+    async def principal(self, requester: Requester, identity: Identity = CONTROLLER) -> str:
+        """Return the principal behind an identity of the controller's, "" if it cannot be told soon. Never fails.
 
         To be asked when a token is wanted: where only STS knows it, the first one to ask obtains the credentials.
         """
-        if self._caller.name == principal.UNKNOWN:
-            self._first_look = self._first_look or asyncio.create_task(self._look_up_principal(Demand(requester)))
+        caller = self._own[identity.name].caller
+        if caller.name == principal.UNKNOWN:
+            if identity.name not in self._first_looks:
+                look = self._look_up_principal(identity, Demand(requester))
+                self._first_looks[identity.name] = asyncio.create_task(look)
             # asyncio.wait does not cancel it together with this caller: others share it.
-            await asyncio.wait([self._first_look], timeout=_PRINCIPAL_SECONDS)
-        return self._caller.name
+            await asyncio.wait([self._first_looks[identity.name]], timeout=_PRINCIPAL_SECONDS)
+        return caller.name
 
-    async def _look_up_principal(self, demand: Demand) -> None:
+    async def _look_up_principal(self, identity: Identity, demand: Demand) -> None:
         """Find out once: after that, whatever obtains credentials takes note of whose they are."""
+        caller = self._own[identity.name].caller
         with suppress(FailureError):
-            self._caller.record((await self._credentials.source()).principal)
-            if self._caller.name == principal.UNKNOWN:
-                await self._credentials.get(CONTROLLER, demand)
+            caller.record((await self._credentials.source(identity)).principal)
+            if caller.name == principal.UNKNOWN:
+                await self._credentials.get(identity, demand)
 
-    async def caller_arn(self) -> str:
-        """Return the controller's ARN from STS in the region of its session; raise FailureError."""
+    async def caller_arn(self, identity: Identity = CONTROLLER) -> str:
+        """Return an ARN of the controller's from STS in the region of its session; raise FailureError."""
         demand = Demand(_NOBODY)
-        keys = await self._credentials.get(CONTROLLER, demand)
+        keys = await self._credentials.get(identity, demand)
         try:
             return await self._caller_arn(keys, [demand])
         except CallError as error:
             doing = f"calling GetCallerIdentity of STS in {keys.sts_region}"
-            raise FailureError(to_failure(error, principal=self._holder, doing=doing)) from None
+            raise FailureError(to_failure(error, principal=keys.holder, doing=doing)) from None
 
     async def fetch(self, scope: TokenScope, demand: Demand) -> Token:
         """Fetch a new token for those who wait for it; raise FailureError."""
@@ -192,6 +197,7 @@ class Ecr:
 
     async def _fetch(self, scope: TokenScope, demand: Demand) -> Token:
         """Fetch a token; with new credentials a second time if the first ones are stale."""
+        self._check_partition(scope)
         renewed = False
         while True:
             keys = await self._credentials.get(scope.identity, demand)
@@ -202,6 +208,14 @@ class Ecr:
                     raise FailureError(to_failure(error, principal=keys.holder, scope=scope)) from None
             self._credentials.forget(scope.identity, keys)
             renewed = True
+
+    def _check_partition(self, scope: TokenScope) -> None:
+        """Raise FailureError for what no call could make right: credentials are valid in one partition only."""
+        if scope.identity.kind is Kind.SERVICE_ACCOUNT:
+            return
+        own = self._own[scope.identity.assuming.name if scope.identity.role_arn else scope.identity.name]
+        if own.partition not in ("", partition_of(scope.region)):
+            raise FailureError(partition_mismatch(scope, own.holder, own.partition, partition_of(scope.region)))
 
     async def _is_stale(self, scope: TokenScope, keys: Keys, demand: Demand, error: CallError) -> bool:
         """Whether new credentials may help. Raise FailureError if STS knows them, so that the region is to blame.
@@ -218,8 +232,8 @@ class Ecr:
             answer = error_code(refusal.cause) if isinstance(refusal.cause, ClientError) else ""
             if is_disabled_region(answer):
                 raise FailureError(to_failure(refusal, principal=keys.holder)) from None
-            # Without an answer, only the region of the controller's own session is beyond doubt.
-            return is_stale_credential(answer) or scope.region == self._region
+            # Without an answer, only the region of the session itself is beyond doubt.
+            return is_stale_credential(answer) or scope.region == keys.sts_region
         raise FailureError(
             region_not_enabled(scope, keys.holder, arn, code, partition=partition_of(scope.region))
         ) from None
@@ -283,7 +297,8 @@ class Ecr:
 
     def _start_caller_log(self, scope: TokenScope) -> None:
         """Log the controller's ARN once, after its first token, if nobody has asked for it; nothing waits for it."""
-        if scope.identity.kind is Kind.CONTROLLER and not self._caller.was_asked and self.caller_log is None:
+        is_own, caller = scope.identity.name == CONTROLLER.name, self._own[CONTROLLER.name].caller
+        if is_own and not caller.was_asked and self.caller_log is None:
             self.caller_log = asyncio.create_task(self._log_caller())
 
     async def _log_caller(self) -> None:

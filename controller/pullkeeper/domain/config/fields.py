@@ -1,16 +1,15 @@
 """Parsers for single settings: each returns a value, or raises with what is expected instead."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from pullkeeper.domain.config import own_sources
 from pullkeeper.domain.config.pattern import NAMESPACE_PATTERN
-from pullkeeper.domain.ecr.partitions import PARTITIONS
 from pullkeeper.domain.ecr.registry_host import RegistryHost, parse_registries
 from pullkeeper.domain.errors.text import listed
-from pullkeeper.domain.iam import roles_anywhere
 from pullkeeper.domain.iam.roles_anywhere import RolesAnywhere
 from pullkeeper.domain.namespace import service_account_names
 from pullkeeper.domain.namespace.service_account_names import ServiceAccountNames
@@ -92,16 +91,10 @@ def parse_service_accounts(value: object) -> ServiceAccountNames:
 
 def parse_roles_anywhere(value: object) -> RolesAnywhere:
     """Parse an identity of IAM Roles Anywhere."""
-    if not isinstance(value, Mapping):
-        raise TypeError
     try:
-        found = roles_anywhere.parse(value)
+        return own_sources.parse_roles_anywhere(value)
     except ValueError as error:
         raise FieldError(str(error)) from None
-    # The region decides which host is asked: it must be one of that partition.
-    if not any(each.name == found.role.partition and each.has(found.region) for each in PARTITIONS):
-        raise FieldError(f"trustAnchorArn: a region of partition {found.role.partition}")
-    return found
 
 
 def parse_flag(value: object) -> bool:

@@ -1,11 +1,14 @@
 """The policy: which namespaces are opted in, and which identities they may use for which registries."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pullkeeper.domain.config import own_sources
 from pullkeeper.domain.config.label_selector import LabelSelector
+from pullkeeper.domain.config.own_sources import OwnSource
 from pullkeeper.domain.config.pattern import matches, matches_any
+from pullkeeper.domain.ecr.partitions import PARTITIONS
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.errors.text import listed
@@ -70,6 +73,24 @@ class RoleGrant(Grant):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OwnIdentity(Grant):
+    """One of the controller's identities, which serves these registries to these namespaces."""
+
+    name: str
+    source: OwnSource
+    region: str = ""
+    """Region of its STS endpoint; "" for what follows from the source and the registries."""
+
+    @property
+    def partition(self) -> str:
+        """The only AWS partition that its credentials are valid in; "" if that is not known."""
+        role = own_sources.role_of(self.source)
+        if role is not None:
+            return role.partition
+        return next((each.name for each in PARTITIONS if each.has(self.region)), "")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
     """The part of the settings that is reloaded without a restart."""
 
@@ -80,7 +101,12 @@ class Policy:
     roles: tuple[RoleGrant, ...] = ()
     """Roles that namespaces may use; none by default."""
     controller_identity: Grant = ANYBODY
-    """Which namespaces may use the controller's own identity; all by default."""
+    """Which namespaces may use the controller's own identities; all by default."""
+    identities: tuple[OwnIdentity, ...] = ()
+    """The controller's identities beside the one without a name: the first that has a registry serves it.
+
+    As their sources, they change with a restart alone.
+    """
     service_accounts: Grant = NOBODY
     """Which namespaces may use their own ServiceAccounts, as IAM's trust policies allow; none by default."""
     audiences: tuple[str, ...] = DEFAULT_AUDIENCES
@@ -114,10 +140,29 @@ class Policy:
         """Return whether a namespace that may have a pull Secret has annotations of ours, or is opted in."""
         return self.opts_in(namespace) or (namespace.is_requested and not self.excludes(namespace))
 
+    def own_identity(self, host: RegistryHost) -> Identity:
+        """Return the controller's identity that serves a registry."""
+        found = self._serving(host)
+        return identity.own(found.name) if found else CONTROLLER
+
+    def by_own_identity(self, registries: Sequence[RegistryHost]) -> Mapping[Identity, Sequence[RegistryHost]]:
+        """Return the registries that each of the controller's identities serves."""
+        found: dict[Identity, list[RegistryHost]] = {}
+        for host in registries:
+            found.setdefault(self.own_identity(host), []).append(host)
+        return found
+
+    def _serving(self, host: RegistryHost) -> OwnIdentity | None:
+        return next((each for each in self.identities if matches_any(each.registries, host.name)), None)
+
     def identity(
         self, namespace: ObservedNamespace, registries: Sequence[RegistryHost], *, role: str = "", account: str = ""
     ) -> Identity:
-        """Return the identity that the namespace requests; raises FailureError (RoleNotAllowed) if not allowed."""
+        """Return the identity that the namespace requests; raises FailureError (RoleNotAllowed) if not allowed.
+
+        Without a role or an account it is the controller's that serves the first of the registries, which it has to
+        serve all: see `by_own_identity`. That one assumes the role, too.
+        """
         if role:
             return self._role(namespace, registries, role)
         if account:
@@ -125,8 +170,16 @@ class Policy:
                 self.service_accounts, namespace, registries, f"its ServiceAccount {account}", "serviceAccountIdentity"
             )
             return service_account(namespace.name, account)
+        return self._own(namespace, registries)
+
+    def _own(self, namespace: ObservedNamespace, registries: Sequence[RegistryHost]) -> Identity:
         _check(self.controller_identity, namespace, registries, "the controller's own identity", "controllerIdentity")
-        return CONTROLLER
+        found = next(map(self._serving, registries), None)
+        if found is None:
+            return CONTROLLER
+        setting = f"identities[{self.identities.index(found)}]"
+        _check(found, namespace, registries, f"the controller's identity {found.name}", setting)
+        return identity.own(found.name)
 
     def check_audience(self, resolved: Identity) -> None:
         """Raise FailureError (RoleNotAllowed) unless tokens may be requested for the audience of a ServiceAccount."""
@@ -154,7 +207,10 @@ class Policy:
         if allowed.kind is Kind.ROLE:
             grant = self._role_grants(namespace, registries, allowed.role_arn)[0]
             return f"roles[{self.roles.index(grant)}]"
-        return "serviceAccountIdentity" if allowed.kind is Kind.SERVICE_ACCOUNT else "controllerIdentity"
+        if allowed.kind is Kind.SERVICE_ACCOUNT:
+            return "serviceAccountIdentity"
+        named = (index for index, each in enumerate(self.identities) if identity.own(each.name) == allowed)
+        return next((f"identities[{index}]" for index in named), "controllerIdentity")
 
     def _role_grants(
         self, namespace: ObservedNamespace, registries: Sequence[RegistryHost], role: str
@@ -175,7 +231,8 @@ class Policy:
         grant = grants[0]
         # Session tags can change what a role may do, so such a token is never shared between namespaces.
         only_for = namespace.name if grant.session_tags else ""
-        return identity.role(role, self.session(grant, namespace.name), only_for=only_for)
+        session, by = self.session(grant, namespace.name), next(map(self.own_identity, registries), CONTROLLER)
+        return identity.role(role, session, only_for=only_for, assumed_by=by)
 
     def session(self, grant: RoleGrant, namespace: str) -> Session:
         """Return how a session of a role that a grant allows is opened for a namespace."""

@@ -4,11 +4,17 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pullkeeper.domain.config import own_sources
 from pullkeeper.domain.config.label_selector import LabelSelector, Operator, Requirement
+from pullkeeper.domain.config.own_sources import OwnSource
 from pullkeeper.domain.config.pattern import NAMESPACE_PATTERN, overlap
-from pullkeeper.domain.config.policy import DEFAULT_AUDIENCES, EVERY_NAMESPACE, Grant, Matcher, RoleGrant
+from pullkeeper.domain.config.policy import DEFAULT_AUDIENCES, EVERY_NAMESPACE, Grant, Matcher, OwnIdentity, RoleGrant
+from pullkeeper.domain.config.role_partitions import may_be_of
+from pullkeeper.domain.ecr.partitions import PARTITIONS
+from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.errors.validation import Problem, quoted
 from pullkeeper.domain.iam import role_arn
+from pullkeeper.domain.iam.identity import OWN_NAME
 
 # STS: an ExternalId has 2 to 1224 of these characters.
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
@@ -19,9 +25,13 @@ _HOST_PATTERN = re.compile(r"[a-z0-9*._-]+")
 _AUDIENCE = re.compile(r"[A-Za-z0-9._-]{1,255}")
 _API_SERVER = "kubernetes."
 
+MAX_IDENTITIES = 20
+"""Each has sessions, calls, and series of its own."""
+
 _MATCHER_KEYS = {"namespaces", "namespaceSelector"}
 _GRANT_KEYS = _MATCHER_KEYS | {"registries"}
 _IDENTITY_KEYS = _GRANT_KEYS | {"audiences"}
+_OWN_KEYS = _GRANT_KEYS | {"name", "region", *own_sources.KEYS}
 _ROLE_KEYS = _GRANT_KEYS | {"role", "externalId", "sessionTags", "sourceIdentity"}
 _OPT_IN_KEYS = _MATCHER_KEYS | {"exclude"}
 
@@ -49,6 +59,64 @@ class PolicyParser:
                     expected = f"the same as in roles[{earlier}], whose {other.role} covers roles of {grant.role}"
                     self._add_problem(f"roles[{index}].externalId", grant.external_id, expected)
                     break
+
+    def identities(self, value: object) -> tuple[OwnIdentity, ...]:
+        """Parse `identities`: the controller's, beside the one without a name."""
+        if not isinstance(value, list) or len(value) > MAX_IDENTITIES:
+            expected = f"a list of at most {MAX_IDENTITIES} {{name, registries, {' or '.join(own_sources.KEYS)}}}"
+            self._add_problem("identities", value, expected)
+            return ()
+        parsed = [self._own_identity(item, f"identities[{index}]") for index, item in enumerate(value)]
+        found = tuple(each for each in parsed if each)
+        for name in sorted({each.name for each in found if [other.name for other in found].count(each.name) > 1}):
+            self._add_problem("identities", name, "each name once")
+        return found
+
+    def _own_identity(self, value: object, where: str) -> OwnIdentity | None:
+        given = self._mapping(value, where, _OWN_KEYS)
+        before = len(self.problems)
+        if "registries" not in given:
+            self._add_problem(
+                f"{where}.registries", None, "the registry hosts that it serves, in which * stands for anything"
+            )
+        if not isinstance(name := given.get("name"), str) or not OWN_NAME.fullmatch(name):
+            self._add_problem(f"{where}.name", name, "at most 32 lower case letters, digits and '-'")
+        region = self._region(given.get("region", ""), f"{where}.region")
+        registries, namespaces = self._registries(given, where), self._namespaces(given, where)
+        source = self._source(given, where)
+        if source is None or len(self.problems) > before:
+            return None
+        found = OwnIdentity(name=str(name), registries=registries, namespaces=namespaces, source=source, region=region)
+        self._check_partition(found, where)
+        return found
+
+    def _namespaces(self, given: Mapping[str, Any], where: str) -> Matcher:
+        return self._matcher(given, where) if _MATCHER_KEYS & given.keys() else EVERY_NAMESPACE
+
+    def _source(self, given: Mapping[str, Any], where: str) -> OwnSource | None:
+        try:
+            return own_sources.parse(given)
+        except ValueError as error:
+            named = [key for key in own_sources.KEYS if key in given]
+            self._add_problem(where, given[named[0]] if len(named) == 1 else listed(named) or None, str(error))
+            return None
+
+    def _region(self, value: object, where: str) -> str:
+        if value == "" or (isinstance(value, str) and any(each.has(value) for each in PARTITIONS)):
+            return str(value)
+        self._add_problem(where, value, "a region such as eu-west-1")
+        return ""
+
+    def _check_partition(self, own: OwnIdentity, where: str) -> None:
+        """Reject what no call could make right: credentials are valid in one partition only."""
+        partition = own.partition
+        if own.region and not any(each.name == partition and each.has(own.region) for each in PARTITIONS):
+            self._add_problem(f"{where}.region", own.region, f"a region of {partition}, the partition of its role")
+        for pattern in own.registries:
+            if partition and not may_be_of(partition, pattern):
+                self._add_problem(
+                    f"{where}.registries", pattern, f"registries of {partition}, the partition of its credentials"
+                )
 
     def controller_identity(self, value: object) -> Grant:
         """Parse `controllerIdentity`: without a matcher it is for all namespaces."""
@@ -141,9 +209,9 @@ class PolicyParser:
     def _requirement(self, value: object, where: str) -> Requirement:
         given = self._mapping(value, where, {"key", "operator", "values"})
         key, operator, values = given.get("key"), given.get("operator"), given.get("values", [])
-        listed = isinstance(values, list) and all(isinstance(each, str) for each in values)
+        is_list = isinstance(values, list) and all(isinstance(each, str) for each in values)
         needs_values = operator in ("In", "NotIn")
-        if isinstance(key, str) and operator in tuple(Operator) and listed and bool(values) == needs_values:
+        if isinstance(key, str) and operator in tuple(Operator) and is_list and bool(values) == needs_values:
             return Requirement(key=key, operator=Operator(operator), values=frozenset(values))
         self._add_problem(
             where, value, "{key, operator: In or NotIn, values: [...]} or {key, operator: Exists or DoesNotExist}"

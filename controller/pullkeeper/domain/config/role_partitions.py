@@ -11,16 +11,22 @@ from pullkeeper.domain.errors.text import listed
 
 
 def misfits(policy: Policy, own: str) -> tuple[str, ...]:
-    """Return what is wrong with each of `roles` that cannot be used; `own` is the partition of the controller."""
-    found = ((index, grant, _misfit(grant, policy.registries, own)) for index, grant in enumerate(policy.roles))
+    """Return what is wrong with each of `roles` that cannot be used.
+
+    `own` is the partition of the controller's identity without a name. One with a name whose partition is not known
+    may be of any.
+    """
+    named = {each.partition for each in policy.identities}
+    possible = () if "" in named else (own, *sorted(named - {own}))
+    found = ((index, grant, _misfit(grant, policy.registries, possible)) for index, grant in enumerate(policy.roles))
     return tuple(f"roles[{index}] ({grant.role}) {why}" for index, grant, why in found if why)
 
 
-def _misfit(grant: RoleGrant, defaults: Sequence[RegistryHost], own: str) -> str:
+def _misfit(grant: RoleGrant, defaults: Sequence[RegistryHost], possible: Sequence[str]) -> str:
     partition = _partition(grant)
-    if partition != own:
-        return f"is of partition {partition}, the controller's credentials are of {own}"
-    if not any(_may_be_of(partition, given) for given in grant.registries):
+    if possible and partition not in possible:
+        return f"is of partition {partition}, the controller's credentials are of {listed(possible)}"
+    if not any(may_be_of(partition, given) for given in grant.registries):
         return f"is of partition {partition}, and none of its registries is: {listed(grant.registries)}"
     covered = [host for host in defaults if matches_any(grant.registries, host.name)]
     if covered and all(host.partition != partition for host in covered):
@@ -32,7 +38,7 @@ def _partition(grant: RoleGrant) -> str:
     return grant.role.split(":", 2)[1]
 
 
-def _may_be_of(partition: str, pattern: str) -> bool:
+def may_be_of(partition: str, pattern: str) -> bool:
     """Whether a pattern of registry hosts matches any of a partition."""
     if "*" in pattern:
         return any(overlap(pattern, possible) for possible in _hosts(partition))

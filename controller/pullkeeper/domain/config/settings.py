@@ -25,7 +25,7 @@ class Settings:
     """Everything that an installation can set; `parse_settings` returns it."""
 
     policy: Policy = field(default_factory=Policy)
-    """What the installation allows. The only part that is reloaded without a restart."""
+    """What the installation allows. The only part that is reloaded without a restart, but for `identities`."""
     rotation: Rotation = field(default_factory=Rotation)
     """When tokens are replaced."""
     secret_name: str = "ecr-pull-secret"  # noqa: S105 -- a name
@@ -117,6 +117,8 @@ def _policy(values: dict[str, Any], given: Mapping[Any, Any], parser: PolicyPars
     # A key without a value is a slip: to read it as the default would withdraw what it is there for, or allow all.
     if "roles" in given:
         policy["roles"] = parser.roles(given["roles"])
+    if "identities" in given:
+        policy["identities"] = parser.identities(given["identities"])
     if "controllerIdentity" in given:
         policy["controller_identity"] = parser.controller_identity(given["controllerIdentity"])
     if "serviceAccountIdentity" in given:
@@ -192,4 +194,4 @@ _FIELDS: Mapping[str, Field] = {
     "logFormat": fields.choice("json", "text"),
     "logLevel": fields.choice("debug", "info", "warning", "error"),
 }
-_ALL_KEYS = (*_FIELDS, "roles", "controllerIdentity", "serviceAccountIdentity", "optIn")
+_ALL_KEYS = (*_FIELDS, "roles", "identities", "controllerIdentity", "serviceAccountIdentity", "optIn")

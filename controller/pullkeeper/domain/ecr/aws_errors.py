@@ -77,6 +77,15 @@ def region_not_enabled(scope: TokenScope, principal: str, caller_arn: str, code:
     return Failure(reason=reason, message=f"{what}, although STS knows the credentials: {fix}")
 
 
+def partition_mismatch(scope: TokenScope, principal: str, own: str, theirs: str) -> Failure:
+    """Return the failure for credentials of one partition and a registry of another; no call has been made."""
+    message = (
+        f"the credentials of {principal} are of partition {own}, {scope.region} is of {theirs}: use an identity of "
+        "that partition (`identities` in the settings)"
+    )
+    return Failure(reason=Reason.PARTITION_MISMATCH, message=message)
+
+
 def explain(request: Request, operation: str, code: str, message: str) -> Failure:
     """Return the failure for an error from AWS: what was refused for whom, and the fix; `message` is AWS's."""
     own, theirs = [*request.partitions, "", ""][:2]

@@ -8,11 +8,14 @@ from enum import StrEnum
 from pullkeeper.domain.iam import role_arn
 
 _ACCOUNT_PREFIX = "system:serviceaccount:"
+_OWN_PREFIX = "controller/"
 _FOR = " for "
 """Separates a role from the only namespace that may use its tokens; ARNs contain no spaces."""
 
 NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
 """Names of Namespaces and ServiceAccounts; safe in URL paths."""
+OWN_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,30}[a-z0-9])?")
+"""Names of the controller's identities in the settings."""
 
 
 class Kind(StrEnum):
@@ -61,6 +64,8 @@ class Identity:
     """Of the ServiceAccount's tokens."""
     principal: str = ""
     """Who is behind a name that does not say it (see `principal`); "" until that is known, and for a role."""
+    assumed_by: str = ""
+    """Of a role: the name of the controller's identity that assumes it; "" for the one that has no name."""
 
     def __str__(self) -> str:
         return self.name
@@ -73,6 +78,16 @@ class Identity:
         return Kind.ROLE if self.name.startswith("arn:") else Kind.CONTROLLER
 
     @property
+    def own_name(self) -> str:
+        """The name that one of the controller's identities has in the settings; "" for every other."""
+        return self.name.removeprefix(_OWN_PREFIX) if self.name.startswith(_OWN_PREFIX) else ""
+
+    @property
+    def assuming(self) -> "Identity":
+        """The controller's identity that assumes this role."""
+        return Identity(name=self.assumed_by) if self.assumed_by else CONTROLLER
+
+    @property
     def service_account(self) -> tuple[str, str]:
         """Namespace and name of the ServiceAccount."""
         namespace, _, name = self.name.removeprefix(_ACCOUNT_PREFIX).partition(":")
@@ -83,14 +98,21 @@ CONTROLLER = Identity(name="controller")
 """The controller's own identity, from botocore's credential chain."""
 
 
+def own(name: str) -> Identity:
+    """Return the controller's identity of this name in the settings."""
+    return Identity(name=f"{_OWN_PREFIX}{name}")
+
+
 def service_account(namespace: str, name: str) -> Identity:
     """Return the identity of a ServiceAccount, named like the subject in IAM trust policies."""
     return Identity(name=f"{_ACCOUNT_PREFIX}{namespace}:{name}")
 
 
-def role(arn: str, session: Session, *, only_for: str = "") -> Identity:
+def role(arn: str, session: Session, *, only_for: str = "", assumed_by: Identity = CONTROLLER) -> Identity:
     """Return the identity of a role; `only_for` is the only namespace that may use its tokens."""
-    return Identity(name=f"{arn}{_FOR}{only_for}" if only_for else arn, role_arn=arn, session=session)
+    name = f"{arn}{_FOR}{only_for}" if only_for else arn
+    by = "" if assumed_by == CONTROLLER else assumed_by.name
+    return Identity(name=name, role_arn=arn, session=session, assumed_by=by)
 
 
 def check_name(name: str) -> str:
@@ -103,8 +125,12 @@ def check_name(name: str) -> str:
         parts = (only_for,) if only_for else ()
     elif found.kind is Kind.SERVICE_ACCOUNT:
         parts = found.service_account
-    elif name != CONTROLLER.name:
+    elif name != CONTROLLER.name and not _is_own(name):
         raise ValueError(name)
     if not all(NAME.fullmatch(part) for part in parts):
         raise ValueError(name)
     return name
+
+
+def _is_own(name: str) -> bool:
+    return name.startswith(_OWN_PREFIX) and OWN_NAME.fullmatch(name.removeprefix(_OWN_PREFIX)) is not None

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from pullkeeper.domain.ecr.token_scope import TokenScope
-from pullkeeper.domain.iam.identity import CONTROLLER, Identity, Kind
+from pullkeeper.domain.iam.identity import Identity, Kind
 
 OTHER = "other"
 """Label of everything that has no series of its own."""
@@ -34,7 +34,8 @@ class TokenLabels:
         """
         labels = (scope.identity.name, scope.label)
         if labels not in self._used_at and not (issued and self._admits(scope)):
-            identity = CONTROLLER.name if scope.identity == CONTROLLER else OTHER
+            # As many as the settings name: nobody else can add to them.
+            identity = scope.identity.name if scope.identity.kind is Kind.CONTROLLER else OTHER
             labels = (identity, scope.label if scope.label in self._regions else OTHER)
         is_new = labels not in self._used_at
         self._used_at[labels] = now

@@ -112,14 +112,16 @@ def identities_of(
 ) -> Mapping[RegistryHost, Identity]:
     """Return each registry's identity, as valid annotations request it; raise FailureError (RoleNotAllowed)."""
     account = namespace.annotations.get(SERVICE_ACCOUNT, "")
-    if ROLE_ARN not in namespace.annotations:
-        return dict.fromkeys(sorted(registries), policy.identity(namespace, registries, account=account))
-    roles, _ = parse_roles(namespace.annotations[ROLE_ARN], registries)
-    return {
-        host: identity
-        for role, hosts in registries_by_role(roles, sorted(registries)).items()
-        for host, identity in dict.fromkeys(hosts, policy.identity(namespace, hosts, role=role)).items()
-    }
+    ordered = sorted(registries)
+    if account:
+        return dict.fromkeys(ordered, policy.identity(namespace, ordered, account=account))
+    if ROLE_ARN in namespace.annotations:
+        roles, _ = parse_roles(namespace.annotations[ROLE_ARN], registries)
+        by_role = registries_by_role(roles, ordered)
+        groups = [(hosts, policy.identity(namespace, hosts, role=role)) for role, hosts in by_role.items()]
+    else:
+        groups = [(hosts, policy.identity(namespace, hosts)) for hosts in policy.by_own_identity(ordered).values()]
+    return {host: identity for hosts, identity in groups for host in hosts}
 
 
 def ignored_annotations(namespace: ObservedNamespace) -> tuple[Failure, ...]:

@@ -1,15 +1,18 @@
 """The status of a namespace as seen from outside: from its metadata, its Secret's metadata and the settings alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pullkeeper.domain.config.injection import Injection, injection
-from pullkeeper.domain.config.policy import ANYBODY, EVERY_NAMESPACE, NO_NAMESPACE, Policy, RoleGrant
+from pullkeeper.domain.config.own_sources import Profile
+from pullkeeper.domain.config.policy import ANYBODY, EVERY_NAMESPACE, NO_NAMESPACE, OwnIdentity, Policy, RoleGrant
+from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.validation import summarized
 from pullkeeper.domain.iam import principal, role_arn
+from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.namespace import annotations
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
 from pullkeeper.domain.namespace.namespace_request import NamespaceRequest
@@ -236,13 +239,23 @@ def _request(namespace: ObservedNamespace, secret: ObservedSecret | None, rules:
 def _permissive_policy(secret: ObservedSecret | None) -> Policy:
     """Return a policy that allows everything; a namespace with a pull Secret may be opted in by the settings."""
     managed = secret is not None and secret.managed
+    held = secret.target.identities if secret and secret.target else {}
     return Policy(
-        registries=secret.target.registries if secret and secret.target else (),
+        registries=tuple(sorted(held)),
+        identities=tuple(_believed(held)),
         roles=(RoleGrant(role="*"),),
         service_accounts=ANYBODY,
         opt_in=EVERY_NAMESPACE if managed else NO_NAMESPACE,
         excluded_namespaces=(),
     )
+
+
+def _believed(held: Mapping[RegistryHost, str]) -> Iterator[OwnIdentity]:
+    """Return the controller's identities as a pull Secret shows them: only the settings tell whether they are right."""
+    for host, name in held.items():
+        label = Identity(name=name).own_name
+        if label:
+            yield OwnIdentity(name=label, registries=(host.name,), source=Profile(name=label))
 
 
 def _named_identities(namespace: ObservedNamespace, policy: Policy) -> tuple[str, ...]:

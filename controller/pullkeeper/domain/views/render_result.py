@@ -176,15 +176,16 @@ def _permissions(scopes: Iterable[TokenScope]) -> Iterator[str]:
 
 
 def _permissions_of(identity: Identity, scopes: Sequence[TokenScope]) -> Iterator[str]:
-    session, who = identity.session, identity.role_arn or "the controller's own role"
+    session, who = identity.session, identity.role_arn or _own_role(identity)
     if identity.kind is Kind.ROLE:
         actions_on_role = ["sts:AssumeRole"]
         actions_on_role += ["sts:TagSession"] if session and session.tags else []
         actions_on_role += ["sts:SetSourceIdentity"] if session and session.source_identity else []
         assume = " and ".join(actions_on_role)
         condition = f", with the ExternalId {session.external_id}" if session and session.external_id else ""
-        yield f"the controller's own role: {assume} on {who}"
-        yield f"{who}: a trust policy that allows {assume} to the controller's own role{condition}"
+        own = _own_role(identity.assuming)
+        yield f"{own}: {assume} on {who}"
+        yield f"{who}: a trust policy that allows {assume} to {own}{condition}"
     if identity.kind is Kind.SERVICE_ACCOUNT:
         who = _role_of(identity)
         yield f"{who}: a trust policy that allows sts:AssumeRoleWithWebIdentity to {identity}"
@@ -230,6 +231,14 @@ def _principal(identity: Identity) -> str:
     if identity.kind is Kind.SERVICE_ACCOUNT:
         return f"{_role_of(identity)}; `pullkeeper status --output wide` shows whose tokens there are"
     return principal.of_identity(identity.name) or "the controller's own; `pullkeeper check` names it"
+
+
+def _own_role(identity: Identity) -> str:
+    return (
+        f"the role of the controller's identity {identity.own_name}"
+        if identity.own_name
+        else "the controller's own role"
+    )
 
 
 def _role_of(identity: Identity) -> str:

@@ -1,0 +1,44 @@
+{{- /*
+Checks of aws.identities, as pullkeeper.domain.config.policy_parser makes them: the controller does not start with what is refused there.
+*/ -}}
+{{- define "pullkeeper.identitiesProblems" }}
+{{- $names := list }}
+{{- range $index, $identity := .Values.aws.identities }}
+{{- $where := printf "aws.identities[%d]" $index }}
+{{- include "pullkeeper.patternProblem" (dict "where" (print $where ".name") "found" $identity.name "pattern" "[a-z0-9](?:[-a-z0-9]{0,30}[a-z0-9])?" "expected" "at most 32 lower case letters, digits and '-'") }}
+{{- if has $identity.name $names }}
+{{- include "pullkeeper.problem" (dict "where" (print $where ".name") "found" $identity.name "expected" "each name once") }}
+{{- end }}
+{{- $names = append $names $identity.name }}
+{{- include "pullkeeper.namesProblems" (dict "where" $where "given" $identity) }}
+{{- with $identity.region }}
+{{- include "pullkeeper.patternProblem" (dict "where" (print $where ".region") "found" . "pattern" "[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}" "expected" "a region such as \"eu-west-1\"") }}
+{{- end }}
+{{- include "pullkeeper.identitySourceProblems" (dict "where" $where "identity" $identity "context" $) }}
+{{- end }}
+{{- end }}
+
+{{- /* Problems of what an identity's credentials need, and of what they do not use. A dict: where, identity, context. */ -}}
+{{- define "pullkeeper.identitySourceProblems" }}
+{{- $where := .where }}
+{{- $identity := .identity }}
+{{- $kind := $identity.credentials }}
+{{- $role := default "" $identity.roleArn }}
+{{- if has $kind (list "webIdentity" "rolesAnywhere") }}
+{{- include "pullkeeper.patternProblem" (dict "where" (print $where ".roleArn") "found" $role "pattern" (include "pullkeeper.rolePattern" .context) "expected" (printf "the ARN of an IAM role, \"arn:PARTITION:iam::ACCOUNT:role/NAME\", as credentials=%s requires" $kind)) }}
+{{- end }}
+{{- if eq $kind "rolesAnywhere" }}
+{{- $none := dict "trustAnchorArn" "" "profileArn" "" "existingSecret" "" }}
+{{- include "pullkeeper.anchorProblems" (dict "where" $where "given" (default $none $identity.rolesAnywhere) "roleArn" $role) }}
+{{- else if eq $kind "secret" }}
+{{- include "pullkeeper.nameProblem" (dict "where" (print $where ".existingSecret") "found" (default "" $identity.existingSecret) "what" "Secret") }}
+{{- else if eq $kind "profile" }}
+{{- include "pullkeeper.patternProblem" (dict "where" (print $where ".profile") "found" (default "" $identity.profile) "pattern" "[A-Za-z0-9_.@+=,/-]{1,128}" "expected" "the name of a profile of the shared configuration") }}
+{{- end }}
+{{- $used := dict "webIdentity" (list "roleArn" "audience") "rolesAnywhere" (list "roleArn" "rolesAnywhere") "secret" (list "existingSecret") "profile" (list "profile") }}
+{{- range $key := without (list "roleArn" "audience" "existingSecret" "profile" "rolesAnywhere") (index (get $used $kind) 0) (last (get $used $kind)) }}
+{{- with get $identity $key }}
+{{- include "pullkeeper.problem" (dict "where" (printf "%s.%s" $where $key) "found" (ternary . "a mapping" (kindIs "string" .)) "expected" (printf "nothing, because credentials=%s does not use it" $kind)) }}
+{{- end }}
+{{- end }}
+{{- end }}

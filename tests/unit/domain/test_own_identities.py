@@ -1,0 +1,230 @@
+"""The controller's identities that the settings name: which registries and namespaces they serve, and what is wrong."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from pullkeeper.domain.config import role_partitions
+from pullkeeper.domain.config.own_sources import KeysFile, OwnSource, Profile, WebIdentityFile
+from pullkeeper.domain.config.policy import EVERY_NAMESPACE, Matcher, OwnIdentity, Policy
+from pullkeeper.domain.config.policy_parser import MAX_IDENTITIES
+from pullkeeper.domain.config.settings import parse_settings
+from pullkeeper.domain.ecr import registry_host
+from pullkeeper.domain.ecr.aws_errors import partition_mismatch
+from pullkeeper.domain.ecr.token_scope import TokenScope
+from pullkeeper.domain.errors.failures import FailureError, Reason
+from pullkeeper.domain.errors.validation import InvalidInputError
+from pullkeeper.domain.iam import role_arn
+from pullkeeper.domain.iam.identity import CONTROLLER, Identity, Kind, check_name, own
+from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace, observe_namespace
+from pullkeeper.domain.namespace.namespace_request import NamespaceRequest
+from pullkeeper.domain.reporting.state import State
+from pullkeeper.domain.reporting.token_labels import TokenLabels
+from pullkeeper.domain.secret.desired_state import desired_state
+from pullkeeper.domain.secret.secret_record import SecretRecord
+from pullkeeper.domain.views.namespace_status import StatusRules, namespace_status
+from pullkeeper.domain.views.render_result import as_text, render_namespace
+from testsupport.examples import EU, HOUR, NOW, PUBLIC, managed, times
+from testsupport.iam_examples import ANYWHERE
+
+BEIJING = registry_host.parse("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn")
+GOV = registry_host.parse("123456789012.dkr.ecr.us-gov-west-1.amazonaws.com")
+CHINESE_ROLE = "arn:aws-cn:iam::123456789012:role/pullkeeper"
+WEB = {"webIdentity": {"roleArn": CHINESE_ROLE, "tokenFile": "/token"}}
+CHINA: Mapping[str, Any] = {"name": "china", "registries": ["*.amazonaws.com.cn"], **WEB}
+KEYS: Mapping[str, Any] = {"name": "gov", "registries": ["*.us-gov-*"], "keysFile": "/keys", "namespaces": ["gov-*"]}
+ANYWHERE_GIVEN = {
+    "trustAnchorArn": ANYWHERE.trust_anchor,
+    "profileArn": ANYWHERE.profile,
+    "roleArn": ANYWHERE.role.text,
+    "certificateFile": ANYWHERE.certificate_file,
+    "keyFile": ANYWHERE.key_file,
+}
+ROLE = "arn:aws-cn:iam::210987654321:role/team"
+
+
+def settings(*identities: Mapping[str, Any], **others: Any) -> Policy:
+    return parse_settings({"identities": list(identities), **others}, {}).policy
+
+
+def problems(value: object) -> list[tuple[str, str, str]]:
+    with pytest.raises(InvalidInputError) as raised:
+        parse_settings({"identities": value}, {})
+    return [(each.where, each.found, each.expected) for each in raised.value.problems]
+
+
+def view(name: str = "gov-1", **annotations: str) -> ObservedNamespace:
+    given = {PREFIX + key.replace("_", "-"): value for key, value in {"enabled": "true", **annotations}.items()}
+    return observe_namespace({"name": name, "resourceVersion": "1", "annotations": given})
+
+
+def identities(policy: Policy, name: str = "gov-1", **annotations: str) -> dict[str, Identity]:
+    found = desired_state(view(name, **annotations), policy)
+    assert found is not None
+    return {host.name: identity for host, identity in found.identities.items()}
+
+
+@pytest.mark.parametrize(
+    ("given", "source"),
+    [
+        (WEB, WebIdentityFile(role=role_arn.parse(CHINESE_ROLE), token_file="/token")),
+        ({"rolesAnywhere": ANYWHERE_GIVEN}, ANYWHERE),
+        ({"profile": "puller"}, Profile(name="puller")),
+        ({"keysFile": "/keys"}, KeysFile(path="/keys")),
+    ],
+)
+def test_an_identity_has_one_of_four_sources(given: Mapping[str, Any], source: OwnSource) -> None:
+    (found,) = settings({"name": "x", "registries": ["*"], **given}).identities
+    assert found == OwnIdentity(name="x", registries=("*",), source=source)
+
+
+def test_an_identity_has_namespaces_and_a_region_if_it_says_so() -> None:
+    (found,) = settings({**KEYS, "region": "us-gov-west-1"}).identities
+    assert (found.namespaces, found.region, found.partition) == (
+        Matcher(names=("gov-*",)),
+        "us-gov-west-1",
+        "aws-us-gov",
+    )
+    (china,) = settings(CHINA).identities
+    assert (china.namespaces, china.region, china.partition) == (EVERY_NAMESPACE, "", "aws-cn")
+    assert settings(KEYS).identities[0].partition == ""
+
+
+@pytest.mark.parametrize(
+    ("changed", "where", "expected"),
+    [
+        ({"name": None}, ".name", "at most 32"),
+        ({"name": "China"}, ".name", "at most 32"),
+        ({"name": "x" * 33}, ".name", "at most 32"),
+        ({"name": 7}, ".name", "at most 32"),
+        ({"registries": None}, ".registries", "the registry hosts that it serves"),
+        ({"registries": ["HOST"]}, ".registries", "a list of names"),
+        ({"registries": ["*.cn", "*.amazonaws.com"]}, ".registries", "registries of aws-cn"),
+        ({"region": "nowhere"}, ".region", "a region such as"),
+        ({"region": 7}, ".region", "a region such as"),
+        ({"region": "eu-west-1"}, ".region", "a region of aws-cn"),
+        ({"namespaces": ["UPPER"]}, ".namespaces", "a list of names"),
+        ({"profile": "x"}, "", "just one of"),
+        ({"webIdentity": None}, "", "just one of"),
+        ({"webIdentity": "x"}, "", "webIdentity: a mapping of roleArn, tokenFile"),
+        ({"webIdentity": {"roleArn": CHINESE_ROLE}}, "", "webIdentity: a mapping of roleArn, tokenFile"),
+        ({"webIdentity": {"roleArn": "x", "tokenFile": "/x"}}, "", "webIdentity.roleArn: "),
+        ({"webIdentity": {"roleArn": 7, "tokenFile": "/x"}}, "", "webIdentity.roleArn: "),
+        ({"webIdentity": {"roleArn": CHINESE_ROLE, "tokenFile": "x"}}, "", "webIdentity.tokenFile: the path"),
+        ({"webIdentity": None, "keysFile": 7}, "", "keysFile: the path"),
+        ({"webIdentity": None, "profile": ""}, "", "profile: the name"),
+        ({"webIdentity": None, "profile": 7}, "", "profile: the name"),
+        ({"webIdentity": None, "rolesAnywhere": "x"}, "", "a mapping of trustAnchorArn"),
+        ({"webIdentity": None, "rolesAnywhere": {}}, "", "a mapping of trustAnchorArn"),
+        ({"roles": "x"}, ".roles", "one of keysFile"),
+    ],
+)
+def test_what_is_wrong_with_an_identity_is_said(changed: Mapping[str, Any], where: str, expected: str) -> None:
+    found = problems([{**CHINA, **changed}])
+    assert [each for each in found if each[0] == f"identities[0]{where}" and expected in each[2]], found
+
+
+@pytest.mark.parametrize("value", ["x", None, {}, [CHINA] * (MAX_IDENTITIES + 1)])
+def test_identities_are_a_list_with_a_bound(value: object) -> None:
+    ((where, _, expected),) = problems(value)
+    assert (where, expected.startswith(f"a list of at most {MAX_IDENTITIES}")) == ("identities", True)
+
+
+def test_a_name_is_given_once() -> None:
+    assert problems([CHINA, KEYS, CHINA]) == [("identities", '"china"', "each name once")]
+
+
+def test_the_first_identity_that_has_a_registry_serves_it() -> None:
+    """And the one without a name serves the rest, in the same pull Secret."""
+    policy = settings(CHINA, KEYS, {"name": "later", "registries": ["*.cn"], "profile": "x"})
+    hosts = f"{EU},{GOV},{BEIJING},{PUBLIC}"
+    found = identities(policy, registries=hosts)
+    assert found == {EU.name: CONTROLLER, PUBLIC.name: CONTROLLER, GOV.name: own("gov"), BEIJING.name: own("china")}
+    assert policy.granted_by(view(), (GOV,), own("gov")) == "identities[1]"
+    assert policy.granted_by(view(), (EU,), CONTROLLER) == "controllerIdentity"
+    assert policy.reauthorize(view(), own("china"), (BEIJING,)) == own("china")
+
+
+@pytest.mark.parametrize(
+    ("policy", "setting"),
+    [
+        (settings(KEYS), "identities[0]"),
+        (settings(KEYS, controllerIdentity={"namespaces": ["others"]}), "controllerIdentity"),
+        (settings(KEYS, controllerIdentity={"registries": ["*.cn"]}), "controllerIdentity"),
+    ],
+)
+def test_a_namespace_has_to_be_allowed_to_use_it(policy: Policy, setting: str) -> None:
+    """By `controllerIdentity`, which bounds all of the controller's identities, and by its own namespaces."""
+    with pytest.raises(FailureError) as raised:
+        identities(policy, "team", registries=GOV.name)
+    assert f"under `{setting}`" in raised.value.failure.message
+
+
+def test_a_role_is_assumed_by_the_identity_that_serves_its_registries() -> None:
+    """Taken by another one, it is another identity: nothing is shared."""
+    roles = [{"role": ROLE, "namespaces": ["*"]}]
+    (found,) = identities(settings(CHINA, roles=roles), registries=BEIJING.name, role_arn=ROLE).values()
+    (plain,) = identities(settings(roles=roles), registries=BEIJING.name, role_arn=ROLE).values()
+    assert (found.name, found.assuming, plain.assuming) == (ROLE, own("china"), CONTROLLER)
+    assert TokenScope.of(BEIJING, found) != TokenScope.of(BEIJING, plain)
+
+
+def test_a_named_identity_is_told_from_others_by_its_name() -> None:
+    found = own("china")
+    assert (found.kind, found.own_name, check_name(found.name)) == (Kind.CONTROLLER, "china", "controller/china")
+    assert (CONTROLLER.own_name, Identity(name=ROLE).own_name) == ("", "")
+    for name in ("controller/", "controller/China", "controller/a/b", "controller/" + "x" * 33, "other/x"):
+        with pytest.raises(ValueError, match=r"x|/"):
+            check_name(name)
+
+
+@pytest.mark.parametrize(
+    ("given", "role", "fits"),
+    [
+        ([CHINA], ROLE, True),
+        ([], ROLE, False),
+        ([CHINA], "arn:aws-us-gov:iam::123456789012:role/team", False),
+        ([CHINA, KEYS], "arn:aws-us-gov:iam::123456789012:role/team", True),
+    ],
+)
+def test_a_role_may_be_of_the_partition_of_any_identity(
+    given: list[Mapping[str, Any]], role: str, *, fits: bool
+) -> None:
+    """And of any partition at all where that of an identity is not known."""
+    policy = settings(*given, roles=[{"role": role, "namespaces": ["*"]}])
+    assert (role_partitions.misfits(policy, "aws") == ()) is fits
+
+
+@pytest.mark.parametrize("rules", [StatusRules(), StatusRules(policy=settings(CHINA))])
+def test_status_shows_which_identity_serves_which_registry(rules: StatusRules) -> None:
+    """With the settings, and without them, when what the pull Secret says is believed."""
+    held = {EU: times(issued=NOW - HOUR), BEIJING: times(issued=NOW - HOUR)}
+    secret = managed(SecretRecord(held=held, identities={EU: CONTROLLER.name, BEIJING: own("china").name}))
+    request = NamespaceRequest(namespace=view(registries=f"{EU},{BEIJING}"), first_requested_at=NOW - HOUR)
+    found = namespace_status(request, secret, rules, NOW)
+    assert found is not None
+    assert (found.state, found.problems) == (State.READY, ())
+    assert found.identities == {CONTROLLER.name: [EU.name], own("china").name: [BEIJING.name]}
+
+
+def test_render_says_which_identity_serves_which_registry() -> None:
+    """And whose role is to be allowed what."""
+    given = parse_settings({"identities": [CHINA], "roles": [{"role": ROLE, "namespaces": ["*"]}]}, {})
+    text = as_text(render_namespace(view(registries=f"{EU},{BEIJING}"), given, NOW))
+    assert f"controller/china, allowed by `identities[0]` in the settings: {BEIJING}" in text
+    assert 'the role of the controller\'s identity china: ecr:GetAuthorizationToken on "*"' in text
+    text = as_text(render_namespace(view(registries=BEIJING.name, role_arn=ROLE), given, NOW))
+    assert f"the role of the controller's identity china: sts:AssumeRole on {ROLE}" in text
+
+
+def test_a_named_identity_has_series_of_its_own_from_its_first_failure_on() -> None:
+    """As the one without a name: the settings bound how many there are."""
+    scope = TokenScope.of(BEIJING, own("china"))
+    assert TokenLabels().of(scope, 0.0, issued=False) == (("controller/china", "other"), True)
+
+
+def test_a_mismatch_of_partitions_says_whose_and_which() -> None:
+    found = partition_mismatch(TokenScope.of(BEIJING, CONTROLLER), ROLE, "aws", "aws-cn")
+    assert found.reason is Reason.PARTITION_MISMATCH
+    assert found.message.startswith(f"the credentials of {ROLE} are of partition aws, cn-north-1 is of aws-cn")
