@@ -47,10 +47,14 @@ def _entries(version: Version) -> dict[str, str]:
 
 
 async def _rotated(recorder: SecretRecorder, team: str, before: dict[str, str], *hosts: str) -> dict[str, str]:
-    """Wait until the entries of these registries are others than before; return all of them."""
-    found = await recorder.wait(
-        team, lambda version: all(_entries(version).get(host, before[host]) != before[host] for host in hosts)
-    )
+    """Wait for a new version whose entries of these registries are others than before; return all of its entries."""
+    earlier = recorder.of(team)
+
+    def matches(version: Version) -> bool:
+        entries = _entries(version)
+        return version not in earlier and all(entries[host] != before[host] for host in hosts)
+
+    found = await recorder.wait(team, matches)
     return _entries(found)
 
 
