@@ -151,8 +151,8 @@ class Ecr:
         caller = self._own[identity.name].caller
         if caller.name == principal.UNKNOWN:
             if identity.name not in self._first_looks:
-                look = self._look_up_principal(identity, Demand(requester))
-                self._first_looks[identity.name] = asyncio.create_task(look)
+                finding_out = self._look_up_principal(identity, Demand(requester))
+                self._first_looks[identity.name] = asyncio.create_task(finding_out)
             # asyncio.wait does not cancel it together with this caller: others share it.
             await asyncio.wait([self._first_looks[identity.name]], timeout=_PRINCIPAL_SECONDS)
         return caller.name
