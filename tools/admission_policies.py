@@ -7,11 +7,13 @@ tests/control_plane holds the two to the same verdict and words. The variables `
 `attaches` depend on the values, so the chart's template defines them.
 """
 
+import json
 import sys
 import textwrap
 
+from pullkeeper.domain.config.role_partitions import host_patterns
 from pullkeeper.domain.ecr import registry_host
-from pullkeeper.domain.ecr.partitions import PARTITIONS
+from pullkeeper.domain.ecr.partitions import PARTITIONS, Partition
 from pullkeeper.domain.errors.validation import MAX_QUOTED, MAX_REPORTED
 from pullkeeper.domain.iam import role_arn
 from pullkeeper.domain.iam.identity import NAME
@@ -41,6 +43,11 @@ PATTERNS_HEADER = """\
 Regular expressions of whole texts, for Helm and for CEL. Written by `make chart-docs` from the controller's own
 (tools/admission_policies.py): do not edit.
 */ -}}
+"""
+PARTITIONS_HEADER = """\
+
+{{- /* The AWS partitions: expressions of their regions, and patterns (*) of their registry hosts. */ -}}
+{{- define "pullkeeper.partitions" -}}
 """
 HEADER = """\
 {{- /*
@@ -412,7 +419,14 @@ def patterns() -> str:
     """Return the template that defines the patterns."""
     found = {"rolePattern": role_arn.PATTERN, "hostPattern": registry_host.HOST}
     defined = (f'{{{{- define "pullkeeper.{name}" }}}}{regexp}{{{{ end }}}}\n' for name, regexp in found.items())
-    return PATTERNS_HEADER + "".join(defined)
+    return (
+        f"{PATTERNS_HEADER}{''.join(defined)}{PARTITIONS_HEADER}{''.join(map(_partition, PARTITIONS))}{{{{- end }}}}\n"
+    )
+
+
+def _partition(each: Partition) -> str:
+    hosts = json.dumps(list(host_patterns(each.name)))
+    return f"{each.name}: {{region: {each.region_pattern!r}, hosts: {hosts}}}\n"
 
 
 def main() -> int:

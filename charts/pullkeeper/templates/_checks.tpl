@@ -182,6 +182,9 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 {{- if and $anchor $given.profileArn (ne (print (index $place 1) (index $place 3)) (print (index $other 1) (index $other 3))) }}
 {{- include "pullkeeper.problem" (dict "where" (print $where ".rolesAnywhere.profileArn") "found" $given.profileArn "expected" (print "a profile in the region of the trust anchor: " (index $place 3))) }}
 {{- end }}
+{{- if and $anchor (ne (index $place 1) (include "pullkeeper.partitionOf" (index $place 3))) }}
+{{- include "pullkeeper.problem" (dict "where" (print $where ".rolesAnywhere.trustAnchorArn") "found" $anchor "expected" (print "a region of partition " (index $place 1))) }}
+{{- end }}
 {{- if and $anchor .roleArn (ne (index $place 1) (index (splitList ":" (print .roleArn "::")) 1)) }}
 {{- include "pullkeeper.problem" (dict "where" (print $where ".roleArn") "found" .roleArn "expected" (print "a role of the trust anchor's partition: " (index $place 1))) }}
 {{- end }}

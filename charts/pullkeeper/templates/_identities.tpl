@@ -11,10 +11,50 @@ Checks of aws.identities, as pullkeeper.domain.config.policy_parser makes them: 
 {{- end }}
 {{- $names = append $names $identity.name }}
 {{- include "pullkeeper.namesProblems" (dict "where" $where "given" $identity) }}
-{{- with $identity.region }}
-{{- include "pullkeeper.patternProblem" (dict "where" (print $where ".region") "found" . "pattern" "[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}" "expected" "a region such as \"eu-west-1\"") }}
-{{- end }}
 {{- include "pullkeeper.identitySourceProblems" (dict "where" $where "identity" $identity "context" $) }}
+{{- include "pullkeeper.identityPartitionProblems" (dict "where" $where "identity" $identity "context" $) }}
+{{- end }}
+{{- end }}
+
+{{- /* Problems of what no call could make right: credentials are valid in one partition only. A dict: where, identity, context. */ -}}
+{{- define "pullkeeper.identityPartitionProblems" }}
+{{- $where := .where }}
+{{- $region := default "" .identity.region }}
+{{- $ofRegion := include "pullkeeper.partitionOf" $region }}
+{{- if and $region (not $ofRegion) }}
+{{- include "pullkeeper.problem" (dict "where" (print $where ".region") "found" $region "expected" "a region such as \"eu-west-1\"") }}
+{{- end }}
+{{- $ofRole := index (splitList ":" (print .identity.roleArn ":")) 1 }}
+{{- $partition := ternary $ofRole $ofRegion (has .identity.credentials (list "webIdentity" "rolesAnywhere")) }}
+{{- if and $ofRegion $partition (ne $ofRegion $partition) }}
+{{- include "pullkeeper.problem" (dict "where" (print $where ".region") "found" $region "expected" (printf "a region of %s, the partition of its role" $partition)) }}
+{{- end }}
+{{- if $partition }}
+{{- $registries := .identity.registries }}
+{{- range ternary (list $registries) $registries (kindIs "string" $registries) }}
+{{- if not (include "pullkeeper.mayBeOf" (dict "partition" $partition "pattern" . "context" $.context)) }}
+{{- include "pullkeeper.problem" (dict "where" (print $where ".registries") "found" . "expected" (printf "registries of %s, the partition of its credentials" $partition)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* The partition of a region, empty if no partition names its regions so. */ -}}
+{{- define "pullkeeper.partitionOf" -}}
+{{- range $name, $partition := include "pullkeeper.partitions" . | fromYaml }}
+{{- if regexMatch (printf "^(?:%s)$" $partition.region) $ }}{{ $name }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- /* Not empty if a pattern of registry hosts matches any of a partition. A dict: partition, pattern, context. */ -}}
+{{- define "pullkeeper.mayBeOf" }}
+{{- $pattern := .pattern }}
+{{- $known := get (include "pullkeeper.partitions" . | fromYaml) .partition }}
+{{- if not $known }}
+{{- else if contains "*" $pattern }}
+{{- range $known.hosts }}{{ include "pullkeeper.overlap" (list $pattern .) }}{{ end }}
+{{- else if has $pattern $known.hosts }}yes
+{{- else if regexMatch (printf "^(?:%s)$" (include "pullkeeper.hostPattern" .context)) $pattern | and (regexMatch (printf `\.(?:%s)\.` $known.region) $pattern) }}yes
 {{- end }}
 {{- end }}
 

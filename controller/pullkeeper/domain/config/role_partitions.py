@@ -41,14 +41,14 @@ def _partition(grant: RoleGrant) -> str:
 def may_be_of(partition: str, pattern: str) -> bool:
     """Whether a pattern of registry hosts matches any of a partition."""
     if "*" in pattern:
-        return any(overlap(pattern, possible) for possible in _hosts(partition))
+        return any(overlap(pattern, possible) for possible in host_patterns(partition))
     try:
         return registry_host.parse(pattern).partition == partition
     except ValueError:
         return False
 
 
-def _hosts(partition: str) -> Iterator[str]:
+def host_patterns(partition: str) -> Iterator[str]:
     """Return patterns of all registry hosts of a partition."""
     for each in PARTITIONS:
         if each.name == partition:
