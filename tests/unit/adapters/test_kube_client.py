@@ -78,7 +78,7 @@ async def stage() -> AsyncIterator[Stage]:
         def record(*request: Any) -> None:
             recorded.append(request)
 
-        client = KubeClient(config, open_session(config.info, record), record_request=record)
+        client = KubeClient(config, open_session(config.info), record_request=record)
         shown = Stage(client=client, config=config, recorded=recorded)
         yield shown
         await client.close()

@@ -164,11 +164,14 @@ async def test_ca_that_cannot_be_read_changes_nothing(pod: Path, monkeypatch: py
     (pod / "ca.crt").write_bytes(authority.pem)
     async with serving(authority.server_context()) as server:
         client = await connected(server, monkeypatch)
-        (pod / "ca.crt").write_bytes(b"-----BEGIN CERTIFICATE-----\nhalf")
+        port = server.port
+    (pod / "ca.crt").write_bytes(b"-----BEGIN CERTIFICATE-----\nhalf")
+    async with serving(authority.server_context(), port):
         assert await status(client) == 200
-        (pod / "ca.crt").unlink()
+    (pod / "ca.crt").unlink()
+    async with serving(authority.server_context(), port):
         assert await status(client) == 200
-        await client.close()
+    await client.close()
 
 
 async def test_api_server_of_the_pod_is_never_proxied(pod: Path, monkeypatch: pytest.MonkeyPatch) -> None:

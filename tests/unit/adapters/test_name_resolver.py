@@ -74,7 +74,7 @@ async def test_probes_of_registries_without_an_address_leave_the_loops_threads_a
 async def test_requests_to_an_api_server_without_an_address_leave_the_loops_threads_alone(names: SilentNames) -> None:
     """The API server is often known by name: in a kubeconfig, or behind a proxy."""
     info = connection_info(f"https://{AWAY}")
-    async with open_session(info, lambda *_: None) as session:
+    async with open_session(info) as session:
         request = asyncio.create_task(_outcome(session, info.server))
 
         async def asked() -> bool:

@@ -4,8 +4,6 @@ import logging
 import ssl
 from pathlib import Path
 
-import aiohttp
-
 from pullkeeper.adapters import tls_context
 from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo
 
@@ -30,14 +28,11 @@ class Certificates:
         self._load_own()
         self._stamp = self._read_stamp()
 
-    async def reload_if_changed(
-        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
-        """Take over changed files before a request; a file that cannot be read changes nothing, and is tried again."""
+    def reload_if_changed(self) -> None:
+        """Take over changed files before a handshake; what cannot be read changes nothing, and is tried again."""
         stamp = self._read_stamp()
         if stamp != self._stamp:
             self._reload(stamp)
-        return await handler(request)
 
     def _reload(self, stamp: _Stamp) -> None:
         try:

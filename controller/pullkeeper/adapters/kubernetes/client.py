@@ -10,7 +10,7 @@ import aiohttp
 from pullkeeper.adapters.kubernetes.api_errors import refusal
 from pullkeeper.adapters.kubernetes.connection_errors import unreachable
 from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo, KubeConfig, load_config
-from pullkeeper.adapters.kubernetes.session import METHODS, RecordRequest, open_session
+from pullkeeper.adapters.kubernetes.session import METHODS, RecordRequest, open_session, resource_of
 from pullkeeper.domain.errors.failures import Failure, FailureError, NotLeadingError, Reason
 from pullkeeper.domain.kube.api import FORBIDDEN, JSON, Response
 
@@ -80,7 +80,7 @@ class KubeClient:
 
         It keeps the token that is passed in. The caller closes it.
         """
-        return open_session(info, self._record_request, [*middlewares, self._note_rejection])
+        return open_session(info, [*middlewares, self._note_rejection], record=self._record_request)
 
     async def _note_rejection(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -110,10 +110,14 @@ class KubeClient:
         """Make one request with an RBAC verb; raises FailureError without a response, and NotLeadingError."""
         headers, data = {"Accept": accept}, None
         if body is not None:
-            headers["Content-Type"], data = content_type, json.dumps(body)
+            headers["Content-Type"], data = content_type, json.dumps(body).encode()
         limit = _LIST_TIMEOUT if verb == "list" else _REQUEST_TIMEOUT
-        async with self._send(verb, path, query=query, headers=headers, data=data, limit=limit) as response:
-            parsed = _parse(response.status, await response.read())
+        info = await self._authorize(headers)
+        with _Reaching(info):
+            async with await self._send(
+                info, verb, path, query=query, headers=headers, limit=limit, data=data
+            ) as response:
+                parsed = _parse(response.status, await response.read())
         if parsed.status == FORBIDDEN and refusal(parsed) is None:
             await self._check_rights_loaded()
         return parsed
@@ -124,8 +128,12 @@ class KubeClient:
         Until it has read the Roles it denies everything, also what the default ClusterRole system:public-info-viewer
         lets everybody read; and it is not ready.
         """
-        async with self._send("get", _READY_PATH, query=None, headers={}, limit=_REQUEST_TIMEOUT) as response:
-            status = response.status
+        info = await self._authorize(headers := dict[str, str]())
+        with _Reaching(info):
+            async with await self._send(
+                info, "get", _READY_PATH, query=None, headers=headers, limit=_REQUEST_TIMEOUT
+            ) as response:
+                status = response.status
         if status == FORBIDDEN or status >= _SERVER_ERROR:
             message = (
                 "the API server denies what it may allow in a moment: it is starting, and has not read all Roles "
@@ -140,34 +148,58 @@ class KubeClient:
     ) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
         """Open a watch and yield its events; raises FailureError after `idle_timeout` seconds without data."""
         limit = aiohttp.ClientTimeout(total=None, connect=3, sock_read=idle_timeout)
-        async with self._send("watch", path, query=query, headers={"Accept": accept}, limit=limit) as response:
-            yield _events(response)
+        info = await self._authorize(headers := {"Accept": accept})
+        with _Reaching(info):
+            async with await self._send(info, "watch", path, query=query, headers=headers, limit=limit) as response:
+                yield _events(response)
 
-    @asynccontextmanager
+    async def _authorize(self, headers: dict[str, str]) -> ConnectionInfo:
+        """Add the credentials that are valid now, and return where to send them; raises FailureError."""
+        info = await self._config.connection_info()
+        if info.authorization:
+            headers["Authorization"] = info.authorization
+        return info
+
     async def _send(
         self,
+        info: ConnectionInfo,
         verb: str,
         path: str,
         *,
         query: Mapping[str, str] | None,
-        headers: dict[str, str],
+        headers: Mapping[str, str],
         limit: aiohttp.ClientTimeout,
-        data: str | None = None,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        info = await self._config.connection_info()
-        if info.authorization:
-            headers["Authorization"] = info.authorization
+        data: bytes | None = None,
+    ) -> aiohttp.ClientResponse:
+        """Send one request, if it may be sent now, and count it; the caller closes the response."""
         if verb in _WRITES and not self._may_write():
             raise NotLeadingError(path)
-        url = f"{info.server}{path}"
+        status = 0
         try:
-            async with self._session.request(
-                METHODS[verb], url, params=query, headers=headers, data=data, timeout=limit
-            ) as response:
-                self._note_status(response.status)
-                yield response
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            message = unreachable(error, info)
+            response = await self._session.request(
+                METHODS[verb], f"{info.server}{path}", params=query, headers=headers, data=data, timeout=limit
+            )
+            status = response.status
+        finally:
+            self._record_request(verb, resource_of(path), status)
+        self._note_status(status)
+        return response
+
+
+class _Reaching:
+    """Turns what goes wrong on the way to the API server into FailureError."""
+
+    __slots__ = ("_info",)
+
+    def __init__(self, info: ConnectionInfo) -> None:
+        self._info = info
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, aiohttp.ClientError | OSError | ValueError):
+            message = unreachable(error, self._info)
             raise FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=message)) from None
 
 
@@ -177,7 +209,7 @@ async def connect(*, kubeconfig: str | None, record_request: RecordRequest, cont
     Raises FailureError if none of them can be used.
     """
     config = await load_config(kubeconfig=kubeconfig, context=context)
-    session = open_session(await config.connection_info(), record_request)
+    session = open_session(await config.connection_info())
     return KubeClient(config, session, record_request=record_request)
 
 

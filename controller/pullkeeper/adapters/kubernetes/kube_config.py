@@ -44,6 +44,8 @@ Load = Callable[[], Awaitable[Configuration]]
 _RELOAD_INTERVAL = 10.0
 """Seconds between two attempts to get other credentials; an exec plugin may be slow, and may have none."""
 _EXPIRY_MARGIN = timedelta(minutes=1)
+_READ_INTERVAL = 1.0
+"""Seconds for which a token is used without looking for another one; it is valid for minutes after it was replaced."""
 _LOAD_SECONDS = 30.0
 """Deadline for loading the configuration, exec plugin included."""
 
@@ -70,15 +72,23 @@ class KubeConfig:
         self._rejected = False
         self._loaded_at = asyncio.get_running_loop().time()
         self._loading = asyncio.Lock()
+        self._info: ConnectionInfo | None = None
+        self._read_at = 0.0
 
     def reject(self) -> None:
         """Note that the API server does not accept the credentials: get other ones before the next request."""
-        self._rejected = True
+        self._rejected, self._info = True, None
 
     async def connection_info(self) -> ConnectionInfo:
         """Return the current address and credentials; raises FailureError if they cannot be renewed."""
         if self._load and self._is_stale():
             await self._reload(self._load)
+        now = asyncio.get_running_loop().time()
+        if self._info is None or now >= self._read_at + _READ_INTERVAL:
+            self._info, self._read_at = await self._read_info(), now
+        return self._info
+
+    async def _read_info(self) -> ConnectionInfo:
         config = self._configuration
         return ConnectionInfo(
             server=config.host,
@@ -101,7 +111,7 @@ class KubeConfig:
             if not self._is_stale():
                 return  # another request has just done it
             self._loaded_at, self._rejected = asyncio.get_running_loop().time(), False
-            self._configuration = await _loaded(load)
+            self._configuration, self._info = await _loaded(load), None
 
     async def _authorization(self) -> str | None:
         try:
@@ -174,7 +184,7 @@ async def _load_service_account() -> Configuration:
     loader.load_and_set(configuration)  # type: ignore[no-untyped-call] # the library has no types there
 
     def read_token(configuration: Configuration) -> None:
-        # The kubelet replaces the file well before the token in it expires, so every request reads it anew: without a
+        # The kubelet replaces the file well before the token in it expires, so it is read again and again: without a
         # thread, because it is in memory (tmpfs), and name look-ups that hang may occupy all threads.
         configuration.api_key["BearerToken"] = f"Bearer {token_file.read_text().strip()}"
 

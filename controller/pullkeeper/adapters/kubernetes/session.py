@@ -32,24 +32,36 @@ def instance() -> str:
 
 
 def open_session(
-    info: ConnectionInfo, record_request: RecordRequest, middlewares: Sequence[aiohttp.ClientMiddlewareType] = ()
+    info: ConnectionInfo,
+    middlewares: Sequence[aiohttp.ClientMiddlewareType] = (),
+    *,
+    record: RecordRequest | None = None,
 ) -> aiohttp.ClientSession:
-    """Open a session whose requests carry these credentials, unless they bring their own, and are counted."""
+    """Open a session whose requests carry these credentials, unless they bring their own.
+
+    With `record` it counts its requests itself.
+    """
     headers = {"User-Agent": f"pullkeeper/{version('pullkeeper')} ({instance()})"}
     if info.authorization:
         headers["Authorization"] = info.authorization
     certificates = Certificates(info)
+
+    def open_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+        # The one place that every new connection comes through, and only a new one shows or verifies a certificate.
+        certificates.reload_if_changed()
+        return _open_socket(address)
+
     return aiohttp.ClientSession(
         # No limit: each watch occupies a connection for good, and the callers bound their own concurrency.
         connector=aiohttp.TCPConnector(
-            limit=0, ssl=certificates.context, socket_factory=_open_socket, resolver=NameResolver()
+            limit=0, ssl=certificates.context, socket_factory=open_socket, resolver=NameResolver()
         ),
         headers=headers,
         # Not `trust_env`: aiohttp knows no networks in NO_PROXY, and a `default` entry in ~/.netrc makes it fail.
         proxy=info.proxy,
         read_bufsize=_READ_BUFFER,
-        trace_configs=[_trace(record_request)],
-        middlewares=[certificates.reload_if_changed, *middlewares, *_server_name(info.tls_server_name)],
+        trace_configs=[_trace(record)] if record else None,
+        middlewares=[*middlewares, *_server_name(info.tls_server_name)],
     )
 
 
@@ -88,7 +100,7 @@ def _trace(record_request: RecordRequest) -> aiohttp.TraceConfig:
         end: aiohttp.TraceRequestEndParams | aiohttp.TraceRequestExceptionParams,
     ) -> None:
         status = end.response.status if isinstance(end, aiohttp.TraceRequestEndParams) else 0
-        record_request(_verb(end.method, end.url), _resource(end.url.path), status)
+        record_request(_verb(end.method, end.url), resource_of(end.url.path), status)
 
     trace = aiohttp.TraceConfig()
     trace.on_request_end.append(record)
@@ -105,8 +117,8 @@ def _verb(method: str, url: URL) -> str:
     return "list" if len(_resource_path(url.path)) % 2 else "get"
 
 
-def _resource(path: str) -> str:
-    """Return the resource of a request: `secrets` for .../namespaces/NAME/secrets/NAME."""
+def resource_of(path: str) -> str:
+    """Return the resource of a request's path: `secrets` for .../namespaces/NAME/secrets/NAME."""
     parts = _resource_path(path)
     namespaced = len(parts) > 2 and parts[0] == "namespaces"  # noqa: PLR2004 -- namespaces, NAME, resource
     return parts[2] if namespaced else (*parts, _DISCOVERY)[0]
