@@ -12,7 +12,8 @@ import pytest
 from pullkeeper.adapters.kubernetes.client import connect
 from pullkeeper.cli.explain import explain_pod
 from pullkeeper.domain.ecr.registry_host import RegistryHost
-from pullkeeper.domain.secret.pull_secret import PullSecret, manifest
+from pullkeeper.domain.secret.pull_secret import PullSecret
+from pullkeeper.domain.secret.shapes import DockerConfig, manifest
 from pullkeeper.domain.views.namespace_status import StatusRules
 from pullkeeper.domain.views.pull_explanation import Explanation
 from testsupport import objects, pull_words
@@ -80,7 +81,11 @@ class Cluster:
         elif given.held is not None:
             record = published(*given.held, issued=datetime.now(UTC) - given.age)
             data = PullSecret(record=record, auths=dict.fromkeys(given.held, auth())).data()
-            (await self.api.apply(path, manifest(self.name, team, record, data, installation="test"))).ok()
+            (
+                await self.api.apply(
+                    path, manifest(DockerConfig(name=self.name), team, record, data, installation="test")
+                )
+            ).ok()
         if given.edited:
             (await self.api.merge(path, {"data": {".dockerconfigjson": objects.encoded(objects.EMPTY)}})).ok()
 

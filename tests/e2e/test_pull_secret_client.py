@@ -21,6 +21,7 @@ from pullkeeper.domain.errors.failures import (
 )
 from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
 from pullkeeper.domain.secret.pull_secret import PullSecret
+from pullkeeper.domain.secret.shapes import DockerConfig
 from testsupport.examples import record_of
 from testsupport.installation import IRELAND, Installation
 from testsupport.objects import foreign_secret, terminate_namespace
@@ -44,7 +45,9 @@ async def connection(installation: Installation, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def pull_secrets(connection: KubeClient, installation: Installation) -> PullSecretClient:
-    return PullSecretClient(connection, secret_name=installation.secret_name, installation="system/pullkeeper")
+    return PullSecretClient(
+        connection, shape=DockerConfig(name=installation.secret_name), installation="system/pullkeeper"
+    )
 
 
 def content(auth: str = FIRST) -> PullSecret:
@@ -151,7 +154,7 @@ async def test_what_somebody_else_made_invalid_is_no_reason_to_delete_it(
 async def test_right_that_is_missing_is_named(installation: Installation, connection: KubeClient) -> None:
     """With another Secret's name everything is refused, and the failure says what to grant."""
     team = await installation.create_namespace()
-    other = PullSecretClient(connection, secret_name="other", installation="system/pullkeeper")
+    other = PullSecretClient(connection, shape=DockerConfig(name="other"), installation="system/pullkeeper")
     seen = ObservedSecret(namespace=team, uid="00000000-0000-4000-8000-000000000000", resource_version=1, managed=True)
     attempts = {
         "create and patch": other.apply(team, content(), None),

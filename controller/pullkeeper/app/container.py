@@ -25,6 +25,7 @@ from pullkeeper.app.policy_reloader import CurrentPolicy, PolicyReloader
 from pullkeeper.domain.namespace.namespace import observe_namespace
 from pullkeeper.domain.secret.observed_secret import observe
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount, observe_service_account
+from pullkeeper.domain.secret.shapes import DockerConfig
 from pullkeeper.reconcile.cached_kinds import namespace_cache, secret_cache, service_account_cache
 from pullkeeper.reconcile.caches import CacheReports, ResourceCache
 from pullkeeper.reconcile.cluster_history import ClusterHistory
@@ -81,7 +82,9 @@ class Container:
         self.leader_elector = self._leader_elector()
         self._gated_client = gated = adapters.kube_client.leader_gated(self.leader_elector.is_leader)
         self._account_tokens = ServiceAccountTokens(adapters.kube_client)
-        self.pull_secrets = PullSecretClient(gated, secret_name=secret_name, installation=settings.installation)
+        self.pull_secrets = PullSecretClient(
+            gated, shape=DockerConfig(name=secret_name), installation=settings.installation
+        )
         self.events = EventRecorder(gated, secret_name=secret_name, instance=adapters.instance, clock=clock)
         self.records = NamespaceRecords(applies_to=self.policy.applies_to, clock=clock)
         self.status_reporter = StatusReporter(self.events, metrics, records=self.records, clock=clock)

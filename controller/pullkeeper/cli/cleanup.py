@@ -19,6 +19,7 @@ from pullkeeper.domain.errors.text import listed, printable
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem
 from pullkeeper.domain.kube.api import FORBIDDEN
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
+from pullkeeper.domain.secret.shapes import DockerConfig
 from pullkeeper.domain.views.scope import abandoned
 
 _MAX_CONCURRENT_DELETES = 16
@@ -83,7 +84,9 @@ async def _delete_all(options: argparse.Namespace, settings: Settings) -> _Outco
     async with connected(options) as client:
         if options.take_lease and settings.leader_election:
             await take_lease(client, settings)
-        pull_secrets = PullSecretClient(client, secret_name=settings.secret_name, installation=settings.installation)
+        pull_secrets = PullSecretClient(
+            client, shape=DockerConfig(name=settings.secret_name), installation=settings.installation
+        )
         for _ in range(_MAX_ATTEMPTS):
             secrets, outcome.unreadable = await _secrets(client, settings, unwatched=options.unwatched)
             if options.unwatched:

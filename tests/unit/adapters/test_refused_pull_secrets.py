@@ -11,6 +11,7 @@ from pullkeeper.domain.errors.failures import Failure, FailureError, NamespaceGo
 from pullkeeper.domain.kube.api import Response
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.pull_secret import PullSecret
+from pullkeeper.domain.secret.shapes import DockerConfig
 from testsupport.examples import record_of
 from testsupport.fake_client import FakeClient
 
@@ -30,7 +31,7 @@ def answer(code: int, message: str, /, **cause: str) -> Response:
 
 
 async def failure(response: Response, secret: ObservedSecret | None = LIVE) -> Failure:
-    client = PullSecretClient(FakeClient(response), secret_name="pull", installation="system/pullkeeper")
+    client = PullSecretClient(FakeClient(response), shape=DockerConfig(name="pull"), installation="system/pullkeeper")
     with pytest.raises(FailureError) as raised:
         await client.apply("team-a", CONTENT, secret)
     return raised.value.failure
@@ -106,9 +107,9 @@ async def test_unknown_refusal_is_passed_on_by_its_status() -> None:
 async def test_the_servers_own_verdicts_stay_what_they_are(response: Response, error: type[Exception]) -> None:
     """Gone is gone and stale is stale."""
     with pytest.raises(error):
-        await PullSecretClient(FakeClient(response), secret_name="pull", installation="system/pullkeeper").apply(
-            "team-a", CONTENT, LIVE
-        )
+        await PullSecretClient(
+            FakeClient(response), shape=DockerConfig(name="pull"), installation="system/pullkeeper"
+        ).apply("team-a", CONTENT, LIVE)
 
 
 @pytest.mark.parametrize("quoted", [AUTH, "AWS:first-token", "first-token", CONTENT.data()[".dockerconfigjson"]])

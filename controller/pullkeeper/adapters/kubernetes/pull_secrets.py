@@ -1,4 +1,4 @@
-"""Reads and writes of the pull Secret that never touch a Secret of somebody else."""
+"""Reads and writes of the pull Secret, or one of another shape, that never touch a Secret of somebody else."""
 
 import base64
 from collections.abc import Iterable
@@ -19,22 +19,24 @@ from pullkeeper.domain.errors.failures import (
 from pullkeeper.domain.errors.text import listed, printable
 from pullkeeper.domain.kube.api import CONFLICT, METADATA, NO_VERSION, NOT_FOUND, UNPROCESSABLE, Response
 from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
-from pullkeeper.domain.secret.pull_secret import MANAGER, SECRET_TYPE, PullSecret, manifest, read_auths
+from pullkeeper.domain.secret.pull_secret import MANAGER, PullSecret
+from pullkeeper.domain.secret.shapes import SecretShape, manifest
 
 _RIGHTS = {"apply": "create and patch", "delete": "delete", "get": "get"}
 
 
 class PullSecretClient:
-    """Applies, deletes and reads the pull Secret of a namespace.
+    """Applies, deletes and reads the Secret of one shape in a namespace.
 
     Every method raises FailureError, NamespaceGoneError if the namespace does not exist or is being deleted, and
     StaleObservationError if the Secret is not the one that was observed.
     """
 
-    def __init__(self, client: ApiClient, *, secret_name: str, installation: str) -> None:
+    def __init__(self, client: ApiClient, *, shape: SecretShape, installation: str) -> None:
         """Have what is applied name the installation."""
         self._client = client
-        self._secret_name = secret_name
+        self._shape = shape
+        self._secret_name = shape.name
         self._installation = installation
 
     async def apply(self, namespace: str, content: PullSecret, secret: ObservedSecret | None) -> ObservedSecret:
@@ -53,8 +55,8 @@ class PullSecretClient:
             accept=METADATA,
         )
         if response.ok:
-            return observe(response.body["metadata"])
-        raise self._error(namespace, "apply", response, existing=secret is not None, hidden=_secret_texts(content))
+            return observe(response.body["metadata"], self._shape)
+        raise self._error(namespace, "apply", response, existing=secret is not None, hidden=self._secret_texts(content))
 
     async def delete(self, namespace: str, secret: ObservedSecret) -> None:
         """Delete the Secret if it is unchanged since it was observed; it may be gone already."""
@@ -69,7 +71,7 @@ class PullSecretClient:
         response = await self._client.request("get", self._path(namespace))
         if not response.ok:
             raise self._error(namespace, "get", response, existing=True)
-        return read_auths(response.body.get("data") or {})
+        return self._shape.read_auths(response.body.get("data") or {})
 
     def _path(self, namespace: str) -> str:
         return f"/api/v1/namespaces/{namespace}/secrets/{self._secret_name}"
@@ -78,9 +80,17 @@ class PullSecretClient:
         observed = {"resourceVersion": NO_VERSION}
         if secret is not None:
             observed = {"uid": secret.uid, "resourceVersion": str(secret.resource_version)}
-        body = manifest(self._secret_name, namespace, content.record, content.data(), installation=self._installation)
+        data = self._shape.data(content)
+        body = manifest(self._shape, namespace, content.record, data, installation=self._installation)
         body["metadata"] |= observed
         return body
+
+    def _secret_texts(self, content: PullSecret) -> tuple[str, ...]:
+        """Return everything secret that the API server's answer to a write may quote."""
+        auths = [auth.reveal() for auth in content.auths.values()]
+        logins = [base64.b64decode(auth).decode() for auth in auths]
+        passwords = [login.partition(":")[2] for login in logins]
+        return (*self._shape.data(content).values(), *auths, *logins, *passwords)
 
     def _error(
         self, namespace: str, verb: str, response: Response, *, existing: bool, hidden: Iterable[str] = ()
@@ -103,7 +113,11 @@ class PullSecretClient:
         if response.status != CONFLICT:
             return None
         foreign = not existing and causes(response, "field")
-        return FailureError(foreign_secret_failure(namespace)) if foreign else StaleObservationError(where)
+        return (
+            FailureError(foreign_secret_failure(namespace, self._shape.called))
+            if foreign
+            else StaleObservationError(where)
+        )
 
     def _obstacle(self, where: str, response: Response) -> Exception | None:
         fields = causes(response, "field")
@@ -111,7 +125,8 @@ class PullSecretClient:
             return StaleObservationError(where)
         if not any(fields):
             return None
-        advice = next((text for field, text in _OBSTACLES.items() if _is_fixed(response, field)), None)
+        obstacles = {"type": _OTHER_TYPE.format(self._shape.type), **_OBSTACLES}
+        advice = next((text for field, text in obstacles.items() if _is_fixed(response, field)), None)
         advice = advice or f"it would be invalid in {printable(listed(sorted(fields)), _MAX_FIELDS)}: correct that"
         message = f"{where}: the existing Secret {self._secret_name} cannot be overwritten: {advice}"
         return FailureError(Failure(reason=Reason.SECRET_CONFLICT, message=message))
@@ -119,22 +134,15 @@ class PullSecretClient:
 
 _MAX_FIELDS = 200
 _ANEW = "delete it, and Pullkeeper creates a new one at once"
+_OTHER_TYPE = f"it is not of type {{}}, and the type of a Secret cannot be changed: {_ANEW}"
 _OBSTACLES = {
-    "type": f"it is not of type {SECRET_TYPE}, and the type of a Secret cannot be changed: {_ANEW}",
     "data": f"it is marked immutable, which cannot be undone: {_ANEW}",
     "immutable": f"it is marked immutable, which cannot be undone: {_ANEW}",
 }
-"""Fields that cannot be changed: only these are worth losing a Secret for."""
+"""Fields that cannot be changed, beside the type: only these are worth losing a Secret for."""
 
 
 def _is_fixed(response: Response, field: str) -> bool:
     """Whether the API server says that a field is immutable; the same field may be invalid for other reasons."""
     found = response.body["details"]["causes"]
     return any(cause.get("field") == field and "immutable" in cause.get("message", "") for cause in found)
-
-
-def _secret_texts(content: PullSecret) -> tuple[str, ...]:
-    """Return everything secret that the API server's answer to a write may quote."""
-    auths = [auth.reveal() for auth in content.auths.values()]
-    logins = [base64.b64decode(auth).decode() for auth in auths]
-    return (*content.data().values(), *auths, *logins, *(login.partition(":")[2] for login in logins))

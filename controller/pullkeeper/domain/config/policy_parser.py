@@ -28,12 +28,12 @@ _API_SERVER = "kubernetes."
 MAX_IDENTITIES = 20
 """Each has sessions, calls, and series of its own."""
 
-_MATCHER_KEYS = {"namespaces", "namespaceSelector"}
-_GRANT_KEYS = _MATCHER_KEYS | {"registries"}
+MATCHER_KEYS = {"namespaces", "namespaceSelector"}
+_GRANT_KEYS = MATCHER_KEYS | {"registries"}
 _IDENTITY_KEYS = _GRANT_KEYS | {"audiences"}
 _OWN_KEYS = _GRANT_KEYS | {"name", "region", *own_sources.KEYS}
 _ROLE_KEYS = _GRANT_KEYS | {"role", "externalId", "sessionTags", "sourceIdentity"}
-_OPT_IN_KEYS = _MATCHER_KEYS | {"exclude"}
+_OPT_IN_KEYS = MATCHER_KEYS | {"exclude"}
 
 
 class PolicyParser:
@@ -91,7 +91,7 @@ class PolicyParser:
         return found
 
     def _namespaces(self, given: Mapping[str, Any], where: str) -> Matcher:
-        return self._matcher(given, where) if _MATCHER_KEYS & given.keys() else EVERY_NAMESPACE
+        return self._matcher(given, where) if MATCHER_KEYS & given.keys() else EVERY_NAMESPACE
 
     def _source(self, given: Mapping[str, Any], where: str) -> OwnSource | None:
         try:
@@ -123,7 +123,7 @@ class PolicyParser:
         where = "controllerIdentity"
         given = self._mapping(value, where, _GRANT_KEYS)
         # An empty list left by a template must not allow everybody: it was written to restrict.
-        unrestricted = not (isinstance(value, dict) and _MATCHER_KEYS & value.keys())
+        unrestricted = not (isinstance(value, dict) and MATCHER_KEYS & value.keys())
         namespaces = EVERY_NAMESPACE if unrestricted else self._required_matcher(given, where)
         return Grant(namespaces=namespaces, registries=self._registries(given, where))
 
@@ -181,7 +181,7 @@ class PolicyParser:
         return self._patterns(given.get("registries", ["*"]), f"{where}.registries", _HOST_PATTERN)
 
     def _required_matcher(self, given: Mapping[str, Any], where: str) -> Matcher:
-        if not _MATCHER_KEYS & given.keys():
+        if not MATCHER_KEYS & given.keys():
             self._add_problem(where, None, "`namespaces` (name patterns), `namespaceSelector`, or both")
         return self._matcher(given, where)
 

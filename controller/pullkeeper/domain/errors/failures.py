@@ -277,12 +277,11 @@ class Failure:
         return f" [{self.detail}]" if self.detail else ""
 
 
-def foreign_secret_failure(namespace: str) -> Failure:
-    """Return the failure for a Secret of the pull Secret's name that Pullkeeper does not manage."""
+def foreign_secret_failure(namespace: str, called: str = "the pull Secret's name") -> Failure:
+    """Return the failure for a Secret of a name that Pullkeeper writes, and which it does not manage."""
     message = (
-        f"namespace/{namespace}: a Secret with the pull Secret's name exists and is not managed by Pullkeeper, so it "
-        "is not changed: delete or rename it, or hand it over by adding the label "
-        "app.kubernetes.io/managed-by=pullkeeper"
+        f"namespace/{namespace}: a Secret with {called} exists and is not managed by Pullkeeper, so it is not changed: "
+        "delete or rename it, or hand it over by adding the label app.kubernetes.io/managed-by=pullkeeper"
     )
     return Failure(reason=Reason.SECRET_CONFLICT, message=message)
 

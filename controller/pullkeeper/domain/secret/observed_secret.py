@@ -1,17 +1,19 @@
-"""The pull Secret as last observed, from its metadata alone."""
+"""A pull Secret, or one of another shape, as last observed, from its metadata alone."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from pullkeeper.domain.ecr.rotation import is_plausible
 from pullkeeper.domain.errors.text import printable
 from pullkeeper.domain.namespace.namespace import PREFIX
 from pullkeeper.domain.namespace.opt_in import OptIn
-from pullkeeper.domain.secret.pull_secret import DATA_KEY, LABELS, MANAGED_BY, MANAGER, WRITTEN_BY
+from pullkeeper.domain.secret.pull_secret import LABELS, MANAGED_BY, MANAGER, WRITTEN_BY
 from pullkeeper.domain.secret.repairs import last_writer
 from pullkeeper.domain.secret.secret_record import SecretRecord, Target, read_record, read_target
+from pullkeeper.domain.secret.shapes import PULL_SECRET, SecretShape
 
 _MAX_INSTALLATION = 63 + 1 + 253
 """Length of the name of a Lease with its namespace."""
@@ -19,7 +21,7 @@ _MAX_INSTALLATION = 63 + 1 + 253
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObservedSecret:
-    """A Secret with the pull Secret's name, managed by Pullkeeper or not."""
+    """A Secret of a name that Pullkeeper writes, managed by it or not."""
 
     namespace: str
     uid: str
@@ -43,6 +45,8 @@ class ObservedSecret:
     """The installation that last applied it, as the Secret says: a hint, escaped and of limited length."""
     written_at: str = field(default="", compare=False)
     """When that was, in UTC and comparable as text; "" where managedFields do not tell."""
+    name: str = field(default="", compare=False)
+    """The name of a Secret that is not the pull Secret; "" for the pull Secret."""
 
     @property
     def opted_in_by(self) -> OptIn | None:
@@ -57,8 +61,8 @@ class ObservedSecret:
         return replace(self, record=None, intact=False)
 
 
-def observe(metadata: Mapping[str, Any]) -> ObservedSecret:
-    """Parse the metadata of a Secret."""
+def observe(metadata: Mapping[str, Any], shape: SecretShape = PULL_SECRET) -> ObservedSecret:
+    """Parse the metadata of a Secret that should have this shape."""
     annotations = metadata.get("annotations") or {}
     managed = (metadata.get("labels") or {}).get(MANAGED_BY) == MANAGER
     record = read_record(annotations) if managed else None
@@ -71,12 +75,13 @@ def observe(metadata: Mapping[str, Any]) -> ObservedSecret:
         resource_version=int(metadata["resourceVersion"]),
         managed=managed,
         written=fields is not None or record is not None,
-        intact=record is not None and _is_intact(fields or {}, record),
+        intact=record is not None and _has(annotations, shape) and _is_intact(fields or {}, record, shape),
         record=record,
-        writer=last_writer(metadata.get("managedFields") or (), _touches_ours, written_by),
+        writer=last_writer(metadata.get("managedFields") or (), partial(_touches_ours, shape), written_by),
         written_by=written_by,
         written_at=str(applied.get("time") or "") if applied else "",
         target=record.target if record else (read_target(annotations) if managed else None),
+        name=shape.name,
     )
 
 
@@ -86,7 +91,12 @@ def _applied(managed_fields: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] |
     return next((entry for entry in entries if entry.get("operation") == "Apply"), None)
 
 
-def _is_intact(ours: Mapping[str, Any], record: SecretRecord) -> bool:
+def _has(annotations: Mapping[str, str], shape: SecretShape) -> bool:
+    """Whether a Secret is laid out as it should be; the layout may have changed with the settings."""
+    return all(annotations.get(key) == text for key, text in shape.annotations.items())
+
+
+def _is_intact(ours: Mapping[str, Any], record: SecretRecord, shape: SecretShape) -> bool:
     """Whether every field that we apply still belongs to us.
 
     Server-side apply moves a field to the manager that changes it, so edits of the data are detected without reading
@@ -94,18 +104,18 @@ def _is_intact(ours: Mapping[str, Any], record: SecretRecord) -> bool:
     """
     metadata = ours.get("f:metadata") or {}
     return (
-        f"f:{DATA_KEY}" in (ours.get("f:data") or {})
+        _field_paths(shape.keys) <= set(ours.get("f:data") or ())
         and "f:type" in ours
-        and _field_paths(LABELS) <= set(metadata.get("f:labels") or ())
-        and _field_paths(record.keys) <= set(metadata.get("f:annotations") or ())
+        and _field_paths({*LABELS, *shape.labels}) <= set(metadata.get("f:labels") or ())
+        and _field_paths({*record.keys, *shape.annotations}) <= set(metadata.get("f:annotations") or ())
     )
 
 
-def _touches_ours(fields: Mapping[str, Any]) -> bool:
+def _touches_ours(shape: SecretShape, fields: Mapping[str, Any]) -> bool:
     metadata = fields.get("f:metadata") or {}
     return (
-        f"f:{DATA_KEY}" in (fields.get("f:data") or {})
-        or f"f:{MANAGED_BY}" in (metadata.get("f:labels") or {})
+        not _field_paths(shape.keys).isdisjoint(fields.get("f:data") or ())
+        or not _field_paths({MANAGED_BY, *shape.labels}).isdisjoint(metadata.get("f:labels") or ())
         or any(key.startswith(f"f:{PREFIX}") for key in metadata.get("f:annotations") or ())
     )
 

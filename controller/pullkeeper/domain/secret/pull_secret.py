@@ -1,10 +1,9 @@
-"""The pull Secret: its data, and how it is written."""
+"""The pull Secret: its data."""
 
 import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.ecr.credential import Password, is_authorization
@@ -38,19 +37,6 @@ class PullSecret:
                 raise ValueError(f"the entry of {host} is not base64 of AWS:<password>")
         auths = {host.name: {"auth": auth.reveal()} for host, auth in sorted(self.auths.items())}
         return {DATA_KEY: base64.b64encode(json.dumps({"auths": auths}).encode()).decode()}
-
-
-def manifest(
-    name: str, namespace: str, record: SecretRecord, data: Mapping[str, str], *, installation: str
-) -> dict[str, Any]:
-    """Return the Secret as this installation applies it."""
-    metadata = {
-        "name": name,
-        "namespace": namespace,
-        "labels": dict(LABELS),
-        "annotations": {**record.annotations(), WRITTEN_BY: installation},
-    }
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": SECRET_TYPE, "data": dict(data)}
 
 
 def read_auths(data: Mapping[str, str]) -> dict[RegistryHost, Password]:

@@ -25,8 +25,9 @@ from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.secret import entries
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.judgement import judge
-from pullkeeper.domain.secret.pull_secret import DATA_KEY, manifest
+from pullkeeper.domain.secret.pull_secret import DATA_KEY
 from pullkeeper.domain.secret.secret_record import SecretRecord, hosts_by_identity
+from pullkeeper.domain.secret.shapes import DockerConfig, manifest
 from pullkeeper.domain.views.durations import format_duration
 
 _LABEL_WIDTH = 14
@@ -156,7 +157,11 @@ def _opted_in(namespace: ObservedNamespace, desired: DesiredState, settings: Set
             refresh_at=settings.rotation.refresh_at_for(name, validity),
         ),
         secret=manifest(
-            settings.secret_name, name, record, {DATA_KEY: _redacted(desired)}, installation=settings.installation
+            DockerConfig(name=settings.secret_name),
+            name,
+            record,
+            {DATA_KEY: _redacted(desired)},
+            installation=settings.installation,
         ),
     )
 

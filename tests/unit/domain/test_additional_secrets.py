@@ -1,0 +1,120 @@
+"""The setting `additionalSecrets`, with valid and invalid values."""
+
+from typing import Any
+
+import pytest
+
+from pullkeeper.domain.config.additional_secrets import (
+    MAX_ADDITIONAL_SECRETS,
+    NAME_FORM,
+    PATH_FORM,
+    SHAPE_FORM,
+    AdditionalSecret,
+    AdditionalSecretsParser,
+    ShapeName,
+)
+from pullkeeper.domain.config.policy import Matcher
+from pullkeeper.domain.ecr.registry_host import FORM
+from testsupport.examples import EU
+
+GOOD: dict[str, Any] = {
+    "name": "argocd-ecr",
+    "shape": "argocd-repo-creds",
+    "registry": str(EU),
+    "namespaces": ["argocd"],
+}
+SECRET_NAME = "pull"
+
+
+def parsed(value: object) -> tuple[tuple[AdditionalSecret, ...], list[tuple[str, str]]]:
+    parser = AdditionalSecretsParser()
+    found = parser.additional_secrets(value, SECRET_NAME)
+    return found, [(each.where.removeprefix("additionalSecrets"), each.expected) for each in parser.problems]
+
+
+def test_an_entry_has_a_name_a_shape_a_registry_and_namespaces() -> None:
+    """As many as there are."""
+    other = {"name": "charts", "shape": "argocd-repository", "registry": "public.ecr.aws", "path": "a/b-c"}
+    found, problems = parsed([GOOD, {**other, "namespaceSelector": {"matchLabels": {"a": "b"}}}])
+    assert not problems
+    first, second = found
+    namespaces = Matcher(names=("argocd",))
+    assert first == AdditionalSecret(
+        name="argocd-ecr", shape=ShapeName.ARGOCD_REPO_CREDS, registry=EU, namespaces=namespaces
+    )
+    assert (second.name, second.path, second.registry.public) == ("charts", "a/b-c", True)
+    assert second.namespaces.selector is not None
+
+
+@pytest.mark.parametrize("shape", ShapeName)
+def test_every_shape_can_be_asked_for(shape: ShapeName) -> None:
+    """By its name."""
+    (found,), problems = parsed([{**GOOD, "shape": str(shape)}])
+    assert (found.shape, problems) == (shape, [])
+
+
+def test_none_is_none() -> None:
+    """An empty list asks for nothing."""
+    assert parsed([]) == ((), [])
+
+
+@pytest.mark.parametrize("value", [None, {}, "x", [GOOD] * (MAX_ADDITIONAL_SECRETS + 1)])
+def test_what_is_no_list_or_too_long_is_one_problem(value: object) -> None:
+    """Each entry costs a watch."""
+    found, problems = parsed(value)
+    assert found == ()
+    assert problems == [("", "a list of at most 20 {name, shape, registry, namespaces, ...}")]
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "expected"),
+    [
+        ({"name": None}, ".name", NAME_FORM),
+        ({"name": "Upper"}, ".name", NAME_FORM),
+        ({"name": 1}, ".name", NAME_FORM),
+        ({"name": SECRET_NAME}, ".name", NAME_FORM),
+        ({"shape": None}, ".shape", SHAPE_FORM),
+        ({"shape": "argocd"}, ".shape", SHAPE_FORM),
+        ({"shape": ["cdi"]}, ".shape", SHAPE_FORM),
+        ({"registry": None}, ".registry", FORM),
+        ({"registry": 1}, ".registry", FORM),
+        ({"registry": f"https://{EU}"}, ".registry", f'only the host, in lower case: "{EU}"'),
+        ({"path": "charts"}, ".path", PATH_FORM),
+        ({"path": "/charts", "shape": "argocd-repository"}, ".path", PATH_FORM),
+        ({"path": "a" * 257, "shape": "argocd-repository"}, ".path", PATH_FORM),
+        ({"path": 7, "shape": "argocd-repository"}, ".path", PATH_FORM),
+        ({"namespaces": "Team"}, ".namespaces", "a list of names, in which * stands for anything"),
+        ({"extra": 1}, ".extra", "one of name, namespaceSelector, namespaces, path, registry, shape"),
+    ],
+)
+def test_each_problem_names_the_key_and_what_is_expected(change: dict[str, Any], where: str, expected: str) -> None:
+    """Nothing else is reported of a good entry with one bad key."""
+    _, problems = parsed([{**GOOD, **change}])
+    assert problems == [(f"[0]{where}", expected)]
+
+
+def test_an_entry_selects_namespaces_explicitly() -> None:
+    """Without a matcher it would be for nobody, or for everybody: it is not guessed."""
+    (found,), problems = parsed([{key: value for key, value in GOOD.items() if key != "namespaces"}])
+    assert problems == [("[0]", "`namespaces` (name patterns), `namespaceSelector`, or both")]
+    assert found.namespaces == Matcher()
+
+
+def test_an_empty_list_of_namespaces_is_how_an_entry_leaves() -> None:
+    """What it has written is deleted before it is taken out."""
+    (found,), problems = parsed([{**GOOD, "namespaces": []}])
+    assert (found.namespaces, problems) == (Matcher(), [])
+
+
+def test_an_entry_that_is_no_mapping_has_no_part_of_its_own_wrong_in_silence() -> None:
+    """The first problem says what it should be."""
+    found, problems = parsed(["x"])
+    assert found == ()
+    assert problems[0] == ("[0]", "a mapping with name, namespaceSelector, namespaces, path, registry, shape")
+
+
+def test_names_are_different() -> None:
+    """Two shapes cannot be in one Secret."""
+    found, problems = parsed([GOOD, {**GOOD, "shape": "cdi"}])
+    assert problems == [("[1].name", NAME_FORM)]
+    assert len(found) == 2
