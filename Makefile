@@ -18,7 +18,7 @@ IN_MEMORY := aws_failures budgets demo endpoints hostile_inputs identities ident
 IN_MEMORY := $(IN_MEMORY:%=tests/e2e/test_%.py)
 
 .PHONY: help demo test test-e2e test-simulation test-tenants test-world test-pythons coverage lint lint-docs test-cluster test-older test-chart \
-  chart-docs release-names failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench bench-injection lock clean
+  chart-docs manifests release-names failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench bench-injection lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,9 +77,13 @@ test-chart: $(VENV)/delivery.stamp ## The chart with Helm 3 and Helm 4 (fetched 
 	$(BIN)/python -m testsupport.helm_tools
 	$(BIN)/pytest -q tests/chart
 
-chart-docs: $(VENV)/dev.stamp ## Update what the chart has from elsewhere: the table of values in its README, the rules for annotations
+chart-docs: $(VENV)/dev.stamp ## Update what the chart has from elsewhere (the table of values in its README, the rules for annotations) and deploy/
 	$(BIN)/python -m tools.chart_docs
 	$(BIN)/python -m tools.admission_policies
+	$(BIN)/python -m tools.release.manifests
+
+manifests: $(VENV)/dev.stamp ## Render deploy/install.yaml from the chart
+	$(BIN)/python -m tools.release.manifests
 
 release-names: $(VENV)/dev.stamp ## Carry the names of registry and repository from release.toml to every file that has them
 	$(BIN)/python -m tools.release.rename

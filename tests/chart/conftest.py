@@ -1,10 +1,12 @@
 """Both Helm versions, shared by all tests of the chart."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 
+import kubernetes_validate
 import pytest
 
-from testsupport.helm import CI_VALUES, Helms, ci_values
+from testsupport.helm import CI_VALUES, Helms, Object, ci_values
 from testsupport.helm_tools import find
 
 
@@ -15,3 +17,12 @@ def helms() -> Iterator[Helms]:
     both.prepare(ci_values(path) for path in CI_VALUES)
     yield both
     both.close()
+
+
+@pytest.fixture(scope="session")
+def validate() -> Iterator[Callable[[Object, str], None]]:
+    """Provide kubernetes-validate, with a cache: it would read its schemas again for every object."""
+    with pytest.MonkeyPatch.context() as patch:
+        utils = kubernetes_validate.utils
+        patch.setattr(utils, "schema_contents", functools.cache(utils.schema_contents))
+        yield lambda each, version: kubernetes_validate.validate(each, version, strict=True)

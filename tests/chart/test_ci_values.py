@@ -1,10 +1,9 @@
 """Rules for every rendering: both Helm versions, all Kubernetes versions, restricted Pod Security Standard."""
 
 import copy
-import functools
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +30,6 @@ def values(request: pytest.FixtureRequest) -> Path:
 def rendering(helms: Helms, values: Path) -> Rendering:
     """Render it with both Helm versions, which must agree."""
     return helms.render(ci_values(values))
-
-
-@pytest.fixture(scope="session")
-def validate() -> Iterator[Callable[[Object, str], None]]:
-    """Provide kubernetes-validate, with a cache: it would read its schemas again for every object."""
-    with pytest.MonkeyPatch.context() as patch:
-        utils = kubernetes_validate.utils
-        patch.setattr(utils, "schema_contents", functools.cache(utils.schema_contents))
-        yield lambda each, version: kubernetes_validate.validate(each, version, strict=True)
 
 
 def test_helm_lint_passes(helms: Helms, values: Path) -> None:
