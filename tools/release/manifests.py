@@ -39,7 +39,7 @@ metadata:
 
 def rendered(helm: Path, chart: Path = CHART) -> str:
     """Return the manifest that a chart gives."""
-    command = [
+    command: list[str | Path] = [
         helm, "template", RELEASE, chart, "--namespace", NAMESPACE, "--no-hooks", "--values", "-",
         "--kube-version", f"{KUBERNETES}.0", "--api-versions", _SERVED,
     ]  # fmt: skip
