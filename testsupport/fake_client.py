@@ -44,6 +44,7 @@ class FakeClient:
         self.respond = respond
         self.requests: list[Request] = []
         self.watches: list[Request] = []
+        self.namespace = "default"
         self.opened: Callable[[], AsyncIterator[Mapping[str, Any]]] | None = None
 
     async def request(

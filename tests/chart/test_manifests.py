@@ -83,7 +83,7 @@ def test_the_manifest_names_the_image_and_settings_that_work() -> None:
     found = objects(MANIFEST.read_text())
     (container,) = one(found, "Deployment")["spec"]["template"]["spec"]["containers"]
     assert container["image"] == f"{names.read().image}:{names.version()}"
-    settings = parse(Path("settings.yaml"), one(found, "ConfigMap")["data"]["settings.yaml"].encode())
+    settings = parse("settings.yaml", one(found, "ConfigMap")["data"]["settings.yaml"].encode())
     assert settings.lease_namespace == NAMESPACE
     assert VALUES["aws"]["credentials"] == "podIdentity"
 
@@ -113,7 +113,7 @@ def test_the_overlay_of_the_page_as_written(kustomize: Callable[[Path], list[dic
     assert pod["containers"][0]["image"].startswith("registry.example.com/pullkeeper:")
     config = one(built, "ConfigMap")
     assert config["metadata"]["name"] == pod["volumes"][0]["configMap"]["name"]
-    assert str(parse(Path("settings.yaml"), config["data"]["settings.yaml"].encode()).policy.registries[0]) == host
+    assert str(parse("settings.yaml", config["data"]["settings.yaml"].encode()).policy.registries[0]) == host
 
 
 def _ordered(each: Any) -> Any:

@@ -12,7 +12,10 @@ KEYS = "/var/run/secrets/pullkeeper.dev/keys"
 
 
 def _env(container: Object) -> dict[str, Any]:
-    return {each["name"]: each.get("value", each.get("valueFrom")) for each in container.get("env", [])}
+    """Return the variables but the one that each container has."""
+    found = {each["name"]: each.get("value", each.get("valueFrom")) for each in container["env"]}
+    assert found.pop("PULLKEEPER_CONFIG") == "/etc/pullkeeper/settings.yaml"
+    return found
 
 
 def _names(parts: list[Mapping[str, Any]]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from pullkeeper.adapters.kubernetes import installations
 from pullkeeper.app.config_loader import parse
 from pullkeeper.domain.config.own_sources import KeysFile, Profile, WebIdentityFile
 from pullkeeper.domain.config.policy import Policy
@@ -21,7 +22,7 @@ from testsupport.helm import CHART, CI_VALUES, NAMESPACE, RELEASE, Helms, Render
 
 IRELAND = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 
-FILE = Path("settings.yaml")
+FILE = "settings.yaml"
 
 BASE: Mapping[str, Any] = {"serviceAccountAttachment": True}
 """Settings that other settings depend on."""
@@ -155,6 +156,16 @@ def test_the_lease_is_named_like_the_release(helms: Helms) -> None:
     (config,) = named.all("ConfigMap")
     found = parse(FILE, config["data"]["settings.yaml"].encode())
     assert (found.lease_name, found.lease_namespace) == ("keeper", "platform")
+
+
+def test_the_commands_find_the_settings_whatever_the_release_is_called(helms: Helms) -> None:
+    """By a label of its own, and under the key that they read."""
+    labels = {"app.kubernetes.io/part-of": "platform"}
+    for values in ({}, {"nameOverride": "keeper"}, {"fullnameOverride": "keeper", "commonLabels": labels}):
+        config = helms.render(with_role(**values)).one("ConfigMap")
+        key, _, value = installations.LABEL.partition("=")
+        assert config["metadata"]["labels"][key] == value
+        assert list(config["data"]) == [installations.FILE]
 
 
 def test_without_leader_election_there_is_no_lease(helms: Helms) -> None:

@@ -289,7 +289,7 @@ async def _check(release: Release) -> CheckResult:
     """Try a pod as `pullkeeper check` does for an administrator, with the settings that the chart wrote."""
     path = f"/api/v1/namespaces/{release.namespace}/configmaps/pullkeeper"
     text = (await release.api.get(path)).ok()["data"]["settings.yaml"]
-    settings = parse(Path("settings.yaml"), text.encode())
+    settings = parse("settings.yaml", text.encode())
     plane = release.installation.server
     assert isinstance(plane, ControlPlane)
     options = argparse.Namespace(kubeconfig=str(plane.write_kubeconfig()), context=None)

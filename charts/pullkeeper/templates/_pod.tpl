@@ -61,7 +61,8 @@ resources:
 
 {{- /* Environment and mounts of a container that calls AWS. */ -}}
 {{- define "pullkeeper.awsContainer" -}}
-{{- $env := concat (include "pullkeeper.awsEnv" . | fromYamlArray) (default list .Values.extraEnv) }}
+{{- $config := dict "name" "PULLKEEPER_CONFIG" "value" "/etc/pullkeeper/settings.yaml" }}
+{{- $env := concat (list $config) (include "pullkeeper.awsEnv" . | fromYamlArray) (default list .Values.extraEnv) }}
 {{- with $env }}
 env:
   {{- toYaml . | nindent 2 }}

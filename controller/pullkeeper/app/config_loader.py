@@ -29,24 +29,27 @@ def config_from(path: Path | None, variables: Mapping[str, str] = MappingProxyTy
     try:
         content = path.read_bytes() if path else b""
     except OSError as error:
-        raise _not_yaml(path, error) from None
-    return Config(settings=parse(path, content, variables), path=path, content=content)
+        raise _not_yaml(_where(path), error) from None
+    return Config(settings=parse(_where(path), content, variables), path=path, content=content)
 
 
-def parse(path: Path | None, content: bytes, variables: Mapping[str, str] = MappingProxyType({})) -> Settings:
-    """Parse the content of a settings file. Raises InvalidInputError with every problem."""
+def parse(where: str, content: bytes, variables: Mapping[str, str] = MappingProxyType({})) -> Settings:
+    """Parse the content of a settings file that `where` names, "" for none; raises InvalidInputError."""
     try:
         document = yaml.safe_load(content)
     except (ValueError, yaml.YAMLError) as error:
-        raise _not_yaml(path, error) from None
-    if path:
-        _check_whole(path, content, document)
+        raise _not_yaml(where, error) from None
+    if where:
+        _check_whole(where, content, document)
     return parse_settings(document, {**os.environ, **variables})
 
 
-def _check_whole(path: Path, content: bytes, document: object) -> None:
+def _where(path: Path | None) -> str:
+    return f"--config {path}" if path else ""
+
+
+def _check_whole(where: str, content: bytes, document: object) -> None:
     """Reject a file that was cut off: what is missing would change what is opted in and allowed."""
-    where = f"--config {path}"
     if document is None:
         raise InvalidInputError([Problem(where=where, found="an empty file", expected="settings, or {} for none")])
     if not isinstance(document, dict) or _END_MARKER not in document:
@@ -58,6 +61,6 @@ def _check_whole(path: Path, content: bytes, document: object) -> None:
         raise InvalidInputError([Problem(where=where, found="a file that was cut off", expected=expected)])
 
 
-def _not_yaml(path: Path | None, error: Exception) -> InvalidInputError:
-    problem = Problem(where=f"--config {path}", found=" ".join(str(error).split()), expected="a YAML file")
+def _not_yaml(where: str, error: Exception) -> InvalidInputError:
+    problem = Problem(where=where, found=" ".join(str(error).split()), expected="a YAML file")
     return InvalidInputError([problem])

@@ -176,7 +176,7 @@ class Container:
         return PolicyReloader(
             config,
             self.policy,
-            read=partial(parse, config.path),
+            read=partial(parse, f"--config {config.path}"),
             on_change=self._policy_changed,
             set_valid=self._adapters.metrics.set_config_last_reload_successful,
         )

@@ -12,30 +12,30 @@ from functools import partial
 from pullkeeper.adapters.kubernetes.access_review import AccessReviewer
 from pullkeeper.adapters.kubernetes.client import KubeClient
 from pullkeeper.app import log_setup
-from pullkeeper.app.config_loader import config_from
 from pullkeeper.cli.api_server import connected
 from pullkeeper.cli.check_issuer import CHECK as ISSUER
 from pullkeeper.cli.check_issuer import check_issuer
 from pullkeeper.cli.checks_aws import AwsChecks
 from pullkeeper.cli.checks_kubernetes import KubernetesChecks
-from pullkeeper.cli.options import add_config, add_kubeconfig, add_output
+from pullkeeper.cli.found_settings import NAME_THEM, find_settings, settings_of_file
+from pullkeeper.cli.options import add_output, add_settings
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.views import check_result, explanation
-from pullkeeper.domain.views.check_result import Check, CheckResult, failed, passed, skipped
+from pullkeeper.domain.views.check_result import Check, CheckResult, failed, passed, skipped, warned
 
 _CHECK_TIMEOUT = 12.0
 """Seconds per check; all checks run at once, so the command takes little longer than this."""
 
+_SETTINGS = "settings"
 _API_SERVER = "API server"
 _REMAINING = "permissions, Namespaces, Secrets and Lease"
 
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    add_config(parser)
-    add_kubeconfig(parser)
+    add_settings(parser)
     add_output(parser, ("text", "json"))
     parser.add_argument(
         "--explain",
@@ -63,17 +63,19 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 async def _run_checks(options: argparse.Namespace) -> list[CheckResult]:
-    settings, results = _load_settings(options)
     async with AsyncExitStack() as stack:
         checks: list[tuple[str, Check]] = []
         try:
             client = await stack.enter_async_context(connected(options))
-            checks += _kubernetes_checks(client, settings)
         except FailureError as error:
+            settings, results = await _load_settings(options, None)
             results += [
                 failed(_API_SERVER, str(error)),
                 skipped(_REMAINING, "there are no credentials for the API server"),
             ]
+        else:
+            settings, results = await _load_settings(options, client)
+            checks += _kubernetes_checks(client, settings)
         checks += AwsChecks(settings or Settings(), os.environ, clock=_now).all()
         found = await asyncio.gather(*(run_check(name, check) for name, check in checks))
     return [*results, *(result for group in found for result in group)]
@@ -92,13 +94,18 @@ def _kubernetes_checks(client: KubeClient, settings: Settings | None) -> list[tu
     return [(_API_SERVER, version), *KubernetesChecks(client, settings, clock=_now).all(), (ISSUER, issuer)]
 
 
-def _load_settings(options: argparse.Namespace) -> tuple[Settings | None, list[CheckResult]]:
-    source = options.config or "defaults and environment"
+async def _load_settings(
+    options: argparse.Namespace, client: KubeClient | None
+) -> tuple[Settings | None, list[CheckResult]]:
     try:
-        settings = config_from(options.config).settings
+        found = await find_settings(options, client) if client else settings_of_file(options)
     except InvalidInputError as error:
-        return None, [failed("settings", problem) for problem in error.summary]
-    return settings, [passed("settings", f"{source}: valid")]
+        return None, [failed(_SETTINGS, problem) for problem in error.summary]
+    except FailureError as error:
+        return None, [failed(_SETTINGS, str(error))]
+    if found.known:
+        return found.settings, [passed(_SETTINGS, f"{found.source}: valid")]
+    return found.settings, [warned(_SETTINGS, f"the defaults, because {found.note}", NAME_THEM)]
 
 
 async def run_check(name: str, check: Check) -> Sequence[CheckResult]:

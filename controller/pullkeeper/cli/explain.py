@@ -5,7 +5,7 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -15,8 +15,9 @@ from pullkeeper.adapters.kubernetes.pods import PodReader
 from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
 from pullkeeper.adapters.registry import RegistryProbe
 from pullkeeper.cli.api_server import connected
-from pullkeeper.cli.options import add_config, add_kubeconfig, add_output, add_secret_name, settings_from
-from pullkeeper.domain.config.settings import Settings
+from pullkeeper.cli.found_settings import find_settings
+from pullkeeper.cli.options import add_output, add_secret_name, add_settings
+from pullkeeper.cli.status import status_rules
 from pullkeeper.domain.ecr import image_reference, registry_host
 from pullkeeper.domain.ecr.credential import Password
 from pullkeeper.domain.ecr.manifest_answer import ManifestResult
@@ -53,8 +54,7 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
     parser.epilog, parser.formatter_class = _EXAMPLES, argparse.RawDescriptionHelpFormatter
     parser.add_argument("kind", choices=["pod"], help="what to explain")
     parser.add_argument("name", metavar="NAMESPACE/NAME", help="the pod")
-    add_config(parser)
-    add_kubeconfig(parser)
+    add_settings(parser)
     add_secret_name(parser)
     parser.add_argument(
         "--ask-registry",
@@ -67,7 +67,7 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Print why the pod cannot pull; the exit status is 1 if a container waits for its image."""
     namespace, pod = name_of(options)
-    explanation = asyncio.run(_explain(options, settings_from(options), namespace, pod))
+    explanation = asyncio.run(_explain(options, namespace, pod))
     if explanation is None:
         print(f"pullkeeper: there is no pod {pod} in namespace {namespace}", file=sys.stderr)
         return 1
@@ -88,17 +88,21 @@ def name_of(options: argparse.Namespace) -> tuple[str, str]:
     return match["namespace"], match["pod"]
 
 
-async def _explain(options: argparse.Namespace, settings: Settings, namespace: str, name: str) -> Explanation | None:
-    rules = (
-        StatusRules(policy=settings.policy, rotation=settings.rotation, attaches=settings.service_account_attachment)
-        if options.config
-        else StatusRules()
-    )
-    probe = RegistryProbe(ca_file=settings.registry_ca_file) if options.ask_registry else None
+async def _explain(options: argparse.Namespace, namespace: str, name: str) -> Explanation | None:
     async with connected(options) as client:
-        assumed = not (options.config or options.secret_name)
+        found = await find_settings(options, client)
+        settings, assumed = found.settings, not (found.known or options.secret_name)
+        ca_file = "" if found.in_cluster else settings.registry_ca_file  # a path in the controller's pods
+        probe = RegistryProbe(ca_file=ca_file) if options.ask_registry else None
         return await explain_pod(
-            client, settings.secret_name, namespace, name, rules=rules, probe=probe, name_is_assumed=assumed
+            client,
+            settings.secret_name,
+            namespace,
+            name,
+            rules=status_rules(found),
+            probe=probe,
+            name_is_assumed=assumed,
+            notes=found.notes,
         )
 
 
@@ -125,13 +129,14 @@ async def explain_pod(
     rules: StatusRules,
     probe: RegistryProbe | None = None,
     name_is_assumed: bool = False,
+    notes: Sequence[str] = (),
 ) -> Explanation | None:
     """Explain a pod; None if there is none of that name. Raises FailureError if it cannot be read.
 
     Where the pull Secret's name is assumed and the pod does not name it, one that Pullkeeper manages takes its place.
     What else cannot be read is part of the evidence.
     """
-    reader, attempts = PodReader(client, namespace), _Attempts()
+    reader, attempts = PodReader(client, namespace), _Attempts(unreadable=[*notes])
     pod = await reader.pod(name)
     if pod is None:
         return None

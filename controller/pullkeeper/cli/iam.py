@@ -11,9 +11,9 @@ from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.adapters.kubernetes.issuer import read_issuer
 from pullkeeper.adapters.kubernetes.service_accounts import ServiceAccountTokens
 from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
-from pullkeeper.app.config_loader import config_from
 from pullkeeper.cli.api_server import connected
-from pullkeeper.cli.options import add_config, add_kubeconfig, add_output
+from pullkeeper.cli.found_settings import FoundSettings, find_settings_alone
+from pullkeeper.cli.options import add_output, add_settings, print_notes
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.ecr.registry_host import RegistryHost
@@ -59,8 +59,7 @@ class _Observed:
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    add_config(parser)
-    add_kubeconfig(parser)
+    add_settings(parser)
     add_output(parser, tuple(_FORMATS))
     parser.add_argument("-n", "--namespace", default="", metavar="NAME", help="print only what this namespace needs")
     parser.add_argument("--account", default="", metavar="NUMBER", help="print only what belongs into this account")
@@ -93,8 +92,10 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print what must exist, or with --kubelet what would take the place of pull Secrets."""
-    settings = config_from(options.config).settings
-    cluster = asyncio.run(_observe(options, settings)) if _has_cluster(options) else _Observed()
+    found = asyncio.run(find_settings_alone(options))
+    print_notes(found.notes)
+    settings = found.settings
+    cluster = asyncio.run(_observe(options, settings)) if _has_cluster(options, found) else _Observed()
     controller = _controller(options, settings, cluster.issuer)
     if options.namespace and options.namespace not in cluster.desired_states:
         raise _invalid("--namespace", options.namespace, _why_not(options.namespace, cluster))
@@ -117,8 +118,9 @@ def _kubelet(options: argparse.Namespace, controller: Controller, cluster: _Obse
     return iam_kubelet.as_text(controller, kept)
 
 
-def _has_cluster(options: argparse.Namespace) -> bool:
-    return bool(options.kubeconfig or options.context or os.environ.get("KUBECONFIG"))
+def _has_cluster(options: argparse.Namespace, found: FoundSettings) -> bool:
+    """Whether a cluster is named, or was found by the settings in it."""
+    return found.in_cluster or bool(options.kubeconfig or options.context or os.environ.get("KUBECONFIG"))
 
 
 async def _observe(options: argparse.Namespace, settings: Settings) -> _Observed:

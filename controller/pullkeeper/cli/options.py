@@ -1,20 +1,44 @@
 """Options that commands share: settings file, Secret name, kubeconfig, output format, namespace."""
 
 import argparse
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pullkeeper.app.config_loader import config_from
 from pullkeeper.domain.config.settings import VARIABLE_PREFIX, Settings
+from pullkeeper.domain.errors.text import printable
+
+_CONFIG_VARIABLE = f"{VARIABLE_PREFIX}CONFIG"
+"""Names the settings file where no option does; the chart sets it in its pods."""
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Add --config."""
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings file (YAML)")
+    said = os.environ.get(_CONFIG_VARIABLE)
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=Path(said) if said else None,
+        metavar="FILE",
+        help=f"settings file (YAML; default: ${_CONFIG_VARIABLE})",
+    )
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add --config, --installation, --kubeconfig and --context; `found_settings` applies the first two."""
+    add_config(parser)
+    parser.add_argument(
+        "--installation",
+        metavar="NAMESPACE/NAME",
+        help="read the settings from this ConfigMap of the cluster (default: of the only installation there is)",
+    )
+    add_kubeconfig(parser)
 
 
 def add_secret_name(parser: argparse.ArgumentParser) -> None:
-    """Add --secret-name, for use without a settings file; `settings_from` applies it."""
+    """Add --secret-name, for use without settings."""
     parser.add_argument(
         "--secret-name", metavar="NAME", help="name of the pull Secrets (default: from the settings, ecr-pull-secret)"
     )
@@ -39,3 +63,9 @@ def settings_from(options: argparse.Namespace) -> Settings:
     """Return the settings, with --secret-name in force; raises InvalidInputError with every problem."""
     variables = {f"{VARIABLE_PREFIX}SECRET_NAME": options.secret_name} if options.secret_name else {}
     return config_from(options.config, variables).settings
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Print notes where they do not get into what is printed for machines."""
+    for note in notes:
+        print(printable(f"pullkeeper: {note}"), file=sys.stderr)

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pullkeeper.adapters.kubernetes.refresh_request import request_refresh
 from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
 from pullkeeper.cli.api_server import connected
-from pullkeeper.cli.options import add_config, add_kubeconfig, add_secret_name, settings_from
+from pullkeeper.cli.found_settings import find_settings
+from pullkeeper.cli.options import add_secret_name, add_settings
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.text import printable
 from pullkeeper.domain.namespace.annotations import ENABLED
@@ -24,8 +25,7 @@ _POLL_INTERVAL = 0.5
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    add_config(parser)
-    add_kubeconfig(parser)
+    add_settings(parser)
     add_secret_name(parser)
     parser.add_argument("-n", "--namespace", required=True, metavar="NAME", help="namespace to refresh")
     parser.add_argument(
@@ -35,14 +35,15 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print until when the new token is valid; the exit status is 1 if there is none, with the reason."""
-    refreshed, message = asyncio.run(_refresh(options, settings_from(options).secret_name))
+    refreshed, message = asyncio.run(_refresh(options))
     print(printable(f"namespace/{options.namespace}: {message}"), file=sys.stdout if refreshed else sys.stderr)
     return 0 if refreshed else 1
 
 
-async def _refresh(options: argparse.Namespace, secret_name: str) -> tuple[bool, str]:
+async def _refresh(options: argparse.Namespace) -> tuple[bool, str]:
     name, loop = options.namespace, asyncio.get_running_loop()
     async with connected(options) as client:
+        secret_name = (await find_settings(options, client)).settings.secret_name
         snapshot = SnapshotReader(client, secret_name=secret_name, namespaces=(name,))
         if reason := await _cannot_refresh(snapshot, name):
             return False, reason

@@ -1,6 +1,7 @@
 """`pullkeeper render`: show what the controller would do for a Namespace, without contacting cluster or AWS."""
 
 import argparse
+import asyncio
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from pullkeeper.app.config_loader import config_from
-from pullkeeper.cli.options import add_config, add_output
+from pullkeeper.cli.found_settings import find_settings_alone
+from pullkeeper.cli.options import add_output, add_settings, print_notes
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem, quoted
 from pullkeeper.domain.namespace.namespace import ObservedNamespace, observe_namespace
 from pullkeeper.domain.views.render_result import RenderResult, as_document, as_text, render_namespace
@@ -21,7 +22,7 @@ _STDIN = "-"
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    add_config(parser)
+    add_settings(parser)
     parser.add_argument(
         "-f", "--filename", required=True, metavar="FILE", help="Namespace manifests (YAML or JSON); - reads stdin"
     )
@@ -30,9 +31,10 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print the result for each Namespace; the exit status is 1 if one has problems."""
-    settings = config_from(options.config).settings
+    found = asyncio.run(find_settings_alone(options))
+    print_notes(found.notes)
     now = datetime.now(UTC)
-    results = [render_namespace(namespace, settings, now) for namespace in read_namespaces(options.filename)]
+    results = [render_namespace(namespace, found.settings, now) for namespace in read_namespaces(options.filename)]
     print(format_results(results, options.output))
     return 1 if any(result.problems for result in results) else 0
 

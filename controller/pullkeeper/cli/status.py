@@ -16,7 +16,8 @@ import yaml
 from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
 from pullkeeper.cli.api_server import connected
-from pullkeeper.cli.options import add_config, add_kubeconfig, add_output, add_secret_name, settings_from
+from pullkeeper.cli.found_settings import FoundSettings, find_settings
+from pullkeeper.cli.options import add_output, add_secret_name, add_settings
 from pullkeeper.cli.unwatched import abandoned_secrets
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.failures import FailureError
@@ -38,16 +39,15 @@ from pullkeeper.domain.views.status_table import StatusReport
 _WATCH_INTERVAL = 5.0
 """Default seconds between two reports of --watch."""
 _CLEAR_SCREEN = "\033[H\033[2J"
-_NO_CONFIG = (
-    "without --config, the installation's opt-ins, default registries, policy and refresh rule are unknown: "
+_UNKNOWN = (
+    "until then its opt-ins, default registries, policy and refresh rule are unknown: "
     "everything counts as allowed, and overdue renewals are not detected"
 )
 
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    add_config(parser)
-    add_kubeconfig(parser)
+    add_settings(parser)
     add_secret_name(parser)
     parser.add_argument(
         "-n", "--namespace", action="append", default=[], metavar="NAME", help="show only this namespace; repeatable"
@@ -66,26 +66,24 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print the status of the namespaces; the exit status is 1 if one is unhealthy."""
-    return asyncio.run(_show(options, settings_from(options)))
+    return asyncio.run(_show(options))
 
 
-async def _show(options: argparse.Namespace, settings: Settings) -> int:
-    rules = (
-        StatusRules(policy=settings.policy, rotation=settings.rotation, attaches=settings.service_account_attachment)
-        if options.config
-        else StatusRules()
-    )
+async def _show(options: argparse.Namespace) -> int:
     stop = asyncio.Event()
     if options.watch is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
     async with connected(options) as client:
+        found = await find_settings(options, client)
+        settings, rules = found.settings, status_rules(found)
+        unknown = [f"{note}; {_UNKNOWN}" for note in found.notes]
         namespaces = options.namespace or settings.watch_namespaces
         snapshot = SnapshotReader(client, secret_name=settings.secret_name, namespaces=namespaces)
 
         async def take() -> StatusReport:
             report = await status_report(snapshot, rules, _now, expected=namespaces)
             about_scope = await scope_notes(client, settings, namespaces, report.now)
-            return replace(report, notes=[*report.notes, *about_scope])
+            return replace(report, notes=[*unknown, *report.notes, *about_scope])
 
         if options.watch is None:
             report = await take()
@@ -102,6 +100,14 @@ async def _show(options: argparse.Namespace, settings: Settings) -> int:
         return 0
 
 
+def status_rules(found: FoundSettings) -> StatusRules:
+    """Return what a namespace is judged by: nothing of the settings where they are unknown."""
+    if not found.known:
+        return StatusRules()
+    settings = found.settings
+    return StatusRules(policy=settings.policy, rotation=settings.rotation, attaches=settings.service_account_attachment)
+
+
 async def status_report(
     snapshot: SnapshotReader, rules: StatusRules, clock: Callable[[], datetime], *, expected: Sequence[str] = ()
 ) -> StatusReport:
@@ -111,7 +117,7 @@ async def status_report(
     statuses = _statuses(requests, secrets, rules, now)
     existing = {request.namespace.name for request in requests}
     statuses += [not_found(name) for name in expected if name not in existing]
-    notes = [*([] if rules.policy else [_NO_CONFIG]), *rivals(secrets.values())]
+    notes = [*rivals(secrets.values())]
     if any(status.needs_events for status in statuses):
         try:
             warnings = await snapshot.warnings(now)

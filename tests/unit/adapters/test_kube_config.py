@@ -96,6 +96,23 @@ async def test_failure_to_decode_the_token_does_not_quote_it(service_account: Pa
     assert "hush" not in str(raised.value)
 
 
+@pytest.mark.parametrize(("text", "namespace"), [("team-a\n", "team-a"), ("", "default"), (None, "default")])
+async def test_the_namespace_is_the_pods(service_account: Path, text: str | None, namespace: str) -> None:
+    """Or kubectl's default, where the ServiceAccount is mounted without it."""
+    if text is not None:
+        (service_account / "namespace").write_text(text)
+    assert (await load_config(kubeconfig=None, context=None)).namespace == namespace
+
+
+@pytest.mark.parametrize(("context", "namespace"), [(None, "default"), ("basic", "team-b")])
+async def test_the_namespace_is_the_contexts(tmp_path: Path, context: str | None, namespace: str) -> None:
+    """Of the one that is chosen."""
+    (first, second), path = KUBECONFIG["contexts"], tmp_path / "kubeconfig"
+    second = {**second, "context": {**second["context"], "namespace": "team-b"}}
+    path.write_text(yaml.safe_dump({**KUBECONFIG, "contexts": [first, second]}))
+    assert (await load_config(kubeconfig=str(path), context=context)).namespace == namespace
+
+
 @pytest.mark.parametrize(("context", "authorization"), [(None, "Bearer fake"), ("basic", "Basic YTpi")])
 async def test_kubeconfig_comes_before_the_pod(service_account: Path, context: str | None, authorization: str) -> None:
     """Whoever passes one does not mean the pod that the command happens to run in."""

@@ -85,7 +85,7 @@ def put(folder: Path, name: str, text: str) -> Path:
 def run(folder: Path, text: str, *, filename: str = "", output: str = "text") -> int:
     file = str(put(folder, "namespace.yaml", text))
     config = put(folder, "settings.yaml", SETTINGS)
-    return render.main(argparse.Namespace(config=config, filename=filename or file, output=output))
+    return render.main(argparse.Namespace(config=config, installation=None, filename=filename or file, output=output))
 
 
 @pytest.mark.parametrize("form", ["text", "json", "yaml"])

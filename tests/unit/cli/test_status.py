@@ -37,6 +37,7 @@ def secret(name: str, age: timedelta) -> dict[str, Any]:
 
 def server(age: timedelta, *, events: int = 200) -> FakeClient:
     lists: dict[str, list[Any]] = {
+        "/api/v1/configmaps": [],
         "/api/v1/namespaces": [namespace("b", enabled="true"), namespace("a", enabled="true"), namespace("c")],
         "/api/v1/secrets": [secret("a", timedelta()), secret("b", age)],
         "/apis/events.k8s.io/v1/events": [event("b", 10, "older"), event("b", 11, "newer"), event("c", 11, "other")],
@@ -93,13 +94,6 @@ async def test_a_named_namespace_that_does_not_exist_is_reported() -> None:
     report = await report_from(server(timedelta(hours=1)), None, "a", "nobody")
     assert [(each.namespace, each.state) for each in report.namespaces][-1] == ("nobody", State.NOT_FOUND)
     assert not report.healthy
-
-
-@pytest.mark.parametrize("known", [False, True])
-async def test_without_the_settings_there_is_a_note(known: bool) -> None:  # noqa: FBT001 -- a parameter of the table
-    """And only then."""
-    rules = StatusRules(policy=Settings().policy) if known else StatusRules()
-    assert bool((await report_from(server(timedelta(hours=1)), rules)).notes) != known
 
 
 @pytest.mark.parametrize(
@@ -164,7 +158,9 @@ def test_a_failed_report_does_not_end_watch_mode(
         yield FakeClient(respond=respond)
 
     monkeypatch.setattr(status, "connected", connected)
-    options = argparse.Namespace(config=None, secret_name=None, namespace=[], output="text", watch=0.01)
+    options = argparse.Namespace(
+        config=None, installation=None, secret_name=None, namespace=[], output="text", watch=0.01
+    )
     assert status.main(options) == 0
     output = capsys.readouterr()
     assert output.err.count("\n") == 1

@@ -120,7 +120,7 @@ CASES: Mapping[str, tuple[Case, Cause, str]] = {
         "name no Secret",
     ),
     "neither opted in nor named": (Case(secret=None, status=None, named=()), Cause.NOT_OPTED_IN, "asks for none"),
-    "not opted in": (Case(secret=None, status=None), Cause.NOT_OPTED_IN, "without --config"),
+    "not opted in": (Case(secret=None, status=None), Cause.NOT_OPTED_IN, "without its settings"),
     "not opted in by the settings": (
         Case(secret=None, status=None, known={"settings_known": True}),
         Cause.NOT_OPTED_IN,

@@ -69,6 +69,11 @@ class KubeClient:
         """
         return KubeClient(self._config, self._session, record_request=self._record_request, may_write=is_leader)
 
+    @property
+    def namespace(self) -> str:
+        """The namespace of the kubeconfig's context, or the pod's."""
+        return self._config.namespace
+
     async def connection_info(self) -> ConnectionInfo:
         """Return the address and the credentials that are valid now; raises FailureError."""
         return await self._config.connection_info()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from kubernetes.aio.client.configuration import Configuration
-from kubernetes.aio.config import ConfigException, load_kube_config
+from kubernetes.aio.config import ConfigException, list_kube_config_contexts, load_kube_config
 from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
@@ -18,6 +18,8 @@ from pullkeeper.domain.proxy import proxy_for
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 SERVICE_ACCOUNT_VARIABLE = "PULLKEEPER_SERVICE_ACCOUNT_DIR"
 """Overrides the directory that the pod's token and CA certificate are mounted at."""
+_DEFAULT_NAMESPACE = "default"
+"""Where kubectl looks if a context names no namespace."""
 _MAX_CAUSE = 200
 
 
@@ -60,6 +62,7 @@ class KubeConfig:
         load: Load | None = None,
         expires_at: Callable[[], datetime | None] = lambda: None,
         proxied: bool = False,
+        namespace: str = _DEFAULT_NAMESPACE,
     ) -> None:
         """Take over a configuration; without `load` its credentials are never replaced by other ones.
 
@@ -69,6 +72,8 @@ class KubeConfig:
         self._load = load
         self._expires_at = expires_at
         self._proxied = proxied
+        self.namespace = namespace
+        """The context's namespace, or the pod's."""
         self._rejected = False
         self._loaded_at = asyncio.get_running_loop().time()
         self._loading = asyncio.Lock()
@@ -130,7 +135,7 @@ async def load_config(*, kubeconfig: str | None, context: str | None) -> KubeCon
     """
     if kubeconfig is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ:
         # Not proxied: in a pod the API server is a Service of the same cluster, which no proxy outside knows.
-        return KubeConfig(await _loaded(_load_service_account))
+        return KubeConfig(await _loaded(_load_service_account), namespace=_pod_namespace())
     plugin = _Plugin()
 
     async def load() -> Configuration:
@@ -141,7 +146,23 @@ async def load_config(*, kubeconfig: str | None, context: str | None) -> KubeCon
         )
         return configuration
 
-    return KubeConfig(await _loaded(load, kubeconfig), load=load, expires_at=plugin.expires_at, proxied=True)
+    loaded = await _loaded(load, kubeconfig)
+    namespace = _context_namespace(kubeconfig, context)
+    return KubeConfig(loaded, load=load, expires_at=plugin.expires_at, proxied=True, namespace=namespace)
+
+
+def _context_namespace(kubeconfig: str | None, context: str | None) -> str:
+    """Return the namespace of a context that has just been loaded, so exists."""
+    contexts, current = list_kube_config_contexts(kubeconfig)  # type: ignore[no-untyped-call] # the library has no types there
+    chosen = next(each for each in [*contexts, current] if each["name"] == (context or current["name"]))
+    return str(chosen["context"].get("namespace") or _DEFAULT_NAMESPACE)
+
+
+def _pod_namespace() -> str:
+    try:
+        return (_service_account_folder() / "namespace").read_text().strip() or _DEFAULT_NAMESPACE
+    except (OSError, ValueError):
+        return _DEFAULT_NAMESPACE  # a ServiceAccount may be mounted without it
 
 
 def _check_file(kubeconfig: str | None) -> None:
@@ -174,9 +195,13 @@ async def _loaded(load: Load, kubeconfig: str | None = None) -> Configuration:
         raise FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=message)) from None
 
 
+def _service_account_folder() -> Path:
+    return Path(os.environ.get(SERVICE_ACCOUNT_VARIABLE, SERVICE_ACCOUNT))
+
+
 async def _load_service_account() -> Configuration:
     configuration = Configuration()
-    folder = Path(os.environ.get(SERVICE_ACCOUNT_VARIABLE, SERVICE_ACCOUNT))
+    folder = _service_account_folder()
     token_file = folder / "token"
     loader = InClusterConfigLoader(  # type: ignore[no-untyped-call] # the library has no types there
         token_filename=str(token_file), cert_filename=str(folder / "ca.crt"), try_refresh_token=False

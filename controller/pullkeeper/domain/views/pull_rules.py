@@ -59,7 +59,7 @@ def _namespace(pull: Pull) -> Verdict | None:
     if not known.secret_readable or pull.held is not None:
         return None
     if known.secret is None and known.status is None and known.namespace_readable:
-        unknown = "" if known.settings_known else " (what the settings opt in is not known without --config)"
+        unknown = "" if known.settings_known else " (what the settings opt in is not known without its settings)"
         named = "" if known.secret_name in pull.pod.pull_secrets else "; the pod has to name the Secret, too"
         return Verdict(
             cause=Cause.NOT_OPTED_IN,

@@ -1,0 +1,171 @@
+"""The settings that a command works with: a file's, or those of the installation in the cluster, read as the caller.
+
+What was said comes first: `--installation`, then the file of `--config` or of the environment, which a pod of the
+chart has. Otherwise the cluster is searched. `--secret-name` says that settings are not needed: then what cannot be
+found out is a note.
+"""
+
+import argparse
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from pullkeeper.adapters.kubernetes.client import ApiClient
+from pullkeeper.adapters.kubernetes.installations import InstallationName, InstallationReader, Installations
+from pullkeeper.app.config_loader import config_from, parse
+from pullkeeper.cli.api_server import connected
+from pullkeeper.domain.config.settings import VARIABLE_PREFIX, Settings
+from pullkeeper.domain.errors.failures import FailureError
+from pullkeeper.domain.errors.text import listed
+from pullkeeper.domain.errors.validation import InvalidInputError, Problem, quoted
+
+_SECONDS = 5.0
+"""Deadline of the search."""
+_NAME = re.compile(r"(?P<namespace>[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)/(?P<name>[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)")
+_CHOOSE = "--installation NAMESPACE/NAME"
+NAME_THEM = f"name them with {_CHOOSE} or --config FILE"
+"""What to do where the settings are unknown."""
+
+
+class Client(ApiClient, Protocol):
+    """A client that knows the namespace of its context."""
+
+    @property
+    def namespace(self) -> str:
+        """The namespace to search where the whole cluster may not be."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundSettings:
+    """Settings, and where they are from."""
+
+    settings: Settings
+    source: str = ""
+    """The file or ConfigMap; empty where the installation's settings are unknown, and these are the defaults."""
+    in_cluster: bool = False
+    """Whether they were read from the API server."""
+    note: str = ""
+    """Why they are unknown; empty where they are known."""
+
+    @property
+    def known(self) -> bool:
+        """Whether they are the installation's."""
+        return bool(self.source)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What to tell people: nothing where they are known."""
+        return () if self.known else (f"{self.note}; {NAME_THEM}",)
+
+
+def settings_of_file(options: argparse.Namespace) -> FoundSettings:
+    """Return the settings without asking the API server; raises InvalidInputError if they are invalid."""
+    if not options.config:
+        return _unknown(options, "the API server cannot be asked for the installation's settings")
+    return FoundSettings(settings=config_from(options.config, _said(options)).settings, source=str(options.config))
+
+
+async def find_settings(options: argparse.Namespace, client: Client) -> FoundSettings:
+    """Return the settings; raises InvalidInputError if they are invalid or several installations are found.
+
+    An installation that is named and cannot be read raises FailureError.
+    """
+    if options.installation:
+        return await _named(options, client)
+    if options.config:
+        return settings_of_file(options)
+    try:
+        async with asyncio.timeout(_SECONDS):
+            return await _search(options, client)
+    except FailureError as error:
+        return _unknown(options, f"the installation's settings were not read: {error}")
+    except TimeoutError:
+        return _unknown(options, f"the installation's settings were not read within {_SECONDS:.0f} s")
+    except InvalidInputError as error:
+        if not _secret_name(options):
+            raise
+        return _unknown(options, f"the installation's settings are not used: {error}")
+
+
+async def find_settings_alone(options: argparse.Namespace) -> FoundSettings:
+    """Return the settings, for a command that works without the API server too.
+
+    It is asked only where no file is given, and whatever it answers is a note, unless an installation is named.
+    """
+    if options.config and not options.installation:
+        return settings_of_file(options)
+    try:
+        async with connected(options) as client:
+            return await find_settings(options, client)
+    except FailureError as error:
+        if options.installation:
+            raise
+        return _unknown(options, f"the installation's settings were not read: {error}")
+
+
+async def _named(options: argparse.Namespace, client: Client) -> FoundSettings:
+    match = _NAME.fullmatch(options.installation)
+    if match is None:
+        raise _not_one(options.installation, "NAMESPACE/NAME")
+    name = InstallationName(**match.groupdict())
+    content = await InstallationReader(client).settings(name)
+    if content is None:
+        raise _not_one(options.installation, "namespace and name of the ConfigMap with the settings")
+    return _parsed(options, name, content)
+
+
+async def _search(options: argparse.Namespace, client: Client) -> FoundSettings:
+    reader = InstallationReader(client)
+    found = await reader.search(client.namespace)
+    if not found.names:
+        where = f"in namespace {found.namespace}, the only one that may be searched" if found.namespace else "here"
+        return _unknown(options, f"no installation is found {where}")
+    if len(found.names) > 1 or not found.complete:
+        raise InvalidInputError([_several(found)])
+    (name,) = found.names
+    content = await reader.settings(name)
+    if content is None:
+        return _unknown(options, f"the installation {name} has just been deleted")
+    parsed = _parsed(options, name, content)
+    secret_name = _secret_name(options)
+    if secret_name and parse(parsed.source, content).secret_name != secret_name:
+        return _unknown(options, f"the settings of {name} are of another pull Secret than {secret_name}")
+    return parsed
+
+
+def _parsed(options: argparse.Namespace, name: InstallationName, content: bytes) -> FoundSettings:
+    where = f"ConfigMap {name}"
+    try:
+        return FoundSettings(settings=parse(where, content, _said(options)), source=where, in_cluster=True)
+    except InvalidInputError as error:
+        raise InvalidInputError(_within(where, each) for each in error.problems) from None
+
+
+def _within(where: str, problem: Problem) -> Problem:
+    return problem if problem.where == where else replace(problem, where=f"{where}: {problem.where}")
+
+
+def _unknown(options: argparse.Namespace, note: str) -> FoundSettings:
+    return FoundSettings(settings=config_from(None, _said(options)).settings, note=note)
+
+
+def _several(found: Installations) -> Problem:
+    names = listed(found.names) + ("" if found.complete else " and more")
+    return Problem(where="installations", found=names, expected=f"one, or {_CHOOSE}")
+
+
+def _not_one(found: str, expected: str) -> InvalidInputError:
+    return InvalidInputError([Problem(where="--installation", found=quoted(found), expected=expected)])
+
+
+def _secret_name(options: argparse.Namespace) -> str:
+    return getattr(options, "secret_name", None) or ""
+
+
+def _said(options: argparse.Namespace) -> dict[str, str]:
+    """Return what the options say in place of the settings."""
+    secret_name = _secret_name(options)
+    return {f"{VARIABLE_PREFIX}SECRET_NAME": secret_name} if secret_name else {}
