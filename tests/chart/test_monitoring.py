@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from testsupport.alert_rules import rules
-from testsupport.helm import CHART, NAMESPACE, RELEASE, Helms, with_role
+from testsupport.helm import CHART, NAMESPACE, RELEASE, ROLE, Helms, with_role
 
 DNS = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
 
@@ -71,17 +71,43 @@ def _ports(*numbers: int) -> dict[str, Any]:
 
 
 def _policy(helms: Helms, **values: Any) -> dict[str, Any]:
-    found = helms.render(with_role(**values)).one("NetworkPolicy")
-    assert found["metadata"]["name"] == RELEASE
-    return dict(found["spec"])
+    found = helms.render({"aws": {"roleArn": ROLE}, **values}).all("NetworkPolicy")
+    assert [each["metadata"]["name"] for each in found] == [RELEASE, f"{RELEASE}-hooks"]
+    return dict(found[0]["spec"])
 
 
 def test_the_network_policy_allows_what_the_controller_connects_to(helms: Helms) -> None:
-    """Egress: DNS, the API server and port 443 for AWS. Ingress: the metrics. Nothing else."""
+    """Egress: DNS, the API server and port 443 for AWS. Ingress: the metrics, for pods of the cluster. Nothing else."""
     spec = _policy(helms, networkPolicy={"enabled": True})
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     assert spec["egress"] == [DNS, _ports(443, 6443)]
-    assert spec["ingress"] == [{"ports": [{"port": "http", "protocol": "TCP"}]}]
+    assert spec["ingress"] == [{"ports": [{"port": "http", "protocol": "TCP"}], "from": [{"namespaceSelector": {}}]}]
+    anybody = _policy(helms, networkPolicy={"enabled": True, "metricsFrom": []})
+    assert anybody["ingress"] == [{"ports": [{"port": "http", "protocol": "TCP"}]}]
+
+
+@pytest.mark.parametrize(
+    ("values", "components"),
+    [
+        ({}, ["test"]),
+        ({"cleanup": {"onUninstall": True}}, ["test", "cleanup"]),
+        ({"cleanup": {"onUninstall": True}, "tests": {"enabled": False}}, ["cleanup"]),
+        ({"tests": {"enabled": False}}, []),
+    ],
+)
+def test_the_pods_of_hooks_have_a_policy_too(helms: Helms, values: dict[str, Any], components: list[str]) -> None:
+    """In a namespace whose default denies everything they would reach nobody; nobody needs to reach them."""
+    given = {"enabled": True, "extraEgress": [_ports(3128)]}
+    rendering = helms.render({"aws": {"credentials": "podIdentity"}, "networkPolicy": given, **values})
+    own, *hooks = (each["spec"] for each in rendering.all("NetworkPolicy"))
+    assert [each["podSelector"]["matchExpressions"][0]["values"] for each in hooks] == [components] * bool(components)
+    pods = [each["metadata"] for each in rendering.all("Pod")]
+    pods += [each["spec"]["template"]["metadata"] for each in rendering.all("Job")]
+    assert {pod["labels"]["app.kubernetes.io/component"] for pod in pods} == set(components)
+    for spec in hooks:
+        assert spec["egress"] == own["egress"]
+        assert (spec["ingress"], spec["policyTypes"]) == ([], ["Ingress", "Egress"])
+        assert all(spec["podSelector"]["matchLabels"].items() <= pod["labels"].items() for pod in pods)
 
 
 @pytest.mark.parametrize(
@@ -95,9 +121,7 @@ def test_the_network_policy_allows_the_credentials_endpoint(
     helms: Helms, credentials: str, addresses: list[str]
 ) -> None:
     """The Pod Identity agent and the instance metadata service are on the node, over plain HTTP."""
-    spec = helms.render({"aws": {"credentials": credentials}, "networkPolicy": {"enabled": True}}).one("NetworkPolicy")[
-        "spec"
-    ]
+    spec = _policy(helms, aws={"credentials": credentials}, networkPolicy={"enabled": True})
     peers = [{"ipBlock": {"cidr": address}} for address in addresses]
     assert spec["egress"][2] == {"to": peers, **_ports(80)}
 

@@ -78,7 +78,8 @@ def test_access_keys_are_mounted_as_a_file(helms: Helms) -> None:
 @pytest.mark.parametrize("kind", ["podIdentity", "nodeRole", "custom"])
 def test_other_credentials_add_nothing(helms: Helms, kind: str) -> None:
     """The chart sets no AWS variables and mounts no token."""
-    rendering = helms.render(_credentials(kind))
+    more = {"podLabels": {"a": "b"}}
+    rendering = helms.render(_credentials(kind) | more)
     assert _env(rendering.container) == {}
     assert _names(rendering.pod["volumes"]) == ["settings"]
 
@@ -184,15 +185,14 @@ def test_replicas_are_spread_over_nodes_if_possible(helms: Helms) -> None:
 
 
 def test_selectors_match_the_controller_only(helms: Helms) -> None:
-    """Service, PodDisruptionBudget and NetworkPolicy select neither the test pod nor the cleanup pod."""
+    """Service, PodDisruptionBudget and the first NetworkPolicy select neither the test pod nor the cleanup pod."""
     rendering = helms.render(with_role(networkPolicy={"enabled": True}, cleanup={"onUninstall": True}))
-    spec = {
-        kind: rendering.one(kind)["spec"] for kind in ("Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy")
-    }
+    spec = {kind: rendering.one(kind)["spec"] for kind in ("Deployment", "Service", "PodDisruptionBudget")}
+    policy, _ = rendering.all("NetworkPolicy")
     selector = spec["Deployment"]["selector"]["matchLabels"]
     assert spec["Service"]["selector"] == selector
     assert spec["PodDisruptionBudget"]["selector"]["matchLabels"] == selector
-    assert spec["NetworkPolicy"]["podSelector"]["matchLabels"] == selector
+    assert policy["spec"]["podSelector"]["matchLabels"] == selector
     assert selector.items() <= spec["Deployment"]["template"]["metadata"]["labels"].items()
     others = (rendering.one("Pod")["metadata"], rendering.one("Job")["spec"]["template"]["metadata"])
     assert not any(selector.items() <= metadata["labels"].items() for metadata in others)

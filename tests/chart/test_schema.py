@@ -13,6 +13,7 @@ from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.iam import role_arn
 from tests.chart.test_settings import DERIVED
 from testsupport.helm import CHART, ROLE, Helms, with_role
+from tools import chart_schema
 
 VALUES: Mapping[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA: Mapping[str, Any] = json.loads((CHART / "values.schema.json").read_text())
@@ -121,6 +122,25 @@ def _schema_keys(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
         yield from _schema_keys(resolved, f"{path}{key}.")
 
 
+def test_the_generated_parts_of_the_schema_are_current() -> None:
+    """`make chart-docs` updates them."""
+    text = chart_schema.SCHEMA.read_text()
+    assert text == chart_schema.updated(text)
+
+
+def test_a_lost_part_of_the_schema_is_noticed() -> None:
+    """An alert, a figure or a key of other charts that is not in the schema would differ above."""
+    text = chart_schema.SCHEMA.read_text()
+    for part in (
+        '"PullkeeperAbsent": {"$ref": "#/definitions/alert"},',
+        '"window": {"type": "string"}',
+        "replicaCount",
+    ):
+        assert part in text
+        changed = text.replace(part, part.replace("Absent", "Gone").replace("window", "windw").replace("Count", "Cnt"))
+        assert chart_schema.updated(changed) != changed
+
+
 def test_every_value_is_in_the_schema() -> None:
     """Except for keys within free-form maps."""
     free = tuple(f"{key}." for key in FREE)
@@ -135,7 +155,7 @@ def test_every_key_of_the_schema_is_in_values_yaml() -> None:
     within = (*(f"settings.{key}." for key in ("controllerIdentity", "serviceAccountIdentity", "optIn")), "dnsConfig.")
     derived = {f"settings.{key}" for key in DERIVED}
     missing = {key for key in _schema_keys(SCHEMA) if key not in written and not key.startswith(within)}
-    assert missing == optional | derived | _alerts()
+    assert missing == optional | derived | _alerts() | chart_schema.habits().keys()
 
 
 def _alerts() -> set[str]:
@@ -210,7 +230,7 @@ def test_registry_hosts_are_validated_like_in_the_controller(helms: Helms) -> No
     """The chart accepts the same hosts, and rejects the same lookalikes."""
     expected = {f"settings.registries[{index}]" for index in _invalid(registry_host.parse, HOSTS)}
     assert 10 < len(expected) < len(HOSTS) - 10
-    assert _rejected(helms, with_role(settings={"registries": HOSTS})) == expected
+    assert _rejected(helms, {"aws": {"credentials": "podIdentity"}, "settings": {"registries": HOSTS}}) == expected
 
 
 def test_role_patterns_are_validated_like_in_the_controller(helms: Helms) -> None:

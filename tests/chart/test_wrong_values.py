@@ -1,5 +1,7 @@
 """The messages for invalid values, listed in wrong_values.yaml."""
 
+import functools
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,9 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from testsupport.helm import Helms, with_role
+from testsupport.helm import CHART, Helms, with_role
+from tools import chart_schema
 
-TABLE: Mapping[str, list[dict[str, Any]]] = yaml.safe_load(Path(__file__).with_name("wrong_values.yaml").read_text())
+TABLE: Mapping[str, Any] = yaml.safe_load(Path(__file__).with_name("wrong_values.yaml").read_text())
 
 
 def _values(case: Mapping[str, Any]) -> dict[str, Any]:
@@ -22,7 +25,8 @@ def _lines(case: Mapping[str, Any]) -> dict[str, str]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _prepared(helms: Helms) -> None:
-    helms.prepare([_values(case) for cases in TABLE.values() for case in cases])
+    refused = [_values(case) for case in (*TABLE["checks"], *TABLE["schema"])]
+    helms.prepare([*refused, *(with_role(**values) for values in TABLE["accepted"])])
 
 
 @pytest.mark.parametrize(
@@ -35,6 +39,49 @@ def test_an_invalid_value_is_reported_in_one_line(helms: Helms, case: Mapping[st
         name: [line] for name, line in _lines(case).items()
     }
     assert [answer.status for answer in answers.values()] == [1, 1]
+
+
+@pytest.mark.parametrize("values", TABLE["accepted"], ids=json.dumps)
+def test_what_only_looks_wrong_is_accepted(helms: Helms, values: dict[str, Any]) -> None:
+    """No check refuses more than what would fail or be of no effect."""
+    assert helms.render(with_role(**values)).one("Deployment")
+
+
+def test_eighty_refusals_are_distinct() -> None:
+    """Each has words of its own; one that is repeated for another key or value counts once."""
+    words = {_lines(case)["helm3"].partition(", expected")[2] for case in TABLE["checks"]}
+    both = words | {_lines(case)["helm3"] for case in TABLE["schema"]}
+    assert len(both) >= 80
+
+
+def _nested(path: str) -> dict[str, Any]:
+    key, _, rest = path.partition(".")
+    return {key: _nested(rest)} if rest else {key: "x"}
+
+
+def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    both = {key: _merged(one[key], other[key]) for key in one.keys() & other.keys()}
+    return {**one, **other, **both}
+
+
+def test_keys_of_other_charts_are_answered_with_ours(helms: Helms) -> None:
+    """All of habits.yaml, in one attempt; what was given is not repeated, for it may be an access key."""
+    habits = chart_schema.habits()
+    values = functools.reduce(_merged, map(_nested, habits), with_role())
+    expected = [
+        f"{path}: found a key that this chart does not have, expected {habits[path]}" for path in sorted(habits)
+    ]
+    for answer in helms.template(values).values():
+        assert answer.lines == expected
+
+
+def test_each_hint_leads_to_a_value_that_exists() -> None:
+    """A hint names a key of values.yaml, or says that there is nothing."""
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    known = {*values, *(f"{key}.{inner}" for key in values if isinstance(values[key], dict) for inner in values[key])}
+    for instead in chart_schema.habits().values():
+        named = {word.strip("`,") for word in instead.split()} & known
+        assert named or instead.startswith("nothing, because"), instead
 
 
 def test_all_problems_are_reported_at_once(helms: Helms) -> None:

@@ -4,26 +4,32 @@ problem; validate.yaml reports all of them at once. The patterns of hosts and ro
 in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them.
 */ -}}
 {{- define "pullkeeper.problems" -}}
+{{ include "pullkeeper.habitProblems" . }}
 {{ include "pullkeeper.parentProblems" . }}
 {{ include "pullkeeper.replicaProblems" . }}
 {{ include "pullkeeper.nameProblems" . }}
 {{ include "pullkeeper.imageProblems" . }}
 {{ include "pullkeeper.awsProblems" . }}
+{{ include "pullkeeper.credentialProblems" . }}
+{{ include "pullkeeper.partitionProblems" . }}
 {{ include "pullkeeper.identitiesProblems" . }}
 {{ include "pullkeeper.settingsProblems" . }}
 {{ include "pullkeeper.grantProblems" . }}
 {{ include "pullkeeper.rbacProblems" . }}
 {{ include "pullkeeper.admissionProblems" . }}
+{{ include "pullkeeper.budgetProblems" . }}
+{{ include "pullkeeper.resourceProblems" . }}
 {{ include "pullkeeper.podProblems" . }}
 {{ include "pullkeeper.extraPodProblems" . }}
 {{ include "pullkeeper.networkProblems" . }}
 {{ include "pullkeeper.monitorProblems" . }}
+{{ include "pullkeeper.alertProblems" . }}
 {{ include "pullkeeper.upgradeProblems" . }}
 {{- end }}
 
 {{- /* A problem. A dict: where, found, expected. */ -}}
 {{- define "pullkeeper.problem" }}
-{{ .where }}: found {{ if or (kindIs "invalid" .found) (eq (toString .found) "") }}nothing{{ else if kindIs "string" .found }}{{ quote .found }}{{ else }}{{ .found }}{{ end }}, expected {{ .expected }}
+{{ .where }}: found {{ if or (kindIs "invalid" .found) (eq (toString .found) "") }}nothing{{ else if kindIs "string" .found }}{{ quote .found }}{{ else if or (kindIs "map" .found) (kindIs "slice" .found) }}{{ toJson .found }}{{ else }}{{ .found }}{{ end }}, expected {{ .expected }}
 {{- end }}
 
 {{- /* A problem if a text does not match a pattern as a whole. A dict: where, found, pattern, expected, and optionally longest. */ -}}
@@ -48,6 +54,15 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 {{- include "pullkeeper.patternProblem" (dict "where" .where "found" .found "pattern" (printf "%s(?:\\.%s)*" $label $label) "longest" 253 "expected" $expected) }}
 {{- end }}
 
+{{- /* Problems of names that repeat an earlier one. A dict: where, names, what is expected instead. */ -}}
+{{- define "pullkeeper.repeatedProblem" }}
+{{- range $index, $name := .names }}
+{{- if has $name (slice $.names 0 $index) }}
+{{- include "pullkeeper.problem" (dict "where" (printf "%s[%d]" $.where $index) "found" $name "expected" $.what) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- /* What a parent chart gives: a condition, and values for all its charts. */ -}}
 {{- define "pullkeeper.parentProblems" }}
 {{- if not .Values.enabled }}
@@ -62,43 +77,6 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 {{- end }}
 {{- range $index, $secret := .Values.imagePullSecrets }}
 {{- include "pullkeeper.nameProblem" (dict "where" (printf "imagePullSecrets[%d].name" $index) "found" .name "what" "Secret") }}
-{{- end }}
-{{- end }}
-
-{{- /* The network of the pods, and what does not go together with that of the node. */ -}}
-{{- define "pullkeeper.networkProblems" }}
-{{- if and .Values.hostNetwork .Values.networkPolicy.enabled }}
-{{- include "pullkeeper.problem" (dict "where" "networkPolicy.enabled" "found" true "expected" "false with hostNetwork, because no NetworkPolicy applies to pods in the network of their node: set networkPolicy.enabled=false or hostNetwork=false") }}
-{{- end }}
-{{- if and .Values.hostNetwork (lt (int .Values.settings.httpPort) 1024) }}
-{{- include "pullkeeper.problem" (dict "where" "settings.httpPort" "found" .Values.settings.httpPort "expected" "1024 or more with hostNetwork, because the containers have no right to listen on lower ports of the node") }}
-{{- end }}
-{{- if and (eq .Values.dnsPolicy "None") (empty (get (default dict .Values.dnsConfig) "nameservers")) }}
-{{- include "pullkeeper.problem" (dict "where" "dnsConfig.nameservers" "expected" "one to three IP addresses, because dnsPolicy=None configures no other DNS server") }}
-{{- end }}
-{{- $families := default list .Values.service.ipFamilies }}
-{{- if and (gt (len $families) 1) (not (has .Values.service.ipFamilyPolicy (list "PreferDualStack" "RequireDualStack"))) }}
-{{- include "pullkeeper.problem" (dict "where" "service.ipFamilyPolicy" "found" .Values.service.ipFamilyPolicy "expected" "PreferDualStack or RequireDualStack, because service.ipFamilies names two") }}
-{{- end }}
-{{- range $key := list "runtimeClassName" "schedulerName" "priorityClassName" }}
-{{- with get $.Values $key }}
-{{- include "pullkeeper.nameProblem" (dict "where" $key "found" . "what" (get (dict "runtimeClassName" "RuntimeClass" "schedulerName" "scheduler" "priorityClassName" "PriorityClass") $key)) }}
-{{- end }}
-{{- end }}
-{{- end }}
-
-{{- define "pullkeeper.replicaProblems" }}
-{{- if not .Values.leaderElection }}
-{{- if gt (int .Values.replicas) 1 }}
-{{- include "pullkeeper.problem" (dict "where" "replicas" "found" .Values.replicas "expected" "1 without leader election: set leaderElection=true or replicas=1") }}
-{{- end }}
-{{- if eq (toString (get (default dict .Values.deploymentStrategy) "type")) "RollingUpdate" }}
-{{- include "pullkeeper.problem" (dict "where" "deploymentStrategy.type" "found" "RollingUpdate" "expected" "Recreate without leader election, because two controllers must not run at the same time: set deploymentStrategy.type=Recreate or leaderElection=true") }}
-{{- end }}
-{{- end }}
-{{- $budget := .Values.podDisruptionBudget }}
-{{- if and $budget.enabled (eq (toString $budget.minAvailable) "") (eq (toString $budget.maxUnavailable) "") }}
-{{- include "pullkeeper.problem" (dict "where" "podDisruptionBudget.maxUnavailable" "expected" "a number or a percentage here or in podDisruptionBudget.minAvailable") }}
 {{- end }}
 {{- end }}
 
@@ -151,6 +129,43 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 {{- include "pullkeeper.rolesAnywhereProblems" . }}
 {{- if and (eq $aws.credentials "webIdentity") (not $aws.audience) }}
 {{- include "pullkeeper.problem" (dict "where" "aws.audience" "expected" "a client ID of the IAM OIDC provider, such as \"sts.amazonaws.com\"") }}
+{{- end }}
+{{- end }}
+
+{{- /* What would take the place of the credentials that aws.credentials names, and nobody would see it. */ -}}
+{{- define "pullkeeper.credentialProblems" }}
+{{- $kind := .Values.aws.credentials }}
+{{- $annotations := default dict .Values.serviceAccount.annotations }}
+{{- $custom := list .Values.extraEnv .Values.extraEnvFrom .Values.extraArgs .Values.extraVolumes .Values.extraInitContainers .Values.extraContainers .Values.podLabels .Values.podAnnotations $annotations (not .Values.serviceAccount.create) }}
+{{- if and (eq $kind "custom") (empty (without (compact $custom) false)) }}
+{{- include "pullkeeper.problem" (dict "where" "aws.credentials" "found" $kind "expected" "extraEnv, extraEnvFrom, extraVolumes, extraInitContainers or whatever else configures the credentials, because custom adds none: set them, or another aws.credentials") }}
+{{- end }}
+{{- $key := "eks.amazonaws.com/role-arn" }}
+{{- if and (hasKey $annotations $key) (not (has $kind (list "irsa" "custom"))) }}
+{{- include "pullkeeper.problem" (dict "where" "serviceAccount.annotations" "found" $key "expected" (printf "no role there, because aws.credentials=%s does not use it: set aws.credentials=irsa and aws.roleArn, or remove it" $kind)) }}
+{{- else if and (hasKey $annotations $key) (eq $kind "irsa") (ne (get $annotations $key) .Values.aws.roleArn) }}
+{{- include "pullkeeper.problem" (dict "where" "serviceAccount.annotations" "found" $key "expected" "no role there, because the chart writes aws.roleArn to it: remove it") }}
+{{- end }}
+{{- $variables := list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" "AWS_SESSION_TOKEN" "AWS_PROFILE" "AWS_ROLE_ARN" "AWS_WEB_IDENTITY_TOKEN_FILE" "AWS_SHARED_CREDENTIALS_FILE" "AWS_CONTAINER_CREDENTIALS_FULL_URI" "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI" }}
+{{- $own := include "pullkeeper.awsEnv" . | fromYamlArray }}
+{{- range $index, $variable := ternary list .Values.extraEnv (eq $kind "custom") }}
+{{- $taken := false }}{{ range $own }}{{ if eq .name $variable.name }}{{ $taken = true }}{{ end }}{{ end }}
+{{- if and (has .name $variables) (not $taken) (not (and (eq $kind "secret") (eq .name "AWS_PROFILE"))) }}
+{{- include "pullkeeper.problem" (dict "where" (printf "extraEnv[%d].name" $index) "found" .name "expected" (printf "no credentials there, because they would take the place of aws.credentials=%s: remove it, or set aws.credentials=custom" $kind)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Registries that the controller's own role can get no token for: credentials are valid in one partition. */ -}}
+{{- define "pullkeeper.partitionProblems" }}
+{{- $role := .Values.aws.roleArn }}
+{{- if and (regexMatch (printf "^(?:%s)$" (include "pullkeeper.rolePattern" .)) $role) (not .Values.settings.serviceAccountIdentity) (not .Values.aws.identities) }}
+{{- $partition := index (splitList ":" $role) 1 }}
+{{- range $index, $host := .Values.settings.registries }}
+{{- if and (regexMatch (printf "^(?:%s)$" (include "pullkeeper.hostPattern" $)) $host) (not (include "pullkeeper.mayBeOf" (dict "partition" $partition "pattern" $host "context" $))) }}
+{{- include "pullkeeper.problem" (dict "where" (printf "settings.registries[%d]" $index) "found" $host "expected" (printf "a registry of partition %s, because aws.roleArn is of it: get tokens of other partitions through aws.identities or settings.serviceAccountIdentity" $partition)) }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -215,6 +230,7 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 {{- range $index, $name := $settings.watchNamespaces }}
 {{- include "pullkeeper.labelProblem" (dict "where" (printf "settings.watchNamespaces[%d]" $index) "found" $name "what" "Namespace") }}
 {{- end }}
+{{- include "pullkeeper.repeatedProblem" (dict "where" "settings.watchNamespaces" "names" $settings.watchNamespaces "what" "each namespace once, because it gets one Role") }}
 {{- $attached := default list $settings.attachToServiceAccounts }}
 {{- if ne (toJson $attached) (toJson (list "*")) }}
 {{- range $index, $name := $attached }}
@@ -245,11 +261,17 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 {{- include "pullkeeper.patternProblem" (dict "where" .where "found" .found "pattern" $pattern "expected" $expected) }}
 {{- end }}
 
-{{- define "pullkeeper.durationProblem" }}
+{{- /* The seconds of a duration in hours, minutes and seconds. */ -}}
+{{- define "pullkeeper.seconds" }}
 {{- $seconds := 0 }}
 {{- range $unit, $length := dict "h" 3600 "m" 60 "s" 1 }}
-{{- $seconds = add $seconds (mul $length (regexFind (printf "[0-9]+%s" $unit) $.found | trimSuffix $unit | int)) }}
+{{- $seconds = add $seconds (mul $length (regexFind (printf "[0-9]+%s" $unit) $ | trimSuffix $unit | int)) }}
 {{- end }}
+{{- $seconds }}
+{{- end }}
+
+{{- define "pullkeeper.durationProblem" }}
+{{- $seconds := include "pullkeeper.seconds" .found | int }}
 {{- if not (and .found (regexMatch "^(?:[0-9]{1,6}h)?(?:[0-9]{1,6}m)?(?:[0-9]{1,6}s)?$" .found) (ge $seconds .low) (le $seconds .high)) }}
 {{- include "pullkeeper.problem" (merge (dict "expected" (print "a duration such as \"90s\", \"10m\" or \"1h30m\", " .words)) .) }}
 {{- end }}
@@ -267,6 +289,7 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 {{- if and .Values.rbac.create .Values.settings.serviceAccountIdentity (not $identity.names) }}
 {{- include "pullkeeper.problem" (dict "where" "rbac.serviceAccountIdentity.names" "expected" "the ServiceAccounts that settings.serviceAccountIdentity may create tokens for, or [\"*\"] alone for every one") }}
 {{- end }}
+{{- include "pullkeeper.repeatedProblem" (dict "where" "rbac.serviceAccountIdentity.namespaces" "names" $identity.namespaces "what" "each namespace once, because it gets one Role") }}
 {{- $watched := default list .Values.settings.watchNamespaces }}
 {{- range $index, $name := $identity.namespaces }}
 {{- $where := printf "rbac.serviceAccountIdentity.namespaces[%d]" $index }}
@@ -277,90 +300,5 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 {{- end }}
 {{- if and .Values.cleanup.onUninstall (not .Values.leaderElection) }}
 {{- include "pullkeeper.problem" (dict "where" "cleanup.onUninstall" "found" true "expected" "false without leader election, because the controller would create the Secrets again until it stops: run `pullkeeper cleanup` after uninstalling or set leaderElection=true") }}
-{{- end }}
-{{- end }}
-
-{{- define "pullkeeper.podProblems" }}
-{{- $own := list }}
-{{- range include "pullkeeper.awsEnv" . | fromYamlArray }}{{ $own = append $own .name }}{{ end }}
-{{- range $index, $variable := .Values.extraEnv }}
-{{- $where := printf "extraEnv[%d].name" $index }}
-{{- if hasPrefix "PULLKEEPER_" $variable.name }}
-{{- include "pullkeeper.problem" (dict "where" $where "found" $variable.name "expected" "another variable: use `settings`, from which the chart derives permissions and probes") }}
-{{- else if has $variable.name $own }}
-{{- include "pullkeeper.problem" (dict "where" $where "found" $variable.name "expected" "another variable, because the chart derives this one from aws.*: remove it or set aws.credentials=custom") }}
-{{- end }}
-{{- end }}
-{{- end }}
-
-{{- define "pullkeeper.extraPodProblems" }}
-{{- $found := dict "names" (list "pullkeeper" "check") }}
-{{- range $key := list "extraInitContainers" "extraContainers" }}
-{{- range $index, $container := get $.Values $key | default list }}
-{{- $where := printf "%s[%d].name" $key $index }}
-{{- include "pullkeeper.labelProblem" (dict "where" $where "found" .name "what" "container") }}
-{{- if has .name $found.names }}
-{{- include "pullkeeper.problem" (dict "where" $where "found" .name "expected" (print "another name, because the pods have one of these: " (join ", " $found.names))) }}
-{{- end }}
-{{- $_ := set $found "names" (append $found.names .name) }}
-{{- end }}
-{{- end }}
-{{- $volumes := include "pullkeeper.awsVolumes" . | fromYaml | dig "volumes" list }}
-{{- $own := list }}
-{{- range until (sub (len $volumes) (default list .Values.extraVolumes | len) | int) }}{{ $own = append $own (index $volumes .).name }}{{ end }}
-{{- $_ := set $found "names" $own }}
-{{- range $index, $volume := .Values.extraVolumes }}
-{{- $where := printf "extraVolumes[%d].name" $index }}
-{{- include "pullkeeper.labelProblem" (dict "where" $where "found" .name "what" "volume") }}
-{{- if has .name $found.names }}
-{{- include "pullkeeper.problem" (dict "where" $where "found" .name "expected" (print "another name, because the pods have one of these: " (join ", " $found.names))) }}
-{{- end }}
-{{- $_ := set $found "names" (append $found.names .name) }}
-{{- end }}
-{{- include "pullkeeper.mountProblems" (dict "where" "extraVolumeMounts" "mounts" .Values.extraVolumeMounts "volumes" $found.names) }}
-{{- range $key := list "extraInitContainers" "extraContainers" }}
-{{- range $index, $container := get $.Values $key | default list }}
-{{- include "pullkeeper.mountProblems" (dict "where" (printf "%s[%d].volumeMounts" $key $index) "mounts" .volumeMounts "volumes" $found.names) }}
-{{- end }}
-{{- end }}
-{{- include "pullkeeper.mountPathProblems" . }}
-{{- end }}
-
-{{- /* Mounts of what is no volume of the pods. A dict: where, mounts, volumes. */ -}}
-{{- define "pullkeeper.mountProblems" }}
-{{- range $index, $mount := kindIs "slice" .mounts | ternary .mounts list }}
-{{- if not (has .name $.volumes) }}
-{{- include "pullkeeper.problem" (dict "where" (printf "%s[%d].name" $.where $index) "found" .name "expected" (print "a volume of the pods: " (join ", " $.volumes))) }}
-{{- end }}
-{{- end }}
-{{- end }}
-
-{{- /* Mounts where the controller's container has something mounted already. */ -}}
-{{- define "pullkeeper.mountPathProblems" }}
-{{- $mounts := include "pullkeeper.awsContainer" . | fromYaml | dig "volumeMounts" list }}
-{{- $own := sub (len $mounts) (default list .Values.extraVolumeMounts | len) | int }}
-{{- $paths := list }}
-{{- range $index, $mount := $mounts }}
-{{- $path := toString .mountPath | trimSuffix "/" }}
-{{- if and (ge $index $own) (has $path $paths) }}
-{{- include "pullkeeper.problem" (dict "where" (printf "extraVolumeMounts[%d].mountPath" (sub $index $own)) "found" .mountPath "expected" (print "another path, because these are taken: " (join ", " $paths))) }}
-{{- end }}
-{{- $paths = append $paths $path }}
-{{- end }}
-{{- end }}
-
-{{- define "pullkeeper.monitorProblems" }}
-{{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled }}
-{{- include "pullkeeper.problem" (dict "where" "podMonitor.enabled" "found" true "expected" "false, because serviceMonitor.enabled is true and every series would be scraped twice: enable only one") }}
-{{- end }}
-{{- if and .Values.serviceMonitor.enabled (not .Values.service.enabled) }}
-{{- include "pullkeeper.problem" (dict "where" "serviceMonitor.enabled" "found" true "expected" "false, because service.enabled is false: set service.enabled=true or use podMonitor") }}
-{{- end }}
-{{- range $monitor := list "serviceMonitor" "podMonitor" }}
-{{- range $key := list "interval" "scrapeTimeout" }}
-{{- with get (get $.Values $monitor) $key }}
-{{- include "pullkeeper.patternProblem" (dict "where" (printf "%s.%s" $monitor $key) "found" . "pattern" "(?:[0-9]+h)?(?:[0-9]+m)?(?:[0-9]+s)?" "expected" "a duration such as \"30s\" or \"1m\"") }}
-{{- end }}
-{{- end }}
 {{- end }}
 {{- end }}
