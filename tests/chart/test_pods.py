@@ -95,7 +95,7 @@ def test_helm_test_runs_with_the_controllers_identity(helms: Helms) -> None:
         assert check[key] == rendering.container[key]
     for key in ("serviceAccountName", "volumes", "securityContext"):
         assert pod["spec"][key] == rendering.pod[key]
-    assert check["args"] == ["check", "--config", "/etc/pullkeeper/settings.yaml"]
+    assert check["args"] == ["check", "--verbose", "--config", "/etc/pullkeeper/settings.yaml"]
     assert pod["spec"]["restartPolicy"] == "Never"
 
 

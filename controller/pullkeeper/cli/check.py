@@ -38,6 +38,9 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
     add_output(parser, ("text", "json"))
     parser.add_argument(
+        "-v", "--verbose", action="store_true", help="show every result in full, not only what needs somebody"
+    )
+    parser.add_argument(
         "--explain",
         metavar="REASON",
         help="explain a reason that a log line, an Event or a metric names (or all), and check nothing",
@@ -51,7 +54,8 @@ def main(options: argparse.Namespace) -> int:
     log_setup.configure_logging(form="text", level="error")  # the results include what libraries would warn about
     results = asyncio.run(_run_checks(options))
     document = options.output == "json"
-    print(json.dumps(check_result.as_document(results), indent=2) if document else check_result.as_text(results))
+    text = check_result.as_text(results, verbose=options.verbose)
+    print(json.dumps(check_result.as_document(results), indent=2) if document else text)
     return 0 if check_result.all_passed(results) else 1
 
 

@@ -37,6 +37,30 @@ def test_each_result_is_a_line_with_its_fix_below() -> None:
     ]
 
 
+MANY = [failed("permissions", f"missing: {number}", "grant it") for number in range(20)]
+
+
+def test_in_short_it_fits_on_a_screen() -> None:
+    """Lines of what needs nobody are cut, and of many results of one check the first are shown."""
+    results = [passed("settings", "x" * 300), skipped("Lease", "y" * 300), *MANY, warned("fence", "z" * 300, "f" * 300)]
+    lines = as_text(results, verbose=False).splitlines()
+    assert [len(line) for line in lines[:2]] == [100, 100]
+    assert all(line.endswith("…") for line in lines[:2])
+    assert lines[2:9] == [
+        *(line for number in range(3) for line in (f"✗ permissions: missing: {number}", "    fix: grant it")),
+        "✗ permissions: and 17 more",
+    ]
+    assert [len(line) for line in lines[9:11]] == [len("! fence: ") + 300, len("    fix: ") + 300]
+    assert lines[-1] == "20 of 23 checks failed; -v shows everything"
+    assert len(as_text(results).splitlines()) == 2 + 2 * 20 + 2 + 2
+
+
+def test_in_short_nothing_is_left_out_where_it_is_short() -> None:
+    """And then nothing else is to be asked for; results of other checks and outcomes are no more of the same."""
+    results = [*RESULTS, *MANY[:3], passed("permissions", "the others")]
+    assert as_text(results, verbose=False) == as_text(results)
+
+
 def test_the_document_says_the_same() -> None:
     """With a fix only where there is one."""
     assert as_document(RESULTS) == {

@@ -13,6 +13,7 @@ from pullkeeper.domain.kube.api import NOT_FOUND, Response
 from pullkeeper.domain.kube.timestamps import parse_timestamp
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_WHO_AM_I = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +52,15 @@ class AccessReviewer:
         grant = "create on selfsubjectaccessreviews.authorization.k8s.io"
         review = _checked(response, "review", f"the right to {right}", grant=grant)
         return (review.get("status") or {}).get("allowed") is True
+
+    async def user(self) -> str:
+        """Return whom the API server takes the caller for; empty before Kubernetes 1.28, which does not say."""
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        response = await self._client.request("create", _WHO_AM_I, body=body)
+        if response.status == NOT_FOUND:
+            return ""
+        review = _checked(response, "say", "who asks", grant="create on selfsubjectreviews.authentication.k8s.io")
+        return str(review["status"]["userInfo"]["username"])
 
     async def lease(self, namespace: str, name: str) -> LeaseHolder | None:
         """Return the holder of a Lease; None if the Lease does not exist."""
