@@ -1,6 +1,5 @@
 """The identities of namespaces, with what their names do not say: who is behind them."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
@@ -12,6 +11,7 @@ from pullkeeper.domain.iam.principal import Current
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount
 from pullkeeper.reconcile.controller_principal import ControllerPrincipal
 from pullkeeper.reconcile.namespace_records import NamespaceRecords
+from pullkeeper.reconcile.together import all_of
 from pullkeeper.tokens.demand import Requester
 
 
@@ -77,9 +77,8 @@ class Identities:
     ) -> Mapping[RegistryHost, Identity]:
         """Return the identities with which tokens can be requested; raise FailureError."""
         distinct = tuple(dict.fromkeys(identities.values()))
-        found = dict(
-            zip(distinct, await asyncio.gather(*(self._look_up(requester, each) for each in distinct)), strict=True)
-        )
+        looked_up = await all_of([self._look_up(requester, each) for each in distinct])
+        found = dict(zip(distinct, looked_up, strict=True))
         return {host: found[identity] for host, identity in identities.items()}
 
     async def _look_up(self, requester: Requester, identity: Identity) -> Identity:

@@ -1,6 +1,5 @@
 """The pull Secret of one namespace: observe, plan, act."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -30,6 +29,7 @@ from pullkeeper.reconcile.identities import Identities
 from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords, RefreshRequest
 from pullkeeper.reconcile.result import Result, Status
 from pullkeeper.reconcile.status_reporter import StatusReporter
+from pullkeeper.reconcile.together import all_of
 from pullkeeper.tokens.demand import Requester
 from pullkeeper.tokens.token_cache import TokenResult
 from pullkeeper.tokens.token_revalidator import PublishedToken
@@ -233,8 +233,8 @@ class Reconciler:
         async with self._waiting(name):
             identities = await self._identities.look_up(requester, step.desired.identities)
             hosts = entries.hosts_by_scope(identities)
-            results = await asyncio.gather(
-                *(self._tokens.get(scope, own, requester, not_before=not_before) for scope, own in hosts.items())
+            results = await all_of(
+                [self._tokens.get(scope, own, requester, not_before=not_before) for scope, own in hosts.items()]
             )
         found = zip(hosts.values(), results, strict=True)
         return {host: result.token for own, result in found if result.token for host in own}, results

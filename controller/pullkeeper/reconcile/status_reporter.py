@@ -130,7 +130,8 @@ class StatusReporter:
         if cause is Cause.CREATED and record.first_requested_at:
             self._metrics.observe_time_to_secret(self._clock() - record.first_requested_at)
         if cause is Cause.ROTATED:
-            logger.debug("namespace/%s: pull Secret rotated%s", name, _content(secret), extra={"namespace": name})
+            if logger.isEnabledFor(logging.DEBUG):  # so often that the text is not made for nobody
+                logger.debug("namespace/%s: pull Secret rotated%s", name, _content(secret), extra={"namespace": name})
             return
         if record.undone.repairs.is_contested(self._clock()):
             logger.debug("namespace/%s: pull Secret put right once more", name, extra={"namespace": name})

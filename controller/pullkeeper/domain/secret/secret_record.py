@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.ecr.credential import TokenValidity
@@ -25,6 +26,12 @@ REFRESH = f"{PREFIX}refresh-requested-at"
 OPTED_IN_BY = f"{PREFIX}opted-in-by"
 PRINCIPAL = f"{PREFIX}principal"
 _KEYS = frozenset({ISSUED_AT, EXPIRES_AT, REGISTRIES, IDENTITY, TOKENS})
+_READ = (REGISTRIES, IDENTITY, TOKENS, PRINCIPAL, REFRESH, OPTED_IN_BY)
+"""What a record is read from."""
+_SHARED_RECORDS = 512
+"""So many records are remembered: a rotation goes through one after the other, each for all its namespaces."""
+_MAX_SHARED = 4096
+"""Characters; a record of longer annotations, as a tenant may write, is not remembered."""
 
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 """What parsing can raise for annotations and data that somebody else has edited."""
@@ -152,7 +159,23 @@ def read_target(annotations: Mapping[str, str]) -> Target | None:
 
 
 def read_record(annotations: Mapping[str, str]) -> SecretRecord | None:
-    """Parse the annotations of a record; None if they were corrupted."""
+    """Parse the annotations of a record; None if they were corrupted.
+
+    Secrets that say the same have the same record, which is one object in memory for all of them.
+    """
+    said = tuple(annotations.get(key) for key in _READ)
+    if all(text is None or isinstance(text, str) for text in said) and sum(map(len, filter(None, said))) <= _MAX_SHARED:
+        return read_shared(said)
+    return _read(annotations)
+
+
+@lru_cache(maxsize=_SHARED_RECORDS)
+def read_shared(said: tuple[str | None, ...]) -> SecretRecord | None:
+    """Return the one record of these texts, in the order of `_READ`; use `read_record`, which bounds their length."""
+    return _read({key: text for key, text in zip(_READ, said, strict=True) if text is not None})
+
+
+def _read(annotations: Mapping[str, str]) -> SecretRecord | None:
     target = read_target(annotations)
     if target is None:
         return None

@@ -1,0 +1,35 @@
+"""Pull Secrets that say the same share one record in memory; what tenants write takes no room there."""
+
+from pullkeeper.domain.secret import secret_record
+from pullkeeper.domain.secret.secret_record import REFRESH, TOKENS, read_record
+from testsupport.examples import EU, published
+
+
+def test_secrets_that_say_the_same_share_one_record() -> None:
+    """Ten thousand namespaces with one token need one record."""
+    annotations = published(EU).annotations()
+    record = read_record(annotations)
+    assert record is not None
+    assert record == published(EU)
+    assert read_record(dict(annotations)) is record
+    assert read_record(annotations | {REFRESH: "again"}) == published(EU, refresh_requested_at="again")
+
+
+def test_no_more_than_a_bounded_number_of_records_is_remembered() -> None:
+    """However often a tenant edits the Secret, and however long the annotations are that it writes."""
+    annotations = published(EU).annotations()
+    for number in range(2000):
+        assert read_record(annotations | {REFRESH: f"{number}"}) is not None
+    remembered = secret_record.read_shared.cache_info()
+    assert remembered.currsize == remembered.maxsize == 512
+    misses = remembered.misses
+    long = read_record(annotations | {REFRESH: "x" * 4096})
+    assert long is not None
+    assert long.refresh_requested_at == "x" * 4096
+    assert secret_record.read_shared.cache_info().misses == misses
+
+
+def test_annotations_that_are_no_text_are_corrupted_like_any() -> None:
+    """The API server lets no such object pass; a proxy may."""
+    annotations: dict[str, object] = dict(published(EU).annotations())
+    assert read_record(annotations | {TOKENS: ["a"]}) is None  # type: ignore[arg-type] # what is tested
