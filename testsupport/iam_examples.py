@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
-from pullkeeper.domain.config.policy import Grant, Matcher, Policy, RoleGrant
+from pullkeeper.domain.config.own_sources import KeysFile, WebIdentityFile
+from pullkeeper.domain.config.policy import Grant, Matcher, OwnIdentity, Policy, RoleGrant
 from pullkeeper.domain.ecr.registry_host import RegistryHost, parse
 from pullkeeper.domain.iam import role_arn, roles_anywhere
 from pullkeeper.domain.iam.identity import CONTROLLER, Identity
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
-from pullkeeper.domain.views.iam_needs import Controller
+from pullkeeper.domain.views.iam_controller import Controller, with_identities
 
 ISSUER = "https://oidc.example.com/prod-1"
 CONTROLLERS_ROLE = "arn:aws:iam::123456789012:role/pullkeeper"
@@ -50,6 +51,56 @@ ANYWHERE = roles_anywhere.parse(
         "keyFile": "/tls/tls.key",
     }
 )
+
+
+CHINA = parse("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn")
+EDGE = parse("666666666666.dkr.ecr.eu-west-1.amazonaws.com")
+GOV = parse("777777777777.dkr.ecr.us-gov-west-1.amazonaws.com")
+CHINAS_ROLE = "arn:aws-cn:iam::123456789012:role/pullkeeper"
+EDGES_ROLE = "arn:aws:iam::666666666666:role/edge"
+RED = "arn:aws-cn:iam::222222222222:role/pull-red"
+EDGES_ANCHOR = "arn:aws:rolesanywhere:eu-west-1:666666666666:trust-anchor/33333333-3333-3333-3333-333333333333"
+EDGES_PROFILE = "arn:aws:rolesanywhere:eu-west-1:666666666666:profile/44444444-4444-4444-4444-444444444444"
+
+
+def by_registry(folder: str = "/pki") -> Policy:
+    """Return settings with an identity of each kind; the first account has the number of the controller's."""
+    files = {"certificateFile": f"{folder}/tls.crt", "keyFile": f"{folder}/tls.key"}
+    anywhere = {"trustAnchorArn": EDGES_ANCHOR, "profileArn": EDGES_PROFILE, "roleArn": EDGES_ROLE, **files}
+    china = WebIdentityFile(
+        role=role_arn.parse(CHINAS_ROLE), token_file=f"{folder}/token", audience="sts.amazonaws.com.cn"
+    )
+    return Policy(
+        registries=(IRELAND, CHINA, EDGE, GOV),
+        cluster_name="prod-1",
+        roles=(
+            RoleGrant(
+                role=RED,
+                namespaces=Matcher(names=("red-*",)),
+                registries=(CHINA.name,),
+                external_id="7d2e",
+                session_tags=True,
+                source_identity=True,
+            ),
+        ),
+        identities=(
+            OwnIdentity(name="china", registries=("*.amazonaws.com.cn",), source=china),
+            OwnIdentity(name="edge", registries=(EDGE.name,), source=roles_anywhere.parse(anywhere)),
+            OwnIdentity(name="gov", registries=("*.us-gov-west-1.*",), source=KeysFile(path=f"{folder}/keys")),
+        ),
+    )
+
+
+BY_REGISTRY = with_identities(CONTROLLER_OF_IT, by_registry(), {"edge": "pullkeeper"})
+
+
+def desired_by_registry() -> Mapping[str, DesiredState]:
+    """Return what namespaces desire that take all identities, or a role which one of them assumes."""
+    policy = by_registry()
+    return {
+        "plain": asked(policy, "plain", registries=f"{IRELAND}, {CHINA}, {EDGE}"),
+        "red-1": asked(policy, "red-1", role_arn=RED, registries=CHINA.name),
+    }
 
 
 def desired(*hosts: RegistryHost, identity: Identity = CONTROLLER) -> DesiredState:

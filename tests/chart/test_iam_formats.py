@@ -16,7 +16,7 @@ import yaml
 from cfnlint.api import lint
 
 GOLDEN = Path("tests/unit/domain/golden")
-WHOLE_AND_PART = ("", "-part")
+PRINTED = ("", "-part", "-identities")
 
 
 def printed(form: str, part: str = "") -> str:
@@ -28,7 +28,7 @@ def templates(part: str = "") -> list[str]:
     return [each for each in found if yaml.safe_load(each) is not None]
 
 
-@pytest.mark.parametrize("part", WHOLE_AND_PART)
+@pytest.mark.parametrize("part", PRINTED)
 def test_cfn_lint_finds_nothing_in_templates_and_their_policies(part: str) -> None:
     """Neither errors nor warnings, whatever the region."""
     found = [f"{match.rule.id} {match.linenumber}: {match.message}" for each in templates(part) for match in lint(each)]
@@ -50,7 +50,7 @@ def test_cfn_lint_would_find_what_is_wrong(given: str, wrong: str, rule: str) ->
     assert rule in {match.rule.id for match in lint(template.replace(given, wrong))}
 
 
-@pytest.mark.parametrize("part", WHOLE_AND_PART)
+@pytest.mark.parametrize("part", PRINTED)
 def test_terraform_is_hcl_with_the_same_policies(part: str) -> None:
     """Each resource names a provider that there is, and depends on resources that there are."""
     parsed: Mapping[str, Any] = hcl2.loads(printed("terraform", part))
@@ -70,7 +70,7 @@ def test_terraform_is_hcl_with_the_same_policies(part: str) -> None:
 
 def test_shellcheck_finds_nothing_in_the_script(tmp_path: Path) -> None:
     """Nor does Bash in its grammar."""
-    for part in WHOLE_AND_PART:
+    for part in PRINTED:
         script = tmp_path / f"iam{part}.sh"
         script.write_text(printed("aws-cli", part))
         commands = (["bash", "-n"], [str(Path(sys.executable).with_name("shellcheck")), "--severity=style"])

@@ -37,6 +37,9 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "a role of China for its registries": _web("aws-cn", ["*.amazonaws.com.cn"]),
     "a role of China for a registry": _web("aws-cn", [_host("cn-north-1", "amazonaws.com.cn")]),
     "a role of China for dual-stack names": _web("aws-cn", "*.on.amazonwebservices.com.cn"),
+    "an audience of China": _web("aws-cn", ["*"], audience="sts.amazonaws.com.cn"),
+    "an audience that IAM does not take": _web("aws", ["*"], audience="a b"),
+    "an audience too long": _web("aws", ["*"], audience="a" * 256),
     "a role of China for all": _web("aws-cn", ["*"]),
     "a role of China for those of others": _web("aws-cn", ["*.amazonaws.com"]),
     "a role of China for a registry of another": _web("aws-cn", [_host("eu-west-1")]),
@@ -72,7 +75,8 @@ def _accepted(identity: Mapping[str, Any]) -> bool:
     given = {key: identity[key] for key in ("registries", "region", "profile") if key in identity} | {"name": "x"}
     role = identity.get("roleArn", "")
     if identity["credentials"] == "webIdentity":
-        given["webIdentity"] = {"roleArn": role, "tokenFile": "/token"}
+        audience = {"audience": identity["audience"]} if "audience" in identity else {}
+        given["webIdentity"] = {"roleArn": role, "tokenFile": "/token", **audience}
     if identity["credentials"] == "rolesAnywhere":
         arns = {key: value for key, value in identity["rolesAnywhere"].items() if key != "existingSecret"}
         given["rolesAnywhere"] = {**arns, "roleArn": role, "certificateFile": "/tls.crt", "keyFile": "/tls.key"}

@@ -249,6 +249,7 @@ def test_each_identity_has_its_files_where_the_settings_name_them(helms: Helms) 
     assert china == WebIdentityFile(
         role=role_arn.parse("arn:aws-cn:iam::123456789012:role/pullkeeper"),
         token_file=f"{mounts['identity-china']}/{token['serviceAccountToken']['path']}",
+        audience="sts.amazonaws.com.cn",
     )
     assert gov == KeysFile(path=_file(mounts, volumes, "gov", "pullkeeper-gov", "credentials"))
     assert isinstance(edge, RolesAnywhere)

@@ -67,7 +67,9 @@ Checks of aws.identities, as pullkeeper.domain.config.policy_parser makes them: 
 {{- if has $kind (list "webIdentity" "rolesAnywhere") }}
 {{- include "pullkeeper.patternProblem" (dict "where" (print $where ".roleArn") "found" $role "pattern" (include "pullkeeper.rolePattern" .context) "expected" (printf "the ARN of an IAM role, \"arn:PARTITION:iam::ACCOUNT:role/NAME\", as credentials=%s requires" $kind)) }}
 {{- end }}
-{{- if eq $kind "rolesAnywhere" }}
+{{- if eq $kind "webIdentity" }}
+{{- include "pullkeeper.patternProblem" (dict "where" (print $where ".audience") "found" (default "sts.amazonaws.com" $identity.audience) "pattern" "[A-Za-z0-9._~:/%@+=-]{1,255}" "expected" "a client ID of the IAM OIDC provider, such as \"sts.amazonaws.com\"") }}
+{{- else if eq $kind "rolesAnywhere" }}
 {{- $none := dict "trustAnchorArn" "" "profileArn" "" "existingSecret" "" }}
 {{- include "pullkeeper.anchorProblems" (dict "where" $where "given" (default $none $identity.rolesAnywhere) "roleArn" $role) }}
 {{- else if eq $kind "secret" }}

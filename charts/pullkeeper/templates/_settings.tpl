@@ -37,7 +37,7 @@
 {{- $folder := print "/var/run/secrets/pullkeeper.dev/identities/" .name }}
 {{- $settings := pick . "name" "registries" "namespaces" "namespaceSelector" "region" }}
 {{- if eq .credentials "webIdentity" }}
-{{- $_ := set $settings "webIdentity" (dict "roleArn" .roleArn "tokenFile" (print $folder "/token")) }}
+{{- $_ := set $settings "webIdentity" (dict "roleArn" .roleArn "tokenFile" (print $folder "/token") "audience" (default "sts.amazonaws.com" .audience)) }}
 {{- else if eq .credentials "rolesAnywhere" }}
 {{- $_ := set $settings "rolesAnywhere" (dict "trustAnchorArn" .rolesAnywhere.trustAnchorArn "profileArn" .rolesAnywhere.profileArn "roleArn" .roleArn "certificateFile" (print $folder "/tls.crt") "keyFile" (print $folder "/tls.key")) }}
 {{- else if eq .credentials "secret" }}

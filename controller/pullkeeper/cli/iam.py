@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pullkeeper.adapters.kubernetes.client import ApiClient
@@ -14,6 +14,7 @@ from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
 from pullkeeper.cli.api_server import connected
 from pullkeeper.cli.found_settings import FoundSettings, find_settings_alone
 from pullkeeper.cli.options import add_output, add_settings, print_notes
+from pullkeeper.domain.config.own_sources import WebIdentityFile
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.ecr.registry_host import RegistryHost
@@ -21,15 +22,16 @@ from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem, quoted
 from pullkeeper.domain.iam import role_arn
-from pullkeeper.domain.iam.identity import NAME, Identity, Kind
+from pullkeeper.domain.iam.identity import CONTROLLER, NAME, Identity, Kind
 from pullkeeper.domain.iam.role_arn import RoleArn
-from pullkeeper.domain.iam.web_identity import USUAL_AUDIENCE
+from pullkeeper.domain.iam.web_identity import AUDIENCE, USUAL_AUDIENCE
 from pullkeeper.domain.namespace.namespace import ObservedNamespace, observe_namespace
 from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
 from pullkeeper.domain.views import iam_kubelet
 from pullkeeper.domain.views.iam_commands import as_script
+from pullkeeper.domain.views.iam_controller import Controller, with_identities
 from pullkeeper.domain.views.iam_documents import as_cloudformation, as_json
-from pullkeeper.domain.views.iam_needs import Controller, plan
+from pullkeeper.domain.views.iam_needs import plan
 from pullkeeper.domain.views.iam_plan import Plan
 from pullkeeper.domain.views.iam_terraform import as_terraform
 
@@ -41,8 +43,6 @@ _FORMATS: Mapping[str, Callable[[Plan], str]] = {
 }
 _ISSUER = re.compile(r"https://[A-Za-z0-9._~:/%@+=-]{1,247}")
 # IAM: the URL of an OIDC provider has at most 255 characters, and no query.
-_AUDIENCE = re.compile(r"[A-Za-z0-9._~:/%@+=-]{1,255}")
-# IAM: a client ID of an OIDC provider has at most 255 characters; a policy would take ${...} for a variable.
 _COMMON_NAME = re.compile(r"[A-Za-z0-9 _.:/=+@-]{0,64}")
 # X.520: at most 64 characters; IAM: these characters can be in a tag, which the name becomes.
 
@@ -81,9 +81,11 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--issuer", default="", metavar="URL", help="the cluster's issuer (default: what it says)")
     parser.add_argument(
         "--certificate-name",
-        default="",
-        metavar="CN",
-        help="common name of the controller's certificate for IAM Roles Anywhere (default: any of its trust anchor)",
+        action="append",
+        default=[],
+        metavar="[IDENTITY=]CN",
+        help="common name of the certificate for IAM Roles Anywhere of the controller, or of one of its `identities` "
+        "(default: any of the trust anchor)",
     )
     parser.add_argument(
         "--audience", default=USUAL_AUDIENCE, help=f"of the controller's tokens (default: {USUAL_AUDIENCE})"
@@ -173,34 +175,51 @@ def _why_not(namespace: str, cluster: _Observed) -> str:
 def _controller(options: argparse.Namespace, settings: Settings, issuer: str) -> Controller:
     issuer = options.issuer or issuer
     anywhere = settings.roles_anywhere
-    if not _ISSUER.fullmatch(issuer) and (issuer or options.kubelet or not anywhere):
+    if not _ISSUER.fullmatch(issuer) and (issuer or options.kubelet or _uses_tokens(settings)):
         expected = "an https:// URL, or a kubeconfig of a cluster whose issuer has one"
         raise _invalid("--issuer", issuer, expected)
     account = options.service_account or f"{settings.lease_namespace}:{settings.lease_name}"
     if not all(NAME.fullmatch(part) for part in account.split(":")) or account.count(":") != 1:
         raise _invalid("--service-account", account, "NAMESPACE:NAME")
-    if not _AUDIENCE.fullmatch(options.audience):
+    if not AUDIENCE.fullmatch(options.audience):
         raise _invalid("--audience", options.audience, "at most 255 characters of a URL")
-    return Controller(
+    names = _certificate_names(options.certificate_name, settings)
+    controller = Controller(
         role=_role(options.role_arn, settings),
         issuer=issuer,
         subject=f"system:serviceaccount:{account}",
         audience=options.audience,
         anywhere=anywhere,
-        certificate_name=_certificate_name(options.certificate_name),
+        certificate_name=names.get("", ""),
+    )
+    return with_identities(controller, settings.policy, names)
+
+
+def _uses_tokens(settings: Settings) -> bool:
+    """Return whether any of the controller's identities takes its role with a token of the cluster's issuer."""
+    return not settings.roles_anywhere or any(
+        isinstance(each.source, WebIdentityFile) for each in settings.policy.identities
     )
 
 
-def _certificate_name(text: str) -> str:
-    if _COMMON_NAME.fullmatch(text):
-        return text
-    raise _invalid("--certificate-name", text, "a common name of letters, digits, spaces and _.:/=+-@")
+def _certificate_names(given: Sequence[str], settings: Settings) -> Mapping[str, str]:
+    """Return the common names by identity; "" is the one without a name."""
+    identities = {each.name for each in settings.policy.identities}
+    found: dict[str, str] = {}
+    for text in given:
+        identity, _, name = text.partition("=") if text.partition("=")[0] in identities else ("", "", text)
+        if not _COMMON_NAME.fullmatch(name):
+            expected = "a common name of letters, digits, spaces and _.:/=+-@, or IDENTITY=NAME"
+            raise _invalid("--certificate-name", text, expected)
+        found[identity] = name
+    return found
 
 
 def _role(text: str, settings: Settings) -> RoleArn:
     if settings.roles_anywhere:
         return settings.roles_anywhere.role
-    first = next((host for host in settings.policy.registries if not host.public), None)
+    own = (host for host in settings.policy.registries if settings.policy.own_identity(host) == CONTROLLER)
+    first = next((host for host in own if not host.public), None)
     if not text and first:
         text = f"arn:{first.partition}:iam::{first.account}:role/pullkeeper"
     try:

@@ -1,6 +1,5 @@
 """What `pullkeeper iam` prints is enough for every identity to pull, and nothing of it can be left out."""
 
-import copy
 import json
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -16,22 +15,39 @@ from pullkeeper.adapters.aws import Ecr, credentials
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import FailureError, Reason
 from pullkeeper.domain.iam.identity import Identity
+from pullkeeper.domain.views.iam_controller import with_identities
 from pullkeeper.domain.views.iam_documents import as_json
 from pullkeeper.domain.views.iam_needs import plan
 from pullkeeper.tokens import call_queue
 from tests.unit.adapters.aws_harness import RequestRecorder
 from tests.unit.adapters.identity_harness import issuer
+from testsupport.client_certificates import authority
 from testsupport.examples import demand
 from testsupport.fake_aws import AwsFake, serve_in_thread
 from testsupport.fake_aws.iam_documents import load
 from testsupport.fake_aws.pulls import refusals
-from testsupport.iam_examples import CONTROLLER_OF_IT, CONTROLLERS_ROLE, SETTINGS, desired_states
+from testsupport.iam_examples import (
+    CONTROLLER_OF_IT,
+    CONTROLLERS_ROLE,
+    EDGES_ANCHOR,
+    EDGES_PROFILE,
+    EDGES_ROLE,
+    SETTINGS,
+    by_registry,
+    desired_by_registry,
+    desired_states,
+)
 
-CONTROLLER = replace(CONTROLLER_OF_IT, issuer=issuer().url)
+POPULATIONS = {
+    "tenants": (SETTINGS, desired_states()),
+    "identities by registry": (by_registry(), desired_by_registry()),
+}
 
 
-def printed() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(as_json(plan(SETTINGS, CONTROLLER, desired_states())))
+def printed(population: str) -> dict[str, Any]:
+    policy, found = POPULATIONS[population]
+    controller = with_identities(replace(CONTROLLER_OF_IT, issuer=issuer().url), policy, {"edge": "pullkeeper"})
+    document: dict[str, Any] = json.loads(as_json(plan(policy, controller, found)))
     return document
 
 
@@ -42,7 +58,7 @@ def statement_lists(document: Mapping[str, Any]) -> Iterator[tuple[str, list[Any
             yield f"trust of {role['arn']}", role["trustPolicy"]["Statement"]
             for policy in role["policies"]:
                 yield f"permissions of {role['arn']}", policy["document"]["Statement"]
-        yield f"repositories of {account['account']}", account["repositoryPolicies"]
+        yield f"repositories of {account['partition']}:{account['account']}", account["repositoryPolicies"]
 
 
 def sid(statement: Mapping[str, Any]) -> str:
@@ -50,25 +66,36 @@ def sid(statement: Mapping[str, Any]) -> str:
     return found
 
 
-ALL = [(where, sid(statement)) for where, statements in statement_lists(printed()) for statement in statements]
+ALL = [
+    (population, where, sid(statement))
+    for population in POPULATIONS
+    for where, statements in statement_lists(printed(population))
+    for statement in statements
+]
 
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[AwsFake]:
     """One AWS for all, whose roles each test writes anew."""
     with serve_in_thread() as fake:
-        fake.trust_issuer(issuer().url, issuer().jwks())
+        # Which provider takes which audience is for the documents to say.
+        fake.trust_issuer(issuer().url, issuer().jwks(), audiences=("sts.amazonaws.com", "sts.amazonaws.com.cn"))
         yield fake
 
 
 @pytest.fixture
 def ecr(aws: AwsFake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ecr:
-    """The controller's own way to tokens, as its ServiceAccount."""
-    (tmp_path / "token").write_text(issuer().token(CONTROLLER.subject))
+    """The controller's own ways to tokens: its ServiceAccount, and what its identities by registry have."""
+    (tmp_path / "own-token").write_text(issuer().token(CONTROLLER_OF_IT.subject))
+    (tmp_path / "token").write_text(issuer().token(CONTROLLER_OF_IT.subject, audience="sts.amazonaws.com.cn"))
+    root = authority()
+    root.write(tmp_path)
+    aws.roles_anywhere.anchors[EDGES_ANCHOR] = root.certificate
+    aws.roles_anywhere.profiles[EDGES_PROFILE] = frozenset({EDGES_ROLE})
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in aws.environment(
-        web_identity_token_file=str(tmp_path / "token"), role_arn=CONTROLLERS_ROLE
+        web_identity_token_file=str(tmp_path / "own-token"), role_arn=CONTROLLERS_ROLE
     ).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(call_queue, "_INTERVAL", 0.0)
@@ -82,6 +109,7 @@ def ecr(aws: AwsFake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ecr:
         clock=lambda: datetime.now(UTC),
         metrics=RequestRecorder(),
         service_account_token=service_account_token,
+        identities=by_registry(str(tmp_path)).identities,
     )
 
 
@@ -89,9 +117,9 @@ async def service_account_token(identity: Identity) -> str:
     return issuer().token(str(identity))
 
 
-async def refused(aws: AwsFake, ecr: Ecr) -> AsyncIterator[str]:
+async def refused(aws: AwsFake, ecr: Ecr, population: str) -> AsyncIterator[str]:
     """Return what is refused to whom, one by one: a token, or a pull with it."""
-    for namespace, desired in desired_states().items():
+    for namespace, desired in POPULATIONS[population][1].items():
         for host, identity in desired.identities.items():
             try:
                 token = await ecr.fetch(TokenScope.of(host, identity), demand(namespace))
@@ -102,20 +130,23 @@ async def refused(aws: AwsFake, ecr: Ecr) -> AsyncIterator[str]:
                     yield f"{Reason.ACCESS_DENIED} for {namespace}: {each}"
 
 
-async def test_every_identity_pulls(aws: AwsFake, ecr: Ecr) -> None:
+@pytest.mark.parametrize("population", POPULATIONS)
+async def test_every_identity_pulls(aws: AwsFake, ecr: Ecr, population: str) -> None:
     """From each of its registries, those of other accounts included."""
-    load(aws, printed())
-    assert [each async for each in refused(aws, ecr)] == []
+    load(aws, printed(population))
+    assert [each async for each in refused(aws, ecr, population)] == []
 
 
-@pytest.mark.parametrize(("where", "which"), ALL)
-async def test_without_any_one_statement_something_is_refused(aws: AwsFake, ecr: Ecr, where: str, which: str) -> None:
+@pytest.mark.parametrize(("population", "where", "which"), ALL)
+async def test_without_any_one_statement_something_is_refused(
+    aws: AwsFake, ecr: Ecr, population: str, where: str, which: str
+) -> None:
     """Whatever it is: a trust policy's, a permission, or what a repository of another account allows."""
-    document = copy.deepcopy(printed())
+    document = printed(population)
     (statements,) = [found for whose, found in statement_lists(document) if whose == where]
     statements[:] = [each for each in statements if sid(each) != which]
     load(aws, document)
-    async with first(refused(aws, ecr)) as found:
+    async with first(refused(aws, ecr, population)) as found:
         assert found.startswith(f"{Reason.ACCESS_DENIED} for ")
 
 

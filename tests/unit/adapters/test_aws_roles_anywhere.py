@@ -19,8 +19,9 @@ from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.errors.failures import FailureError, Reason
 from pullkeeper.domain.iam.role_arn import parse as parse_role
 from pullkeeper.domain.iam.roles_anywhere import parse
+from pullkeeper.domain.views.iam_controller import Controller
 from pullkeeper.domain.views.iam_documents import as_json
-from pullkeeper.domain.views.iam_needs import Controller, plan
+from pullkeeper.domain.views.iam_needs import plan
 from tests.unit.adapters.aws_harness import AwsHarness, no_service_account
 from testsupport.certificate_authority import USAGE, usage
 from testsupport.client_certificates import ANCHOR, PROFILE, SIGNS, Key, anchor, authority, settings

@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -121,6 +123,56 @@ def test_with_roles_anywhere_role_and_trust_are_of_the_settings(
     }
     assert iam(monkeypatch, tmp_path, "--kubelet", settings=SETTINGS + ANYWHERE) == 2
     assert "--issuer: found nothing" in capsys.readouterr().err
+
+
+BY_REGISTRY = """\
+identities:
+  - name: edge
+    registries: ["*.eu-west-1.*"]
+    rolesAnywhere:
+      trustAnchorArn: arn:aws:rolesanywhere:eu-west-1:666666666666:trust-anchor/11111111-1111-1111-1111-111111111111
+      profileArn: arn:aws:rolesanywhere:eu-west-1:666666666666:profile/22222222-2222-2222-2222-222222222222
+      roleArn: arn:aws:iam::666666666666:role/edge
+      certificateFile: /tls/tls.crt
+      keyFile: /tls/tls.key
+"""
+CHINA = """\
+  - name: china
+    registries: ["*.cn"]
+    webIdentity: {roleArn: "arn:aws-cn:iam::123456789012:role/pullkeeper", tokenFile: /token}
+"""
+
+
+def test_identities_by_registry_have_roles_and_certificates_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each certificate's name is said by identity; the registry of another does not say where the controller is."""
+    settings = SETTINGS + ANYWHERE + BY_REGISTRY
+    names = ("--certificate-name", "a=b", "--certificate-name", "edge=edge-1")
+    assert iam(monkeypatch, tmp_path, *names, settings=settings) == 0
+    accounts = json.loads(capsys.readouterr().out)["accounts"]
+    roles = {role["arn"]: role for account in accounts for role in account["roles"]}
+    named = {arn: list(_common_names(role)) for arn, role in roles.items()}
+    assert named["arn:aws:iam::666666666666:role/edge"] == ["edge-1"]
+    assert named["arn:aws:iam::123456789012:role/edge"] == ["a=b"]
+    assert iam(monkeypatch, tmp_path, "--issuer", ISSUER, settings=SETTINGS + BY_REGISTRY) == 2
+    assert "--role-arn: found nothing" in capsys.readouterr().err
+
+
+def _common_names(role: dict[str, Any]) -> Iterator[str]:
+    for statement in role["trustPolicy"]["Statement"]:
+        if statement["Sid"] == "RolesAnywhere":
+            yield statement["Condition"]["StringEquals"]["aws:PrincipalTag/x509Subject/CN"]
+
+
+def test_an_identity_that_shows_tokens_needs_an_issuer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where the controller's own has a certificate."""
+    assert iam(monkeypatch, tmp_path, settings=SETTINGS + ANYWHERE + BY_REGISTRY + CHINA) == 2
+    assert "--issuer: found nothing" in capsys.readouterr().err
+    assert iam(monkeypatch, tmp_path, "--issuer", ISSUER, settings=SETTINGS + ANYWHERE + BY_REGISTRY + CHINA) == 0
+    assert "arn:aws-cn:iam::123456789012:oidc-provider/oidc.example.com" in capsys.readouterr().out
 
 
 def test_what_the_kubelet_would_need_is_printed(

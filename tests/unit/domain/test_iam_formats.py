@@ -15,7 +15,15 @@ from pullkeeper.domain.views.iam_needs import plan
 from pullkeeper.domain.views.iam_plan import Plan
 from pullkeeper.domain.views.iam_terraform import as_terraform
 from testsupport import golden
-from testsupport.iam_examples import ANYWHERE, CONTROLLER_OF_IT, SETTINGS, desired_states
+from testsupport.iam_examples import (
+    ANYWHERE,
+    BY_REGISTRY,
+    CONTROLLER_OF_IT,
+    SETTINGS,
+    by_registry,
+    desired_by_registry,
+    desired_states,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 FORMATS: Mapping[str, Callable[[Plan], str]] = {
@@ -33,6 +41,13 @@ def test_the_whole_and_a_namespaces_part_match_the_golden_files(form: str, only:
     """Every kind of identity, several accounts, a repository policy, notes."""
     found = plan(SETTINGS, CONTROLLER_OF_IT, desired_states(), only=only)
     golden.check(GOLDEN / f"iam-{form}{'-part' if only else ''}.txt", FORMATS[form](found) + "\n")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_identities_by_registry_match_the_golden_files(form: str) -> None:
+    """Three partitions, two accounts of the same number, a certificate, keys whose owner nobody knows."""
+    found = plan(by_registry(), BY_REGISTRY, desired_by_registry())
+    golden.check(GOLDEN / f"iam-{form}-identities.txt", FORMATS[form](found) + "\n")
 
 
 @pytest.mark.parametrize("form", COMMENTED)
@@ -82,7 +97,7 @@ def test_what_roles_anywhere_needs_is_said(form: str) -> None:
     text = FORMATS[form](found)
     assert ANYWHERE.trust_anchor in text
     if form == "json":
-        assert json.loads(text)["accounts"][0]["rolesAnywhere"]["roleArns"] == [ANYWHERE.role.text]
+        assert json.loads(text)["accounts"][0]["rolesAnywhere"][0]["roleArns"] == [ANYWHERE.role.text]
     else:
         profile = "22222222-2222-2222-2222-222222222222"
         assert f"#   aws rolesanywhere update-profile --region eu-west-1 --profile-id {profile} --role-arns" in text

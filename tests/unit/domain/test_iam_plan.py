@@ -327,7 +327,7 @@ def test_with_roles_anywhere_a_certificate_takes_the_controllers_role() -> None:
         "StringEquals": {"aws:PrincipalTag/x509Subject/CN": "pullkeeper"},
     }
     assert not any(account.providers for account in found.accounts)
-    assert [account.anywhere for account in found.accounts] == [ANYWHERE, None]
+    assert [account.anywhere for account in found.accounts] == [(ANYWHERE,), ()]
     assert not [note for note in found.notes if "issuer" in note or "certificate" in note]
 
 

@@ -69,6 +69,10 @@ def identities(policy: Policy, name: str = "gov-1", **annotations: str) -> dict[
     ("given", "source"),
     [
         (WEB, WebIdentityFile(role=role_arn.parse(CHINESE_ROLE), token_file="/token")),
+        (
+            {"webIdentity": {**WEB["webIdentity"], "audience": "sts.amazonaws.com.cn"}},
+            WebIdentityFile(role=role_arn.parse(CHINESE_ROLE), token_file="/token", audience="sts.amazonaws.com.cn"),
+        ),
         ({"rolesAnywhere": ANYWHERE_GIVEN}, ANYWHERE),
         ({"profile": "puller"}, Profile(name="puller")),
         ({"keysFile": "/keys"}, KeysFile(path="/keys")),
@@ -112,6 +116,9 @@ def test_an_identity_has_namespaces_and_a_region_if_it_says_so() -> None:
         ({"webIdentity": {"roleArn": "x", "tokenFile": "/x"}}, "", "webIdentity.roleArn: "),
         ({"webIdentity": {"roleArn": 7, "tokenFile": "/x"}}, "", "webIdentity.roleArn: "),
         ({"webIdentity": {"roleArn": CHINESE_ROLE, "tokenFile": "x"}}, "", "webIdentity.tokenFile: the path"),
+        ({"webIdentity": {**WEB["webIdentity"], "audience": "${x}"}}, "", "webIdentity.audience: a client ID"),
+        ({"webIdentity": {**WEB["webIdentity"], "audience": None}}, "", "webIdentity.audience: a client ID"),
+        ({"webIdentity": {**WEB["webIdentity"], "x": "y"}}, "", "webIdentity: a mapping of roleArn, tokenFile, and"),
         ({"webIdentity": None, "keysFile": 7}, "", "keysFile: the path"),
         ({"webIdentity": None, "profile": ""}, "", "profile: the name"),
         ({"webIdentity": None, "profile": 7}, "", "profile: the name"),

@@ -9,10 +9,12 @@ from pullkeeper.domain.ecr.partitions import PARTITIONS
 from pullkeeper.domain.iam import role_arn, roles_anywhere
 from pullkeeper.domain.iam.role_arn import RoleArn
 from pullkeeper.domain.iam.roles_anywhere import RolesAnywhere
+from pullkeeper.domain.iam.web_identity import AUDIENCE, USUAL_AUDIENCE
 
 KEYS = ("webIdentity", "rolesAnywhere", "profile", "keysFile")
 FORM = f"just one of {', '.join(KEYS)}"
 _WEB_IDENTITY_KEYS = ("roleArn", "tokenFile")
+_AUDIENCE = "audience"
 _PROFILE = re.compile(r"[A-Za-z0-9_.@+=,/-]{1,128}")
 
 
@@ -22,6 +24,8 @@ class WebIdentityFile:
 
     role: RoleArn
     token_file: str
+    audience: str = USUAL_AUDIENCE
+    """Whom the token is for, which its OIDC provider has to know; the token itself decides."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,15 +78,18 @@ def parse_roles_anywhere(value: object) -> RolesAnywhere:
 
 
 def _parse_web_identity(value: object) -> WebIdentityFile:
-    if not isinstance(value, Mapping) or set(value) != set(_WEB_IDENTITY_KEYS):
-        raise ValueError(f"webIdentity: a mapping of {', '.join(_WEB_IDENTITY_KEYS)}")
+    if not isinstance(value, Mapping) or set(value) - {_AUDIENCE} != set(_WEB_IDENTITY_KEYS):
+        raise ValueError(f"webIdentity: a mapping of {', '.join(_WEB_IDENTITY_KEYS)}, and {_AUDIENCE} if need be")
     text = value["roleArn"]
     try:
         role = role_arn.parse(text if isinstance(text, str) else "")
     except ValueError as error:
         raise ValueError(f"webIdentity.roleArn: {error}") from None
     path = _parse_path("webIdentity.tokenFile", value["tokenFile"], "a ServiceAccount's token")
-    return WebIdentityFile(role=role, token_file=path)
+    audience = value.get(_AUDIENCE, USUAL_AUDIENCE)
+    if not isinstance(audience, str) or not AUDIENCE.fullmatch(audience):
+        raise ValueError("webIdentity.audience: a client ID of an IAM OIDC provider")
+    return WebIdentityFile(role=role, token_file=path, audience=audience)
 
 
 def _parse_profile(value: object) -> str:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ from pullkeeper.domain.iam.role_arn import RoleArn
 MAX_TOKEN_LENGTH = 20_000
 """STS takes no longer one."""
 USUAL_AUDIENCE = "sts.amazonaws.com"
+AUDIENCE = re.compile(r"[A-Za-z0-9._~:/%@+=-]{1,255}")
+"""IAM: a client ID of an OIDC provider has at most 255 characters; a policy would take ${...} for a variable."""
 _PARTS = 3
 _MAX_TEXT = 255
 

@@ -47,7 +47,7 @@ def as_script(plan: Plan) -> str:
 def _account(account: Account) -> Iterator[str]:
     yield comment(f"Account {account.number} of partition {account.partition}")
     yield from account_comments(account)
-    yield f"account_{account.number}() {{"
+    yield f"account_{account.label}() {{"
     for provider in account.providers:
         yield f"  provider {shlex.join([provider.arn, provider.issuer, *provider.audiences])}"
     for role in account.roles:
@@ -76,9 +76,9 @@ def _compact(document: object) -> str:
 
 
 def _choice(plan: Plan) -> Iterator[str]:
-    numbers = [each.number for each in plan.accounts]
-    yield "account=$(aws sts get-caller-identity --query Account --output text)"
+    labels = {f"{each.partition}:{each.number}": each.label for each in plan.accounts}
+    yield "account=$(aws sts get-caller-identity --query Arn --output text | cut -d: -f2,5)"
     yield 'case "$account" in'
-    yield from (f"{number}) account_{number} ;;" for number in numbers)
-    yield f'*) echo "account $account is none of {" ".join(numbers)}" >&2; exit 1 ;;'
+    yield from (f"{account}) account_{label} ;;" for account, label in labels.items())
+    yield f'*) echo "account $account is none of {" ".join(labels)}" >&2; exit 1 ;;'
     yield "esac"

@@ -31,7 +31,7 @@ def _account(account: Account) -> Mapping[str, Any]:
             {"arn": each.arn, "url": each.issuer, "clientIds": list(each.audiences)} for each in account.providers
         ],
         "roles": [_role(each) for each in account.roles],
-        **({"rolesAnywhere": _anywhere(account.anywhere)} if account.anywhere else {}),
+        **({"rolesAnywhere": list(map(_anywhere, account.anywhere))} if account.anywhere else {}),
         "repositoryPolicies": [
             {"region": each.region, "statement": each.statement.as_document()} for each in account.grants
         ],

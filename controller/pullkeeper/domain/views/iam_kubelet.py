@@ -18,7 +18,7 @@ from pullkeeper.domain.iam.role_arn import RoleArn
 from pullkeeper.domain.iam.web_identity import provider_arn
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.views.commented import COMMENT, as_yaml, comment, without_comments
-from pullkeeper.domain.views.iam_needs import Controller
+from pullkeeper.domain.views.iam_controller import Controller
 from pullkeeper.domain.views.iam_plan import Statement
 from pullkeeper.domain.views.iam_statements import pulls, web_trust
 
@@ -67,7 +67,11 @@ def _reasons(desired: DesiredState, controller: Controller) -> Iterator[str]:
         yield f"its tokens are for {identity.audience}, and a provider asks for one audience"
     if fips := [host for host in desired.registries if host.fips]:
         yield f"the provider asks the endpoint without FIPS for {listed(fips)}"
-    role = role_arn.parse(_role(desired, controller))
+    text = _role(desired, controller)
+    if not text:
+        yield "nothing says in which account a role for its pods could be"
+        return
+    role = role_arn.parse(text)
     if foreign := [host for host in desired.registries if host.partition != role.partition]:
         yield f"{role} cannot read {listed(foreign)}, of another partition"
 
@@ -84,9 +88,18 @@ def _identity(desired: DesiredState) -> Identity:
 
 
 def _role(desired: DesiredState, controller: Controller) -> str:
-    """Return the role for a namespace's pods: never the controller's own, which may assume those of all tenants."""
-    own = controller.role
-    return _identity(desired).role_arn or f"arn:{own.partition}:iam::{own.account}:role/{_OWN_ROLE}"
+    """Return the role for a namespace's pods: never the controller's own, which may assume those of all tenants.
+
+    It is beside that one, or beside the repositories where only its credentials tell who it is; "" if neither is known.
+    """
+    identity = _identity(desired)
+    own = controller.of(identity)
+    beside = (own.role.partition, own.role.account) if own else _home(desired.registries)
+    return identity.role_arn or (f"arn:{beside[0]}:iam::{beside[1]}:role/{_OWN_ROLE}" if beside else "")
+
+
+def _home(hosts: Iterable[RegistryHost]) -> tuple[str, str] | None:
+    return next(((host.partition, host.account) for host in hosts if host.account), None)
 
 
 def _provider_config(controller: Controller, desired_states: Mapping[str, DesiredState]) -> Mapping[str, Any]:

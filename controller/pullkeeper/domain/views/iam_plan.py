@@ -153,8 +153,13 @@ class Account:
     roles: tuple[Role, ...] = ()
     grants: tuple[RepositoryGrant, ...] = ()
     """What its repositories must allow to roles of other accounts."""
-    anywhere: RolesAnywhere | None = None
-    """By which trust anchor and profile the controller takes its role here."""
+    anywhere: tuple[RolesAnywhere, ...] = ()
+    """By which trust anchors and profiles the controller takes its roles here."""
+
+    @property
+    def label(self) -> str:
+        """A name of letters, digits and `_`: partitions may have accounts of the same number."""
+        return self.number if self.partition == "aws" else f"{self.number}_{self.partition.replace('-', '_')}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -41,7 +41,7 @@ def comments(notes: Iterable[str]) -> Iterator[str]:
 
 def account_comments(account: Account) -> Iterator[str]:
     """Return what is to be done by hand, as comments: whoever knows what else there is in a policy or a profile."""
-    if given := account.anywhere:
+    for given in account.anywhere:
         region, profile = given.region, given.profile.rpartition("/")[2]
         yield comment(
             f"The trust anchor {given.trust_anchor} has to be enabled, and the profile to name this role beside its "

@@ -68,19 +68,18 @@ def _literal(text: str) -> str:
     return _MARKS.sub(lambda found: f"${{{found[0]}}}", text)
 
 
-def controller_trust(controller: RoleArn, session: Session) -> Iterator[Statement]:
+def controller_trust(principals: Sequence[str], session: Session) -> Iterator[Statement]:
     """Return the trust policy of a role that the controller opens sessions of.
 
     Each action has a statement of its own, since the keys of their conditions differ.
     """
-    principals = (controller.text,)
     external_id = [Condition(operator=_EQUAL, key="sts:ExternalId", values=(session.external_id or "",))]
     yield Statement(
         sid="Pullkeeper",
         why="The controller's role" + (", which sends the ExternalId of the settings" if session.external_id else ""),
         actions=("sts:AssumeRole",),
         principal_kind="AWS",
-        principals=principals,
+        principals=tuple(principals),
         conditions=tuple(external_id) if session.external_id else (),
     )
     if tags := dict(session.tags):
@@ -89,7 +88,7 @@ def controller_trust(controller: RoleArn, session: Session) -> Iterator[Statemen
             why=f"It says from which cluster it comes, and for which namespace ({_NAMESPACE_TAG})",
             actions=("sts:TagSession",),
             principal_kind="AWS",
-            principals=principals,
+            principals=tuple(principals),
             conditions=(
                 Condition(operator=_EQUAL, key=f"aws:RequestTag/{_CLUSTER_TAG}", values=(tags[_CLUSTER_TAG],)),
                 Condition(
@@ -103,7 +102,7 @@ def controller_trust(controller: RoleArn, session: Session) -> Iterator[Statemen
             why="CloudTrail names the cluster in whatever the session does",
             actions=("sts:SetSourceIdentity",),
             principal_kind="AWS",
-            principals=principals,
+            principals=tuple(principals),
             conditions=(Condition(operator=_EQUAL, key="sts:SourceIdentity", values=(session.source_identity,)),),
         )
 
@@ -125,14 +124,14 @@ def web_trust(provider_arn: str, audience: str, subjects: Iterable[str], *, sid:
     )
 
 
-def certificate_trust(trust_anchor: str, common_name: str) -> Statement:
+def certificate_trust(trust_anchor: str, common_name: str, *, sid: str = "RolesAnywhere") -> Statement:
     """Return who may take a role by IAM Roles Anywhere, which needs all three actions of the trust policy.
 
     Source: IAM Roles Anywhere User Guide, "Trust model". Without a name it is any certificate below the trust anchor.
     """
     named = (Condition(operator=_EQUAL, key="aws:PrincipalTag/x509Subject/CN", values=(common_name,)),)
     return Statement(
-        sid="RolesAnywhere",
+        sid=sid,
         why=f"A certificate {f'for {common_name} ' if common_name else ''}below the trust anchor {trust_anchor}",
         actions=("sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"),
         principal_kind="Service",

@@ -34,7 +34,7 @@ def as_terraform(plan: Plan) -> str:
 
 
 def _account(account: Account) -> Iterator[str]:
-    alias = f"account_{account.number}"
+    alias = f"account_{account.label}"
     heading = comment(f"Account {account.number} of partition {account.partition}: add a profile or assume_role")
     arguments = [
         ("alias", hcl_text(alias)),
