@@ -9,7 +9,7 @@ export PYTHONWARNINGS ?= default
 PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check
 
 # Folders of tests that need more than Python; each has its own target.
-OTHER_TARGETS := $(addprefix --ignore=tests/,alerts control_plane chart image interop tenants world)
+OTHER_TARGETS := $(addprefix --ignore=tests/,alerts control_plane chart image interop release tenants world)
 
 # The in-memory server alone will do for what AWS and registries answer and what people are shown: the API server has no
 # part in it, and conformance tests hold the server in memory to the real one.
@@ -18,7 +18,7 @@ IN_MEMORY := aws_failures budgets demo endpoints hostile_inputs identities ident
 IN_MEMORY := $(IN_MEMORY:%=tests/e2e/test_%.py)
 
 .PHONY: help demo test test-e2e test-simulation test-tenants test-world test-pythons coverage lint lint-docs test-cluster test-older test-chart \
-  chart-docs manifests release-names failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench bench-injection lock clean
+  chart-docs manifests release-names release-artefacts release-dry-run failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench bench-injection lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +95,16 @@ failure-docs: $(VENV)/dev.stamp ## Update the documents on failures from the tab
 test-pull: $(VENV)/dev.stamp ## Pull with the Secret from a real registry: skopeo, crane, Helm, BuildKit, containerd; AWS's own client of IAM Roles Anywhere
 	$(BIN)/python -m testsupport.interop_tools
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/interop
+
+release-artefacts: $(VENV)/dev.stamp ## Build what a release publishes beside the image and its SBOM into build/release, and print the hashes
+	@$(BIN)/python -m testsupport.helm_tools >/dev/null
+	@$(BIN)/python -m tools.release.build
+
+# The image is what `make test-image` builds and checks.
+release-dry-run: $(VENV)/dev.stamp ## Build the same and check it as its users would: registry, pip, krew; nothing is published
+	$(BIN)/python -m testsupport.helm_tools
+	$(BIN)/python -m testsupport.interop_tools
+	$(BIN)/pytest -q tests/release
 
 image: ## Build the image with docker, podman or buildah (IMAGE, TAG, BASE, BUILDER)
 	@$(PYTHON) -m image.build

@@ -32,6 +32,8 @@ COMMANDS = {
     CONTROL_PLANE: ("./kubelet-keyring", "./kubelet-pull-manager"),
 }
 """What is built, by the module that pins it."""
+KREW = Path(__file__).parent / "krew"
+"""The Go module that pins krew, which installs plugins of kubectl."""
 SIGNING_HELPER = Path(__file__).parent / "signing_helper"
 """The Go module that pins AWS's own client of IAM Roles Anywhere."""
 _HELPER = "github.com/aws/rolesanywhere-credential-helper"
@@ -77,17 +79,24 @@ def find(environment: Mapping[str, str] | None = None) -> Tools:
 
 
 def find_signing_helper(environment: Mapping[str, str] | None = None) -> Path:
-    """Give AWS's own client of IAM Roles Anywhere, from the cache or built now; raises ToolsError.
-
-    It has a folder of its own in the cache: a change of it builds nothing else anew.
-    """
-    environment = os.environ if environment is None else environment
-    digest = hashlib.sha256((SIGNING_HELPER / "go.sum").read_bytes()).hexdigest()
-    folder = cache_folder(environment).with_name(f"signing-helper-{digest[:12]}")
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    """Give AWS's own client of IAM Roles Anywhere, from the cache or built now; raises ToolsError."""
     # It can talk to smart cards, so it needs a C compiler.
-    _once(folder, lambda fresh: _go_build(fresh, SIGNING_HELPER, [_HELPER], {**environment, "CGO_ENABLED": "1"}))
-    return folder / _HELPER.rpartition("/")[2]
+    return _find_alone("signing-helper", SIGNING_HELPER, _HELPER, "1", environment)
+
+
+def find_krew(environment: Mapping[str, str] | None = None) -> Path:
+    """Give krew, from the cache or built now; raises ToolsError."""
+    return _find_alone("krew", KREW, "sigs.k8s.io/krew/cmd/krew", "0", environment)
+
+
+def _find_alone(name: str, module: Path, command: str, cgo: str, environment: Mapping[str, str] | None) -> Path:
+    """Give a program that has a folder of its own in the cache: a change of it builds nothing else anew."""
+    environment = os.environ if environment is None else environment
+    digest = hashlib.sha256((module / "go.sum").read_bytes()).hexdigest()
+    folder = cache_folder(environment).with_name(f"{name}-{digest[:12]}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _once(folder, lambda fresh: _go_build(fresh, module, [command], {**environment, "CGO_ENABLED": cgo}))
+    return folder / command.rpartition("/")[2]
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:
