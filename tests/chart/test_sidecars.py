@@ -47,7 +47,8 @@ def test_a_recipe_gives_the_controller_its_source(helms: Helms, recipe: str) -> 
     env: dict[str, Any] = {each["name"]: each["value"] for each in rendering.container["env"]}
     if recipe == "signing-helper":
         port = sidecar["command"][sidecar["command"].index("--port") + 1]
-        assert env == {"AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{port}"}
+        assert env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] == f"http://127.0.0.1:{port}"
+        assert not {"AWS_ROLE_ARN", "AWS_SHARED_CREDENTIALS_FILE"} & env.keys()
         return
     (configuration,) = (each for each in rendering.objects if each["metadata"]["name"] == "pullkeeper-spiffe-extra")
     folder = env["AWS_WEB_IDENTITY_TOKEN_FILE"].removesuffix("/token")
