@@ -84,6 +84,10 @@ _plain_host = st.builds(
 )
 _plain_hosts = _list_of(st.one_of(_plain_host, _plain_host, st.just("public.ecr.aws")), 4)
 _flag = st.one_of(st.sampled_from(["true", "true", "true", "false", "", "yes", "True", " true", "true\n"]), _any_text)
+_class = st.one_of(
+    st.sampled_from(["canary", "canary", "canary", "", "Canary", "-", "a b", "a.", "a" * 63, "a" * 64, "canary\n"]),
+    _any_text,
+)
 _annotations = st.fixed_dictionaries(
     {},
     optional={
@@ -92,6 +96,7 @@ _annotations = st.fixed_dictionaries(
         "service-account-name": _name,
         "attach-to-service-accounts": st.one_of(_padded_name, _list_of(_padded_name, 14)),
         "inject": _flag,
+        "class": _class,
         "refresh-requested-at": _any_text,
     },
 )

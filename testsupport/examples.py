@@ -103,6 +103,7 @@ def managed(held: SecretRecord | None, *, intact: bool = True, purpose: Target |
         intact=intact,
         record=held,
         target=purpose,
+        installation_class=held.installation_class if held else "",
     )
 
 

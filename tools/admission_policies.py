@@ -3,8 +3,8 @@
 These are the patterns of hosts and roles for the chart's checks and policies, and the rules for annotations as CEL.
 
 The API server then says at `kubectl annotate` what the controller would report; test_annotation_check.py in
-tests/control_plane holds the two to the same verdict and words. The variables `defaults`, `excluded`, `opted_in` and
-`attaches` depend on the values, so the chart's template defines them.
+tests/control_plane holds the two to the same verdict and words. The variables `of_class`, `defaults`, `excluded`,
+`opted_in` and `attaches` depend on the values, so the chart's template defines them.
 """
 
 import json
@@ -21,6 +21,7 @@ from pullkeeper.domain.kube.annotation_lists import MAX_PARTS
 from pullkeeper.domain.namespace import service_account_names
 from pullkeeper.domain.namespace.annotations import (
     ATTACH,
+    CLASS,
     ENABLED,
     INJECT,
     KNOWN,
@@ -31,6 +32,8 @@ from pullkeeper.domain.namespace.annotations import (
     ROLE_ARN,
     SERVICE_ACCOUNT,
 )
+from pullkeeper.domain.namespace.installation_class import CLASS_FORM
+from pullkeeper.domain.namespace.installation_class import PATTERN as CLASS_PATTERN
 from pullkeeper.domain.namespace.namespace import PREFIX
 from pullkeeper.domain.secret import desired_state as words
 from pullkeeper.domain.secret import role_annotation
@@ -58,7 +61,12 @@ What the controller reports of a Namespace's annotations, as variables of an adm
 @CHANGED@
 {{- end }}
 
-{{- /* Needs the variables `defaults`, `excluded`, `opted_in` and `attaches`. */ -}}
+{{- /* Whether a Namespace is of the class, or may be. A dict: root, and the CEL of its annotations, a map. */ -}}
+{{- define "pullkeeper.celServes" -}}
+@SERVES@
+{{- end }}
+
+{{- /* Needs the variables `of_class`, `defaults`, `excluded`, `opted_in` and `attaches`. */ -}}
 {{- define "pullkeeper.annotationRules" -}}
 """
 MAX_MESSAGE = 1024
@@ -153,6 +161,20 @@ def flag_problems() -> str:
         f"({given(key)} && !({value(key)} in ['true', 'false']) ? [{problem(key, shown(key), text(words.FLAG))}] : [])"
         for key in (ENABLED, INJECT)
     )
+
+
+def class_problems() -> str:
+    """Return what is wrong with the class; of one that is too long its length is reported."""
+    invalid = f"{value(CLASS)}.size() <= {MAX_LENGTHS[CLASS]} && !{value(CLASS)}.matches({pattern(CLASS_PATTERN)})"
+    return f"({given(CLASS)} && {invalid} ? [{problem(CLASS, quoted(value(CLASS)), text(CLASS_FORM))}] : [])"
+
+
+def serves() -> str:
+    """Return whether a Namespace is of the installation's class, or of one that is invalid, so that it may be."""
+    key = text(PREFIX + CLASS)
+    named = f"[{{{{ .annotations }}}}].map(a, {key} in a ? a[{key}] : '')"
+    own = 'c == {{ default "" .root.Values.settings.class | toJson }}'
+    return f"{named}.all(c, {own} || c.size() > {MAX_LENGTHS[CLASS]} || !c.matches({pattern(CLASS_PATTERN)}))"
 
 
 def length_problems() -> str:
@@ -341,10 +363,10 @@ def problems() -> str:
     """Return the problems in the order of desired_state; of hosts and of names no more than are reported."""
     ignored = f"{given(ATTACH)} && !variables.attaches ? [{text(words.NO_EFFECT)}] : []"
     return f"""\
-{given(ENABLED)} && {value(ENABLED)} == 'false' ? []
+!variables.may_ask ? []
 : variables.excluded ? [{text(str(words.EXCLUDED))}]
 : variables.too_long.size() > 0 ? variables.of_keys + variables.too_long
-: !({given(ENABLED)}) && variables.of_keys.size() == 0 && !variables.opted_in ? []
+: !variables.judged ? []
 : [variables.of_keys + variables.of_registries + variables.of_identity + variables.of_accounts]
   .map(all, all.size() > 0 ? all : {ignored})[0]"""
 
@@ -356,7 +378,7 @@ def message() -> str:
         for each in ("not_hosts", "not_accounts")
     )
     return f"""\
-[variables.problems.size() + (variables.too_long.size() > 0 ? 0 : {beyond})]
+[variables.problems.size() + (variables.judged ? {beyond} : 0)]
 .map(n, {first("variables.problems")}.join('; ')
   + (n > {MAX_REPORTED} ? '; and ' + string(n - {MAX_REPORTED}) + ' more' : ''))
 .map(m, m.size() > {MAX_MESSAGE} ? m.substring(0, {MAX_MESSAGE - 1}) + '…' : m)[0]"""
@@ -381,7 +403,7 @@ def variables() -> dict[str, str]:
         "unknown": f"""\
 variables.annotations.size() > {MAX_ANNOTATIONS} ? []
 : variables.annotations.filter(k, k.startsWith({text(PREFIX)}) && !(k in [{known}]))""",
-        "of_keys": f"({unknown_problems()})\n+ {flag_problems()}",
+        "of_keys": f"({unknown_problems()})\n+ {flag_problems()}\n+ {class_problems()}",
         "too_long": length_problems(),
         "partitions": partitions(),
         "registries": parts(REGISTRIES),
@@ -401,6 +423,10 @@ variables.annotations.size() > {MAX_ANNOTATIONS} ? []
         "accounts": trimmed("variables.attach_to"),
         "not_accounts": not_accounts(),
         "of_accounts": account_problems(),
+        "may_ask": f"variables.of_class && !({given(ENABLED)} && {value(ENABLED)} == 'false')",
+        "judged": f"""\
+variables.may_ask && !variables.excluded && variables.too_long.size() == 0
+&& ({given(ENABLED)} || variables.of_keys.size() > 0 || variables.opted_in)""",
         "problems": problems(),
         "message": message(),
     }
@@ -412,12 +438,13 @@ def rules() -> str:
         f"- name: {name}\n  expression: |-\n{textwrap.indent(expression, ' ' * 4)}\n"
         for name, expression in variables().items()
     )
-    return f"{HEADER.replace('@CHANGED@', changed())}{''.join(entries)}{{{{- end }}}}\n"
+    header = HEADER.replace("@CHANGED@", changed()).replace("@SERVES@", serves())
+    return f"{header}{''.join(entries)}{{{{- end }}}}\n"
 
 
 def patterns() -> str:
     """Return the template that defines the patterns."""
-    found = {"rolePattern": role_arn.PATTERN, "hostPattern": registry_host.HOST}
+    found = {"classPattern": CLASS_PATTERN, "rolePattern": role_arn.PATTERN, "hostPattern": registry_host.HOST}
     defined = (f'{{{{- define "pullkeeper.{name}" }}}}{regexp}{{{{ end }}}}\n' for name, regexp in found.items())
     return (
         f"{PATTERNS_HEADER}{''.join(defined)}{PARTITIONS_HEADER}{''.join(map(_partition, PARTITIONS))}{{{{- end }}}}\n"

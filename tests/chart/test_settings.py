@@ -28,6 +28,7 @@ BASE: Mapping[str, Any] = {"serviceAccountAttachment": True}
 """Settings that other settings depend on."""
 
 LIVE: Mapping[str, Any] = {
+    "class": "canary",
     "registries": [IRELAND],
     "clusterName": "prod-1",
     "roles": [{"role": "arn:aws:iam::222222222222:role/blue", "namespaces": ["blue"]}],

@@ -38,6 +38,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
         "excludedNamespaces": ["*x"],
     },
     "opting-in": {
+        "class": "canary",
         "registries": [CHINA, HOST],
         "optIn": {"namespaces": ["auto-*"], "namespaceSelector": {"matchLabels": {"tier": "gold"}}},
     },
@@ -96,7 +97,7 @@ async def _in_force(plane: ControlPlane) -> None:
         api = RestClient(http=http, url=plane.url, token=plane.admin_token)
 
         async def all_of_them() -> bool:
-            return SETTINGS.keys() == warnings(await create(api, {"enabled": "yes"})).keys()
+            return SETTINGS.keys() == warnings(await create(api, {"class": "any of them"})).keys()
 
         await until(all_of_them, "the policies to be in force")
 
@@ -164,7 +165,13 @@ def test_the_api_server_says_what_the_controller_would_report(plane: ControlPlan
 def test_the_largest_annotations_are_judged_within_the_limits_on_cost(plane: ControlPlane) -> None:
     """A policy that exceeded them would say nothing."""
     none: Mapping[str, str] = {}
+    examples: list[tuple[Annotations, str, Annotations]]
     examples = [({"enabled": "true", **annotations}, "team", none) for annotations in LARGE.values()]
+    examples += [(annotations, "team", none) for annotations in LARGE.values()]
+    # Of a namespace that is opted out, excluded or of another class no further problem is counted either.
+    many = {"registries": ",".join(["x"] * 30), "attach-to-service-accounts": ",".join(["A"] * 30)}
+    examples += [({**many, "enabled": flag}, name, none) for flag in ("true", "false") for name in ("team", "auto-x")]
+    examples += [({**many, "enabled": "true", "class": name}, "team", none) for name in ("canary", "other", "no class")]
     asyncio.run(_compare_all(plane, examples))
 
 

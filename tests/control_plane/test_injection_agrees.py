@@ -55,6 +55,7 @@ VARIANTS: Sequence[Mapping[str, Any]] = [
     {"optIn": {"namespaces": ["auto-*"]}, "registries": [IRELAND, PUBLIC]},
     {"optIn": {"namespaces": ["a*-*x", "*-y", "b"], "exclude": ["*-not-*", "auto-*-x"]}, "registries": [VIRGINIA]},
     {"optIn": {"namespaces": "*", "exclude": "auto-*"}, "registries": [IRELAND], "excludedNamespaces": []},
+    {"class": "canary", "optIn": {"namespaces": "*"}, "registries": HOSTS},
     {"optIn": {"namespaceSelector": {}}, "registries": HOSTS, "excludedNamespaces": ["*-x", "kube-*"]},
     {"optIn": {"namespaceSelector": {"matchLabels": {"a": "1", "b": ""}}}, "registries": [IRELAND]},
     {"optIn": {"namespaces": [], "namespaceSelector": {"matchExpressions": REQUIREMENTS}}, "registries": [IRELAND]},
@@ -99,7 +100,10 @@ registries = st.one_of(
     st.sampled_from(["", ",", "x" * 40_000, IRELAND + " " * 33_000, "," * 500 + IRELAND]),
 )
 flag = st.sampled_from(["true", "false", "", "yes", "True"])
-annotations = st.fixed_dictionaries({}, optional={"enabled": flag, "inject": flag, "registries": registries, "x": flag})
+named = st.sampled_from(["canary", "canary", "", "Canary", "-", "a" * 63, "a" * 64])
+annotations = st.fixed_dictionaries(
+    {}, optional={"enabled": flag, "inject": flag, "registries": registries, "class": named, "x": flag}
+)
 host = st.sampled_from([*HOSTS, *HOSTS, *NEAR])
 image = st.builds("{}{}".format, host, st.sampled_from(["/app", "/app", "/a/b:1", "", "/", ":1"]))
 few = st.dictionaries(st.sampled_from(["a", "b", "example.com/c", "d", "e"]), st.sampled_from(["", "1", "2"]))
@@ -141,7 +145,8 @@ def _policies(plane: ControlPlane) -> Iterator[None]:
 async def _in_force(plane: ControlPlane) -> None:
     async with aiohttp.ClientSession(connector=_connector(plane)) as http:
         team = await create_team(
-            RestClient(http=http, url=plane.url, token=plane.admin_token), {"enabled": "true", "registries": PUBLIC}
+            RestClient(http=http, url=plane.url, token=plane.admin_token),
+            {"enabled": "true", "registries": PUBLIC, "class": "any of them"},
         )
 
         async def all_of_them() -> bool:

@@ -4,11 +4,16 @@ What the controller reports of a Namespace's annotations, as variables of an adm
 */ -}}
 {{- define "pullkeeper.annotationsChanged" -}}
 has(object.metadata.annotations) && (
-  ['pullkeeper.dev/enabled', 'pullkeeper.dev/registries', 'pullkeeper.dev/role-arn', 'pullkeeper.dev/service-account-name', 'pullkeeper.dev/attach-to-service-accounts', 'pullkeeper.dev/inject', 'pullkeeper.dev/refresh-requested-at'].exists(k, k in object.metadata.annotations && !(oldObject != null && has(oldObject.metadata.annotations) && k in oldObject.metadata.annotations && oldObject.metadata.annotations[k] == object.metadata.annotations[k]))
+  ['pullkeeper.dev/enabled', 'pullkeeper.dev/registries', 'pullkeeper.dev/role-arn', 'pullkeeper.dev/service-account-name', 'pullkeeper.dev/attach-to-service-accounts', 'pullkeeper.dev/inject', 'pullkeeper.dev/class', 'pullkeeper.dev/refresh-requested-at'].exists(k, k in object.metadata.annotations && !(oldObject != null && has(oldObject.metadata.annotations) && k in oldObject.metadata.annotations && oldObject.metadata.annotations[k] == object.metadata.annotations[k]))
   || (object.metadata.annotations.size() <= 500 && object.metadata.annotations.exists(k, k.startsWith('pullkeeper.dev/') && !(oldObject != null && has(oldObject.metadata.annotations) && k in oldObject.metadata.annotations && oldObject.metadata.annotations[k] == object.metadata.annotations[k]))))
 {{- end }}
 
-{{- /* Needs the variables `defaults`, `excluded`, `opted_in` and `attaches`. */ -}}
+{{- /* Whether a Namespace is of the class, or may be. A dict: root, and the CEL of its annotations, a map. */ -}}
+{{- define "pullkeeper.celServes" -}}
+[{{ .annotations }}].map(a, 'pullkeeper.dev/class' in a ? a['pullkeeper.dev/class'] : '').all(c, c == {{ default "" .root.Values.settings.class | toJson }} || c.size() > 63 || !c.matches(r'^(?:(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?)?)$'))
+{{- end }}
+
+{{- /* Needs the variables `of_class`, `defaults`, `excluded`, `opted_in` and `attaches`. */ -}}
 {{- define "pullkeeper.annotationRules" -}}
 - name: annotations
   expression: |-
@@ -16,15 +21,16 @@ has(object.metadata.annotations) && (
 - name: unknown
   expression: |-
     variables.annotations.size() > 500 ? []
-    : variables.annotations.filter(k, k.startsWith('pullkeeper.dev/') && !(k in ['pullkeeper.dev/enabled', 'pullkeeper.dev/registries', 'pullkeeper.dev/role-arn', 'pullkeeper.dev/service-account-name', 'pullkeeper.dev/attach-to-service-accounts', 'pullkeeper.dev/inject', 'pullkeeper.dev/refresh-requested-at']))
+    : variables.annotations.filter(k, k.startsWith('pullkeeper.dev/') && !(k in ['pullkeeper.dev/enabled', 'pullkeeper.dev/registries', 'pullkeeper.dev/role-arn', 'pullkeeper.dev/service-account-name', 'pullkeeper.dev/attach-to-service-accounts', 'pullkeeper.dev/inject', 'pullkeeper.dev/class', 'pullkeeper.dev/refresh-requested-at']))
 - name: of_keys
   expression: |-
     (variables.unknown.size() > 10
-    ? ['pullkeeper.dev/*: found ' + string(variables.unknown.size()) + ' keys that this version does not know' + ', expected ' + 'one of pullkeeper.dev/enabled, pullkeeper.dev/registries, pullkeeper.dev/role-arn, pullkeeper.dev/service-account-name, pullkeeper.dev/attach-to-service-accounts, pullkeeper.dev/inject, pullkeeper.dev/refresh-requested-at']
+    ? ['pullkeeper.dev/*: found ' + string(variables.unknown.size()) + ' keys that this version does not know' + ', expected ' + 'one of pullkeeper.dev/enabled, pullkeeper.dev/registries, pullkeeper.dev/role-arn, pullkeeper.dev/service-account-name, pullkeeper.dev/attach-to-service-accounts, pullkeeper.dev/inject, pullkeeper.dev/class, pullkeeper.dev/refresh-requested-at']
     : [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].filter(i, i < variables.unknown.size())
-      .map(i, variables.unknown.filter(k, variables.unknown.filter(o, o < k).size() == i)[0] + ': found a key that this version does not know, expected one of pullkeeper.dev/enabled, pullkeeper.dev/registries, pullkeeper.dev/role-arn, pullkeeper.dev/service-account-name, pullkeeper.dev/attach-to-service-accounts, pullkeeper.dev/inject, pullkeeper.dev/refresh-requested-at'))
+      .map(i, variables.unknown.filter(k, variables.unknown.filter(o, o < k).size() == i)[0] + ': found a key that this version does not know, expected one of pullkeeper.dev/enabled, pullkeeper.dev/registries, pullkeeper.dev/role-arn, pullkeeper.dev/service-account-name, pullkeeper.dev/attach-to-service-accounts, pullkeeper.dev/inject, pullkeeper.dev/class, pullkeeper.dev/refresh-requested-at'))
     + ('pullkeeper.dev/enabled' in variables.annotations && !(variables.annotations['pullkeeper.dev/enabled'] in ['true', 'false']) ? ['pullkeeper.dev/enabled: found ' + [('"' + (variables.annotations['pullkeeper.dev/enabled'].size() > 33 ? variables.annotations['pullkeeper.dev/enabled'].substring(0, 33) : variables.annotations['pullkeeper.dev/enabled']) + '"')].map(q, q.size() > 121 ? q.substring(0, 121) : q).map(q, q.replace('\n', '\\n').replace('\r', '\\r').replace('\t', '\\t')).map(q, q.size() > 120 ? q.substring(0, 119) + '…' : q).map(q, q.matches(r'^(?:[ \p{L}\p{M}\p{N}\p{P}\p{S}]*)$') ? q : 'a value that cannot be shown')[0] + ', expected ' + '"true" or "false"'] : [])
     + ('pullkeeper.dev/inject' in variables.annotations && !(variables.annotations['pullkeeper.dev/inject'] in ['true', 'false']) ? ['pullkeeper.dev/inject: found ' + [('"' + (variables.annotations['pullkeeper.dev/inject'].size() > 33 ? variables.annotations['pullkeeper.dev/inject'].substring(0, 33) : variables.annotations['pullkeeper.dev/inject']) + '"')].map(q, q.size() > 121 ? q.substring(0, 121) : q).map(q, q.replace('\n', '\\n').replace('\r', '\\r').replace('\t', '\\t')).map(q, q.size() > 120 ? q.substring(0, 119) + '…' : q).map(q, q.matches(r'^(?:[ \p{L}\p{M}\p{N}\p{P}\p{S}]*)$') ? q : 'a value that cannot be shown')[0] + ', expected ' + '"true" or "false"'] : [])
+    + ('pullkeeper.dev/class' in variables.annotations && variables.annotations['pullkeeper.dev/class'].size() <= 63 && !variables.annotations['pullkeeper.dev/class'].matches(r'^(?:(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?)?)$') ? ['pullkeeper.dev/class: found ' + [('"' + variables.annotations['pullkeeper.dev/class'] + '"')].map(q, q.size() > 121 ? q.substring(0, 121) : q).map(q, q.replace('\n', '\\n').replace('\r', '\\r').replace('\t', '\\t')).map(q, q.size() > 120 ? q.substring(0, 119) + '…' : q).map(q, q.matches(r'^(?:[ \p{L}\p{M}\p{N}\p{P}\p{S}]*)$') ? q : 'a value that cannot be shown')[0] + ', expected ' + 'a class: at most 63 letters, digits, \'-\', \'_\' and \'.\', with a letter or digit at both ends; or nothing for the default class'] : [])
 - name: too_long
   expression: |-
     ('pullkeeper.dev/enabled' in variables.annotations && variables.annotations['pullkeeper.dev/enabled'].size() > 32 ? ['pullkeeper.dev/enabled: found ' + [('"' + (variables.annotations['pullkeeper.dev/enabled'].size() > 33 ? variables.annotations['pullkeeper.dev/enabled'].substring(0, 33) : variables.annotations['pullkeeper.dev/enabled']) + '"')].map(q, q.size() > 121 ? q.substring(0, 121) : q).map(q, q.replace('\n', '\\n').replace('\r', '\\r').replace('\t', '\\t')).map(q, q.size() > 120 ? q.substring(0, 119) + '…' : q).map(q, q.matches(r'^(?:[ \p{L}\p{M}\p{N}\p{P}\p{S}]*)$') ? q : 'a value that cannot be shown')[0] + ', expected ' + 'at most 32 characters'] : [])
@@ -33,6 +39,7 @@ has(object.metadata.annotations) && (
     + ('pullkeeper.dev/service-account-name' in variables.annotations && variables.annotations['pullkeeper.dev/service-account-name'].size() > 253 ? ['pullkeeper.dev/service-account-name: found ' + [('"' + variables.annotations['pullkeeper.dev/service-account-name'] + '"')].map(q, q.size() > 121 ? q.substring(0, 121) : q).map(q, q.replace('\n', '\\n').replace('\r', '\\r').replace('\t', '\\t')).map(q, q.size() > 120 ? q.substring(0, 119) + '…' : q).map(q, q.matches(r'^(?:[ \p{L}\p{M}\p{N}\p{P}\p{S}]*)$') ? q : 'a value that cannot be shown')[0] + ', expected ' + 'at most 253 characters'] : [])
     + ('pullkeeper.dev/attach-to-service-accounts' in variables.annotations && variables.annotations['pullkeeper.dev/attach-to-service-accounts'].size() > 32768 ? ['pullkeeper.dev/attach-to-service-accounts: found ' + [('"' + variables.annotations['pullkeeper.dev/attach-to-service-accounts'] + '"')].map(q, q.size() > 121 ? q.substring(0, 121) : q).map(q, q.replace('\n', '\\n').replace('\r', '\\r').replace('\t', '\\t')).map(q, q.size() > 120 ? q.substring(0, 119) + '…' : q).map(q, q.matches(r'^(?:[ \p{L}\p{M}\p{N}\p{P}\p{S}]*)$') ? q : 'a value that cannot be shown')[0] + ', expected ' + 'at most 32,768 characters'] : [])
     + ('pullkeeper.dev/inject' in variables.annotations && variables.annotations['pullkeeper.dev/inject'].size() > 32 ? ['pullkeeper.dev/inject: found ' + [('"' + (variables.annotations['pullkeeper.dev/inject'].size() > 33 ? variables.annotations['pullkeeper.dev/inject'].substring(0, 33) : variables.annotations['pullkeeper.dev/inject']) + '"')].map(q, q.size() > 121 ? q.substring(0, 121) : q).map(q, q.replace('\n', '\\n').replace('\r', '\\r').replace('\t', '\\t')).map(q, q.size() > 120 ? q.substring(0, 119) + '…' : q).map(q, q.matches(r'^(?:[ \p{L}\p{M}\p{N}\p{P}\p{S}]*)$') ? q : 'a value that cannot be shown')[0] + ', expected ' + 'at most 32 characters'] : [])
+    + ('pullkeeper.dev/class' in variables.annotations && variables.annotations['pullkeeper.dev/class'].size() > 63 ? ['pullkeeper.dev/class: found ' + [('"' + (variables.annotations['pullkeeper.dev/class'].size() > 64 ? variables.annotations['pullkeeper.dev/class'].substring(0, 64) : variables.annotations['pullkeeper.dev/class']) + '"')].map(q, q.size() > 121 ? q.substring(0, 121) : q).map(q, q.replace('\n', '\\n').replace('\r', '\\r').replace('\t', '\\t')).map(q, q.size() > 120 ? q.substring(0, 119) + '…' : q).map(q, q.matches(r'^(?:[ \p{L}\p{M}\p{N}\p{P}\p{S}]*)$') ? q : 'a value that cannot be shown')[0] + ', expected ' + 'at most 63 characters'] : [])
     + ('pullkeeper.dev/refresh-requested-at' in variables.annotations && variables.annotations['pullkeeper.dev/refresh-requested-at'].size() > 1024 ? ['pullkeeper.dev/refresh-requested-at: found ' + [('"' + variables.annotations['pullkeeper.dev/refresh-requested-at'] + '"')].map(q, q.size() > 121 ? q.substring(0, 121) : q).map(q, q.replace('\n', '\\n').replace('\r', '\\r').replace('\t', '\\t')).map(q, q.size() > 120 ? q.substring(0, 119) + '…' : q).map(q, q.matches(r'^(?:[ \p{L}\p{M}\p{N}\p{P}\p{S}]*)$') ? q : 'a value that cannot be shown')[0] + ', expected ' + 'at most 1,024 characters'] : [])
 - name: partitions
   expression: |-
@@ -141,17 +148,24 @@ has(object.metadata.annotations) && (
     variables.attach_to.size() > 401 ? ['pullkeeper.dev/attach-to-service-accounts: found ' + string(variables.attach_to.size()) + ' parts' + ', expected ' + 'at most 200 names of ServiceAccounts, or "*" alone for all of the namespace']
     : variables.accounts.size() > 200 && !variables.accounts.all(n, n == '*') ? ['pullkeeper.dev/attach-to-service-accounts: found ' + string(variables.accounts.size()) + ' names' + ', expected ' + 'at most 200 names of ServiceAccounts, or "*" alone for all of the namespace']
     : [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].filter(i, i < variables.not_accounts.size()).map(i, variables.not_accounts[i]).map(n, 'pullkeeper.dev/attach-to-service-accounts: found ' + [('"' + n + '"')].map(q, q.size() > 121 ? q.substring(0, 121) : q).map(q, q.replace('\n', '\\n').replace('\r', '\\r').replace('\t', '\\t')).map(q, q.size() > 120 ? q.substring(0, 119) + '…' : q).map(q, q.matches(r'^(?:[ \p{L}\p{M}\p{N}\p{P}\p{S}]*)$') ? q : 'a value that cannot be shown')[0] + ', expected ' + 'at most 200 names of ServiceAccounts, or "*" alone for all of the namespace')
+- name: may_ask
+  expression: |-
+    variables.of_class && !('pullkeeper.dev/enabled' in variables.annotations && variables.annotations['pullkeeper.dev/enabled'] == 'false')
+- name: judged
+  expression: |-
+    variables.may_ask && !variables.excluded && variables.too_long.size() == 0
+    && ('pullkeeper.dev/enabled' in variables.annotations || variables.of_keys.size() > 0 || variables.opted_in)
 - name: problems
   expression: |-
-    'pullkeeper.dev/enabled' in variables.annotations && variables.annotations['pullkeeper.dev/enabled'] == 'false' ? []
+    !variables.may_ask ? []
     : variables.excluded ? ['pullkeeper.dev/*: found a namespace that the installation excludes (`excludedNamespaces` in the settings), expected no annotation of Pullkeeper here: there is no pull Secret in this namespace, whatever it asks for']
     : variables.too_long.size() > 0 ? variables.of_keys + variables.too_long
-    : !('pullkeeper.dev/enabled' in variables.annotations) && variables.of_keys.size() == 0 && !variables.opted_in ? []
+    : !variables.judged ? []
     : [variables.of_keys + variables.of_registries + variables.of_identity + variables.of_accounts]
       .map(all, all.size() > 0 ? all : 'pullkeeper.dev/attach-to-service-accounts' in variables.annotations && !variables.attaches ? ['pullkeeper.dev/attach-to-service-accounts has no effect, because this installation does not change ServiceAccounts: its operator can enable that in the settings with `serviceAccountAttachment: true`'] : [])[0]
 - name: message
   expression: |-
-    [variables.problems.size() + (variables.too_long.size() > 0 ? 0 : (variables.not_hosts.size() > 10 ? variables.not_hosts.size() - 10 : 0) + (variables.not_accounts.size() > 10 ? variables.not_accounts.size() - 10 : 0))]
+    [variables.problems.size() + (variables.judged ? (variables.not_hosts.size() > 10 ? variables.not_hosts.size() - 10 : 0) + (variables.not_accounts.size() > 10 ? variables.not_accounts.size() - 10 : 0) : 0)]
     .map(n, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].filter(i, i < variables.problems.size()).map(i, variables.problems[i]).join('; ')
       + (n > 10 ? '; and ' + string(n - 10) + ' more' : ''))
     .map(m, m.size() > 1024 ? m.substring(0, 1023) + '…' : m)[0]

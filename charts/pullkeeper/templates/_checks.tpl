@@ -215,6 +215,7 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 {{- end }}
 {{- include "pullkeeper.nameProblem" (dict "where" "settings.secretName" "found" $settings.secretName "what" "Secret") }}
 {{- if kindIs "string" $settings.clusterName }}
+{{- include "pullkeeper.patternProblem" (dict "where" "settings.class" "found" (default "" $settings.class) "pattern" (include "pullkeeper.classPattern" .) "longest" 63 "expected" "a class: at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends; or nothing for the default class") }}
 {{- include "pullkeeper.patternProblem" (dict "where" "settings.clusterName" "found" $settings.clusterName "pattern" "[A-Za-z0-9._-]{1,40}" "expected" "a name of at most 40 letters, digits, '.', '_' and '-'") }}
 {{- end }}
 {{- range $index, $host := $settings.registries }}

@@ -50,7 +50,7 @@
 
 {{- /* Settings that the controller reloads (pullkeeper.app.policy_reloader), so that changing them does not restart the pods. */ -}}
 {{- define "pullkeeper.liveSettings" -}}
-registries clusterName roles controllerIdentity serviceAccountIdentity optIn excludedNamespaces attachToServiceAccounts podInjection admissionFence
+class registries clusterName roles controllerIdentity serviceAccountIdentity optIn excludedNamespaces attachToServiceAccounts podInjection admissionFence
 {{- end }}
 
 {{- define "pullkeeper.restartChecksum" -}}

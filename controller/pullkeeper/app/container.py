@@ -317,6 +317,7 @@ class Container:
             opt_out_grace=self._settings.opt_out_grace,
             on_opt_in_lost=self.pending_opt_outs.changed,
             attach_service_accounts=self._settings.service_account_attachment,
+            installation=self._settings.installation,
         )
 
     def _service_account_reconciler(self) -> tuple[ServiceAccountReconciler, ...]:

@@ -13,14 +13,16 @@ from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
 from pullkeeper.cli.api_server import connected
 from pullkeeper.cli.lease_taking import take_lease
 from pullkeeper.cli.options import add_config, add_kubeconfig, add_secret_name, settings_from
+from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.failures import FailureError, NamespaceGoneError, StaleObservationError
 from pullkeeper.domain.errors.text import listed, printable
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem
 from pullkeeper.domain.kube.api import FORBIDDEN
+from pullkeeper.domain.namespace.namespace import ObservedNamespace, observe_namespace
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.shapes import DockerConfig
-from pullkeeper.domain.views.scope import abandoned
+from pullkeeper.domain.views.scope import abandoned, of_other_classes
 
 _MAX_CONCURRENT_DELETES = 16
 _NO_SCOPE = Problem(
@@ -41,6 +43,8 @@ class _Outcome:
     """The namespaces of `watchNamespaces` that could not be looked into."""
     others: frozenset[str] = frozenset()
     """The other installations whose Secrets were left alone."""
+    other_classes: tuple[str, ...] = ()
+    """The namespaces of other classes, whose Secrets were left alone."""
 
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
@@ -72,6 +76,8 @@ def main(options: argparse.Namespace) -> int:
         print(f"namespace/{namespace}: skipped: it does not exist, or listing its Secrets is denied", file=sys.stderr)
     if outcome.others:
         print(printable(f"left alone what others have written: {listed(sorted(outcome.others))}"), file=sys.stderr)
+    for note in of_other_classes(outcome.other_classes):
+        print(note, file=sys.stderr)
     remaining = f", {len(outcome.remaining):,} remaining" if outcome.remaining else ""
     plural = "" if outcome.deleted == 1 else "s"
     print(f"{outcome.deleted:,} pull Secret{plural} named {settings.secret_name} deleted{remaining}")
@@ -93,6 +99,9 @@ async def _delete_all(options: argparse.Namespace, settings: Settings) -> _Outco
                 secrets, outcome.others = _unwatched(secrets, settings)
             # A Secret that carries the label but was never written by the controller still belongs to its author.
             ours = {namespace: secret for namespace, secret in secrets.items() if secret.managed and secret.written}
+            ours, outcome.other_classes = _of_class(ours, await _namespaces(client, settings, ours), settings.policy)
+            if options.config:
+                ours, outcome.others = _without_others(ours, settings.installation, outcome.others)
             outcome.remaining = await _delete(pull_secrets, ours)
             outcome.deleted += len(ours) - len(outcome.remaining)
             if not outcome.remaining:
@@ -120,6 +129,35 @@ async def _secrets(
                 raise
             unreadable += scope
     return found, tuple(unreadable)
+
+
+async def _namespaces(
+    client: KubeClient, settings: Settings, names: Mapping[str, ObservedSecret]
+) -> dict[str, ObservedNamespace]:
+    """Read the Namespaces of some Secrets: all at once, or one by one where the rights are for each."""
+    scope = tuple(names) if settings.watch_namespaces else ()
+    reader = SnapshotReader(client, secret_name=settings.secret_name, namespaces=scope)
+    return {each.name: each for each in (await reader.namespaces(observe_namespace) if names else ())}
+
+
+def _of_class(
+    secrets: Mapping[str, ObservedSecret], namespaces: Mapping[str, ObservedNamespace], policy: Policy
+) -> tuple[dict[str, ObservedSecret], tuple[str, ...]]:
+    """Select the Secrets in namespaces of the installation's class; the second part is the other namespaces."""
+    found = {
+        name: secret
+        for name, secret in secrets.items()
+        if name in namespaces and policy.serves(namespaces[name], secret.installation_class)
+    }
+    return found, tuple(sorted((secrets.keys() & namespaces.keys()) - found.keys()))
+
+
+def _without_others(
+    secrets: Mapping[str, ObservedSecret], installation: str, others: frozenset[str]
+) -> tuple[dict[str, ObservedSecret], frozenset[str]]:
+    """Leave out what another installation of the class has written last; the second part is which ones there are."""
+    found = {name: secret for name, secret in secrets.items() if secret.written_by in {"", installation}}
+    return found, others.union(secret.written_by for secret in secrets.values()) - {"", installation}
 
 
 def _unwatched(

@@ -23,6 +23,7 @@ from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.text import listed, printable
 from pullkeeper.domain.namespace.namespace_request import NamespaceRequest, namespace_request
+from pullkeeper.domain.reporting.state import State
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.views import status_table
 from pullkeeper.domain.views.installations import rivals
@@ -33,7 +34,7 @@ from pullkeeper.domain.views.namespace_status import (
     not_found,
     with_warning,
 )
-from pullkeeper.domain.views.scope import CLEANUP, describe, limited_to
+from pullkeeper.domain.views.scope import CLEANUP, describe, limited_to, of_other_classes
 from pullkeeper.domain.views.status_table import StatusReport
 
 _WATCH_INTERVAL = 5.0
@@ -115,9 +116,11 @@ async def status_report(
     requests, secrets = await asyncio.gather(snapshot.namespaces(namespace_request), snapshot.secrets())
     now = clock()
     statuses = _statuses(requests, secrets, rules, now)
+    others = [each.namespace for each in statuses if each.state is State.OTHER_CLASS and each.namespace not in expected]
+    statuses = [each for each in statuses if each.namespace not in others]
     existing = {request.namespace.name for request in requests}
     statuses += [not_found(name) for name in expected if name not in existing]
-    notes = [*rivals(secrets.values())]
+    notes = [*rivals(secrets.values()), *of_other_classes(others)]
     if any(status.needs_events for status in statuses):
         try:
             warnings = await snapshot.warnings(now)

@@ -9,6 +9,7 @@ from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.judgement import judge
+from pullkeeper.domain.secret.left_secret import delete_left_at
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import fallback_state
 from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords
@@ -24,6 +25,8 @@ class Requested:
     """Until then an opt-in that the settings have lost is waited for."""
     is_frozen: bool = False
     """Nothing is known to be desired, and yet nothing may be deleted."""
+    is_left: bool = False
+    """The namespace is of another class: nothing is done or reported until `delete_at`, if there is one."""
 
 
 class DesiredStates:
@@ -38,6 +41,7 @@ class DesiredStates:
         opt_out_grace: timedelta,
         on_opt_in_lost: Callable[[], None],
         attach_service_accounts: bool,
+        installation: str,
     ) -> None:
         self._records = records
         self._policy = policy
@@ -45,6 +49,7 @@ class DesiredStates:
         self._opt_out_grace = opt_out_grace
         self._on_opt_in_lost = on_opt_in_lost
         self._attach_service_accounts = attach_service_accounts
+        self._installation = installation
 
     def applies_to(self, namespace: ObservedNamespace) -> bool:
         """Return whether a namespace has annotations of ours, or is opted in by the policy in force."""
@@ -57,6 +62,10 @@ class DesiredStates:
         policy, record = self._policy(), self._records.get(namespace.name)
         judgement = judge(namespace, secret, policy, attaches=self._attach_service_accounts)
         delete_at = self._delete_at(record, lost=judgement.opt_in_lost)
+        record.of_another_class = judgement.of_another_class
+        if judgement.of_another_class:
+            record.last_valid = None
+            return self._left(namespace, secret)
         failures = (_failure(namespace, judgement.error),) if judgement.error else ()
         if policy.excludes(namespace):
             # The pull Secret waits as it is: the admission fence lets nobody renew it here.
@@ -67,6 +76,13 @@ class DesiredStates:
             return Requested(desired=fallback, failures=failures, delete_at=delete_at, is_frozen=fallback is None)
         record.last_valid = judgement.desired
         return Requested(desired=judgement.desired, failures=judgement.ignored)
+
+    def _left(self, namespace: ObservedNamespace, secret: ObservedSecret | None) -> Requested:
+        """Return when to delete what was left in a namespace of another class; from then on, that it is not desired."""
+        delete_at = delete_left_at(namespace, secret, self._installation)
+        if delete_at is not None and delete_at <= self._clock():
+            return Requested()
+        return Requested(delete_at=delete_at, is_left=True)
 
     def _delete_at(self, record: NamespaceRecord, *, lost: bool) -> datetime | None:
         """Return when the grace of a lost opt-in ends; None if none was lost, or if it is over.

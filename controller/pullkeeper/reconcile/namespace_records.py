@@ -37,6 +37,8 @@ class NamespaceRecord:
     """What the annotations requested when they were last valid."""
     opt_in_lost_at: datetime | None = None
     """When this replica first acted on an opt-in that the settings have lost."""
+    of_another_class: bool = False
+    """Another installation acts for it."""
     service_account: Identity | None = None
     """The ServiceAccount's identity that tokens were last requested as."""
     reported_failures: tuple[Failure, ...] = ()

@@ -154,6 +154,8 @@ class Reconciler:
         namespace, secret = self._namespaces.get(name), self._secrets.get(name)
         secret = secret.as_of(self._clock()) if secret else None
         requested = self._desired_states.of(namespace, secret)
+        if requested.is_left:
+            return Result(requeue_at=requested.delete_at)
         step = NoOp() if requested.is_frozen else self._plan(namespace, requested.desired, secret)
         result = await self._take(name, step, requested, secret)
         if requested.delete_at is not None:

@@ -174,7 +174,9 @@ class ServiceAccountReconciler:
             return None
         policy = self._policy()
         judgement = judge(namespace, self._secrets.get(namespace.name), policy)
-        if judgement.opt_in_lost or (judgement.error and not policy.excludes(namespace)):
+        if judgement.of_another_class or judgement.opt_in_lost:
+            return None
+        if judgement.error and not policy.excludes(namespace):
             return None
         return judgement.desired.service_accounts if judgement.desired else NO_SERVICE_ACCOUNTS
 

@@ -159,6 +159,8 @@ class StatusReporter:
     def report_deletion(self, name: str, record: NamespaceRecord, secret: ObservedSecret) -> None:
         """Report that the pull Secret was deleted because none is requested any more."""
         why = "the settings do not opt it in any more" if record.opt_in_lost_at else "the namespace is opted out"
+        if record.of_another_class:
+            why = "the namespace is of another class, whose installation keeps another one"
         note = f"pull Secret deleted: {why}"
         self._report_event(name, record, EventReason.PULL_SECRET_DELETED, note, secret)
 

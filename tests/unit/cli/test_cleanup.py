@@ -4,6 +4,7 @@ import argparse
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,8 +28,14 @@ class SecretStore:
     preconditions: list[Any] = field(default_factory=list)
     never_applied: frozenset[str] = frozenset()
     written_by: dict[str, str] = field(default_factory=dict)
+    classes: dict[str, str] = field(default_factory=dict)
+    """The class that a Namespace names."""
 
     def respond(self, request: Request) -> Response:
+        if request.verb == "get":
+            return ok(self._namespace(request.path.split("/")[4]))
+        if request.path == "/api/v1/namespaces":
+            return items(*map(self._namespace, self.labels))
         if request.verb == "list":
             assert request.query == {"fieldSelector": "metadata.name=ecr-pull-secret", "limit": "500"}
             return items(*map(self._item, self.labels))
@@ -38,6 +45,10 @@ class SecretStore:
             return refusal
         del self.labels[namespace]
         return ok()
+
+    def _namespace(self, name: str) -> dict[str, Any]:
+        annotations = {"pullkeeper.dev/class": self.classes[name]} if name in self.classes else {}
+        return {"metadata": {"name": name, "resourceVersion": "1", "annotations": annotations}}
 
     def _item(self, namespace: str) -> dict[str, Any]:
         version = str(self.versions.get(namespace, 7))
@@ -170,6 +181,38 @@ def test_what_another_installation_keeps_fresh_is_left_alone(
     assert run_cleanup(monkeypatch, store) == 0
     assert list(store.labels) == ["a", "c"]
     assert capsys.readouterr().err == "left alone what others have written: other/\\x1b[31m\n"
+
+
+@pytest.mark.parametrize(("own", "left"), [("", ["b", "c"]), ("canary", ["a", "c"])])
+def test_namespaces_of_other_classes_are_left_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own: str, left: list[str]
+) -> None:
+    """Whoever wrote the Secret: it is the other installation's, or about to be. It is said where they are."""
+    monkeypatch.setenv("PULLKEEPER_CLASS", own)
+    classes = {"b": "canary", "c": "other", "d": "no class"}
+    store = SecretStore(labels=dict.fromkeys("abcd" if own == "" else "abc", OURS), classes=classes)
+    assert run_cleanup(monkeypatch, store) == 0
+    assert list(store.labels) == left
+    said = "2 namespaces are of another class and left to its installation, if there is one: "
+    assert capsys.readouterr().err == f"{said}{', '.join(left)}\n"
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_what_another_installation_of_the_class_has_written_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    given: bool,  # noqa: FBT001 -- a parameter of the table
+) -> None:
+    """As far as it is known who asks: without the settings there may be one installation under any name."""
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("leaseName: a\nleaseNamespace: b\n")
+    monkeypatch.setattr(OPTIONS, "config", settings if given else None)
+    store = SecretStore(labels=dict.fromkeys("abc", OURS), written_by={"a": "b/a", "b": "other/pullkeeper"})
+    assert run_cleanup(monkeypatch, store) == 0
+    assert list(store.labels) == (["b"] if given else [])
+    said = "left alone what others have written: other/pullkeeper\n"
+    assert capsys.readouterr().err == (said if given else "")
 
 
 def test_everything_is_never_meant_by_unwatched(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.ecr.registry_host import FORM, MAX_REGISTRIES, RegistryHost
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem
 from pullkeeper.domain.iam.identity import CONTROLLER
+from pullkeeper.domain.namespace.installation_class import CLASS_FORM
 from pullkeeper.domain.namespace.namespace import ObservedNamespace, own_annotations
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.desired_state import desired_state as read_desired_state
@@ -26,6 +27,7 @@ KNOWN = "one of " + ", ".join(
         "service-account-name",
         "attach-to-service-accounts",
         "inject",
+        "class",
         "refresh-requested-at",
     )
 )
@@ -47,6 +49,7 @@ WRONG: list[tuple[Mapping[str, str], Problem]] = [
     ({"enabled": "true\n"}, problem("enabled", '"true\\n"', '"true" or "false"')),
     ({**ON, "inject": "no"}, problem("inject", '"no"', '"true" or "false"')),
     ({**ON, "inject": ""}, problem("inject", '""', '"true" or "false"')),
+    ({"class": "-"}, problem("class", '"-"', CLASS_FORM)),
     ({"inject": "False"}, problem("inject", '"False"', '"true" or "false"')),
     ({"registry": "x"}, problem("registry", "a key that this version does not know", KNOWN)),
     ({"": "x"}, problem("", "a key that this version does not know", KNOWN)),

@@ -276,3 +276,46 @@ def test_an_annotation_without_effect_is_judged_as_the_controller_does() -> None
     assert (found.state, found.unhealthy) == (State.MISCONFIGURED, True)
     assert "has no effect" in found.problems[0]
     assert status(asked, managed(FRESH)).state is State.READY
+
+
+def asking(named: str | None) -> NamespaceRequest:
+    """Return a request of a namespace that names a class, or none."""
+    annotations = {"enabled": "true"} | ({} if named is None else {"class": named})
+    namespace = ObservedNamespace(name="team-a", resource_version=7, annotations=annotations)
+    return NamespaceRequest(namespace=namespace, first_requested_at=NOW - HOUR)
+
+
+CANARY = StatusRules(policy=Policy(installation_class="canary", registries=(EU,)), rotation=Rotation())
+
+
+@pytest.mark.parametrize(
+    ("rules", "named", "said"),
+    [
+        (KNOWN, "canary", "of the class canary, and this installation serves the default class: "),
+        (CANARY, None, "of the default class, and this installation serves the class canary: "),
+        (CANARY, "no class", "of a class that is invalid, and this installation serves the class canary: "),
+    ],
+)
+def test_a_namespace_of_another_class_is_only_named(rules: StatusRules, named: str | None, said: str) -> None:
+    """Whatever is wrong there is shown by the installation that serves it."""
+    for secret in (managed(published(EU, issued=NOW - 13 * HOUR)), managed(None)):
+        found = status(asking(named), secret, rules)
+        assert (found.state, found.unhealthy, found.injection) == (State.OTHER_CLASS, False, None)
+        assert [problem.startswith(said) for problem in found.problems] == [True]
+
+
+def test_a_namespace_of_another_class_that_asks_for_nothing_is_not_shown() -> None:
+    """To a canary, most of the cluster is of another class."""
+    assert namespace_status(request(), None, CANARY, NOW) is None
+    assert namespace_status(request(), FOREIGN, CANARY, NOW) is None
+    assert status(request(), managed(FRESH), CANARY).state is State.OTHER_CLASS
+
+
+@pytest.mark.parametrize("named", ["canary", "", "no class"])
+@pytest.mark.parametrize("kept", ["canary", ""])
+def test_without_the_settings_every_class_is_shown(named: str, kept: str) -> None:
+    """Whose installation it is, nobody knows."""
+    secret = managed(replace(FRESH, installation_class=kept))
+    state = State.MISCONFIGURED if named == "no class" else State.READY
+    assert status(asking(named), secret, UNKNOWN).state is state
+    assert status(asking(named), None, UNKNOWN).state is not State.OTHER_CLASS

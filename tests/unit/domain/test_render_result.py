@@ -306,3 +306,16 @@ def test_whose_tokens_they_would_be_is_told(annotations: dict[str, str], line: s
     found = render(allowed, enabled="true", **annotations)
     assert line in as_text(found).splitlines()
     assert [each["principal"] for each in as_document(found)["identities"]] == [principal]
+
+
+def test_of_a_namespace_of_another_class_nothing_would_be_done() -> None:
+    """It says whose it would have to be."""
+    annotations = {"enabled": "true", "registries": "x", "class": "canary"}
+    found = render_namespace(
+        ObservedNamespace(name="team-a", resource_version=0, annotations=annotations), SETTINGS, NOW
+    )
+    assert (found.reason, found.problems, found.desired) == (
+        "of another class than this installation, which serves the default class",
+        (),
+        None,
+    )

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from pullkeeper.domain.views.scope import abandoned, describe, limited_to
+from pullkeeper.domain.views.scope import abandoned, describe, limited_to, of_other_classes
 from testsupport.examples import EU, FOREIGN, HOUR, NOW, managed, published
 
 OWN = "system/pullkeeper"
@@ -56,3 +56,12 @@ def test_abandoned_secrets_are_counted_with_their_ages(secrets: list[ObservedSec
 def test_of_many_some_are_named() -> None:
     """The line stays short."""
     assert describe([secret(f"team-{number:04}") for number in range(3000)], NOW).endswith(" and 2,990 more")
+
+
+def test_namespaces_of_other_classes_are_counted() -> None:
+    """In one line, of limited length."""
+    assert of_other_classes([]) == ()
+    what = "of another class and left to its installation, if there is one"
+    assert of_other_classes(["b"]) == (f"1 namespace is {what}: b",)
+    assert of_other_classes(["b", "a"]) == (f"2 namespaces are {what}: a, b",)
+    assert len(of_other_classes([f"team-{number}" for number in range(3000)])[0]) < 250

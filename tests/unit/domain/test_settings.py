@@ -21,6 +21,10 @@ DURATION = 'a duration such as "90s", "10m" or "1h30m"'
 NAME = "lower case letters, digits, '-' and '.', at most 253"
 FORMS = {
     "secretName": f"a Secret's name: {NAME}",
+    "class": (
+        "a class: at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends; "
+        "or nothing for the default class"
+    ),
     "registries": f"a list of registry hosts: {FORM}",
     "clusterName": "a name of at most 40 letters, digits, '.', '_' and '-'",
     "excludedNamespaces": "a list of Namespace names in lower case, where * matches any characters",
@@ -53,6 +57,7 @@ FORMS = {
 POLICY_KEYS = ("roles", "identities", "controllerIdentity", "serviceAccountIdentity", "optIn")
 """Their tables are in test_policy_parser.py."""
 NESTED = {
+    "class": ("policy", "installation_class"),
     "registries": ("policy", "registries"),
     "clusterName": ("policy", "cluster_name"),
     "attachToServiceAccounts": ("policy", "attach_to"),
@@ -100,6 +105,9 @@ RIGHT: list[tuple[str, Any, Any]] = [
     ("secretName", "a", "a"),
     ("secretName", "ecr.pull-secret.1", "ecr.pull-secret.1"),
     ("secretName", "a" * 253, "a" * 253),
+    ("class", "", ""),
+    ("class", "Canary_1.x-y", "Canary_1.x-y"),
+    ("class", "a" * 63, "a" * 63),
     ("registries", [], ()),
     ("clusterName", "prod-1.eu_west", "prod-1.eu_west"),
     ("registries", [str(PUBLIC), str(EU), str(EU)], tuple(sorted((EU, PUBLIC)))),
@@ -156,6 +164,7 @@ RIGHT: list[tuple[str, Any, Any]] = [
 ]
 WRONG: dict[str, list[Any]] = {
     "secretName": ["", "A", "-a", "a-", ".a", "a.", "a_b", "a\n", "a" * 254, 7, True, ["a"], "a..b", "a.-b", "a-.b"],
+    "class": ["-", "a-", ".a", "a b", "a/b", "a\n", "ä", "a" * 64, 7, True, ["a"]],
     "registries": [7, True, {"a": "b"}, [7], [None], [["a"]]],
     "clusterName": ["", "a b", "a/b", "a" * 41, "a\n", 7, True],
     "serviceAccountAttachment": [1, "yes", "", []],

@@ -117,7 +117,7 @@ def test_the_metric_and_status_agree_wherever_both_can_know(
 
 def test_the_controller_never_sees_what_only_status_shows() -> None:
     """A namespace that is going or does not exist is not counted."""
-    assert {not_found("x").state, State.TERMINATING} == STATUS_ONLY
+    assert {not_found("x").state, State.OTHER_CLASS, State.TERMINATING} == STATUS_ONLY
 
 
 def test_a_lost_opt_in_comes_before_the_secrets_condition() -> None:

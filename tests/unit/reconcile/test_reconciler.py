@@ -49,6 +49,7 @@ from testsupport.examples import (
 
 LATER = NOW + HOUR
 GRACE = timedelta(minutes=15)
+INSTALLATION = "pullkeeper-system/pullkeeper"
 ROLE = "arn:aws:iam::123456789012:role/puller"
 ON = {"enabled": "true", "registries": f"{EU},{US}"}
 REFRESH = {**ON, "refresh-requested-at": "new"}
@@ -116,6 +117,7 @@ class ReconcilerHarness:
                 opt_out_grace=GRACE,
                 on_opt_in_lost=self.count_loss,
                 attach_service_accounts=False,
+                installation=INSTALLATION,
             ),
             waiting=lambda _: nullcontext(),
         )

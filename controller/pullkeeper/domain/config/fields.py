@@ -12,6 +12,7 @@ from pullkeeper.domain.ecr.registry_host import RegistryHost, parse_registries
 from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.iam.roles_anywhere import RolesAnywhere
 from pullkeeper.domain.namespace import service_account_names
+from pullkeeper.domain.namespace.installation_class import is_class
 from pullkeeper.domain.namespace.service_account_names import ServiceAccountNames
 
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
@@ -63,6 +64,13 @@ def parse_namespace_patterns(value: object) -> tuple[str, ...]:
 def parse_cluster_name(value: object) -> str:
     """Parse a name that fits into the name of an STS session."""
     if isinstance(value, str) and _CLUSTER_NAME.fullmatch(value):
+        return value
+    raise ValueError
+
+
+def parse_class(value: object) -> str:
+    """Parse the class of an installation."""
+    if isinstance(value, str) and is_class(value):
         return value
     raise ValueError
 

@@ -28,6 +28,8 @@ class Injection(StrEnum):
     """The settings exclude the namespace."""
     DECLINED = "declined"
     """The namespace says `inject: "false"`."""
+    OTHER_CLASS = "other-class"
+    """The namespace is of a class that another installation serves."""
     OPTED_OUT = "opted-out"
     """Neither the namespace nor the settings opt it in."""
 
@@ -39,6 +41,8 @@ def injection(namespace: ObservedNamespace, policy: Policy) -> Injection:
     """
     if not policy.pod_injection:
         return Injection.OFF
+    if not policy.serves(namespace, held=None):
+        return Injection.OTHER_CLASS
     if policy.excludes(namespace):
         return Injection.EXCLUDED
     enabled = namespace.annotations.get(ENABLED)

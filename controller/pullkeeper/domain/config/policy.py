@@ -15,6 +15,7 @@ from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.errors.validation import quoted
 from pullkeeper.domain.iam import identity
 from pullkeeper.domain.iam.identity import CONTROLLER, Identity, Kind, Session, service_account, shortened
+from pullkeeper.domain.namespace.installation_class import DEFAULT_CLASS, class_of
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.namespace.service_account_names import NO_SERVICE_ACCOUNTS, ServiceAccountNames
 
@@ -94,6 +95,8 @@ class OwnIdentity(Grant):
 class Policy:
     """The part of the settings that is reloaded without a restart."""
 
+    installation_class: str = DEFAULT_CLASS
+    """The class of the namespaces that the installation acts for; it leaves all others alone."""
     registries: tuple[RegistryHost, ...] = ()
     """Default registry hosts, for namespaces that name none."""
     cluster_name: str = "kubernetes"
@@ -127,6 +130,15 @@ class Policy:
     pod_injection: bool = False
     """Whether the chart's admission policy adds the pull Secret to pods: see `pullkeeper.domain.config.injection`."""
 
+    def serves(self, namespace: ObservedNamespace, held: str | None) -> bool:
+        """Return whether the installation acts for a namespace: it is of its class.
+
+        `held` is the class of the installation that keeps a pull Secret there, None without one. It decides only where
+        the annotation is invalid: whoever keeps the Secret goes on with it, else whoever could be meant reports it.
+        """
+        named = class_of(namespace.annotations)
+        return (held if named is None else named) in {None, self.installation_class}
+
     def opts_in(self, namespace: ObservedNamespace) -> bool:
         """Return whether a namespace without the `enabled` annotation is opted in."""
         selected = self.opt_in.matches(namespace) and not self.opt_in_exclude.matches(namespace)
@@ -138,6 +150,8 @@ class Policy:
 
     def applies_to(self, namespace: ObservedNamespace) -> bool:
         """Return whether a namespace that may have a pull Secret has annotations of ours, or is opted in."""
+        if not self.serves(namespace, held=None):
+            return False
         return self.opts_in(namespace) or (namespace.is_requested and not self.excludes(namespace))
 
     def own_identity(self, host: RegistryHost) -> Identity:

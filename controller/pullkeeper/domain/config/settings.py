@@ -16,6 +16,7 @@ from pullkeeper.domain.errors.validation import InvalidInputError, Problem, quot
 from pullkeeper.domain.iam import roles_anywhere
 from pullkeeper.domain.iam.roles_anywhere import RolesAnywhere
 from pullkeeper.domain.namespace import service_account_names
+from pullkeeper.domain.namespace.installation_class import CLASS_FORM
 
 VARIABLE_PREFIX = "PULLKEEPER_"
 
@@ -148,6 +149,7 @@ _NO_ATTACHMENT = Problem(
 )
 
 _POLICY_FIELDS = {
+    "class": "installation_class",
     "registries": "registries",
     "cluster_name": "cluster_name",
     "attach_to_service_accounts": "attach_to",
@@ -163,6 +165,7 @@ _NAME_FORM = "lower case letters, digits, '-' and '.', at most 253"
 
 _FIELDS: Mapping[str, Field] = {
     "secretName": Field(f"a Secret's name: {_NAME_FORM}", fields.parse_name),
+    "class": Field(CLASS_FORM, fields.parse_class),
     "registries": Field(f"a list of registry hosts: {FORM}", fields.parse_registry_hosts),
     "clusterName": Field("a name of at most 40 letters, digits, '.', '_' and '-'", fields.parse_cluster_name),
     "excludedNamespaces": Field(

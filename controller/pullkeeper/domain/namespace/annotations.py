@@ -7,7 +7,8 @@ ROLE_ARN = "role-arn"
 SERVICE_ACCOUNT = "service-account-name"
 ATTACH = "attach-to-service-accounts"
 INJECT = "inject"
-KNOWN = (ENABLED, REGISTRIES, ROLE_ARN, SERVICE_ACCOUNT, ATTACH, INJECT, REFRESH)
+CLASS = "class"
+KNOWN = (ENABLED, REGISTRIES, ROLE_ARN, SERVICE_ACCOUNT, ATTACH, INJECT, CLASS, REFRESH)
 MAX_LENGTHS = {
     ENABLED: 32,
     REGISTRIES: 32 * 1024,
@@ -15,6 +16,7 @@ MAX_LENGTHS = {
     SERVICE_ACCOUNT: 253,
     ATTACH: 32 * 1024,
     INJECT: 32,
+    CLASS: 63,
     REFRESH: 1024,
 }
 """How many characters of a value are read; a longer one is invalid."""

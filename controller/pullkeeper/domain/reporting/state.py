@@ -62,13 +62,15 @@ class State(StrEnum):
     """The settings do not opt the namespace in any more; its pull Secret is deleted when `optOutGrace` has passed."""
     ORPHANED = "orphaned"
     """The namespace is not opted in, and its pull Secret has not been deleted."""
+    OTHER_CLASS = "other_class"
+    """The namespace is of a class that another installation serves, if any. Shown by `status` only."""
     TERMINATING = "terminating"
     """The namespace is being deleted. Shown by `status` only: the controller drops such a namespace."""
     NOT_FOUND = "not_found"
     """The namespace is named by `-n` or `watchNamespaces` and does not exist. Shown by `status` only."""
 
 
-STATUS_ONLY = frozenset({State.TERMINATING, State.NOT_FOUND})
+STATUS_ONLY = frozenset({State.OTHER_CLASS, State.TERMINATING, State.NOT_FOUND})
 """States that only `status` shows; the metric has no series for them."""
 
 

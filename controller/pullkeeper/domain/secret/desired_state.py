@@ -13,6 +13,7 @@ from pullkeeper.domain.kube.annotation_lists import parts
 from pullkeeper.domain.namespace import service_account_names
 from pullkeeper.domain.namespace.annotations import (
     ATTACH,
+    CLASS,
     ENABLED,
     INJECT,
     KNOWN,
@@ -23,6 +24,7 @@ from pullkeeper.domain.namespace.annotations import (
     ROLE_ARN,
     SERVICE_ACCOUNT,
 )
+from pullkeeper.domain.namespace.installation_class import CLASS_FORM, DEFAULT_CLASS, class_of
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
 from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.namespace.service_account_names import NO_SERVICE_ACCOUNTS, ServiceAccountNames
@@ -58,6 +60,8 @@ class DesiredState:
     service_accounts: ServiceAccountNames = NO_SERVICE_ACCOUNTS
     """The ServiceAccounts whose `imagePullSecrets` should name the pull Secret."""
     opted_in_by: OptIn = OptIn.ANNOTATION
+    installation_class: str = DEFAULT_CLASS
+    """The class of the installation that keeps it."""
 
     @property
     def registries(self) -> tuple[RegistryHost, ...]:
@@ -76,7 +80,7 @@ class DesiredState:
 
 
 def desired_state(namespace: ObservedNamespace, policy: Policy) -> DesiredState | None:
-    """Return what a namespace requests, within what the policy allows; None if it is not opted in.
+    """Return what a namespace of the installation's class requests, as the policy allows; None if it is not opted in.
 
     `enabled: "false"` opts out whatever the other annotations say; in an excluded namespace any other annotation is one
     problem, and the only one. Raise InvalidInputError with every problem, or
@@ -89,7 +93,7 @@ def desired_state(namespace: ObservedNamespace, policy: Policy) -> DesiredState 
         if namespace.is_requested:
             raise InvalidInputError([EXCLUDED])
         return None
-    problems = [*_unknown_key_problems(namespace), *_flag_problems(annotations)]
+    problems = [*_unknown_key_problems(namespace), *_flag_problems(annotations), *_class_problems(annotations)]
     if too_long := _length_problems(annotations):
         raise InvalidInputError([*problems, *too_long])
     if ENABLED not in annotations and not problems and not policy.opts_in(namespace):
@@ -104,6 +108,7 @@ def desired_state(namespace: ObservedNamespace, policy: Policy) -> DesiredState 
         refresh_requested_at=annotations.get(REFRESH),
         service_accounts=accounts,
         opted_in_by=OptIn.ANNOTATION if ENABLED in annotations else OptIn.SETTINGS,
+        installation_class=policy.installation_class,
     )
 
 
@@ -169,6 +174,12 @@ def _flag_problems(annotations: Mapping[str, str]) -> list[Problem]:
         for key in (ENABLED, INJECT)
         if annotations.get(key, "true") not in {"true", "false"}
     ]
+
+
+def _class_problems(annotations: Mapping[str, str]) -> list[Problem]:
+    if class_of(annotations) is not None or len(annotations[CLASS]) > MAX_LENGTHS[CLASS]:
+        return []
+    return [Problem(where=PREFIX + CLASS, found=quoted(annotations[CLASS]), expected=CLASS_FORM)]
 
 
 def _registries(

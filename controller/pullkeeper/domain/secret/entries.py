@@ -43,6 +43,7 @@ class EntryPlan:
     refresh_requested_at: str | None
     """The refresh request that the Secret will have answered once it is written."""
     opted_in_by: OptIn
+    installation_class: str
     sharers: Mapping[RegistryHost, str] = field(default_factory=dict)
     """Registries whose entry others of the same scope may take, each with the name of the entry's identity."""
     current: SecretRecord | None = None
@@ -75,6 +76,7 @@ class EntryPlan:
             principals=dict(self._principals()),
             refresh_requested_at=self.refresh_requested_at,
             opted_in_by=self.opted_in_by,
+            installation_class=self.installation_class,
         )
 
     def _identity(self, host: RegistryHost) -> str:
@@ -145,6 +147,7 @@ def plan_entries(
         identities=names,
         refresh_requested_at=answered.refresh_requested_at if answered else None,
         opted_in_by=desired.opted_in_by,
+        installation_class=desired.installation_class,
         sharers=_sharers(record, shared_tokens) if record else names,
         current=record if intact else None,
         kept_principals=record.principals if record else {},

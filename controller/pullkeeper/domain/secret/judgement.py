@@ -21,6 +21,8 @@ class Judgement:
     """Why what it asks for cannot be done."""
     ignored: tuple[Failure, ...] = ()
     """A failure for each annotation that has no effect in this installation; the pull Secret is not affected."""
+    of_another_class: bool = False
+    """Another installation acts for it, or nobody does: this one asks, writes and reports nothing."""
     opt_in_lost: bool = False
     """It gets nothing any more because the settings do not opt it in, or exclude it: that may be a slip, and waits."""
 
@@ -32,6 +34,8 @@ def judge(
 
     `attaches` says whether the installation changes ServiceAccounts.
     """
+    if not policy.serves(namespace, secret.installation_class if secret else None):
+        return Judgement(of_another_class=True)
     try:
         desired = desired_state(namespace, policy)
     except (InvalidInputError, FailureError) as error:

@@ -12,7 +12,7 @@ from pullkeeper.domain.namespace.namespace import PREFIX
 from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.secret.pull_secret import LABELS, MANAGED_BY, MANAGER, WRITTEN_BY
 from pullkeeper.domain.secret.repairs import last_writer
-from pullkeeper.domain.secret.secret_record import SecretRecord, Target, read_record, read_target
+from pullkeeper.domain.secret.secret_record import CLASS, SecretRecord, Target, read_class, read_record, read_target
 from pullkeeper.domain.secret.shapes import PULL_SECRET, SecretShape
 
 _MAX_INSTALLATION = 63 + 1 + 253
@@ -39,6 +39,8 @@ class ObservedSecret:
     """What it holds; None if it is not ours or its annotations cannot be parsed."""
     target: Target | None = None
     """What it is for, which may be readable even without a record."""
+    installation_class: str | None = field(default=None, compare=False)
+    """The class of the installation that keeps it, as it says; None if it is not ours."""
     writer: str = field(default="", compare=False)
     """Who last changed what we apply, see `last_writer`; a hint, escaped and of limited length."""
     written_by: str = field(default="", compare=False)
@@ -63,11 +65,11 @@ class ObservedSecret:
 
 def observe(metadata: Mapping[str, Any], shape: SecretShape = PULL_SECRET) -> ObservedSecret:
     """Parse the metadata of a Secret that should have this shape."""
-    annotations = metadata.get("annotations") or {}
-    managed = (metadata.get("labels") or {}).get(MANAGED_BY) == MANAGER
-    record = read_record(annotations) if managed else None
     applied = _applied(metadata.get("managedFields") or ())
     fields = None if applied is None else applied.get("fieldsV1") or {}
+    annotations = _without_class_of_others(metadata.get("annotations") or {}, fields or {})
+    managed = (metadata.get("labels") or {}).get(MANAGED_BY) == MANAGER
+    record = read_record(annotations) if managed else None
     written_by = printable(str(annotations.get(WRITTEN_BY, "")), _MAX_INSTALLATION) if managed else ""
     return ObservedSecret(
         namespace=metadata["namespace"],
@@ -77,12 +79,20 @@ def observe(metadata: Mapping[str, Any], shape: SecretShape = PULL_SECRET) -> Ob
         written=fields is not None or record is not None,
         intact=record is not None and _has(annotations, shape) and _is_intact(fields or {}, record, shape),
         record=record,
+        installation_class=read_class(annotations) if managed else None,
         writer=last_writer(metadata.get("managedFields") or (), partial(_touches_ours, shape), written_by),
         written_by=written_by,
         written_at=str(applied.get("time") or "") if applied else "",
         target=record.target if record else (read_target(annotations) if managed else None),
         name=shape.name,
     )
+
+
+def _without_class_of_others(annotations: Mapping[str, str], ours: Mapping[str, Any]) -> Mapping[str, str]:
+    """Leave out a class that we do not own: no write of the default class, which names none, would take it away."""
+    if f"f:{CLASS}" in ((ours.get("f:metadata") or {}).get("f:annotations") or ()):
+        return annotations
+    return {key: value for key, value in annotations.items() if key != CLASS}
 
 
 def _applied(managed_fields: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:

@@ -118,7 +118,9 @@ def fallback_state(
     if last_valid is None:
         return _lost_state(namespace, secret, secret.target, policy)
     identities = _reauthorized(namespace, last_valid, policy)
-    return replace(last_valid, identities=identities) if identities else None
+    if not identities:
+        return None
+    return replace(last_valid, identities=identities, installation_class=policy.installation_class)
 
 
 def _reauthorized(
@@ -166,7 +168,7 @@ def _maintain(desired: DesiredState, secret: ObservedSecret, now: datetime, refr
         return Apply(cause=Cause.REPAIRED, desired=desired, secret=secret)
     if record.identities != desired.identity_names:
         return Apply(cause=Cause.CHANGED, desired=desired, secret=secret)
-    if record.opted_in_by is not desired.opted_in_by:
+    if record.opted_in_by is not desired.opted_in_by or record.installation_class != desired.installation_class:
         return Apply(cause=Cause.CHANGED, desired=desired, secret=secret)
     if desired.refresh_requested_at not in (None, record.refresh_requested_at):
         return Apply(cause=Cause.REFRESHED, desired=desired, secret=secret)

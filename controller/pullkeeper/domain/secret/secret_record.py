@@ -14,6 +14,7 @@ from pullkeeper.domain.ecr.token_scope import scope_label
 from pullkeeper.domain.iam import identity, principal
 from pullkeeper.domain.kube.timestamps import format_timestamp, parse_timestamp
 from pullkeeper.domain.namespace import opt_in
+from pullkeeper.domain.namespace.installation_class import DEFAULT_CLASS, is_class
 from pullkeeper.domain.namespace.namespace import PREFIX
 from pullkeeper.domain.namespace.opt_in import OptIn
 
@@ -25,6 +26,7 @@ TOKENS = f"{PREFIX}tokens"
 REFRESH = f"{PREFIX}refresh-requested-at"
 OPTED_IN_BY = f"{PREFIX}opted-in-by"
 PRINCIPAL = f"{PREFIX}principal"
+CLASS = f"{PREFIX}class"
 _KEYS = frozenset({ISSUED_AT, EXPIRES_AT, REGISTRIES, IDENTITY, TOKENS})
 _READ = (REGISTRIES, IDENTITY, TOKENS, PRINCIPAL, REFRESH, OPTED_IN_BY)
 """What a record is read from."""
@@ -54,6 +56,8 @@ class SecretRecord:
     """The refresh request that this content has answered."""
     opted_in_by: OptIn | None = OptIn.ANNOTATION
     """What opted the namespace in when it was written; None if it does not say so."""
+    installation_class: str = DEFAULT_CLASS
+    """The class of the installation that wrote it."""
 
     @property
     def registries(self) -> tuple[RegistryHost, ...]:
@@ -122,6 +126,7 @@ class SecretRecord:
         given = {
             REFRESH: self.refresh_requested_at,
             OPTED_IN_BY: self.opted_in_by,
+            CLASS: self.installation_class or None,
             PRINCIPAL: _principals_text(self.principals, set(self.identities.values())),
         }
         return {key: str(value) for key, value in given.items() if value is not None}
@@ -193,7 +198,14 @@ def _read(annotations: Mapping[str, str]) -> SecretRecord | None:
         principals=_read_principals(annotations.get(PRINCIPAL, ""), set(target.identities.values())),
         refresh_requested_at=annotations.get(REFRESH),
         opted_in_by=opt_in.parse(annotations.get(OPTED_IN_BY)),
+        installation_class=read_class(annotations),
     )
+
+
+def read_class(annotations: Mapping[str, str]) -> str:
+    """Parse the class of the installation that wrote the Secret; what is invalid is read as the default."""
+    found = annotations.get(CLASS, DEFAULT_CLASS)
+    return found if is_class(found) else DEFAULT_CLASS
 
 
 def _younger(one: TokenValidity, other: TokenValidity | None) -> TokenValidity:

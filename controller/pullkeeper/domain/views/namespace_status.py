@@ -14,6 +14,7 @@ from pullkeeper.domain.errors.validation import summarized
 from pullkeeper.domain.iam import principal, role_arn
 from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.namespace import annotations
+from pullkeeper.domain.namespace.installation_class import DEFAULT_CLASS, class_of, described
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
 from pullkeeper.domain.namespace.namespace_request import NamespaceRequest
 from pullkeeper.domain.reporting.last_warning import LastWarning
@@ -30,7 +31,7 @@ _GRACE_PERIOD = timedelta(minutes=1)
 _OVERDUE_SHARE = 50
 """Renewal is overdue once it is late by this part (a fiftieth) of the token's lifetime: 15 minutes of 12 hours."""
 
-_HEALTHY = frozenset({State.READY, State.TERMINATING})
+_HEALTHY = frozenset({State.READY, State.OTHER_CLASS, State.TERMINATING})
 _IN_PROGRESS = frozenset({State.PENDING, State.OUTDATED})
 _SELF_EXPLANATORY = frozenset({State.MISCONFIGURED, State.CONFLICT, State.OPTING_OUT, State.ORPHANED, State.NOT_FOUND})
 """States whose cause the metadata shows; for the others only the controller's Events tell the cause."""
@@ -87,6 +88,8 @@ class _Request:
     """The names of the identities, where the registries cannot be told."""
     problems: tuple[str, ...] = ()
     opt_in_lost: bool = False
+    other_class: str = ""
+    """What to say of a namespace of another class."""
 
 
 def namespace_status(
@@ -97,6 +100,9 @@ def namespace_status(
     secret = secret.as_of(now) if secret else None
     wanted = _request(request.namespace, secret, rules)
     managed = secret if secret and secret.managed else None
+    if wanted.other_class:
+        wanted_by_somebody = request.namespace.is_requested or managed
+        return _of_another_class(name, wanted.other_class) if wanted_by_somebody else None
     if wanted.desired is None and not wanted.problems and managed is None:
         return None
     record = managed.record if managed else None
@@ -115,6 +121,10 @@ def namespace_status(
         problems=problems,
         injection=injection(request.namespace, rules.policy) if rules.policy else None,
     )
+
+
+def _of_another_class(name: str, problem: str) -> NamespaceStatus:
+    return NamespaceStatus(namespace=name, state=State.OTHER_CLASS, unhealthy=False, problems=(problem,))
 
 
 def not_found(name: str) -> NamespaceStatus:
@@ -220,8 +230,10 @@ def _other_identities(desired: DesiredState, record: SecretRecord) -> list[str]:
 def _request(namespace: ObservedNamespace, secret: ObservedSecret | None, rules: StatusRules) -> _Request:
     policy = rules.policy
     prefix = f"namespace/{namespace.name}: "
-    allowed = policy or _permissive_policy(secret)
+    allowed = policy or _permissive_policy(namespace, secret)
     judgement = judge(namespace, secret, allowed, attaches=rules.attaches)
+    if judgement.of_another_class:
+        return _Request(desired=None, other_class=_other_class(namespace, allowed))
     if judgement.error is None:
         problems = tuple(failure.message.removeprefix(prefix) for failure in judgement.ignored)
         return _Request(desired=judgement.desired, problems=problems, opt_in_lost=judgement.opt_in_lost)
@@ -236,11 +248,20 @@ def _request(namespace: ObservedNamespace, secret: ObservedSecret | None, rules:
     return _Request(desired=DesiredState(identities={}), identities=_named_identities(namespace, allowed))
 
 
-def _permissive_policy(secret: ObservedSecret | None) -> Policy:
+def _other_class(namespace: ObservedNamespace, policy: Policy) -> str:
+    named = class_of(namespace.annotations)
+    return (
+        f"of {'a class that is invalid' if named is None else described(named)}, and this installation serves "
+        f"{described(policy.installation_class)}: an installation of that class acts for it, if there is one"
+    )
+
+
+def _permissive_policy(namespace: ObservedNamespace, secret: ObservedSecret | None) -> Policy:
     """Return a policy that allows everything; a namespace with a pull Secret may be opted in by the settings."""
     managed = secret is not None and secret.managed
     held = secret.target.identities if secret and secret.target else {}
     return Policy(
+        installation_class=_any_class(namespace, secret),
         registries=tuple(sorted(held)),
         identities=tuple(_believed(held)),
         roles=(RoleGrant(role="*"),),
@@ -256,6 +277,13 @@ def _believed(held: Mapping[RegistryHost, str]) -> Iterator[OwnIdentity]:
         label = Identity(name=name).own_name
         if label:
             yield OwnIdentity(name=label, registries=(host.name,), source=Profile(name=label))
+
+
+def _any_class(namespace: ObservedNamespace, secret: ObservedSecret | None) -> str:
+    """Return a class whose installation acts for the namespace."""
+    named = class_of(namespace.annotations)
+    held = secret.installation_class if secret and secret.installation_class else DEFAULT_CLASS
+    return held if named is None else named
 
 
 def _named_identities(namespace: ObservedNamespace, policy: Policy) -> tuple[str, ...]:

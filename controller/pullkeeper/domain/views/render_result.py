@@ -20,6 +20,7 @@ from pullkeeper.domain.iam.identity import Identity, Kind
 from pullkeeper.domain.iam.role_arn import ROLE_ANNOTATION
 from pullkeeper.domain.kube.timestamps import format_timestamp
 from pullkeeper.domain.namespace.annotations import ENABLED, REGISTRIES
+from pullkeeper.domain.namespace.installation_class import described
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
 from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.secret import entries
@@ -78,6 +79,8 @@ def render_namespace(namespace: ObservedNamespace, settings: Settings, now: date
     problems = tuple(failure.message.removeprefix(f"namespace/{name}: ") for failure in failures)
     if judgement.error:
         return RenderResult(namespace=name, reason=_INVALID, problems=problems)
+    if judgement.of_another_class:
+        return RenderResult(namespace=name, reason=_other_class(settings))
     if judgement.desired is None:
         return RenderResult(namespace=name, reason=_not_opted_in(namespace, settings))
     return replace(_opted_in(namespace, judgement.desired, settings, now), problems=problems)
@@ -113,6 +116,10 @@ def as_document(result: RenderResult) -> Mapping[str, Any]:
     }
 
 
+def _other_class(settings: Settings) -> str:
+    return f"of another class than this installation, which serves {described(settings.policy.installation_class)}"
+
+
 def _not_opted_in(namespace: ObservedNamespace, settings: Settings) -> str:
     if ENABLED in namespace.annotations:
         return "opted out by its annotation: there is no pull Secret, and one created by the controller is deleted"
@@ -141,6 +148,7 @@ def _opted_in(namespace: ObservedNamespace, desired: DesiredState, settings: Set
         identities=desired.identity_names,
         refresh_requested_at=desired.refresh_requested_at,
         opted_in_by=desired.opted_in_by,
+        installation_class=desired.installation_class,
     )
     by_annotation = desired.opted_in_by is OptIn.ANNOTATION
     return RenderResult(

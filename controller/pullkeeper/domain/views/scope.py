@@ -1,4 +1,4 @@
-"""What an installation that watches some namespaces only leaves outside of them."""
+"""What an installation leaves to others, or outside of the namespaces that it watches."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -14,6 +14,14 @@ def limited_to(watched: Sequence[str]) -> str:
     """Say that these are the only namespaces that are watched, and what that means for all others."""
     count = "1 namespace is" if len(watched) == 1 else f"{len(watched):,} namespaces are"
     return f"only {count} watched ({listed(watched)}): pull Secrets elsewhere are neither renewed nor deleted"
+
+
+def of_other_classes(names: Sequence[str]) -> tuple[str, ...]:
+    """Say which namespaces with annotations or a pull Secret are of other classes; nothing where there are none."""
+    if not names:
+        return ()
+    count = "1 namespace is" if len(names) == 1 else f"{len(names):,} namespaces are"
+    return (f"{count} of another class and left to its installation, if there is one: {listed(sorted(names))}",)
 
 
 def abandoned(
