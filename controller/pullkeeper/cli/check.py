@@ -32,6 +32,13 @@ _SETTINGS = "settings"
 _API_SERVER = "API server"
 _REMAINING = "permissions, Namespaces, Secrets and Lease"
 
+EXAMPLES = (
+    "",
+    "-v --context prod",
+    "--installation pullkeeper-system/pullkeeper -o json",
+    "--explain AccessDenied",
+)
+
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""

@@ -47,6 +47,12 @@ class _Outcome:
     """The namespaces of other classes, whose Secrets were left alone."""
 
 
+EXAMPLES = (
+    "--config settings.yaml --take-lease",
+    "--config settings.yaml --unwatched",
+)
+
+
 def add_parser(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_config(parser)

@@ -39,19 +39,18 @@ _T = TypeVar("_T")
 _NAME = re.compile(r"(?P<namespace>[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)/(?P<pod>[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)")
 _MAX_QUESTIONS = 10
 """Images that registries are asked for."""
-_EXAMPLES = """\
-examples:
-  pullkeeper explain pod team-a/web-7d9c
-  pullkeeper explain pod team-a/web-7d9c --context prod --config settings.yaml
-  pullkeeper explain pod team-a/web-7d9c --ask-registry -o json
+_EXIT_STATUS = "exit status: 0 if no container waits for an image, 1 if one does, 2 for invalid arguments"
 
-exit status: 0 if no container waits for an image, 1 if one does, 2 for invalid arguments
-"""
+EXAMPLES = (
+    "pod team-a/web-7d9c",
+    "pod team-a/web-7d9c --context prod",
+    "pod team-a/web-7d9c --ask-registry -o json",
+)
 
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.epilog, parser.formatter_class = _EXAMPLES, argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EXIT_STATUS
     parser.add_argument("kind", choices=["pod"], help="what to explain")
     parser.add_argument("name", metavar="NAMESPACE/NAME", help="the pod")
     add_settings(parser)

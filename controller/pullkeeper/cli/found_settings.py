@@ -106,11 +106,16 @@ async def find_settings_alone(options: argparse.Namespace) -> FoundSettings:
         return _unknown(options, f"the installation's settings were not read: {error}")
 
 
-async def _named(options: argparse.Namespace, client: Client) -> FoundSettings:
+def installation_named(options: argparse.Namespace) -> InstallationName:
+    """Return what --installation names; raises InvalidInputError."""
     match = _NAME.fullmatch(options.installation)
     if match is None:
         raise _not_one(options.installation, "NAMESPACE/NAME")
-    name = InstallationName(**match.groupdict())
+    return InstallationName(**match.groupdict())
+
+
+async def _named(options: argparse.Namespace, client: Client) -> FoundSettings:
+    name = installation_named(options)
     content = await InstallationReader(client).settings(name)
     if content is None:
         raise _not_one(options.installation, "namespace and name of the ConfigMap with the settings")

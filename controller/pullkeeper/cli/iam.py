@@ -57,6 +57,14 @@ class _Observed:
     """What namespaces ask for and cannot have."""
 
 
+EXAMPLES = (
+    "",
+    "--context prod -o terraform",
+    "--config settings.yaml --issuer https://oidc.example.com -o aws-cli",
+    "--namespace team-a",
+)
+
+
 def add_parser(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_settings(parser)

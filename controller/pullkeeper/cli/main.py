@@ -19,16 +19,21 @@ COMMANDS = {
     "check": "check everything that the controller needs: settings, permissions, Lease, AWS credentials and tokens",
     "status": "show the status of every namespace that requests a pull Secret",
     "explain": "say why a pod cannot pull its images, and how to mend it",
-    "render": "show what the controller would do for a Namespace manifest, and why, without contacting any server",
+    "render": "show what the controller would do for a Namespace manifest, and why",
     "iam": "print what must exist in AWS: OIDC providers, roles, their trust policies and permissions",
     "refresh": "request a fresh token for a namespace and wait until its pull Secret has it",
     "cleanup": "delete the pull Secrets created by the controller",
+    "version": "show the version of this program and of the controllers in the cluster",
+    "completion": "print a script that lets a shell complete commands and options",
 }
 """Help text of each command; its module is `pullkeeper.cli.<command>`."""
 
 
 class _Command(Protocol):
     """Module of a command."""
+
+    EXAMPLES: Sequence[str]
+    """What may follow the command's name, most usual first."""
 
     @staticmethod
     def add_parser(parser: argparse.ArgumentParser) -> None:
@@ -73,10 +78,18 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         # Load only the requested command: importing kopf and boto3 takes more than a second.
         if [name] == list(arguments[:1]):
-            module = cast("_Command", import_module(f"pullkeeper.cli.{name}"))
-            module.add_parser(command)
-            command.set_defaults(main=module.main)
+            add_command(name, command)
     return parser
+
+
+def add_command(name: str, parser: argparse.ArgumentParser) -> None:
+    """Load a command, and add its options and examples to a parser."""
+    module = cast("_Command", import_module(f"pullkeeper.cli.{name}"))
+    module.add_parser(parser)
+    lines = (f"  pullkeeper {name} {example}".rstrip() for example in module.EXAMPLES)
+    parser.epilog = "\n".join(["examples:", *lines, *([f"\n{parser.epilog}"] if parser.epilog else [])])
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.set_defaults(main=module.main)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

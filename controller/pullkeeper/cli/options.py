@@ -29,12 +29,17 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Add --config, --installation, --kubeconfig and --context; `found_settings` applies the first two."""
     add_config(parser)
+    add_installation(parser)
+    add_kubeconfig(parser)
+
+
+def add_installation(parser: argparse.ArgumentParser) -> None:
+    """Add --installation; `found_settings.installation_named` applies it."""
     parser.add_argument(
         "--installation",
         metavar="NAMESPACE/NAME",
-        help="read the settings from this ConfigMap of the cluster (default: of the only installation there is)",
+        help="the installation, by the name of its ConfigMap and Deployment (default: the only one of the cluster)",
     )
-    add_kubeconfig(parser)
 
 
 def add_secret_name(parser: argparse.ArgumentParser) -> None:

@@ -22,6 +22,11 @@ from pullkeeper.domain.views.durations import format_duration
 _POLL_INTERVAL = 0.5
 """Seconds between polls of the pull Secret."""
 
+EXAMPLES = (
+    "-n team-a",
+    "-n team-a --context prod --timeout 120",
+)
+
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""

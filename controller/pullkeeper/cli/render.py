@@ -19,6 +19,11 @@ from pullkeeper.domain.views.render_result import RenderResult, as_document, as_
 
 _STDIN = "-"
 
+EXAMPLES = (
+    "-f namespace.yaml",
+    "-f namespace.yaml --config settings.yaml -o json",
+)
+
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""

@@ -8,6 +8,11 @@ from pullkeeper.app.file_limit import raise_file_limit
 from pullkeeper.app.manager import run
 from pullkeeper.cli.options import add_config
 
+EXAMPLES = (
+    "--config settings.yaml",
+    "--config settings.yaml --kubeconfig ~/.kube/config",
+)
+
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""

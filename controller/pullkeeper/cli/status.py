@@ -45,13 +45,24 @@ _UNKNOWN = (
     "everything counts as allowed, and overdue renewals are not detected"
 )
 
+EXAMPLES = (
+    "",
+    "-n team-a -o wide",
+    "--context prod --watch",
+    "--all-namespaces -o json",
+)
+
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     add_settings(parser)
     add_secret_name(parser)
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
         "-n", "--namespace", action="append", default=[], metavar="NAME", help="show only this namespace; repeatable"
+    )
+    which.add_argument(
+        "-A", "--all-namespaces", action="store_true", help="show also what `watchNamespaces` does not name"
     )
     add_output(parser, ("text", "wide", "json", "yaml"))
     parser.add_argument(
@@ -78,7 +89,7 @@ async def _show(options: argparse.Namespace) -> int:
         found = await find_settings(options, client)
         settings, rules = found.settings, status_rules(found)
         unknown = [f"{note}; {_UNKNOWN}" for note in found.notes]
-        namespaces = options.namespace or settings.watch_namespaces
+        namespaces = options.namespace or (() if options.all_namespaces else settings.watch_namespaces)
         snapshot = SnapshotReader(client, secret_name=settings.secret_name, namespaces=namespaces)
 
         async def take() -> StatusReport:

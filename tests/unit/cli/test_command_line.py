@@ -1,7 +1,9 @@
 """The command line: errors, exit statuses and help."""
 
+import argparse
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from pullkeeper.app.config_loader import Config, config_from
 from pullkeeper.cli import main as command_line
 from pullkeeper.cli import run as run_command
+from pullkeeper.cli.main import _parser
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.errors.validation import InvalidInputError
@@ -193,7 +196,22 @@ def test_every_command_has_help(
     with pytest.raises(SystemExit) as ended:
         main(monkeypatch, command, "--help")
     assert ended.value.code == 0
-    assert f"usage: pullkeeper {command} [-h] [" in capsys.readouterr().out
+    assert f"usage: pullkeeper {command} [-h] " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", command_line.COMMANDS)
+def test_every_help_has_examples_that_can_be_typed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """Each of them is understood, less what the shell makes of it."""
+    with pytest.raises(SystemExit):
+        main(monkeypatch, command, "--help")
+    shown = capsys.readouterr().out.partition("\nexamples:\n")[2].partition("\n\n")[0]
+    assert shown
+    for line in shown.splitlines():
+        assert line.startswith(f"  pullkeeper {command}")
+        words = shlex.split(line.partition(" > ")[0])[1:]
+        assert _parser(words).parse_args(words).main
 
 
 def test_every_command_and_every_state_is_documented() -> None:
@@ -202,6 +220,51 @@ def test_every_command_and_every_state_is_documented() -> None:
     assert set(re.findall(r"^## (.+)$", text, re.MULTILINE)) == set(command_line.COMMANDS) - {"run"}
     states = text.partition("| state |")[2].partition("\n\n")[0]
     assert set(re.findall(r"^\| ([a-z_]+) \|", states, re.MULTILINE)) == set(State)
+
+
+def page() -> tuple[str, dict[str, str]]:
+    """Take docs/commands.md apart: what stands above all sections, and the section of each command."""
+    above, *sections = re.split(r"^## ", Path("docs/commands.md").read_text(), flags=re.MULTILINE)
+    found = dict(each.split("\n", 1) for each in sections)
+    return above, found
+
+
+@pytest.mark.parametrize("command", sorted(set(command_line.COMMANDS) - {"run"}))
+def test_the_page_names_the_options_that_there_are(command: str) -> None:
+    """Each option is in the command's section, or above all of them, and no other is in its section."""
+    above, sections = page()
+    parser = argparse.ArgumentParser()
+    command_line.add_command(command, parser)
+    options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", parser.format_help())) - {"--help"}
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", sections[command]))
+    assert named - options == set()
+    assert options - named - set(re.findall(r"--[a-z][a-z-]+", above)) - _SHORT.get(command, set()) == set()
+
+
+_SHORT = {
+    name: {"--output", *more}
+    for name, more in {
+        "check": {"--verbose"},
+        "status": {"--namespace", "--all-namespaces"},
+        "explain": set[str](),
+        "render": {"--filename"},
+        "iam": {"--namespace"},
+        "refresh": {"--namespace"},
+        "version": set[str](),
+    }.items()
+}
+"""Options that the page gives in their short form, as people type them."""
+
+
+@pytest.mark.parametrize("file", ["docs/commands.md", "README.md"])
+def test_commands_of_the_documents_can_be_typed(file: str) -> None:
+    """Each line of them that starts this program is understood."""
+    lines = re.findall(r"^\s*\$ (.*\bpullkeeper .*)$", Path(file).read_text(), re.MULTILINE)
+    typed = [match[1] for line in lines if (match := re.search(r"(?:^|\| |kubectl )pullkeeper ([a-z].*)$", line))]
+    assert typed
+    for line in typed:
+        words = shlex.split(re.split(r" [|>] ", line)[0])
+        assert _parser(words).parse_args(words).main
 
 
 def test_the_version_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from pullkeeper.adapters.registry import RegistryProbe
 from pullkeeper.cli import explain
-from pullkeeper.cli.main import _parser, _run
+from pullkeeper.cli.main import _run
 from pullkeeper.domain.ecr.credential import Password
 from pullkeeper.domain.ecr.image_reference import ImageReference
 from pullkeeper.domain.ecr.manifest_answer import ManifestAnswer, ManifestResult
@@ -179,17 +179,6 @@ def test_a_pod_that_does_not_exist_is_told(monkeypatch: pytest.MonkeyPatch, caps
     client.responses = [ok({"message": "no"}, 403)]
     assert _run(["explain", "pod", "team-a/web"]) == 1
     assert "grant get on pods in team-a" in capsys.readouterr().err
-
-
-def test_the_examples_of_the_help_are_valid(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each of them can be pasted."""
-    with pytest.raises(SystemExit):
-        _run(["explain", "--help"])
-    examples = re.findall(r"^  pullkeeper (explain .*)$", capsys.readouterr().out, re.MULTILINE)
-    assert len(examples) == 3
-    for example in examples:
-        arguments = example.split()
-        assert explain.name_of(_parser(arguments).parse_args(arguments)) == ("team-a", "web-7d9c")
 
 
 def test_every_cause_is_documented() -> None:

@@ -159,7 +159,7 @@ def test_a_failed_report_does_not_end_watch_mode(
 
     monkeypatch.setattr(status, "connected", connected)
     options = argparse.Namespace(
-        config=None, installation=None, secret_name=None, namespace=[], output="text", watch=0.01
+        config=None, installation=None, secret_name=None, namespace=[], all_namespaces=False, output="text", watch=0.01
     )
     assert status.main(options) == 0
     output = capsys.readouterr()

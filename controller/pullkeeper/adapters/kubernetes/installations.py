@@ -12,6 +12,8 @@ LABEL = "pullkeeper.dev/component=settings"
 """What the chart labels its ConfigMap with, whatever the release and its objects are called."""
 FILE = "settings.yaml"
 """The ConfigMap's key."""
+_VERSION = "app.kubernetes.io/version"
+_CONTAINER = "pullkeeper"
 MAX_NAMED = 10
 """How many installations are named; anybody may make ConfigMaps with the label."""
 
@@ -25,6 +27,18 @@ class InstallationName:
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Controller:
+    """What the Deployment of an installation says."""
+
+    name: InstallationName
+    version: str
+    """By the chart's label; empty without it."""
+    image: str
+    ready: int
+    wanted: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +85,23 @@ class InstallationReader:
             message = f"ConfigMap {installation} has no key {FILE}: it is not one of Pullkeeper's chart"
             raise FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message=message))
         return str(text).encode()
+
+    async def controller(self, installation: InstallationName) -> Controller:
+        """Return what runs for an installation: its Deployment has the name of its ConfigMap."""
+        path = f"/apis/apps/v1/namespaces/{installation.namespace}/deployments/{installation.name}"
+        response = await self._client.request("get", path)
+        if not response.ok:
+            grant = f"get on deployments.apps named {installation.name} in {installation.namespace}"
+            raise api_error(response, "get", f"Deployment {installation}", grant=grant)
+        labels, status = response.body["metadata"].get("labels") or {}, response.body.get("status") or {}
+        containers = response.body["spec"]["template"]["spec"]["containers"]
+        return Controller(
+            name=installation,
+            version=str(labels.get(_VERSION, "")),
+            image=next((each["image"] for each in containers if each["name"] == _CONTAINER), ""),
+            ready=status.get("readyReplicas", 0),
+            wanted=response.body["spec"].get("replicas", 1),
+        )
 
     async def _list(self, prefix: str) -> Response:
         # One page, of metadata: a ConfigMap may hold a megabyte, and anybody may make many.
