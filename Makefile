@@ -93,7 +93,7 @@ release-names: $(VENV)/dev.stamp ## Carry the names of registry and repository f
 failure-docs: $(VENV)/dev.stamp ## Update the documents on failures from the tables in the code
 	$(BIN)/python -m tools.failure_docs
 
-test-pull: $(VENV)/dev.stamp ## Pull with the Secret from a real registry: skopeo, crane, Helm, BuildKit, containerd; AWS's own client of IAM Roles Anywhere
+test-pull: $(VENV)/dev.stamp ## Pull with the Secret from a real registry: skopeo, crane, Helm, BuildKit, containerd; AWS's and SPIFFE's helpers
 	$(BIN)/python -m testsupport.interop_tools
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/interop
 

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 PAGE = Path(__file__).parents[1] / "docs" / "outside-aws.md"
-TYPED = ("Everywhere", "A public key set", "Rotating the signing key")
+TYPED = ("Everywhere", "A public key set", "Rotating the signing key", "SPIFFE")
 """Sections whose commands tests/control_plane/test_outside_aws_page.py types."""
 _LIST = "What was tried"
 

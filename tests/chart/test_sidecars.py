@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import yaml
 
 from testsupport.helm import CHART, Helms, ci_values, with_role
 
@@ -36,6 +37,21 @@ def test_the_pod_of_helm_test_has_what_ends(helms: Helms) -> None:
     spec = rendering.one("Pod")["spec"]
     assert spec["initContainers"] == rendering.pod["initContainers"]
     assert [each["name"] for each in spec["containers"]] == ["check"]
+
+
+def test_a_certificate_in_a_folder_of_a_helper(helms: Helms) -> None:
+    """The controller reads where the sidecar writes, and no Secret is mounted for it."""
+    rendering = helms.render(ci_values(CHART / "ci" / "spiffe-certificate-values.yaml"))
+    maps = {each["metadata"]["name"]: each["data"] for each in rendering.all("ConfigMap")}
+    settings = yaml.safe_load(maps["pullkeeper"]["settings.yaml"])
+    assert settings["rolesAnywhere"]["certificateFile"] == "/run/spiffe/tls.crt"
+    assert settings["rolesAnywhere"]["keyFile"] == "/run/spiffe/tls.key"
+    mounts = {each["mountPath"]: each["name"] for each in rendering.container["volumeMounts"]}
+    assert mounts["/run/spiffe"] == "svid"
+    assert "aws-certificate" not in [each["name"] for each in rendering.pod["volumes"]] + list(mounts.values())
+    configuration = maps["pullkeeper-spiffe-extra"]["helper.conf"]
+    for line in ('cert_dir = "/run/spiffe"', 'svid_file_name = "tls.crt"', 'svid_key_file_name = "tls.key"'):
+        assert line in configuration
 
 
 @pytest.mark.parametrize("recipe", ["signing-helper", "spiffe"])

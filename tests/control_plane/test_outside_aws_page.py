@@ -111,8 +111,29 @@ async def test_the_way_to_the_first_image_as_written(release: Release, tmp_path:
         namespace = (await release.api.get("/api/v1/namespaces/team-a")).ok()
         assert namespace["metadata"]["annotations"]["pullkeeper.dev/enabled"] == "true"
     finally:
-        await release.shell("helm uninstall pullkeeper -n pullkeeper-system --no-hooks --ignore-not-found")
-        await release.shell("kubectl delete namespace team-a pullkeeper-system --ignore-not-found --wait=false")
+        await remove(release)
+
+
+async def test_spiffe_as_written(release: Release, tmp_path: Path) -> None:
+    """The role is for the SPIFFE ID, and for no ServiceAccount; the chart is installed with the sidecar."""
+    settings, *_ = typed("Everywhere")
+    try:
+        asked = await type_in(release, tmp_path, [settings, *typed("SPIFFE")])
+        provider, role, *_ = asked
+        assert "--url https://oidc-discovery.example.org" in provider
+        assert "spiffe://example.org/ns/pullkeeper-system/sa/pullkeeper" in role
+        assert "system:serviceaccount" not in role
+        path = "/apis/apps/v1/namespaces/pullkeeper-system/deployments/pullkeeper"
+        pod = (await release.api.get(path)).ok()["spec"]["template"]["spec"]
+        assert [each["name"] for each in pod["initContainers"]] == ["spiffe-helper"]
+    finally:
+        await remove(release)
+
+
+async def remove(release: Release) -> None:
+    """Remove what the page's commands have installed."""
+    await release.shell("helm uninstall pullkeeper -n pullkeeper-system --no-hooks --ignore-not-found")
+    await release.shell("kubectl delete namespace team-a pullkeeper-system --ignore-not-found --timeout=120s")
 
 
 async def test_the_key_set_as_written(plane: ControlPlane, release: Release, tmp_path: Path) -> None:

@@ -36,7 +36,10 @@ KREW = Path(__file__).parent / "krew"
 """The Go module that pins krew, which installs plugins of kubectl."""
 SIGNING_HELPER = Path(__file__).parent / "signing_helper"
 """The Go module that pins AWS's own client of IAM Roles Anywhere."""
-_HELPER = "github.com/aws/rolesanywhere-credential-helper"
+_SIGNER = "github.com/aws/rolesanywhere-credential-helper"
+SPIFFE_HELPER = Path(__file__).parent / "spiffe_helper"
+"""The Go module that pins SPIFFE's helper, with a Workload API for it to ask."""
+_SPIFFE = ("github.com/spiffe/spiffe-helper/cmd/spiffe-helper", "./workload-api")
 _LIBRARIES = ("usr/lib", "lib")
 
 
@@ -81,22 +84,30 @@ def find(environment: Mapping[str, str] | None = None) -> Tools:
 def find_signing_helper(environment: Mapping[str, str] | None = None) -> Path:
     """Give AWS's own client of IAM Roles Anywhere, from the cache or built now; raises ToolsError."""
     # It can talk to smart cards, so it needs a C compiler.
-    return _find_alone("signing-helper", SIGNING_HELPER, _HELPER, "1", environment)
+    return _find_alone("signing-helper", SIGNING_HELPER, [_SIGNER], "1", environment) / _SIGNER.rpartition("/")[2]
 
 
 def find_krew(environment: Mapping[str, str] | None = None) -> Path:
     """Give krew, from the cache or built now; raises ToolsError."""
-    return _find_alone("krew", KREW, "sigs.k8s.io/krew/cmd/krew", "0", environment)
+    return _find_alone("krew", KREW, ["sigs.k8s.io/krew/cmd/krew"], "0", environment) / "krew"
 
 
-def _find_alone(name: str, module: Path, command: str, cgo: str, environment: Mapping[str, str] | None) -> Path:
-    """Give a program that has a folder of its own in the cache: a change of it builds nothing else anew."""
+def find_spiffe_helper(environment: Mapping[str, str] | None = None) -> Path:
+    """Give a folder with `spiffe-helper` and, in the place of SPIRE's agent, `workload-api`; raises ToolsError."""
+    return _find_alone("spiffe-helper", SPIFFE_HELPER, _SPIFFE, "0", environment)
+
+
+def _find_alone(
+    name: str, module: Path, commands: Sequence[str], cgo: str, environment: Mapping[str, str] | None
+) -> Path:
+    """Give the folder of programs that have one of their own in the cache: a change of them builds nothing else."""
     environment = os.environ if environment is None else environment
-    digest = hashlib.sha256((module / "go.sum").read_bytes()).hexdigest()
+    sources = (module / "go.sum", *sorted(module.glob("*/main.go")))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
     folder = cache_folder(environment).with_name(f"{name}-{digest[:12]}")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _once(folder, lambda fresh: _go_build(fresh, module, [command], {**environment, "CGO_ENABLED": cgo}))
-    return folder / command.rpartition("/")[2]
+    _once(folder, lambda fresh: _go_build(fresh, module, commands, {**environment, "CGO_ENABLED": cgo}))
+    return folder
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:
@@ -176,6 +187,7 @@ def main() -> int:
     try:
         tools = find()
         find_signing_helper()
+        find_spiffe_helper()
     except ToolsError as error:
         sys.stderr.write(f"{error}\n")
         return 1

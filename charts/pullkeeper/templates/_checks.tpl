@@ -191,7 +191,13 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 {{- $pattern := printf `arn:aws(?:-[a-z]+)*:rolesanywhere:[a-z]{2,5}(?:-[a-z]{2,20})+-[0-9]{1,2}:[0-9]{12}:%s/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}` $kind }}
 {{- include "pullkeeper.patternProblem" (dict "where" (print $where ".rolesAnywhere." $key) "found" (get $given $key) "pattern" $pattern "expected" (printf "\"arn:PARTITION:rolesanywhere:REGION:ACCOUNT:%s/UUID\"" $kind)) }}
 {{- end }}
+{{- if not $given.folder }}
 {{- include "pullkeeper.nameProblem" (dict "where" (print $where ".rolesAnywhere.existingSecret") "found" $given.existingSecret "what" "Secret") }}
+{{- else if $given.existingSecret }}
+{{- include "pullkeeper.problem" (dict "where" (print $where ".rolesAnywhere.folder") "found" $given.folder "expected" (printf "nothing, because %s.rolesAnywhere.existingSecret is set" $where)) }}
+{{- else }}
+{{- include "pullkeeper.patternProblem" (dict "where" (print $where ".rolesAnywhere.folder") "found" $given.folder "pattern" "/[^/].*" "expected" "the absolute path of a folder with tls.crt and tls.key") }}
+{{- end }}
 {{- $place := splitList ":" (print $anchor "::::") }}
 {{- $other := splitList ":" (print $given.profileArn "::::") }}
 {{- if and $anchor $given.profileArn (ne (print (index $place 1) (index $place 3)) (print (index $other 1) (index $other 3))) }}

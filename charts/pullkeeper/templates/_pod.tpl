@@ -80,7 +80,7 @@ volumeMounts:
     mountPath: /var/run/secrets/pullkeeper.dev/aws
     readOnly: true
   {{- end }}
-  {{- if eq .Values.aws.credentials "rolesAnywhere" }}
+  {{- if and (eq .Values.aws.credentials "rolesAnywhere") .Values.aws.rolesAnywhere.existingSecret }}
   - name: aws-certificate
     mountPath: /var/run/secrets/pullkeeper.dev/certificate
     readOnly: true
@@ -135,7 +135,7 @@ volumes:
             expirationSeconds: 3600
             path: token
   {{- end }}
-  {{- if eq .Values.aws.credentials "rolesAnywhere" }}
+  {{- if and (eq .Values.aws.credentials "rolesAnywhere") .Values.aws.rolesAnywhere.existingSecret }}
   - name: aws-certificate
     secret:
       secretName: {{ .Values.aws.rolesAnywhere.existingSecret | quote }}

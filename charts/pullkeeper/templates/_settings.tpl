@@ -8,8 +8,8 @@
 {{- end }}
 {{- $_ := set $settings "allowNodeInstanceRole" (eq .Values.aws.credentials "nodeRole") }}
 {{- if eq .Values.aws.credentials "rolesAnywhere" }}
-{{- $folder := "/var/run/secrets/pullkeeper.dev/certificate" }}
 {{- $anchor := .Values.aws.rolesAnywhere }}
+{{- $folder := trimSuffix "/" $anchor.folder | default "/var/run/secrets/pullkeeper.dev/certificate" }}
 {{- $_ := set $settings "rolesAnywhere" (dict "trustAnchorArn" $anchor.trustAnchorArn "profileArn" $anchor.profileArn "roleArn" .Values.aws.roleArn "certificateFile" (print $folder "/tls.crt") "keyFile" (print $folder "/tls.key")) }}
 {{- end }}
 {{- $identities := list }}

@@ -67,6 +67,7 @@ class Metrics:
         self._token_success = self._gauge(families.TOKEN_SUCCESS)
         self._certificate_expiry = self._gauge(families.CERTIFICATE_EXPIRY)
         self._certificate_start = self._gauge(families.CERTIFICATE_START)
+        self._certificates: dict[str, Callable[[], CertificateInfo | None]] = {}
         self._probes = self._counter(families.REGISTRY_PROBES)
         self._writes = self._counter(families.SECRET_WRITES)
         self._secret_expiry = self._gauge(families.SECRET_EXPIRY)
@@ -99,6 +100,7 @@ class Metrics:
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
         self._remove_unused()
+        self._set_certificates()
         if not self._per_namespace:
             self._set_soonest_expiry()
         return generate_latest(self._registry)
@@ -117,21 +119,11 @@ class Metrics:
         self._pending_opt_outs.set_function(count)
 
     def set_client_certificate(self, identity: str, read: Callable[[], CertificateInfo | None]) -> None:
-        """Set the function that returns an identity's certificate as it is at each scrape, None if it cannot be read.
+        """Set the function that returns an identity's certificate, once for each scrape; None if it cannot be read.
 
         What was read for a session would be old on a replica that is not the leader.
         """
-
-        def start() -> float:
-            found = read()
-            return found.not_before.timestamp() if found else 0.0
-
-        def end() -> float:
-            found = read()
-            return found.not_after.timestamp() if found else 0.0
-
-        self._certificate_start.labels(identity).set_function(start)
-        self._certificate_expiry.labels(identity).set_function(end)
+        self._certificates[identity] = read
 
     def record_token_request(self, scope: TokenScope, seconds: float, reason: str | None) -> None:
         """Record a request for a token; `reason` is why it failed, None if it succeeded."""
@@ -216,6 +208,12 @@ class Metrics:
                 self._secret_expiry.labels(namespace).set(expires_at.timestamp())
         elif self._expiries.pop(namespace, None) is not None and self._per_namespace:
             self._secret_expiry.remove(namespace)
+
+    def _set_certificates(self) -> None:
+        for identity, read in self._certificates.items():
+            found = read()
+            self._certificate_start.labels(identity).set(found.not_before.timestamp() if found else 0)
+            self._certificate_expiry.labels(identity).set(found.not_after.timestamp() if found else 0)
 
     def _set_soonest_expiry(self) -> None:
         """Replace the series of single namespaces by the soonest expiry, so that alerts still work."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from botocore.endpoint_provider import EndpointProvider
@@ -14,7 +15,7 @@ from botocore.session import Session
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import PrivateFormat
 
-from pullkeeper.adapters.aws import Ecr, credentials, roles_anywhere
+from pullkeeper.adapters.aws import Ecr, client_certificate, credentials, roles_anywhere
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.errors.failures import FailureError, Reason
 from pullkeeper.domain.iam.role_arn import parse as parse_role
@@ -42,6 +43,7 @@ class World:
         self.ahead = timedelta()
         anchor(aws, self.root, ROLE)
         monkeypatch.setattr(roles_anywhere, "_PAUSE", 0.0)
+        monkeypatch.setattr(client_certificate, "_PAUSES", (0.0,) * 4)
         harness.token_source(aws.environment())
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"):
             monkeypatch.delenv(name)
@@ -278,6 +280,24 @@ async def test_short_disturbance_is_not_noticed(world: World) -> None:
     world.aws.fail("InternalFailure", 503, operation="CreateSession", times=2)
     await world.source.fetch(SCOPE, demand())
     assert [code for service, _, code in world.harness.recorder.tries if service == "rolesanywhere"] == [503, 503, 201]
+
+
+async def test_files_that_are_being_replaced_are_read_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A helper empties and writes the certificate, then the key; the controller may look in between, at any step."""
+    world.root.write(world.folder)
+    new = world.folder.with_name("new")
+    world.root.write(new)
+    steps = iter([("tls.crt", b""), ("tls.crt", (new / "tls.crt").read_bytes()), ("tls.key", b"")])
+    last = ("tls.key", (new / "tls.key").read_bytes())
+
+    def write(_: float = 0) -> None:
+        name, content = next(steps, last)
+        (world.folder / name).write_bytes(content)
+
+    monkeypatch.setattr(client_certificate, "time", SimpleNamespace(sleep=write))
+    write()
+    await world.source.fetch(SCOPE, demand())
+    assert next(steps, None) is None
 
 
 async def test_source_is_named_with_its_certificate_and_asks_nobody(

@@ -286,12 +286,21 @@ def test_without_an_installed_package_the_version_is_unknown(monkeypatch: pytest
 
 
 def test_client_certificate_is_read_at_each_scrape(metrics: Metrics) -> None:
-    """A renewed one counts at once, on each replica; without one in use there is no series, unreadable it is 0."""
+    """Once, and a renewed one counts at once; without one in use there is no series, unreadable it is 0."""
     name = "pullkeeper_client_certificate_{}_timestamp_seconds"
     assert sample(metrics, name.format("expiry"), identity="controller") is None
     found: list[CertificateInfo | None] = [None]
-    metrics.set_client_certificate("controller", lambda: found[0])
+    reads = []
+
+    def read() -> CertificateInfo | None:
+        reads.append(found[0])
+        return found[0]
+
+    metrics.set_client_certificate("controller", read)
     assert sample(metrics, name.format("expiry"), identity="controller") == 0
     found[0] = CertificateInfo(subject="CN=a", issuer="CN=b", not_before=NOW, not_after=NOW + HOUR)
     assert sample(metrics, name.format("expiry"), identity="controller") == (NOW + HOUR).timestamp()
     assert sample(metrics, name.format("not_before"), identity="controller") == NOW.timestamp()
+    reads.clear()
+    metrics.render()
+    assert len(reads) == 1

@@ -1,6 +1,7 @@
 """The certificate and the private key with which the controller signs at IAM Roles Anywhere."""
 
 import base64
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 _MAX_FILE_SIZE = 65_536
 _MAX_NAME = 200
+_PAUSES = (0.0, 0.1, 0.3, 0.6)
+"""Seconds between attempts to read what may be replaced just now."""
 _MIN_RSA_BITS = 2048
 MAX_CHAIN = 5
 """Certificates between this one and the trust anchor that Roles Anywhere accepts."""
@@ -86,14 +89,17 @@ class ClientCertificate:
 
 
 def read(certificate_file: str, key_file: str) -> ClientCertificate:
-    """Read both files; raise ClientCertificateError.
+    """Read both files; raise ClientCertificateError. It may take a second.
 
-    The kubelet replaces both at once, but not while they are read: a pair that does not match is read once more.
+    The kubelet replaces both at once, but not while they are read; other programs empty and write one after the other
+    (spiffe-helper does). So files that are no pair, or that hold nothing yet, are read again.
     """
-    try:
-        return _read(certificate_file, key_file)
-    except ClientCertificateMismatchError:
-        return _read(certificate_file, key_file)
+    for pause in _PAUSES:
+        try:
+            return _read(certificate_file, key_file)
+        except (ClientCertificateMismatchError, ClientCertificateUnreadableError):
+            time.sleep(pause)
+    return _read(certificate_file, key_file)
 
 
 def _read(certificate_file: str, key_file: str) -> ClientCertificate:
