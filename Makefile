@@ -81,6 +81,7 @@ test-chart: $(VENV)/delivery.stamp ## The chart with Helm 3 and Helm 4 (fetched 
 chart-docs: $(VENV)/dev.stamp ## Update what the chart has from elsewhere (the table of values in its README, parts of its schema, the rules for annotations) and deploy/
 	$(BIN)/python -m tools.chart_docs
 	$(BIN)/python -m tools.chart_schema
+	$(BIN)/python -m tools.chart_refusals
 	$(BIN)/python -m tools.admission_policies
 	$(BIN)/python -m tools.release.manifests
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from testsupport.helm import CHART, Helms, with_role
-from tools import chart_schema
+from tools import chart_refusals, chart_schema
 
 TABLE: Mapping[str, Any] = yaml.safe_load(Path(__file__).with_name("wrong_values.yaml").read_text())
 
@@ -52,6 +52,18 @@ def test_eighty_refusals_are_distinct() -> None:
     words = {_lines(case)["helm3"].partition(", expected")[2] for case in TABLE["checks"]}
     both = words | {_lines(case)["helm3"] for case in TABLE["schema"]}
     assert len(both) >= 80
+
+
+def test_the_page_of_refusals_is_current() -> None:
+    """`make chart-docs` updates it."""
+    assert chart_refusals.PAGE.read_text() == chart_refusals.page()
+
+
+def test_every_refusal_is_on_the_page() -> None:
+    """In the user's order: what was given, then the answer."""
+    page = chart_refusals.PAGE.read_text()
+    shown = [_lines(case)["helm3"] for case in (*TABLE["checks"], *TABLE["schema"])]
+    assert [line for line in shown if "aaaaaaaa" not in line and line.replace("|", "\\|") not in page] == []
 
 
 def _nested(path: str) -> dict[str, Any]:
