@@ -25,7 +25,7 @@ from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import TOKEN_REASONS
 from pullkeeper.domain.iam.roles_anywhere import CertificateInfo
 from pullkeeper.domain.reporting import metric_families as families
-from pullkeeper.domain.reporting.metric_families import CACHED_RESOURCES, OPERATIONS, MetricFamily, Result
+from pullkeeper.domain.reporting.metric_families import CACHED_RESOURCES, OPERATIONS, DroppedEvent, MetricFamily, Result
 from pullkeeper.domain.reporting.state import STATUS_ONLY, State
 from pullkeeper.domain.reporting.token_labels import Labels, TokenLabels
 from pullkeeper.domain.secret.plan import Priority
@@ -80,6 +80,7 @@ class Metrics:
         self._rest_client_requests = self._counter(families.REST_CLIENT_REQUESTS)
         self._cache_differences = self._counter(families.CACHE_DIFFERENCES)
         self._history_resets = self._counter(families.HISTORY_RESETS)
+        self._events_dropped = self._counter(families.EVENTS_DROPPED)
         self._aws_requests = self._counter(families.AWS_REQUESTS)
         self._permission_denied = self._gauge(families.PERMISSION_DENIED)
         self._reload_successful = self._gauge(families.CONFIG_LAST_RELOAD_SUCCESSFUL)
@@ -156,6 +157,10 @@ class Metrics:
     def record_history_reset(self) -> None:
         """Record that resourceVersions went back."""
         self._history_resets.inc()
+
+    def record_event_dropped(self, reason: str) -> None:
+        """Record an Event that was not posted."""
+        self._events_dropped.labels(reason).inc()
 
     def record_aws_request(self, service: str, operation: str, code: int) -> None:
         """Record one attempt of a request to AWS; may be called from any thread. Code 0 means no response."""
@@ -252,6 +257,8 @@ class Metrics:
             self._probes.labels(verdict)
         for resource in CACHED_RESOURCES:
             self._cache_differences.labels(resource)
+        for reason in DroppedEvent:
+            self._events_dropped.labels(reason)
         for result in Result:
             self._reconciles.labels(result)
             for operation in OPERATIONS:

@@ -77,6 +77,9 @@ class Metrics(status_reporter.Metrics, worker.Metrics, Protocol):
     def record_history_reset(self) -> None:
         """Count that resourceVersions went back."""
 
+    def record_event_dropped(self, reason: str) -> None:
+        """Count an Event that was not posted."""
+
     def set_permission_denied(self, denied: Callable[[], bool]) -> None:
         """Take from this function, at each scrape, whether a right is missing."""
 

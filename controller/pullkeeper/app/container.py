@@ -85,7 +85,13 @@ class Container:
         self.pull_secrets = PullSecretClient(
             gated, shape=DockerConfig(name=secret_name), installation=settings.installation
         )
-        self.events = EventRecorder(gated, secret_name=secret_name, instance=adapters.instance, clock=clock)
+        self.events = EventRecorder(
+            gated,
+            secret_name=secret_name,
+            instance=adapters.instance,
+            clock=clock,
+            record_dropped=metrics.record_event_dropped,
+        )
         self.records = NamespaceRecords(applies_to=self.policy.applies_to, clock=clock)
         self.status_reporter = StatusReporter(self.events, metrics, records=self.records, clock=clock)
         self._reports = CacheReports(

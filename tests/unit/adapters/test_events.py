@@ -1,6 +1,7 @@
 """Events: queued without waiting, bounded in number, and repeated as a series."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -27,7 +28,13 @@ class Desk:
 
     def __init__(self, *answers: Response | Exception, secret_name: str = NAME) -> None:
         self.client = FakeClient(*(answers or (ok(status=201),)))
-        self.events = EventRecorder(self.client, secret_name=secret_name, instance="pod-1", clock=now)
+        self.dropped: Counter[str] = Counter()
+        self.events = EventRecorder(
+            self.client, secret_name=secret_name, instance="pod-1", clock=now, record_dropped=self._count
+        )
+
+    def _count(self, reason: str) -> None:
+        self.dropped[reason] += 1
 
     def post(
         self,
@@ -180,13 +187,48 @@ async def test_rejected_event_is_created_again_the_next_time(failure: Response |
         assert [request.verb for request in await desk.sent()] == ["create", "create"]
 
 
-async def test_full_queue_drops_events() -> None:
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the lines about Events that were not posted."""
+    return [record.getMessage() for record in caplog.records if "not posted" in record.getMessage()]
+
+
+async def test_full_queue_drops_events_and_says_how_many(caplog: pytest.LogCaptureFixture) -> None:
     """While the API server is away, at most a thousand Events wait, and posting neither waits nor fails."""
     desk = Desk()
     for number in range(1500):
         desk.post(f"note {number}", namespace=f"team-{number % 100}")
     async with sending(desk):
         assert len(await desk.sent()) == 1000
+        await settle()
+    assert desk.dropped == {"queue_full": 500}
+    assert told(caplog) == ["500 Events were not posted: 500 because too many were waiting"]
+
+
+async def test_refused_events_are_told_of_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    """However many there are; and what was dropped last is told too, though nothing follows."""
+    async with sending(desk := Desk(ok(status=403))):
+        for number in range(600):
+            desk.post(f"note {number}", namespace=f"team-{number % 100}")
+            await asyncio.sleep(0.2)
+        await asyncio.sleep(2 * MINUTE)
+        lines = told(caplog)
+    assert desk.dropped == {"refused": 600}
+    assert len(lines) == 3
+    assert sum(int(line.split()[0]) for line in lines) == 600
+
+
+async def test_events_that_the_end_of_the_process_leaves_are_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    """A thousand first Secrets and a restart: nobody need wonder where their Events are."""
+    desk = Desk()
+    async with sending(desk):
+        await settle()
+        for number in range(700):
+            desk.post(f"note {number}", namespace=f"team-{number % 100}")
+    assert desk.dropped == {"stopped": 700 - len(desk.client.requests)}
+    assert told(caplog) == [
+        f"{desk.dropped['stopped']} Events were not posted: {desk.dropped['stopped']} because the process ended"
+    ]
+    await desk.events.drained()
 
 
 async def test_number_of_remembered_series_is_bounded() -> None:

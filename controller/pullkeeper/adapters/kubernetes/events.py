@@ -5,24 +5,23 @@ The name of an Event is a hash of its text, so that a restarted process or anoth
 
 import asyncio
 import hashlib
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from pullkeeper.adapters.kubernetes.client import ApiClient
+from pullkeeper.adapters.kubernetes.dropped_events import DroppedEvents
 from pullkeeper.domain.errors.failures import FailureError, NotLeadingError
 from pullkeeper.domain.errors.text import printable
 from pullkeeper.domain.kube.api import CONFLICT, NOT_FOUND, Response
 from pullkeeper.domain.kube.timestamps import format_timestamp
 from pullkeeper.domain.reporting.event_reasons import EventReason
 from pullkeeper.domain.reporting.last_warning import REPORTER
+from pullkeeper.domain.reporting.metric_families import DroppedEvent
 from pullkeeper.domain.reporting.rate_limiter import EVENTS, RateLimiter
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount
-
-logger = logging.getLogger(__name__)
 
 _MAX_QUEUED = 1000
 _REPEAT_AFTER = timedelta(minutes=5)
@@ -61,7 +60,15 @@ class _Posting:
 class EventRecorder:
     """Posts Events regarding the pull Secret of a namespace or a ServiceAccount."""
 
-    def __init__(self, client: ApiClient, *, secret_name: str, instance: str, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        client: ApiClient,
+        *,
+        secret_name: str,
+        instance: str,
+        clock: Callable[[], datetime],
+        record_dropped: Callable[[str], None] = lambda _reason: None,
+    ) -> None:
         self._client = client
         self._secret_name = secret_name
         self._instance = instance
@@ -69,6 +76,7 @@ class EventRecorder:
         self._series: dict[_Id, _Series] = {}
         self._budgets = RateLimiter(EVENTS)
         self._queue: asyncio.Queue[_Posting] = asyncio.Queue(_MAX_QUEUED)
+        self._dropped = DroppedEvents(record_dropped, clock=clock)
 
     def post(
         self,
@@ -109,17 +117,31 @@ class EventRecorder:
         self._enqueue(_Posting(id=event_id, series=series, count=series.count, at=now, event=event))
 
     async def run(self) -> None:
-        """Send queued Events until cancelled."""
-        while True:
-            posting = await self._queue.get()
-            try:
-                response = await self._send(posting)
-                if not response.ok:
-                    self._drop(posting, f"status {response.status}")
-            except (FailureError, NotLeadingError) as error:
-                self._drop(posting, str(error))
-            finally:
+        """Send queued Events until cancelled, and say how many could not be sent."""
+        try:
+            while True:
+                await self._send_next()
+        finally:
+            while not self._queue.empty():
+                self._drop(self._queue.get_nowait(), DroppedEvent.STOPPED)
                 self._queue.task_done()
+            self._dropped.tell()
+
+    async def _send_next(self) -> None:
+        try:
+            async with asyncio.timeout(self._dropped.pause()):
+                posting = await self._queue.get()
+        except TimeoutError:
+            self._dropped.tell()
+            return
+        try:
+            response = await self._send(posting)
+            if not response.ok:
+                self._drop(posting, DroppedEvent.REFUSED, f"status {response.status}")
+        except (FailureError, NotLeadingError) as error:
+            self._drop(posting, DroppedEvent.REFUSED, str(error))
+        finally:
+            self._queue.task_done()
 
     async def drained(self) -> None:
         """Wait until every queued Event has been sent or dropped."""
@@ -139,11 +161,11 @@ class EventRecorder:
         try:
             self._queue.put_nowait(posting)
         except asyncio.QueueFull:
-            self._drop(posting, f"{_MAX_QUEUED} Events are queued already")
+            self._drop(posting, DroppedEvent.QUEUE_FULL)
 
-    def _drop(self, posting: _Posting, why: str) -> None:
+    def _drop(self, posting: _Posting, reason: DroppedEvent, error: str = "") -> None:
         """Forget the series, so that its next Event is created and does not continue one that does not exist."""
-        logger.debug("dropped an Event: %s", why)
+        self._dropped.add(reason, error)
         self._series.pop(posting.id, None)
 
     async def _send(self, posting: _Posting) -> Response:

@@ -25,6 +25,16 @@ class Result(StrEnum):
     ERROR = "error"
 
 
+class DroppedEvent(StrEnum):
+    """Value of the label `reason` of Events that were not posted."""
+
+    QUEUE_FULL = "queue_full"
+    REFUSED = "refused"
+    """The API server refused it, or could not be reached, or another replica leads now."""
+    STOPPED = "stopped"
+    """The process ended before its turn came."""
+
+
 CACHED_RESOURCES = ("namespaces", "secrets", "serviceaccounts")
 """Values of the label `resource` of what is cached."""
 OPERATIONS = (*(cause.value for cause in Cause), "delete")
@@ -185,6 +195,12 @@ HISTORY_RESETS = MetricFamily(
     type=MetricType.COUNTER,
     documentation="Total times that resourceVersions went back, as when etcd is restored from a backup.",
 )
+EVENTS_DROPPED = MetricFamily(
+    name="pullkeeper_events_dropped_total",
+    type=MetricType.COUNTER,
+    documentation="Total Events that were not posted, by reason.",
+    labels=("reason",),
+)
 AWS_REQUESTS = MetricFamily(
     name="pullkeeper_aws_requests_total",
     type=MetricType.COUNTER,
@@ -217,6 +233,7 @@ FAMILIES = (
     REST_CLIENT_REQUESTS,
     CACHE_DIFFERENCES,
     HISTORY_RESETS,
+    EVENTS_DROPPED,
     AWS_REQUESTS,
 )
 """All metric families, in the order of docs/observability.md."""
