@@ -1,4 +1,4 @@
-"""The recipes of docs/migrating.md, run as they stand there: each command becomes the request that kubectl makes."""
+"""Pages' commands, run as they stand there: each becomes the request that kubectl makes."""
 
 import argparse
 import json
@@ -54,6 +54,7 @@ class Kubectl:
         self._api = api
         self._verbs: dict[str, Callable[[str, argparse.Namespace, Step], Awaitable[None]]] = {
             "annotate": self._annotate,
+            "create": self._create,
             "label": self._annotate,
             "patch": self._patch,
             "delete": self._delete,
@@ -65,6 +66,9 @@ class Kubectl:
         given = _arguments(step.words[1:])
         path = _PATHS[given.kind].format(namespace=given.namespace, name=given.name)
         await self._verbs[given.verb](path, given, step)
+
+    async def _create(self, path: str, given: argparse.Namespace, _: Step) -> None:
+        (await self._api.post(path.rpartition("/")[0], {"metadata": {"name": given.name}})).ok()
 
     async def _annotate(self, path: str, given: argparse.Namespace, _: Step) -> None:
         field = {"annotate": "annotations", "label": "labels"}[given.verb]
@@ -94,7 +98,7 @@ class Kubectl:
 
 def _arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="kubectl", exit_on_error=False, allow_abbrev=False)
-    parser.add_argument("verb", choices=["annotate", "label", "patch", "delete", "get"])
+    parser.add_argument("verb", choices=["annotate", "create", "label", "patch", "delete", "get"])
     parser.add_argument("kind", choices=list(_PATHS))
     parser.add_argument("name")
     parser.add_argument("changes", nargs="*")
@@ -111,8 +115,10 @@ def _change(text: str) -> tuple[str, str | None]:
     return (key, value) if assigned else (key.removesuffix("-"), None)
 
 
-def _look_up(found: Any, output: str) -> Any:
-    """Follow a jsonpath of names alone; a dot in a name has a backslash before it."""
+def _look_up(found: Any, output: str | None) -> Any:
+    """Follow a jsonpath of names alone; a dot in a name has a backslash before it. Without one, give everything."""
+    if output is None:
+        return found
     path = re.fullmatch(r"jsonpath=\{\.(.+)\}", output)
     assert path, f"-o {output} is not understood here"
     for name in re.split(r"(?<!\\)\.", path[1]):
