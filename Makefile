@@ -9,7 +9,7 @@ export PYTHONWARNINGS ?= default
 PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check
 
 # Folders of tests that need more than Python; each has its own target.
-OTHER_TARGETS := $(addprefix --ignore=tests/,alerts control_plane chart image interop release tenants world)
+OTHER_TARGETS := $(addprefix --ignore=tests/,alerts control_plane chart fuzz image interop release tenants world)
 
 # The in-memory server alone will do for what AWS and registries answer and what people are shown: the API server has no
 # part in it, and conformance tests hold the server in memory to the real one.
@@ -17,7 +17,7 @@ IN_MEMORY := aws_failures budgets demo endpoints hostile_inputs identities ident
   verification
 IN_MEMORY := $(IN_MEMORY:%=tests/e2e/test_%.py)
 
-.PHONY: help demo test test-e2e test-simulation test-tenants test-world test-pythons coverage lint lint-docs test-cluster test-older test-chart \
+.PHONY: help demo test test-e2e test-simulation test-tenants test-world test-pythons fuzz coverage lint lint-docs test-cluster test-older test-chart \
   chart-docs manifests release-names release-artefacts release-dry-run failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench bench-injection lock clean
 
 help: ## List the targets
@@ -48,6 +48,9 @@ test-world: $(VENV)/dev.stamp ## The real process on a real control plane behind
 
 test-pythons: $(VENV)/dev.stamp ## The unit tests on each Python version declared in pyproject.toml, or on PYTHONS (QUICK=1: not again on that of `make test`)
 	$(BIN)/python -m tools.python_versions --workers $(WORKERS) $(if $(QUICK),--others) $(PYTHONS)
+
+fuzz: $(VENV)/dev.stamp ## Inputs of others by the thousand (EXAMPLES): written by people and tenants, answered by AWS, registries, proxies
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/fuzz --examples=$(or $(EXAMPLES),100000)
 
 coverage: $(VENV)/dev.stamp ## Line and branch coverage of the same tests, including the controller's subprocesses
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(OTHER_TARGETS) --server=memory --cov --cov-report=term

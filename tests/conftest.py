@@ -31,6 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the real API server's version: the pinned one, or an older one with all the admission policies it has",
     )
 
+    parser.addoption("--examples", type=int, default=10_000, help="how many inputs tests/fuzz tries in all")
+    parser.addoption("--fuzz-seed", type=int, help="the seed of an earlier run of tests/fuzz; by default a new one")
+
 
 @pytest.fixture(scope="session")
 def image() -> Iterator[built.Image]:

@@ -107,6 +107,15 @@ _strange = st.one_of(
     st.dictionaries(st.sampled_from(_KEYS), _any_text, max_size=MAX_UNKNOWN + 2),
 )
 
+any_annotations: st.SearchStrategy[dict[str, str]] = st.builds(
+    lambda some, more: some | more,
+    st.one_of(_annotations, _annotations, _annotations, _identities),
+    st.one_of(_usual, _usual, _strange),
+)
+"""By key, without our prefix: more often valid than not, so that what is behind the validation is reached."""
+any_host = st.one_of(_one_host, _dressed_host)
+any_arn = st.one_of(_plain_arn, _arn)
+
 
 def drawn(count: int) -> list[Annotations]:
     """Return so many examples, the same ones each time."""
@@ -116,9 +125,9 @@ def drawn(count: int) -> list[Annotations]:
         max_examples=count, derandomize=True, deadline=None, database=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
-    @given(st.one_of(_annotations, _annotations, _annotations, _identities), st.one_of(_usual, _usual, _strange))
-    def draw(some: dict[str, str], more: dict[str, str]) -> None:
-        found.append(some | more)
+    @given(any_annotations)
+    def draw(annotations: dict[str, str]) -> None:
+        found.append(annotations)
 
     draw()
     return found

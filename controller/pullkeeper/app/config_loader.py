@@ -37,7 +37,7 @@ def parse(where: str, content: bytes, variables: Mapping[str, str] = MappingProx
     """Parse the content of a settings file that `where` names, "" for none; raises InvalidInputError."""
     try:
         document = yaml.safe_load(content)
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise _not_yaml(where, error) from None
     if where:
         _check_whole(where, content, document)

@@ -84,6 +84,7 @@ def test_invalid_settings_are_reported_with_every_problem(
         (b"\xff\xfe\xfa", "truncated data"),
         ("httpHost: 2026-13-45", "month must be in 1..12"),
         ("httpPort: " + "9" * 5000, "limit"),
+        ("[" * 3000, "recursion"),
     ],
 )
 def test_a_file_that_is_not_yaml_is_one_problem(tmp_path: Path, text: str | bytes, words: str) -> None:

@@ -46,6 +46,27 @@ def test_a_long_value_is_shortened() -> None:
         assert shown.isprintable()
 
 
+def test_a_value_that_is_endless_when_written_out_is_shown_in_part() -> None:
+    """A YAML file of forty lines can name one list 2**40 times."""
+    value: list[object] = ["x", "x"]
+    for _ in range(200):
+        value = [value, value]
+    assert quoted(value).startswith("[[[[[...]")
+    assert len(quoted(value)) <= 120
+
+
+def test_a_number_of_too_many_digits_is_none_to_show() -> None:
+    """Python converts no more than 4,300 digits, which a hexadecimal number in a file may exceed."""
+    assert quoted(16**5000) == quoted([16**5000]) == "a number of thousands of digits"
+
+
+def test_no_part_of_a_problem_is_endless_or_invisible() -> None:
+    """Wherever its text comes from."""
+    shown = str(Problem(where="w" * 9000, found="f\x1b" * 9000, expected="e" * 9000))
+    assert len(shown) < 5000
+    assert shown.isprintable()
+
+
 def test_of_many_problems_the_first_are_reported_and_the_others_counted() -> None:
     """The message of the error stays short."""
     problems = [Problem(where=f"{number}", found="x", expected="y") for number in range(MAX_REPORTED + 12)]

@@ -167,7 +167,7 @@ def _error(headers: Mapping[str, str], content: bytes, status: int) -> Any:
 def _document(content: bytes) -> Mapping[str, Any]:
     try:
         found = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

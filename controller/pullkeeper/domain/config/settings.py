@@ -135,7 +135,7 @@ def _take(values: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _unknown_key(key: object) -> Problem:
-    return Problem(where=str(key), found="an unknown key", expected=f"one of {', '.join(_ALL_KEYS)}")
+    return Problem(where=quoted(key).strip('"'), found="an unknown key", expected=f"one of {', '.join(_ALL_KEYS)}")
 
 
 def _snake_case(key: str) -> str:

@@ -1,5 +1,6 @@
 """Problems of an input: where, what was found, what is expected."""
 
+import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,13 @@ MAX_QUOTED = 120
 """How many characters of a value are shown, with its quotes."""
 MAX_REPORTED = 10
 """Of more problems than this with one input only the number is reported."""
+_MAX_PART = 1500
+"""Characters of each part of a problem: the longest of our own lists all keys; what comes from outside ends there."""
+
+_SHORT = reprlib.Repr()
+"""Shows a few elements of a few levels: a file of some lines, in which each names the one above twice, is endless."""
+_SHORT.maxlevel = 4
+_SHORT.maxstring = _SHORT.maxother = MAX_QUOTED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,7 +28,8 @@ class Problem:
     expected: str
 
     def __str__(self) -> str:
-        return f"{self.where}: found {self.found}, expected {self.expected}"
+        where, found, expected = (printable(each, _MAX_PART) for each in (self.where, self.found, self.expected))
+        return f"{where}: found {found}, expected {expected}"
 
 
 class InvalidInputError(ValueError):
@@ -44,5 +53,12 @@ def quoted(value: object) -> str:
     if isinstance(value, str):
         text = f'"{value}"' if len(value) <= MAX_QUOTED else f'"{value[:MAX_QUOTED]}'
     else:
-        text = repr(value)
+        text = _shown(value)
     return printable(text, MAX_QUOTED)
+
+
+def _shown(value: object) -> str:
+    try:
+        return _SHORT.repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
