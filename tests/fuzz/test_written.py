@@ -77,7 +77,7 @@ def desired(metadata: dict[str, Any]) -> DesiredState | None:
 
 
 def test_annotations(fuzzer: Fuzzer) -> None:
-    fuzzer.hold("annotations", 0.15, namespaces(), desired)
+    fuzzer.hold("annotations", 0.12, namespaces(), desired)
 
 
 HOSTS = st.one_of(
@@ -99,7 +99,7 @@ def host(text: str) -> None:
 
 
 def test_hosts(fuzzer: Fuzzer) -> None:
-    fuzzer.hold("registry hosts", 0.1, HOSTS, host)
+    fuzzer.hold("registry hosts", 0.16, HOSTS, host)
 
 
 def image(text: str) -> None:
@@ -109,7 +109,7 @@ def image(text: str) -> None:
 
 def test_images(fuzzer: Fuzzer) -> None:
     images = st.builds("{}/{}{}".format, HOSTS, wild_text.text, st.sampled_from(["", ":1", "@sha256:0", ":", "@", "/"]))
-    fuzzer.hold("images", 0.03, st.one_of(images, wild_text.any_text), image)
+    fuzzer.hold("images", 0.05, st.one_of(images, wild_text.any_text), image)
 
 
 def arn(text: str) -> None:
@@ -131,8 +131,8 @@ def principals(text: str) -> None:
 
 def test_arns(fuzzer: Fuzzer) -> None:
     arns = st.one_of(annotation_examples.any_arn, wild_text.any_text)
-    fuzzer.hold("ARNs of roles", 0.08, arns, arn)
-    fuzzer.hold("principals", 0.04, arns, principals)
+    fuzzer.hold("ARNs of roles", 0.11, arns, arn)
+    fuzzer.hold("principals", 0.05, arns, principals)
 
 
 def settings(document: Any) -> None:
@@ -145,7 +145,7 @@ def settings(document: Any) -> None:
 
 
 def test_settings(fuzzer: Fuzzer) -> None:
-    fuzzer.hold("settings", 0.12, documents(), settings)
+    fuzzer.hold("settings", 0.08, documents(), settings)
 
 
 def settings_file(content: bytes) -> None:
@@ -174,7 +174,7 @@ FILES = st.one_of(
 
 
 def test_settings_files(fuzzer: Fuzzer) -> None:
-    fuzzer.hold("settings files", 0.03, FILES, settings_file)
+    fuzzer.hold("settings files", 0.01, FILES, settings_file)
 
 
 @st.composite
@@ -230,7 +230,7 @@ def secret(given: tuple[dict[str, Any], dict[str, Any]]) -> None:
 
 
 def test_secrets(fuzzer: Fuzzer) -> None:
-    fuzzer.hold("pull Secrets", 0.1, st.tuples(secrets(), namespaces()), secret)
+    fuzzer.hold("pull Secrets", 0.05, st.tuples(secrets(), namespaces()), secret)
 
 
 ENTRIES = st.one_of(
@@ -293,4 +293,4 @@ def test_projected_tokens(fuzzer: Fuzzer) -> None:
     claims = st.fixed_dictionaries(
         {}, optional=dict.fromkeys(("iss", "sub", "aud", "exp", "kubernetes.io"), wild_text.json_values)
     )
-    fuzzer.hold("projected tokens", 0.03, st.one_of(wild_text.any_text, wild_text.web_tokens(claims)), token)
+    fuzzer.hold("projected tokens", 0.06, st.one_of(wild_text.any_text, wild_text.web_tokens(claims)), token)
