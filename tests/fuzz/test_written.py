@@ -225,8 +225,8 @@ def secret(given: tuple[dict[str, Any], dict[str, Any]]) -> None:
     if found.record is not None:
         assert observe({**given[0], "annotations": found.record.annotations()}).record == found.record
     namespace = observe_namespace(given[1])
-    wish = desired(given[1]) or fallback_state(namespace, found, POLICY, None)
-    plan(namespace=namespace, desired=wish, secret=found.as_of(NOW), now=NOW, rotation=ROTATION)
+    wanted = desired(given[1]) or fallback_state(namespace, found, POLICY, None)
+    plan(namespace=namespace, desired=wanted, secret=found.as_of(NOW), now=NOW, rotation=ROTATION)
 
 
 def test_secrets(fuzzer: Fuzzer) -> None:
