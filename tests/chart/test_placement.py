@@ -29,6 +29,8 @@ def _render(helms: Helms, **values: Any) -> Rendering:
         ({"hostAliases": [HOST]}, {"hostAliases": [HOST]}),
         ({"dnsPolicy": "Default"}, {"dnsPolicy": "Default"}),
         ({"dnsConfig": {"searches": ["corp"]}}, {"dnsConfig": {"searches": ["corp"]}}),
+        ({"hostUsers": False}, {"hostUsers": False}),
+        ({"hostUsers": True, "hostNetwork": True}, {"hostUsers": True, "hostNetwork": True}),
         ({"hostNetwork": True}, {"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"}),
         ({"hostNetwork": True, "dnsPolicy": "Default"}, {"hostNetwork": True, "dnsPolicy": "Default"}),
     ],
@@ -39,7 +41,7 @@ def test_all_pods_run_in_the_same_place(helms: Helms, values: dict[str, Any], ex
         assert {key: spec.get(key) for key in expected} == expected
 
 
-@pytest.mark.parametrize("key", ["schedulerName", "runtimeClassName", "hostAliases", "dnsPolicy", "dnsConfig"])
+@pytest.mark.parametrize("key", ["schedulerName", "runtimeClassName", "hostAliases", "dnsPolicy", "dnsConfig", "hostUsers"])
 def test_by_default_the_cluster_decides(helms: Helms, key: str) -> None:
     """Nothing is set that was not asked for, and no pod is in the network of its node."""
     for spec in _specs(_render(helms)):
@@ -86,3 +88,11 @@ def test_the_service_can_have_two_families(helms: Helms) -> None:
     both = {"ipFamilyPolicy": "PreferDualStack", "ipFamilies": ["IPv6", "IPv4"]}
     spec = _render(helms, service=both).one("Service")["spec"]
     assert {key: spec[key] for key in both} == both
+
+
+@pytest.mark.parametrize(("key", "kind"), [("service", "Service"), ("serviceAccount", "ServiceAccount")])
+def test_labels_of_one_object(helms: Helms, key: str, kind: str) -> None:
+    """The chart's own labels win."""
+    labels = {"tier": "infra", "app.kubernetes.io/name": "other"}
+    found = _render(helms, **{key: {"labels": labels}}).one(kind)["metadata"]["labels"]
+    assert (found["tier"], found["app.kubernetes.io/name"]) == ("infra", "pullkeeper")

@@ -28,6 +28,9 @@ hostAliases:
 {{- if .Values.hostNetwork }}
 hostNetwork: true
 {{- end }}
+{{- if kindIs "bool" .Values.hostUsers }}
+hostUsers: {{ .Values.hostUsers }}
+{{- end }}
 {{- with default (ternary "ClusterFirstWithHostNet" "" .Values.hostNetwork) .Values.dnsPolicy }}
 dnsPolicy: {{ . }}
 {{- end }}

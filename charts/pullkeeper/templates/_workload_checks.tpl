@@ -7,6 +7,9 @@
 {{- if and .Values.hostNetwork (lt (int .Values.settings.httpPort) 1024) }}
 {{- include "pullkeeper.problem" (dict "where" "settings.httpPort" "found" .Values.settings.httpPort "expected" "1024 or more with hostNetwork, because the containers have no right to listen on lower ports of the node") }}
 {{- end }}
+{{- if and .Values.hostNetwork (kindIs "bool" .Values.hostUsers) (not .Values.hostUsers) }}
+{{- include "pullkeeper.problem" (dict "where" "hostUsers" "found" false "expected" "true or nothing with hostNetwork, because the network of the node is not shared with a user namespace of its own: set hostUsers=null or hostNetwork=false") }}
+{{- end }}
 {{- include "pullkeeper.hostAliasProblems" . }}
 {{- if and (eq .Values.dnsPolicy "None") (empty (get (default dict .Values.dnsConfig) "nameservers")) }}
 {{- include "pullkeeper.problem" (dict "where" "dnsConfig.nameservers" "expected" "one to three IP addresses, because dnsPolicy=None configures no other DNS server") }}
