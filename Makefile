@@ -85,6 +85,7 @@ chart-docs: $(VENV)/dev.stamp ## Update what the chart has from elsewhere (the t
 	$(BIN)/python -m tools.chart_docs
 	$(BIN)/python -m tools.chart_schema
 	$(BIN)/python -m tools.chart_refusals
+	$(BIN)/python -m tools.chart_comparison
 	$(BIN)/python -m tools.admission_policies
 	$(BIN)/python -m tools.release.manifests
 

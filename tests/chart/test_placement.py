@@ -41,7 +41,9 @@ def test_all_pods_run_in_the_same_place(helms: Helms, values: dict[str, Any], ex
         assert {key: spec.get(key) for key in expected} == expected
 
 
-@pytest.mark.parametrize("key", ["schedulerName", "runtimeClassName", "hostAliases", "dnsPolicy", "dnsConfig", "hostUsers"])
+@pytest.mark.parametrize(
+    "key", ["schedulerName", "runtimeClassName", "hostAliases", "dnsPolicy", "dnsConfig", "hostUsers"]
+)
 def test_by_default_the_cluster_decides(helms: Helms, key: str) -> None:
     """Nothing is set that was not asked for, and no pod is in the network of its node."""
     for spec in _specs(_render(helms)):
