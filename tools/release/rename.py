@@ -27,8 +27,13 @@ def in_use(root: Path) -> Names:
 
 
 def replacements(old: Names, new: Names) -> Mapping[str, str]:
-    """Return what replaces what."""
-    return {old.image: new.image, old.charts: new.charts, old.repository: new.repository}
+    """Return what replaces what; the repository is also a part of patterns, which signatures are compared with."""
+    plain = {old.image: new.image, old.charts: new.charts, old.repository: new.repository}
+    return plain | {_in_pattern(old.repository): _in_pattern(new.repository)}
+
+
+def _in_pattern(name: str) -> str:
+    return name.replace(".", r"\.")
 
 
 def renamed(text: str, names: Mapping[str, str]) -> str:
