@@ -14,8 +14,8 @@ HOST = "registry.example.com:5000"
 ELSEWHERE = Names(
     image=f"{HOST}/tools/controller", charts=f"{HOST}/helm", repository=f"https://{HOST.partition(':')[0]}/tools/fork"
 )
-OTHERS = re.compile(r"ghcr\.io/(?!spiffe/)[\w./-]*[\w]|https://github\.com/[\w-]*pullkeeper[\w-]*/[\w.-]*\w")
-"""What looks like a name of ours: the images of other projects are theirs."""
+OTHERS = re.compile(r"ghcr\.io/[\w./-]*pullkeeper[\w./-]*\w|https://github\.com/[\w-]*pullkeeper[\w-]*/[\w.-]*\w")
+"""What looks like a name of ours."""
 
 
 def write(root: Path, names: Names) -> None:
