@@ -8,7 +8,16 @@ from typing import Any
 import yaml
 
 PAGE = Path(__file__).parents[1] / "docs" / "outside-aws.md"
-TYPED = ("Everywhere", "A public key set", "Rotating the signing key", "SPIFFE")
+TYPED = (
+    "Everywhere",
+    "A public key set",
+    "Rotating the signing key",
+    "SPIFFE",
+    "Behind a proxy",
+    "With a private CA",
+    "Air-gapped",
+    "Several partitions",
+)
 """Sections whose commands tests/control_plane/test_outside_aws_page.py types."""
 _LIST = "What was tried"
 

@@ -1,6 +1,7 @@
 """What docs/outside-aws.md tells people to type, typed; what cannot be tried here names its source."""
 
 import json
+import re
 import shlex
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -32,7 +33,14 @@ FORMER, NEW = "https://kubernetes.default.svc.cluster.local", "https://oidc-exam
 """The issuers of the page."""
 AWS = """\
 #!/usr/bin/env bash
-if [ "$2" = get-caller-identity ]; then echo 123456789012; exit; fi
+if [ "$2" = get-caller-identity ]; then
+  case "${AWS_PROFILE:-}" in
+    china) echo arn:aws-cn:iam::210987654321:user/somebody ;;
+    gov) echo arn:aws-us-gov:iam::345678901234:user/somebody ;;
+    *) echo arn:aws:iam::123456789012:user/somebody ;;
+  esac
+  exit
+fi
 case "$2" in get-*) exit 1 ;; esac
 printf '%s\\n' "$*" >> aws-commands
 """
@@ -128,6 +136,61 @@ async def test_spiffe_as_written(release: Release, tmp_path: Path) -> None:
         assert [each["name"] for each in pod["initContainers"]] == ["spiffe-helper"]
     finally:
         await remove(release)
+
+
+async def test_a_proxy_with_a_private_ca_as_written(release: Release, tmp_path: Path) -> None:
+    """First the proxy, then its CA as well: the pod gets the variables and the file of both."""
+    (proxy,), (private_ca,) = yaml_blocks("Behind a proxy"), yaml_blocks("With a private CA")
+    role = {"aws": {"roleArn": "arn:aws:iam::123456789012:role/pullkeeper"}}
+    for name, content in {"values": role, "proxy": proxy, "private-ca": private_ca}.items():
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(content))
+    (tmp_path / "ca.crt").write_bytes(Authority(tmp_path).pem)
+    try:
+        await type_in(release, tmp_path, typed("Behind a proxy"))
+        assert (await controller(release))["env"][-2:] == proxy["extraEnv"]
+        await type_in(release, tmp_path, typed("With a private CA"))
+        container = await controller(release)
+        assert container["env"][-3:] == private_ca["extraEnv"]
+        assert {"name": "private-ca", "mountPath": "/etc/private-ca", "readOnly": True} in container["volumeMounts"]
+        (await release.api.get("/api/v1/namespaces/pullkeeper-system/configmaps/private-ca")).ok()
+    finally:
+        await remove(release)
+
+
+async def test_several_partitions_as_written(release: Release, tmp_path: Path) -> None:
+    """Each account gets the provider and the role of its own partition, and what no other has."""
+    (values,) = yaml_blocks("Several partitions")
+    (tmp_path / "partitions.yaml").write_text(yaml.safe_dump(values))
+    try:
+        asked = await type_in(release, tmp_path, typed("Several partitions"))
+        assert [each.split()[1] for each in asked] == [
+            "create-open-id-connect-provider",
+            "create-role",
+            "put-role-policy",
+        ] * 3
+        owners = [re.findall(r"arn:(aws[a-z-]*):iam::(\d+):oidc-provider/", each) for each in asked[1::3]]
+        assert owners == [
+            [("aws", "123456789012")],
+            [("aws-cn", "210987654321")],
+            [("aws-us-gov", "345678901234")],
+        ]
+    finally:
+        await remove(release)
+
+
+async def test_the_endpoints_of_an_air_gapped_cluster_as_written(release: Release, tmp_path: Path) -> None:
+    """What the controller and the nodes ask, in one place."""
+    asked = await type_in(release, tmp_path, typed("Air-gapped"))
+    services = [each.partition("com.amazonaws.eu-west-1.")[2].split()[0] for each in asked]
+    assert services == ["sts", "rolesanywhere", "ecr.api", "ecr.dkr", "s3"]
+    assert all(each.startswith("ec2 create-vpc-endpoint ") and "--vpc-id vpc-" in each for each in asked)
+
+
+async def controller(release: Release) -> Any:
+    """Return the controller's container as it is installed."""
+    path = "/apis/apps/v1/namespaces/pullkeeper-system/deployments/pullkeeper"
+    (container,) = (await release.api.get(path)).ok()["spec"]["template"]["spec"]["containers"]
+    return container
 
 
 async def remove(release: Release) -> None:

@@ -1,4 +1,4 @@
-"""Recipes of docs/identities.md for helpers beside the controller; AWS's own helper is in the interop tier."""
+"""Recipes of docs/identities.md and docs/outside-aws.md; the helpers themselves are in the interop tier."""
 
 from pathlib import Path
 
@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from testsupport.fake_aws.issuer import Issuer
+from testsupport.fake_aws.network import NOT_PROXIED
 from testsupport.installation import ROLE, Installation
+from testsupport.outside_aws_page import yaml_blocks
 from testsupport.tenant_identities import principals
 
 pytestmark = pytest.mark.slow
@@ -37,3 +39,17 @@ async def test_jwt_svid_in_a_file_is_a_web_identity(installation: Installation) 
         await installation.annotate(team, refresh_requested_at="1")
         await recorder.wait(team, lambda version: version.expires_at > first.expires_at)
     assert aws.count("AssumeRoleWithWebIdentity", outcome="ok") == 2
+
+
+async def test_a_proxy_that_opens_tls(installation: Installation) -> None:
+    """With the variables and settings of the page and nothing else of the kind: AWS and registries are reached."""
+    (page,) = yaml_blocks("With a private CA")
+    aws = installation.aws
+    proxied = {"HTTPS_PROXY": aws.network.url, "NO_PROXY": NOT_PROXIED, "AWS_CA_BUNDLE": aws.network.ca_file}
+    assert [each["name"] for each in page["extraEnv"]] == list(proxied)
+    ours = {name.lower() for name in proxied}
+    others = {name: value for name, value in aws.environment(region=None).items() if name.lower() not in ours}
+    settings = {**page["settings"], "registryCaFile": aws.network.ca_file}
+    process = await installation.start(settings, environment={**others, **proxied})
+    await installation.create_served_namespace()
+    assert await process.metric("pullkeeper_registry_probes_total", result="accepted") >= 1
