@@ -1,4 +1,4 @@
-"""`pullkeeper cleanup`, with rights to list and delete the Secrets of one name, and nothing else."""
+"""`pullkeeper cleanup`, with rights on the Secrets of one name and to list Namespaces, and nothing else."""
 
 import pytest
 
@@ -13,15 +13,15 @@ pytestmark = pytest.mark.slow
 
 
 async def _hook(installation: Installation) -> dict[str, str]:
-    """Give a pod the rights to list and delete the Secrets of the one name, and nothing else."""
-    rights = rule("secrets", "delete", "list", name=installation.secret_name)
-    user = await create_user(installation.api, installation.namespace, rights)
+    """Give a pod the rights to list Namespaces, and to list and delete the Secrets of the one name; nothing else."""
+    rights = (rule("namespaces", "list"), rule("secrets", "delete", "list", name=installation.secret_name))
+    user = await create_user(installation.api, installation.namespace, *rights)
     (installation.folder / "token").write_text(user.token or "")
     return pod_environment(installation, aws={})
 
 
 async def test_after_an_uninstall_nothing_of_ours_is_left(installation: Installation) -> None:
-    """Two rights on the name will do, strangers' Secrets stay, labelled or not, and a second run changes nothing."""
+    """Three rights will do, strangers' Secrets stay, labelled or not, and a second run changes nothing."""
     process = await installation.start()
     teams = [await installation.create_served_namespace() for _ in range(3)]
     strangers = [await installation.create_namespace() for _ in range(2)]
