@@ -8,8 +8,8 @@ _MATCHER = re.compile(r'([a-z_]+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"')
 _GROUPING = re.compile(r"\b(?:by|without|on|ignoring)\s*\(([^)]*)\)")
 _SUFFIXES = ("_bucket", "_sum", "_count")
 
-SCRAPED = {"namespace", "job", "instance", "pod"}
-"""Labels that Prometheus adds when it scrapes."""
+SCRAPED = {"cluster", "namespace", "job", "instance", "pod"}
+"""Labels that Prometheus adds when it scrapes; that of the cluster only where somebody has it do so."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -28,7 +28,8 @@ _CONFIG = {
 class Prometheus:
     """A running Prometheus with its files in one folder."""
 
-    def __init__(self, tools: Tools, folder: Path, rules: str) -> None:
+    def __init__(self, tools: Tools, folder: Path, rules: str, data: Path | None = None) -> None:
+        """With `data`, it starts with what is stored there."""
         folder.mkdir()
         port = _free_port()
         self._folder = folder
@@ -39,7 +40,7 @@ class Prometheus:
         command = [
             str(tools.prometheus),
             f"--config.file={folder / 'prometheus.yaml'}",
-            f"--storage.tsdb.path={folder / 'data'}",
+            f"--storage.tsdb.path={data or folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{port}",
             "--log.level=warn",
         ]
@@ -54,11 +55,12 @@ class Prometheus:
         new.write_text(json.dumps(targets))
         new.rename(self._folder / "targets.json")
 
-    async def query(self, expression: str) -> list[dict[str, Any]]:
-        """Evaluate an expression and return its result."""
+    async def query(self, expression: str, *, at: int | None = None) -> list[dict[str, Any]]:
+        """Evaluate an expression, now or at a Unix time, and return its result."""
+        moment = {} if at is None else {"time": str(at)}
         async with (
             aiohttp.ClientSession() as http,
-            http.get(f"{self._url}/api/v1/query", params={"query": expression}) as response,
+            http.get(f"{self._url}/api/v1/query", params={"query": expression, **moment}) as response,
         ):
             body = await response.json()
             assert body["status"] == "success", body
@@ -112,9 +114,9 @@ class Prometheus:
 
 
 @asynccontextmanager
-async def serve(tools: Tools, folder: Path, rules: str) -> AsyncIterator[Prometheus]:
+async def serve(tools: Tools, folder: Path, rules: str, data: Path | None = None) -> AsyncIterator[Prometheus]:
     """Run Prometheus within the block."""
-    prometheus = Prometheus(tools, folder, rules)
+    prometheus = Prometheus(tools, folder, rules, data)
     try:
         await prometheus.until_ready()
         yield prometheus

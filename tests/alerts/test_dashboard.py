@@ -6,7 +6,7 @@ from testsupport.alert_rules import file_of
 from testsupport.name_sources import panel_expressions
 from testsupport.prometheus_tools import Tools, promtool
 
-VARIABLES = {"$__rate_interval": "5m", "$namespace": ".*", "$job": ".*"}
+VARIABLES = {"$__rate_interval": "5m", "$cluster": ".*", "$namespace": ".*", "$job": ".*"}
 """Values for Grafana's variables."""
 
 

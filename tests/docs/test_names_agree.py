@@ -159,15 +159,16 @@ def test_every_state_of_the_metric_has_a_colour_on_the_dashboard() -> None:
     """The panel of namespaces by state would otherwise give new states colours at random."""
     panels = [panel for panel in dashboard()["panels"] if "by state" in panel["title"].lower()]
     coloured = [each["matcher"]["options"] for panel in panels for each in panel["fieldConfig"]["overrides"]]
-    assert sorted(coloured) == sorted(set(State) - STATUS_ONLY)
+    assert sorted(coloured) == sorted(f"/: {state}$/" for state in set(State) - STATUS_ONLY)
 
 
 def test_the_dashboards_variables_are_used_everywhere() -> None:
     """A selection applies to every panel."""
-    assert [each["name"] for each in dashboard()["templating"]["list"]] == ["datasource", "namespace", "job"]
+    assert [each["name"] for each in dashboard()["templating"]["list"]] == ["datasource", "cluster", "namespace", "job"]
     for expression in panel_expressions().values():
         for selection in selections(expression):
-            assert {("namespace", "$namespace"), ("job", "$job")} <= set(selection.matchers)
+            selected = {(name, f"${name}") for name in ("cluster", "namespace", "job")}
+            assert selected <= set(selection.matchers)
 
 
 def _cells(grid: dict[str, int]) -> list[tuple[int, int]]:
