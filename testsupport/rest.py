@@ -62,7 +62,7 @@ class Watch:
     async def next(self) -> dict[str, Any]:
         """Return the next event; fails if the watch ends or no event comes."""
         async with asyncio.timeout(HANG_GUARD):
-            event = await self._read()
+            event = await self.event()
         assert event is not None, "the watch ended"
         return event
 
@@ -70,7 +70,7 @@ class Watch:
         """Return every event until the server ends the watch."""
         events = []
         async with asyncio.timeout(HANG_GUARD):
-            while (event := await self._read()) is not None:
+            while (event := await self.event()) is not None:
                 events.append(event)
         return events
 
@@ -81,7 +81,8 @@ class Watch:
             events.append(await self.next())
         return events
 
-    async def _read(self) -> dict[str, Any] | None:
+    async def event(self) -> dict[str, Any] | None:
+        """Return the next event, however long it takes; None at the end of the watch."""
         line = await self._response.content.readline()
         return json.loads(line) if line else None
 

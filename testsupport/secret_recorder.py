@@ -85,7 +85,7 @@ class SecretRecorder:
     async def _follow(self, api: RestClient, query: dict[str, str], version: str) -> None:
         while True:
             async with api.watch(_PATH, resourceVersion=version, **query) as watch:
-                while (event := await watch._read()) is not None:  # noqa: SLF001 -- without its timeout: rest is no loss
+                while (event := await watch.event()) is not None:  # no timeout: rest is no loss
                     version = event["object"]["metadata"]["resourceVersion"]
                     await self._take(event)
 

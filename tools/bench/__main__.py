@@ -1,4 +1,4 @@
-"""Measure the controller process at scale, against the in-memory API server and the AWS fake.
+"""Measure the controller process at scale: beside bare programs on a real API server, counts on one in memory.
 
 Counts and the growth of memory decide the exit status. Times depend on the machine, so they are only shown, where
 possible as ratios to a bare loop in the same run.
@@ -6,13 +6,16 @@ possible as ratios to a bare loop in the same run.
 
 import argparse
 import asyncio
+import json
 import os
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 
-from tools.bench import identities, status_command, write_path
+from tools.bench import identities, status_command, turns
 from tools.bench.options import FULL, QUICK, Options
+from tools.bench.servers import MEMORY, REAL
 from tools.bench.table import Table
 
 
@@ -20,19 +23,29 @@ def main() -> int:
     """Measure and print the figures; return 0 if every promised figure is met."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="measure a tenth of everything, in a quarter of the time")
-    options = QUICK if parser.parse_args().quick else FULL
+    parser.add_argument("--server", choices=(REAL, MEMORY), default=REAL, help="the API server of the turns")
+    parser.add_argument("--namespaces", type=int, help="how many are rotated in turns with a bare program")
+    parser.add_argument("--only-turns", action="store_true", help="measure nothing else")
+    parser.add_argument("--json", type=Path, help="write the figures into this file, too")
+    arguments = parser.parse_args()
+    options = QUICK if arguments.quick else FULL
+    options = replace(options, turn_namespaces=arguments.namespaces or options.turn_namespaces)
     table, started = Table(), time.monotonic()
-    asyncio.run(_run(options, table))
+    asyncio.run(_run(options, table, arguments))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(table.rows, indent=2) + "\n")
     verdict = f"NOT as promised: {'; '.join(table.failed)}" if table.failed else "as promised"
     print(f"\n{verdict} ({time.monotonic() - started:.0f} s)")
     return 1 if table.failed else 0
 
 
-async def _run(options: Options, table: Table) -> None:
-    table.heading(f"python -m tools.bench{' --quick' if options is QUICK else ''}, on {os.cpu_count()} processors")
+async def _run(options: Options, table: Table, arguments: argparse.Namespace) -> None:
+    table.heading(f"python -m tools.bench{' --quick' if arguments.quick else ''}, on {os.cpu_count()} processors")
     for name, value in asdict(options).items():
         table.row(name.replace("_", " "), f"{value:,}")
-    await write_path.measure(options, table)
+    await turns.measure(options, table, arguments.server)
+    if arguments.only_turns:
+        return
     await identities.measure(options, table)
     await status_command.measure(options, table)
 

@@ -4,15 +4,12 @@ import asyncio
 import base64
 import json
 import random
-import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
-
 from testsupport.objects import pull_secret, version_of
-from testsupport.rest import APPLY, METADATA, METADATA_LIST, RestClient
+from testsupport.rest import METADATA, METADATA_LIST, RestClient
 
 _NAMESPACES = "/api/v1/namespaces"
 AT_ONCE = 16
@@ -24,17 +21,11 @@ Request = tuple[str, bytes]
 """Path and body."""
 
 
-async def applies_per_second(user: RestClient, secret_name: str) -> float:
-    """Apply every pull Secret once, as the controller would, with other tokens of the same size."""
+async def rotation_requests(user: RestClient, secret_name: str) -> list[Request]:
+    """Make the apply of every pull Secret that there is."""
     query = {"fieldSelector": f"metadata.name={secret_name}"}
     secrets = (await user.get("/api/v1/secrets", **query)).ok()["items"]
-    requests = [_request(secret, random.Random(number)) for number, secret in enumerate(secrets)]
-    shared = iter(requests)
-    started = time.monotonic()
-    async with asyncio.TaskGroup() as group:
-        for _ in range(AT_ONCE):
-            group.create_task(_work(user, shared))
-    return len(requests) / (time.monotonic() - started)
+    return [_request(secret, random.Random(number)) for number, secret in enumerate(secrets)]
 
 
 @asynccontextmanager
@@ -56,20 +47,6 @@ async def _serve(user: RestClient, secret_name: str, version: str) -> None:
             if metadata.get("annotations", {}).get("pullkeeper.dev/enabled") == "true":
                 path = f"{_NAMESPACES}/{metadata['name']}/secrets/{secret_name}"
                 (await user.apply(path, pull_secret(secret_name), force=True, accept=METADATA)).ok()
-
-
-async def _work(user: RestClient, requests: Iterator[Request]) -> None:
-    """Take from what all share until nothing is left."""
-    headers = {"Authorization": f"Bearer {user.token}", "Content-Type": APPLY, "Accept": METADATA}
-    parameters = {"fieldManager": "pullkeeper", "force": "true"}
-    for path, body in requests:
-        async with user.http.patch(user.url + path, params=parameters, data=body, headers=headers) as answer:
-            json.loads(await answer.read())
-            _check(answer)
-
-
-def _check(answer: aiohttp.ClientResponse) -> None:
-    assert answer.ok, f"the API server answered the baseline with {answer.status}"
 
 
 def _request(secret: Mapping[str, Any], rng: random.Random) -> Request:

@@ -18,7 +18,7 @@ from testsupport.installation import ROLE, Installation, install
 from testsupport.rest import RestClient
 from tools.bench.procfs import cpu_seconds, resident_mib
 from tools.bench.secret_watcher import SecretWatcher
-from tools.bench.servers import RemoteAws, servers
+from tools.bench.servers import MEMORY, RemoteAws, servers
 
 _AT_ONCE = 16
 _LOG_LINES = 5
@@ -103,11 +103,13 @@ class Environment:
 
 
 @asynccontextmanager
-async def open_environment(*, namespaces: int, identities: int, regions: Sequence[str]) -> AsyncIterator[Environment]:
+async def open_environment(
+    *, namespaces: int, identities: int, regions: Sequence[str], server_kind: str = MEMORY
+) -> AsyncIterator[Environment]:
     """Set everything up but the controller; without identities all namespaces use the controller's own."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server, aws = await stack.enter_async_context(servers(folder))
+        server, aws = await stack.enter_async_context(servers(folder, server_kind))
         connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=server.ca_file))
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         api = RestClient(http=http, url=server.url, token=server.admin_token)

@@ -27,6 +27,11 @@ class Options:
     """Seconds that they live where nothing may be due for a while."""
     status_namespaces: int
     """Namespaces that `status` reports."""
+    turn_namespaces: int
+    """Namespaces that are rotated in turns with a bare program."""
+    turns: int
+    opt_ins: int
+    """Opt-ins of each turn, one after the other."""
 
     @property
     def scopes(self) -> int:
@@ -49,6 +54,9 @@ FULL = Options(
     life=40,
     calm_life=200,
     status_namespaces=5000,
+    turn_namespaces=2000,
+    turns=5,
+    opt_ins=50,
 )
 QUICK = Options(
     namespaces=200,
@@ -60,4 +68,7 @@ QUICK = Options(
     life=20,
     calm_life=100,
     status_namespaces=500,
+    turn_namespaces=300,
+    turns=5,
+    opt_ins=20,
 )

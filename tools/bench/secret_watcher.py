@@ -76,7 +76,7 @@ class SecretWatcher:
     async def _follow(self, api: RestClient, query: dict[str, str], version: str) -> None:
         while True:
             async with api.watch(_PATH, accept=METADATA, resourceVersion=version, **query) as watch:
-                while (event := await watch._read()) is not None:  # noqa: SLF001 -- without its timeout: rest is no loss
+                while (event := await watch.event()) is not None:  # no timeout: rest is no loss
                     metadata = event["object"]["metadata"]
                     version = metadata["resourceVersion"]
                     if event["type"] != "DELETED":

@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlencode
 
+from testsupport.control_plane import plane
 from testsupport.fake_aws import AwsFake
+from testsupport.installation import Server
+
+MEMORY, REAL = "memory", "real"
+"""Kinds of API server: one in memory, for any machine with Python, and the real one."""
 
 _PATIENCE = 30.0
 """Seconds for a server to start or to end."""
@@ -68,13 +73,27 @@ class RemoteAws:
 
 
 @asynccontextmanager
-async def servers(folder: Path) -> AsyncIterator[tuple[KubeServer, RemoteAws]]:
-    """Run both for the length of the context."""
+async def servers(folder: Path, kind: str = MEMORY) -> AsyncIterator[tuple[Server, RemoteAws]]:
+    """Run both for the length of the context: an API server of the kind MEMORY or REAL."""
+    serving = _real_server() if kind == REAL else _memory_server(folder)
+    async with serving as server, _process("testsupport.fake_aws", "--lifetime", _TOKEN_LIFE) as said:
+        yield server, RemoteAws(next(word for word in said.split() if word.startswith("http://")))
+
+
+@asynccontextmanager
+async def _real_server() -> AsyncIterator[Server]:
+    server = await asyncio.to_thread(plane.start)
+    try:
+        yield server
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+@asynccontextmanager
+async def _memory_server(folder: Path) -> AsyncIterator[Server]:
     kubeconfig = folder / "kubeconfig"
-    kube_command = ("testsupport.fake_kube", "--kubeconfig-out", str(kubeconfig))
-    async with _process(*kube_command), _process("testsupport.fake_aws", "--lifetime", _TOKEN_LIFE) as said:
-        url = next(word for word in said.split() if word.startswith("http://"))
-        yield _from_kubeconfig(kubeconfig), RemoteAws(url)
+    async with _process("testsupport.fake_kube", "--kubeconfig-out", str(kubeconfig)):
+        yield _from_kubeconfig(kubeconfig)
 
 
 @asynccontextmanager

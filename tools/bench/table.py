@@ -6,13 +6,17 @@ class Table:
 
     def __init__(self) -> None:
         self.failed: list[str] = []
+        self.rows: list[dict[str, str]] = []
+        self._heading = ""
 
     def heading(self, text: str) -> None:
         """Print the heading of a part."""
+        self._heading = text
         print(f"\n{text}", flush=True)
 
     def row(self, what: str, figure: str, note: str = "") -> None:
         """Print a figure that decides nothing."""
+        self.rows.append({"part": self._heading, "what": what, "figure": figure, "note": note})
         print(f"  {what:<52} {figure:>12}  {note}".rstrip(), flush=True)
 
     def exactly(self, what: str, found: float, promised: float) -> None:

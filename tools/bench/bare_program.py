@@ -1,0 +1,129 @@
+"""What the controller is measured against: it watches as that does, sends the same requests, and does nothing else.
+
+It is a process of its own, says `ready` when its watches are open, and ends when its standard input does.
+"""
+
+import argparse
+import asyncio
+import json
+import ssl
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack
+from typing import Any
+
+import aiohttp
+
+from testsupport.objects import pull_secret, version_of
+from testsupport.rest import APPLY, METADATA, METADATA_LIST, RestClient
+from tools.bench.bare import AT_ONCE, Request, rotation_requests
+
+_NAMESPACES, _SECRETS = "/api/v1/namespaces", "/api/v1/secrets"
+_APPLY_HEADERS = {"Content-Type": APPLY, "Accept": METADATA}
+_FORCED = {"fieldManager": "pullkeeper", "force": "true"}
+
+
+def main() -> None:
+    """Run one of the two programs."""
+    parser = argparse.ArgumentParser(prog="python -m tools.bench.bare_program", description=__doc__)
+    parser.add_argument("work", choices=("rotate", "serve"))
+    for name in ("server", "ca-file", "token-file", "secret-name"):
+        parser.add_argument(f"--{name}", required=True)
+    asyncio.run(_run(parser.parse_args()))
+
+
+async def _run(arguments: argparse.Namespace) -> None:
+    with open(arguments.token_file) as file:  # noqa: ASYNC230, PTH123 -- before anything runs
+        token = file.read()
+    tls = ssl.create_default_context(cafile=arguments.ca_file)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, ssl=tls)) as http:
+        api = RestClient(http=http, url=arguments.server, token=token)
+        await (_rotate if arguments.work == "rotate" else _serve)(api, arguments.secret_name)
+
+
+async def _rotate(api: RestClient, secret_name: str) -> None:
+    """Apply every pull Secret once, and tell the processor seconds of that."""
+    requests = await rotation_requests(api, secret_name)
+    async with _Watches(api, secret_name) as watches:
+        tasks = [asyncio.create_task(watches.read(kind)) for kind in (_NAMESPACES, _SECRETS)]
+        await _say("ready")
+        cpu, shared = time.process_time(), iter(requests)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(AT_ONCE):
+                group.create_task(_apply_all(api, shared))
+        cpu = time.process_time() - cpu
+        await _say(json.dumps({"cpu": cpu, "applies": len(requests)}))
+        for task in tasks:
+            task.cancel()
+
+
+async def _apply_all(api: RestClient, requests: Iterator[Request]) -> None:
+    headers = {"Authorization": f"Bearer {api.token}", **_APPLY_HEADERS}
+    for path, body in requests:
+        async with api.http.patch(api.url + path, params=_FORCED, data=body, headers=headers) as answer:
+            json.loads(await answer.read())
+            assert answer.ok, f"the API server answered the baseline with {answer.status}"
+
+
+async def _serve(api: RestClient, secret_name: str) -> None:
+    """Apply a pull Secret in each namespace that opts in."""
+    headers = {"Authorization": f"Bearer {api.token}", **_APPLY_HEADERS}
+    body = json.dumps(pull_secret(secret_name)).encode()
+
+    async def apply(name: str) -> None:
+        path = f"{_NAMESPACES}/{name}/secrets/{secret_name}"
+        async with api.http.patch(api.url + path, params=_FORCED, data=body, headers=headers) as answer:
+            json.loads(await answer.read())
+            assert answer.ok, f"the API server answered the baseline with {answer.status}"
+
+    async with _Watches(api, secret_name) as watches, asyncio.TaskGroup() as group:
+        reading = group.create_task(watches.read(_SECRETS))
+
+        def take(event: Mapping[str, Any]) -> None:
+            metadata = event["object"]["metadata"]
+            if metadata.get("annotations", {}).get("pullkeeper.dev/enabled") == "true":
+                group.create_task(apply(metadata["name"]))
+
+        serving = group.create_task(watches.read(_NAMESPACES, take))
+        await _say("ready")
+        reading.cancel()
+        serving.cancel()
+
+
+class _Watches:
+    """The two watches that the controller has, both open: whole Namespaces, and the metadata of the pull Secrets."""
+
+    def __init__(self, api: RestClient, secret_name: str) -> None:
+        self._api = api
+        self._query = {_NAMESPACES: {}, _SECRETS: {"fieldSelector": f"metadata.name={secret_name}"}}
+        self._stack = AsyncExitStack()
+        self._open: dict[str, Any] = {}
+
+    async def __aenter__(self) -> "_Watches":
+        for path, query in self._query.items():
+            listed = (await self._api.get(path, accept=METADATA_LIST, **query)).ok()
+            accept = METADATA if path == _SECRETS else "application/json"
+            watch = self._api.watch(path, accept=accept, resourceVersion=version_of(listed), **query)
+            self._open[path] = await self._stack.enter_async_context(watch)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def read(self, path: str, take: Any = None) -> None:
+        """Read and decode every event of a kind, as nobody can help who watches."""
+        while True:
+            event = await self._open[path].event()
+            if take is not None:
+                take(event)
+
+
+async def _say(text: str) -> None:
+    """Write a line, and wait for one that says to go on."""
+    print(text, flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""The controller beside bare programs, in turns on the same API server: ratios that hold on any machine."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from statistics import median, quantiles
+
+from tools.bench.bare import AT_ONCE
+from tools.bench.environment import Environment, open_environment
+from tools.bench.options import REGIONS, Options
+from tools.bench.table import Table
+
+_TOKENS = "GetAuthorizationToken"
+_QUIET = 0.5
+_PATIENCE = 120.0
+_SHORTEST_AGE = 15
+"""Seconds of `maxTokenAge`: longer than a turn of few namespaces takes."""
+_PER_SECOND = 100
+"""Rotations per second that any machine should manage: for so long no token may be due again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rotated:
+    """One rotation of all."""
+
+    seconds: float
+    cpu: float
+    applies: float = 0.0
+    """Writes of Secrets that the controller counted."""
+    tokens: int = 0
+    """Tokens that were asked for."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Measured:
+    """What was measured of one program in all turns."""
+
+    rotations: list[Rotated] = field(default_factory=list)
+    opt_ins: list[Sequence[float]] = field(default_factory=list)
+    begun_at: float = field(default_factory=time.monotonic)
+    """When the tokens that Secrets hold were issued, at the latest."""
+
+
+async def measure(options: Options, table: Table, server: str) -> None:
+    """Print the figures."""
+    async with open_environment(
+        namespaces=options.turn_namespaces, identities=0, regions=REGIONS[:1], server_kind=server
+    ) as environment:
+        ours, bare = Measured(), Measured()
+        idle = await environment.add_idle(options.opt_ins)
+        await environment.start()
+        await environment.watcher.all_written(1)
+        await environment.stop()
+        ours.begun_at = time.monotonic()
+        for _ in range(options.turns):
+            await _our_turn(environment, options, idle, ours)
+            await _bare_turn(environment, idle, bare)
+    _show(table, options, server, ours, bare)
+
+
+async def _our_turn(environment: Environment, options: Options, idle: Sequence[str], measured: Measured) -> None:
+    age = max(_SHORTEST_AGE, options.turn_namespaces // _PER_SECOND)
+    await asyncio.sleep(max(measured.begun_at + age - time.monotonic(), 0))
+    environment.watcher.forget()
+    asked = await asyncio.to_thread(environment.aws.calls)
+    starting = asyncio.create_task(environment.start(maxTokenAge=f"{age}s"))
+    first = measured.begun_at = await environment.watcher.begun()
+    cpu = environment.cpu_seconds()
+    last = await environment.watcher.all_written(1)
+    cpu = environment.cpu_seconds() - cpu
+    await starting
+    await asyncio.sleep(_QUIET)
+    counted = await environment.figures()
+    tokens = counted.aws[_TOKENS] - asked[_TOKENS]
+    measured.rotations.append(Rotated(seconds=last - first, cpu=cpu, applies=counted.applies, tokens=tokens))
+    measured.opt_ins.append([await environment.opt_in(name, number) for number, name in enumerate(idle)])
+    await environment.opt_out(idle)
+    await asyncio.sleep(_QUIET)
+    await environment.stop()
+
+
+async def _bare_turn(environment: Environment, idle: Sequence[str], measured: Measured) -> None:
+    environment.watcher.forget()
+    async with _bare_program(environment, "rotate") as program:
+        await _go_on(program)
+        first = await environment.watcher.begun()
+        last = await environment.watcher.all_written(1)
+        said = json.loads(await _line(program))
+    measured.rotations.append(Rotated(seconds=last - first, cpu=said["cpu"]))
+    async with _bare_program(environment, "serve"):
+        measured.opt_ins.append([await environment.opt_in(name, number) for number, name in enumerate(idle)])
+    await environment.opt_out(idle)
+    installation = environment.installation
+    await asyncio.gather(*(installation.api.delete(installation.path(name)) for name in idle))
+
+
+@asynccontextmanager
+async def _bare_program(environment: Environment, work: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    installation = environment.installation
+    command = (sys.executable, "-m", "tools.bench.bare_program", work, "--server", installation.server.url)
+    files = ("--ca-file", installation.server.ca_file, "--token-file", str(installation.folder / "token"))
+    program = await asyncio.create_subprocess_exec(
+        *command, *files, "--secret-name", installation.secret_name, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert await _line(program) == "ready\n"
+        yield program
+        await _go_on(program)
+        await asyncio.wait_for(program.wait(), _PATIENCE)
+    finally:
+        if program.returncode is None:
+            program.kill()
+            await program.wait()
+
+
+async def _line(program: asyncio.subprocess.Process) -> str:
+    assert program.stdout is not None
+    return (await asyncio.wait_for(program.stdout.readline(), _PATIENCE)).decode()
+
+
+async def _go_on(program: asyncio.subprocess.Process) -> None:
+    assert program.stdin is not None
+    program.stdin.write(b"\n")
+    await program.stdin.drain()
+
+
+def _show(table: Table, options: Options, server: str, ours: Measured, bare: Measured) -> None:
+    table.heading(
+        f"beside a bare program with the same watches, {options.turns} turns, API server: {server}; "
+        "median (lowest-highest)"
+    )
+    count = options.turn_namespaces
+    table.row(
+        f"applies per second, a rotation of {count:,}", _spread([count / each.seconds for each in ours.rotations])
+    )
+    table.row(
+        f"applies per second, bare, {AT_ONCE} at once", _spread([count / each.seconds for each in bare.rotations])
+    )
+    faster = [theirs.seconds / own.seconds for own, theirs in zip(ours.rotations, bare.rotations, strict=True)]
+    table.row("the controller's speed over the bare one's", _spread(faster), "goal: at least 0.85")
+    cpu = [own.cpu / theirs.cpu for own, theirs in zip(ours.rotations, bare.rotations, strict=True)]
+    table.row("processor time per Secret", _spread([each.cpu / count * 1000 for each in ours.rotations], " ms"))
+    table.row("processor time per Secret over the bare one's", _spread(cpu), "goal: at most 2")
+    for name, share in (("median", 50), ("99th percentile", 99)):
+        _waits(
+            table,
+            name,
+            [_percentile(each, share) for each in ours.opt_ins],
+            [_percentile(each, share) for each in bare.opt_ins],
+        )
+    table.exactly(
+        "Kubernetes writes for each rotated Secret",
+        sum(each.applies for each in ours.rotations) / (count * options.turns),
+        1,
+    )
+    table.exactly(
+        "GetAuthorizationToken calls for each rotation", sum(each.tokens for each in ours.rotations) / options.turns, 1
+    )
+
+
+def _waits(table: Table, name: str, ours: Sequence[float], bare: Sequence[float]) -> None:
+    table.row(f"from opt-in to the Secret at rest: {name}", _spread([each * 1000 for each in ours], " ms"))
+    ratios = [own / theirs for own, theirs in zip(ours, bare, strict=True)]
+    goal = "1.3" if name == "median" else "2"
+    table.row(f"the same over the bare program's: {name}", _spread(ratios), f"goal: at most {goal}")
+
+
+def _percentile(waits: Sequence[float], share: int) -> float:
+    return quantiles(waits, n=100, method="inclusive")[share - 1]
+
+
+def _spread(values: Sequence[float], unit: str = "") -> str:
+    digits = 0 if min(values) >= 100 else 2
+    return f"{median(values):,.{digits}f} ({min(values):,.{digits}f}-{max(values):,.{digits}f}){unit}"
