@@ -4,7 +4,6 @@ import asyncio
 import json
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from tools.bench.table import Table
 _TOKENS = "GetAuthorizationToken"
 _QUIET = 0.5
 _PATIENCE = 120.0
-_SHORTEST_AGE = 15
+_SHORTEST_AGE = 20
 """Seconds of `maxTokenAge`: longer than a turn of few namespaces takes."""
 _PER_SECOND = 100
 """Rotations per second that any machine should manage: for so long no token may be due again."""
@@ -34,6 +33,8 @@ class Rotated:
     """Writes of Secrets that the controller counted."""
     tokens: int = 0
     """Tokens that were asked for."""
+    resident: float = 0.0
+    """MiB, at its end."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -42,8 +43,6 @@ class Measured:
 
     rotations: list[Rotated] = field(default_factory=list)
     opt_ins: list[Sequence[float]] = field(default_factory=list)
-    begun_at: float = field(default_factory=time.monotonic)
-    """When the tokens that Secrets hold were issued, at the latest."""
 
 
 async def measure(options: Options, table: Table, server: str) -> None:
@@ -56,7 +55,6 @@ async def measure(options: Options, table: Table, server: str) -> None:
         await environment.start()
         await environment.watcher.all_written(1)
         await environment.stop()
-        ours.begun_at = time.monotonic()
         for _ in range(options.turns):
             await _our_turn(environment, options, idle, ours)
             await _bare_turn(environment, idle, bare)
@@ -64,20 +62,22 @@ async def measure(options: Options, table: Table, server: str) -> None:
 
 
 async def _our_turn(environment: Environment, options: Options, idle: Sequence[str], measured: Measured) -> None:
-    age = max(_SHORTEST_AGE, options.turn_namespaces // _PER_SECOND)
-    await asyncio.sleep(max(measured.begun_at + age - time.monotonic(), 0))
-    environment.watcher.forget()
+    """Start, so that the tokens which the last turn has left are due when the start is over."""
     asked = await asyncio.to_thread(environment.aws.calls)
-    starting = asyncio.create_task(environment.start(maxTokenAge=f"{age}s"))
-    first = measured.begun_at = await environment.watcher.begun()
+    age = max(_SHORTEST_AGE, options.turn_namespaces // _PER_SECOND)
+    await environment.start(maxTokenAge=f"{age}s")
+    environment.watcher.forget()
+    first = await environment.watcher.begun()
     cpu = environment.cpu_seconds()
     last = await environment.watcher.all_written(1)
     cpu = environment.cpu_seconds() - cpu
-    await starting
     await asyncio.sleep(_QUIET)
     counted = await environment.figures()
+    resident = environment.resident_mib()
     tokens = counted.aws[_TOKENS] - asked[_TOKENS]
-    measured.rotations.append(Rotated(seconds=last - first, cpu=cpu, applies=counted.applies, tokens=tokens))
+    measured.rotations.append(
+        Rotated(seconds=last - first, cpu=cpu, applies=counted.applies, tokens=tokens, resident=resident)
+    )
     measured.opt_ins.append([await environment.opt_in(name, number) for number, name in enumerate(idle)])
     await environment.opt_out(idle)
     await asyncio.sleep(_QUIET)
@@ -145,6 +145,7 @@ def _show(table: Table, options: Options, server: str, ours: Measured, bare: Mea
     table.row("the controller's speed over the bare one's", _spread(faster), "goal: at least 0.85")
     cpu = [own.cpu / theirs.cpu for own, theirs in zip(ours.rotations, bare.rotations, strict=True)]
     table.row("processor time per Secret", _spread([each.cpu / count * 1000 for each in ours.rotations], " ms"))
+    table.row("resident memory after a rotation", _spread([each.resident for each in ours.rotations], " MiB"))
     table.row("processor time per Secret over the bare one's", _spread(cpu), "goal: at most 2")
     for name, share in (("median", 50), ("99th percentile", 99)):
         _waits(
