@@ -36,6 +36,7 @@ FAST_ROTATION: Mapping[str, Any] = {"refreshJitter": "0s", "refreshFraction": 0.
 """With tokens of SHORT_LIFE a rotation every 6 s, so that a loaded machine has 54 s to do each."""
 ATTACHMENT: Mapping[str, Any] = rule("serviceaccounts", "list", "watch", "patch")
 """The right that only attaching ServiceAccounts needs."""
+SECRET_VERBS = ("get", "list", "watch", "create", "patch", "delete")
 PROGRAM = (sys.executable, "-m", "pullkeeper")
 """The controller run from source."""
 _GROUP = "rbac.authorization.k8s.io"
@@ -131,6 +132,11 @@ class Installation:
         ]
         last = {"verb": "create", "resource": "serviceaccounts", "subresource": "token", "name": names[0]}
         await self._grant("accounts", accounts, last)
+
+    async def allow_secrets(self, *names: str) -> None:
+        """Grant what additional Secrets of these names need."""
+        granted = [rule("secrets", *SECRET_VERBS, name=name) for name in names]
+        await self._grant("additional", granted, {"verb": "watch", "resource": "secrets", "name": names[-1]})
 
     async def allow_attachment(self) -> None:
         """Grant what attaching ServiceAccounts needs."""
@@ -262,10 +268,9 @@ async def opt_everybody_out(api: RestClient) -> None:
 
 def rules(secret_name: str) -> list[dict[str, Any]]:
     """Return the least privileges, for a ClusterRole."""
-    verbs = ("get", "list", "watch", "create", "patch", "delete")
     return [
         rule("namespaces", "list", "watch"),
-        rule("secrets", *verbs, name=secret_name),
+        rule("secrets", *SECRET_VERBS, name=secret_name),
         rule("events", "create", "patch", group="events.k8s.io"),
     ]
 

@@ -7,13 +7,17 @@ tests/control_plane holds the two to the same verdict and words. The variables `
 `opted_in` and `attaches` depend on the values, so the chart's template defines them.
 """
 
+import base64
 import json
 import sys
 import textwrap
 
+from pullkeeper.domain.config.additional_secrets import PATH, AdditionalSecret, ShapeName
+from pullkeeper.domain.config.policy import NO_NAMESPACE
 from pullkeeper.domain.config.role_partitions import host_patterns
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.ecr.partitions import PARTITIONS, Partition
+from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.errors.validation import MAX_QUOTED, MAX_REPORTED
 from pullkeeper.domain.iam import role_arn
 from pullkeeper.domain.iam.identity import NAME
@@ -37,10 +41,21 @@ from pullkeeper.domain.namespace.installation_class import PATTERN as CLASS_PATT
 from pullkeeper.domain.namespace.namespace import PREFIX
 from pullkeeper.domain.secret import desired_state as words
 from pullkeeper.domain.secret import role_annotation
+from pullkeeper.domain.secret.shapes import shape_of
 from testsupport.helm import CHART
 
 RULES = CHART / "templates" / "_annotation_rules.tpl"
 PATTERNS = CHART / "templates" / "_patterns.tpl"
+SHAPES = CHART / "templates" / "_shapes.tpl"
+_ANY_HOST = RegistryHost(name="@HOST.@", region="")
+SHAPES_HEADER = """\
+{{- /*
+How the Secrets of settings.additionalSecrets are laid out, for the fence: @NAME@, @PATH@ and @HOST.@ stand for what an
+entry says, with @HOST\\.@ for the host in a regular expression. Written by `make chart-docs` from the controller's own
+(tools/admission_policies.py): do not edit.
+*/ -}}
+{{- define "pullkeeper.secretShapes" -}}
+"""
 PATTERNS_HEADER = """\
 {{- /*
 Regular expressions of whole texts, for Helm and for CEL. Written by `make chart-docs` from the controller's own
@@ -444,11 +459,29 @@ def rules() -> str:
 
 def patterns() -> str:
     """Return the template that defines the patterns."""
-    found = {"classPattern": CLASS_PATTERN, "rolePattern": role_arn.PATTERN, "hostPattern": registry_host.HOST}
+    found = {
+        "classPattern": CLASS_PATTERN,
+        "rolePattern": role_arn.PATTERN,
+        "hostPattern": registry_host.HOST,
+        "pathPattern": PATH,
+    }
     defined = (f'{{{{- define "pullkeeper.{name}" }}}}{regexp}{{{{ end }}}}\n' for name, regexp in found.items())
     return (
         f"{PATTERNS_HEADER}{''.join(defined)}{PARTITIONS_HEADER}{''.join(map(_partition, PARTITIONS))}{{{{- end }}}}\n"
     )
+
+
+def shapes() -> str:
+    """Return the template that defines the shapes of Secrets."""
+    return f"{SHAPES_HEADER}{''.join(map(_shape, ShapeName))}{{{{- end }}}}\n"
+
+
+def _shape(name: ShapeName) -> str:
+    secret = AdditionalSecret(name="@NAME@", shape=name, registry=_ANY_HOST, path="@PATH@", namespaces=NO_NAMESPACE)
+    found = shape_of(secret)
+    fixed = {key: base64.b64decode(data).decode() for key, data in found.fixed_data.items()}
+    layout = {"type": found.type, "labels": found.labels, "fixed": fixed, "passwordKey": found.password_key}
+    return f"{name}: {json.dumps(layout)}\n"
 
 
 def _partition(each: Partition) -> str:
@@ -460,6 +493,7 @@ def main() -> int:
     """Update the templates."""
     RULES.write_text(rules())
     PATTERNS.write_text(patterns())
+    SHAPES.write_text(shapes())
     return 0
 
 

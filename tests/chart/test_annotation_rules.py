@@ -15,6 +15,7 @@ def test_the_chart_has_the_current_rules() -> None:
     """`make chart-docs` updates them."""
     assert admission_policies.RULES.read_text() == admission_policies.rules()
     assert admission_policies.PATTERNS.read_text() == admission_policies.patterns()
+    assert admission_policies.SHAPES.read_text() == admission_policies.shapes()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,13 @@ SERVED = ("admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy",)
 USER = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
 KINDS = ("events", "lease", "secrets", "service-accounts", "tokens")
 EVERY_FEATURE: Mapping[str, Any] = {
-    "settings": {"serviceAccountAttachment": True, "serviceAccountIdentity": {"namespaces": ["team-*"]}},
+    "settings": {
+        "serviceAccountAttachment": True,
+        "serviceAccountIdentity": {"namespaces": ["team-*"]},
+        "additionalSecrets": [
+            {"name": "argocd", "shape": "argocd-repo-creds", "registry": "public.ecr.aws", "namespaces": ["argocd"]}
+        ],
+    },
     "rbac": {"serviceAccountIdentity": {"names": ["puller"]}, "previousSecretNames": ["old"]},
 }
 WRITES = {"create", "update", "patch", "delete", "deletecollection"}
@@ -98,7 +104,8 @@ def test_every_right_to_write_is_fenced(helms: Helms) -> None:
 def test_the_fence_knows_the_names_that_rbac_grants(helms: Helms) -> None:
     """Those of before too, and the ServiceAccounts whose tokens are requested."""
     text = _expressions(helms.render(with_role(**EVERY_FEATURE), served=SERVED))
-    assert '.metadata.name in ["ecr-pull-secret","old"]' in text
+    assert 'variables.name in ["ecr-pull-secret","old","argocd"]' in text
+    assert 'variables.mark in ["","ecr-pull-secret","old"]' in text
     assert 'request.name in ["puller"]' in text
     assert 'namespaceObject.metadata.name.matches("^(?:team-.*)$")' in text
     assert 'object.spec.audiences[0] in ["sts.amazonaws.com"]' in text

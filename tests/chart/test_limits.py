@@ -41,6 +41,13 @@ def _identity(audiences: list[str]) -> dict[str, Any]:
     return {"serviceAccountIdentity": {"namespaces": ["a"], "audiences": audiences}}
 
 
+def _additional(*changes: Mapping[str, Any]) -> dict[str, Any]:
+    entry = {"shape": "argocd-repository", "registry": _hosts(1)[0], "namespaces": ["a"]}
+    return {
+        "additionalSecrets": [{**entry, "name": f"other-{index}", **change} for index, change in enumerate(changes)]
+    }
+
+
 CASES: Mapping[str, Mapping[str, Any]] = {
     "as many registries as there may be": {"registries": _hosts(MAX_REGISTRIES)},
     "the same, one of them again": {"registries": [*_hosts(MAX_REGISTRIES), *_hosts(1)]},
@@ -52,6 +59,25 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "a cluster without a name": {"clusterName": ""},
     "a Secret's name of 253": {"secretName": "a" * 253},
     "a Secret's name of 254": {"secretName": "a" * 254},
+    "additional Secrets": _additional({}, {"shape": "cdi", "namespaceSelector": {}}),
+    "as many additional Secrets as there may be": _additional(*[{}] * 20),
+    "an additional Secret too many": _additional(*[{}] * 21),
+    "no additional Secrets": _additional(),
+    "an additional Secret with the pull Secret's name": _additional({"name": "ecr-pull-secret"}),
+    "two additional Secrets with one name": _additional({"name": "one"}, {"name": "one"}),
+    "an additional Secret's name in upper case": _additional({"name": "Other"}),
+    "an additional Secret of an unknown shape": _additional({"shape": "argocd"}),
+    "an additional Secret for no registry": _additional({"registry": ""}),
+    "an additional Secret for a registry with a path": _additional({"registry": f"{_hosts(1)[0]}/charts"}),
+    "an additional Secret for ECR Public": _additional({"registry": "public.ecr.aws"}),
+    "an additional Secret with a path": _additional({"path": "charts/team-a"}),
+    "an additional Secret with an empty path": _additional({"path": "", "shape": "cdi"}),
+    "an additional Secret with a path from the root": _additional({"path": "/charts"}),
+    "an additional Secret with a path of 256": _additional({"path": "a" * 256}),
+    "an additional Secret with a path of 257": _additional({"path": "a" * 257}),
+    "an additional Secret of another shape with a path": _additional({"path": "charts", "shape": "argocd-repo-creds"}),
+    "an additional Secret for nobody": _additional({"namespaces": []}),
+    "an additional Secret for a namespace in upper case": _additional({"namespaces": ["Team"]}),
     "the smallest fraction": {"refreshFraction": 0.1},
     "a fraction too small": {"refreshFraction": 0.09},
     "the largest fraction": {"refreshFraction": 0.9},

@@ -49,6 +49,7 @@ RESTARTING: Mapping[str, Any] = {
     "verifyInterval": "1h",
     "registryCaFile": "/ca.pem",
     "secretName": "other",
+    "additionalSecrets": [{"name": "basic", "shape": "basic-auth", "registry": IRELAND, "namespaces": ["a"]}],
     "watchNamespaces": ["a"],
     "refreshFraction": 0.4,
     "refreshJitter": "5m",

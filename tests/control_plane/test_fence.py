@@ -39,7 +39,7 @@ _EVENTS = rule("events", "create", group="events.k8s.io")
 _RULE = re.compile(rf"'{NAME}-fence-(?P<policy>[^']+)' with binding '[^']+' denied request: (?P<words>.*)")
 _SAYS = "the fence of Pullkeeper: "
 BEYOND_RBAC = {
-    ("secrets", f"{_SAYS}its Secrets have the name of settings.secretName"),
+    ("secrets", f"{_SAYS}its Secrets have the name of settings.secretName, or one in settings.additionalSecrets"),
     ("service-accounts", f"{_SAYS}it creates and deletes no ServiceAccount"),
     ("tokens", f"{_SAYS}it requests tokens of the ServiceAccounts in rbac.serviceAccountIdentity.names"),
     ("lease", f"{_SAYS}it writes the Lease of this release, and deletes none"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from testsupport.additional_entries import ADDITIONAL
 from testsupport.helm import CHART, with_role
 from testsupport.helm_tools import find
 from testsupport.rest import RestClient
@@ -21,6 +22,7 @@ _VALUES: dict[str, Any] = with_role(
     fullnameOverride="pullkeeper-of-tests",
     settings={
         "secretName": _NAME,
+        "additionalSecrets": list(map(dict, ADDITIONAL)),
         "serviceAccountAttachment": True,
         "serviceAccountIdentity": {"namespaces": ["*"]},
     },
@@ -28,7 +30,7 @@ _VALUES: dict[str, Any] = with_role(
 )
 _ANY_NAME = (
     (r"request\.userInfo\.username in \[[^]]*\]", f"request.userInfo.username.matches({json.dumps(USERS)})"),
-    (rf'(\S+) in \["{_NAME}"\]', r'\1 != ""'),
+    (rf'(\S+) in \["{_NAME}"(?:,[^]]*)?\]', r'\1 != ""'),
     (rf'(\S+) in \["","{_NAME}"\]', r'\1 != "-"'),
     (r'request\.namespace == "default"', 'request.namespace != ""'),
     (r'object\.metadata\.name == "pullkeeper-of-tests"', 'object.metadata.name != ""'),

@@ -15,6 +15,7 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 {{ include "pullkeeper.identitiesProblems" . }}
 {{ include "pullkeeper.settingsProblems" . }}
 {{ include "pullkeeper.grantProblems" . }}
+{{ include "pullkeeper.additionalProblems" . }}
 {{ include "pullkeeper.rbacProblems" . }}
 {{ include "pullkeeper.admissionProblems" . }}
 {{ include "pullkeeper.budgetProblems" . }}

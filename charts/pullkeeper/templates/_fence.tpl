@@ -22,7 +22,7 @@ tests/control_plane/test_fence.py holds the policies to it.
 
 {{- /*
 Whom the fence is for, and the names that RBAC grants it: those of this release and of the Roles that are kept for pods that still run. A map with
-users, secretNames and tokenNames (["*"] for every ServiceAccount).
+users, secretNames (of pull Secrets), additionalNames and tokenNames (["*"] for every ServiceAccount).
 */ -}}
 {{- define "pullkeeper.fenced" -}}
 {{- $rights := include "pullkeeper.rights" . | fromYaml }}
@@ -38,7 +38,8 @@ users, secretNames and tokenNames (["*"] for every ServiceAccount).
 {{- end }}
 {{- $users := list }}
 {{- range uniq $accounts }}{{ $users = append $users (printf "system:serviceaccount:%s:%s" (include "pullkeeper.namespace" $) .) }}{{ end }}
-{{- dict "users" $users "secretNames" (uniq $secretNames) "tokenNames" (uniq $tokenNames) | toJson }}
+{{- range $rights.additionalNames }}{{ $secretNames = without $secretNames . }}{{ end }}
+{{- dict "users" $users "secretNames" (uniq $secretNames) "additionalNames" $rights.additionalNames "tokenNames" (uniq $tokenNames) | toJson }}
 {{- end }}
 
 {{- /* CEL of whether a matcher of the settings selects a Namespace. A dict: matcher, namespace (CEL). */ -}}
@@ -115,11 +116,12 @@ spec:
 
 {{- /*
 Validations: nothing is added to the metadata but what is ours, and nothing of others' is changed. That an apply drops what somebody else has written
-under our field manager's name is no harm. A dict: annotation (CEL: whether the key is ours), tolerated (CEL of a list of keys).
+under our field manager's name is no harm. A dict: annotation (CEL: whether the key is ours), tolerated (CEL of a list of keys), and optionally
+label (CEL: whether the key is one of a shape).
 */ -}}
 {{- define "pullkeeper.fenceMetadata" }}
 - expression: |-
-    variables.labels.all(key, key == "app.kubernetes.io/managed-by" || key in {{ .tolerated }} ||
+    variables.labels.all(key, key == "app.kubernetes.io/managed-by" || {{ with .label }}{{ . }} || {{ end }}key in {{ .tolerated }} ||
       (key in variables.oldLabels && variables.oldLabels[key] == variables.labels[key]))
   message: "the fence of Pullkeeper: no label is added or changed but app.kubernetes.io/managed-by"
 - expression: |-

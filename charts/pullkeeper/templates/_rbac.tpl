@@ -5,6 +5,7 @@
 account: {{ include "pullkeeper.serviceAccountName" . }}
 leaderElection: {{ .Values.leaderElection }}
 secretNames: {{ prepend (default list .Values.rbac.previousSecretNames) $settings.secretName | uniq | toJson }}
+additionalNames: {{ include "pullkeeper.additionalNames" . }}
 namespaces: {{ default list $settings.watchNamespaces | toJson }}
 attachment: {{ default false $settings.serviceAccountAttachment }}
 {{- if $settings.serviceAccountIdentity }}
@@ -31,14 +32,14 @@ identity:
 {{- end }}
 
 {{- /*
-RBAC rules by feature. Rules for Secrets are limited to one name: list and watch requests carry it in their field selector, and a server-side
+RBAC rules by feature. Rules for Secrets are limited to their names: list and watch requests carry it in their field selector, and a server-side
 apply that creates an object is authorized as the creation of that name.
 */ -}}
 {{- define "pullkeeper.rules" }}
 - apiGroups: [""]
   resources: [secrets]
   resourceNames:
-    {{- toYaml .secretNames | nindent 4 }}
+    {{- concat .secretNames .additionalNames | uniq | toYaml | nindent 4 }}
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [events.k8s.io]
   resources: [events]

@@ -22,10 +22,12 @@ from pullkeeper.app.adapters import Adapters, NamespaceWatch
 from pullkeeper.app.config_loader import Config, parse
 from pullkeeper.app.health import Liveness, Readiness
 from pullkeeper.app.policy_reloader import CurrentPolicy, PolicyReloader
+from pullkeeper.domain.config.additional_secrets import AdditionalSecret
 from pullkeeper.domain.namespace.namespace import observe_namespace
-from pullkeeper.domain.secret.observed_secret import observe
+from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount, observe_service_account
-from pullkeeper.domain.secret.shapes import DockerConfig
+from pullkeeper.domain.secret.shapes import DockerConfig, SecretShape, shape_of
+from pullkeeper.reconcile.additional_secrets import AdditionalDesiredStates, AdditionalReports, SecretsReconciler
 from pullkeeper.reconcile.cached_kinds import namespace_cache, secret_cache, service_account_cache
 from pullkeeper.reconcile.caches import CacheReports, ResourceCache
 from pullkeeper.reconcile.cluster_history import ClusterHistory
@@ -36,7 +38,7 @@ from pullkeeper.reconcile.leader_elector import LeaderElector, NoElection
 from pullkeeper.reconcile.namespace_records import NamespaceRecords
 from pullkeeper.reconcile.namespace_relister import NamespaceRelister
 from pullkeeper.reconcile.pending_opt_outs import PendingOptOuts
-from pullkeeper.reconcile.reconciler import Reconciler
+from pullkeeper.reconcile.reconciler import Desired, Reconciler, Reports
 from pullkeeper.reconcile.service_account_poller import ServiceAccountPoller
 from pullkeeper.reconcile.service_account_reconciler import ServiceAccountReconciler
 from pullkeeper.reconcile.status_reporter import StatusReporter
@@ -99,6 +101,10 @@ class Container:
         )
         self.namespaces = namespace_cache(self.queue.add_changed, self.records, self._reports)
         self.secrets = secret_cache(self.queue.add_changed, self._reports)
+        self.additional_secrets = {
+            each: secret_cache(self.queue.add_changed, self._reports, on_synced=self.namespaces.enqueue_all)
+            for each in settings.additional_secrets
+        }
         self.service_accounts = self._service_account_cache()
         self.policy_reloader = self._policy_reloader(config)
         self.namespace_relister = self._namespace_relister()
@@ -108,6 +114,8 @@ class Container:
         self.token_verifier = self._token_verifier()
         self.pending_opt_outs = self._pending_opt_outs()
         self.principal = self._controller_principal()
+        self.identities = self._identities()
+        self.desired_states = self._desired_states()
         self.reconciler = self._reconciler()
         self.worker = self._worker()
         metrics.set_workqueue_depth(self.worker.depth)
@@ -130,7 +138,8 @@ class Container:
         """Have everything observed anew when versions go back: first the caches, then who fills them."""
         self.history.add(self.leader_elector.forget_version)
         self.history.add(self.namespaces.start_anew)
-        self.history.add(self.secrets.start_anew)
+        for secrets in (self.secrets, *self.additional_secrets.values()):
+            self.history.add(secrets.start_anew)
         if self.service_accounts is not None:
             self.history.add(self.service_accounts.start_anew)
         for reflector in self._reflectors:
@@ -215,8 +224,12 @@ class Container:
         Namespaces only need one where there is no right to watch all of them.
         """
         secret_name, only = self._settings.secret_name, self._settings.watch_namespaces
-        for scope in only or ("",):
-            yield self._reflector(secrets_list_watch(secret_name, scope), observe, self.secrets.handler(scope))
+        pull_secret: SecretShape = DockerConfig(name=secret_name)
+        others = ((shape_of(each), cache) for each, cache in self.additional_secrets.items())
+        for shape, cache in ((pull_secret, self.secrets), *others):
+            for scope in only or ("",):
+                list_watch = secrets_list_watch(shape.name, scope)
+                yield self._reflector(list_watch, partial(observe, shape=shape), cache.handler(scope))
         for name in only:
             yield self._reflector(namespace_list_watch(name), observe_namespace, self.namespaces.handler(name))
         if self.service_accounts is not None:
@@ -272,19 +285,48 @@ class Container:
         return (revalidator,)
 
     def _reconciler(self) -> Reconciler:
+        return self._secret_reconciler(self.secrets, self.pull_secrets, self.status_reporter, self.desired_states)
+
+    def _secret_reconciler(
+        self,
+        secrets: ResourceCache[ObservedSecret],
+        client: PullSecretClient,
+        reporter: Reports,
+        desired_states: Desired,
+    ) -> Reconciler:
         return Reconciler(
             namespaces=self.namespaces,
-            secrets=self.secrets,
-            client=self.pull_secrets,
+            secrets=secrets,
+            client=client,
             tokens=self.token_verifier or UnverifiedTokens(self.token_cache),
-            identities=self._identities(),
+            identities=self.identities,
             records=self.records,
-            reporter=self.status_reporter,
+            reporter=reporter,
             rotation=self._settings.rotation,
             clock=self._adapters.clock,
-            desired_states=self._desired_states(),
+            desired_states=desired_states,
             waiting=self.queue.waiting,
         )
+
+    def _secrets_reconciler(self) -> Reconciler | SecretsReconciler:
+        if not self.additional_secrets:
+            return self.reconciler
+        found = [(cache, self._additional_reconciler(each, cache)) for each, cache in self.additional_secrets.items()]
+        return SecretsReconciler(self.reconciler, found)
+
+    def _additional_reconciler(self, secret: AdditionalSecret, cache: ResourceCache[ObservedSecret]) -> Reconciler:
+        shape = shape_of(secret)
+        desired_states = AdditionalDesiredStates(
+            secret,
+            self.desired_states,
+            pull_secrets=self.secrets,
+            records=self.records,
+            clock=self._adapters.clock,
+            grace=self._settings.opt_out_grace,
+        )
+        client = PullSecretClient(self._gated_client, shape=shape, installation=self._settings.installation)
+        reports = AdditionalReports(shape=shape, reporter=self.status_reporter)
+        return self._secret_reconciler(cache, client, reports, desired_states)
 
     def _controller_principal(self) -> ControllerPrincipal:
         found = ControllerPrincipal(
@@ -347,7 +389,7 @@ class Container:
     def _worker(self) -> Worker:
         return Worker(
             self.queue,
-            (self.reconciler, *self._service_account_reconciler()),
+            (self._secrets_reconciler(), *self._service_account_reconciler()),
             priority_of=self.reconciler.priority,
             records=self.records,
             reporter=self.status_reporter,
@@ -357,15 +399,16 @@ class Container:
         )
 
     def _http_server(self) -> Runnable:
+        secrets = (self.secrets, *self.additional_secrets.values())
         readiness = Readiness(
             {
-                "Secrets": self.secrets.synced(),
+                "Secrets": [event for cache in secrets for event in cache.synced()],
                 "Namespaces": self.namespaces.synced(),
                 "ServiceAccounts": self.service_accounts.synced() if self.service_accounts else (),
             },
             denied={
                 "listing Namespaces": self.namespaces.is_denied,
-                "listing Secrets": self.secrets.is_denied,
+                "listing Secrets": lambda: any(cache.is_denied() for cache in secrets),
                 "writing Secrets": self.status_reporter.writes_denied,
                 "listing ServiceAccounts": self.service_accounts.is_denied if self.service_accounts else _never,
                 "its Lease": self.leader_elector.is_denied,

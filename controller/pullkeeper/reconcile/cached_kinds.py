@@ -23,9 +23,20 @@ def namespace_cache(
     )
 
 
-def secret_cache(enqueue: Callable[[str], None], reports: CacheReports | None = None) -> ResourceCache[ObservedSecret]:
-    """Make the cache of pull Secrets: there is one of the name in each namespace."""
-    return ResourceCache("secrets", key=lambda secret: (secret.namespace, ""), enqueue=enqueue, reports=reports)
+def secret_cache(
+    enqueue: Callable[[str], None],
+    reports: CacheReports | None = None,
+    *,
+    on_synced: Callable[[], None] = lambda: None,
+) -> ResourceCache[ObservedSecret]:
+    """Make the cache of the Secrets of one name: there is one in each namespace."""
+    return ResourceCache(
+        "secrets",
+        key=lambda secret: (secret.namespace, ""),
+        enqueue=enqueue,
+        on_synced=on_synced,
+        reports=reports,
+    )
 
 
 def service_account_cache(

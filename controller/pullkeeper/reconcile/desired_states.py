@@ -65,7 +65,7 @@ class DesiredStates:
         record.of_another_class = judgement.of_another_class
         if judgement.of_another_class:
             record.last_valid = None
-            return self._left(namespace, secret)
+            return self.left(namespace, secret)
         failures = (_failure(namespace, judgement.error),) if judgement.error else ()
         if policy.excludes(namespace):
             # The pull Secret waits as it is: the admission fence lets nobody renew it here.
@@ -77,7 +77,7 @@ class DesiredStates:
         record.last_valid = judgement.desired
         return Requested(desired=judgement.desired, failures=judgement.ignored)
 
-    def _left(self, namespace: ObservedNamespace, secret: ObservedSecret | None) -> Requested:
+    def left(self, namespace: ObservedNamespace, secret: ObservedSecret | None) -> Requested:
         """Return when to delete what was left in a namespace of another class; from then on, that it is not desired."""
         delete_at = delete_left_at(namespace, secret, self._installation)
         if delete_at is not None and delete_at <= self._clock():

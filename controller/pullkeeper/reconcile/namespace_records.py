@@ -44,14 +44,26 @@ class NamespaceRecord:
     reported_failures: tuple[Failure, ...] = ()
     """What was reported to fail and goes on failing, so that it is reported once."""
     reported_state: State | None = None
-    undone: UndoneWrites = field(default_factory=UndoneWrites)
-    """How often somebody has undone what was written to the pull Secret."""
+    undone: dict[str, UndoneWrites] = field(default_factory=dict)
+    """How often somebody has undone what was written to each Secret, by the name of the Secret."""
+    deselected_at: dict[str, datetime] = field(default_factory=dict)
+    """When this replica first acted on it that the settings do not select the namespace for an additional Secret any
+    more, by the name of the Secret."""
     attached: dict[str, Repairs] = field(default_factory=dict)
     """How often each ServiceAccount was attached again, for the latest `MAX_ATTACHED` of them."""
     last_patched: str = ""
     """Name of the ServiceAccount with which the last turn ended, while more have to be patched than in one."""
     missing_service_accounts: Mapping[str, datetime] = field(default_factory=dict)
     """When to report each ServiceAccount that is named and does not exist."""
+
+    def undone_of(self, secret_name: str) -> UndoneWrites:
+        """Return what is known of the writes to one Secret."""
+        return self.undone.get(secret_name, UndoneWrites())
+
+    @property
+    def has_written(self) -> bool:
+        """Whether any Secret was written or deleted, which somebody may undo."""
+        return any(each.left_version is not None for each in self.undone.values())
 
     def record_attached(self, account: ObservedServiceAccount, now: datetime) -> None:
         """Take note that a ServiceAccount was attached; not for the first time if it is marked or known already."""
@@ -99,7 +111,7 @@ class NamespaceRecords:
     def reset(self, name: str) -> None:
         """Drop what is remembered of a Namespace for which no pull Secret is requested, or not any more."""
         record = self._records.pop(self._uids.get(name, ""), None)
-        if record and (record.first_requested_at or record.undone.left_version is not None):
+        if record and (record.first_requested_at or record.has_written):
             # Requested again since it was found not to be; or deleted, which somebody may undo.
             first, undone = record.first_requested_at, record.undone
             self._records[record.uid] = NamespaceRecord(uid=record.uid, first_requested_at=first, undone=undone)
@@ -110,3 +122,4 @@ class NamespaceRecords:
             record.reported_failures, record.reported_state = (), None
             # What another replica does meanwhile is not known: a grace begins anew.
             record.opt_in_lost_at = None
+            record.deselected_at.clear()

@@ -1,7 +1,7 @@
-"""The pull Secret of one namespace: observe, plan, act."""
+"""The Secret of one shape in one namespace, the pull Secret above all: observe, plan, act."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -19,16 +19,17 @@ from pullkeeper.domain.secret import entries
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.entries import EntryPlan
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from pullkeeper.domain.secret.plan import NOBODY_KNOWN, Apply, Conflict, Delete, NoOp, Priority, Step, plan
+from pullkeeper.domain.secret.plan import NOBODY_KNOWN, Apply, Cause, Conflict, Delete, NoOp, Priority, Step, plan
 from pullkeeper.domain.secret.pull_secret import PullSecret
 from pullkeeper.domain.secret.repairs import writer_hint
 from pullkeeper.domain.secret.secret_record import SecretRecord
+from pullkeeper.domain.secret.shapes import SecretShape
+from pullkeeper.domain.secret.undone_writes import UndoneWrites
 from pullkeeper.reconcile.caches import Reader, ResourceCache
-from pullkeeper.reconcile.desired_states import DesiredStates, Requested
+from pullkeeper.reconcile.desired_states import Requested
 from pullkeeper.reconcile.identities import Identities
 from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords, RefreshRequest
 from pullkeeper.reconcile.result import Result, Status
-from pullkeeper.reconcile.status_reporter import StatusReporter
 from pullkeeper.reconcile.together import all_of
 from pullkeeper.tokens.demand import Requester
 from pullkeeper.tokens.token_cache import TokenResult
@@ -80,8 +81,46 @@ class Tokens(Protocol):
         ...
 
 
+class Desired(Protocol):
+    """What the Secret of each namespace should hold."""
+
+    def applies_to(self, namespace: ObservedNamespace) -> bool:
+        """Return whether a namespace may be asking for one."""
+        ...
+
+    def of(self, namespace: ObservedNamespace | None, secret: ObservedSecret | None) -> Requested:
+        """Return what is requested."""
+        ...
+
+
+class Reports(Protocol):
+    """Where what happens to the Secrets of one shape is reported."""
+
+    @property
+    def shape(self) -> SecretShape:
+        """Which shape that is."""
+        ...
+
+    def observe_write(self, operation: str, name: str) -> AbstractContextManager[None]:
+        """Count a write of a Secret by its outcome."""
+        ...
+
+    def report_write(
+        self, name: str, record: NamespaceRecord, cause: Cause, secret: ObservedSecret, *, contested: bool
+    ) -> None:
+        """Report that a Secret was written; `contested` says that somebody keeps undoing that."""
+
+    def report_principal(
+        self, name: str, record: NamespaceRecord, before: ObservedSecret | None, after: ObservedSecret
+    ) -> None:
+        """Report that a Secret has tokens of another principal now."""
+
+    def report_deletion(self, name: str, record: NamespaceRecord, secret: ObservedSecret) -> None:
+        """Report that a Secret was deleted because it is not requested any more."""
+
+
 class Reconciler:
-    """Brings the pull Secret of a namespace to what the namespace requests, one step at a time."""
+    """Brings the Secret of one shape in a namespace to what the namespace requests, one step at a time."""
 
     def __init__(
         self,
@@ -92,10 +131,10 @@ class Reconciler:
         tokens: Tokens,
         identities: Identities,
         records: NamespaceRecords,
-        reporter: StatusReporter,
+        reporter: Reports,
         rotation: Rotation,
         clock: Callable[[], datetime],
-        desired_states: DesiredStates,
+        desired_states: Desired,
         waiting: Callable[[str], AbstractAsyncContextManager[None]],
     ) -> None:
         """`waiting` lets others go on while a namespace waits for its tokens."""
@@ -110,6 +149,7 @@ class Reconciler:
         self._clock = clock
         self._desired_states = desired_states
         self._waiting = waiting
+        self._shape = reporter.shape
 
     def priority(self, name: str) -> Priority:
         """Return the priority of a namespace: NEW while it requests a Secret and has none."""
@@ -164,19 +204,19 @@ class Reconciler:
 
     def _contested(self, name: str, result: Result) -> Result:
         """Add that somebody keeps undoing what is written, until that is over."""
-        undone = self._records.get(name).undone
+        undone = self._undone(name)
         if not undone.repairs.is_contested(self._clock()):
             return result
         return replace(
             result,
             status=result.status or Status(secret=None, opted_in=False),
-            failures=(*result.failures, undone.failure(name)),
+            failures=(*result.failures, undone.failure(name, self._shape.noun)),
             requeue_at=min(filter(None, (result.requeue_at, undone.repairs.forgotten_at))),
         )
 
     async def _take(self, name: str, step: Step, requested: Requested, secret: ObservedSecret | None) -> Result:
         match step:
-            case Apply() | Delete() if at := self._records.get(name).undone.resume_at(step, self._clock()):
+            case Apply() | Delete() if at := self._undone(name).resume_at(step, self._clock()):
                 opted_in = isinstance(step, Apply)
                 status = Status(secret=secret, opted_in=opted_in)
                 return Result(status=status, failures=requested.failures, requeue_at=at)
@@ -185,7 +225,7 @@ class Reconciler:
             case Delete():
                 return await self._delete(name, step)
             case Conflict():
-                return Result(status=Status(secret=secret), failures=(_foreign(name, secret),))
+                return Result(status=Status(secret=secret), failures=(self._foreign(name, secret),))
             case NoOp() if not (requested.desired or requested.is_frozen or requested.failures):
                 return Result(requeue_at=step.until)
             case NoOp():
@@ -280,8 +320,9 @@ class Reconciler:
         with self._reporter.observe_write(step.cause, name):
             written = await self._client.apply(name, content, step.secret)
         self._secrets.record_write(written)
-        record.undone = record.undone.after(step, written, self._clock())
-        self._reporter.report_write(name, record, step.cause, written)
+        record.undone[self._shape.name] = undone = self._undone(name).after(step, written, self._clock())
+        contested = undone.repairs.is_contested(self._clock())
+        self._reporter.report_write(name, record, step.cause, written, contested=contested)
         self._reporter.report_principal(name, record, step.secret, written)
         return written
 
@@ -293,8 +334,9 @@ class Reconciler:
         except FailureError as error:
             return Result(status=Status(secret=secret, opted_in=False), failures=(error.failure,), error=error)
         self._secrets.record_delete(secret)
-        once_more = record.undone.undoes(step)
-        record.undone = record.undone.after(step, None, self._clock())
+        undone = self._undone(name)
+        once_more = undone.undoes(step)
+        record.undone[self._shape.name] = undone.after(step, None, self._clock())
         if not once_more:
             self._reporter.report_deletion(name, record, secret)
         return Result()
@@ -313,10 +355,12 @@ class Reconciler:
             times.append(now + max(left / _REQUEUES, _SHORTEST_REQUEUE))
         return min(times, default=now + LONGEST_RETRY)
 
+    def _undone(self, name: str) -> UndoneWrites:
+        return self._records.get(name).undone_of(self._shape.name)
 
-def _foreign(name: str, secret: ObservedSecret | None) -> Failure:
-    """Return the failure for a Secret that is not ours, or not any more."""
-    failure = foreign_secret_failure(name)
-    if secret is None or not secret.written:
-        return failure
-    return replace(failure, detail=f"it was ours until its label was taken off; {writer_hint(secret.writer)}")
+    def _foreign(self, name: str, secret: ObservedSecret | None) -> Failure:
+        """Return the failure for a Secret that is not ours, or not any more."""
+        failure = foreign_secret_failure(name, self._shape.called)
+        if secret is None or not secret.written:
+            return failure
+        return replace(failure, detail=f"it was ours until its label was taken off; {writer_hint(secret.writer)}")

@@ -16,6 +16,8 @@ class Status:
     opted_in: bool = True
     opting_out: bool = False
     """The settings have lost the opt-in, and the pull Secret is about to be deleted."""
+    others: tuple[ObservedSecret, ...] = ()
+    """The additional Secrets of ours."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,15 +14,16 @@ from pullkeeper.domain.reporting import metric_families
 from pullkeeper.domain.reporting.aggregator import EventAggregator, Summary
 from pullkeeper.domain.reporting.event_reasons import EventReason, event_reason, kind
 from pullkeeper.domain.reporting.rate_limiter import LOG_LINES, RateLimiter
-from pullkeeper.domain.reporting.state import State, namespace_state
+from pullkeeper.domain.reporting.state import State, expiry_state, namespace_state
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import Cause
+from pullkeeper.domain.secret.shapes import PULL_SECRET, SecretShape
 from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords
 from pullkeeper.reconcile.result import Result
 
 logger = logging.getLogger(__name__)
 
-_WRITES = {
+WRITES = {
     Cause.CREATED: (EventReason.PULL_SECRET_CREATED, "created"),
     Cause.REPAIRED: (EventReason.PULL_SECRET_UPDATED, "put right after somebody had changed it"),
     Cause.CHANGED: (EventReason.PULL_SECRET_UPDATED, "changed"),
@@ -75,6 +76,9 @@ class Metrics(Protocol):
 class StatusReporter:
     """Reports the results of reconciliations; the same failure is logged once, not at every retry."""
 
+    shape: SecretShape = PULL_SECRET
+    """What `report_write` and the like are about; `AdditionalReports` is for other shapes."""
+
     def __init__(
         self, events: Events, metrics: Metrics, *, records: NamespaceRecords, clock: Callable[[], datetime]
     ) -> None:
@@ -107,8 +111,17 @@ class StatusReporter:
 
     @contextmanager
     def observe_write(self, operation: str, name: str) -> Iterator[None]:
-        """Count a write of a Secret by its outcome."""
-        started, result = self._clock(), metric_families.Result.ERROR
+        """Count a write of a pull Secret by its outcome; rotations are summed up."""
+        started = self._clock()
+        with self.count_write(operation):
+            yield
+        if operation == Cause.ROTATED:
+            self._aggregate(_ROTATED, name, in_full=0, took=self._clock() - started)
+
+    @contextmanager
+    def count_write(self, operation: str) -> Iterator[None]:
+        """Count a write of any Secret by its outcome."""
+        result = metric_families.Result.ERROR
         try:
             yield
             result = metric_families.Result.SUCCESS
@@ -118,26 +131,26 @@ class StatusReporter:
             raise
         finally:
             self._metrics.record_secret_write(operation, result)
-        if operation == Cause.ROTATED:
-            self._aggregate(_ROTATED, name, in_full=0, took=self._clock() - started)
 
     def writes_denied(self) -> bool:
         """Whether the last writes of Secrets were denied because a right is missing, as an upgrade may bring about."""
         return self._denied_in_a_row >= _DENIALS
 
-    def report_write(self, name: str, record: NamespaceRecord, cause: Cause, secret: ObservedSecret) -> None:
+    def report_write(
+        self, name: str, record: NamespaceRecord, cause: Cause, secret: ObservedSecret, *, contested: bool
+    ) -> None:
         """Report that the pull Secret was written, and how long a first one took."""
         if cause is Cause.CREATED and record.first_requested_at:
             self._metrics.observe_time_to_secret(self._clock() - record.first_requested_at)
         if cause is Cause.ROTATED:
             if logger.isEnabledFor(logging.DEBUG):  # so often that the text is not made for nobody
-                logger.debug("namespace/%s: pull Secret rotated%s", name, _content(secret), extra={"namespace": name})
+                logger.debug("namespace/%s: pull Secret rotated%s", name, content_of(secret), extra={"namespace": name})
             return
-        if record.undone.repairs.is_contested(self._clock()):
+        if contested:
             logger.debug("namespace/%s: pull Secret put right once more", name, extra={"namespace": name})
             return
-        reason, what = _WRITES[cause]
-        self._report_event(name, record, reason, f"pull Secret {what}{_content(secret)}", secret)
+        reason, what = WRITES[cause]
+        self.report_event(name, record, reason, f"pull Secret {what}{content_of(secret)}", secret)
 
     def report_principal(
         self, name: str, record: NamespaceRecord, before: ObservedSecret | None, after: ObservedSecret
@@ -162,7 +175,7 @@ class StatusReporter:
         if record.of_another_class:
             why = "the namespace is of another class, whose installation keeps another one"
         note = f"pull Secret deleted: {why}"
-        self._report_event(name, record, EventReason.PULL_SECRET_DELETED, note, secret)
+        self.report_event(name, record, EventReason.PULL_SECRET_DELETED, note, secret)
 
     def forget_namespaces(self) -> None:
         """Forget what was reported of all namespaces: another replica reports from now on."""
@@ -199,7 +212,9 @@ class StatusReporter:
                     opting_out=result.status.opting_out,
                 )
                 held = secret.record if secret and secret.managed else None
-                expires_at = held.expires_at if held else None
+                others = [each.record for each in result.status.others if each.record]
+                expires_at = min((each.expires_at for each in (held, *others) if each), default=None)
+                state = next(filter(None, (expiry_state(each, self._clock()) for each in others)), state)
         self._metrics.set_namespace_state(name, state, expires_at)
         self._not_renewed += state in _NOT_RENEWED and record.reported_state not in _NOT_RENEWED
         record.reported_state = state
@@ -245,9 +260,10 @@ class StatusReporter:
             elif summary.suppressed:
                 logger.warning("the same in %d more namespaces: %s", summary.suppressed, summary.key)
 
-    def _report_event(
+    def report_event(
         self, name: str, record: NamespaceRecord, reason: EventReason, note: str, secret: ObservedSecret | None
     ) -> None:
+        """Report something that happened to a Secret, in the log and by an Event."""
         self.log(name, note, {"namespace": name, "reason": reason.value})
         self._post(name, record, reason, note, secret)
 
@@ -265,7 +281,8 @@ class StatusReporter:
             logger.debug("namespace/%s: %s", name, text, extra=fields)
 
 
-def _content(secret: ObservedSecret) -> str:
+def content_of(secret: ObservedSecret) -> str:
+    """Return what a Secret holds and how long it is good, as the end of a sentence."""
     record = secret.record
     if record is None:
         return ""

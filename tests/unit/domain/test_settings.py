@@ -54,8 +54,8 @@ FORMS = {
     "logFormat": "one of json, text",
     "logLevel": "one of debug, info, warning, error",
 }
-POLICY_KEYS = ("roles", "identities", "controllerIdentity", "serviceAccountIdentity", "optIn")
-"""Their tables are in test_policy_parser.py."""
+POLICY_KEYS = ("additionalSecrets", "roles", "identities", "controllerIdentity", "serviceAccountIdentity", "optIn")
+"""Their tables are in test_policy_parser.py and test_additional_secrets.py."""
 NESTED = {
     "class": ("policy", "installation_class"),
     "registries": ("policy", "registries"),
@@ -231,7 +231,8 @@ def test_a_key_without_a_value_is_the_default(key: str) -> None:
 
 def test_every_setting_is_tested() -> None:
     """A new setting needs valid and invalid values here."""
-    known = {("", field.name) for field in fields(Settings)} - {("", "policy"), ("", "rotation")}
+    elsewhere = {"policy", "rotation", "additional_secrets"}
+    known = {("", field.name) for field in fields(Settings) if field.name not in elsewhere}
     known |= {("policy", field.name) for field in fields(Policy) if field.name not in PARSED_FROM_POLICY_KEYS}
     known |= {("rotation", field.name) for field in fields(Rotation)}
     assert set(map(field_of, FORMS)) == known

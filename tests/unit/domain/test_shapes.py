@@ -16,7 +16,7 @@ from pullkeeper.domain.secret.shapes import PULL_SECRET, Login, SecretShape, man
 from testsupport.examples import EU, PASSWORD, auth, published
 
 HOST = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
-PATTERN = r"^(oci://)?123456789012\.dkr\.ecr\.eu\-west\-1\.amazonaws\.com/"
+PATTERN = r"^(oci://)?123456789012\.dkr\.ecr\.eu-west-1\.amazonaws\.com/"
 ARGOCD, KARGO = "argocd.argoproj.io/secret-type", "kargo.akuity.io/cred-type"
 LOGIN = {"username": "AWS", "password": PASSWORD}
 CONTENT = PullSecret(record=published(EU), auths={EU: auth()})
@@ -197,7 +197,8 @@ def test_who_edits_a_field_of_the_shape_is_named(key: str) -> None:
 def test_messages_say_which_of_the_names_it_is() -> None:
     """An operator finds it in the settings."""
     assert shape(ShapeName.CDI).called == "the name other (`additionalSecrets` in the settings)"
-    assert PULL_SECRET.called == "the pull Secret's name"
+    assert shape(ShapeName.CDI).noun == "the Secret other"
+    assert (PULL_SECRET.called, PULL_SECRET.noun) == ("the pull Secret's name", "the pull Secret")
     assert PULL_SECRET.read_auths(PULL_SECRET.data(CONTENT)) == {EU: auth()}
 
 

@@ -88,10 +88,10 @@ def test_a_clock_that_was_set_back_makes_no_longer_pause() -> None:
 def test_the_failure_names_who_does_it_without_being_another_one() -> None:
     """Two tools that take turns are one fight."""
     undone = fought(3)
-    failure = undone.failure("team-a")
+    failure = undone.failure("team-a", "the pull Secret")
     assert failure.reason is Reason.WRITES_REVERTED
     assert failure.detail == "last changed by the field manager argocd"
-    assert failure == replace(undone, repairs=replace(undone.repairs, by="flux")).failure("team-a")
+    assert failure == replace(undone, repairs=replace(undone.repairs, by="flux")).failure("team-a", "the pull Secret")
     assert undone.after(CREATE, OURS, NOW).repairs.by == "argocd"
 
 

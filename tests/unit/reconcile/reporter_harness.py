@@ -74,7 +74,7 @@ class ReporterHarness:
         self.report_all(name, Result(status=Status(secret=secret), failures=failures, requeue_at=requeue_at))
 
     def report_write(self, name: str, cause: Cause, secret: ObservedSecret) -> None:
-        self.reporter.report_write(name, self.records.get(name), cause, secret)
+        self.reporter.report_write(name, self.records.get(name), cause, secret, contested=False)
 
     def reasons(self) -> list[str]:
         return [reason for _, reason, _ in self.recorded.events]

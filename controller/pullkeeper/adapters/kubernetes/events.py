@@ -92,7 +92,9 @@ class EventRecorder:
 
         Events with the same reason and note are one Event, whatever the `detail` that is appended to the note.
         """
-        regarding = {"kind": "Secret", "name": self._secret_name, **({"uid": secret.uid} if secret else {})}
+        regarding = {"kind": "Secret", "name": self._secret_name}
+        if secret:
+            regarding |= {"name": secret.name or self._secret_name, "uid": secret.uid}
         self._post(_Id(namespace, self._name(reason, note), namespace_uid), reason, f"{note}{detail}", regarding)
 
     def post_on(self, account: ObservedServiceAccount, reason: EventReason, note: str) -> None:

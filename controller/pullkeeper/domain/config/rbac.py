@@ -90,8 +90,9 @@ def _watches(settings: Settings) -> Iterator[RbacRule]:
         # The API server authorizes requests for a Namespace object in that namespace.
         for verb in ("get", "watch") if namespace else ("list", "watch"):
             yield RbacRule(verb=verb, resource="namespaces", name=namespace, namespace=namespace)
-        for verb in _SECRET_VERBS:
-            yield RbacRule(verb=verb, resource="secrets", name=settings.secret_name, namespace=namespace)
+        for name in (settings.secret_name, *(each.name for each in settings.additional_secrets)):
+            for verb in _SECRET_VERBS:
+                yield RbacRule(verb=verb, resource="secrets", name=name, namespace=namespace)
         for verb in _EVENT_VERBS:
             yield RbacRule(verb=verb, group="events.k8s.io", resource="events", namespace=namespace)
 

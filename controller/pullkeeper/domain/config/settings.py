@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 from pullkeeper.domain.config import fields
+from pullkeeper.domain.config.additional_secrets import AdditionalSecret, AdditionalSecretsParser
 from pullkeeper.domain.config.fields import Field, FieldError
 from pullkeeper.domain.config.policy import Policy
-from pullkeeper.domain.config.policy_parser import PolicyParser
 from pullkeeper.domain.ecr.registry_host import FORM
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem, quoted
@@ -19,6 +19,7 @@ from pullkeeper.domain.namespace import service_account_names
 from pullkeeper.domain.namespace.installation_class import CLASS_FORM
 
 VARIABLE_PREFIX = "PULLKEEPER_"
+_SECRET_NAME = "ecr-pull-secret"  # noqa: S105 -- a name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,8 +30,10 @@ class Settings:
     """What the installation allows. The only part that is reloaded without a restart, but for `identities`."""
     rotation: Rotation = field(default_factory=Rotation)
     """When tokens are replaced."""
-    secret_name: str = "ecr-pull-secret"  # noqa: S105 -- a name
+    secret_name: str = _SECRET_NAME
     """Name of the pull Secret, the same in every namespace."""
+    additional_secrets: tuple[AdditionalSecret, ...] = ()
+    """Secrets of other shapes, for readers that do not read the pull Secret."""
     service_account_attachment: bool = False
     """Whether ServiceAccounts are parse_settings and patched at all; this needs additional RBAC rules."""
     relist_interval: timedelta = timedelta(minutes=10)
@@ -84,8 +87,11 @@ def parse_settings(document: object, environment: Mapping[str, str]) -> Settings
         raise InvalidInputError([problem])
     given = dict(document or {})
     values, problems = _parse_fields(given, environment)
-    parser = PolicyParser()
+    parser = AdditionalSecretsParser()
     policy = _policy(values, given, parser)
+    if "additionalSecrets" in given:
+        name = values.get("secret_name", _SECRET_NAME)
+        values["additional_secrets"] = parser.additional_secrets(given["additionalSecrets"], name)
     rotation = Rotation(**_take(values, _ROTATION_FIELDS))
     if policy.attach_to and not values.get("service_account_attachment"):
         problems.append(_NO_ATTACHMENT)
@@ -113,7 +119,7 @@ def _parse_fields(given: Mapping[Any, Any], environment: Mapping[str, str]) -> t
     return values, problems
 
 
-def _policy(values: dict[str, Any], given: Mapping[Any, Any], parser: PolicyParser) -> Policy:
+def _policy(values: dict[str, Any], given: Mapping[Any, Any], parser: AdditionalSecretsParser) -> Policy:
     policy = _take(values, _POLICY_FIELDS)
     # A key without a value is a slip: to read it as the default would withdraw what it is there for, or allow all.
     if "roles" in given:
@@ -197,4 +203,5 @@ _FIELDS: Mapping[str, Field] = {
     "logFormat": fields.choice("json", "text"),
     "logLevel": fields.choice("debug", "info", "warning", "error"),
 }
-_ALL_KEYS = (*_FIELDS, "roles", "identities", "controllerIdentity", "serviceAccountIdentity", "optIn")
+_OTHER_KEYS = ("additionalSecrets", "roles", "identities", "controllerIdentity", "serviceAccountIdentity", "optIn")
+_ALL_KEYS = (*_FIELDS, *_OTHER_KEYS)

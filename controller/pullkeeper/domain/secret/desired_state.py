@@ -1,7 +1,7 @@
 """What a Namespace requests by its annotations, or every problem with them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.ecr import registry_host
@@ -72,6 +72,12 @@ class DesiredState:
     def distinct_identities(self) -> tuple[Identity, ...]:
         """Every identity once."""
         return tuple(dict.fromkeys(self.identities.values()))
+
+    def limited_to(self, host: RegistryHost) -> "DesiredState | None":
+        """Return it for one of its registries, for a Secret beside the pull Secret; None if that is not among them."""
+        if host not in self.identities:
+            return None
+        return replace(self, identities={host: self.identities[host]}, service_accounts=NO_SERVICE_ACCOUNTS)
 
     @property
     def identity_names(self) -> Mapping[RegistryHost, str]:

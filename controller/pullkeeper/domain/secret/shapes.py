@@ -2,7 +2,6 @@
 
 import base64
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
@@ -30,6 +29,11 @@ class SecretShape(Protocol):
     @property
     def name(self) -> str:
         """The name of the Secret, the same in every namespace."""
+        ...
+
+    @property
+    def noun(self) -> str:
+        """What it is, in a message."""
         ...
 
     @property
@@ -71,6 +75,7 @@ class DockerConfig:
     """The pull Secret, as the kubelet reads it: all registries in one `.dockerconfigjson`."""
 
     name: str = ""
+    noun: str = "the pull Secret"
     called: str = "the pull Secret's name"
     type: str = SECRET_TYPE
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -103,6 +108,11 @@ class Login:
     """What the data holds beside the login."""
     user_key: str = "username"
     password_key: str = "password"  # noqa: S105 -- the name of a key
+
+    @property
+    def noun(self) -> str:
+        """What it is, in a message."""
+        return f"the Secret {self.name}"
 
     @property
     def called(self) -> str:
@@ -192,7 +202,12 @@ def _fixed(secret: AdditionalSecret) -> Mapping[str, str]:
         case ShapeName.ARGOCD_OCI_REPO_CREDS:
             return {"type": "oci", "url": f"oci://{host}"}
         case _:
-            return {"repoURL": f"^(oci://)?{re.escape(host)}/", "repoURLIsRegex": "true"}
+            return {"repoURL": f"^(oci://)?{_quoted(host)}/", "repoURLIsRegex": "true"}
+
+
+def _quoted(host: str) -> str:
+    """Return a pattern of a host, in which nothing but a dot means more than itself."""
+    return host.replace(".", r"\.")
 
 
 def _encoded(text: str) -> str:

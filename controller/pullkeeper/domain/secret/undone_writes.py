@@ -47,10 +47,10 @@ class UndoneWrites:
             repairs=self.repairs.after(now, writer) if self.undoes(step) else self.repairs,
         )
 
-    def failure(self, namespace: str) -> Failure:
+    def failure(self, namespace: str, noun: str) -> Failure:
         """Return the failure to report; who does it is a detail, so that it is reported once."""
         message = (
-            f"namespace/{namespace}: somebody keeps undoing what is written to the pull Secret, so repairs wait up to "
-            "a minute: stop the tool that does, or opt the namespace out"
+            f"namespace/{namespace}: somebody keeps undoing what is written to {noun}, so repairs wait up to a minute: "
+            "stop the tool that does, or opt the namespace out"
         )
         return Failure(reason=Reason.WRITES_REVERTED, message=message, detail=writer_hint(self.repairs.by))
