@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 
 from pullkeeper.adapters.aws import Ecr, client_certificate
-from pullkeeper.adapters.aws.client_certificate import ClientCertificateError
+from pullkeeper.adapters.aws.client_certificate import ClientCertificateError, ClientCertificateUnsuitableError
 from pullkeeper.adapters.aws.partitions import partition_of
 from pullkeeper.cli import web_identity_file
 from pullkeeper.domain.config import role_partitions
@@ -13,6 +13,7 @@ from pullkeeper.domain.config.own_sources import WebIdentityFile
 from pullkeeper.domain.config.policy import OwnIdentity
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.ecr.token_scope import TokenScope
+from pullkeeper.domain.errors.credential_causes import SUITABLE_CERTIFICATE
 from pullkeeper.domain.errors.failures import EXPLANATIONS, Reason
 from pullkeeper.domain.iam import role_arn
 from pullkeeper.domain.iam.identity import CONTROLLER, Identity, own
@@ -24,6 +25,7 @@ from pullkeeper.tokens.demand import Demand, Requester
 
 _WEB_IDENTITY = "web identity token"
 _CERTIFICATE = "client certificate"
+_MOUNT_CERTIFICATE = "mount a Secret with tls.crt and tls.key"
 _ROLES = "roles"
 
 
@@ -126,7 +128,8 @@ class AwsChecks:
         try:
             found = client_certificate.read_info(file)
         except ClientCertificateError as error:
-            return [failed(check, str(error), "mount a Secret with tls.crt and tls.key")]
+            unsuitable = isinstance(error, ClientCertificateUnsuitableError)
+            return [failed(check, str(error), SUITABLE_CERTIFICATE if unsuitable else _MOUNT_CERTIFICATE)]
         now, fix = self._clock(), "see why it is not renewed: kubectl describe certificate"
         if now >= found.not_after:
             return [failed(check, f"{found}: expired", fix)]

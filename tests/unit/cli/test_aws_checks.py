@@ -227,6 +227,15 @@ async def test_an_unreadable_certificate_says_which_file(tmp_path: Path) -> None
     assert found.detail == f"{tmp_path}/tls/tls.crt: No such file or directory"
 
 
+async def test_a_certificate_that_aws_takes_from_nobody_says_what_it_lacks(tmp_path: Path) -> None:
+    """To mount another Secret would not help."""
+    authority().write(tmp_path / "tls", key_usage=None)
+    found = await _certificate(tmp_path / "tls")
+    assert found.outcome is Outcome.FAILED
+    assert found.detail == f"{tmp_path}/tls/tls.crt has no key usage digital signature"
+    assert found.fix.startswith("issue one with")
+
+
 async def _certificate(folder: Path) -> CheckResult:
     given = Settings(roles_anywhere=roles_anywhere.parse(settings(folder, ROLE)))
     checks = dict(AwsChecks(given, {}, clock=lambda: datetime.now(UTC)).all())

@@ -12,13 +12,12 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.credentials import AssumeRoleProvider, InstanceMetadataProvider, ProcessProvider
 from botocore.credentials import Credentials as BotocoreCredentials
-from botocore.exceptions import BotoCoreError, NoCredentialsError
+from botocore.exceptions import BotoCoreError
 
-from pullkeeper.adapters.aws import instance_metadata
+from pullkeeper.adapters.aws import instance_metadata, missing_credentials
 from pullkeeper.adapters.aws.calls import note_request
 from pullkeeper.adapters.aws.configured_principal import configured_principal
 from pullkeeper.adapters.aws.credential_process import CredentialProcess
-from pullkeeper.adapters.aws.instance_metadata import MetadataProxiedError
 from pullkeeper.domain.errors.failures import FailureError
 
 CLIENT_CONFIG = Config(
@@ -180,9 +179,7 @@ class ControllerSession:
     def _credentials(self) -> BotocoreCredentials:
         credentials = self._session.get_credentials()
         if credentials is None:
-            allowed = self._allow_node_instance_role
-            is_proxied = instance_metadata.is_only_proxied(self._session, allow_node_instance_role=allowed)
-            raise MetadataProxiedError if is_proxied else NoCredentialsError
+            raise missing_credentials.why(self._session, allow_node_instance_role=self._allow_node_instance_role)
         if credentials.method == InstanceMetadataProvider.METHOD and not self._may_use_metadata():
             raise FailureError(instance_metadata.node_role_failure())
         return credentials

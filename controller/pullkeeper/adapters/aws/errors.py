@@ -17,6 +17,7 @@ from botocore.exceptions import (
 from pullkeeper.adapters.aws.calls import CallError, DeadlineError, Endpoint, TooManyHangingError
 from pullkeeper.adapters.aws.client_certificate import ClientCertificateError
 from pullkeeper.adapters.aws.credential_process import CredentialProcessError, ProcessFailedError
+from pullkeeper.adapters.aws.missing_credentials import MissingCredentialsError
 from pullkeeper.domain.ecr import partitions
 from pullkeeper.domain.ecr.aws_errors import Request, explain, explain_raised
 from pullkeeper.domain.ecr.token_scope import TokenScope
@@ -24,7 +25,7 @@ from pullkeeper.domain.errors.causes import Raised
 from pullkeeper.domain.errors.failures import Failure
 from pullkeeper.domain.errors.text import without_secrets
 
-_OWN = (DeadlineError, TooManyHangingError, CredentialProcessError, ClientCertificateError)
+_OWN = (DeadlineError, TooManyHangingError, CredentialProcessError, ClientCertificateError, MissingCredentialsError)
 """Exceptions whose text is the program's own."""
 _SOURCES = (CredentialRetrievalError, MetadataRetrievalError)
 _FROM_AGENT = "from container metadata: "

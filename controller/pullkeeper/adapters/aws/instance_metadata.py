@@ -26,6 +26,12 @@ def is_private(session: Session) -> bool:
     return _is_loopback(urlsplit(url).hostname or "") and not _is_proxied(url)
 
 
+def private_url(session: Session) -> str:
+    """Return where the service in the pod would be asked, "" if there is none."""
+    disabled = os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
+    return _url(session) if is_private(session) and not disabled else ""
+
+
 def is_only_proxied(session: Session, *, allow_node_instance_role: bool) -> bool:
     """Whether the service would be asked for credentials if no proxy were before it; botocore exempts none."""
     url = _url(session)

@@ -10,6 +10,11 @@ _SOURCES = ("CredentialRetrievalError", "MetadataRetrievalError")
 
 _PAIR = "tls.crt and tls.key, as cert-manager writes them (chart: aws.rolesAnywhere.existingSecret)"
 
+SUITABLE_CERTIFICATE = (
+    "issue one with the basic constraints CA:FALSE and the key usage digital signature (usages of the Certificate), "
+    "signed with SHA-256 or stronger"
+)
+
 _PROGRAM = "the credential_process of the profile"
 
 PROCESS_CAUSES = (
@@ -80,10 +85,7 @@ CREDENTIAL_CAUSES = (
         raised=("ClientCertificateUnsuitableError",),
         reason=Reason.CONFIGURATION_INVALID,
         what="IAM Roles Anywhere takes no such client certificate ({own})",
-        fix=(
-            "issue one with the basic constraints CA:FALSE and the key usage digital signature (usages of the "
-            "Certificate), signed with SHA-256 or stronger"
-        ),
+        fix=SUITABLE_CERTIFICATE,
     ),
     Cause(
         raised=("ClientKeyUnsupportedError",),
@@ -96,6 +98,26 @@ CREDENTIAL_CAUSES = (
         reason=Reason.CREDENTIALS_MISSING,
         what="no AWS credentials were found, and the instance metadata service is asked through the proxy",
         fix="add 169.254.169.254, or the host in AWS_EC2_METADATA_SERVICE_ENDPOINT, to NO_PROXY",
+    ),
+    Cause(
+        raised=("MissingKeysError",),
+        reason=Reason.CREDENTIALS_MISSING,
+        what="no access keys were found ({own})",
+        fix=(
+            "give the Secret (chart: aws.existingSecret) the key credentials: a line [default], or your profile, "
+            "then aws_access_key_id = … and aws_secret_access_key = …"
+        ),
+        actor=Actor.OPERATOR,
+    ),
+    Cause(
+        raised=("MetadataSilentError",),
+        reason=Reason.CREDENTIALS_MISSING,
+        what="nothing serves credentials in the controller's own pod ({own})",
+        fix=(
+            "see the log of the container that should (aws_signing_helper serve), and whether it serves there: "
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT names the same port"
+        ),
+        actor=Actor.OPERATOR,
     ),
     Cause(
         raised=("NoCredentialsError", "NoAuthTokenError"),
