@@ -9,6 +9,7 @@ import pytest
 from testsupport import additional_secrets
 from testsupport.additional_entries import ARGOCD, BASIC, SETTINGS
 from testsupport.additional_secrets import decoded, login_of, path, read, wait_for
+from testsupport.command_line import pod_environment, pullkeeper, settings_file
 from testsupport.installation import FAST_ROTATION, IRELAND, VIRGINIA, Installation, auths
 from testsupport.secret_recorder import SecretRecorder
 from testsupport.waiting import until
@@ -117,6 +118,17 @@ async def test_leaving_the_settings_deletes_them_after_the_grace(installed: Inst
     await additional_secrets.wait_until_gone(installed, team, ARGOCD)
     assert await read(installed, team, BASIC) == basic
     assert await installed.secret(team) is not None
+
+    # The Job of an uninstall has the same settings, and takes the others as well.
+    await installed.processes[-1].stop()
+    config = settings_file(installed, **SETTINGS)
+    ended = await pullkeeper(installed, "cleanup", "--config", config, environment=pod_environment(installed, aws={}))
+    assert ended.status == 0, ended.err
+    deleted = {installed.secret_name: 1, ARGOCD: 0, BASIC: 1}
+    plurals = {name: "" if number == 1 else "s" for name, number in deleted.items()}
+    lines = [f"{number} pull Secret{plurals[name]} named {name} deleted" for name, number in deleted.items()]
+    assert ended.out.splitlines() == lines
+    assert await read(installed, team, BASIC) is None
 
 
 async def test_without_the_right_to_a_name_the_pull_secret_is_served(installation: Installation) -> None:

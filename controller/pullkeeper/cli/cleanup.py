@@ -3,8 +3,8 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from pullkeeper.adapters.kubernetes.api_errors import ApiError
 from pullkeeper.adapters.kubernetes.client import KubeClient
@@ -75,7 +75,15 @@ def main(options: argparse.Namespace) -> int:
     settings = settings_from(options)
     if options.unwatched and not settings.watch_namespaces:
         raise InvalidInputError([_NO_SCOPE])
-    outcome = asyncio.run(_delete_all(options, settings))
+    each_name = [settings]
+    if not options.secret_name:
+        each_name += [replace(settings, secret_name=secret.name) for secret in settings.additional_secrets]
+    outcomes = asyncio.run(_delete_each(options, each_name))
+    return max([_report(outcome, given) for outcome, given in zip(outcomes, each_name, strict=True)])
+
+
+def _report(outcome: _Outcome, settings: Settings) -> int:
+    """Report on the Secrets of one name; return the exit status."""
     for reason in outcome.remaining.values():
         print(printable(reason), file=sys.stderr)
     for namespace in outcome.unreadable:
@@ -91,27 +99,33 @@ def main(options: argparse.Namespace) -> int:
     return 1 if outcome.remaining or nothing_readable else 0
 
 
-async def _delete_all(options: argparse.Namespace, settings: Settings) -> _Outcome:
-    outcome = _Outcome()
+async def _delete_each(options: argparse.Namespace, each_name: Sequence[Settings]) -> list[_Outcome]:
+    """Delete the Secrets of the name in each of these settings, which are the same but for that."""
+    settings = each_name[0]
     async with connected(options) as client:
         if options.take_lease and settings.leader_election:
             await take_lease(client, settings)
-        pull_secrets = PullSecretClient(
-            client, shape=DockerConfig(name=settings.secret_name), installation=settings.installation
-        )
-        for _ in range(_MAX_ATTEMPTS):
-            secrets, outcome.unreadable = await _secrets(client, settings, unwatched=options.unwatched)
-            if options.unwatched:
-                secrets, outcome.others = _unwatched(secrets, settings)
-            # A Secret that carries the label but was never written by the controller still belongs to its author.
-            ours = {namespace: secret for namespace, secret in secrets.items() if secret.managed and secret.written}
-            ours, outcome.other_classes = _of_class(ours, await _namespaces(client, settings, ours), settings.policy)
-            if options.config:
-                ours, outcome.others = _without_others(ours, settings.installation, outcome.others)
-            outcome.remaining = await _delete(pull_secrets, ours)
-            outcome.deleted += len(ours) - len(outcome.remaining)
-            if not outcome.remaining:
-                break
+        return [await _delete_all(client, options, given) for given in each_name]
+
+
+async def _delete_all(client: KubeClient, options: argparse.Namespace, settings: Settings) -> _Outcome:
+    outcome = _Outcome()
+    pull_secrets = PullSecretClient(
+        client, shape=DockerConfig(name=settings.secret_name), installation=settings.installation
+    )
+    for _ in range(_MAX_ATTEMPTS):
+        secrets, outcome.unreadable = await _secrets(client, settings, unwatched=options.unwatched)
+        if options.unwatched:
+            secrets, outcome.others = _unwatched(secrets, settings)
+        # A Secret that carries the label but was never written by the controller still belongs to its author.
+        ours = {namespace: secret for namespace, secret in secrets.items() if secret.managed and secret.written}
+        ours, outcome.other_classes = _of_class(ours, await _namespaces(client, settings, ours), settings.policy)
+        if options.config:
+            ours, outcome.others = _without_others(ours, settings.installation, outcome.others)
+        outcome.remaining = await _delete(pull_secrets, ours)
+        outcome.deleted += len(ours) - len(outcome.remaining)
+        if not outcome.remaining:
+            break
     return outcome
 
 

@@ -17,9 +17,9 @@ from pullkeeper.domain.secret.shapes import SecretShape
 from pullkeeper.reconcile.caches import Reader, ResourceCache
 from pullkeeper.reconcile.desired_states import DesiredStates, Requested
 from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords
-from pullkeeper.reconcile.reconciler import Reconciler
 from pullkeeper.reconcile.result import Result
 from pullkeeper.reconcile.status_reporter import WRITES, StatusReporter, content_of
+from pullkeeper.reconcile.worker import SupportsReconcile
 
 logger = logging.getLogger(__name__)
 
@@ -107,14 +107,14 @@ class AdditionalReports:
         self.reporter.report_event(name, record, EventReason.PULL_SECRET_DELETED, note, secret)
 
 
-Additional = tuple[ResourceCache[ObservedSecret], Reconciler]
+Additional = tuple[ResourceCache[ObservedSecret], SupportsReconcile]
 """What is observed of an additional Secret, and what reconciles it."""
 
 
 class SecretsReconciler:
     """Reconciles the pull Secret of a namespace and then each additional one; none of them holds up another."""
 
-    def __init__(self, pull_secret: Reconciler, additional: Sequence[Additional]) -> None:
+    def __init__(self, pull_secret: SupportsReconcile, additional: Sequence[Additional]) -> None:
         self._pull_secret = pull_secret
         self._additional = additional
 
@@ -142,7 +142,7 @@ class SecretsReconciler:
         yield from (secret for secret in found if secret and secret.managed)
 
     @staticmethod
-    async def _attempt(reconciler: Reconciler, name: str) -> Result:
+    async def _attempt(reconciler: SupportsReconcile, name: str) -> Result:
         try:
             return await reconciler.reconcile(name)
         except StaleObservationError as error:

@@ -13,9 +13,14 @@ from pullkeeper.domain.config.additional_secrets import (
     AdditionalSecretsParser,
     ShapeName,
 )
-from pullkeeper.domain.config.policy import Matcher
+from pullkeeper.domain.config.policy import Matcher, Policy
+from pullkeeper.domain.config.rbac import required_rules
+from pullkeeper.domain.config.settings import Settings, parse_settings
 from pullkeeper.domain.ecr.registry_host import FORM
-from testsupport.examples import EU
+from pullkeeper.domain.errors.validation import InvalidInputError
+from pullkeeper.domain.namespace.namespace import ObservedNamespace
+from pullkeeper.domain.secret.desired_state import desired_state
+from testsupport.examples import EU, PUBLIC, US
 
 GOOD: dict[str, Any] = {
     "name": "argocd-ecr",
@@ -118,3 +123,34 @@ def test_names_are_different() -> None:
     found, problems = parsed([GOOD, {**GOOD, "shape": "cdi"}])
     assert problems == [("[1].name", NAME_FORM)]
     assert len(found) == 2
+
+
+def test_it_is_a_setting() -> None:
+    """With the pull Secret's name as it is set, or by default."""
+    assert parse_settings({"additionalSecrets": [GOOD]}, {}).additional_secrets == parsed([GOOD])[0]
+    for document in ({"secretName": "argocd-ecr"}, {}):
+        name = document.get("secretName", "ecr-pull-secret")
+        with pytest.raises(InvalidInputError) as raised:
+            parse_settings({**document, "additionalSecrets": [{**GOOD, "name": name}]}, {})
+        assert [each.where for each in raised.value.problems] == ["additionalSecrets[0].name"]
+
+
+def test_each_name_needs_the_rights_of_the_pull_secrets_name() -> None:
+    """And no other rights."""
+    settings = Settings(additional_secrets=parsed([GOOD])[0])
+    more = set(required_rules(settings)) - set(required_rules(Settings()))
+    assert {(rule.resource, rule.name, rule.namespace) for rule in more} == {("secrets", "argocd-ecr", "")}
+    assert {rule.verb for rule in more} == {"get", "list", "watch", "create", "patch", "delete"}
+
+
+def test_it_is_for_one_of_the_registries_of_the_pull_secret() -> None:
+    """As the same identity, and never for another registry."""
+    namespace = ObservedNamespace(
+        name="a", resource_version=1, annotations={"enabled": "true", "registries": f"{EU},{US}"}
+    )
+    desired = desired_state(namespace, Policy())
+    assert desired is not None
+    limited = desired.limited_to(EU)
+    assert limited is not None
+    assert limited.identities == {EU: desired.identities[EU]}
+    assert desired.limited_to(PUBLIC) is None
