@@ -28,7 +28,7 @@ from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount, observe_service_account
 from pullkeeper.domain.secret.shapes import DockerConfig, SecretShape, shape_of
 from pullkeeper.reconcile.additional_secrets import AdditionalDesiredStates, AdditionalReports, SecretsReconciler
-from pullkeeper.reconcile.cached_kinds import namespace_cache, secret_cache, service_account_cache
+from pullkeeper.reconcile.cached_kinds import namespace_cache, recalling, secret_cache, service_account_cache
 from pullkeeper.reconcile.caches import CacheReports, ResourceCache
 from pullkeeper.reconcile.cluster_history import ClusterHistory
 from pullkeeper.reconcile.controller_principal import ControllerPrincipal
@@ -63,6 +63,10 @@ class RunnableFunc:
     """A Runnable made of a coroutine function."""
 
     run: Callable[[], Coroutine[Any, Any, None]]
+
+
+def _nothing(*_: object) -> None:
+    return None
 
 
 class Container:
@@ -229,17 +233,23 @@ class Container:
         for shape, cache in ((pull_secret, self.secrets), *others):
             for scope in only or ("",):
                 list_watch = secrets_list_watch(shape.name, scope)
-                yield self._reflector(list_watch, partial(observe, shape=shape), cache.handler(scope))
+                read, handler = partial(observe, shape=shape), cache.handler(scope)
+                yield self._reflector(list_watch, read, handler, recall=recalling(cache))
         for name in only:
             yield self._reflector(namespace_list_watch(name), observe_namespace, self.namespaces.handler(name))
         if self.service_accounts is not None:
             translate = partial(_service_account, secret_name=secret_name)
             for scope in only or ("",):
-                handler = self.service_accounts.handler(scope)
-                yield self._reflector(service_accounts_list_watch(scope), translate, handler)
+                accounts = self.service_accounts.handler(scope)
+                yield self._reflector(service_accounts_list_watch(scope), translate, accounts)
 
     def _reflector(
-        self, list_watch: ListWatch, translate: Callable[[Mapping[str, Any]], _T], handler: EventHandler[_T]
+        self,
+        list_watch: ListWatch,
+        translate: Callable[[Mapping[str, Any]], _T],
+        handler: EventHandler[_T],
+        *,
+        recall: Callable[[Mapping[str, Any]], _T | None] = _nothing,
     ) -> Reflector[_T]:
         return Reflector[_T](
             self._adapters.kube_client,
@@ -248,6 +258,7 @@ class Container:
             handler=handler,
             relist_interval=self._settings.relist_interval,
             rng=self._adapters.rng,
+            recall=recall,
         )
 
     def _token_cache(self) -> TokenCache:
@@ -428,10 +439,6 @@ class Container:
 
 def _never(*_: object) -> bool:
     return False
-
-
-def _nothing(*_: object) -> None:
-    return None
 
 
 def _service_account(account: Mapping[str, Any], secret_name: str) -> ObservedServiceAccount:

@@ -1,6 +1,7 @@
 """The caches that there are: of Namespaces, pull Secrets and ServiceAccounts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
@@ -37,6 +38,20 @@ def secret_cache(
         on_synced=on_synced,
         reports=reports,
     )
+
+
+def recalling(cache: ResourceCache[ObservedSecret]) -> Callable[[Mapping[str, Any]], ObservedSecret | None]:
+    """Return what finds a Secret of just this version by its metadata: most events of a watch are our own writes.
+
+    Not for a listing: versions may have gone back before one, and then come again.
+    """
+
+    def recall(metadata: Mapping[str, Any]) -> ObservedSecret | None:
+        known = cache.get(metadata["namespace"])
+        same = known is not None and str(known.resource_version) == metadata["resourceVersion"]
+        return known if same else None
+
+    return recall
 
 
 def service_account_cache(

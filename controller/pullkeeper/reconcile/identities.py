@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Protocol
 
 from pullkeeper.domain.config.policy import Policy
@@ -62,7 +63,7 @@ class Identities:
 
     def _known(self, namespace: str, identity: Identity) -> Identity:
         if identity.kind is Kind.CONTROLLER:
-            return replace(identity, principal=self._controller.current(identity).name)
+            return _behind(identity, self._controller.current(identity).name)
         known = self._records.get(namespace).service_account
         return known if known and known.name == identity.name else identity
 
@@ -83,10 +84,16 @@ class Identities:
 
     async def _look_up(self, requester: Requester, identity: Identity) -> Identity:
         if identity.kind is Kind.CONTROLLER:
-            return replace(identity, principal=await self._source.principal(requester, identity))
+            return _behind(identity, await self._source.principal(requester, identity))
         if identity.kind is Kind.ROLE:
             return identity
         found = await self._service_accounts.resolve(identity)
         self._policy().check_audience(found)
         self._records.get(requester.namespace).service_account = found
         return found
+
+
+@lru_cache(maxsize=64)
+def _behind(identity: Identity, principal: str) -> Identity:
+    """Return an identity of the controller with its principal; there are few, and all namespaces ask for them."""
+    return replace(identity, principal=principal)

@@ -311,8 +311,8 @@ class Reconciler:
         self, name: str, record: NamespaceRecord, step: Apply, entry_plan: EntryPlan
     ) -> ObservedSecret | None:
         """Write the Secret; return None if there is nothing to write."""
-        if not entry_plan.needs_write:
-            return None
+        if entry_plan.kept and not entry_plan.needs_write:
+            return None  # without reading what is kept; where nothing is, `build_secret` says the same
         auths = await self._client.read_auths(name) if entry_plan.kept else {}
         content = entries.build_secret(entry_plan, auths)
         if content is None:

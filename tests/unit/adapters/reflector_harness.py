@@ -10,7 +10,7 @@ from typing import Any
 from pullkeeper.adapters.kubernetes.reflector import Reflector, secrets_list_watch
 from pullkeeper.domain.kube.api import Response
 from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
-from pullkeeper.reconcile.cached_kinds import secret_cache
+from pullkeeper.reconcile.cached_kinds import recalling, secret_cache
 from pullkeeper.reconcile.caches import CacheReports
 from testsupport.background import in_background
 from testsupport.fake_client import FakeClient, items, ok
@@ -54,6 +54,8 @@ class ReflectorHarness:
         self.client.opened = self._stream
         self.streams: list[Sequence[Event | Exception]] = []
         self.woken: list[str] = []
+        self.translated: list[str] = []
+        """The versions that were parsed."""
         self._sent: asyncio.Queue[Event | Exception] = asyncio.Queue()
         self.differences: list[int] = []
         reports = CacheReports(record_differences=lambda _, count: self.differences.append(count))
@@ -61,11 +63,16 @@ class ReflectorHarness:
         self.watch = Reflector[ObservedSecret](
             self.client,
             secrets_list_watch("ecr-pull-secret"),
-            translate=observe,
+            translate=self._translate,
             handler=self.secrets.handler(),
             relist_interval=INTERVAL,
             rng=Chance(),
+            recall=recalling(self.secrets),
         )
+
+    def _translate(self, metadata: Mapping[str, Any]) -> ObservedSecret:
+        self.translated.append(metadata["resourceVersion"])
+        return observe(metadata)
 
     def has_synced(self) -> bool:
         return all(event.is_set() for event in self.secrets.synced())

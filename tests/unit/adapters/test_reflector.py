@@ -59,6 +59,26 @@ async def test_watch_starts_at_the_version_of_the_list(desk: ReflectorHarness) -
     assert watch.idle_timeout == 90
 
 
+async def test_own_writes_are_not_parsed_again(desk: ReflectorHarness) -> None:
+    """Most events of a watch tell of them; what others have written since is parsed."""
+    async with desk.running():
+        await settle()
+        desk.secrets.record_write(desk.observed("a", 11))
+        await desk.send(event("MODIFIED", secret("a", 11)))
+        assert (desk.translated, desk.woken, desk.version("a")) == ([], [], 11)
+        await desk.send(event("MODIFIED", secret("a", 12)), event("ADDED", secret("b", 11)))
+    assert (desk.translated, desk.woken) == (["12", "11"], ["a", "b"])
+
+
+async def test_listing_is_parsed_whatever_is_known(desk: ReflectorHarness) -> None:
+    """Where etcd was put back, a version comes again with another content."""
+    desk.client.responses = [listing(secret("a", 3), version=9)]
+    desk.secrets.record_write(desk.observed("a", 3))
+    async with desk.running():
+        await settle()
+    assert desk.translated == ["3"]
+
+
 async def test_watched_changes_enqueue_their_namespace(desk: ReflectorHarness) -> None:
     """Additions, modifications and deletions alike."""
     desk.streams = [

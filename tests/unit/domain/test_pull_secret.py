@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.ecr.credential import Password
 from pullkeeper.domain.ecr.registry_host import RegistryHost
-from pullkeeper.domain.secret.pull_secret import PullSecret, read_auths
+from pullkeeper.domain.secret.pull_secret import DATA_KEY, PullSecret, read_auths
 from testsupport.examples import EU, HOSTS, PASSWORD, PUBLIC, US, auth, published
 
 MEBIBYTE = 1024 * 1024
@@ -53,6 +53,15 @@ def test_unreadable_entry_is_never_written(text: str) -> None:
     """It would fail every pull of a pod; the error names the host and not the content."""
     with pytest.raises(ValueError, match=r"^the entry of public\.ecr\.aws is not base64 of AWS:<password>$"):
         secret({EU: auth(), PUBLIC: Password(text)}).data()
+
+
+def test_content_of_many_namespaces_is_encoded_once() -> None:
+    """They share a token; few are kept, for they are tokens."""
+    first = PullSecret(record=published(EU), auths={EU: auth("a")}).data()
+    assert PullSecret(record=published(EU), auths={EU: auth("a")}).data()[DATA_KEY] is first[DATA_KEY]
+    for number in range(100):
+        PullSecret(record=published(EU), auths={EU: auth(str(number))}).data()
+    assert PullSecret(record=published(EU), auths={EU: auth("a")}).data()[DATA_KEY] is not first[DATA_KEY]
 
 
 def test_repr_shows_no_password() -> None:

@@ -126,11 +126,16 @@ class Reflector(Generic[_T]):
         handler: EventHandler[_T],
         relist_interval: timedelta,
         rng: random.Random,
+        recall: Callable[[Mapping[str, Any]], _T | None] = lambda _: None,
     ) -> None:
-        """Have `translate` turn each object's metadata, or the whole object, into what the handler takes."""
+        """Have `translate` turn each object's metadata, or the whole object, into what the handler takes.
+
+        `recall` returns what the same version was translated to before, if it is known.
+        """
         self._client = client
         self._list_watch = list_watch
         self._translate_raw = translate
+        self._recall = recall
         self._handler = handler
         self._relist_interval = relist_interval
         self._rng = rng
@@ -248,7 +253,7 @@ class Reflector(Generic[_T]):
         if kind == "DELETED":
             self._handler.delete(self._translate(raw))
         elif kind != "BOOKMARK":
-            self._handler.upsert(self._translate(raw))
+            self._handler.upsert(self._recall(raw["metadata"]) or self._translate(raw))
 
     def _translate(self, raw: Mapping[str, Any]) -> _T:
         return self._translate_raw(raw if self._list_watch.whole else raw["metadata"])

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.ecr.credential import Password, is_authorization
@@ -15,6 +16,8 @@ SECRET_TYPE = "kubernetes.io/dockerconfigjson"  # noqa: S105 -- the type's name
 DATA_KEY = ".dockerconfigjson"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGER = "pullkeeper"
+_SHARED_DATA = 16
+"""Contents that are kept encoded: few, for they are tokens."""
 LABELS = {MANAGED_BY: MANAGER}
 WRITTEN_BY = f"{PREFIX}written-by"
 """Names the installation, for people and commands; no part of the record, since it says nothing of the content."""
@@ -32,11 +35,17 @@ class PullSecret:
 
         Raise ValueError for an entry that the kubelet cannot read: it would fail every pull of a pod.
         """
-        for host, auth in self.auths.items():
-            if not is_authorization(auth.reveal()):
-                raise ValueError(f"the entry of {host} is not base64 of AWS:<password>")
-        auths = {host.name: {"auth": auth.reveal()} for host, auth in sorted(self.auths.items())}
-        return {DATA_KEY: base64.b64encode(json.dumps({"auths": auths}).encode()).decode()}
+        return {DATA_KEY: _encoded(tuple(sorted(self.auths.items())))}
+
+
+@lru_cache(maxsize=_SHARED_DATA)
+def _encoded(entries: tuple[tuple[RegistryHost, Password], ...]) -> str:
+    """Encode entries, which in a rotation are the same for all namespaces of an identity."""
+    for host, auth in entries:
+        if not is_authorization(auth.reveal()):
+            raise ValueError(f"the entry of {host} is not base64 of AWS:<password>")
+    auths = {host.name: {"auth": auth.reveal()} for host, auth in entries}
+    return base64.b64encode(json.dumps({"auths": auths}).encode()).decode()
 
 
 def read_auths(data: Mapping[str, str]) -> dict[RegistryHost, Password]:
