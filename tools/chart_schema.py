@@ -1,6 +1,7 @@
-"""Write the parts of the chart's schema that are known elsewhere: `make chart-docs`.
+"""Write what the chart's schema and checks have from elsewhere: `make chart-docs`.
 
-These are keys of other charts, which only get a hint, and the alerts with their figures.
+These are the settings with their types, bounds and patterns, which are the controller's own; keys of other charts,
+which only get a hint; and the alerts with their figures.
 """
 
 import json
@@ -10,9 +11,30 @@ from typing import Any
 
 import yaml
 
+from pullkeeper.domain.config.fields import CLUSTER_NAME
+from pullkeeper.domain.config.pattern import NAMESPACE_PATTERN
+from pullkeeper.domain.config.settings import FIELDS
+from pullkeeper.domain.ecr.registry_host import MAX_REGISTRIES
+from pullkeeper.domain.namespace.service_account_names import MAX_NAMES
 from testsupport.helm import CHART
 
 SCHEMA = CHART / "values.schema.json"
+BOUNDS = CHART / "templates" / "_bounds.tpl"
+BOUNDS_HEADER = """\
+{{- /*
+Bounds and patterns of settings. Written by `make chart-docs` from the controller's own (tools/chart_schema.py): do not
+edit.
+*/ -}}
+"""
+DERIVED = {"$comment": "rejected in templates/_checks.tpl, which names what to set instead"}
+CHART_ONLY: Mapping[str, Mapping[str, Any]] = {
+    # A port that the system chooses cannot be named in the Service.
+    "httpPort": {"minimum": 1},
+    # Null is the default class.
+    "class": {"type": ["string", "null"]},
+    "verify": {"$comment": "YAML 1.1 reads an unquoted off as false", "enum": ["off", False, "new", "continuous"]},
+}
+"""Where the values differ from the file of the settings."""
 HABIT = {"$comment": "rejected in templates/_habits.tpl, which names what to set instead"}
 _WIDTH = 150
 _FIGURES: Mapping[str, Any] = {
@@ -44,9 +66,53 @@ def figures() -> dict[str, Any]:
     return {name: schema for name, schema in _FIGURES.items() if name in known}
 
 
+def derived() -> dict[str, str]:
+    """Return the settings that the chart derives from other values, and what to set in their place."""
+    found: dict[str, str] = yaml.safe_load((CHART / "derived.yaml").read_text())
+    return found
+
+
+def settings() -> dict[str, Any]:
+    """Return the schemas of all settings that are no mappings: of those the parser knows the keys."""
+    return {key: DERIVED if key in derived() else _setting(key) for key in (*FIELDS, *derived())}
+
+
+def _setting(key: str) -> dict[str, Any]:
+    schema = {**FIELDS[key].schema, **CHART_ONLY.get(key, {})}
+    if "enum" in CHART_ONLY.get(key, {}):
+        return {**CHART_ONLY[key]}
+    if schema["type"] == "array":
+        schema["type"] = ["array", "null"]
+    return schema
+
+
+def bounds() -> str:
+    """Return the template with the bounds and patterns of settings."""
+    texts = {
+        "clusterNamePattern": CLUSTER_NAME.pattern,
+        "namespacePattern": NAMESPACE_PATTERN.pattern,
+        "maxRegistries": MAX_REGISTRIES,
+        "maxNames": MAX_NAMES,
+    }
+    defined = (f'{{{{- define "pullkeeper.{name}" }}}}{text}{{{{ end }}}}\n' for name, text in texts.items())
+    rows = (
+        f"{key}: {{low: {field.seconds[0]}, high: {field.seconds[1]}, expected: {field.expected!r}}}\n"
+        for key, field in FIELDS.items()
+        if field.seconds
+    )
+    durations = f'{{{{- define "pullkeeper.durations" -}}}}\n{"".join(rows)}{{{{- end }}}}\n'
+    return f"{BOUNDS_HEADER}{''.join(defined)}\n{durations}"
+
+
 def updated(text: str) -> str:
     """Return the schema with its generated parts."""
     schema = json.loads(text)
+    known = schema["properties"]["settings"]["properties"]
+    mappings = {key: value for key, value in known.items() if key not in settings() and "properties" in str(value)}
+    schema["properties"]["settings"]["properties"] = {
+        **{key: settings().get(key, value) for key, value in known.items() if key in settings() or key in mappings},
+        **{key: value for key, value in settings().items() if key not in known},
+    }
     _forget_habits(schema)
     for path in habits():
         *folders, key = path.split(".")
@@ -89,8 +155,9 @@ def formatted(value: Any, indent: int = 0, before: int = 0) -> str:
 
 
 def main() -> int:
-    """Update the schema."""
+    """Update the schema and the bounds."""
     SCHEMA.write_text(updated(SCHEMA.read_text()))
+    BOUNDS.write_text(bounds())
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pullkeeper.domain.config.settings import parse_settings
+from pullkeeper.domain.config.settings import FIELDS, parse_settings
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.iam import role_arn
@@ -104,7 +104,7 @@ FREE = (
     "dashboard.labels",
 )
 """Maps whose keys the user chooses."""
-DURATIONS = [*BOUNDS, "90s", "1h30m", "121m", "1m30s", "", "10", "1d", "10 m", "1.5h", "-5m", "9999999h"]
+DURATIONS = [*BOUNDS, "6h", "6h1s", "90s", "1h30m", "121m", "1m30s", "", "10", "1d", "10 m", "1.5h", "-5m", "9999999h"]
 
 
 def _keys(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
@@ -126,18 +126,21 @@ def test_the_generated_parts_of_the_schema_are_current() -> None:
     """`make chart-docs` updates them."""
     text = chart_schema.SCHEMA.read_text()
     assert text == chart_schema.updated(text)
+    assert chart_schema.BOUNDS.read_text() == chart_schema.bounds()
 
 
 def test_a_lost_part_of_the_schema_is_noticed() -> None:
     """An alert, a figure or a key of other charts that is not in the schema would differ above."""
     text = chart_schema.SCHEMA.read_text()
     for part in (
+        '"optOutGrace": {"type": "string"}',
+        '"minimum": 0.1',
         '"PullkeeperAbsent": {"$ref": "#/definitions/alert"},',
         '"window": {"type": "string"}',
         "replicaCount",
     ):
         assert part in text
-        changed = text.replace(part, part.replace("Absent", "Gone").replace("window", "windw").replace("Count", "Cnt"))
+        changed = text.replace(part, part.translate(str.maketrans("Aw1C", "Bv2D")).replace("string", "number"))
         assert chart_schema.updated(changed) != changed
 
 
@@ -255,7 +258,8 @@ def test_the_controllers_role_is_validated_like_other_roles(helms: Helms, role: 
 @pytest.mark.parametrize("duration", DURATIONS)
 def test_durations_are_validated_like_in_the_controller(helms: Helms, duration: str) -> None:
     """With the same syntax and the same bounds."""
-    keys = ("refreshJitter", "maxTokenAge", "relistInterval", "leaseDuration", "verifyInterval")
+    keys = [key for key, field in FIELDS.items() if field.seconds]
+    assert len(keys) == 6
     expected = set()
     for key in keys:
         try:

@@ -19,6 +19,7 @@ from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.iam import role_arn, roles_anywhere
 from pullkeeper.domain.iam.roles_anywhere import RolesAnywhere
 from testsupport.helm import CHART, CI_VALUES, NAMESPACE, RELEASE, Helms, Rendering, ci_values, with_role
+from tools import chart_schema
 
 IRELAND = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 
@@ -65,17 +66,7 @@ RESTARTING: Mapping[str, Any] = {
 }
 """A non-default value for each setting that needs a restart."""
 
-DERIVED = {
-    "leaderElection",
-    "leaseName",
-    "leaseNamespace",
-    "allowNodeInstanceRole",
-    "rolesAnywhere",
-    "identities",
-    "podInjection",
-    "admissionFence",
-    "httpHost",
-}
+DERIVED = chart_schema.derived().keys()
 """Settings that the chart derives from other values, and rejects in `settings`."""
 
 

@@ -1,7 +1,7 @@
 {{- /*
 What values.schema.json cannot express in a helpful message: patterns, and values that exclude each other. Each check prints one line per
-problem; validate.yaml reports all of them at once. The patterns of hosts and roles are generated (_patterns.tpl), the others are those of settings
-in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them.
+problem; validate.yaml reports all of them at once. Patterns (_patterns.tpl) and bounds (_bounds.tpl) of settings are generated from
+pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare the verdicts.
 */ -}}
 {{- define "pullkeeper.problems" -}}
 {{ include "pullkeeper.habitProblems" . }}
@@ -214,26 +214,25 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 
 {{- define "pullkeeper.settingsProblems" }}
 {{- $settings := .Values.settings }}
-{{- $derived := dict "leaderElection" "use the top-level leaderElection" "leaseName" "use fullnameOverride" "leaseNamespace" "use namespaceOverride" "allowNodeInstanceRole" "use aws.credentials=nodeRole" "rolesAnywhere" "use aws.credentials=rolesAnywhere" "identities" "use aws.identities" "podInjection" "use admission.injection" "admissionFence" "use admission.fence" "httpHost" "probes and Prometheus need all addresses of the pod" }}
-{{- range $key, $instead := $derived }}
+{{- range $key, $instead := .Files.Get "derived.yaml" | fromYaml }}
 {{- if hasKey $settings $key }}
 {{- include "pullkeeper.problem" (dict "where" (print "settings." $key) "found" (get $settings $key) "expected" (print "nothing, because the chart sets it: " $instead)) }}
 {{- end }}
 {{- end }}
 {{- include "pullkeeper.nameProblem" (dict "where" "settings.secretName" "found" $settings.secretName "what" "Secret") }}
-{{- if kindIs "string" $settings.clusterName }}
 {{- include "pullkeeper.patternProblem" (dict "where" "settings.class" "found" (default "" $settings.class) "pattern" (include "pullkeeper.classPattern" .) "longest" 63 "expected" "a class: at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends; or nothing for the default class") }}
-{{- include "pullkeeper.patternProblem" (dict "where" "settings.clusterName" "found" $settings.clusterName "pattern" "[A-Za-z0-9._-]{1,40}" "expected" "a name of at most 40 letters, digits, '.', '_' and '-'") }}
+{{- if kindIs "string" $settings.clusterName }}
+{{- include "pullkeeper.patternProblem" (dict "where" "settings.clusterName" "found" $settings.clusterName "pattern" (include "pullkeeper.clusterNamePattern" .) "expected" "a name of at most 40 letters, digits, '.', '_' and '-'") }}
 {{- end }}
 {{- range $index, $host := $settings.registries }}
 {{- include "pullkeeper.hostProblem" (dict "where" (printf "settings.registries[%d]" $index) "found" $host) }}
 {{- end }}
 {{- $hosts := default list $settings.registries | len }}
-{{- if gt $hosts 200 }}
-{{- include "pullkeeper.problem" (dict "where" "settings.registries" "found" $hosts "expected" "at most 200 hosts, the number that fits into one Secret") }}
+{{- if gt $hosts (include "pullkeeper.maxRegistries" . | int) }}
+{{- include "pullkeeper.problem" (dict "where" "settings.registries" "found" $hosts "expected" (printf "at most %s hosts, the number that fits into one Secret" (include "pullkeeper.maxRegistries" .))) }}
 {{- end }}
 {{- range $index, $name := $settings.excludedNamespaces }}
-{{- include "pullkeeper.patternProblem" (dict "where" (printf "settings.excludedNamespaces[%d]" $index) "found" $name "pattern" "[a-z0-9*-]*" "expected" "a name in lower case, where * matches any characters") }}
+{{- include "pullkeeper.patternProblem" (dict "where" (printf "settings.excludedNamespaces[%d]" $index) "found" $name "pattern" (printf "(?:%s)?" (include "pullkeeper.namespacePattern" $)) "expected" "a name in lower case, where * matches any characters") }}
 {{- end }}
 {{- range $index, $name := $settings.watchNamespaces }}
 {{- include "pullkeeper.labelProblem" (dict "where" (printf "settings.watchNamespaces[%d]" $index) "found" $name "what" "Namespace") }}
@@ -246,17 +245,16 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 {{- end }}
 {{- end }}
 {{- $names := $attached | len }}
-{{- if gt $names 200 }}
-{{- include "pullkeeper.problem" (dict "where" "settings.attachToServiceAccounts" "found" $names "expected" "at most 200 names, or [\"*\"] alone for every ServiceAccount") }}
+{{- if gt $names (include "pullkeeper.maxNames" . | int) }}
+{{- include "pullkeeper.problem" (dict "where" "settings.attachToServiceAccounts" "found" $names "expected" (printf "at most %s names, or [\"*\"] alone for every ServiceAccount" (include "pullkeeper.maxNames" .))) }}
 {{- end }}
 {{- if and $attached (not $settings.serviceAccountAttachment) }}
 {{- include "pullkeeper.problem" (dict "where" "settings.attachToServiceAccounts" "found" (join ", " $attached) "expected" "nothing, because settings.serviceAccountAttachment is false: set it to true to grant permission to patch ServiceAccounts") }}
 {{- end }}
-{{- $bounds := dict "verifyInterval" (list 5 43200 "from 5s to 12h") "refreshJitter" (list 0 7200 "at most 2h") "maxTokenAge" (list 10 43200 "from 10s to 12h") "relistInterval" (list 1 86400 "from 1s to 24h") "leaseDuration" (list 3 300 "from 3s to 5m") }}
-{{- range $key, $bound := $bounds }}
+{{- range $key, $bound := include "pullkeeper.durations" . | fromYaml }}
 {{- $duration := get $settings $key }}
 {{- if and (hasKey $settings $key) (kindIs "string" $duration) }}
-{{- include "pullkeeper.durationProblem" (dict "where" (print "settings." $key) "found" $duration "low" (index $bound 0) "high" (index $bound 1) "words" (index $bound 2)) }}
+{{- include "pullkeeper.durationProblem" (dict "where" (print "settings." $key) "found" $duration "low" (int $bound.low) "high" (int $bound.high) "expected" $bound.expected) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -281,7 +279,7 @@ in pullkeeper.domain; tests/chart/test_schema.py and test_limits.py compare them
 {{- define "pullkeeper.durationProblem" }}
 {{- $seconds := include "pullkeeper.seconds" .found | int }}
 {{- if not (and .found (regexMatch "^(?:[0-9]{1,6}h)?(?:[0-9]{1,6}m)?(?:[0-9]{1,6}s)?$" .found) (ge $seconds .low) (le $seconds .high)) }}
-{{- include "pullkeeper.problem" (merge (dict "expected" (print "a duration such as \"90s\", \"10m\" or \"1h30m\", " .words)) .) }}
+{{- include "pullkeeper.problem" . }}
 {{- end }}
 {{- end }}
 

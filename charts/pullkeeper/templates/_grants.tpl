@@ -46,7 +46,7 @@ there. tests/chart/test_limits.py compares both.
 {{- define "pullkeeper.namesProblems" }}
 {{- $where := .where }}
 {{- $given := .given }}
-{{- range $key, $pattern := dict "namespaces" "[a-z0-9*-]+" "exclude" "[a-z0-9*-]+" "registries" "[a-z0-9*._-]+" }}
+{{- range $key, $pattern := dict "namespaces" (include "pullkeeper.namespacePattern" .) "exclude" (include "pullkeeper.namespacePattern" .) "registries" "[a-z0-9*._-]+" }}
 {{- $found := ternary (get $given $key) list (hasKey $given $key) }}
 {{- range $name := ternary (list $found) $found (kindIs "string" $found) }}
 {{- include "pullkeeper.patternProblem" (dict "where" (printf "%s.%s" $where $key) "found" $name "pattern" $pattern "expected" "a list of names in lower case, where * matches any characters") }}

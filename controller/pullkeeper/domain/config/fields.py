@@ -1,8 +1,8 @@
 """Parsers for single settings: each returns a value, or raises with what is expected instead."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -18,9 +18,9 @@ from pullkeeper.domain.namespace.service_account_names import ServiceAccountName
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _MAX_NAME_LENGTH = 253
-_CLUSTER_NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
+CLUSTER_NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
-_DURATION_FORM = 'a duration such as "90s", "10m" or "1h30m"'
+DURATION_FORM = 'a duration such as "90s", "10m" or "1h30m"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,10 @@ class Field:
 
     expected: str
     parse: Callable[[Any], Any]
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+    """What is given in a file, as JSON Schema; the schema of the chart's values is made of it."""
+    seconds: tuple[int, int] | None = None
+    """The bounds of a duration."""
 
 
 class FieldError(ValueError):
@@ -63,7 +67,7 @@ def parse_namespace_patterns(value: object) -> tuple[str, ...]:
 
 def parse_cluster_name(value: object) -> str:
     """Parse a name that fits into the name of an STS session."""
-    if isinstance(value, str) and _CLUSTER_NAME.fullmatch(value):
+    if isinstance(value, str) and CLUSTER_NAME.fullmatch(value):
         return value
     raise ValueError
 
@@ -125,9 +129,23 @@ def parse_verify(value: object) -> str:
     return "off" if value is False else str(choice("off", "new", "continuous").parse(value))
 
 
-def number(low: float, high: float) -> Callable[[object], float]:
-    """Return a parser for numbers within these bounds, given as a number or as text."""
+def flag() -> Field:
+    """Return a field that takes true or false."""
+    return Field("true or false", parse_flag, {"type": "boolean"})
 
+
+def texts(expected: str, parse: Callable[[object], Any]) -> Field:
+    """Return a field that takes a list of texts."""
+    return Field(expected, parse, {"type": "array", "items": {"type": "string"}})
+
+
+def number(low: float, high: float) -> Field:
+    """Return a field that takes a number within these bounds, given as a number or as text."""
+    schema = {"type": "number", "minimum": low, "maximum": high}
+    return Field(f"a number from {low} to {high}", _number(low, high), schema)
+
+
+def _number(low: float, high: float) -> Callable[[object], float]:
     def parse(value: object) -> float:
         parsed = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else -1
         if low <= parsed <= high:
@@ -137,9 +155,14 @@ def number(low: float, high: float) -> Callable[[object], float]:
     return parse
 
 
-def integer(low: int, high: int) -> Callable[[object], int]:
-    """Return a parser for whole numbers within these bounds."""
-    parse_number = number(low, high)
+def integer(low: int, high: int, what: str = "a whole number") -> Field:
+    """Return a field that takes a whole number within these bounds; `what` says in words what kind of number."""
+    schema = {"type": "integer", "minimum": low, "maximum": high}
+    return Field(f"{what} from {low} to {high}", _integer(low, high), schema)
+
+
+def _integer(low: int, high: int) -> Callable[[object], int]:
+    parse_number = _number(low, high)
 
     def parse(value: object) -> int:
         parsed = parse_number(value)
@@ -158,12 +181,13 @@ def choice(*words: str) -> Field:
             return value
         raise ValueError
 
-    return Field("one of " + ", ".join(words), parse)
+    return Field("one of " + ", ".join(words), parse, {"type": "string", "enum": list(words)})
 
 
 def duration(low: timedelta, high: timedelta, bounds: str) -> Field:
     """Return a field that takes a duration within these bounds; `bounds` states them in words."""
-    return Field(f"{_DURATION_FORM}, {bounds}", _duration(low, high))
+    seconds = (int(low.total_seconds()), int(high.total_seconds()))
+    return Field(f"{DURATION_FORM}, {bounds}", _duration(low, high), seconds=seconds)
 
 
 def _duration(low: timedelta, high: timedelta) -> Callable[[object], timedelta]:

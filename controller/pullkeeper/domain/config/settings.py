@@ -105,7 +105,7 @@ def _parse_fields(given: Mapping[Any, Any], environment: Mapping[str, str]) -> t
     """Parse every setting that is given, by its name in snake case; the second part is the problems."""
     values: dict[str, Any] = {}
     problems = []
-    for key, spec in _FIELDS.items():
+    for key, spec in FIELDS.items():
         name = _snake_case(key)
         variable = VARIABLE_PREFIX + name.upper()
         where, found = (variable, environment[variable]) if variable in environment else (key, given.get(key))
@@ -169,39 +169,39 @@ _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
 
 _NAME_FORM = "lower case letters, digits, '-' and '.', at most 253"
 
-_FIELDS: Mapping[str, Field] = {
+FIELDS: Mapping[str, Field] = {
     "secretName": Field(f"a Secret's name: {_NAME_FORM}", fields.parse_name),
     "class": Field(CLASS_FORM, fields.parse_class),
-    "registries": Field(f"a list of registry hosts: {FORM}", fields.parse_registry_hosts),
+    "registries": fields.texts(f"a list of registry hosts: {FORM}", fields.parse_registry_hosts),
     "clusterName": Field("a name of at most 40 letters, digits, '.', '_' and '-'", fields.parse_cluster_name),
-    "excludedNamespaces": Field(
+    "excludedNamespaces": fields.texts(
         "a list of Namespace names in lower case, where * matches any characters", fields.parse_namespace_patterns
     ),
-    "watchNamespaces": Field(f"a list of Namespace names: {_NAME_FORM}", fields.parse_names),
-    "serviceAccountAttachment": Field("true or false", fields.parse_flag),
-    "attachToServiceAccounts": Field(f"a list of {service_account_names.FORM}", fields.parse_service_accounts),
-    "refreshFraction": Field("a number from 0.1 to 0.9", fields.number(0.1, 0.9)),
+    "watchNamespaces": fields.texts(f"a list of Namespace names: {_NAME_FORM}", fields.parse_names),
+    "serviceAccountAttachment": fields.flag(),
+    "attachToServiceAccounts": fields.texts(f"a list of {service_account_names.FORM}", fields.parse_service_accounts),
+    "refreshFraction": fields.number(0.1, 0.9),
     "refreshJitter": fields.duration(timedelta(), timedelta(hours=2), "at most 2h"),
     "maxTokenAge": fields.duration(10 * _SECOND, timedelta(hours=12), "from 10s to 12h"),
     "relistInterval": fields.duration(_SECOND, _DAY, "from 1s to 24h"),
     "optOutGrace": fields.duration(timedelta(), timedelta(hours=6), "at most 6h"),
-    "maxConcurrentReconciles": Field("a whole number from 2 to 256", fields.integer(2, 256)),
-    "allowNodeInstanceRole": Field("true or false", fields.parse_flag),
+    "maxConcurrentReconciles": fields.integer(2, 256),
+    "allowNodeInstanceRole": fields.flag(),
     "rolesAnywhere": Field(roles_anywhere.FORM, fields.parse_roles_anywhere),
-    "podInjection": Field("true or false", fields.parse_flag),
-    "admissionFence": Field("true or false", fields.parse_flag),
-    "leaderElection": Field("true or false", fields.parse_flag),
+    "podInjection": fields.flag(),
+    "admissionFence": fields.flag(),
+    "leaderElection": fields.flag(),
     "leaseName": Field(f"a Lease's name: {_NAME_FORM}", fields.parse_name),
     "leaseNamespace": Field(f"a Namespace's name: {_NAME_FORM}", fields.parse_name),
     "leaseDuration": fields.duration(3 * _SECOND, 300 * _SECOND, "from 3s to 5m"),
     "verify": Field("one of off, new, continuous", fields.parse_verify),
     "verifyInterval": fields.duration(5 * _SECOND, timedelta(hours=12), "from 5s to 12h"),
     "registryCaFile": Field("the path of a file", fields.parse_text),
-    "perNamespaceMetrics": Field("true or false", fields.parse_flag),
-    "httpPort": Field("a port number from 0 to 65535", fields.integer(0, 65535)),
+    "perNamespaceMetrics": fields.flag(),
+    "httpPort": fields.integer(0, 65535, "a port number"),
     "httpHost": Field("an address to bind to", fields.parse_text),
     "logFormat": fields.choice("json", "text"),
     "logLevel": fields.choice("debug", "info", "warning", "error"),
 }
 _OTHER_KEYS = ("additionalSecrets", "roles", "identities", "controllerIdentity", "serviceAccountIdentity", "optIn")
-_ALL_KEYS = (*_FIELDS, *_OTHER_KEYS)
+_ALL_KEYS = (*FIELDS, *_OTHER_KEYS)
