@@ -89,6 +89,19 @@ def test_rotations_are_spread_evenly() -> None:
     assert all(133 < count < 267 for count in tenths.values())
 
 
+@pytest.mark.parametrize("form", ["team-{:05}", "{}", "customer-{0}-{0}", "pr-{:x}"])
+def test_rotation_never_exceeds_twice_the_even_rate(form: str) -> None:
+    """Of 5,000 namespaces whose names differ little, in any ten seconds of the window."""
+    rule, held = Rotation(), times()
+    tens = Counter(
+        (rule.refresh_at_for(form.format(number), held) - rule.refresh_at(held)) // timedelta(seconds=10)
+        for number in range(5000)
+    )
+    even = 5000 / (rule.jitter / timedelta(seconds=10))
+    assert len(tens) == rule.jitter / timedelta(seconds=10)
+    assert max(tens.values()) <= 2 * even
+
+
 def test_no_jitter_means_rotation_when_due() -> None:
     """Every namespace rotates at the same time."""
     rule = Rotation(jitter=timedelta())
