@@ -9,8 +9,11 @@ import argparse
 import asyncio
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
+
+import yaml
 
 from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.adapters.kubernetes.installations import InstallationName, InstallationReader, Installations
@@ -24,6 +27,8 @@ from pullkeeper.domain.errors.validation import InvalidInputError, Problem, quot
 _SECONDS = 5.0
 """Deadline of the search."""
 _NAME = re.compile(r"(?P<namespace>[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)/(?P<name>[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)")
+_MAX_BYTES = 256 * 1024
+"""How long a settings file of the cluster may be."""
 _CHOOSE = "--installation NAMESPACE/NAME"
 NAME_THEM = f"name them with {_CHOOSE} or --config FILE"
 """What to do where the settings are unknown."""
@@ -143,10 +148,26 @@ async def _search(options: argparse.Namespace, client: Client) -> FoundSettings:
 
 def _parsed(options: argparse.Namespace, name: InstallationName, content: bytes) -> FoundSettings:
     where = f"ConfigMap {name}"
+    _check_bounds(where, content)
     try:
         return FoundSettings(settings=parse(where, content, _said(options)), source=where, in_cluster=True)
     except InvalidInputError as error:
         raise InvalidInputError(_within(where, each) for each in error.problems) from None
+
+
+def _check_bounds(where: str, content: bytes) -> None:
+    """Refuse what the chart never writes: anybody may make a ConfigMap, and a few aliases stand for gigabytes."""
+    expected = "the file that the chart writes"
+    if len(content) > _MAX_BYTES:
+        raise InvalidInputError([Problem(where=where, found=f"{len(content):,} bytes", expected=expected)])
+    if _has_aliases(content):
+        raise InvalidInputError([Problem(where=where, found="aliases (*)", expected=expected)])
+
+
+def _has_aliases(content: bytes) -> bool:
+    with suppress(yaml.YAMLError, ValueError):  # parsing reports these
+        return any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, Loader=yaml.SafeLoader))
+    return False
 
 
 def _within(where: str, problem: Problem) -> Problem:

@@ -17,6 +17,8 @@ from pullkeeper.domain.kube.api import METADATA_LIST, Response
 from testsupport.fake_client import AWAY, FakeClient, Request, items, ok
 
 FILE = "endMarker: true\nsecretName: theirs\n...\n"
+BOMB = "a0: &a0 [x]\n" + "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]\n" for n in range(12))
+"""To quote the last of them would take gigabytes."""
 DENIED = ok({"message": "no"}, 403)
 
 
@@ -176,6 +178,8 @@ async def test_one_that_is_named_and_may_not_be_read_is_a_failure() -> None:
         ("endMarker: true\nsecretName: x\n", "ConfigMap a/keeper: found a file that was cut off"),
         ("a: [", "ConfigMap a/keeper: found "),
         ("", "ConfigMap a/keeper: found an empty file"),
+        (BOMB, "ConfigMap a/keeper: found aliases (*), expected the file that the chart writes"),
+        ("#" * 300_000, "ConfigMap a/keeper: found 300,000 bytes, expected the file that the chart writes"),
     ],
 )
 async def test_invalid_settings_name_their_config_map(text: str, words: str) -> None:
