@@ -37,7 +37,7 @@ async def test_they_follow_the_pull_secret(installed: Installation) -> None:
     user, password = login_of(auths(pull_secret)[IRELAND])
     assert decoded(basic) == {"username": user, "password": password}
     assert basic["type"] == "kubernetes.io/basic-auth"
-    expected = {"type": "helm", "enableOCI": "true", "url": IRELAND, "username": "AWS", "password": password}
+    expected = {"type": "helm", "enableOCI": "true", "url": f"{IRELAND}/", "username": "AWS", "password": password}
     assert decoded(argocd) == expected
     assert argocd["metadata"]["labels"]["argocd.argoproj.io/secret-type"] == "repo-creds"
     assert installed.aws.count("GetAuthorizationToken") == 1

@@ -40,6 +40,8 @@ _SIGNER = "github.com/aws/rolesanywhere-credential-helper"
 SPIFFE_HELPER = Path(__file__).parent / "spiffe_helper"
 """The Go module that pins SPIFFE's helper, with a Workload API for it to ask."""
 _SPIFFE = ("github.com/spiffe/spiffe-helper/cmd/spiffe-helper", "./workload-api")
+ARGOCD = Path(__file__).parent / "argocd"
+"""The Go module that pins Argo CD, with a program that reads Secrets by its code."""
 _LIBRARIES = ("usr/lib", "lib")
 
 
@@ -95,6 +97,11 @@ def find_krew(environment: Mapping[str, str] | None = None) -> Path:
 def find_spiffe_helper(environment: Mapping[str, str] | None = None) -> Path:
     """Give a folder with `spiffe-helper` and, in the place of SPIRE's agent, `workload-api`; raises ToolsError."""
     return _find_alone("spiffe-helper", SPIFFE_HELPER, _SPIFFE, "0", environment)
+
+
+def find_argocd(environment: Mapping[str, str] | None = None) -> Path:
+    """Give the program that reads Secrets as Argo CD does, from the cache or built now; raises ToolsError."""
+    return _find_alone("argocd", ARGOCD, ["./repositories"], "1", environment) / "repositories"
 
 
 def _find_alone(
@@ -188,6 +195,7 @@ def main() -> int:
         tools = find()
         find_signing_helper()
         find_spiffe_helper()
+        find_argocd()
     except ToolsError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -58,12 +58,12 @@ EXPECTED = {
     ShapeName.ARGOCD_REPO_CREDS: (
         "Opaque",
         {ARGOCD: "repo-creds"},
-        {**LOGIN, "type": "helm", "enableOCI": "true", "url": HOST},
+        {**LOGIN, "type": "helm", "enableOCI": "true", "url": f"{HOST}/"},
     ),
     ShapeName.ARGOCD_OCI_REPO_CREDS: (
         "Opaque",
         {ARGOCD: "repo-creds"},
-        {**LOGIN, "type": "oci", "url": f"oci://{HOST}"},
+        {**LOGIN, "type": "oci", "url": f"oci://{HOST}/"},
     ),
     ShapeName.BASIC_AUTH: ("kubernetes.io/basic-auth", {}, LOGIN),
     ShapeName.CDI: ("Opaque", {}, {"accessKeyId": "AWS", "secretKey": PASSWORD}),

@@ -168,7 +168,8 @@ def manifest(
 def shape_of(secret: AdditionalSecret) -> Login:
     """Return the layout that the readers of a shape take.
 
-    Argo CD (argoproj/argo-cd, util/db): a credential template applies to every URL that begins with its own. Kargo
+    Argo CD (argoproj/argo-cd, util/db): a credential template applies to every URL that begins with its own, so that
+    without a slash at its end it would be for hosts that begin so, too. Kargo
     (akuity/kargo, pkg/credentials/kubernetes): a pattern is tried with the URL as it is written. KubeVirt's importer
     (kubevirt/containerized-data-importer, pkg/common) has the keys of S3 for registries as well.
     """
@@ -198,9 +199,9 @@ def _fixed(secret: AdditionalSecret) -> Mapping[str, str]:
         case ShapeName.ARGOCD_REPOSITORY:
             return helm | {"name": secret.name, "url": f"{host}/{secret.path}" if secret.path else host}
         case ShapeName.ARGOCD_REPO_CREDS:
-            return helm | {"url": host}
+            return helm | {"url": f"{host}/"}
         case ShapeName.ARGOCD_OCI_REPO_CREDS:
-            return {"type": "oci", "url": f"oci://{host}"}
+            return {"type": "oci", "url": f"oci://{host}/"}
         case _:
             return {"repoURL": f"^(oci://)?{_quoted(host)}/", "repoURLIsRegex": "true"}
 
