@@ -291,3 +291,13 @@ def test_the_installation_that_applied_it_is_a_hint() -> None:
     assert (hostile[:8], len(hostile)) == ("\\x1b[31m", 317)
     metadata["labels"] = {}
     assert observe(metadata).written_by == ""
+
+
+@pytest.mark.parametrize(("by_us", "expected"), [(True, "canary"), (False, "")])
+def test_a_class_counts_only_if_we_wrote_it(*, by_us: bool, expected: str) -> None:
+    """Somebody else's would stay when ours is taken away."""
+    metadata = applied_metadata()
+    metadata["annotations"]["pullkeeper.dev/class"] = "canary"
+    if by_us:
+        our_fields(metadata)["f:metadata"]["f:annotations"]["f:pullkeeper.dev/class"] = {}
+    assert observe(metadata).installation_class == expected
