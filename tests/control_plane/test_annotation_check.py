@@ -86,7 +86,9 @@ def _connector(plane: ControlPlane) -> aiohttp.TCPConnector:
 
 @pytest.fixture(scope="module")
 def _policies(plane: ControlPlane) -> Iterator[None]:
-    many = ({"fullnameOverride": name, "settings": dict(given)} for name, given in SETTINGS.items())
+    # Registries of several partitions: a role in aws.roleArn would be of one.
+    common = {"aws": {"credentials": "podIdentity"}}
+    many = ({**common, "fullnameOverride": name, "settings": dict(given)} for name, given in SETTINGS.items())
     with applied(plane, "admission-validation.yaml", *many):
         asyncio.run(_in_force(plane))
         yield

@@ -136,7 +136,7 @@ BREAKS: Mapping[str, Break] = {
         told_by={**ON, **LARGE["all ServiceAccounts, many times"]},
     ),
     "who opts out is judged": Break(
-        rule="problems", found="== 'false' ? []", put="== '-' ? []", told_by={"enabled": "false", "registries": "x"}
+        rule="may_ask", found="== 'false'", put="== '-'", told_by={"enabled": "false", "registries": "x"}
     ),
     "an excluded namespace": Break(rule="problems", found="variables.excluded", put="false", told_by=ON, name="auto-x"),
     "only the first problem": Break(

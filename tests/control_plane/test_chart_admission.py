@@ -1,21 +1,30 @@
 """The chart's pods before the API server's own Pod Security admission, and our table of its controls beside it."""
 
 import copy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.chart.conftest import helms  # noqa: F401 -- a fixture
 from tests.conformance.conftest import api, server  # noqa: F401 -- fixtures
 from testsupport import pod_security_mutants
 from testsupport.control_plane.plane import ControlPlane
 from testsupport.helm import CI_VALUES, Helms, ci_values, pods, with_role
+from testsupport.helm_tools import find
 from testsupport.rest import Answer, RestClient
 
 ENFORCED = "chart-admission"
 INVALID = {"HostProcess", "Privileged Containers", "/proc Mount Type"}
 """What cannot be had beside the rest of the pod: refused as invalid, before Pod Security is asked."""
+
+
+@pytest.fixture(scope="module")
+def helms() -> Iterator[Helms]:
+    """Provide both Helm versions."""
+    both = Helms(find())
+    yield both
+    both.close()
 
 
 @pytest.fixture
@@ -24,6 +33,8 @@ async def restricted(api: RestClient, plane: ControlPlane) -> RestClient:  # noq
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     await api.post("/api/v1/namespaces", {"metadata": {"name": ENFORCED, "labels": labels}})
     await api.post(f"/api/v1/namespaces/{ENFORCED}/serviceaccounts", {"metadata": {"name": "any"}})
+    # What some of the values name, and the API server looks for.
+    await api.post("/apis/node.k8s.io/v1/runtimeclasses", {"metadata": {"name": "gvisor"}, "handler": "runsc"})
     return api
 
 
@@ -33,7 +44,7 @@ async def _ask(restricted: RestClient, spec: Any) -> Answer:
 
 
 @pytest.mark.parametrize("path", CI_VALUES, ids=lambda path: path.stem)
-async def test_restricted_admits_every_pod_of_the_chart(helms: Helms, restricted: RestClient, path: Path) -> None:  # noqa: F811 -- a fixture
+async def test_restricted_admits_every_pod_of_the_chart(helms: Helms, restricted: RestClient, path: Path) -> None:
     """Where the namespace enforces restricted, the pods of Deployment, test and cleanup are admitted."""
     for name, spec in pods(helms.render(ci_values(path))):
         answer = await _ask(restricted, spec)
@@ -42,7 +53,7 @@ async def test_restricted_admits_every_pod_of_the_chart(helms: Helms, restricted
 
 @pytest.mark.parametrize(("control", "part", "value"), pod_security_mutants.MUTANTS)
 async def test_restricted_refuses_what_our_table_refuses(
-    helms: Helms,  # noqa: F811 -- a fixture
+    helms: Helms,
     restricted: RestClient,
     control: str,
     part: str,

@@ -134,7 +134,12 @@ POLICIES = {_name(number): _policy(variant) for number, variant in enumerate(VAR
 @pytest.fixture(scope="module")
 def _policies(plane: ControlPlane) -> Iterator[None]:
     many = (
-        {"fullnameOverride": _name(number), "settings": {**variant, "secretName": _name(number)}}
+        {
+            "fullnameOverride": _name(number),
+            # Registries of several partitions: a role in aws.roleArn would be of one.
+            "aws": {"credentials": "podIdentity"},
+            "settings": {**variant, "secretName": _name(number)},
+        }
         for number, variant in enumerate(VARIANTS)
     )
     with applied(plane, "admission-injection.yaml", *many):

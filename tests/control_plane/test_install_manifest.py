@@ -25,11 +25,13 @@ async def test_the_manifest_as_a_user_applies_it(release: Release) -> None:
         assert (await release.shell(f"{mine} patch secrets/ecr-pull-secret")).strip() == "yes"
         with pytest.raises(CommandError, match="no"):
             await release.shell(f"{mine} get secrets/other")
-        for policy in (await release.shell("kubectl get validatingadmissionpolicies -o name")).split():
+        names = "-l app.kubernetes.io/instance=pullkeeper -o name"
+        for policy in (await release.shell(f"kubectl get validatingadmissionpolicies {names}")).split():
             warnings = f"kubectl get {policy} -o jsonpath='{{.status.typeChecking.expressionWarnings}}'"
             assert await release.shell(warnings) == ""
     finally:
-        await release.shell(f"kubectl delete --ignore-not-found --wait=false -f {MANIFEST}")
+        # The namespace is that of other tests too, which could not create anything in one that is going.
+        await release.shell(f"kubectl delete --ignore-not-found --timeout=120s -f {MANIFEST}")
 
 
 _VERSIONS = (
