@@ -107,7 +107,7 @@ class AwsChecks:
         problems = role_partitions.misfits(self._policy, own)
         results = [failed(_ROLES, f"{each} ({Reason.PARTITION_MISMATCH})", fix) for each in problems]
         return results or [
-            passed(_ROLES, f"all {len(self._policy.roles):,} are of partition {own}, as is the controller")
+            passed(_ROLES, f"all {len(self._policy.roles):,} are of a partition of the controller's identities")
         ]
 
     async def _web_identity(self) -> Sequence[CheckResult]:

@@ -235,3 +235,27 @@ def test_a_mismatch_of_partitions_says_whose_and_which() -> None:
     found = partition_mismatch(TokenScope.of(BEIJING, CONTROLLER), ROLE, "aws", "aws-cn")
     assert found.reason is Reason.PARTITION_MISMATCH
     assert found.message.startswith(f"the credentials of {ROLE} are of partition aws, cn-north-1 is of aws-cn")
+
+
+@pytest.mark.parametrize(
+    ("given", "own", "words"),
+    [
+        ([CHINA], "aws", ""),
+        ([], "aws-cn", ""),
+        ([CHINA], "aws-cn", ""),
+        ([{**CHINA, "registries": ["*.cn-northwest-1.*"]}], "aws", f"{BEIJING} is served by the controller's own "),
+        (
+            [{**KEYS, "registries": ["*"], "region": "us-gov-west-1"}, CHINA],
+            "aws",
+            "controller's identity gov of aws-us",
+        ),
+        ([{**KEYS, "registries": ["*"]}, CHINA], "aws", ""),
+    ],
+)
+def test_a_role_is_of_the_partition_of_the_identity_that_serves_its_registries(
+    given: list[Mapping[str, Any]], own: str, words: str
+) -> None:
+    """Another identity of that partition is of no use, since it is not the one that assumes the role."""
+    role = {"role": "arn:aws-cn:iam::123456789012:role/team", "namespaces": ["*"]}
+    found = role_partitions.misfits(settings(*given, roles=[role], registries=[BEIJING.name, EU.name]), own)
+    assert (len(found), words in "".join(found)) == (1 if words else 0, True)
