@@ -349,3 +349,32 @@ async def test_role_that_fails_leaves_the_registries_of_the_others_rotating(inst
         assert issued_to(installation, auths(rotated.secret)) == {IRELAND: BLUE, OTHER_ACCOUNT: OWN}
         assert auths(rotated.secret)[OTHER_ACCOUNT] == left[OTHER_ACCOUNT]
     assert json.loads(rotated.annotations["pullkeeper.dev/identity"]) == {BLUE: [IRELAND], OWN: [OTHER_ACCOUNT]}
+
+
+@pytest.mark.usefixtures("short_lived")
+async def test_role_that_is_withdrawn_leaves_the_registries_of_the_others_rotating(installation: Installation) -> None:
+    """Its own keep the last token that was fetched as it, through a restart too; nothing is asked for as it."""
+    for role in (BLUE, OWN):
+        installation.aws.allow_role(role, trusted_principals=ROLE)
+    grants = [{"role": role, "namespaces": ["*"]} for role in (BLUE, OWN)]
+    process = await installation.start({**policy(*grants), **FAST_ROTATION})
+    async with installation.recording() as recorder:
+        team = await installation.create_namespace(
+            enabled="true", registries=f"{IRELAND}\n{OTHER_ACCOUNT}", role_arn=f"{BLUE}\n{OWN}"
+        )
+        await recorder.created(team)
+        process.change_settings(roles=grants[:1])
+        event = await installation.event(team, "RoleNotAllowed")
+        assert OWN in event["note"]
+        secret = await installation.secret(team)
+        assert secret is not None
+        left = auths(secret)
+        rotated = await recorder.wait(team, lambda version: auths(version.secret)[IRELAND] != left[IRELAND])
+        await process.stop()
+        await installation.start({**policy(*grants[:1]), **FAST_ROTATION})
+        before = auths(rotated.secret)
+        again = await recorder.wait(
+            team, lambda version: auths(version.secret)[IRELAND] not in (left[IRELAND], before[IRELAND])
+        )
+    assert issued_to(installation, auths(again.secret)) == {IRELAND: BLUE, OTHER_ACCOUNT: OWN}
+    assert {auths(each.secret)[OTHER_ACCOUNT] for each in (rotated, again)} == {left[OTHER_ACCOUNT]}

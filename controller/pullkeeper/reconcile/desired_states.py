@@ -72,7 +72,8 @@ class DesiredStates:
             return Requested(failures=failures, delete_at=delete_at, is_frozen=delete_at is not None)
         if judgement.error or delete_at:
             fallback = fallback_state(namespace, secret, policy, record.last_valid)
-            record.last_valid = fallback or record.last_valid
+            if fallback and not fallback.refused:
+                record.last_valid = fallback
             return Requested(desired=fallback, failures=failures, delete_at=delete_at, is_frozen=fallback is None)
         record.last_valid = judgement.desired
         return Requested(desired=judgement.desired, failures=judgement.ignored)

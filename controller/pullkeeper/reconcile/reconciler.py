@@ -259,7 +259,7 @@ class Reconciler:
         except FailureError as error:
             return Result(status=Status(secret=step.secret), failures=(*failures, error.failure), error=error)
         secret = written or step.secret
-        requeue_at = self._requeue_at(name, secret, results)
+        requeue_at = self._requeue_at(step.desired, name, secret, results)
         return Result(status=Status(secret=secret), failures=failures, requeue_at=requeue_at)
 
     async def _get_tokens(
@@ -341,10 +341,12 @@ class Reconciler:
             self._reporter.report_deletion(name, record, secret)
         return Result()
 
-    def _requeue_at(self, name: str, secret: ObservedSecret | None, results: Sequence[TokenResult]) -> datetime:
+    def _requeue_at(
+        self, desired: DesiredState, name: str, secret: ObservedSecret | None, results: Sequence[TokenResult]
+    ) -> datetime:
         """Return when the next token is to be rotated, or one that failed may be fetched again."""
         now = self._clock()
-        validities = secret.record.validities if secret and secret.record else ()
+        validities = secret.record.validities_but(desired.refused) if secret and secret.record else ()
         refreshes = [self._rotation.refresh_at_for(name, validity) for validity in validities]
         # A retry may be overdue already, because a token of another region took long.
         retries = [max(result.retry_at, now) for result in results if result.retry_at]

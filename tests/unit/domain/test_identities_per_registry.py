@@ -3,12 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullkeeper.domain.config.policy import Policy, RoleGrant
+from pullkeeper.domain.config.policy import NOBODY, Policy, RoleGrant
 from pullkeeper.domain.ecr.credential import Password, Token
 from pullkeeper.domain.ecr.registry_host import RegistryHost, parse
 from pullkeeper.domain.ecr.rotation import Rotation
@@ -18,7 +19,7 @@ from pullkeeper.domain.iam.principal import Current
 from pullkeeper.domain.namespace.namespace import PREFIX, observe_namespace
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.entries import Kept, build_secret, hosts_by_scope, plan_entries
-from pullkeeper.domain.secret.plan import Apply, Cause, NoOp, fallback_state, plan
+from pullkeeper.domain.secret.plan import Apply, Cause, NoOp, Step, fallback_state, plan
 from pullkeeper.domain.secret.secret_record import SecretRecord, read_record
 from testsupport.examples import (
     EU,
@@ -194,14 +195,46 @@ def test_registry_with_another_identity_is_a_change() -> None:
     assert step.cause is Cause.CHANGED
 
 
-def test_frozen_state_keeps_each_identity_as_long_as_all_are_allowed() -> None:
+BROKEN = observe_namespace({"name": "team-a", "resourceVersion": "1", "annotations": {f"{PREFIX}enabled": "no"}})
+
+
+def test_frozen_state_has_the_identities_that_are_allowed() -> None:
     """What was last valid stays while annotations are invalid."""
-    broken = observe_namespace({"name": "team-a", "resourceVersion": "1", "annotations": {f"{PREFIX}enabled": "no"}})
     allowed = Policy(roles=(RoleGrant(role=PULLER.role_arn, external_id="new"),))
-    found = fallback_state(broken, managed(HELD), allowed, MIXED)
+    found = fallback_state(BROKEN, managed(HELD), allowed, MIXED)
     assert found is not None
     assert found.identity_names == MIXED.identity_names
     session = found.identities[EU_OTHER_ACCOUNT].session
     assert session is not None
     assert session.external_id == "new"
-    assert fallback_state(broken, managed(HELD), Policy(), MIXED) is None
+
+
+def test_frozen_state_leaves_what_an_identity_has_that_is_not_allowed_any_more() -> None:
+    """The others go on; where none is left, nothing does."""
+    found = fallback_state(BROKEN, managed(HELD), Policy(), MIXED)
+    assert found is not None
+    assert (set(found.identities), found.refused) == ({EU, US}, {EU_OTHER_ACCOUNT: PULLER.name})
+    assert fallback_state(BROKEN, managed(HELD), Policy(controller_identity=NOBODY), MIXED) is None
+    late = NOW + 100 * HOUR
+    for held, step in ((times(issued=late), NoOp), (times(), Apply)):
+        record = replace(HELD, held={EU: held, US: held, EU_OTHER_ACCOUNT: times()})
+        assert isinstance(planned(found, record, late), step)
+
+
+def test_entry_of_a_refused_identity_is_kept_and_never_made() -> None:
+    """Also where the record cannot be read, and the entry is another registry's to share."""
+    desired = DesiredState(identities={EU: CONTROLLER}, refused={EU_OTHER_ACCOUNT: PULLER.name, US: PULLER.name})
+    record = SecretRecord(
+        held=dict.fromkeys((EU, EU_OTHER_ACCOUNT), times()),
+        identities={EU: CONTROLLER.name, EU_OTHER_ACCOUNT: PULLER.name},
+    )
+    written, entries = write(desired, record, {EU: YOUNGER})
+    assert entries == {EU: YOUNGER.auth, EU_OTHER_ACCOUNT: AUTHS[EU_OTHER_ACCOUNT]}
+    assert written.identities == record.identities
+    unreadable = plan_entries(desired, managed(None, intact=False), {EU: YOUNGER}, complete=True)
+    assert {host for host, found in unreadable.decisions.items() if isinstance(found, Kept)} == {EU_OTHER_ACCOUNT, US}
+
+
+def planned(desired: DesiredState, record: SecretRecord, now: datetime) -> Step:
+    namespace = observe_namespace({"name": "team-a", "resourceVersion": "1"})
+    return plan(namespace=namespace, desired=desired, secret=managed(record), now=now, rotation=Rotation())

@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+import pytest
+
 from pullkeeper.domain.config.policy import Policy, RoleGrant
+from pullkeeper.domain.errors.failures import Reason
 from pullkeeper.domain.secret.secret_record import SecretRecord
 from pullkeeper.tokens.token_cache import TokenResult
 from tests.unit.reconcile.test_reconciler import LATER, THROTTLED, ReconcilerHarness
@@ -53,3 +56,53 @@ async def test_published_tokens_are_of_their_own_identities() -> None:
     harness = harness_of(replace(OLD, identities={**NAMES, US: OTHER}))
     published = {each.host: each.scope.identity.name for each in harness.reconciler.published()}
     assert published == {EU: ONE, EU_OTHER_ACCOUNT: OTHER}
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_role_that_is_withdrawn_leaves_the_others_rotating(*, restarted: bool) -> None:
+    """No token is asked for as it, and the last one stays; that is reported. A restart changes nothing of it."""
+    harness = harness_of(replace(OLD, held=dict.fromkeys(NAMES, times(issued=LATER))))
+    if not restarted:
+        assert (await harness.reconcile()).failures == ()
+    harness.now, harness.token_result = LATER + 8 * HOUR, TokenResult(token=token(issued=LATER + 8 * HOUR))
+    harness.policy = Policy(roles=(RoleGrant(role=ONE),))
+    result = await harness.reconcile()
+    assert [failure.reason for failure in result.failures] == [Reason.ROLE_NOT_ALLOWED]
+    assert OTHER in result.failures[0].message
+    assert {scope.identity.name for scope in harness.scopes} == {ONE}
+    fresh = token(issued=harness.now).validity
+    (written,) = harness.written
+    assert (written.held, written.identities) == ({EU: fresh, US: fresh, EU_OTHER_ACCOUNT: times(issued=LATER)}, NAMES)
+    assert {each.host for each in harness.reconciler.published()} == {EU, US}
+    assert result.requeue_at is not None
+    assert result.requeue_at > harness.now + HOUR
+    again = await harness.reconcile()
+    assert (again.failures, len(harness.scopes), len(harness.written)) == (result.failures, 2, 1)
+    assert again.requeue_at == result.requeue_at
+
+
+async def test_role_that_is_allowed_again_is_used_even_while_annotations_are_invalid() -> None:
+    """What was withdrawn meanwhile is not forgotten."""
+    harness = harness_of(replace(OLD, held=dict.fromkeys(NAMES, times(issued=LATER))))
+    await harness.reconcile()
+    allowed, harness.policy = harness.policy, Policy(roles=(RoleGrant(role=ONE),))
+    await harness.reconcile()
+    harness.annotate({**ASKING, "enabled": "yes"})
+    harness.policy, harness.now = allowed, LATER + 8 * HOUR
+    harness.token_result = TokenResult(token=token(issued=harness.now))
+    await harness.reconcile()
+    assert {scope.identity.name for scope in harness.scopes} == {ONE, OTHER}
+
+
+async def test_repair_of_what_a_withdrawn_role_has_left() -> None:
+    """An edited Secret gets the tokens that may be had, and keeps its entry; a deleted one has none to keep."""
+    withdrawn = Policy(roles=(RoleGrant(role=ONE),))
+    harness = harness_of(OLD)
+    harness.secrets.upsert(replace(managed(OLD), intact=False, resource_version=8))
+    harness.policy = withdrawn
+    await harness.reconcile()
+    assert [set(record.held) for record in harness.written] == [set(NAMES)]
+    harness = harness_of(None)
+    harness.policy = withdrawn
+    assert [failure.reason for failure in (await harness.reconcile()).failures] == [Reason.ROLE_NOT_ALLOWED]
+    assert harness.written == []

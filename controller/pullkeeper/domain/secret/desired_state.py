@@ -1,12 +1,13 @@
 """What a Namespace requests by its annotations, or every problem with them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.ecr.registry_host import RegistryHost, parse_registries
-from pullkeeper.domain.errors.failures import Failure, Reason
+from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem, quoted
 from pullkeeper.domain.iam.identity import NAME, Identity
 from pullkeeper.domain.kube.annotation_lists import parts
@@ -62,6 +63,8 @@ class DesiredState:
     opted_in_by: OptIn = OptIn.ANNOTATION
     installation_class: str = DEFAULT_CLASS
     """The class of the installation that keeps it."""
+    refused: Mapping[RegistryHost, str] = field(default_factory=dict)
+    """Registries, beside those, that keep the entry they have: the identity (its name) may not be used any more."""
 
     @property
     def registries(self) -> tuple[RegistryHost, ...]:
@@ -85,12 +88,12 @@ class DesiredState:
         return {host: identity.name for host, identity in self.identities.items()}
 
 
-def desired_state(namespace: ObservedNamespace, policy: Policy) -> DesiredState | None:
+def desired_state(namespace: ObservedNamespace, policy: Policy, *, partly: bool = False) -> DesiredState | None:
     """Return what a namespace of the installation's class requests, as the policy allows; None if it is not opted in.
 
     `enabled: "false"` opts out whatever the other annotations say; in an excluded namespace any other annotation is one
     problem, and the only one. Raise InvalidInputError with every problem, or
-    FailureError (RoleNotAllowed).
+    FailureError (RoleNotAllowed), or `partly` only where none of several identities is allowed.
     """
     annotations = namespace.annotations
     if annotations.get(ENABLED) == "false":
@@ -110,7 +113,7 @@ def desired_state(namespace: ObservedNamespace, policy: Policy) -> DesiredState 
     if problems:
         raise InvalidInputError(problems)
     return DesiredState(
-        identities=identities_of(namespace, registries, policy),
+        identities=_identities(namespace, sorted(registries), policy, partly=partly),
         refresh_requested_at=annotations.get(REFRESH),
         service_accounts=accounts,
         opted_in_by=OptIn.ANNOTATION if ENABLED in annotations else OptIn.SETTINGS,
@@ -118,21 +121,30 @@ def desired_state(namespace: ObservedNamespace, policy: Policy) -> DesiredState 
     )
 
 
-def identities_of(
-    namespace: ObservedNamespace, registries: Sequence[RegistryHost], policy: Policy
+def _identities(
+    namespace: ObservedNamespace, registries: Sequence[RegistryHost], policy: Policy, *, partly: bool
 ) -> Mapping[RegistryHost, Identity]:
     """Return each registry's identity, as valid annotations request it; raise FailureError (RoleNotAllowed)."""
-    account = namespace.annotations.get(SERVICE_ACCOUNT, "")
-    ordered = sorted(registries)
-    if account:
-        return dict.fromkeys(ordered, policy.identity(namespace, ordered, account=account))
-    if ROLE_ARN in namespace.annotations:
+    groups = list(_groups(namespace, registries, policy))
+    found: dict[RegistryHost, Identity] = {}
+    for index, (hosts, role, account) in enumerate(groups, start=1):
+        # Of several, the last one's failure is raised if none is allowed.
+        with suppress(*[FailureError] if partly and (found or index < len(groups)) else []):
+            found |= dict.fromkeys(hosts, policy.identity(namespace, hosts, role=role, account=account))
+    return found
+
+
+def _groups(
+    namespace: ObservedNamespace, registries: Sequence[RegistryHost], policy: Policy
+) -> Iterator[tuple[Sequence[RegistryHost], str, str]]:
+    """Return the registries of each identity, with the role or the ServiceAccount that it is requested by."""
+    if account := namespace.annotations.get(SERVICE_ACCOUNT, ""):
+        yield registries, "", account
+    elif ROLE_ARN in namespace.annotations:
         roles, _ = parse_roles(namespace.annotations[ROLE_ARN], registries)
-        by_role = registries_by_role(roles, ordered)
-        groups = [(hosts, policy.identity(namespace, hosts, role=role)) for role, hosts in by_role.items()]
+        yield from ((hosts, role, "") for role, hosts in registries_by_role(roles, registries).items())
     else:
-        groups = [(hosts, policy.identity(namespace, hosts)) for hosts in policy.by_own_identity(ordered).values()]
-    return {host: identity for hosts, identity in groups for host in hosts}
+        yield from ((hosts, "", "") for hosts in policy.by_own_identity(registries).values())
 
 
 def ignored_annotations(namespace: ObservedNamespace) -> tuple[Failure, ...]:

@@ -119,14 +119,15 @@ def plan_entries(
     `tokens` are those that were obtained for each registry, as its desired identity.
     Replace an entry only with a token that expires no earlier, and never for an excluded registry; any token replaces
     an entry that was revoked, that somebody has edited, or that was issued to another identity or principal. Until
-    there is one, an entry of another identity stays as it is. `complete` says that every token asked for was obtained,
-    so that a refresh request is answered.
+    there is one, an entry of another identity stays as it is, and so does any entry of a refused identity. `complete`
+    says that every token asked for was obtained, so that a refresh request is answered.
     """
     record = secret.record if secret else None
     intact = secret is not None and secret.intact
     unreadable = secret is not None and secret.managed and record is None
     answered = desired if complete else record
-    names, shared_tokens = desired.identity_names, record.shared if record else {}
+    refused = {host: name for host, name in desired.refused.items() if record is None or host in record.held}
+    names, shared_tokens = {**desired.identity_names, **refused}, record.shared if record else {}
 
     def decide(host: RegistryHost) -> Decision:
         name, token = names[host], None if host in excluded else tokens.get(host)
@@ -143,7 +144,7 @@ def plan_entries(
         return Kept(identity=name, validity=own or shared, shared=shared) if shared else None
 
     return EntryPlan(
-        decisions={host: decide(host) for host in desired.registries},
+        decisions={host: decide(host) for host in sorted(names)},
         identities=names,
         refresh_requested_at=answered.refresh_requested_at if answered else None,
         opted_in_by=desired.opted_in_by,

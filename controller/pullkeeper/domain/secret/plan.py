@@ -99,7 +99,7 @@ def plan(
         return Apply(cause=Cause.CREATED, desired=desired)
     if not secret.managed:
         return Conflict()
-    refresh_at = min(_refresh_times(namespace.name, secret, rotation, current_principals), default=now)
+    refresh_at = min(_refresh_times(namespace.name, desired, secret, rotation, current_principals), default=now)
     step = _maintain(desired, secret, now, refresh_at)
     return Apply(cause=Cause.ROTATED, desired=desired, secret=secret) if revoked and isinstance(step, NoOp) else step
 
@@ -117,46 +117,55 @@ def fallback_state(
         return None
     if last_valid is None:
         return _lost_state(namespace, secret, secret.target, policy)
-    identities = _reauthorized(namespace, last_valid, policy)
-    if not identities:
-        return None
-    return replace(last_valid, identities=identities, installation_class=policy.installation_class)
+    found = _reauthorized(namespace, last_valid, policy)
+    return replace(found, installation_class=policy.installation_class) if found else None
 
 
-def _reauthorized(
-    namespace: ObservedNamespace, last_valid: DesiredState, policy: Policy
-) -> Mapping[RegistryHost, Identity] | None:
-    """Return what the identities have become; None if the namespace may not use one of them now."""
+def _reauthorized(namespace: ObservedNamespace, last_valid: DesiredState, policy: Policy) -> DesiredState | None:
+    """Return what the identities have become; None if the namespace may use none of them now.
+
+    What is fetched as one of several that it may not use stays as it is; the others go on.
+    """
     found: dict[RegistryHost, Identity] = {}
+    refused: dict[RegistryHost, str] = {}
     for earlier in last_valid.distinct_identities:
         hosts = [host for host, identity in last_valid.identities.items() if identity == earlier]
-        identity = policy.reauthorize(namespace, earlier, hosts)
-        if identity is None:
-            return None
-        found |= dict.fromkeys(hosts, identity)
-    return found
+        if identity := policy.reauthorize(namespace, earlier, hosts):
+            found |= dict.fromkeys(hosts, identity)
+        else:
+            refused |= dict.fromkeys(hosts, earlier.name)
+    return replace(last_valid, identities=found, refused=refused) if found else None
 
 
 def _lost_state(
     namespace: ObservedNamespace, secret: ObservedSecret, target: Target, policy: Policy
 ) -> DesiredState | None:
     kept = {key: value for key, value in namespace.annotations.items() if key in _DECISIVE}
-    registries = ",".join(host.name for host in target.registries)
+    wanted = {REGISTRIES: ",".join(host.name for host in target.registries)}
+    view = replace(namespace, annotations=kept | wanted, unknown_keys=0)
     try:
-        desired = desired_state(replace(namespace, annotations=kept | {REGISTRIES: registries}, unknown_keys=0), policy)
+        desired = desired_state(view, policy, partly=True)
     except (InvalidInputError, FailureError):
         return None
-    if desired is None or desired.identity_names != target.identities:
+    if desired is None:
         return None
-    return replace(desired, refresh_requested_at=secret.record.refresh_requested_at if secret.record else None)
+    refused = {host: name for host, name in target.identities.items() if host not in desired.identities}
+    if {**desired.identity_names, **refused} != target.identities:
+        return None
+    asked_at = secret.record.refresh_requested_at if secret.record else None
+    return replace(desired, refused=refused, refresh_requested_at=asked_at)
 
 
 def _refresh_times(
-    name: str, secret: ObservedSecret, rotation: Rotation, current_principals: Mapping[str, Current]
+    name: str,
+    desired: DesiredState,
+    secret: ObservedSecret,
+    rotation: Rotation,
+    current_principals: Mapping[str, Current],
 ) -> Iterator[datetime]:
     """Return when each token in a Secret is due, and when all of another principal are."""
     if record := secret.record:
-        yield from (rotation.refresh_at_for(name, validity) for validity in record.validities)
+        yield from (rotation.refresh_at_for(name, validity) for validity in record.validities_but(desired.refused))
         for identity, current in current_principals.items():
             if principal.differ(record.principals.get(identity, principal.UNKNOWN), current.name):
                 yield rotation.spread(name, current.since) if current.since else _AT_ONCE
@@ -166,7 +175,9 @@ def _maintain(desired: DesiredState, secret: ObservedSecret, now: datetime, refr
     record = secret.record
     if record is None or not secret.intact:
         return Apply(cause=Cause.REPAIRED, desired=desired, secret=secret)
-    if record.identities != desired.identity_names:
+    if {
+        host: name for host, name in record.identities.items() if host not in desired.refused
+    } != desired.identity_names:
         return Apply(cause=Cause.CHANGED, desired=desired, secret=secret)
     if record.opted_in_by is not desired.opted_in_by or record.installation_class != desired.installation_class:
         return Apply(cause=Cause.CHANGED, desired=desired, secret=secret)

@@ -1,7 +1,7 @@
 """The annotations of a pull Secret, which record what it holds and what it is for."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -91,7 +91,11 @@ class SecretRecord:
     @property
     def validities(self) -> tuple[TokenValidity, ...]:
         """The validity of every token in it."""
-        return tuple(dict.fromkeys(self.held.values()))
+        return self.validities_but(())
+
+    def validities_but(self, left_out: Container[RegistryHost]) -> tuple[TokenValidity, ...]:
+        """Return the validity of every token that a registry beside these has."""
+        return tuple(dict.fromkeys(each for host, each in self.held.items() if host not in left_out))
 
     @property
     def target(self) -> "Target":
