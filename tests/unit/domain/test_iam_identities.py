@@ -153,6 +153,18 @@ def test_two_identities_may_assume_one_role() -> None:
     assert given[OTHER].why == "The controller's identity other, to assume other roles"
 
 
+def test_where_namespaces_ask_their_registries_say_who_assumes_a_role() -> None:
+    """Whoever serves the default registries is not trusted beside that."""
+    policy = Policy(
+        registries=(IRELAND,),
+        identities=(web("other", OTHER, "555555555555.*"),),
+        roles=(RoleGrant(role=EDGES_ROLE, namespaces=EVERYBODY),),
+    )
+    assert principals(roles(planned(policy))[EDGES_ROLE]) == [CONTROLLERS_ROLE]
+    found = {"a": asked(policy, "a", role_arn=EDGES_ROLE, registries=SHARED.name)}
+    assert principals(roles(planned(policy, found))[EDGES_ROLE]) == [OTHER]
+
+
 def test_an_identity_with_nothing_to_do_is_there_without_permissions() -> None:
     """Namespaces may ask for the registries of its pattern later; in a namespace's part it is not."""
     policy = Policy(registries=(IRELAND,), identities=(web("none", OTHER, "*.us-west-2.*"),))

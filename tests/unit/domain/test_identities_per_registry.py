@@ -223,7 +223,8 @@ def test_frozen_state_leaves_what_an_identity_has_that_is_not_allowed_any_more()
 
 def test_entry_of_a_refused_identity_is_kept_and_never_made() -> None:
     """Also where the record cannot be read, and the entry is another registry's to share."""
-    desired = DesiredState(identities={EU: CONTROLLER}, refused={EU_OTHER_ACCOUNT: PULLER.name, US: PULLER.name})
+    absent = parse("333333333333.dkr.ecr.eu-west-1.amazonaws.com")
+    desired = DesiredState(identities={EU: CONTROLLER}, refused={EU_OTHER_ACCOUNT: PULLER.name, absent: PULLER.name})
     record = SecretRecord(
         held=dict.fromkeys((EU, EU_OTHER_ACCOUNT), times()),
         identities={EU: CONTROLLER.name, EU_OTHER_ACCOUNT: PULLER.name},
@@ -232,7 +233,10 @@ def test_entry_of_a_refused_identity_is_kept_and_never_made() -> None:
     assert entries == {EU: YOUNGER.auth, EU_OTHER_ACCOUNT: AUTHS[EU_OTHER_ACCOUNT]}
     assert written.identities == record.identities
     unreadable = plan_entries(desired, managed(None, intact=False), {EU: YOUNGER}, complete=True)
-    assert {host for host, found in unreadable.decisions.items() if isinstance(found, Kept)} == {EU_OTHER_ACCOUNT, US}
+    assert {host for host, found in unreadable.decisions.items() if isinstance(found, Kept)} == {
+        EU_OTHER_ACCOUNT,
+        absent,
+    }
 
 
 def planned(desired: DesiredState, record: SecretRecord, now: datetime) -> Step:

@@ -225,6 +225,31 @@ def test_render_says_which_identity_serves_which_registry() -> None:
     assert f"the role of the controller's identity china: sts:AssumeRole on {ROLE}" in text
 
 
+@pytest.mark.parametrize(
+    ("given", "annotations", "words"),
+    [
+        (
+            {"identities": [{**CHINA, "registries": ["*"]}]},
+            {"registries": EU.name},
+            "controller/china are of partition",
+        ),
+        ({"identities": [CHINA]}, {"registries": f"{EU},{BEIJING}"}, ""),
+        ({"rolesAnywhere": ANYWHERE_GIVEN}, {"registries": f"{EU},{BEIJING}"}, "of controller are of partition aws"),
+        ({"rolesAnywhere": ANYWHERE_GIVEN, "identities": [CHINA]}, {"registries": f"{EU},{BEIJING}"}, ""),
+        ({"rolesAnywhere": ANYWHERE_GIVEN}, {"registries": BEIJING.name, "role_arn": ROLE}, "of controller are of"),
+        ({"rolesAnywhere": ANYWHERE_GIVEN}, {"registries": BEIJING.name, "service_account_name": "puller"}, ""),
+        ({}, {"registries": BEIJING.name}, ""),
+    ],
+)
+def test_render_finds_registries_of_another_partition_than_their_identity(
+    given: Mapping[str, Any], annotations: Mapping[str, str], words: str
+) -> None:
+    """As far as the settings say it, the identity that assumes a role included."""
+    grants = {"roles": [{"role": ROLE, "namespaces": ["*"]}], "serviceAccountIdentity": {"namespaces": ["*"]}}
+    found = render_namespace(view(**annotations), parse_settings({**given, **grants}, {}), NOW)
+    assert (len(found.problems), words in "".join(found.problems)) == (1 if words else 0, True)
+
+
 def test_a_named_identity_has_series_of_its_own_from_its_first_failure_on() -> None:
     """As the one without a name: the settings bound how many there are."""
     scope = TokenScope.of(BEIJING, own("china"))

@@ -213,7 +213,7 @@ class Ecr:
         """Raise FailureError for what no call could make right: credentials are valid in one partition only."""
         if scope.identity.kind is Kind.SERVICE_ACCOUNT:
             return
-        own = self._own[scope.identity.assuming.name if scope.identity.role_arn else scope.identity.name]
+        own = self._own[scope.identity.taken_by.name]
         if own.partition not in ("", partition_of(scope.region)):
             raise FailureError(partition_mismatch(scope, own.holder, own.partition, partition_of(scope.region)))
 

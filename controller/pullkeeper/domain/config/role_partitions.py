@@ -18,10 +18,14 @@ def misfits(policy: Policy, own: str) -> tuple[str, ...]:
     `own` is the partition of the controller's identity without a name. An identity whose partition is not known may be
     of any.
     """
-    of_named = {identity.own(each.name): each.partition for each in policy.identities}
-    partitions = {CONTROLLER: own, **of_named}
+    partitions = of_identities(policy, own)
     found = ((index, grant, _misfit(grant, policy, partitions)) for index, grant in enumerate(policy.roles))
     return tuple(f"roles[{index}] ({grant.role}) {why}" for index, grant, why in found if why)
+
+
+def of_identities(policy: Policy, own: str) -> Mapping[Identity, str]:
+    """Return the partition of each of the controller's identities, "" where it is not known."""
+    return {CONTROLLER: own, **{identity.own(each.name): each.partition for each in policy.identities}}
 
 
 def _misfit(grant: RoleGrant, policy: Policy, partitions: Mapping[Identity, str]) -> str:

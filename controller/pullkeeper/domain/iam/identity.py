@@ -88,6 +88,11 @@ class Identity:
         return Identity(name=self.assumed_by) if self.assumed_by else CONTROLLER
 
     @property
+    def taken_by(self) -> "Identity":
+        """Whose credentials its tokens begin with: those of the controller's identity that assumes it, or its own."""
+        return self.assuming if self.kind is Kind.ROLE else Identity(name=self.name)
+
+    @property
     def service_account(self) -> tuple[str, str]:
         """Namespace and name of the ServiceAccount."""
         namespace, _, name = self.name.removeprefix(_ACCOUNT_PREFIX).partition(":")

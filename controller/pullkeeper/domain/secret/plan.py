@@ -175,9 +175,8 @@ def _maintain(desired: DesiredState, secret: ObservedSecret, now: datetime, refr
     record = secret.record
     if record is None or not secret.intact:
         return Apply(cause=Cause.REPAIRED, desired=desired, secret=secret)
-    if {
-        host: name for host, name in record.identities.items() if host not in desired.refused
-    } != desired.identity_names:
+    held = {host: name for host, name in record.identities.items() if host not in desired.refused}
+    if held != desired.identity_names:
         return Apply(cause=Cause.CHANGED, desired=desired, secret=secret)
     if record.opted_in_by is not desired.opted_in_by or record.installation_class != desired.installation_class:
         return Apply(cause=Cause.CHANGED, desired=desired, secret=secret)

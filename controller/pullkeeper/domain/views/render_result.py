@@ -6,10 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from pullkeeper.domain.config import role_partitions
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.config.settings import Settings
-from pullkeeper.domain.ecr.aws_errors import actions
+from pullkeeper.domain.ecr.aws_errors import actions, partition_mismatch
 from pullkeeper.domain.ecr.credential import TokenValidity
+from pullkeeper.domain.ecr.partitions import partition_of
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.rotation import LONGEST_LIFE
 from pullkeeper.domain.ecr.token_scope import TokenScope
@@ -83,7 +85,8 @@ def render_namespace(namespace: ObservedNamespace, settings: Settings, now: date
         return RenderResult(namespace=name, reason=_other_class(settings))
     if judgement.desired is None:
         return RenderResult(namespace=name, reason=_not_opted_in(namespace, settings))
-    return replace(_opted_in(namespace, judgement.desired, settings, now), problems=problems)
+    result = _opted_in(namespace, judgement.desired, settings, now)
+    return replace(result, problems=(*problems, *_mismatches(result.scopes, settings)))
 
 
 def as_text(result: RenderResult) -> str:
@@ -118,6 +121,16 @@ def as_document(result: RenderResult) -> Mapping[str, Any]:
 
 def _other_class(settings: Settings) -> str:
     return f"of another class than this installation, which serves {described(settings.policy.installation_class)}"
+
+
+def _mismatches(scopes: Iterable[TokenScope], settings: Settings) -> Iterator[str]:
+    """Return which tokens would not be asked for, as far as the settings say of which partition an identity is."""
+    of_unnamed = settings.roles_anywhere.role.partition if settings.roles_anywhere else ""
+    partitions = role_partitions.of_identities(settings.policy, of_unnamed)
+    for scope in scopes:
+        own, theirs = partitions.get(scope.identity.taken_by, ""), partition_of(scope.region).name
+        if own not in ("", theirs):
+            yield partition_mismatch(scope, str(scope.identity.taken_by), own, theirs).message
 
 
 def _not_opted_in(namespace: ObservedNamespace, settings: Settings) -> str:
