@@ -128,6 +128,15 @@ async def test_one_that_is_down_leaves_the_others_undisturbed(world: World) -> N
     assert (await world.harness.fetch(own("china"), BEIJING)).role_arn == CHINA
 
 
+async def test_a_role_of_its_own_is_not_that_of_the_environment(world: World) -> None:
+    """Where the unnamed identity has a web identity, too."""
+    world.harness.environ("AWS_ROLE_ARN", EDGE)
+    world.harness.environ("AWS_ROLE_SESSION_NAME", "other")
+    world.harness.environ("AWS_WEB_IDENTITY_TOKEN_FILE", str(world.folder / "absent"))
+    world.start()
+    assert (await world.harness.fetch(own("china"), BEIJING)).role_arn == CHINA
+
+
 async def test_keys_in_a_file_are_read_anew(world: World) -> None:
     world.start()
     assert (await world.harness.fetch(own("gov"), GOV)).principal == GOV_USER
