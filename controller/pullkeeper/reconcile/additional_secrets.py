@@ -63,7 +63,9 @@ class AdditionalDesiredStates:
         if not self._secret.namespaces.matches(namespace):
             # It waits as it is: the admission fence lets nobody renew it here.
             return Requested(delete_at=delete_at, is_frozen=delete_at is not None)
-        return Requested(desired=requested.desired.limited_to(self._secret.registry))
+        # What is left of an identity that may not be used any more waits as it is.
+        is_frozen = self._secret.registry in requested.desired.refused
+        return Requested(desired=requested.desired.limited_to(self._secret.registry), is_frozen=is_frozen)
 
     def _delete_at(self, namespace: ObservedNamespace, secret: ObservedSecret | None) -> datetime | None:
         """Return when the grace of a Secret ends; None if its namespace is selected, or if the grace is over."""

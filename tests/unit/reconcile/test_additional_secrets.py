@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from pullkeeper.domain.config.additional_secrets import AdditionalSecret, ShapeName
-from pullkeeper.domain.config.policy import Matcher, Policy
+from pullkeeper.domain.config.policy import Matcher, Policy, RoleGrant
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason, StaleObservationError
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.reporting.state import State
@@ -18,7 +18,7 @@ from pullkeeper.reconcile.namespace_records import NamespaceRecords
 from pullkeeper.reconcile.result import Result, Status
 from pullkeeper.reconcile.status_reporter import StatusReporter
 from tests.unit.reconcile.reporter_harness import RecordedReports
-from testsupport.examples import EU, HOUR, NOW, US, managed, published
+from testsupport.examples import EU, EU_OTHER_ACCOUNT, HOUR, NOW, US, managed, published
 
 GRACE = timedelta(minutes=15)
 SELECTED = Matcher(names=("team-*",))
@@ -85,6 +85,23 @@ def test_it_is_not_wanted_where_no_pull_secret_is(annotations: dict[str, str]) -
 def test_bad_annotations_leave_it_as_it_is() -> None:
     """The failure is that of the pull Secret, and reported with it."""
     assert Wanted({"enabled": "maybe"}).of() == Requested(is_frozen=True)
+
+
+def test_what_is_left_of_a_role_that_was_withdrawn_stays() -> None:
+    """It is neither deleted nor rotated while the pull Secret goes on as the roles that are still allowed."""
+    one, other = "arn:aws:iam::123456789012:role/one", "arn:aws:iam::210987654321:role/other"
+    wanted = Wanted({"enabled": "true", "role-arn": f"{one},{other}", "registries": f"{EU},{EU_OTHER_ACCOUNT}"})
+    identities = {EU: one, EU_OTHER_ACCOUNT: other}
+    held = replace(published(*identities), identities=identities)
+    wanted.pull_secrets.upsert(managed(held))
+    wanted.policy = Policy(roles=tuple(RoleGrant(role=role) for role in (one, other)))
+    assert wanted.of().desired is not None
+    wanted.policy = Policy(roles=(RoleGrant(role=other),))
+    assert wanted.of() == Requested(is_frozen=True)
+    wanted.policy = Policy(roles=(RoleGrant(role=one),))
+    desired = wanted.of().desired
+    assert desired is not None
+    assert (desired.registries, desired.refused) == ((EU,), {})
 
 
 def test_what_the_settings_do_not_select_any_more_waits_out_the_grace() -> None:

@@ -80,7 +80,8 @@ class DesiredState:
         """Return it for one of its registries, for a Secret beside the pull Secret; None if that is not among them."""
         if host not in self.identities:
             return None
-        return replace(self, identities={host: self.identities[host]}, service_accounts=NO_SERVICE_ACCOUNTS)
+        alone = {host: self.identities[host]}
+        return replace(self, identities=alone, refused={}, service_accounts=NO_SERVICE_ACCOUNTS)
 
     @property
     def identity_names(self) -> Mapping[RegistryHost, str]:
