@@ -32,6 +32,7 @@ async def test_what_the_namespaces_ask_for_is_printed(installation: Installation
     thief = await installation.create_namespace("thief", enabled="true", role_arn=BLUE)
     wrong = await installation.create_namespace("wrong", enabled="yes")
     await installation.create_namespace("none")
+    others = await installation.create_namespace("thief", enabled="true", role_arn=BLUE, **{"class": "canary"})
     document = await iam(installation)
     roles = {role["arn"]: role for account in document["accounts"] for role in account["roles"]}
     issuer = (await installation.api.get("/.well-known/openid-configuration")).ok()["issuer"]
@@ -40,6 +41,7 @@ async def test_what_the_namespaces_ask_for_is_printed(installation: Installation
     assert f"system:serviceaccount:{own}:puller" in json.dumps(roles[OWN]["trustPolicy"])
     for name, words in ((orphan, "does not exist"), (thief, "does not let this namespace use"), (wrong, 'found "yes"')):
         assert [note for note in document["notes"] if note.startswith(f"namespace/{name}: ") and words in note]
+    assert others not in json.dumps(document), "another installation serves it, with an identity of its own"
     part = await iam(installation, "--namespace", blue)
     assert [account["account"] for account in part["accounts"]] == [IRELAND[:12], BLUE.split(":")[4]]
     refused = await command(installation, "--namespace", wrong)

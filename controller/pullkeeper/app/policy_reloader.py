@@ -10,6 +10,7 @@ from pullkeeper.app.config_loader import Config
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem
+from pullkeeper.domain.namespace.installation_class import described
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 
 logger = logging.getLogger(__name__)
@@ -107,10 +108,22 @@ class PolicyReloader:
         if running != settings:
             logger.warning("policy reloaded; other changed settings need a restart")
         if running != self._settings:
+            _warn_of_class(self._settings.policy, running.policy)
             self._settings = running
             self._policy.replace(running.policy)
             logger.info("policy reloaded")
             self._on_change()
+
+
+def _warn_of_class(before: Policy, after: Policy) -> None:
+    """Log that all that was served is left to others now: by mistake, nothing else would tell until tokens expire."""
+    if before.installation_class != after.installation_class:
+        logger.warning(
+            "this installation serves %s instead of %s: pull Secrets in other namespaces are neither renewed nor "
+            "deleted by it any more",
+            described(after.installation_class),
+            described(before.installation_class),
+        )
 
 
 def _check_opt_in(policy: Policy, in_force: Policy) -> None:

@@ -160,7 +160,7 @@ async def _identity(identity: Identity, client: ApiClient) -> Identity:
 
 
 async def _add(cluster: _Observed, namespace: ObservedNamespace, policy: Policy, client: ApiClient) -> None:
-    if namespace.terminating:
+    if namespace.terminating or not policy.serves(namespace, held=None):
         return
     try:
         desired = desired_state(namespace, policy)

@@ -302,3 +302,14 @@ def test_run_returns_without_a_file() -> None:
     )
     asyncio.run(reloader.run())
     assert policy() == Settings().policy
+
+
+def test_a_change_of_the_class_is_a_warning(settings_file: SettingsFile, caplog: pytest.LogCaptureFixture) -> None:
+    """Everything that was served is left to others from then on; a change of anything else says nothing of it."""
+    settings_file.write(BLUE)
+    settings_file.reload()
+    assert "this installation serves" not in caplog.text
+    settings_file.write({**BLUE, "class": "canary"})
+    settings_file.reload()
+    assert settings_file.policy().installation_class == "canary"
+    assert "this installation serves the class canary instead of the default class: pull Secrets in" in caplog.text
