@@ -57,7 +57,7 @@ def _ending(process: subprocess.Popen[str]) -> Ending:
 
 @pytest.fixture(scope="module")
 def endings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ending, Ending]:
-    """Run it twice at the same time: as it is, and with AWS throttling everything after the start."""
+    """Run it twice at the same time: as it is, and with AWS throttling whoever asks for a token."""
     folder = tmp_path_factory.mktemp("demo")
     with _running(folder / "good") as good, _running(folder / "sabotaged", "--sabotage") as sabotaged:
         return _ending(good), _ending(sabotaged)
@@ -67,9 +67,23 @@ def test_demo_keeps_every_promise(endings: tuple[Ending, Ending]) -> None:
     """Without a terminal it prints plain lines, a tick for each promise, and ends with 0."""
     ending, _ = endings
     assert ending.status == 0, ending.output
-    assert len(ending.marked("✓")) == 10
-    assert ending.output.endswith("10 of 10 promises kept.\n")
+    assert len(ending.marked("✓")) == 12
+    assert ending.output.endswith("12 of 12 promises kept.\n")
     assert "\x1b" not in ending.output
+
+
+def test_demo_shows_a_refusal_an_attack_and_the_status_as_people_see_them(endings: tuple[Ending, Ending]) -> None:
+    """The Event with AWS's operation and the fix, the role that is not given, and the command with its output."""
+    ending, _ = endings
+    shown, _, status = ending.output.partition("$ pullkeeper status\n")
+    assert "reports       Event AccessDenied: ECR refused GetAuthorizationToken for arn:aws" in shown
+    assert 'allow ecr:GetAuthorizationToken on "*"' in shown
+    assert "mallory       Event RoleNotAllowed: " in shown
+    assert "300 edits: 0 calls to AWS, 0 writes, " in shown
+    lines = {line.split()[0]: line for line in status.splitlines() if line and line[0].isalpha()}
+    assert " ready " in lines["shop"]
+    assert " misconfigured " in lines["mallory"]
+    assert " pending " in lines["reports"]  # unhealthy after a minute
 
 
 def test_demo_fails_at_the_promise_that_is_not_kept(endings: tuple[Ending, Ending]) -> None:
@@ -79,7 +93,7 @@ def test_demo_fails_at_the_promise_that_is_not_kept(endings: tuple[Ending, Endin
     (cross,) = ending.marked("✗")
     assert "Every Secret rotates in place" in cross
     assert "0 of 7 rotated" in cross
-    assert len(ending.marked("✓")) == 9
+    assert len(ending.marked("✓")) == 11
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -8,7 +8,9 @@ import tempfile
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
+from testsupport.command_line import pullkeeper
 from tools.demo.environment import Environment, open_environment
 from tools.demo.keep_running import stay_up
 from tools.demo.promises import Promise
@@ -41,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.demo", description="Show Pullkeeper's main job live.")
     parser.add_argument("--keep", action="store_true", help="keep everything running afterwards, to look around")
     parser.add_argument(
-        "--sabotage", action="store_true", help="make AWS throttle every call after the start, to see the demo fail"
+        "--sabotage",
+        action="store_true",
+        help="make AWS throttle every request for a token after the start, to see the demo fail",
     )
     return parser
 
@@ -54,6 +58,7 @@ async def _show(console: Console, *, keep: bool, sabotage: bool) -> int:
         folder = Path(name)
         async with open_environment(folder) as environment:
             promises = await run_scenes(environment, screen_for(console), sabotage=sabotage)
+            await _show_status(console, environment)
             status = _conclude(console, promises)
             if status:
                 _show_log(console, environment)
@@ -76,6 +81,14 @@ def _conclude(console: Console, promises: list[Promise]) -> int:
     console.print(summary(promises))
     console.print(f"\n[bold]{kept} of {len(promises)} promises kept.[/bold]")
     return 0 if kept == len(promises) else 1
+
+
+async def _show_status(console: Console, environment: Environment) -> None:
+    """Print what a person on call would see; problems make the command's exit status 1."""
+    config = str(environment.installation.processes[-1].config)
+    result = await pullkeeper(environment.installation, "status", "--config", config)
+    assert result.status == 1, f"pullkeeper status: {result.err}"
+    console.print(f"\n[bold]$ pullkeeper status[/bold]\n{escape(result.out.rstrip())}", soft_wrap=True)
 
 
 def _show_log(console: Console, environment: Environment) -> None:

@@ -14,7 +14,7 @@ from testsupport.fake_aws import AwsFake
 from testsupport.installation import ACCOUNT_NAME, Installation, install
 from testsupport.rest import RestClient
 from testsupport.secret_recorder import SecretRecorder
-from tools.demo.namespaces import DEFAULT_HOST, NAMESPACES
+from tools.demo.namespaces import DEFAULT_HOST, HOSTILE, NAMESPACES, REFUSED, REFUSED_REGION
 from tools.demo.timeline import Timeline
 
 LIFE = timedelta(minutes=1)
@@ -57,6 +57,7 @@ async def open_environment(folder: Path) -> AsyncIterator[Environment]:
         server = stack.enter_context(fake_kube.serve_in_thread())
         aws = stack.enter_context(fake_aws.serve_in_thread())
         aws.lifetime = LIFE
+        aws.deny(operation="GetAuthorizationToken", region=REFUSED_REGION)
         tls = ssl.create_default_context(cafile=server.ca_file)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)))
         api = RestClient(http=http, url=server.url, token=server.admin_token)
@@ -69,9 +70,9 @@ async def open_environment(folder: Path) -> AsyncIterator[Environment]:
 
 
 async def _create_namespaces(installation: Installation) -> None:
-    for namespace in NAMESPACES:
-        (await installation.api.post("/api/v1/namespaces", {"metadata": {"name": namespace.name}})).ok()
-        installation.namespaces.append(namespace.name)
+    for name in (*(namespace.name for namespace in NAMESPACES), REFUSED, HOSTILE):
+        (await installation.api.post("/api/v1/namespaces", {"metadata": {"name": name}})).ok()
+        installation.namespaces.append(name)
 
 
 async def _stop(installation: Installation) -> None:

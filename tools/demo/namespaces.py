@@ -42,5 +42,8 @@ NAMESPACES = (
     DemoNamespace(name="partners", label="another account", hosts=("210987654321.dkr.ecr.eu-west-1.amazonaws.com",)),
     DemoNamespace(name="sandbox", label="default (eu-west-1)"),
 )
+REFUSED, HOSTILE = "reports", "mallory"
+"""Outside the table, since they never get a Secret: AWS refuses the one's registry, and the other is an attacker's."""
+REFUSED_REGION = "sa-east-1"
 DELETED, MISCONFIGURED, OPTING_OUT = "search", "media", "sandbox"
 """Whose Secret is deleted by hand, whose annotation is broken, and which one opts out."""

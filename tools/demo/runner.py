@@ -34,8 +34,8 @@ async def _run_all(environment: Environment, *, sabotage: bool) -> list[Promise]
         environment.timeline.start_scene(scene.heading)
         promises.append(Promise(words=scene.promise, outcome=await _outcome(scene, environment)))
         if sabotage and scene is SCENES[0]:
-            environment.timeline.start_scene("Sabotage: from now on AWS throttles every call")
-            environment.aws.throttle()
+            environment.timeline.start_scene("Sabotage: from now on AWS throttles every request for a token")
+            environment.aws.throttle(operation="GetAuthorizationToken")
     return promises
 
 

@@ -1,14 +1,25 @@
 """The scenes: each does something to a namespace and checks one promise by counts and order; times are only shown."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
+from typing import Any
 
+from testsupport.fake_aws import ACCOUNT
 from testsupport.installation import auths
 from tools.demo.environment import LIFE, Environment
-from tools.demo.namespaces import DELETED, MISCONFIGURED, NAMESPACES, OPTING_OUT, DemoNamespace
+from tools.demo.namespaces import (
+    DELETED,
+    HOSTILE,
+    MISCONFIGURED,
+    NAMESPACES,
+    OPTING_OUT,
+    REFUSED,
+    REFUSED_REGION,
+    DemoNamespace,
+)
 from tools.demo.timeline import State, milliseconds, now
 
 _BETWEEN_OPT_INS = 0.3
@@ -16,6 +27,9 @@ _LOOK = 1.0
 """Seconds to wait for something that must not happen."""
 _LATEST_ROTATION = 0.85
 """The part of a token's life by which its rotation must have come; it is due at half of it."""
+_EDITS = 300
+"""How often the hostile namespace is edited, as fast as the API server takes it."""
+_FOREIGN_ROLE = f"arn:aws:iam::{ACCOUNT}:role/payments"
 _BROKEN = "https://123456789012.dkr.ecr.ap-southeast-2.amazonaws.com/web"
 
 
@@ -76,8 +90,7 @@ async def misconfigure(environment: Environment) -> Outcome:
     await environment.installation.annotate(MISCONFIGURED, registries=_BROKEN)
     event = await environment.installation.event(MISCONFIGURED, "InvalidAnnotation")
     passed = milliseconds(asked, now())
-    note = str(event["note"]).removeprefix(f"namespace/{MISCONFIGURED}: ")
-    environment.timeline.event(MISCONFIGURED, str(event["reason"]), note)
+    _show(environment, MISCONFIGURED, event)
     await asyncio.sleep(_LOOK)
     # On a machine so slow that the rotation has begun meanwhile, a younger token is no fault.
     kept = all(version.expires_at > held.expires_at for version in environment.recorder.of(MISCONFIGURED)[before:])
@@ -92,9 +105,46 @@ async def opt_out(environment: Environment) -> Outcome:
     return Outcome(kept=True, figure=f"gone in {passed} ms")
 
 
+async def attack(environment: Environment) -> Outcome:
+    """Let a tenant ask for another's role and edit its namespace without end; nobody else notices."""
+    began, due = now(), _rotation_due(environment)
+    writes = environment.writes("secrets")
+    environment.timeline.note(HOSTILE, f"asks for {_FOREIGN_ROLE}, then rewrites its annotations {_EDITS} times")
+    await environment.installation.annotate(HOSTILE, enabled="true", role_arn=_FOREIGN_ROLE)
+    _show(environment, HOSTILE, await environment.installation.event(HOSTILE, "RoleNotAllowed"))
+    for number in range(_EDITS):
+        await environment.installation.annotate(HOSTILE, registries=f"\x1b[2J{number}")
+    await asyncio.sleep(_LOOK)
+    events = len(await environment.installation.events(HOSTILE))
+    # On a machine so slow that the rotation has begun meanwhile, what belongs to that is no fault.
+    calls = sum(began <= call.time < due for call in environment.aws.calls)
+    more = environment.writes("secrets") - writes if now() < due else 0
+    figure = f"{_EDITS} edits: {calls} calls to AWS, {more} writes, {events} Events"
+    environment.timeline.note(HOSTILE, figure)
+    return Outcome(kept=not calls and not more and events < _EDITS / 10, figure=figure)
+
+
+async def ask_in_vain(environment: Environment) -> Outcome:
+    """Ask for a registry whose region AWS refuses; the Event says to whom what has to be granted."""
+    host = f"{ACCOUNT}.dkr.ecr.{REFUSED_REGION}.amazonaws.com"
+    asked = now()
+    environment.timeline.note(REFUSED, f"opts in, for {host}")
+    await environment.installation.annotate(REFUSED, enabled="true", registries=host)
+    event = await environment.installation.event(REFUSED, "AccessDenied")
+    passed = milliseconds(asked, now())
+    _show(environment, REFUSED, event)
+    kept = all(text in event["note"] for text in (REFUSED_REGION, "role/pullkeeper", "allow ecr:GetAuthorizationToken"))
+    return Outcome(kept=kept, figure=f"Event after {passed} ms")
+
+
+def _show(environment: Environment, namespace: str, event: Mapping[str, Any]) -> None:
+    note = str(event["note"]).removeprefix(f"namespace/{namespace}: ")
+    environment.timeline.event(namespace, str(event["reason"]), note)
+
+
 async def restart(environment: Environment) -> Outcome:
     """Kill the controller and restart it; everything it needs to know is in the Secrets."""
-    due = min(token.issued_at for token in environment.aws.tokens) + LIFE / 2
+    due = _rotation_due(environment)
     killed, writes = now(), environment.writes("secrets")
     environment.kill_controller()
     await environment.start_controller()
@@ -106,6 +156,10 @@ async def restart(environment: Environment) -> Outcome:
     figure = f"ready after {passed:.1f} s, with {calls} calls to AWS and {more} writes"
     environment.timeline.note("controller", figure)
     return Outcome(kept=not calls and not more, figure=figure)
+
+
+def _rotation_due(environment: Environment) -> datetime:
+    return min(token.issued_at for token in environment.aws.tokens) + LIFE / 2
 
 
 async def rotate(environment: Environment) -> Outcome:
@@ -161,13 +215,19 @@ SCENES = (
     Scene(
         heading=f"{OPTING_OUT} opts out",
         promise="Opting out deletes the Secret",
-        at=16,
+        at=15,
         run=opt_out,
+    ),
+    Scene(
+        heading=f"{HOSTILE} asks for somebody else's role, and does not stop",
+        promise="A hostile namespace costs nobody else anything",
+        at=17,
+        run=attack,
     ),
     Scene(
         heading="The controller is killed and restarted",
         promise="A restart makes no AWS call and no write",
-        at=20,
+        at=21,
         run=restart,
     ),
     Scene(
@@ -175,5 +235,11 @@ SCENES = (
         promise="Every Secret rotates in place, well before expiry",
         at=28,
         run=rotate,
+    ),
+    Scene(
+        heading=f"{REFUSED} asks for a registry for which AWS gives no token",
+        promise="What AWS refuses is an Event that names the fix",
+        at=32,
+        run=ask_in_vain,
     ),
 )

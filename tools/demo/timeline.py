@@ -84,11 +84,12 @@ class Timeline:
     def event(self, namespace: str, reason: str, note: str) -> None:
         """Record an Event that the controller posted."""
         self.update()
-        self.rows[namespace].last = f"Event {reason}"
+        if namespace in self.rows:
+            self.rows[namespace].last = f"Event {reason}"
         self._append(namespace, f"Event {reason}: {note}", now(), is_warning=True)
 
     def note(self, who: str, text: str) -> None:
-        """Record something that is not about one namespace."""
+        """Record something that is not about a namespace of the table."""
         self.update()
         self._append(who, text, now())
 
