@@ -231,15 +231,15 @@ SCENES = (
         run=restart,
     ),
     Scene(
+        heading=f"{REFUSED} asks for a registry for which AWS gives no token",
+        promise="What AWS refuses is an Event that names the fix",
+        at=25,
+        run=ask_in_vain,
+    ),
+    Scene(
         heading="The tokens reach half of their life: every Secret rotates",
         promise="Every Secret rotates in place, well before expiry",
         at=28,
         run=rotate,
-    ),
-    Scene(
-        heading=f"{REFUSED} asks for a registry for which AWS gives no token",
-        promise="What AWS refuses is an Event that names the fix",
-        at=32,
-        run=ask_in_vain,
     ),
 )
