@@ -76,9 +76,9 @@ def test_demo_shows_a_refusal_an_attack_and_the_status_as_people_see_them(ending
     """The Event with AWS's operation and the fix, the role that is not given, and the command with its output."""
     ending, _ = endings
     shown, _, status = ending.output.partition("$ pullkeeper status\n")
-    assert "reports       Event AccessDenied: ECR refused GetAuthorizationToken for arn:aws" in shown
+    assert "reports     Event AccessDenied: ECR refused GetAuthorizationToken for arn:aws" in shown
     assert 'allow ecr:GetAuthorizationToken on "*"' in shown
-    assert "mallory       Event RoleNotAllowed: " in shown
+    assert "mallory     Event RoleNotAllowed: " in shown
     assert "300 edits: 0 calls to AWS, 0 writes, " in shown
     lines = {line.split()[0]: line for line in status.splitlines() if line and line[0].isalpha()}
     assert " ready " in lines["shop"]
