@@ -80,7 +80,8 @@ def test_demo_shows_a_refusal_an_attack_and_the_status_as_people_see_them(ending
     assert 'allow ecr:GetAuthorizationToken on "*"' in shown
     assert "mallory     Event RoleNotAllowed: " in shown
     assert "300 edits: 0 calls to AWS, 0 writes, " in shown
-    lines = {line.split()[0]: line for line in status.splitlines() if line and line[0].isalpha()}
+    # The first line of each name is that of the table.
+    lines = {line.split()[0]: line for line in reversed(status.splitlines()) if line and line[0].isalpha()}
     assert " ready " in lines["shop"]
     assert " misconfigured " in lines["mallory"]
     assert " pending " in lines["reports"]  # unhealthy after a minute
