@@ -88,7 +88,7 @@ class Kubelet:
     def start(self, pod: Pod) -> ControllerProcess:
         """Start its container."""
         return ControllerProcess(
-            config=pod.folder, log=pod.folder / "log", environment=self._environment(pod), command=pod.command
+            config=pod.folder, log=pod.folder / "log", environment=self.environment(pod), command=pod.command
         )
 
     async def run(self, pod: Pod) -> tuple[int, str]:
@@ -96,7 +96,8 @@ class Kubelet:
         process = self.start(pod)
         return await process.ended(), process.text()
 
-    def _environment(self, pod: Pod) -> dict[str, str]:
+    def environment(self, pod: Pod) -> dict[str, str]:
+        """Return the environment of a pod's container."""
         where = urlsplit(self._plane.url)
         said = {each["name"]: pod.placed(each["value"]) for each in pod.container.get("env", ())}
         return {

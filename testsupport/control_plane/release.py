@@ -40,7 +40,7 @@ class Release:
         self.kubelet = kubelet
         self.pods: list[tuple[Pod, ControllerProcess]] = []
         self._template: Any = None
-        self._folder = folder
+        self.folder = folder
         self._environment = _environment(installation, folder, helm)
 
     @property
@@ -78,7 +78,7 @@ class Release:
             "logLevel": "debug",
             **values.pop("settings", {}),
         }
-        path = self._folder / "values.yaml"
+        path = self.folder / "values.yaml"
         path.write_text(yaml.safe_dump({"aws": {"roleArn": ROLE}, "settings": settings, **values}))
         return await self.shell(f"helm {verb} {NAME} {CHART} -n {self.namespace} -f {path}")
 
