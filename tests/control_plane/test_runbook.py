@@ -26,7 +26,11 @@ pytestmark = pytest.mark.slow
 KUBECTL = r"""#!/usr/bin/env bash
 real=@REAL@
 case $1 in
-exec | logs | port-forward)
+logs)
+    # The API server answers for a pod that no node has: it found the pod, and there is nothing to read.
+    said=$("$real" "$@" 2>&1) && [ -z "$said" ] || { echo "$said"; exit 91; }
+    ;;
+exec | port-forward)
     said=$("$real" "$@" 2>&1) && { echo "there is no kubelet, and kubectl $1 succeeded"; exit 90; }
     grep -qE 'does not have a host assigned|pod is not running' <<< "$said" || { echo "$said"; exit 91; }
     ;;
@@ -123,4 +127,4 @@ async def test_every_command_of_the_runbook_as_written(release: Release, team: s
             continue
         if not printed and "port-forward" not in command:
             failed[command] = "it prints nothing"
-    assert failed == {}
+    assert not failed, "\n".join(f"{command}: {why}" for command, why in failed.items())
