@@ -132,7 +132,9 @@ async def test_each_misuse_of_the_token_works_without_the_fence_and_is_refused_w
 async def _rules(api: RestClient) -> set[tuple[str, str]]:
     """Return the rules of the fence: each with the policy that it is in."""
     policies = (await api.get("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies")).ok()["items"]
-    fences = {each["metadata"]["name"].removeprefix(f"{NAME}-fence-"): each["spec"]["validations"] for each in policies}
+    # The API server may have fences of other installations as well.
+    names = ((each["metadata"]["name"].partition(f"{NAME}-fence-"), each) for each in policies)
+    fences = {name: each["spec"]["validations"] for (other, _, name), each in names if name and not other}
     return {
         (name, rule["message"]) for name, rules in fences.items() for rule in rules if "fence of" in rule["message"]
     }
