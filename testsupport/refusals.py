@@ -1,5 +1,6 @@
 """Refusals of writes by quota, policy and webhook, on the API server in memory and on a real one."""
 
+import asyncio
 import ssl
 import tempfile
 from base64 import b64encode
@@ -124,7 +125,12 @@ async def _serve_webhook(code: int, words: str) -> AsyncIterator[dict[str, str]]
     try:
         yield {"url": f"https://{ADDRESS}:{runner.addresses[0][1]}/", "caBundle": authority}
     finally:
+        # The API server keeps its connections open, and TLS waits for its farewell: longer than this loop may live.
+        open_ones = [each.transport for each in runner.server.connections] if runner.server else []
+        for transport in filter(None, open_ones):
+            transport.abort()
         await runner.cleanup()
+        await asyncio.sleep(0)
 
 
 def _tls() -> tuple[str, ssl.SSLContext]:
