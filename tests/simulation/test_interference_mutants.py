@@ -89,6 +89,7 @@ MUTANTS = {
         patches=(
             (validation, "MAX_REPORTED", 1_000_000),
             (validation, "MAX_QUOTED", 1_000_000),
+            (validation, "_MAX_PART", 1_000_000),
             (namespace, "MAX_LENGTHS", dict.fromkeys(MAX_LENGTHS, 1_000_000)),
         ),
         pair=lambda: _crafted(_many(hostile.huge, 20)),
