@@ -56,7 +56,12 @@ class PublishedIssuer:
     async def stop(self) -> None:
         """Listen no more."""
         self._stopped.set()
+        # TLS waits for the farewell of both sides: longer than this loop may live.
+        for each in self._runner.server.connections if self._runner.server else []:
+            if each.transport:
+                each.transport.abort()
         await self._runner.cleanup()
+        await asyncio.sleep(0)
 
 
 @asynccontextmanager
@@ -96,7 +101,11 @@ async def tunnelling_proxy(issuer: PublishedIssuer) -> AsyncIterator[str]:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         from_issuer, to_issuer = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(_pipe(reader, to_issuer), _pipe(from_issuer, writer))
+        try:
+            await asyncio.gather(_pipe(reader, to_issuer), _pipe(from_issuer, writer))
+        finally:
+            for each in (writer, to_issuer):
+                each.transport.abort()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as proxy:
         yield f"http://{_PROXY}:{proxy.sockets[0].getsockname()[1]}"

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from pullkeeper.domain.config.settings import parse_settings
-from pullkeeper.domain.errors.validation import InvalidInputError
 from testsupport.helm import Helms, with_role
+from testsupport.settings_agreement import assert_chart_agrees, controller_accepts
 
 ACCOUNT = "123456789012"
 ANCHOR = "trust-anchor/11111111-1111-1111-1111-111111111111"
@@ -80,11 +79,7 @@ def _accepted(identity: Mapping[str, Any]) -> bool:
     if identity["credentials"] == "rolesAnywhere":
         arns = {key: value for key, value in identity["rolesAnywhere"].items() if key != "existingSecret"}
         given["rolesAnywhere"] = {**arns, "roleArn": role, "certificateFile": "/tls.crt", "keyFile": "/tls.key"}
-    try:
-        parse_settings({"identities": [given]}, {})
-    except InvalidInputError:
-        return False
-    return True
+    return controller_accepts({"identities": [given]})
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -95,9 +90,7 @@ def _prepared(helms: Helms) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_the_chart_and_the_controller_take_the_same_identities(helms: Helms, name: str) -> None:
     """Above all, none whose credentials are not valid where it is to be used."""
-    answers = helms.template(_values(CASES[name]))
-    accepted = _accepted(CASES[name])
-    assert {helm: answer.status == 0 for helm, answer in answers.items()} == {"helm3": accepted, "helm4": accepted}
+    assert_chart_agrees(helms, _values(CASES[name]), accepted=_accepted(CASES[name]))
 
 
 def test_the_table_has_both_sides() -> None:

@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from pullkeeper.domain.config.settings import parse_settings
 from pullkeeper.domain.ecr.registry_host import MAX_REGISTRIES
-from pullkeeper.domain.errors.validation import InvalidInputError
 from pullkeeper.domain.namespace.service_account_names import MAX_NAMES
 from testsupport.helm import Helms, with_role
+from testsupport.settings_agreement import assert_chart_agrees, controller_accepts
 
 ROLE = "arn:aws:iam::222222222222:role/"
 OTHER = "arn:aws:iam::333333333333:role/"
@@ -148,14 +147,6 @@ def _values(settings: Mapping[str, Any]) -> dict[str, Any]:
     return with_role(settings=settings, rbac={"serviceAccountIdentity": {"names": ["puller"]}})
 
 
-def _accepted(settings: Mapping[str, Any]) -> bool:
-    try:
-        parse_settings(settings, {})
-    except InvalidInputError:
-        return False
-    return True
-
-
 @pytest.fixture(scope="module", autouse=True)
 def _prepared(helms: Helms) -> None:
     helms.prepare(map(_values, CASES.values()))
@@ -164,14 +155,12 @@ def _prepared(helms: Helms) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_the_chart_and_the_controller_take_the_same_settings(helms: Helms, name: str) -> None:
     """Both Helm versions refuse exactly what the process would end with."""
-    answers = helms.template(_values(CASES[name]))
-    accepted = _accepted(CASES[name])
-    assert {helm: answer.status == 0 for helm, answer in answers.items()} == {"helm3": accepted, "helm4": accepted}
+    assert_chart_agrees(helms, _values(CASES[name]), accepted=controller_accepts(CASES[name]))
 
 
 def test_the_table_has_both_sides() -> None:
     """Enough is accepted and enough refused for the comparison to mean something."""
-    accepted = sum(_accepted(settings) for settings in CASES.values())
+    accepted = sum(map(controller_accepts, CASES.values()))
     assert 20 < accepted < len(CASES) - 20
 
 

@@ -71,6 +71,8 @@ def kube_apiserver(layout: Layout) -> list[str]:
         *(layout.issuing or _issuing(files)),
         f"--audit-policy-file={_audit_policy(layout)}",
         f"--audit-log-path={layout.folder / 'audit.log'}",
+        # Not the default of 100 MB, after which a new file begins: many tests share an API server, and read all of it.
+        "--audit-log-maxsize=10000",
         # A watch ends at once when a test stops the server, instead of after a minute of grace.
         "--shutdown-delay-duration=0s",
         *layout.api_server_flags,

@@ -57,7 +57,8 @@ def test_a_value_that_is_endless_when_written_out_is_shown_in_part() -> None:
 
 def test_a_number_of_too_many_digits_is_none_to_show() -> None:
     """Python converts no more than 4,300 digits, which a hexadecimal number in a file may exceed."""
-    assert quoted(16**5000) == quoted([16**5000]) == "a number of thousands of digits"
+    assert quoted(16**5000) == "a number of thousands of digits"
+    assert quoted([-(16**5000)]) == "[a number of thousands of digits]"
 
 
 def test_no_part_of_a_problem_is_endless_or_invisible() -> None:

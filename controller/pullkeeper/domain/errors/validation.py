@@ -13,10 +13,22 @@ MAX_REPORTED = 10
 _MAX_PART = 1500
 """Characters of each part of a problem: the longest of our own lists all keys; what comes from outside ends there."""
 
-_SHORT = reprlib.Repr()
-"""Shows a few elements of a few levels: a file of some lines, in which each names the one above twice, is endless."""
-_SHORT.maxlevel = 4
-_SHORT.maxstring = _SHORT.maxother = MAX_QUOTED
+
+class _Short(reprlib.Repr):
+    """Shows a few elements of a few levels: a file of some lines, each naming the one above twice, is endless."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 4
+        self.maxstring = self.maxother = MAX_QUOTED
+
+    def repr_int(self, x: int, level: int) -> str:  # noqa: ARG002 -- reprlib's signature
+        # Python converts no more than 4,300 digits, which hexadecimal numbers may exceed.
+        return repr(x) if x.bit_length() < _MAX_BITS else "a number of thousands of digits"
+
+
+_MAX_BITS = 10_000
+_SHORT = _Short()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,12 +65,5 @@ def quoted(value: object) -> str:
     if isinstance(value, str):
         text = f'"{value}"' if len(value) <= MAX_QUOTED else f'"{value[:MAX_QUOTED]}'
     else:
-        text = _shown(value)
+        text = _SHORT.repr(value)
     return printable(text, MAX_QUOTED)
-
-
-def _shown(value: object) -> str:
-    try:
-        return _SHORT.repr(value)
-    except ValueError:
-        return "a number of thousands of digits"
