@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
@@ -133,4 +134,5 @@ def publications(draw: st.DrawFn) -> SecretRecord:
     hosts = draw(some_hosts)
     shared = {scope(host): draw(token_times) for host in hosts}
     held = {host: draw(st.just(shared[scope(host)]) | token_times) for host in hosts}
-    return record_of(held, refresh=draw(refreshes), principal=draw(principals))
+    record = record_of(held, refresh=draw(refreshes), principal=draw(principals))
+    return replace(record, installation_class=draw(st.sampled_from(["", "", "canary"])))

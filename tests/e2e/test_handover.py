@@ -39,7 +39,8 @@ async def test_a_namespace_is_handed_over_and_back_in_place(installation: Instal
     await canary.rename_secret(installation.secret_name)
     production = await installation.start({"leaseName": "production"})
     # Other registries than those of the first: were both to act for one namespace, they would undo each other.
-    other = await canary.start({"class": "canary", "registries": [VIRGINIA], "leaseName": "canary"})
+    canary_settings = {"class": "canary", "registries": [VIRGINIA], "leaseName": "canary"}
+    other = await canary.start(canary_settings)
     async with installation.recording() as recorder:
         team = await installation.create_namespace(enabled="true")
         stays = await installation.create_namespace(enabled="true")
@@ -55,6 +56,10 @@ async def test_a_namespace_is_handed_over_and_back_in_place(installation: Instal
         await installation.annotate(team, **{"class": None})
         await recorder.wait(team, lambda version: _kept_by(version) == "" and version.kind == "MODIFIED")
         await production.until_metric(2, "pullkeeper_namespaces", state="ready")
+        await _settled(installation, recorder)
+        # Which class keeps a Secret is read from the Secret: a restart with everything fresh writes nothing.
+        await other.stop()
+        other = await canary.start(canary_settings)
         await _settled(installation, recorder)
     assert set(auths(taken.secret)) == {VIRGINIA}
     assert [(each.kind, _kept_by(each), set(auths(each.secret))) for each in recorder.of(team)] == [

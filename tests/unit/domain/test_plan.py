@@ -293,6 +293,7 @@ def test_only_the_clock_decides_on_a_current_secret(held: SecretRecord, now: dat
     """Its content is intact and as desired."""
     secret = managed(held)
     desired = wanted(*held.registries, refresh_requested_at=held.refresh_requested_at)
+    desired = replace(desired, installation_class=held.installation_class)
     write = Apply(cause=Cause.ROTATED, desired=desired, secret=secret)
     assert planned(HERE, desired, secret, now) == (
         NoOp(until=rotation_time(secret)) if now < rotation_time(secret) else write

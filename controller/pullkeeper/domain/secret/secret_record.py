@@ -28,8 +28,8 @@ OPTED_IN_BY = f"{PREFIX}opted-in-by"
 PRINCIPAL = f"{PREFIX}principal"
 CLASS = f"{PREFIX}class"
 _KEYS = frozenset({ISSUED_AT, EXPIRES_AT, REGISTRIES, IDENTITY, TOKENS})
-_READ = (REGISTRIES, IDENTITY, TOKENS, PRINCIPAL, REFRESH, OPTED_IN_BY)
-"""What a record is read from."""
+_READ = (REGISTRIES, IDENTITY, TOKENS, PRINCIPAL, REFRESH, OPTED_IN_BY, CLASS)
+"""All that a record is read from: nothing else of the annotations reaches it."""
 _SHARED_RECORDS = 512
 """So many records are remembered: a rotation goes through one after the other, each for all its namespaces."""
 _MAX_SHARED = 4096
@@ -175,16 +175,17 @@ def read_record(annotations: Mapping[str, str]) -> SecretRecord | None:
     said = tuple(annotations.get(key) for key in _READ)
     if all(text is None or isinstance(text, str) for text in said) and sum(map(len, filter(None, said))) <= _MAX_SHARED:
         return read_shared(said)
-    return _read(annotations)
+    return _read(said)
 
 
 @lru_cache(maxsize=_SHARED_RECORDS)
 def read_shared(said: tuple[str | None, ...]) -> SecretRecord | None:
     """Return the one record of these texts, in the order of `_READ`; use `read_record`, which bounds their length."""
-    return _read({key: text for key, text in zip(_READ, said, strict=True) if text is not None})
+    return _read(said)
 
 
-def _read(annotations: Mapping[str, str]) -> SecretRecord | None:
+def _read(said: tuple[str | None, ...]) -> SecretRecord | None:
+    annotations = {key: text for key, text in zip(_READ, said, strict=True) if text is not None}
     target = read_target(annotations)
     if target is None:
         return None
