@@ -29,8 +29,8 @@ def config_from(path: Path | None, variables: Mapping[str, str] = MappingProxyTy
     try:
         content = path.read_bytes() if path else b""
     except OSError as error:
-        raise _not_yaml(_where(path), error) from None
-    return Config(settings=parse(_where(path), content, variables), path=path, content=content)
+        raise _not_yaml(where_of(path), error) from None
+    return Config(settings=parse(where_of(path), content, variables), path=path, content=content)
 
 
 def parse(where: str, content: bytes, variables: Mapping[str, str] = MappingProxyType({})) -> Settings:
@@ -44,7 +44,8 @@ def parse(where: str, content: bytes, variables: Mapping[str, str] = MappingProx
     return parse_settings(document, {**os.environ, **variables})
 
 
-def _where(path: Path | None) -> str:
+def where_of(path: Path | None) -> str:
+    """Return how problems name a settings file, "" for none."""
     return f"--config {path}" if path else ""
 
 

@@ -19,7 +19,7 @@ from pullkeeper.adapters.kubernetes.reflector import (
 )
 from pullkeeper.adapters.kubernetes.service_accounts import ServiceAccountClient, ServiceAccountTokens
 from pullkeeper.app.adapters import Adapters, NamespaceWatch
-from pullkeeper.app.config_loader import Config, parse
+from pullkeeper.app.config_loader import Config, parse, where_of
 from pullkeeper.app.health import Liveness, Readiness
 from pullkeeper.app.policy_reloader import CurrentPolicy, PolicyReloader
 from pullkeeper.domain.config.additional_secrets import AdditionalSecret
@@ -195,7 +195,7 @@ class Container:
         return PolicyReloader(
             config,
             self.policy,
-            read=partial(parse, f"--config {config.path}"),
+            read=partial(parse, where_of(config.path)),
             on_change=self._policy_changed,
             set_valid=self._adapters.metrics.set_config_last_reload_successful,
         )

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import json
-import re
 import sys
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,7 @@ from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
 from pullkeeper.adapters.registry import RegistryProbe
 from pullkeeper.cli.api_server import connected
 from pullkeeper.cli.found_settings import find_settings
-from pullkeeper.cli.options import add_output, add_secret_name, add_settings
+from pullkeeper.cli.options import add_output, add_secret_name, add_settings, namespaced
 from pullkeeper.cli.status import status_rules
 from pullkeeper.domain.ecr import image_reference, registry_host
 from pullkeeper.domain.ecr.credential import Password
@@ -36,7 +35,6 @@ from pullkeeper.domain.views.pull_verdict import Known
 
 _T = TypeVar("_T")
 
-_NAME = re.compile(r"(?P<namespace>[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)/(?P<pod>[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)")
 _MAX_QUESTIONS = 10
 """Images that registries are asked for."""
 _EXIT_STATUS = "exit status: 0 if no container waits for an image, 1 if one does, 2 for invalid arguments"
@@ -81,10 +79,9 @@ def main(options: argparse.Namespace) -> int:
 
 def name_of(options: argparse.Namespace) -> tuple[str, str]:
     """Return the namespace and the name of the pod; raises InvalidInputError."""
-    match = _NAME.fullmatch(options.name)
-    if match is None:
-        raise InvalidInputError([Problem(where="pod", found=quoted(options.name), expected="NAMESPACE/NAME")])
-    return match["namespace"], match["pod"]
+    if found := namespaced(options.name):
+        return found
+    raise InvalidInputError([Problem(where="pod", found=quoted(options.name), expected="NAMESPACE/NAME")])
 
 
 async def _explain(options: argparse.Namespace, namespace: str, name: str) -> Explanation | None:

@@ -7,7 +7,6 @@ found out is a note.
 
 import argparse
 import asyncio
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,14 +18,14 @@ from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.adapters.kubernetes.installations import InstallationName, InstallationReader, Installations
 from pullkeeper.app.config_loader import config_from, parse
 from pullkeeper.cli.api_server import connected
-from pullkeeper.domain.config.settings import VARIABLE_PREFIX, Settings
+from pullkeeper.cli.options import namespaced, variables_of
+from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem, quoted
 
 _SECONDS = 5.0
 """Deadline of the search."""
-_NAME = re.compile(r"(?P<namespace>[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)/(?P<name>[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)")
 _MAX_BYTES = 256 * 1024
 """How long a settings file of the cluster may be."""
 _CHOOSE = "--installation NAMESPACE/NAME"
@@ -70,7 +69,9 @@ def settings_of_file(options: argparse.Namespace) -> FoundSettings:
     """Return the settings without asking the API server; raises InvalidInputError if they are invalid."""
     if not options.config:
         return _unknown(options, "the API server cannot be asked for the installation's settings")
-    return FoundSettings(settings=config_from(options.config, _said(options)).settings, source=str(options.config))
+    return FoundSettings(
+        settings=config_from(options.config, variables_of(options)).settings, source=str(options.config)
+    )
 
 
 async def find_settings(options: argparse.Namespace, client: Client) -> FoundSettings:
@@ -113,10 +114,9 @@ async def find_settings_alone(options: argparse.Namespace) -> FoundSettings:
 
 def installation_named(options: argparse.Namespace) -> InstallationName:
     """Return what --installation names; raises InvalidInputError."""
-    match = _NAME.fullmatch(options.installation)
-    if match is None:
-        raise _not_one(options.installation, "NAMESPACE/NAME")
-    return InstallationName(**match.groupdict())
+    if found := namespaced(options.installation):
+        return InstallationName(namespace=found[0], name=found[1])
+    raise _not_one(options.installation, "NAMESPACE/NAME")
 
 
 async def _named(options: argparse.Namespace, client: Client) -> FoundSettings:
@@ -150,7 +150,7 @@ def _parsed(options: argparse.Namespace, name: InstallationName, content: bytes)
     where = f"ConfigMap {name}"
     _check_bounds(where, content)
     try:
-        return FoundSettings(settings=parse(where, content, _said(options)), source=where, in_cluster=True)
+        return FoundSettings(settings=parse(where, content, variables_of(options)), source=where, in_cluster=True)
     except InvalidInputError as error:
         raise InvalidInputError(_within(where, each) for each in error.problems) from None
 
@@ -175,7 +175,7 @@ def _within(where: str, problem: Problem) -> Problem:
 
 
 def _unknown(options: argparse.Namespace, note: str) -> FoundSettings:
-    return FoundSettings(settings=config_from(None, _said(options)).settings, note=note)
+    return FoundSettings(settings=config_from(None, variables_of(options)).settings, note=note)
 
 
 def _several(found: Installations) -> Problem:
@@ -189,9 +189,3 @@ def _not_one(found: str, expected: str) -> InvalidInputError:
 
 def _secret_name(options: argparse.Namespace) -> str:
     return getattr(options, "secret_name", None) or ""
-
-
-def _said(options: argparse.Namespace) -> dict[str, str]:
-    """Return what the options say in place of the settings."""
-    secret_name = _secret_name(options)
-    return {f"{VARIABLE_PREFIX}SECRET_NAME": secret_name} if secret_name else {}

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,6 +11,9 @@ from pullkeeper.app.config_loader import config_from
 from pullkeeper.domain.config.settings import VARIABLE_PREFIX, Settings
 from pullkeeper.domain.errors.text import printable
 
+_NAMESPACED = re.compile(
+    r"(?P<namespace>[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)/(?P<name>[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)"
+)
 _CONFIG_VARIABLE = f"{VARIABLE_PREFIX}CONFIG"
 """Names the settings file where no option does; the chart sets it in its pods."""
 
@@ -66,8 +70,19 @@ def add_output(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
 
 def settings_from(options: argparse.Namespace) -> Settings:
     """Return the settings, with --secret-name in force; raises InvalidInputError with every problem."""
-    variables = {f"{VARIABLE_PREFIX}SECRET_NAME": options.secret_name} if options.secret_name else {}
-    return config_from(options.config, variables).settings
+    return config_from(options.config, variables_of(options)).settings
+
+
+def variables_of(options: argparse.Namespace) -> dict[str, str]:
+    """Return what --secret-name, where a command has it, puts in place of the settings."""
+    secret_name = getattr(options, "secret_name", None)
+    return {f"{VARIABLE_PREFIX}SECRET_NAME": secret_name} if secret_name else {}
+
+
+def namespaced(text: str) -> tuple[str, str] | None:
+    """Split NAMESPACE/NAME, both of Kubernetes' form and so safe in a URL; None for what is none."""
+    match = _NAMESPACED.fullmatch(text)
+    return (match["namespace"], match["name"]) if match else None
 
 
 def print_notes(notes: Iterable[str]) -> None:

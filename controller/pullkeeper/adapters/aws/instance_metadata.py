@@ -28,16 +28,14 @@ def is_private(session: Session) -> bool:
 
 def private_url(session: Session) -> str:
     """Return where the service in the pod would be asked, "" if there is none."""
-    disabled = os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
-    return _url(session) if is_private(session) and not disabled else ""
+    return _url(session) if is_private(session) and not _is_disabled() else ""
 
 
 def is_only_proxied(session: Session, *, allow_node_instance_role: bool) -> bool:
     """Whether the service would be asked for credentials if no proxy were before it; botocore exempts none."""
     url = _url(session)
-    disabled = os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
     wanted = allow_node_instance_role or _is_loopback(urlsplit(url).hostname or "")
-    return wanted and not disabled and _is_proxied(url)
+    return wanted and not _is_disabled() and _is_proxied(url)
 
 
 def node_role_failure() -> Failure:
@@ -53,6 +51,10 @@ def node_role_failure() -> Failure:
 
 def _url(session: Session) -> str:
     return str(session.get_config_variable("ec2_metadata_service_endpoint") or METADATA_BASE_URL)
+
+
+def _is_disabled() -> bool:
+    return os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
 
 
 def _is_loopback(host: str) -> bool:

@@ -71,5 +71,7 @@ def of_keys_file(path: str, region: str, record_request: RecordRequest) -> Contr
 
 
 def _providers(session: Session) -> list[Any]:
-    find: Callable[[str], Any] = session.get_component
-    return list_of if isinstance(list_of := find("credential_provider").providers, list) else []
+    """Return the sources of a session, in their order: the list itself, so that changes to it count."""
+    find: Callable[[str], Any] = session.get_component  # the library has no types
+    providers: list[Any] = find("credential_provider").providers
+    return providers

@@ -1,5 +1,8 @@
 """Reads a pod and what its pulls depend on, as the caller: the controller has no right to any of it but the Secret."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from pullkeeper.adapters.kubernetes.api_errors import api_error
 from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.adapters.kubernetes.listing import list_all
@@ -20,12 +23,8 @@ class PodReader:
 
     async def pod(self, name: str) -> ObservedPod | None:
         """Return a pod; None if there is none of that name."""
-        response = await self._client.request("get", f"{self._path}/pods/{name}")
-        if response.status == NOT_FOUND:
-            return None
-        if not response.ok:
-            raise api_error(response, "get", f"Pod {name}", grant=f"get on pods in {self._namespace}")
-        return observe_pod(response.body)
+        found = await self._get("Pod", name)
+        return observe_pod(found) if found else None
 
     async def pull_events(self, pod: ObservedPod) -> list[PullEvent]:
         """Return the Events that tell of failed pulls of a pod; the API server keeps them for about an hour."""
@@ -42,13 +41,8 @@ class PodReader:
 
     async def account_secrets(self, account: str) -> tuple[str, ...]:
         """Return the pull Secrets that a ServiceAccount names; none if it does not exist."""
-        response = await self._client.request("get", f"{self._path}/serviceaccounts/{account}")
-        if response.status == NOT_FOUND:
-            return ()
-        if not response.ok:
-            grant = f"get on serviceaccounts in {self._namespace}"
-            raise api_error(response, "get", f"ServiceAccount {account}", grant=grant)
-        return pull_secret_names(response.body)
+        found = await self._get("ServiceAccount", account)
+        return pull_secret_names(found) if found else ()
 
     async def managed_secrets(self) -> list[str]:
         """Return the names of the Secrets that bear Pullkeeper's label, whatever the installation calls them."""
@@ -64,9 +58,15 @@ class PodReader:
 
     async def auths(self, secret: str) -> dict[RegistryHost, Password]:
         """Return the entries of a pull Secret, with their tokens; none if it does not exist."""
-        response = await self._client.request("get", f"{self._path}/secrets/{secret}")
+        found = await self._get("Secret", secret)
+        return read_auths(found.get("data") or {}) if found else {}
+
+    async def _get(self, kind: str, name: str) -> Mapping[str, Any] | None:
+        """Return an object; None if there is none of that name."""
+        resource = f"{kind.lower()}s"
+        response = await self._client.request("get", f"{self._path}/{resource}/{name}")
         if response.status == NOT_FOUND:
-            return {}
+            return None
         if not response.ok:
-            raise api_error(response, "get", f"Secret {secret}", grant=f"get on secrets in {self._namespace}")
-        return read_auths(response.body.get("data") or {})
+            raise api_error(response, "get", f"{kind} {name}", grant=f"get on {resource} in {self._namespace}")
+        return response.body
