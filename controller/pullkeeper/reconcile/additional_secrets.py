@@ -59,21 +59,22 @@ class AdditionalDesiredStates:
             return self._desired_states.left(namespace, secret)
         if requested.is_frozen or requested.desired is None:
             return replace(requested, failures=())
-        delete_at = self._delete_at(namespace, secret)
-        if not self._secret.namespaces.matches(namespace):
+        is_selected = self._secret.namespaces.matches(namespace)
+        if is_selected or secret is None:
+            self._records.get(namespace.name).deselected_at.pop(self._secret.name, None)
+        if not is_selected:
             # It waits as it is: the admission fence lets nobody renew it here.
+            delete_at = self._delete_at(namespace) if secret else None
             return Requested(delete_at=delete_at, is_frozen=delete_at is not None)
         # What is left of an identity that may not be used any more waits as it is.
         is_frozen = self._secret.registry in requested.desired.refused
         return Requested(desired=requested.desired.limited_to(self._secret.registry), is_frozen=is_frozen)
 
-    def _delete_at(self, namespace: ObservedNamespace, secret: ObservedSecret | None) -> datetime | None:
-        """Return when the grace of a Secret ends; None if its namespace is selected, or if the grace is over."""
-        record, name, now = self._records.get(namespace.name), self._secret.name, self._clock()
-        if secret is None or self._secret.namespaces.matches(namespace):
-            record.deselected_at.pop(name, None)
-            return None
-        delete_at = record.deselected_at.setdefault(name, now) + self._grace
+    def _delete_at(self, namespace: ObservedNamespace) -> datetime | None:
+        """Return when the grace of the Secret in a namespace that is not selected ends; None if it is over."""
+        now = self._clock()
+        deselected_at = self._records.get(namespace.name).deselected_at.setdefault(self._secret.name, now)
+        delete_at = deselected_at + self._grace
         return delete_at if now < delete_at else None
 
 

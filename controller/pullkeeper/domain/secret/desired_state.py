@@ -1,7 +1,6 @@
 """What a Namespace requests by its annotations, or every problem with them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from pullkeeper.domain.config.policy import Policy
@@ -126,12 +125,17 @@ def _identities(
     namespace: ObservedNamespace, registries: Sequence[RegistryHost], policy: Policy, *, partly: bool
 ) -> Mapping[RegistryHost, Identity]:
     """Return each registry's identity, as valid annotations request it; raise FailureError (RoleNotAllowed)."""
-    groups = list(_groups(namespace, registries, policy))
     found: dict[RegistryHost, Identity] = {}
-    for index, (hosts, role, account) in enumerate(groups, start=1):
-        # Of several, the last one's failure is raised if none is allowed.
-        with suppress(*[FailureError] if partly and (found or index < len(groups)) else []):
+    refusal: FailureError | None = None
+    for hosts, role, account in _groups(namespace, registries, policy):
+        try:
             found |= dict.fromkeys(hosts, policy.identity(namespace, hosts, role=role, account=account))
+        except FailureError as error:
+            if not partly:
+                raise
+            refusal = error
+    if refusal and not found:
+        raise refusal
     return found
 
 
