@@ -15,7 +15,7 @@ import yaml
 
 from pullkeeper.adapters.kubernetes import namespaces_kopf
 from pullkeeper.adapters.kubernetes.client import KubeClient, connect
-from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo
+from pullkeeper.adapters.kubernetes.login import ConnectionInfo
 from pullkeeper.app.log_setup import RepeatFilter
 from pullkeeper.domain.namespace.namespace import ObservedNamespace, observe_namespace
 from testsupport import fake_kube

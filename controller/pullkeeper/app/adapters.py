@@ -14,7 +14,6 @@ from uuid import uuid4
 
 from pullkeeper.adapters import http_server, prometheus
 from pullkeeper.adapters.aws import Ecr
-from pullkeeper.adapters.aws.client_certificate import read_info_if_possible
 from pullkeeper.adapters.kubernetes import namespaces_kopf
 from pullkeeper.adapters.kubernetes.client import ApiClient, KubeClient
 from pullkeeper.adapters.kubernetes.service_accounts import ServiceAccountTokens
@@ -193,10 +192,17 @@ def _certified(settings: Settings) -> Iterator[tuple[str, RolesAnywhere]]:
             yield identity.own(each.name).name, each.source
 
 
+def _show_certificates(settings: Settings, metrics: prometheus.Metrics) -> None:
+    for name, found in _certified(settings):
+        # Not at the top: it imports cryptography, which takes memory that most controllers never need.
+        from pullkeeper.adapters.aws.client_certificate import read_info_if_possible  # noqa: PLC0415
+
+        metrics.set_client_certificate(name, partial(read_info_if_possible, found.certificate_file))
+
+
 def real_adapters(settings: Settings, kube_client: KubeClient, metrics: prometheus.Metrics) -> Adapters:
     """Connect the container to the cluster that `kube_client` is logged in to, and to AWS."""
-    for name, found in _certified(settings):
-        metrics.set_client_certificate(name, partial(read_info_if_possible, found.certificate_file))
+    _show_certificates(settings, metrics)
     return Adapters(
         kube_client=kube_client,
         token_source=Ecr(

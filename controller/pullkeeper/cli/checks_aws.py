@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 
 from pullkeeper.adapters.aws import Ecr, client_certificate
-from pullkeeper.adapters.aws.client_certificate import ClientCertificateError, ClientCertificateUnsuitableError
+from pullkeeper.adapters.aws.client_certificate_errors import ClientCertificateError, ClientCertificateUnsuitableError
 from pullkeeper.adapters.aws.partitions import partition_of
 from pullkeeper.cli import web_identity_file
 from pullkeeper.domain.config import role_partitions

@@ -1,6 +1,6 @@
 """How tests that read no kubeconfig reach an API server."""
 
-from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo
+from pullkeeper.adapters.kubernetes.login import ConnectionInfo
 
 
 def connection_info(server: str, *, authorization: str | None = None) -> ConnectionInfo:

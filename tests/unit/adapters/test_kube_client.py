@@ -7,14 +7,15 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from aiohttp import ClientConnectorCertificateError, web
 from aiohttp.test_utils import TestServer, unused_port
-from kubernetes.aio.client.configuration import Configuration
 
 from pullkeeper.adapters.kubernetes.client import KubeClient, connect
-from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo, KubeConfig
+from pullkeeper.adapters.kubernetes.kube_config import KubeConfig
+from pullkeeper.adapters.kubernetes.login import ConnectionInfo, Login
 from pullkeeper.adapters.kubernetes.session import open_session
 from pullkeeper.domain.errors.failures import FailureError, NotLeadingError, Reason
 from pullkeeper.domain.kube.api import METADATA, Response
@@ -33,7 +34,7 @@ class Config(KubeConfig):
     """Credentials that a test sets."""
 
     def __init__(self, info: ConnectionInfo) -> None:
-        super().__init__(Configuration())
+        super().__init__(Mock(spec=Login))
         self.info = info
 
     async def connection_info(self) -> ConnectionInfo:

@@ -128,3 +128,35 @@ async def test_missing_kubeconfig_is_a_failure_that_says_what_to_do(tmp_path: Pa
     path = str(tmp_path / "missing")
     with pytest.raises(FailureError, match=r"there is no such file; pass --kubeconfig with .*, or run in a pod"):
         await load_config(kubeconfig=path, context=None)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"port": ""}, "KUBERNETES_SERVICE_HOST or KUBERNETES_SERVICE_PORT is empty"),
+        ({"token": ""}, "token is empty"),
+        ({"token": None}, "No such file or directory"),
+        ({"ca.crt": " \n"}, "ca.crt is empty"),
+    ],
+)
+async def test_a_pod_without_its_service_account_is_told_so(
+    service_account: Path, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str | None], said: str
+) -> None:
+    """At the start: nothing can be done without."""
+    for name, text in wrong.items():
+        if name == "port":
+            monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "")
+        elif text is None:
+            (service_account / name).unlink()
+        else:
+            (service_account / name).write_text(text)
+    with pytest.raises(FailureError, match=said):
+        await load_config(kubeconfig=None, context=None)
+
+
+@pytest.mark.usefixtures("service_account")
+async def test_the_api_servers_address_may_be_of_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kubernetes names the address bare, and a URL has it in brackets."""
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00:10:96::1")
+    info = await (await load_config(kubeconfig=None, context=None)).connection_info()
+    assert info.server == "https://[fd00:10:96::1]:443"

@@ -14,6 +14,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from pullkeeper.adapters.aws.client_certificate_errors import (
+    ClientCertificateError,
+    ClientCertificateExpiredError,
+    ClientCertificateMismatchError,
+    ClientCertificateNotYetValidError,
+    ClientCertificateUnreadableError,
+    ClientCertificateUnsuitableError,
+    ClientKeyUnsupportedError,
+)
 from pullkeeper.domain.errors.text import printable
 from pullkeeper.domain.iam.roles_anywhere import CertificateInfo
 
@@ -26,34 +35,6 @@ _PAUSES = (0.0, 0.1, 0.3, 0.6)
 _MIN_RSA_BITS = 2048
 MAX_CHAIN = 5
 """Certificates between this one and the trust anchor that Roles Anywhere accepts."""
-
-
-class ClientCertificateError(Exception):
-    """The certificate or its key cannot be used; the text is the program's own, and holds nothing of the key."""
-
-
-class ClientCertificateUnreadableError(ClientCertificateError):
-    """A file is missing, or holds nothing of the kind."""
-
-
-class ClientCertificateMismatchError(ClientCertificateError):
-    """The key is another certificate's."""
-
-
-class ClientCertificateExpiredError(ClientCertificateError):
-    """The certificate's time is over."""
-
-
-class ClientCertificateNotYetValidError(ClientCertificateError):
-    """The certificate's time has not begun."""
-
-
-class ClientCertificateUnsuitableError(ClientCertificateError):
-    """Roles Anywhere takes no such certificate, whoever issued it."""
-
-
-class ClientKeyUnsupportedError(ClientCertificateError):
-    """Roles Anywhere takes no signature of such a key."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,7 @@ from botocore.exceptions import (
 )
 
 from pullkeeper.adapters.aws.calls import CallError, DeadlineError, Endpoint, TooManyHangingError
-from pullkeeper.adapters.aws.client_certificate import ClientCertificateError
+from pullkeeper.adapters.aws.client_certificate_errors import ClientCertificateError
 from pullkeeper.adapters.aws.credential_process import CredentialProcessError, ProcessFailedError
 from pullkeeper.adapters.aws.missing_credentials import MissingCredentialsError
 from pullkeeper.domain.ecr import partitions

@@ -9,7 +9,6 @@ from pullkeeper.adapters.aws import named_sessions, partitions
 from pullkeeper.adapters.aws.caller_principal import AskSts, CallerPrincipal
 from pullkeeper.adapters.aws.clients import ControllerSession, RecordRequest, profile_region
 from pullkeeper.adapters.aws.credentials import ControllerCredentials, Own
-from pullkeeper.adapters.aws.roles_anywhere import RolesAnywhereSession
 from pullkeeper.domain.config import own_sources
 from pullkeeper.domain.config.own_sources import Profile, WebIdentityFile
 from pullkeeper.domain.config.pattern import matches_any
@@ -88,6 +87,9 @@ class OwnIdentities:
                 return partial(named_sessions.of_keys_file, source.path, region, self.record_request)
 
     def _anywhere(self, source: RolesAnywhere) -> Callable[[], ControllerCredentials]:
+        # Not at the top: it imports cryptography, which takes memory that most controllers never need.
+        from pullkeeper.adapters.aws.roles_anywhere import RolesAnywhereSession  # noqa: PLC0415
+
         return partial(RolesAnywhereSession, source, self.record_request, self.clock)
 
     def _region(self, own: OwnIdentity) -> str:

@@ -5,7 +5,7 @@ import ssl
 from pathlib import Path
 
 from pullkeeper.adapters import tls_context
-from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo
+from pullkeeper.adapters.kubernetes.login import ConnectionInfo
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ import aiohttp
 
 from pullkeeper.adapters.kubernetes.api_errors import refusal
 from pullkeeper.adapters.kubernetes.connection_errors import unreachable
-from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo, KubeConfig, load_config
+from pullkeeper.adapters.kubernetes.kube_config import KubeConfig, load_config
+from pullkeeper.adapters.kubernetes.login import ConnectionInfo
 from pullkeeper.adapters.kubernetes.session import METHODS, RecordRequest, open_session, resource_of
 from pullkeeper.domain.errors.failures import Failure, FailureError, NotLeadingError, Reason
 from pullkeeper.domain.kube.api import FORBIDDEN, JSON, Response

@@ -6,7 +6,7 @@ import ssl
 import aiohttp
 from yarl import URL
 
-from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo
+from pullkeeper.adapters.kubernetes.login import ConnectionInfo
 from pullkeeper.domain.errors.causes import Raised
 from pullkeeper.domain.errors.kubernetes_causes import KUBERNETES_CAUSES
 from pullkeeper.domain.errors.text import printable

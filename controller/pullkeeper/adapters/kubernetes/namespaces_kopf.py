@@ -7,14 +7,17 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 import aiohttp
-import kopf
 
 from pullkeeper.adapters.kubernetes.client import KubeClient
 from pullkeeper.adapters.kubernetes.connection_errors import unreachable
-from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo
+from pullkeeper.adapters.kubernetes.login import ConnectionInfo
+from pullkeeper.adapters.kubernetes.optional_imports import not_importable
 from pullkeeper.domain.errors.said_causes import WORKED_SECONDS, SaidCauses
 from pullkeeper.domain.kube.api import FORBIDDEN
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
+
+with not_importable("kubernetes"):  # which kopf imports if it can, to know its objects: 20 MiB, and none comes here
+    import kopf
 
 logger = logging.getLogger(__name__)
 

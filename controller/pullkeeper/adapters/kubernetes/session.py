@@ -9,7 +9,7 @@ import aiohttp
 from yarl import URL
 
 from pullkeeper.adapters.kubernetes.certificates import Certificates
-from pullkeeper.adapters.kubernetes.kube_config import ConnectionInfo
+from pullkeeper.adapters.kubernetes.login import ConnectionInfo
 from pullkeeper.adapters.name_resolver import NameResolver
 
 RecordRequest = Callable[[str, str, int], None]
