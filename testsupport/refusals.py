@@ -1,6 +1,7 @@
 """Refusals of writes by quota, policy and webhook, on the API server in memory and on a real one."""
 
 import asyncio
+import json
 import ssl
 import tempfile
 from base64 import b64encode
@@ -46,21 +47,22 @@ class Refuser:
         await self._remove(f"{path}/{name}")
 
     @asynccontextmanager
-    async def policy(self, name: str, words: str) -> AsyncIterator[None]:
-        """Let a ValidatingAdmissionPolicy deny every write."""
+    async def policy(self, name: str, words: str, *, only: str = "") -> AsyncIterator[None]:
+        """Let a ValidatingAdmissionPolicy deny every write, or those of the object `only`."""
         if isinstance(self.server, ApiServer):
-            rule = admission.policy(name, self.namespace, self.resource, words)
+            rule = admission.policy(name, self.namespace, self.resource, words, only=only)
             with self.server.faults.admission.rule(rule):
                 yield
             return
         metadata, kind = {"name": name}, f"{_POLICIES}/validatingadmissionpolic"
-        spec = {"validations": [{"expression": "false", "message": words}], "matchConstraints": self._match()}
+        condition = f"object.metadata.name != {json.dumps(only)}" if only else "false"
+        spec = {"validations": [{"expression": condition, "message": words}], "matchConstraints": self._match()}
         (await self.api.post(f"{kind}ies", {"metadata": metadata, "spec": spec})).ok()
         bound = {"policyName": name, "validationActions": ["Deny"]}
         (await self.api.post(f"{kind}ybindings", {"metadata": metadata, "spec": bound})).ok()
-        await self._until_refused(words)
+        await self._until_refused(words, only)
         yield
-        await self._remove(f"{kind}ybindings/{name}", f"{kind}ies/{name}")
+        await self._remove(f"{kind}ybindings/{name}", f"{kind}ies/{name}", named=only)
 
     @asynccontextmanager
     async def webhook(self, name: str, words: str, *, code: int) -> AsyncIterator[None]:
@@ -85,26 +87,26 @@ class Refuser:
         selector = {"matchLabels": {"kubernetes.io/metadata.name": self.namespace}}
         return {"namespaceSelector": selector, "resourceRules": [{**rule, "resources": [self.resource]}]}
 
-    async def _until_refused(self, words: str) -> None:
+    async def _until_refused(self, words: str, named: str = "") -> None:
         async def refused() -> bool:
-            answer = await self._probe()
+            answer = await self._probe(named)
             return bool(answer.status != 201 and words in answer.message)
 
         await until(refused, f"the refusal {words}")
 
-    async def _remove(self, *paths: str) -> None:
+    async def _remove(self, *paths: str, named: str = "") -> None:
         """Delete what refuses, and wait until the API server knows."""
 
         async def admitted() -> bool:
-            return bool((await self._probe()).status == 201)
+            return bool((await self._probe(named)).status in {201, 409})
 
         for path in paths:
             (await self.api.delete(path)).ok()
         await until(admitted, "the end of the refusal")
 
-    async def _probe(self) -> Any:
+    async def _probe(self, named: str) -> Any:
         path = f"/api/v1/namespaces/{self.namespace}/{self.resource}"
-        return await self.api.post(path, {"metadata": {"name": "probe"}}, dryRun="All")
+        return await self.api.post(path, {"metadata": {"name": named or "probe"}}, dryRun="All")
 
 
 @asynccontextmanager

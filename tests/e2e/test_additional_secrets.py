@@ -10,7 +10,8 @@ from testsupport import additional_secrets
 from testsupport.additional_entries import ARGOCD, BASIC, SETTINGS
 from testsupport.additional_secrets import decoded, login_of, path, read, wait_for
 from testsupport.command_line import pod_environment, pullkeeper, settings_file
-from testsupport.installation import FAST_ROTATION, IRELAND, VIRGINIA, Installation, auths
+from testsupport.installation import FAST_ROTATION, IRELAND, SHORT_LIFE, VIRGINIA, Installation, auths
+from testsupport.refusals import Refuser
 from testsupport.secret_recorder import SecretRecorder
 from testsupport.waiting import until
 
@@ -103,6 +104,30 @@ async def test_they_rotate_in_place_with_the_tokens_of_the_pull_secret(installed
         assert follower.seen_at < held.expires_at
     # One that was just fetched may not be written yet.
     assert calls <= len(recorder.of(team)) + 1
+
+
+@pytest.mark.usefixtures("short_lived")
+async def test_one_that_is_refused_delays_no_other(installed: Installation) -> None:
+    """The pull Secret and the other one go on rotating in time while a policy refuses it again and again."""
+    await installed.start({**SETTINGS, **FAST_ROTATION})
+    team = await installed.create_namespace()
+    refuser = Refuser(server=installed.server, api=installed.api, namespace=team)
+    async with (
+        SecretRecorder.open(installed.api, installed.secret_name) as pull_secrets,
+        SecretRecorder.open(installed.api, BASIC) as others,
+    ):
+        async with refuser.policy(f"no-argocd-{team}", "no repositories here", only=ARGOCD):
+            await installed.annotate(team, enabled="true")
+            event = await installed.event(team, "AdmissionRefused")
+            assert "no repositories here" in event["note"]
+            for recorder in (pull_secrets, others):
+                await recorder.wait(team, lambda _, found=recorder: len(found.of(team)) >= 3)  # type: ignore[misc]
+            assert await read(installed, team, ARGOCD) is None
+        await installed.annotate(team, refresh_requested_at="now")
+        await wait_for(installed, team, ARGOCD)
+    for recorder in (pull_secrets, others):
+        for held, follower in pairwise(recorder.of(team)):
+            assert follower.seen_at < held.expires_at - SHORT_LIFE / 2
 
 
 async def test_leaving_the_settings_deletes_them_after_the_grace(installed: Installation) -> None:

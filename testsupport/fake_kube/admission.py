@@ -47,12 +47,12 @@ def no_secrets(quota: str, namespace: str) -> Rule:
     return refuse
 
 
-def policy(name: str, namespace: str, resource: str, words: str) -> Rule:
-    """A ValidatingAdmissionPolicy, bound under its own name, that denies each write of a resource."""
+def policy(name: str, namespace: str, resource: str, words: str, *, only: str = "") -> Rule:
+    """A ValidatingAdmissionPolicy, bound under its own name, that denies each write of a resource, or `only` of one."""
     why = f"ValidatingAdmissionPolicy '{name}' with binding '{name}' denied request: {words}"
 
     def refuse(call: Call, operation: str) -> ApiError | None:
-        if not _matches(call, operation, namespace, resource):
+        if not _matches(call, operation, namespace, resource) or call.key.name != (only or call.key.name):
             return None
         error = status.forbidden("", resource, call.key.name, why, [{"message": why}])
         return ApiError(422, "Invalid", error.message, details=error.details)

@@ -27,7 +27,12 @@ from pullkeeper.domain.namespace.namespace import observe_namespace
 from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount, observe_service_account
 from pullkeeper.domain.secret.shapes import DockerConfig, SecretShape, shape_of
-from pullkeeper.reconcile.additional_secrets import AdditionalDesiredStates, AdditionalReports, SecretsReconciler
+from pullkeeper.reconcile.additional_secrets import (
+    Additional,
+    AdditionalDesiredStates,
+    AdditionalReports,
+    SecretsReconciler,
+)
 from pullkeeper.reconcile.cached_kinds import namespace_cache, recalling, secret_cache, service_account_cache
 from pullkeeper.reconcile.caches import CacheReports, ResourceCache
 from pullkeeper.reconcile.cluster_history import ClusterHistory
@@ -322,8 +327,13 @@ class Container:
     def _secrets_reconciler(self) -> Reconciler | SecretsReconciler:
         if not self.additional_secrets:
             return self.reconciler
-        found = [(cache, self._additional_reconciler(each, cache)) for each, cache in self.additional_secrets.items()]
-        return SecretsReconciler(self.reconciler, found)
+        found = [
+            Additional(name=each.name, secrets=cache, reconciler=self._additional_reconciler(each, cache))
+            for each, cache in self.additional_secrets.items()
+        ]
+        return SecretsReconciler(
+            self.reconciler, found, records=self.records, clock=self._adapters.clock, rng=self._adapters.rng
+        )
 
     def _additional_reconciler(self, secret: AdditionalSecret, cache: ResourceCache[ObservedSecret]) -> Reconciler:
         shape = shape_of(secret)

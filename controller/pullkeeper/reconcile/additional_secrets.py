@@ -1,14 +1,18 @@
 """The Secrets of other shapes beside the pull Secret of a namespace: which are wanted, and how they are reconciled."""
 
+import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+import random
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
+from typing import Any
 
 from pullkeeper.domain.config.additional_secrets import AdditionalSecret
-from pullkeeper.domain.errors.failures import StaleObservationError
+from pullkeeper.domain.errors.backoff import retry_delay
+from pullkeeper.domain.errors.failures import FailureError, StaleObservationError
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.reporting.event_reasons import EventReason
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
@@ -17,7 +21,7 @@ from pullkeeper.domain.secret.shapes import SecretShape
 from pullkeeper.reconcile.caches import Reader, ResourceCache
 from pullkeeper.reconcile.desired_states import DesiredStates, Requested
 from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords
-from pullkeeper.reconcile.result import Result
+from pullkeeper.reconcile.result import Result, Status
 from pullkeeper.reconcile.status_reporter import WRITES, StatusReporter, content_of
 from pullkeeper.reconcile.worker import SupportsReconcile
 
@@ -53,18 +57,20 @@ class AdditionalDesiredStates:
         """Return what is requested; the failures are those of the pull Secret, and reported with it."""
         if namespace is None:
             return Requested()
+        is_selected = self._secret.namespaces.matches(namespace)
+        if is_selected or secret is None:
+            self._records.get(namespace.name).deselected_at.pop(self._secret.name, None)
+        if not (is_selected or secret):
+            return Requested()
         pull_secret = self._pull_secrets.get(namespace.name)
         requested = self._desired_states.of(namespace, pull_secret.as_of(self._clock()) if pull_secret else None)
         if self._records.get(namespace.name).of_another_class:
             return self._desired_states.left(namespace, secret)
         if requested.is_frozen or requested.desired is None:
             return replace(requested, failures=())
-        is_selected = self._secret.namespaces.matches(namespace)
-        if is_selected or secret is None:
-            self._records.get(namespace.name).deselected_at.pop(self._secret.name, None)
         if not is_selected:
             # It waits as it is: the admission fence lets nobody renew it here.
-            delete_at = self._delete_at(namespace) if secret else None
+            delete_at = self._delete_at(namespace)
             return Requested(delete_at=delete_at, is_frozen=delete_at is not None)
         # What is left of an identity that may not be used any more waits as it is.
         is_frozen = self._secret.registry in requested.desired.refused
@@ -110,43 +116,85 @@ class AdditionalReports:
         self.reporter.report_event(name, record, EventReason.PULL_SECRET_DELETED, note, secret)
 
 
-Additional = tuple[ResourceCache[ObservedSecret], SupportsReconcile]
-"""What is observed of an additional Secret, and what reconciles it."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Additional:
+    """One additional Secret of the installation: what is observed of it, and what reconciles it."""
+
+    name: str
+    secrets: ResourceCache[ObservedSecret]
+    reconciler: SupportsReconcile
 
 
 class SecretsReconciler:
-    """Reconciles the pull Secret of a namespace and then each additional one; none of them holds up another."""
+    """Reconciles the pull Secret of a namespace, then all additional ones at once; none of them holds up another."""
 
-    def __init__(self, pull_secret: SupportsReconcile, additional: Sequence[Additional]) -> None:
+    def __init__(
+        self,
+        pull_secret: SupportsReconcile,
+        additional: Sequence[Additional],
+        *,
+        records: NamespaceRecords,
+        clock: Callable[[], datetime],
+        rng: random.Random,
+    ) -> None:
         self._pull_secret = pull_secret
         self._additional = additional
+        self._records = records
+        self._clock = clock
+        self._rng = rng
 
     async def reconcile(self, name: str) -> Result:
-        """Take the one next step for each Secret; the first error is that of the result.
+        """Take the one next step for each Secret; the error is that of the pull Secret.
 
         Raises NamespaceGoneError and NotLeadingError, as the reconciler of the pull Secret does.
         """
-        first = await self._attempt(self._pull_secret, name)
-        results = [first]
-        for cache, reconciler in self._additional:
-            # Before it is listed, every Secret would seem not to be there.
-            if cache.has_synced(name):
-                results.append(await self._attempt(reconciler, name))
-        errors = [result.error for result in results if result.error]
+        first = await _attempt(self._pull_secret, name)
+        # Before it is listed, every Secret would seem not to be there.
+        listed = [each for each in self._additional if each.secrets.has_synced(name)]
+        others = await _all_ended(*(self._reconcile_additional(each, name) for each in listed))
+        results = (first, *others)
         return Result(
-            status=replace(first.status, others=tuple(self._held(name))) if first.status else None,
+            status=self._status(name, first, others),
             failures=tuple(dict.fromkeys(chain.from_iterable(result.failures for result in results))),
             requeue_at=min(filter(None, (result.requeue_at for result in results)), default=None),
-            error=errors[0] if errors else None,
+            error=first.error,
         )
 
+    async def _reconcile_additional(self, additional: Additional, name: str) -> Result:
+        """Reconcile an additional Secret; what stops it is retried with a backoff of its own."""
+        result = await _attempt(additional.reconciler, name)
+        attempts = self._records.get(name).failed_attempts_of
+        if result.error is None:
+            attempts.pop(additional.name, None)
+            return result
+        attempts[additional.name] = attempt = attempts.get(additional.name, 0) + 1
+        requires_action = isinstance(result.error, FailureError) and result.error.failure.reason.requires_action
+        delay = retry_delay(attempt, self._rng.random(), requires_action=requires_action)
+        return replace(result, error=None, requeue_at=self._clock() + delay)
+
+    def _status(self, name: str, first: Result, others: Sequence[Result]) -> Status | None:
+        """Return the status with the additional Secrets; there is one while one of them cannot be deleted."""
+        status = first.status
+        if status is None and (self._records.get(name).failed_attempts_of or any(each.status for each in others)):
+            status = Status(secret=None, opted_in=False)
+        return replace(status, others=tuple(self._held(name))) if status else None
+
     def _held(self, name: str) -> Iterator[ObservedSecret]:
-        found = (cache.get(name) for cache, _ in self._additional)
+        found = (each.secrets.get(name) for each in self._additional)
         yield from (secret for secret in found if secret and secret.managed)
 
-    @staticmethod
-    async def _attempt(reconciler: SupportsReconcile, name: str) -> Result:
-        try:
-            return await reconciler.reconcile(name)
-        except StaleObservationError as error:
-            return Result(error=error)
+
+async def _attempt(reconciler: SupportsReconcile, name: str) -> Result:
+    try:
+        return await reconciler.reconcile(name)
+    except StaleObservationError as error:
+        return Result(error=error)
+
+
+async def _all_ended(*awaited: Coroutine[Any, Any, Result]) -> Sequence[Result]:
+    """Return all results, or raise the first error once all have ended: nothing goes on behind the worker's back."""
+    outcomes = await asyncio.gather(*awaited, return_exceptions=True)
+    results = [each for each in outcomes if isinstance(each, Result)]
+    for error in (each for each in outcomes if isinstance(each, BaseException)):
+        raise error
+    return results

@@ -8,7 +8,7 @@ from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.desired_state import DesiredState
-from pullkeeper.domain.secret.judgement import judge
+from pullkeeper.domain.secret.judgement import Judgement, judge
 from pullkeeper.domain.secret.left_secret import delete_left_at
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import fallback_state
@@ -50,6 +50,8 @@ class DesiredStates:
         self._on_opt_in_lost = on_opt_in_lost
         self._attach_service_accounts = attach_service_accounts
         self._installation = installation
+        self._judged: tuple[tuple[ObservedNamespace, ObservedSecret | None, Policy], Judgement] | None = None
+        """What was judged last, and the judgement."""
 
     def applies_to(self, namespace: ObservedNamespace) -> bool:
         """Return whether a namespace has annotations of ours, or is opted in by the policy in force."""
@@ -60,7 +62,7 @@ class DesiredStates:
         if namespace is None:
             return Requested()
         policy, record = self._policy(), self._records.get(namespace.name)
-        judgement = judge(namespace, secret, policy, attaches=self._attach_service_accounts)
+        judgement = self._judge(namespace, secret, policy)
         delete_at = self._delete_at(record, lost=judgement.opt_in_lost)
         record.of_another_class = judgement.of_another_class
         if judgement.of_another_class:
@@ -77,6 +79,13 @@ class DesiredStates:
             return Requested(desired=fallback, failures=failures, delete_at=delete_at, is_frozen=fallback is None)
         record.last_valid = judgement.desired
         return Requested(desired=judgement.desired, failures=judgement.ignored)
+
+    def _judge(self, namespace: ObservedNamespace, secret: ObservedSecret | None, policy: Policy) -> Judgement:
+        """Judge a namespace once for all of its Secrets, which ask one after the other."""
+        asked = (namespace, secret, policy)
+        if self._judged is None or any(one is not other for one, other in zip(asked, self._judged[0], strict=True)):
+            self._judged = asked, judge(*asked, attaches=self._attach_service_accounts)
+        return self._judged[1]
 
     def left(self, namespace: ObservedNamespace, secret: ObservedSecret | None) -> Requested:
         """Return when to delete what was left in a namespace of another class; from then on, that it is not desired."""

@@ -32,6 +32,8 @@ class NamespaceRecord:
     """When a pull Secret was first seen to be requested; None while none is."""
     failed_attempts: int = 0
     """Reconciliations that have failed since the last one that succeeded."""
+    failed_attempts_of: dict[str, int] = field(default_factory=dict)
+    """The same of each additional Secret, by its name; without those that succeeded."""
     refresh: RefreshRequest | None = None
     last_valid: DesiredState | None = None
     """What the annotations requested when they were last valid."""

@@ -29,7 +29,7 @@ class Result:
     failures: tuple[Failure, ...] = ()
     """Everything that is wrong, `error` included."""
     requeue_at: datetime | None = None
-    """When to reconcile again; None is only when something changes."""
+    """When to reconcile again; None is only when something changes. With an `error`, for what it has not stopped."""
     error: FailureError | StaleObservationError | None = None
     """What stopped the reconciliation: it is retried with backoff, and no later reconciler runs before."""
 

@@ -82,38 +82,38 @@ class Worker:
     async def _process(self, name: str) -> datetime | None:
         """Reconcile a namespace; return when to do so again."""
         started, record = self._clock(), self._records.get(name)
-        result = "error"
+        result, results, retry_at = "error", list[Result](), None
         try:
-            requeue_at = await self._reconcile(name, record)
+            await self._reconcile(name, record, results)
             record.failed_attempts = 0
             result = "success"
         except NamespaceGoneError:
-            requeue_at = self._clock() + LONGEST_RETRY
+            retry_at = self._clock() + LONGEST_RETRY
             result = "success"
         except FailureError as error:
-            requeue_at = self._back_off(record, requires_action=error.failure.reason.requires_action)
+            retry_at = self._back_off(record, requires_action=error.failure.reason.requires_action)
             # At DEBUG, because it has been reported once for all retries.
-            logger.debug("namespace/%s: %s; next try at %s", name, error, _short(requeue_at))
+            logger.debug("namespace/%s: %s; next try at %s", name, error, _short(retry_at))
         except (StaleObservationError, NotLeadingError):
             # The watch brings what has changed and queues the name; the retry is for a watch that misses it.
-            requeue_at = self._back_off(record, requires_action=False)
+            retry_at = self._back_off(record, requires_action=False)
         except Exception as error:  # noqa: BLE001 -- one namespace's unexpected error must not stop the others
-            requeue_at = self._back_off(record, requires_action=False)
+            retry_at = self._back_off(record, requires_action=False)
             # The exception's text is left out: a library may put anything there, a token included.
             logger.error(  # noqa: TRY400 -- for the same reason no traceback
                 "namespace/%s: unexpected %s at %s; next try at %s",
                 name,
                 type(error).__name__,
                 _where(error),
-                _short(requeue_at),
+                _short(retry_at),
             )
         finally:
             self._metrics.observe_reconcile(result, (self._clock() - started).total_seconds())
-        return requeue_at
+        # What stopped one reconciler does not delay what another one has to do.
+        return min(filter(None, (retry_at, *(each.requeue_at for each in results))), default=None)
 
-    async def _reconcile(self, name: str, record: NamespaceRecord) -> datetime | None:
-        """Run the reconcilers and report their results; raise what stopped one of them."""
-        results: list[Result] = []
+    async def _reconcile(self, name: str, record: NamespaceRecord, results: list[Result]) -> None:
+        """Run the reconcilers, add their results, and report them; raise what stopped one of them."""
         try:
             for reconciler in self._reconcilers:
                 results.append(await reconciler.reconcile(name))
@@ -124,7 +124,6 @@ class Worker:
                 self._reporter.report(name, record, results)
         if not any(result.status for result in results):
             self._records.reset(name)
-        return min(filter(None, (result.requeue_at for result in results)), default=None)
 
     def _back_off(self, record: NamespaceRecord, *, requires_action: bool) -> datetime:
         record.failed_attempts += 1

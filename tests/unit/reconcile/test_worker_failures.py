@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from pullkeeper.domain.errors.backoff import LONGEST_RETRY
-from pullkeeper.domain.errors.failures import NamespaceGoneError, Reason, StaleObservationError
+from pullkeeper.domain.errors.failures import Failure, FailureError, NamespaceGoneError, Reason, StaleObservationError
 from pullkeeper.reconcile.namespace_records import NamespaceRecord
 from pullkeeper.reconcile.result import Result
 from pullkeeper.reconcile.worker import HEARTBEAT
@@ -51,6 +51,21 @@ async def test_failure_backs_off(reason: Reason, times: list[float]) -> None:
         await asyncio.sleep(times[-1] + 0.5)
     assert [at for _, at in harness.reconciled_at] == pytest.approx(times, abs=0.01)
     assert {result for result, _ in harness.results} == {"error"}
+
+
+async def test_what_an_error_has_not_stopped_is_due_when_it_was() -> None:
+    """What failed has a longer backoff, and is only tried again with the rest."""
+    harness = WorkerHarness()
+    failure = Failure(reason=Reason.SECRET_CONFLICT, message="no")
+
+    async def due_soon() -> Result:
+        return Result(failures=(failure,), error=FailureError(failure), requeue_at=_at(5 * len(harness.reconciled_at)))
+
+    harness.script["a"] = due_soon
+    async with running(harness) as queue:
+        queue.add("a")
+        await asyncio.sleep(11)
+    assert [at for _, at in harness.reconciled_at] == pytest.approx([0, 5, 10], abs=0.01)
 
 
 async def test_stale_observation_backs_off_without_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
