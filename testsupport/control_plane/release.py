@@ -20,11 +20,13 @@ from testsupport.helm_tools import find
 from testsupport.installation import IRELAND, ROLE, Installation, trust
 from testsupport.rest import MERGE, Answer, RestClient
 from testsupport.token_leaks import assert_no_leak
-from testsupport.waiting import until
+from testsupport.waiting import HANG_GUARD, until
 
 REPOSITORY = Path(__file__).parents[2]
 CHART = REPOSITORY / "charts" / "pullkeeper"
 NAME = "pullkeeper"
+_COMMAND_GUARD = 2 * HANG_GUARD
+"""Seconds for a command, within which a hook's Job is played as well; Helm itself waits for five minutes."""
 _POD = "/api/v1/namespaces/{}/pods"
 
 
@@ -35,8 +37,10 @@ class CommandError(Exception):
 class Release:
     """A release, and the processes that its pods are."""
 
-    def __init__(self, installation: Installation, kubelet: Kubelet, folder: Path, helm: str) -> None:
+    def __init__(self, installation: Installation, kubelet: Kubelet, folder: Path, helm: str, name: str = NAME) -> None:
         self.installation = installation
+        self.name = name
+        self.fullname = name if NAME in name else f"{name}-{NAME}"
         self.kubelet = kubelet
         self.pods: list[tuple[Pod, ControllerProcess]] = []
         self._template: Any = None
@@ -59,7 +63,12 @@ class Release:
             "bash", "-c", command, cwd=REPOSITORY, env=self._environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        output = (await process.communicate())[0].decode()
+        try:
+            async with asyncio.timeout(_COMMAND_GUARD):
+                output = (await process.communicate())[0].decode()
+        except TimeoutError:
+            process.kill()
+            raise CommandError(f"$ {command}\nhas not ended after {_COMMAND_GUARD:g} s") from None
         if process.returncode != 0:
             raise CommandError(f"$ {command}\n{output}")
         return output
@@ -80,13 +89,13 @@ class Release:
         }
         path = self.folder / "values.yaml"
         path.write_text(yaml.safe_dump({"aws": {"roleArn": ROLE}, "settings": settings, **values}))
-        return await self.shell(f"helm {verb} {NAME} {CHART} -n {self.namespace} -f {path}")
+        return await self.shell(f"helm {verb} {self.name} {CHART} -n {self.namespace} -f {path}")
 
     async def uninstall(self) -> str:
         """Uninstall, and play its Jobs and what the deletion of a Deployment does to its pods."""
-        command = asyncio.create_task(self.shell(f"helm uninstall {NAME} -n {self.namespace}"))
+        command = asyncio.create_task(self.shell(f"helm uninstall {self.name} -n {self.namespace}"))
         playing = asyncio.create_task(self._play_jobs(command))
-        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{NAME}"
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{self.fullname}"
 
         async def gone() -> bool:
             return playing.done() or (await self.api.get(path)).status == 404
@@ -99,8 +108,8 @@ class Release:
 
     async def test(self) -> str:
         """Run `helm test`, and play the kubelet to its pod; gives all that was printed, by the pod as well."""
-        command = asyncio.create_task(self.shell(f"helm test {NAME} -n {self.namespace}"))
-        path = f"{_POD.format(self.namespace)}/{NAME}-test"
+        command = asyncio.create_task(self.shell(f"helm test {self.name} -n {self.namespace}"))
+        path = f"{_POD.format(self.namespace)}/{self.fullname}-test"
 
         async def made() -> dict[str, Any] | None:
             answer = await self.api.get(path)
@@ -115,7 +124,7 @@ class Release:
 
     async def roll_out(self) -> None:
         """Do what the Deployment's controller would: bring the pods to what the template says now."""
-        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{NAME}"
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{self.fullname}"
         spec = (await self.api.get(path)).ok()["spec"]
         old = list(self.pods) if spec["template"] != self._template else []
         self._template = spec["template"]
@@ -152,7 +161,7 @@ class Release:
         return await until(poll, "a leader")
 
     async def _start(self, spec: Mapping[str, Any]) -> None:
-        pod = await self.kubelet.pod(NAME, self.namespace, spec)
+        pod = await self.kubelet.pod(self.fullname, self.namespace, spec)
         process = self.kubelet.start(pod)
         self.installation.processes.append(process)
         self.pods.append((pod, process))
@@ -226,13 +235,14 @@ async def released(
     namespace: str,
     secret_name: str,
     helm: str = "helm4",
+    name: str = NAME,
 ) -> AsyncIterator[Release]:
     """Prepare a release; nothing is installed yet. At its end nothing of it is left, nor a token where none may be."""
     installation = Installation(
         server=plane, api=api, aws=aws, folder=folder, secret_name=secret_name, namespace=namespace
     )
     await trust(installation)
-    release = Release(installation, Kubelet(plane, api, folder, _surroundings(aws)), folder, helm)
+    release = Release(installation, Kubelet(plane, api, folder, _surroundings(aws)), folder, helm, name)
     try:
         yield release
     finally:
@@ -240,8 +250,8 @@ async def released(
             process.popen.terminate()
         await installation.leave()
         await assert_no_leak(installation)
-        if "pullkeeper" in await release.shell(f"helm list -q -n {namespace}"):
-            await release.shell(f"helm uninstall {NAME} -n {namespace} --no-hooks")
+        if name in await release.shell(f"helm list -q -n {namespace}"):
+            await release.shell(f"helm uninstall {name} -n {namespace} --no-hooks")
         shutil.rmtree(folder / "home", ignore_errors=True)
 
 
