@@ -17,6 +17,18 @@ NOTE = "pullkeeper.dev/principal"
 SPREAD = {"refreshJitter": "2s"}
 
 
+def _annotated(role: str | None) -> dict[str, Any]:
+    return {"metadata": {"annotations": {"eks.amazonaws.com/role-arn": role}}}
+
+
+CHANGES: dict[str, tuple[dict[str, Any] | None, str]] = {
+    "role removed": (_annotated(None), "it has no role: annotate it with eks.amazonaws.com/role-arn"),
+    "role misspelt": (_annotated("admin"), "its annotation eks.amazonaws.com/role-arn is not"),
+    "deleted": (None, "the ServiceAccount does not exist"),
+}
+"""What happens to a ServiceAccount in use, and what is said of it."""
+
+
 def _session_of(role: str) -> str:
     return f"arn:aws:sts::{ACCOUNT}:assumed-role/{role.rpartition('/')[2]}"
 
@@ -131,3 +143,31 @@ async def test_role_of_a_service_account_that_changed_meanwhile_is_noticed(insta
         await installation.start(settings)
         rotated = await recorder.wait(team, lambda version: _says(version, OTHER))
     assert principals(installation, rotated.secret) == {OTHER}
+
+
+@pytest.mark.parametrize("attachment", [{}, ON], ids=["read", "watched"])
+@pytest.mark.parametrize("change", CHANGES)
+async def test_service_account_that_loses_its_role_is_reported(
+    installation: Installation, attachment: dict[str, Any], change: str
+) -> None:
+    """As soon as another role would be noticed; the Secret keeps its tokens, and when the role is back all is well."""
+    if attachment:
+        await installation.allow_attachment()
+    process = await installation.start({"serviceAccountIdentity": {"namespaces": ["*"]}, **attachment})
+    team = await installation.create_namespace()
+    await own_account(installation, team)
+    path = f"/api/v1/namespaces/{team}/serviceaccounts/puller"
+    async with installation.recording() as recorder:
+        await installation.annotate(team, enabled="true", service_account_name="puller")
+        first = await recorder.created(team)
+        await process.until_metric(1, "pullkeeper_namespaces", state="ready")
+        body, words = CHANGES[change]
+        (await (installation.api.merge(path, body) if body else installation.api.delete(path))).ok()
+        assert words in (await installation.event(team, "TokenFetchFailed"))["note"]
+        await process.until_metric(0, "pullkeeper_namespaces", state="ready")
+        assert recorder.of(team) == [first]
+        if body:
+            (await installation.api.merge(path, _annotated(OWN))).ok()
+            await process.until_metric(1, "pullkeeper_namespaces", state="ready")
+            assert recorder.of(team) == [first]
+    assert installation.aws.count("GetAuthorizationToken") == 1

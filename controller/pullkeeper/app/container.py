@@ -23,6 +23,7 @@ from pullkeeper.app.config_loader import Config, parse, where_of
 from pullkeeper.app.health import Liveness, Readiness
 from pullkeeper.app.policy_reloader import CurrentPolicy, PolicyReloader
 from pullkeeper.domain.config.additional_secrets import AdditionalSecret
+from pullkeeper.domain.iam.principal import UNKNOWN
 from pullkeeper.domain.namespace.namespace import observe_namespace
 from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount, observe_service_account
@@ -33,7 +34,13 @@ from pullkeeper.reconcile.additional_secrets import (
     AdditionalReports,
     SecretsReconciler,
 )
-from pullkeeper.reconcile.cached_kinds import namespace_cache, recalling, secret_cache, service_account_cache
+from pullkeeper.reconcile.cached_kinds import (
+    namespace_cache,
+    principal_behind,
+    recalling,
+    secret_cache,
+    service_account_cache,
+)
 from pullkeeper.reconcile.caches import CacheReports, ResourceCache
 from pullkeeper.reconcile.cluster_history import ClusterHistory
 from pullkeeper.reconcile.controller_principal import ControllerPrincipal
@@ -375,7 +382,7 @@ class Container:
             service_accounts=self._account_tokens,
             records=self.records,
             policy=self.policy,
-            observed=self.service_accounts.get if self.service_accounts else _nothing,
+            observed=partial(principal_behind, self.service_accounts) if self.service_accounts else _unknown,
         )
 
     def _desired_states(self) -> DesiredStates:
@@ -449,6 +456,10 @@ class Container:
 
 def _never(*_: object) -> bool:
     return False
+
+
+def _unknown(*_: object) -> str:
+    return UNKNOWN
 
 
 def _service_account(account: Mapping[str, Any], secret_name: str) -> ObservedServiceAccount:

@@ -8,8 +8,7 @@ from typing import Protocol
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.iam.identity import Identity, Kind
-from pullkeeper.domain.iam.principal import Current
-from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount
+from pullkeeper.domain.iam.principal import UNKNOWN, Current
 from pullkeeper.reconcile.controller_principal import ControllerPrincipal
 from pullkeeper.reconcile.namespace_records import NamespaceRecords
 from pullkeeper.reconcile.together import all_of
@@ -43,9 +42,9 @@ class Identities:
         service_accounts: ServiceAccountResolver,
         records: NamespaceRecords,
         policy: Callable[[], Policy],
-        observed: Callable[[str, str], ObservedServiceAccount | None],
+        observed: Callable[[str, str], str],
     ) -> None:
-        """`observed` returns a ServiceAccount of a namespace if those are watched."""
+        """`observed` returns the principal behind a ServiceAccount of a namespace, UNKNOWN unless those are watched."""
         self._controller = controller
         self._source = source
         self._service_accounts = service_accounts
@@ -70,8 +69,8 @@ class Identities:
     def _current_principal(self, namespace: str, identity: Identity) -> Current:
         if identity.kind is Kind.CONTROLLER:
             return self._controller.current(identity)
-        account = self._observed(*identity.service_account) if identity.kind is Kind.SERVICE_ACCOUNT else None
-        return Current(name=account.principal if account else self._known(namespace, identity).principal)
+        observed = self._observed(*identity.service_account) if identity.kind is Kind.SERVICE_ACCOUNT else UNKNOWN
+        return Current(name=observed or self._known(namespace, identity).principal)
 
     async def look_up(
         self, requester: Requester, identities: Mapping[RegistryHost, Identity]

@@ -1,4 +1,4 @@
-"""Notices that a ServiceAccount which a namespace fetches tokens as has got another role.
+"""Notices that a ServiceAccount which a namespace fetches tokens as has got another role, or has none any more.
 
 They are watched only where the pull Secret is attached to them: else RBAC grants reading those of some names, in any
 number of namespaces, and no right lists or watches just those. So each is read again and again, one at a time.
@@ -7,11 +7,13 @@ number of namespaces, and no right lists or watches just those. So each is read 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
-from pullkeeper.domain.errors.failures import FailureError
+from pullkeeper.domain.errors.failures import FailureError, Reason
 from pullkeeper.domain.iam.identity import Identity, Kind
+from pullkeeper.domain.iam.principal import NOBODY
 from pullkeeper.domain.namespace.annotations import SERVICE_ACCOUNT
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.reconcile.identities import ServiceAccountResolver
@@ -56,8 +58,8 @@ class ServiceAccountPoller:
             in_use = dict(self._in_use())
             pause = max(INTERVAL / max(len(in_use), 1), SHORTEST_PAUSE).total_seconds()
             for namespace, identity in in_use.items():
-                with suppress(FailureError):  # the next request for a token says it
-                    self._compare(namespace, await self._service_accounts.resolve(identity))
+                with suppress(FailureError):  # of the API server: nothing can be told of the ServiceAccount
+                    self._compare(namespace, await self._read(identity))
                 await asyncio.sleep(pause)
             if not in_use:
                 await asyncio.sleep(pause)
@@ -70,8 +72,16 @@ class ServiceAccountPoller:
                     if identity.kind is Kind.SERVICE_ACCOUNT:
                         yield namespace.name, identity
 
+    async def _read(self, identity: Identity) -> Identity:
+        try:
+            return await self._service_accounts.resolve(identity)
+        except FailureError as error:
+            if error.failure.reason is not Reason.SERVICE_ACCOUNT_UNUSABLE:
+                raise
+            return replace(identity, principal=NOBODY)
+
     def _compare(self, namespace: str, found: Identity) -> None:
-        """Remember what was read: a Secret with tokens of another principal is rotated at once."""
+        """Remember what was read: tokens of another principal are rotated at once, or what keeps that is reported."""
         record = self._records.get(namespace)
         if record.service_account != found:
             record.service_account = found

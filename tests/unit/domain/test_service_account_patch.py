@@ -238,12 +238,12 @@ def test_one_patch_is_enough(listed: list[str | None], mark: str | None, has_our
     ("role", "principal"),
     [
         ("arn:aws:iam::123456789012:role/a/puller", "arn:aws:sts::123456789012:assumed-role/puller"),
-        ("admin", ""),
-        ("a" * 200_000, ""),
-        (None, ""),
+        ("admin", "nobody"),
+        ("a" * 200_000, "nobody"),
+        (None, "nobody"),
     ],
 )
 def test_principal_is_that_of_the_role_in_its_annotation(role: str | None, principal: str) -> None:
-    """What is no role is none, so that it is not kept."""
+    """What is no role is nobody, so that it is noticed, and not kept."""
     written = {} if role is None else {"eks.amazonaws.com/role-arn": role}
     assert observe_service_account(account(annotations=written), OURS).principal == principal

@@ -15,6 +15,7 @@ from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason, StaleObservationError
 from pullkeeper.domain.iam.identity import CONTROLLER, Identity
+from pullkeeper.domain.iam.principal import UNKNOWN
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import Priority
@@ -104,7 +105,7 @@ class ReconcilerHarness:
                 service_accounts=self,
                 records=self.records,
                 policy=lambda: self.policy,
-                observed=lambda *name: self.accounts.get(name),
+                observed=lambda *name: account.principal if (account := self.accounts.get(name)) else UNKNOWN,
             ),
             records=self.records,
             reporter=self.reporter,

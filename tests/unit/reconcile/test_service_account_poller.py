@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
+from pullkeeper.domain.iam import principal
 from pullkeeper.domain.iam.identity import CONTROLLER, Identity, service_account
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.desired_state import DesiredState
@@ -30,6 +31,7 @@ class Cluster:
         self.watched: set[str] = set()
         self.roles: dict[str, str] = {}
         self.unusable: set[str] = set()
+        self.unreachable: set[str] = set()
         self.read: list[str] = []
         self.read_at: list[float] = []
         self.enqueued: list[str] = []
@@ -41,6 +43,8 @@ class Cluster:
         name = identity.service_account[0]
         self.read.append(name)
         self.read_at.append(asyncio.get_running_loop().time())
+        if name in self.unreachable:
+            raise FailureError(Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message="no answer"))
         if name in self.unusable:
             raise FailureError(Failure(reason=Reason.SERVICE_ACCOUNT_UNUSABLE, message="no role"))
         return replace(identity, principal=self.roles.get(name, "arn"))
@@ -60,20 +64,36 @@ class Cluster:
 
 
 async def test_namespace_is_enqueued_when_its_service_account_has_changed() -> None:
-    """Once; also one that could not be used before, and nobody else."""
+    """Once; also one that could not be read before, and nobody else."""
     cluster = Cluster(a=service_account("a", "puller"), b=service_account("b", "puller"))
-    cluster.unusable = {"b"}
+    cluster.unreachable = {"b"}
     await cluster.poll(60)
     assert cluster.enqueued == ["a"]
     cluster.roles["a"] = "another"
     await cluster.poll(60)
     assert cluster.enqueued == ["a", "a"]
-    cluster.unusable.clear()
+    cluster.unreachable.clear()
     await cluster.poll(60)
     assert cluster.enqueued == ["a", "a", "b"]
     record = cluster.records.get("a").service_account
     assert record is not None
     assert record.principal == "another"
+
+
+async def test_namespace_is_enqueued_when_its_service_account_cannot_be_used_any_more() -> None:
+    """Once, with nobody behind it, which no Secret says; and once more when it can be used again."""
+    cluster = Cluster(a=service_account("a", "puller"), b=service_account("b", "puller"))
+    await cluster.poll(60)
+    cluster.enqueued.clear()
+    cluster.unusable = {"a"}
+    await cluster.poll(60)
+    assert cluster.enqueued == ["a"]
+    record = cluster.records.get("a").service_account
+    assert record is not None
+    assert record.principal == principal.NOBODY
+    cluster.unusable.clear()
+    await cluster.poll(60)
+    assert cluster.enqueued == ["a", "a"]
 
 
 async def test_only_what_is_in_use_and_not_watched_is_read() -> None:

@@ -9,6 +9,8 @@ from pullkeeper.domain.iam import role_arn
 
 UNKNOWN = ""
 """Nothing can be told of it; it counts as neither the same as another nor different."""
+NOBODY = "nobody"
+"""Nobody is behind an identity any more; unlike whatever a pull Secret says, since `parse` never returns it."""
 _MAX_LENGTH = 640
 _NAME = r"[A-Za-z0-9+=,.@_-]{1,64}"
 _FORM = re.compile(

@@ -89,7 +89,7 @@ def observe_service_account(account: Mapping[str, Any], secret_name: str) -> Obs
         has_entries=bool(names),
         has_annotations=bool(annotations),
         terminating=bool(metadata.get("deletionTimestamp")),
-        principal=principal.of_role(annotations.get(ROLE_ANNOTATION, "")),
+        principal=principal.of_role(annotations.get(ROLE_ANNOTATION, "")) or principal.NOBODY,
         writer=last_writer(metadata.get("managedFields") or (), lambda fields: "f:imagePullSecrets" in fields),
     )
 
