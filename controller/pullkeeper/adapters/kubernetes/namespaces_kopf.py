@@ -177,7 +177,9 @@ def _settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.scanning.disabled = True
     settings.posting.enabled = False
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = 250
+    # A worker keeps the whole body of its object for so long: of every Namespace at once, as they are listed.
+    settings.queueing.idle_timeout = 0.1
     settings.watching.connect_timeout = 3
     settings.networking.request_timeout = 30
     settings.networking.trust_env = False  # the session of ours knows the proxy
