@@ -10,17 +10,24 @@ from typing import Any
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, NoCredentialsError
 
 from pullkeeper.domain.errors.failures import Reason
+from pullkeeper.domain.iam import principal
 from testsupport.simulation.faults import Faults
 from testsupport.simulation.geography import Answer, Endpoint, Geography
 from testsupport.simulation.record import AwsCall, Issued, Record
-from testsupport.virtual_time import HOUR, MINUTE, at_second, elapsed, now, seconds_of
+from testsupport.virtual_time import DAY, HOUR, MINUTE, at_second, elapsed, now, seconds_of
 
 MARK = "a-simulated-password"
 """Prefix of every password; see `needles` for how to find one in a text."""
 CONTROLLER_KEY = "the controller"
 """The controller's access key, which stands for its principal."""
+CONTROLLER = "controller"
+"""Names its identity among those of `Aws.principals`; the others are named by their roles."""
 CONTROLLER_PRINCIPAL = "arn:aws:sts::111111111111:assumed-role/controller"
-_LIVES = {Reason.TOKEN_EXPIRED.value: (-MINUTE, -1.0), "ShortLife": (20 * MINUTE, 11 * HOUR)}
+_LIVES = {
+    Reason.TOKEN_EXPIRED.value: (-MINUTE, -1.0),
+    "ShortLife": (20 * MINUTE, 11 * HOUR),
+    "WrongClock": (30 * 365 * DAY, 100 * 365 * DAY),
+}
 """Faults that issue a token with a lifetime in this range of seconds."""
 _CODES = {
     Reason.THROTTLED.value: "ThrottlingException",
@@ -36,6 +43,13 @@ def needles() -> tuple[str, str]:
     return MARK, encoded[:24]
 
 
+class _Principals(dict[str, str]):
+    """The principal of each role, and the controller's own."""
+
+    def __missing__(self, name: str) -> str:
+        return CONTROLLER_PRINCIPAL if name == CONTROLLER else principal.of_role(name)
+
+
 class Aws:
     """Answers requests, or fails as geography, trust and faults say.
 
@@ -49,6 +63,8 @@ class Aws:
         self._rng = rng
         self._generations: Counter[str] = Counter()
         self._seconds = 0.0
+        self.principals: dict[str, str] = _Principals()
+        """Who is behind each of the controller's identities."""
         self.distrusted: set[str] = set()
         """Roles whose trust policy was emptied."""
 
@@ -57,15 +73,15 @@ class Aws:
         seconds, self._seconds = self._seconds, 0.0
         return seconds
 
-    def assume_role(self, endpoint: Endpoint, operation: str, principal: str, request: Mapping[str, Any]) -> str:
+    def assume_role(self, endpoint: Endpoint, operation: str, caller: str, request: Mapping[str, Any]) -> str:
         """Return the access key of a new session of a role; raise what botocore raises."""
-        self._record.sts_calls.append(AwsCall(at=elapsed(), scope=endpoint.region, reason=None, key=principal))
+        self._record.sts_calls.append(AwsCall(at=elapsed(), scope=endpoint.region, reason=None, key=caller))
         self._reach(endpoint, operation)
         role = request["RoleArn"]
-        if role in self.distrusted or not self._geography.trusts(role, principal.partition(" ")[0]):
+        if role in self.distrusted or not self._geography.trusts(role, caller.partition(" ")[0]):
             raise refusal(operation, "AccessDenied")
         session = {key: request.get(key) for key in ("RoleSessionName", "ExternalId", "Tags", "SourceIdentity")}
-        return f"{role} {session} of {principal}"
+        return f"{role} {session} of {caller}"
 
     def identify(self, endpoint: Endpoint, access_key: str) -> str:
         """Return the ARN of a caller; raise what botocore raises."""
@@ -83,6 +99,8 @@ class Aws:
             self._record_call(endpoint, key, type(error).__name__)
             raise
         reason = self._faults.aws_reason(endpoint.region, elapsed() + min(self._seconds, 1.0))
+        if reason is not None:
+            self._record.happened[f"AWS: {reason}"] += 1
         self._record_call(endpoint, key, reason)
         if reason is not None and reason not in _LIVES:
             raise self._fault(endpoint, reason)
@@ -92,6 +110,8 @@ class Aws:
     def _reach(self, endpoint: Endpoint, operation: str) -> None:
         """Take the time of a request; return only if the endpoint is there and looks at the request."""
         answer = self._geography.at(endpoint)
+        if answer is not Answer.ANSWERS:
+            self._record.happened[f"AWS: {answer}"] += 1
         if answer is Answer.SILENT:
             self._seconds = math.inf
             raise ConnectTimeoutError(endpoint_url=f"https://{endpoint}")
@@ -118,7 +138,9 @@ class Aws:
         number = len(self._record.issued)
         auth = base64.b64encode(f"AWS:{MARK}-{number:08d}".encode()).decode()
         issued_at = math.floor(issued_at * 1000) / 1000
-        expires_at = issued_at + round(life, 3)
+        said_to_expire_at = issued_at + round(life, 3)
+        # Whatever an answer says, AWS takes no token for longer.
+        expires_at = min(said_to_expire_at, issued_at + self._faults.life)
         self._record.issued[auth] = Issued(
             at=elapsed() + self._seconds,
             scope=endpoint.label,
@@ -128,7 +150,7 @@ class Aws:
             expires_at=expires_at,
         )
         self._generations[key] += 1
-        data = {"authorizationToken": auth, "expiresAt": at_second(expires_at)}
+        data = {"authorizationToken": auth, "expiresAt": at_second(said_to_expire_at)}
         return {"authorizationData": data if endpoint.service == "ecr-public" else [data]}
 
 

@@ -12,10 +12,12 @@ from unittest import mock
 
 from botocore.config import Config
 
-from pullkeeper.adapters.aws import own_identities
+from pullkeeper.adapters.aws import named_sessions, own_identities
 from pullkeeper.adapters.aws.calls import Calls, _Call
 from pullkeeper.adapters.aws.clients import Clients, CredentialSource, Keys
-from testsupport.simulation.aws import CONTROLLER_KEY, CONTROLLER_PRINCIPAL, Aws
+from pullkeeper.domain.iam.role_arn import RoleArn
+from pullkeeper.domain.iam.roles_anywhere import RolesAnywhere
+from testsupport.simulation.aws import CONTROLLER, CONTROLLER_KEY, CONTROLLER_PRINCIPAL, Aws
 from testsupport.simulation.geography import Endpoint
 from testsupport.virtual_time import now
 
@@ -58,23 +60,26 @@ class Client:
         return {"Credentials": {**keys, "Expiration": now() + _SESSION}}
 
 
-class ControllerSession:
-    """The controller's credentials: always at hand."""
+class Session:
+    """Credentials of one of the controller's identities: always at hand, and read anew when they have changed."""
 
-    def __init__(self, *_: object, **__: object) -> None:
-        """Take what botocore's session takes."""
+    def __init__(self, aws: Aws, name: str) -> None:
+        self._aws = aws
+        self._name = name
+        self._principal = aws.principals[name]
 
     def is_current(self) -> bool:
-        """Say yes: there are no files."""
-        return True
+        """Return whether the files still say the same."""
+        return self._principal == self._aws.principals[self._name]
 
     def keys(self) -> Keys:
         """Return the keys."""
-        return Keys(access_key_id=CONTROLLER_KEY, secret_access_key="secret", principal=CONTROLLER_PRINCIPAL)
+        access_key = CONTROLLER_KEY if self._principal == CONTROLLER_PRINCIPAL else self._principal
+        return Keys(access_key_id=access_key, secret_access_key="secret", principal=self._principal)
 
     def source(self) -> CredentialSource:
         """Return where they come from."""
-        return CredentialSource(method="simulated", principal=CONTROLLER_PRINCIPAL)
+        return CredentialSource(method="simulated", principal=self._principal)
 
 
 @contextmanager
@@ -85,6 +90,15 @@ def simulated_botocore(aws: Aws) -> Iterator[None]:
         fips, dual_stack = (getattr(config, name, None) for name in ("use_fips_endpoint", "use_dualstack_endpoint"))
         endpoint = Endpoint(service=service, region=region, fips=bool(fips), dual_stack=bool(dual_stack))
         return Client(aws, endpoint, keys)
+
+    def own(*_: object, **__: object) -> Session:
+        return Session(aws, CONTROLLER)
+
+    def anywhere(source: RolesAnywhere, *_: object) -> Session:
+        return Session(aws, source.role.text)
+
+    def web_identity(role: RoleArn, *_: object) -> Session:
+        return Session(aws, role.text)
 
     def start(calls: Calls, call: Callable[[], _T], state: _Call) -> asyncio.Future[_T]:
         """Make the call at once, and let its result arrive when it would."""
@@ -106,7 +120,9 @@ def simulated_botocore(aws: Aws) -> Iterator[None]:
     with (
         mock.patch.object(Clients, "create", create),
         mock.patch.object(Calls, "_start", start),
-        mock.patch.object(own_identities, "ControllerSession", ControllerSession),
+        mock.patch.object(own_identities, "ControllerSession", own),
+        mock.patch.object(own_identities, "RolesAnywhereSession", anywhere),
+        mock.patch.object(named_sessions, "of_web_identity", web_identity),
     ):
         yield
 

@@ -1,7 +1,7 @@
 """What goes wrong in a run: small faults with a probability, outages in periods."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from testsupport.simulation.record import Period
@@ -18,6 +18,8 @@ REASONS = (
     "ShortLife",
 )
 """Why AWS issues no token. The last two issue one: already expired, or with a short lifetime."""
+ALL_REASONS = (*REASONS, "WrongClock")
+"""Those, and tokens with an expiry that cannot be true."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,8 +50,20 @@ class Faults:
     """Lifetime of a token in seconds."""
     latency: float = 0.03
     """Mean duration of a request to the API server in seconds."""
+    watch_seconds: float | None = None
+    """How long the API server keeps a watch open; as long as the client has asked for if None."""
     aws: list[Period] = field(default_factory=list)
     kube: list[Period] = field(default_factory=list)
+    refusing: list[Period] = field(default_factory=list)
+    """When the API server refuses writes of pull Secrets, and why: see `resources.REFUSALS`."""
+    unauthorized: list[Period] = field(default_factory=list)
+    """When it accepts no credentials, as while its keys or the process's own token are replaced."""
+    slow_lists: list[Period] = field(default_factory=list)
+    """When lists take long; the reason is how many seconds at most."""
+    undoing: list[Period] = field(default_factory=list)
+    """When another tool undoes each write in a namespace, and how: `delete`, `revert` or `detach`."""
+    registries: list[Period] = field(default_factory=list)
+    """When the registries of a region refuse each token that was issued before, or do not answer at all."""
 
     def at(self, now: float) -> FaultRates:
         """Return the rates at that second."""
@@ -64,26 +78,42 @@ class Faults:
         return max((period.end for period in _over(self.kube, now)), default=None)
 
 
+def during(periods: Sequence[Period], now: float, namespace: str = "") -> Period | None:
+    """Return the period that it is now, in this namespace or in all of them."""
+    return next((each for each in periods if each.start <= now < each.end and each.namespace in ("", namespace)), None)
+
+
 def _over(periods: Iterable[Period], now: float) -> list[Period]:
     return [period for period in periods if period.start <= now < period.end]
 
 
-def draw_faults(rng: random.Random, *, until: float, regions: tuple[str, ...]) -> Faults:
-    """Draw outages of AWS by region and of the API server, with frequent small faults all the time."""
+def draw_faults(
+    rng: random.Random,
+    *,
+    until: float,
+    regions: tuple[str, ...],
+    every: float = 5 * DAY,
+    reasons: Sequence[str] = REASONS,
+) -> Faults:
+    """Draw outages of AWS by region and of the API server, with frequent small faults all the time.
+
+    There is one in `every` seconds in each region, and a little more often at the API server.
+    """
     faults = Faults(rates=FREQUENT, until=until)
     for region in ("", *regions):
-        for start in _moments(rng, until, every=5 * DAY):
+        for start in moments(rng, until, every=every):
             length = rng.choice((2.0, 30.0, 5 * MINUTE, HOUR, 3 * HOUR, 9 * HOUR))
             faults.aws.append(
-                Period(start=start, end=min(start + length, until), reason=rng.choice(REASONS), region=region)
+                Period(start=start, end=min(start + length, until), reason=rng.choice(reasons), region=region)
             )
-    for start in _moments(rng, until, every=4 * DAY):
+    for start in moments(rng, until, every=0.8 * every):
         length = rng.choice((0.5, 10.0, MINUTE, 20 * MINUTE, 2 * HOUR))
         faults.kube.append(Period(start=start, end=min(start + length, until), reason="unreachable"))
     return faults
 
 
-def _moments(rng: random.Random, until: float, *, every: float) -> list[float]:
+def moments(rng: random.Random, until: float, *, every: float) -> list[float]:
+    """Draw moments, `every` seconds apart on average."""
     found = []
     at = rng.expovariate(1 / every)
     while at < until:

@@ -18,12 +18,10 @@ from pullkeeper.app.config_loader import Config
 from pullkeeper.app.container import Container
 from pullkeeper.app.manager import Manager
 from pullkeeper.domain.config.settings import Settings
-from pullkeeper.domain.ecr.credential import Password
-from pullkeeper.domain.ecr.registry_host import RegistryHost
-from pullkeeper.domain.ecr.registry_probe import ProbeResult
 from testsupport.simulation.api_server import ApiServer
 from testsupport.simulation.geography import HOME_REGION
 from testsupport.simulation.record import Usage
+from testsupport.simulation.registries import Registries
 from testsupport.virtual_time import elapsed, now
 
 _OWN = {"reconciled_at"}
@@ -64,6 +62,8 @@ class Process:
         *,
         settings: Settings,
         mutation: Mapping[str, object],
+        registries: Registries,
+        holder_id: str = "simulation",
     ) -> None:
         """Build the container; `mutation` replaces classes in its module, by their names there."""
         self.metrics = RecordedMetrics()
@@ -71,13 +71,14 @@ class Process:
             kube_client=server,
             token_source=Ecr(
                 environment={"AWS_REGION": HOME_REGION},
-                registries=(),
+                registries=settings.policy.registries,
+                identities=settings.policy.identities,
                 allow_node_instance_role=False,
                 clock=now,
                 metrics=self.metrics,
                 service_account_token=ServiceAccountTokens(server).request_token,
             ),
-            registry_probe=lambda _: _accept,
+            registry_probe=lambda _: registries.probe,
             watch_namespaces=watch_namespaces,
             serve_http=_serve_nothing,
             metrics=self.metrics,
@@ -85,7 +86,7 @@ class Process:
             uptime=elapsed,
             rng=rng,
             instance="simulation",
-            holder_id="simulation",
+            holder_id=holder_id,
         )
         with ExitStack() as stack:
             for name, broken in mutation.items():
@@ -141,10 +142,6 @@ def _several(value: object) -> tuple[object, ...] | list[object]:
 def _is_ours(value: object) -> bool:
     """Whether this is an object of the controller with a memory of its own, be it a mutant."""
     return hasattr(value, "__dict__") and any(each.__module__.startswith("pullkeeper.") for each in type(value).__mro__)
-
-
-async def _accept(host: RegistryHost, auth: Password) -> ProbeResult:
-    raise NotImplementedError("no run verifies tokens")
 
 
 async def _serve_nothing(*, healthy: Callable[[], str | None], ready: Callable[[], str | None]) -> None:  # noqa: ARG001 -- the protocol's

@@ -1,6 +1,7 @@
 """The ground truth of a run, recorded by the simulated cluster and AWS; the checkers judge by it alone."""
 
-from collections import defaultdict
+import math
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -40,6 +41,22 @@ class SecretVersion:
     """The `auth` of each host in the Secret's data."""
     owned: frozenset[str] = frozenset()
     """Fields owned by the controller's field manager."""
+    gone: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccountVersion:
+    """A ServiceAccount from `at` (seconds) on; `gone` means deleted."""
+
+    at: float
+    namespace: str
+    name: str
+    uid: str
+    resource_version: int
+    writer: str
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    pull_secrets: tuple[str, ...] = ()
+    """Names in its `imagePullSecrets`."""
     gone: bool = False
 
 
@@ -127,12 +144,13 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Period:
-    """An interval in seconds with the failure in it; an empty region means all regions."""
+    """An interval in seconds with the failure in it; an empty region or namespace means all of them."""
 
     start: float
     end: float
     reason: str = ""
     region: str = ""
+    namespace: str = ""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -141,6 +159,7 @@ class Record:
 
     secrets: dict[str, list[SecretVersion]] = field(default_factory=lambda: defaultdict(list))
     namespaces: dict[str, list[NamespaceVersion]] = field(default_factory=lambda: defaultdict(list))
+    accounts: dict[tuple[str, str], list[AccountVersion]] = field(default_factory=lambda: defaultdict(list))
     issued: dict[str, Issued] = field(default_factory=dict)
     """Tokens by their `auth`."""
     aws_calls: list[AwsCall] = field(default_factory=list)
@@ -155,11 +174,24 @@ class Record:
     kube_down: list[Period] = field(default_factory=list)
     controller_down: list[Period] = field(default_factory=list)
     """When no controller was running."""
+    obstacles: list[Period] = field(default_factory=list)
+    """What kept the Secret of a namespace, or of all, from being as it should be, and was nobody's fault here."""
+    revoked: dict[str, float] = field(default_factory=dict)
+    """For each region since when its registries refuse what was issued before."""
+    happened: Counter[str] = field(default_factory=Counter)
+    """How often each kind of fault has met a request, an event or an object."""
     relist_interval: float = 600.0
     """Seconds between two relists, after which the controller has noticed even what a watch has lost."""
     states: dict[str, str] = field(default_factory=dict)
     """State of each namespace at the end, according to the controller's metrics."""
     end: float = 0.0
+    most_leaders: int = 0
+    """How many replicas believed to lead at the same instant, at most."""
+
+    def is_revoked(self, token: Issued, at: float) -> bool:
+        """Return whether the registries refuse a token by that second."""
+        since = self.revoked.get(token.region, math.inf)
+        return token.at < since <= at
 
     def lives(self) -> Iterator[tuple[SecretVersion, float]]:
         """Iterate over every version of every Secret and its end in seconds."""

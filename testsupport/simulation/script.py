@@ -30,6 +30,8 @@ class Action:
     annotations: tuple[tuple[str, str], ...] = ()
     account: str = ""
     """The ServiceAccount, or the role, that it is about."""
+    text: str = ""
+    """What else it says: a status code, a region, a principal, or a whole settings file."""
     forged: Mapping[str, object] = field(default_factory=dict, compare=False)
     """Fields of a Secret as somebody else than the controller writes it."""
 

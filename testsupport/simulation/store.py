@@ -7,30 +7,42 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pullkeeper.domain.secret.pull_secret import DATA_KEY, LABELS, MANAGED_BY, MANAGER
-from testsupport.simulation.record import CONTROLLER, SERVER, USER, NamespaceVersion, Record, SecretVersion, Status
+from pullkeeper.domain.secret.pull_secret import DATA_KEY, MANAGED_BY, MANAGER
+from testsupport.simulation.record import (
+    CONTROLLER,
+    SERVER,
+    USER,
+    AccountVersion,
+    NamespaceVersion,
+    Record,
+    SecretVersion,
+    Status,
+)
 from testsupport.virtual_time import elapsed
 
 SECRET_NAME = "ecr-pull-secret"
-_LABEL = "label"
+LABEL = "label"
 
 
 class RefusedError(Exception):
-    """A refusal by the API server: its status and causes."""
+    """A refusal by the API server: its status, causes and message."""
 
-    def __init__(self, status: int, *causes: Mapping[str, str]) -> None:
+    def __init__(self, status: int, *causes: Mapping[str, str], message: str = "") -> None:
         self.status = status
         self.causes = causes
+        self.message = message
         super().__init__(str(status))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Account:
-    """A ServiceAccount."""
+class Backup:
+    """What a snapshot of etcd holds."""
 
-    name: str
-    uid: str
-    annotations: Mapping[str, str]
+    version: int
+    namespaces: Mapping[str, NamespaceVersion]
+    secrets: Mapping[str, SecretVersion]
+    accounts: Mapping[tuple[str, str], AccountVersion]
+    lease: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +54,14 @@ class Change:
     version: int
     secret: SecretVersion | None = None
     namespace_version: NamespaceVersion | None = None
+    account: AccountVersion | None = None
+
+    @property
+    def kind_of(self) -> str:
+        """The resource."""
+        if self.secret is not None:
+            return "secrets"
+        return "serviceaccounts" if self.account is not None else "namespaces"
 
 
 class Store:
@@ -52,7 +72,8 @@ class Store:
         self.version = 1
         self.namespaces: dict[str, NamespaceVersion] = {}
         self.secrets: dict[str, SecretVersion] = {}
-        self.accounts: dict[tuple[str, str], Account] = {}
+        self.accounts: dict[tuple[str, str], AccountVersion] = {}
+        self.lease: Mapping[str, Any] | None = None
         self._made: Counter[tuple[str, str]] = Counter()
         self.squatted: set[str] = set()
         """Namespaces in which somebody has made Events of every name that the controller may choose."""
@@ -125,17 +146,75 @@ class Store:
         self.record.secrets[namespace].append(last)
         self._notify(Change(kind="DELETED", namespace=namespace, version=self.version, secret=last))
 
-    def put_account(self, namespace: str, name: str, annotations: Mapping[str, str]) -> None:
+    def put_account(self, namespace: str, name: str, annotations: Mapping[str, str], writer: str = USER) -> None:
         """Create a ServiceAccount, or replace it by another object of its name."""
         self._made[namespace, name] += 1
         uid = f"uid-of-{namespace}/{name}-{self._made[namespace, name]}"
-        self.accounts[namespace, name] = Account(name=name, uid=uid, annotations=dict(annotations))
+        self.store_account(
+            AccountVersion(
+                at=elapsed(),
+                namespace=namespace,
+                name=name,
+                uid=uid,
+                resource_version=0,
+                writer=writer,
+                annotations=dict(annotations),
+            )
+        )
+
+    def store_account(self, account: AccountVersion) -> AccountVersion:
+        """Write a ServiceAccount as it is given, in a new version."""
+        self.version += 1
+        key = (account.namespace, account.name)
+        kind = "MODIFIED" if key in self.accounts else "ADDED"
+        account = replace(account, at=elapsed(), resource_version=self.version)
+        self.accounts[key] = account
+        self.record.accounts[key].append(account)
+        self._notify(Change(kind=kind, namespace=account.namespace, version=self.version, account=account))
+        return account
+
+    def drop_account(self, namespace: str, name: str) -> None:
+        """Delete a ServiceAccount, if there is one."""
+        account = self.accounts.pop((namespace, name), None)
+        if account is not None:
+            self.version += 1
+            last = replace(account, at=elapsed(), resource_version=self.version, gone=True)
+            self.record.accounts[namespace, name].append(last)
+            self._notify(Change(kind="DELETED", namespace=namespace, version=self.version, account=last))
+
+    def back_up(self) -> Backup:
+        """Take a snapshot."""
+        return Backup(
+            version=self.version,
+            namespaces=dict(self.namespaces),
+            secrets=dict(self.secrets),
+            accounts=dict(self.accounts),
+            lease=self.lease,
+        )
+
+    def restore(self, backup: Backup) -> None:
+        """Put everything back, resourceVersions included; nobody is told."""
+        now = elapsed()
+        for name in sorted({*self.namespaces, *backup.namespaces}):
+            if (found := backup.namespaces.get(name)) is not self.namespaces.get(name):
+                last = found or replace(self.namespaces[name], status=Status.DELETED)
+                self.record.namespaces[name].append(replace(last, at=now))
+        for name in sorted({*self.secrets, *backup.secrets}):
+            if (secret := backup.secrets.get(name)) is not self.secrets.get(name):
+                now_gone = secret or replace(self.secrets[name], gone=True)
+                self.record.secrets[name].append(replace(now_gone, at=now, writer=SERVER))
+        for key in sorted({*self.accounts, *backup.accounts}):
+            if (account := backup.accounts.get(key)) is not self.accounts.get(key):
+                was = account or replace(self.accounts[key], gone=True)
+                self.record.accounts[key].append(replace(was, at=now, writer=SERVER))
+        self.namespaces, self.secrets = dict(backup.namespaces), dict(backup.secrets)
+        self.accounts, self.lease, self.version = dict(backup.accounts), backup.lease, backup.version
 
     def _drop_content(self, namespace: str) -> None:
         self.drop_secret(namespace, SERVER)
         self.squatted.discard(namespace)
         for key in [key for key in self.accounts if key[0] == namespace]:
-            del self.accounts[key]
+            self.drop_account(*key)
 
     def _current(self, namespace: str) -> SecretVersion | None:
         if namespace not in self.namespaces:
@@ -188,39 +267,5 @@ def _applied(current: SecretVersion, body: Mapping[str, Any]) -> SecretVersion:
         type=body["type"],
         annotations=kept | ours,
         auths={host: entry["auth"] for host, entry in content["auths"].items()},
-        owned=frozenset({"data", "type", _LABEL, *ours}),
+        owned=frozenset({"data", "type", LABEL, *ours}),
     )
-
-
-def secret_metadata(secret: SecretVersion) -> dict[str, Any]:
-    """Return a Secret's metadata as the API server returns it."""
-    ours = {
-        "f:metadata": {
-            "f:labels": {f"f:{key}": {} for key in LABELS if _LABEL in secret.owned},
-            "f:annotations": {f"f:{key}": {} for key in secret.owned & secret.annotations.keys()},
-        },
-        **({"f:data": {f"f:{DATA_KEY}": {}}} if "data" in secret.owned else {}),
-        **({"f:type": {}} if "type" in secret.owned else {}),
-    }
-    return {
-        "name": SECRET_NAME,
-        "namespace": secret.namespace,
-        "uid": secret.uid,
-        "resourceVersion": str(secret.resource_version),
-        "labels": dict(LABELS) if secret.managed else {},
-        "annotations": secret.annotations,
-        # Anybody may use the controller's manager name, so a forged Secret has such an entry as well.
-        "managedFields": [{"manager": MANAGER, "operation": "Apply", "fieldsV1": ours}],
-    }
-
-
-def namespace_metadata(namespace: NamespaceVersion) -> dict[str, Any]:
-    """Return a Namespace's metadata as the API server returns it."""
-    ending = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if namespace.status is Status.TERMINATING else {}
-    return {
-        "name": namespace.name,
-        "uid": namespace.uid,
-        "resourceVersion": str(namespace.resource_version),
-        "annotations": namespace.annotations,
-        **ending,
-    }

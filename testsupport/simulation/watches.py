@@ -5,17 +5,22 @@ import random
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from itertools import takewhile
 from typing import Any
 
 from pullkeeper.adapters.kubernetes.namespaces_kopf import NamespaceHandler
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.namespace.namespace import observe_namespace
-from testsupport.simulation.faults import Faults
-from testsupport.simulation.store import Change, Store, namespace_metadata, secret_metadata
+from testsupport.simulation.faults import Faults, during
+from testsupport.simulation.manifests import namespace_metadata, secret_metadata, service_account
+from testsupport.simulation.store import Change, Store
 from testsupport.virtual_time import MINUTE, elapsed
 
 _REMEMBERED = 500
 """Changes that the API server remembers; a watch from an older version gets 410 Gone."""
+
+KINDS = ("secrets", "serviceaccounts")
+"""Resources that reflectors watch."""
 
 Event = Mapping[str, Any]
 
@@ -28,19 +33,23 @@ def unavailable() -> FailureError:
 class Feed:
     """Delivers changes in order, except for faults."""
 
-    def __init__(self, faults: Faults, rng: random.Random) -> None:
+    def __init__(self, faults: Faults, rng: random.Random, store: Store) -> None:
         self._faults = faults
         self._rng = rng
+        self._happened = store.record.happened
         self._last = 0.0
 
     def deliver(self, change: Change, deliver: Callable[[Change], None]) -> None:
         """Schedule the delivery of a change: soon, late, twice or never."""
         rates = self._faults.at(elapsed())
         if self._rng.random() < rates.event_lost:
+            self._happened["event lost"] += 1
             return
         if self._rng.random() < rates.event_twice:
+            self._happened["event twice"] += 1
             asyncio.get_running_loop().call_later(self._rng.uniform(0, MINUTE), deliver, change)
         if self._rng.random() < rates.event_late:
+            self._happened["event late"] += 1
             asyncio.get_running_loop().call_later(self._rng.uniform(0, 2 * MINUTE), deliver, change)
             return
         self._last = max(self._last + 1e-6, elapsed() + self._rng.uniform(0.001, 0.1))
@@ -65,49 +74,67 @@ class Stream:
             yield item
 
 
-class SecretStreams:
-    """The open watches of Secrets."""
+class Streams:
+    """The open watches of Secrets and of ServiceAccounts."""
 
     def __init__(self, store: Store, faults: Faults, rng: random.Random) -> None:
         self._faults = faults
-        self._feed = Feed(faults, rng)
-        self._streams: set[Stream] = set()
-        self._past: deque[Change] = deque(maxlen=_REMEMBERED)
+        self._store = store
+        self._feed = Feed(faults, rng, store)
+        self._streams: dict[Stream, str] = {}
+        self._past: dict[str, deque[Change]] = {kind: deque(maxlen=_REMEMBERED) for kind in KINDS}
+        self._oldest = 0
         store.listeners.append(self._on_change)
 
     @asynccontextmanager
-    async def open(self, version: int, seconds: float) -> AsyncIterator[AsyncIterator[Event]]:
+    async def open(self, kind: str, version: int, seconds: float) -> AsyncIterator[AsyncIterator[Event]]:
         """Open a watch of the changes after a version, for that many seconds."""
-        if self._faults.kube_back_at(elapsed()) is not None:
+        now, past = elapsed(), self._past[kind]
+        if self._faults.kube_back_at(now) is not None:
             raise unavailable()
         stream = Stream()
-        if len(self._past) == _REMEMBERED and self._past[0].version > version:
-            stream.put({"type": "ERROR", "object": {"code": 410}})
-        for change in self._past:
-            if change.version > version:
-                stream.put(_event(change))
-        ending = asyncio.get_running_loop().call_later(seconds, stream.put, None)
-        self._streams.add(stream)
+        if during(self._faults.unauthorized, now):
+            stream.put(_error(401))
+        elif version < self._oldest or (len(past) == _REMEMBERED and past[0].version > version):
+            self._store.record.happened["watch too old"] += 1
+            stream.put(_error(410))
+        for change in reversed(list(takewhile(lambda change: change.version > version, reversed(past)))):
+            stream.put(_event(change))
+        ending = asyncio.get_running_loop().call_later(self._faults.watch_seconds or seconds, stream.put, None)
+        self._streams[stream] = kind
         try:
             yield stream.events()
         finally:
             ending.cancel()
-            self._streams.discard(stream)
+            del self._streams[stream]
 
     def disconnect(self) -> None:
         """Break every open watch."""
         for stream in self._streams:
             stream.put(unavailable())
 
+    def fail(self, code: int) -> None:
+        """End every open watch with an error of the server."""
+        for stream in self._streams:
+            self._store.record.happened[f"watch error {code}"] += 1
+            stream.put(_error(code))
+
+    def forget(self) -> None:
+        """Know of no change any more, as an API server that has just started."""
+        self._oldest = self._store.version
+        for past in self._past.values():
+            past.clear()
+
     def _on_change(self, change: Change) -> None:
-        if change.secret is not None:
-            self._past.append(change)
+        if change.kind_of in KINDS:
+            self._past[change.kind_of].append(change)
             self._feed.deliver(change, self._deliver)
 
     def _deliver(self, change: Change) -> None:
         if self._faults.kube_back_at(elapsed()) is None:
-            for stream in self._streams:
-                stream.put(_event(change))
+            for stream, kind in self._streams.items():
+                if kind == change.kind_of:
+                    stream.put(_event(change))
 
 
 class NamespaceFeed:
@@ -117,13 +144,18 @@ class NamespaceFeed:
         self._store = store
         self._faults = faults
         self._rng = rng
-        self._feed = Feed(faults, rng)
-        self._handlers: list[NamespaceHandler] = []
+        self._feed = Feed(faults, rng, store)
+        self._watches: list[FeedWatch] = []
         store.listeners.append(self._on_change)
 
-    def watch(self, handler: NamespaceHandler, _on_reopened: Callable[[], None]) -> "FeedWatch":
-        """Create the watch of one controller; it keeps no version, so it never goes on from one."""
-        return FeedWatch(handler, self._handlers)
+    def watch(self, handler: NamespaceHandler, on_reopened: Callable[[], None]) -> "FeedWatch":
+        """Create the watch of one controller."""
+        return FeedWatch(handler, on_reopened, self._store, self._watches)
+
+    def reopen(self) -> None:
+        """Have every watch go on from the version that it has come to."""
+        for watch in self._watches:
+            watch.reopen()
 
     def _on_change(self, change: Change) -> None:
         if change.namespace_version is not None:
@@ -135,31 +167,52 @@ class NamespaceFeed:
             if change.namespace_version is self._store.namespaces.get(change.namespace):
                 asyncio.get_running_loop().call_at(back_at + self._rng.uniform(0, 2), self._deliver, change)
             return
-        for handler in self._handlers:
-            if change.namespace_version is not None:
-                event = handler.delete if change.kind == "DELETED" else handler.upsert
-                event(observe_namespace(namespace_metadata(change.namespace_version)))
+        for watch in self._watches:
+            watch.tell(change)
 
 
 class FeedWatch:
     """One controller's watch of Namespaces; it ends when its task is cancelled."""
 
-    def __init__(self, handler: NamespaceHandler, handlers: list[NamespaceHandler]) -> None:
+    def __init__(
+        self, handler: NamespaceHandler, on_reopened: Callable[[], None], store: Store, watches: "list[FeedWatch]"
+    ) -> None:
         self._handler = handler
-        self._handlers = handlers
+        self._on_reopened = on_reopened
+        self._store = store
+        self._watches = watches
         self._stopped = asyncio.Event()
+        self._told = 0
+        self._blind_until = 0
 
     async def run(self, on_start: Callable[[], None]) -> None:
         """Deliver events until stopped."""
-        self._handlers.append(self._handler)
+        self._watches.append(self)
+        self._told = self._store.version
         on_start()
         try:
             await self._stopped.wait()
         finally:
-            self._handlers.remove(self._handler)
+            self._watches.remove(self)
+
+    def tell(self, change: Change) -> None:
+        """Pass a change on, unless the watch has gone on from a version that is still to come."""
+        if change.version <= self._blind_until or change.namespace_version is None:
+            return
+        self._told = max(self._told, change.version)
+        event = self._handler.delete if change.kind == "DELETED" else self._handler.upsert
+        event(observe_namespace(namespace_metadata(change.namespace_version)))
+
+    def reopen(self) -> None:
+        """Go on from the version that was told last: silently, if the versions have gone back behind it."""
+        self._blind_until = self._told
+        self._on_reopened()
 
     def restart(self) -> None:
-        """Go on: the feed keeps no version."""
+        """List and watch anew."""
+        self._told, self._blind_until = self._store.version, 0
+        for namespace in tuple(self._store.namespaces.values()):
+            self._handler.upsert(observe_namespace(namespace_metadata(namespace)))
 
     def stop(self) -> None:
         """Deliver no more events."""
@@ -167,6 +220,12 @@ class FeedWatch:
 
 
 def _event(change: Change) -> Event:
-    if change.secret is None:
-        raise TypeError("a Secret's watch tells of Secrets alone")
-    return {"type": change.kind, "object": {"metadata": secret_metadata(change.secret)}}
+    if change.secret is not None:
+        return {"type": change.kind, "object": {"metadata": secret_metadata(change.secret)}}
+    if change.account is not None:
+        return {"type": change.kind, "object": service_account(change.account)}
+    raise TypeError("Namespaces are not watched here")
+
+
+def _error(code: int) -> Event:
+    return {"type": "ERROR", "object": {"code": code}}

@@ -1,30 +1,32 @@
 """A run: the cluster, AWS, the users, the faults, and the controller, which is killed and restarted."""
 
 import asyncio
+import json
 import logging
 import random
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from pullkeeper.domain.config.settings import Settings
-from pullkeeper.domain.namespace.namespace import PREFIX
+from pullkeeper.domain.config.settings import Settings, parse_settings
+from pullkeeper.domain.errors.validation import InvalidInputError
 from testsupport import virtual_time
 from testsupport.simulation.api_server import ApiServer
-from testsupport.simulation.aws import Aws
+from testsupport.simulation.aws import CONTROLLER, Aws
 from testsupport.simulation.botocore_stand_in import simulated_botocore
 from testsupport.simulation.faults import Faults
 from testsupport.simulation.geography import Geography
+from testsupport.simulation.permissions import Permissions
 from testsupport.simulation.process import Process
-from testsupport.simulation.record import USER, LogLine, Period, Record, Status
+from testsupport.simulation.record import LogLine, Period, Record
+from testsupport.simulation.registries import Registries
 from testsupport.simulation.script import Action
-from testsupport.simulation.store import Store
+from testsupport.simulation.store import Backup, Store
+from testsupport.simulation.undoing_tool import UndoingTool
+from testsupport.simulation.users import Users
 from testsupport.simulation.watches import NamespaceFeed
 from testsupport.virtual_time import elapsed, sleep_until
-
-_ENDING_SECONDS = 20.0
-_FOREIGN = {"docker.io": "c29tZTpib2R5"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +35,8 @@ class Restart:
 
     at: float
     gap: float = 0.0
+    principal: str = ""
+    """Who is behind the controller's identity from then on, if somebody else."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +53,11 @@ class Run:
     mutation: Mapping[str, object] = field(default_factory=dict)
     """Broken classes by the name of the class in the container's module that they replace."""
     at_once: int = 1
-    """Number of controllers that are active at the same time, as if leader election had failed."""
+    """Number of controllers that are active at the same time, unless the settings have them elect a leader."""
+    cuts: tuple[tuple[Period, ...], ...] = ()
+    """For each controller when what it sends and what it is sent arrives only later."""
+    with_permissions: bool = False
+    """Whether the API server allows exactly what the chart grants for these settings."""
 
 
 def simulate(run: Run) -> Record:
@@ -67,11 +75,22 @@ class World:
         faults = run.faults
         relist_interval = run.settings.relist_interval.total_seconds()
         self.record = Record(
-            aws_down=list(faults.aws), kube_down=list(faults.kube), end=run.end, relist_interval=relist_interval
+            aws_down=list(faults.aws),
+            kube_down=[*faults.kube, *faults.unauthorized],
+            obstacles=[*faults.refusing, *faults.undoing],
+            end=run.end,
+            relist_interval=relist_interval,
         )
         self.store = Store(self.record)
-        self.server = ApiServer(self.store, faults, _rng(run.seed, "server"))
+        self.permissions = Permissions(run.settings) if run.with_permissions else None
+        self.server = ApiServer(self.store, faults, _rng(run.seed, "server"), permissions=self.permissions)
+        self.server.on_write = self._on_write
         self.aws = Aws(self.record, faults, run.geography, _rng(run.seed, "aws"))
+        self.registries = Registries(self.record, faults)
+        self._tool = UndoingTool(self.store, faults, _rng(run.seed, "tool"))
+        self._users = Users(self.store)
+        self._settings = run.settings
+        self._backup: Backup | None = None
         self.processes: list[Process] = []
         self._feed = NamespaceFeed(self.store, faults, _rng(run.seed, "feed"))
         self._controllers = _rng(run.seed, "controller")
@@ -103,17 +122,25 @@ class World:
         await self._kill()
 
     def _start(self) -> None:
-        self.processes = [self._process() for _ in range(self._run.at_once)]
+        self.processes = [self._process(number) for number in range(self._run.at_once)]
         self._running = [asyncio.create_task(process.run()) for process in self.processes]
 
-    def _process(self) -> Process:
+    def _process(self, number: int) -> Process:
+        cuts = self._run.cuts[number] if number < len(self._run.cuts) else ()
         return Process(
-            self.server,
+            self.server.replica(cuts),
             self._feed.watch,
             self._controllers,
-            settings=self._run.settings,
+            settings=self._settings,
             mutation=self._run.mutation,
+            registries=self.registries,
+            holder_id=f"simulation-{number}-{elapsed():.0f}",
         )
+
+    def _on_write(self) -> None:
+        """Take note of whoever believes to lead while somebody sends a write."""
+        leading = sum(process.container.leader_elector.is_leader() for process in self.processes)
+        self.record.most_leaders = max(self.record.most_leaders, leading)
 
     async def _sleep_until(self, at: float) -> None:
         """Sleep; raise what the controller raises if it ends on its own."""
@@ -128,6 +155,9 @@ class World:
         await self._kill()
         self.record.controller_down.append(Period(start=elapsed(), end=elapsed() + restart.gap))
         await asyncio.sleep(restart.gap)
+        if restart.principal:
+            self.aws.principals[CONTROLLER] = restart.principal
+            self.record.happened["principal changed"] += 1
         self._start()
 
     async def _kill(self) -> None:
@@ -145,64 +175,38 @@ class World:
 
     def _apply(self, action: Action) -> None:
         match action.do:
-            case "annotate":
-                annotations = {PREFIX + key: value for key, value in action.annotations}
-                self._annotate(action, annotations)
-            case "end" if (
-                current := self.store.namespaces.get(action.name)
-            ) and current.status is not Status.TERMINATING:
-                self.store.put_namespace(action.name, Status.TERMINATING, current.hosts, current.annotations)
-                asyncio.get_running_loop().call_later(_ENDING_SECONDS, self._delete_namespace, action.name)
-            case "delete":
-                self.store.drop_secret(action.name, USER)
-            case "account" if self._exists(action.name):
-                self.store.put_account(action.name, action.account, dict(action.annotations))
+            case "back-up":
+                self._backup = self.store.back_up()
+            case "restore" if self._backup is not None:
+                self._restore(self._backup)
+            case "settings":
+                self._reload(action.text)
+            case "watch-error":
+                self.server.streams.fail(int(action.text))
+            case "revoke":
+                self.registries.revoke(action.text)
             case "distrust":
                 self.aws.distrusted.add(action.account)
-            case "squat" if self._exists(action.name):
-                self.store.squatted.add(action.name)
-            case "forge" if self._exists(action.name):
-                self.store.put_secret(action.name, **action.forged)
             case "measure":
                 self.record.usage += [process.usage() for process in self.processes]
-            case "replace" if self._exists(action.name):
-                self.store.drop_secret(action.name, USER)
-                self.store.put_secret(action.name, auths=dict(_FOREIGN))
             case _:
-                self._edit_secret(action)
+                self._users.act(action)
 
-    def _annotate(self, action: Action, annotations: dict[str, str]) -> None:
-        current = self.store.namespaces.get(action.name)
-        if current is None or current.status is not Status.TERMINATING:
-            self.store.put_namespace(action.name, action.status, action.hosts, annotations)
+    def _restore(self, backup: Backup) -> None:
+        """Put etcd back; the API server starts anew, so that every watch breaks and goes on where it was."""
+        self.record.happened["restore"] += 1
+        self.store.restore(backup)
+        self.server.streams.forget()
+        self.server.streams.disconnect()
+        self._feed.reopen()
 
-    def _edit_secret(self, action: Action) -> None:
-        secret = self.store.secrets.get(action.name)
-        if secret is None:
-            return
-        notes = dict(secret.annotations)
-        match action.do:
-            case "edit" if not secret.immutable:
-                self.store.put_secret(action.name, auths=dict(_FOREIGN), owned=secret.owned - {"data"})
-            case "edit-annotations":
-                notes[f"{PREFIX}expires-at"] = "2099-01-01T00:00:00.000Z"
-                self.store.put_secret(action.name, annotations=notes, owned=secret.owned - {f"{PREFIX}expires-at"})
-            case "garble-annotations":
-                notes[f"{PREFIX}tokens"] = "{}"
-                self.store.put_secret(action.name, annotations=notes, owned=secret.owned - {f"{PREFIX}tokens"})
-            case "strip":
-                self.store.put_secret(action.name, managed=False, owned=secret.owned - {"label"})
-            case "freeze":
-                self.store.put_secret(action.name, immutable=True)
-            case "free" if secret.immutable or not secret.managed:
-                self.store.drop_secret(action.name, USER)
-
-    def _exists(self, name: str) -> bool:
-        current = self.store.namespaces.get(name)
-        return current is not None and current.status is not Status.TERMINATING
-
-    def _delete_namespace(self, name: str) -> None:
-        self.store.put_namespace(name, Status.DELETED, (), {})
+    def _reload(self, text: str) -> None:
+        """Put another settings file in place; what cannot be read is in force for nobody, at a restart either."""
+        self.record.happened["settings changed"] += 1
+        for process in self.processes:
+            process.container.policy_reloader.take_over(text.encode())
+        with suppress(InvalidInputError):
+            self._settings = replace(self._settings, policy=parse_settings(json.loads(text), {}).policy)
 
 
 def _rng(seed: int, part: str) -> random.Random:

@@ -79,6 +79,10 @@ class PolicyReloader:
         except OSError as error:
             self._unreadable(error)
             return
+        self.take_over(content)
+
+    def take_over(self, content: bytes) -> None:
+        """Apply what has changed in the file since it was last read."""
         if content == self._content and self._failed_reads < _TOLERATED_READS:
             self._failed_reads = 0
             return

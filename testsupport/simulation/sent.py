@@ -1,0 +1,16 @@
+"""A request as it arrives at the simulated API server."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sent:
+    """A request: an RBAC verb, a path and what goes with it."""
+
+    verb: str
+    path: str
+    query: Mapping[str, str]
+    body: Any
+    content_type: str
