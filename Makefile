@@ -17,7 +17,7 @@ IN_MEMORY := aws_failures budgets demo endpoints hostile_inputs identities ident
   verification
 IN_MEMORY := $(IN_MEMORY:%=tests/e2e/test_%.py)
 
-.PHONY: help demo test test-e2e test-simulation test-tenants test-world test-pythons fuzz coverage lint lint-docs test-cluster test-older test-chart \
+.PHONY: help demo test test-e2e test-simulation simulate test-tenants test-world test-pythons fuzz coverage lint lint-docs test-cluster test-older test-chart \
   chart-docs manifests release-names release-artefacts release-dry-run failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench bench-injection lock clean
 
 help: ## List the targets
@@ -36,6 +36,9 @@ test-e2e: $(VENV)/dev.stamp ## The end-to-end tests that are too slow for `make 
 # It only computes, in virtual time: whatever runs beside it goes first.
 test-simulation: $(VENV)/dev.stamp ## The simulation at length: more seeds, outages, hostile namespaces over 200 seeds, two controllers at once, a picture
 	nice $(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/simulation -m slow
+
+simulate: $(VENV)/dev.stamp ## Years of small clusters with faults drawn from SEEDS seeds (500), YEARS of them in all (500), and the invariants at every moment
+	nice $(BIN)/python -m tools.simulate --seeds $(or $(SEEDS),500) --years $(or $(YEARS),500)
 
 test-tenants: $(VENV)/dev.stamp ## Hostile tenants beside an honest population, on the in-memory server and on a real control plane
 	$(BIN)/python -m testsupport.control_plane.assets

@@ -6,13 +6,23 @@ from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.backoff import LONGEST_ACTION_RETRY, LONGEST_RETRY
 from pullkeeper.domain.namespace.namespace import PREFIX
 from testsupport.simulation.aws import needles
-from testsupport.simulation.record import CONTROLLER, Issued, Period, Record, SecretVersion, Status
+from testsupport.simulation.record import (
+    CONTROLLER,
+    SERVER,
+    Issued,
+    NamespaceVersion,
+    Period,
+    Record,
+    SecretVersion,
+    Status,
+)
 from testsupport.virtual_time import MINUTE
 
 _ROUNDING = 0.01
 """Seconds; a Secret's annotations hold milliseconds."""
 _EARLY = 0.95
 """The token cache refreshes a token after this fraction of the time to its rotation."""
+_IDENTITY = (f"{PREFIX}role-arn", f"{PREFIX}service-account-name")
 _IS_WANTED = {Status.OPTED_IN, Status.INVALID}
 
 
@@ -25,13 +35,14 @@ def never_stale(record: Record, rotation: Rotation | None = None) -> Iterator[st
     """
     rotation = rotation or Rotation()
     for name in record.secrets:
-        away = [*record.kube_down, *record.controller_down, *_unwritable(record, name)]
+        away = [*record.kube_down, *record.controller_down, *_unwritable(record, name), *_obstacles(record, name)]
         for secret, until in _lives_of(record, name):
             for host, token in _tokens(record, secret):
                 grace = _grace(record, token, rotation)
                 if secret.managed and not secret.gone and until > token.expires_at:
                     gap = longest_gap(
-                        token.half,
+                        # What etcd was restored to may have been stale from the start.
+                        max(token.half, secret.at) if secret.writer == SERVER else token.half,
                         until,
                         [*away, *_aws_down(record, token.region), *_not_requested(record, name, host)],
                     )
@@ -52,7 +63,8 @@ def never_worse(record: Record) -> Iterator[str]:
             is_lost = new is None and old.expires_at > after.at
             if is_lost and host in required_hosts(record, after.namespace, after.at):
                 yield f"{after.namespace} at {after.at:.0f}: {host} was dropped"
-            if new and _is_intact(before) and new.expires_at < old.expires_at - _ROUNDING:
+            same = new is not None and new.key == old.key and not record.is_revoked(old, after.at)
+            if new and same and _is_intact(before) and new.expires_at < old.expires_at - _ROUNDING:
                 earlier = old.expires_at - new.expires_at
                 yield f"{after.namespace} at {after.at:.0f}: {host} dies {earlier:.0f} s earlier"
 
@@ -61,7 +73,7 @@ def token_is_only_in_the_secret(record: Record) -> Iterator[str]:
     """Report each text outside the Secrets' data that contains a password or a part of one."""
     notes = (str(secret.annotations) for versions in record.secrets.values() for secret in versions)
     paths = (request.path for request in record.requests)
-    for texts in (record.texts, notes, paths):
+    for texts in (record.texts, record.memory, notes, paths):
         for text in texts:
             if any(needle in text for needle in needles()):
                 yield f"a token is shown in: {text[:200]}"
@@ -156,6 +168,10 @@ def _aws_down(record: Record, region: str) -> Iterator[Period]:
     return (period for period in record.aws_down if period.region in ("", region))
 
 
+def _obstacles(record: Record, name: str) -> Iterator[Period]:
+    return (period for period in record.obstacles if period.namespace in ("", name))
+
+
 def _unwritable(record: Record, name: str) -> Iterator[Period]:
     """Iterate over the periods in which the Secret could not be written."""
     for secret, until in _lives_of(record, name):
@@ -167,10 +183,20 @@ def _not_requested(record: Record, name: str, host: str) -> Iterator[Period]:
     """Iterate over the periods in which the namespace did not request this host."""
     versions = record.namespaces[name]
     ends = [*(version.at for version in versions[1:]), record.end]
+    valid: NamespaceVersion | None = None
     for version, until in zip(versions, ends, strict=True):
+        valid = version if version.status is Status.OPTED_IN else valid
         if version.status not in _IS_WANTED or (version.status is Status.OPTED_IN and host not in version.hosts):
             yield Period(start=version.at, end=until)
-        elif version.status is Status.INVALID and version.annotations.get(f"{PREFIX}enabled") != "true":
-            # A restart forgets the last valid request, and nothing but the tenant's Secret says that it opted in.
+        elif version.status is Status.INVALID and not _tells_on_its_own(version, valid):
+            # A restart forgets the last valid request, and nothing but the tenant's Secret says that it opted in, or
+            # as whom.
             restarts = [period.start for period in record.controller_down if version.at <= period.end <= until]
             yield from (Period(start=start, end=until) for start in restarts[:1])
+
+
+def _tells_on_its_own(invalid: NamespaceVersion, valid: NamespaceVersion | None) -> bool:
+    """Whether what can be read of invalid annotations says that it is opted in, and as whom before."""
+    before = valid.annotations if valid else {}
+    same = all(invalid.annotations.get(key) == before.get(key) for key in _IDENTITY)
+    return same and invalid.annotations.get(f"{PREFIX}enabled") == "true"

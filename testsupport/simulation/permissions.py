@@ -11,23 +11,23 @@ from testsupport.simulation.store import RefusedError
 class Permissions:
     """Allows what the chart grants, and counts what is used and what is denied."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, denied: list[str]) -> None:
         self._rules = required_rules(settings)
         self.used: Counter[RbacRule] = Counter()
-        self.denied: list[str] = []
+        self._denied = denied
 
     def check(self, verb: str, path: str, query: Mapping[str, str]) -> None:
         """Count the rule that allows the request. Raises RefusedError without one."""
         wanted = requested(verb, path, query)
         rule = next((rule for rule in self._rules if _allows(rule, wanted)), None)
         if rule is None:
-            self.denied.append(str(wanted))
+            self._denied.append(str(wanted))
             raise RefusedError(403, message=f'{wanted.resource} is forbidden: User "x" cannot {wanted}')
         self.used[rule] += 1
 
-    def unused(self) -> list[str]:
-        """Return the rules that nothing has needed."""
-        return [str(rule) for rule in self._rules if not self.used[rule]]
+    def uses(self) -> dict[str, int]:
+        """Return how often each rule was needed."""
+        return {str(rule): self.used[rule] for rule in self._rules}
 
 
 def requested(verb: str, path: str, query: Mapping[str, str]) -> RbacRule:

@@ -20,7 +20,7 @@ from pullkeeper.app.manager import Manager
 from pullkeeper.domain.config.settings import Settings
 from testsupport.simulation.api_server import ApiServer
 from testsupport.simulation.geography import HOME_REGION
-from testsupport.simulation.record import Usage
+from testsupport.simulation.record import Record, Usage
 from testsupport.simulation.registries import Registries
 from testsupport.virtual_time import elapsed, now
 
@@ -31,8 +31,9 @@ _OWN = {"reconciled_at"}
 class RecordedMetrics(prometheus.Metrics):
     """The controller's metrics, and what tests look at without a scrape."""
 
-    def __init__(self) -> None:
+    def __init__(self, record_state: Callable[[str, float, str], None]) -> None:
         super().__init__(timer=elapsed)
+        self._record_state = record_state
         self.states: dict[str, str] = {}
         self.reconciled_at: list[float] = []
         """When the controller reconciled any namespace, in seconds of the run."""
@@ -40,6 +41,8 @@ class RecordedMetrics(prometheus.Metrics):
     def set_namespace_state(self, namespace: str, state: str | None, expires_at: datetime | None) -> None:
         """Record the state of a namespace."""
         super().set_namespace_state(namespace, state, expires_at)
+        if state is not None and self.states.get(namespace) != str(state):
+            self._record_state(namespace, elapsed(), str(state))
         if state is None:
             self.states.pop(namespace, None)
         else:
@@ -63,10 +66,11 @@ class Process:
         settings: Settings,
         mutation: Mapping[str, object],
         registries: Registries,
+        record: Record,
         holder_id: str = "simulation",
     ) -> None:
         """Build the container; `mutation` replaces classes in its module, by their names there."""
-        self.metrics = RecordedMetrics()
+        self.metrics = RecordedMetrics(record.add_state)
         adapters = Adapters(
             kube_client=server,
             token_source=Ecr(

@@ -12,6 +12,7 @@ from pullkeeper.domain.secret.pull_secret import SECRET_TYPE
 CONTROLLER = "controller"
 USER = "user"
 SERVER = "server"
+_OK = 200
 
 
 class Status(StrEnum):
@@ -166,7 +167,9 @@ class Record:
     sts_calls: list[AwsCall] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    """Every log record, Event and repr: whatever a person or another program could read."""
+    """Every log record and Event: whatever a person or another program could read."""
+    memory: list[str] = field(default_factory=list)
+    """What a debugger would show of each process at its end."""
     log_lines: list[LogLine] = field(default_factory=list)
     usage: list[Usage] = field(default_factory=list)
     """Samples taken by the script, and one at the end of each process."""
@@ -182,9 +185,15 @@ class Record:
     """How often each kind of fault has met a request, an event or an object."""
     relist_interval: float = 600.0
     """Seconds between two relists, after which the controller has noticed even what a watch has lost."""
+    state_changes: dict[str, list[tuple[float, str]]] = field(default_factory=lambda: defaultdict(list))
+    """Each new state of a namespace, and when the metrics began to say so."""
     states: dict[str, str] = field(default_factory=dict)
     """State of each namespace at the end, according to the controller's metrics."""
     end: float = 0.0
+    denied: list[str] = field(default_factory=list)
+    """Requests that the chart's rules do not allow, where the API server checks that."""
+    stirred: list[float] = field(default_factory=list)
+    """When the script did anything."""
     most_leaders: int = 0
     """How many replicas believed to lead at the same instant, at most."""
 
@@ -220,6 +229,23 @@ class Record:
     def secret_requests(self, verb: str) -> list[Request]:
         """Return the controller's requests with this verb for single Secrets."""
         return [request for request in self.requests if request.verb == verb and "/secrets/" in request.path]
+
+    def add_state(self, namespace: str, at: float, state: str) -> None:
+        """Take note of a new state of a namespace."""
+        self.state_changes[namespace].append((at, state))
+
+    def events_said(self, namespace: str) -> Iterator[tuple[float, str, str]]:
+        """Iterate over when an Event was made or repeated, with its reason and type."""
+        made: dict[str, tuple[str, str]] = {}
+        for request in self.requests:
+            _, found, rest = request.path.partition(f"/namespaces/{namespace}/events")
+            if not found or request.status != _OK:
+                continue
+            if request.verb == "create":
+                made[request.body["metadata"]["name"]] = (request.body["reason"], request.body["type"])
+            name = request.body["metadata"]["name"] if request.verb == "create" else rest.removeprefix("/")
+            if name in made:
+                yield request.at, *made[name]
 
     def events(self, namespace: str) -> list[Request]:
         """Return the requests that created Events in a namespace."""

@@ -73,43 +73,45 @@ TAMPERING = ("delete", "edit", "edit-annotations", "garble-annotations", "strip"
 MENDING = ("free", "end")
 
 
-def season(rng: random.Random, *, namespaces: int, until: float, every: float = 2 * DAY) -> list[Action]:
+def season(
+    rng: random.Random, *, namespaces: int, until: float, every: float = 2 * DAY, most_hosts: int = 4
+) -> list[Action]:
     """Draw the actions of a run: each namespace is changed about once in `every` seconds, and settles at the end."""
     actions: list[Action] = []
     for number in range(namespaces):
         name = f"team-{number}"
-        actions.append(_opting(rng, rng.uniform(0, HOUR), name))
+        actions.append(_opting(rng, rng.uniform(0, HOUR), name, most_hosts))
         at = rng.expovariate(1 / every)
         while at < until - 2 * HOUR:
-            actions += _something(rng, at, name)
+            actions += _something(rng, at, name, most_hosts)
             at += rng.expovariate(1 / every)
-        actions += _coming_to_rest(rng, until, name)
+        actions += _coming_to_rest(rng, until, name, most_hosts)
     return sorted(actions, key=lambda act: act.at)
 
 
-def _opting(rng: random.Random, at: float, name: str, refresh: str | None = None) -> Action:
-    return opt_in(at, name, *rng.sample(HOSTS, rng.randint(1, 4)), refresh=refresh)
+def _opting(rng: random.Random, at: float, name: str, most_hosts: int, refresh: str | None = None) -> Action:
+    return opt_in(at, name, *rng.sample(HOSTS, rng.randint(1, most_hosts)), refresh=refresh)
 
 
-def _something(rng: random.Random, at: float, name: str) -> list[Action]:
+def _something(rng: random.Random, at: float, name: str, most_hosts: int) -> list[Action]:
     later = at + rng.choice((1.0, 10.0, 5 * MINUTE, HOUR))
     things: list[Callable[[], list[Action]]] = [
-        lambda: [_opting(rng, at, name)],
-        lambda: [_opting(rng, at, name, refresh=f"at {at:.0f}")],
+        lambda: [_opting(rng, at, name, most_hosts)],
+        lambda: [_opting(rng, at, name, most_hosts, refresh=f"at {at:.0f}")],
         lambda: [opt_out(at, name)],
-        lambda: [opt_out(at, name), _opting(rng, later, name)],
+        lambda: [opt_out(at, name), _opting(rng, later, name, most_hosts)],
         lambda: [misconfigure(at, name, rng.choice(WRONG))],
-        lambda: [misconfigure(at, name, rng.choice(WRONG)), _opting(rng, later, name)],
-        lambda: [act_on(at, "end", name), _opting(rng, later + MINUTE, name)],
+        lambda: [misconfigure(at, name, rng.choice(WRONG)), _opting(rng, later, name, most_hosts)],
+        lambda: [act_on(at, "end", name), _opting(rng, later + MINUTE, name, most_hosts)],
         lambda: [act_on(at, rng.choice(TAMPERING), name)],
         lambda: [act_on(at, rng.choice(TAMPERING), name), act_on(later, "free", name)],
     ]
     return rng.choice(things)()
 
 
-def _coming_to_rest(rng: random.Random, until: float, name: str) -> list[Action]:
+def _coming_to_rest(rng: random.Random, until: float, name: str, most_hosts: int) -> list[Action]:
     """Draw the last actions of a namespace, so that its end state does not depend on the faults."""
-    last = [act_on(until - HOUR, "free", name), _opting(rng, until - HOUR / 2, name)]
+    last = [act_on(until - HOUR, "free", name), _opting(rng, until - HOUR / 2, name, most_hosts)]
     ends: list[list[Action]] = [
         [],
         [opt_out(until - MINUTE, name)],

@@ -8,8 +8,10 @@ from pullkeeper.domain.namespace.namespace import PREFIX
 from testsupport.simulation.record import USER, SecretVersion, Status
 from testsupport.simulation.script import Action
 from testsupport.simulation.store import SECRET_NAME, Store
+from testsupport.virtual_time import elapsed
 
 _ENDING_SECONDS = 20.0
+_BY_SETTINGS = {Status.OPTED_IN, Status.OPTED_OUT}
 _FOREIGN = {"docker.io": "c29tZTpib2R5"}
 
 
@@ -27,6 +29,7 @@ class Users:
         }
         self._in_namespaces: Mapping[str, Callable[[Action], None]] = {
             "account": lambda action: store.put_account(action.name, action.account, dict(action.annotations)),
+            "ensure-account": self._ensure_account,
             "squat": lambda action: store.squatted.add(action.name),
             "forge": lambda action: store.put_secret(action.name, **action.forged),
             "replace": self._replace,
@@ -41,6 +44,15 @@ class Users:
                 act(action)
         elif secret := self._store.secrets.get(action.name):
             self._edit(action, secret)
+
+    def follow_settings(self, *, opts_in: bool) -> None:
+        """Record what namespaces without annotations ask for now, which no event tells."""
+        for name, current in self._store.namespaces.items():
+            if not current.annotations and current.status in _BY_SETTINGS:
+                status = Status.OPTED_IN if opts_in else Status.OPTED_OUT
+                version = replace(current, at=elapsed(), status=status)
+                self._store.namespaces[name] = version
+                self._store.record.namespaces[name].append(version)
 
     def _annotate(self, action: Action) -> None:
         current = self._store.namespaces.get(action.name)
@@ -60,6 +72,11 @@ class Users:
         current = self._store.namespaces.get(name)
         if current is not None and current.uid == uid and current.status is Status.TERMINATING:
             self._store.put_namespace(name, Status.DELETED, (), {})
+
+    def _ensure_account(self, action: Action) -> None:
+        """Create a ServiceAccount that is not there, as whoever deploys the namespace's content does."""
+        if (action.name, action.account) not in self._store.accounts:
+            self._store.put_account(action.name, action.account, dict(action.annotations))
 
     def _take_out(self, action: Action) -> None:
         """Take the pull Secret out of a ServiceAccount, and put in something else."""

@@ -82,7 +82,7 @@ class World:
             relist_interval=relist_interval,
         )
         self.store = Store(self.record)
-        self.permissions = Permissions(run.settings) if run.with_permissions else None
+        self.permissions = Permissions(run.settings, self.record.denied) if run.with_permissions else None
         self.server = ApiServer(self.store, faults, _rng(run.seed, "server"), permissions=self.permissions)
         self.server.on_write = self._on_write
         self.aws = Aws(self.record, faults, run.geography, _rng(run.seed, "aws"))
@@ -134,6 +134,7 @@ class World:
             settings=self._settings,
             mutation=self._run.mutation,
             registries=self.registries,
+            record=self.record,
             holder_id=f"simulation-{number}-{elapsed():.0f}",
         )
 
@@ -163,7 +164,7 @@ class World:
     async def _kill(self) -> None:
         """Cancel every task at once, as SIGKILL does. Requests that were sent still arrive."""
         for process in self.processes:
-            self.record.texts.append(process.shown())
+            self.record.memory.append(process.shown())
             self.record.states = dict(process.metrics.states)
             self.record.usage.append(process.usage())
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -174,6 +175,7 @@ class World:
                 await task
 
     def _apply(self, action: Action) -> None:
+        self.record.stirred.append(elapsed())
         match action.do:
             case "back-up":
                 self._backup = self.store.back_up()
@@ -205,6 +207,7 @@ class World:
         self.record.happened["settings changed"] += 1
         for process in self.processes:
             process.container.policy_reloader.take_over(text.encode())
+        self._users.follow_settings(opts_in='"auto-*"' in text)
         with suppress(InvalidInputError):
             self._settings = replace(self._settings, policy=parse_settings(json.loads(text), {}).policy)
 

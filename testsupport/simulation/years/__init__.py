@@ -1,0 +1,1 @@
+"""Worlds and histories drawn from seeds, years of them, and the invariants at every moment."""

@@ -1,0 +1,158 @@
+"""Checkers for drawn worlds, beside those that any run can use."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from testsupport.simulation import check_interference, check_objects
+from testsupport.simulation.check_tokens import longest_gap
+from testsupport.simulation.record import CONTROLLER, Issued, Record, SecretVersion, Status
+from testsupport.simulation.store import SECRET_NAME
+from testsupport.simulation.years.drawing import AUTO, World
+from testsupport.simulation.years.obstacles import HOSTILE, honest, is_quiet, stirs
+from testsupport.virtual_time import HOUR, MINUTE
+
+_READING = {"get", "list"}
+_EARLY = 0.94
+"""A cached token is used up to nine tenths of the time to its rotation, so that one write renews all regions."""
+_ROTATIONS_BEFORE = 40
+"""Rotations that may still arrive after a namespace has opted in and before its first Secret: those in progress."""
+
+
+def hands_off(record: Record) -> Iterator[str]:
+    """Report each request that would change anything but a pull Secret, an Event, a Lease or a ServiceAccount."""
+    for request in record.requests:
+        if request.verb in _READING:
+            continue
+        match request.path.strip("/").split("/"):
+            case ["api", "v1", "namespaces", _, "secrets", name] if name == SECRET_NAME:
+                continue
+            case ["api", "v1", "namespaces", _, "serviceaccounts", _, *_]:
+                continue
+            case ["apis", "events.k8s.io" | "coordination.k8s.io", *_]:
+                continue
+        yield f"{request.verb} {request.path}"
+
+
+def least_privilege(record: Record) -> Iterator[str]:
+    """Report each request that the chart's rules do not allow, and each Secret that the fence would not."""
+    yield from (f"denied: {text}" for text in record.denied)
+    for before, after in record.changes():
+        if after.writer != CONTROLLER or after.gone:
+            continue
+        kept = before.auths if before else {}
+        if any(host not in kept and not _is_ecr(host) for host in after.auths):
+            yield f"{after.namespace} at {after.at:.0f}: an entry that is not ECR's"
+
+
+def waits_out_the_grace(world: World, record: Record) -> Iterator[str]:
+    """Report each deletion of the Secret of a namespace that the settings alone have ceased to opt in, too early."""
+    grace = world.run.settings.opt_out_grace.total_seconds()
+    for before, after in record.changes():
+        lost = record.namespace_at(AUTO, after.at)
+        if after.namespace == AUTO and before and after.gone and after.writer == CONTROLLER and lost:
+            waited = after.at - lost.at
+            if lost.status is Status.OPTED_IN or (lost.status is Status.OPTED_OUT and waited < grace - 1):
+                yield f"{AUTO} at {after.at:.0f}: deleted {waited:.0f} s after the settings had lost its opt-in"
+
+
+def leaves_others_entries(record: Record) -> Iterator[str]:
+    """Report each name in `imagePullSecrets` that the controller took out or put in, except its own."""
+    for key, versions in record.accounts.items():
+        for before, after in pairwise(versions):
+            if after.writer == CONTROLLER and not after.gone and before.uid == after.uid:
+                changed = set(before.pull_secrets) ^ set(after.pull_secrets)
+                if changed - {SECRET_NAME}:
+                    yield f"{key} at {after.at:.0f}: {sorted(changed)}"
+
+
+def attached(record: Record) -> Iterator[str]:
+    """Report each ServiceAccount that, at the end, does not name the pull Secret as its namespace asks."""
+    for (namespace, name), versions in record.accounts.items():
+        wish = record.namespaces[namespace][-1] if record.namespaces.get(namespace) else None
+        if versions[-1].gone or wish is None or namespace.startswith(HOSTILE):
+            continue
+        asked = wish.annotations.get("pullkeeper.dev/attach-to-service-accounts") == name
+        has = SECRET_NAME in versions[-1].pull_secrets
+        secret = record.secret_at(namespace, record.end)
+        if wish.status is Status.OPTED_IN and asked and secret and secret.managed and not has:
+            yield f"{namespace}/{name}: not attached in the end"
+        if wish.status is Status.OPTED_OUT and has:
+            yield f"{namespace}/{name}: still attached in the end"
+
+
+def calls_on_quiet_days(world: World, record: Record) -> Iterator[str]:
+    """Report each token that was fetched before the one of the same key was due, while nothing else had happened."""
+    last: dict[str, Issued] = {}
+    periods = [period for name in record.secrets for period in stirs(record, name)]
+    for token in sorted(record.issued.values(), key=lambda token: token.at):
+        before, last[token.key] = last.get(token.key), token
+        if before is None or HOSTILE in token.key:
+            continue
+        if token.at < _due(world, before, _EARLY) and is_quiet(periods, before.at, token.at):
+            yield f"{token.key} at {token.at:.0f}: the token of {before.at:.0f} was not due"
+
+
+def writes_on_quiet_days(world: World, record: Record) -> Iterator[str]:
+    """Report each write of a Secret that had nothing due in it, while nothing else had happened."""
+    for name in honest(record):
+        versions = [version for version in record.secrets.get(name, ()) if not version.gone]
+        periods = list(stirs(record, name))
+        for before, after in pairwise(versions):
+            not_due = after.writer == CONTROLLER and not _had_due(world, record, before, after)
+            if not_due and is_quiet(periods, before.at, after.at):
+                yield f"{name} at {after.at:.0f}: written although nothing was due"
+
+
+def first_secret_first(record: Record) -> Iterator[str]:
+    """Report each first Secret that came after many rotations which began later than the wish was made."""
+    writes = [each.at for each in record.secret_requests("patch") if each.status == 200]
+    for name in honest(record):
+        wished = next((each.at for each in record.namespaces[name] if each.status is Status.OPTED_IN), None)
+        first = next((each for each in record.secrets.get(name, ()) if each.writer == CONTROLLER), None)
+        if wished is None or first is None:
+            continue
+        hindrances = (*record.aws_down, *record.kube_down, *record.obstacles, *record.controller_down)
+        if any(each.start <= first.at and each.end >= wished for each in hindrances):
+            continue
+        ahead = sum(wished < at < first.at for at in writes)
+        if ahead > _ROTATIONS_BEFORE:
+            yield f"{name}: {ahead} other writes between its wish at {wished:.0f} and its first Secret"
+
+
+def bad_input(record: Record) -> Iterator[str]:
+    """Report each Secret that bad input has created, and each invalid wish of an hour that is not reported."""
+    yield from (text for text in check_objects.bad_input_creates_nothing(record) if not text.startswith(HOSTILE))
+    for name in honest(record):
+        versions = record.namespaces[name]
+        for version, until in zip(versions, [*(each.at for each in versions[1:]), record.end], strict=True):
+            away = [*record.kube_down, *record.controller_down]
+            long_enough = longest_gap(version.at, until, away) > record.relist_interval + HOUR
+            if version.status is Status.INVALID and long_enough:
+                said = {reason for at, reason, _ in record.events_said(name) if version.at <= at <= until}
+                if "InvalidAnnotation" not in said:
+                    yield f"{name} at {version.at:.0f}: bad input was not reported"
+
+
+def costs_of_the_hostile(record: Record) -> Iterator[str]:
+    """Report each text that is longer, and each process that is bigger, than the budget of a hostile namespace."""
+    budget = check_interference.BUDGET
+    longest = max((len(line.text) for line in record.log_lines), default=0)
+    if longest > budget.text:
+        yield f"a log line of {longest} characters"
+    for usage in record.usage:
+        if usage.series > 4 * budget.series:
+            yield f"{usage.series} series at {usage.at:.0f}"
+
+
+def _due(world: World, token: Issued, share: float) -> float:
+    rotation, life = world.run.settings.rotation, token.expires_at - token.issued_at
+    return token.issued_at + share * min(rotation.fraction * life, rotation.max_token_age.total_seconds()) - MINUTE
+
+
+def _had_due(world: World, record: Record, before: SecretVersion, after: SecretVersion) -> bool:
+    tokens = [record.issued.get(auth) for auth in before.auths.values()]
+    return any(token is None or after.at >= _due(world, token, _EARLY) for token in tokens)
+
+
+def _is_ecr(host: str) -> bool:
+    return host == "public.ecr.aws" or ".dkr.ecr" in host or ".dkr-ecr" in host

@@ -1,0 +1,254 @@
+"""Draws a world and its history from a seed: a small cluster, quiet on most days, and everything that may befall it."""
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from pullkeeper.domain.config.settings import Settings, parse_settings
+from testsupport.simulation.faults import ALL_REASONS, NO_FAULTS, FaultRates, Faults, draw_faults, moments
+from testsupport.simulation.geography import Geography
+from testsupport.simulation.hostile import OWN_ROLE, ROLE_KEY, hostilities
+from testsupport.simulation.record import Period, Status
+from testsupport.simulation.resources import REFUSALS
+from testsupport.simulation.script import HOSTS, REGIONS, Action, act_on, season
+from testsupport.simulation.world import Restart, Run
+from testsupport.virtual_time import DAY, HOUR, MINUTE
+
+_CALM = 4 * HOUR
+"""Nothing fails at the end of a history, so that everything comes to rest."""
+_LOSSES = FaultRates(answer_lost=0.02, event_lost=0.05, event_late=0.05, event_twice=0.1)
+_NAMESPACES = (1, 1, 1, 2, 2, 3, 6)
+_OTHER_ACCOUNT = "222222222222"
+_SECOND = "arn:aws:iam::222222222222:role/pullkeeper"
+_THIRD = "arn:aws:iam::111111111111:role/anywhere"
+_ANYWHERE = {
+    "trustAnchorArn": "arn:aws:rolesanywhere:eu-west-1:111111111111:trust-anchor/11111111-1111-1111-1111-111111111111",
+    "profileArn": "arn:aws:rolesanywhere:eu-west-1:111111111111:profile/11111111-1111-1111-1111-111111111111",
+    "roleArn": _THIRD,
+    "certificateFile": "/certificate.pem",
+    "keyFile": "/key.pem",
+}
+AUTO = "auto-0"
+"""A namespace without annotations, opted in by the settings."""
+TRAITS = (
+    "losses",
+    "restores",
+    "refusals",
+    "replaced credentials",
+    "slow lists",
+    "watch errors",
+    "undoing",
+    "identities",
+    "several identities",
+    "attachment",
+    "opt-in by settings",
+    "verification",
+    "other principals",
+    "hostile",
+)
+"""What makes worlds differ; each has a few."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class World:
+    """A run, and what to know of it to judge its record."""
+
+    run: Run
+    traits: frozenset[str]
+
+
+def draw(seed: int, *, days: float = 365.0) -> World:
+    """Draw the world of a seed, with a history of so many days."""
+    rng = random.Random(f"world {seed}")
+    traits = frozenset(rng.sample(TRAITS, rng.randint(2, 5)))
+    end, until = days * DAY, days * DAY - _CALM
+    names = [f"team-{number}" for number in range(rng.choice(_NAMESPACES))]
+    document = _document(rng, traits, names)
+    faults = _faults(random.Random(f"faults {seed}"), traits, names, until)
+    settings = _settings(rng, traits, document)
+    actions = season(random.Random(f"users {seed}"), namespaces=len(names), until=until, every=20 * DAY, most_hosts=2)
+    actions = [each for action in actions for each in _with_identity(action, traits)]
+    special = _History(rng=random.Random(f"special {seed}"), names=names, document=document, until=until)
+    actions += _special_actions(traits, special)
+    return World(
+        traits=traits,
+        run=Run(
+            seed=seed,
+            end=end,
+            actions=sorted(actions, key=lambda action: action.at),
+            faults=faults,
+            geography=_geography(names),
+            restarts=_restarts(random.Random(f"restarts {seed}"), traits, until),
+            settings=settings,
+            with_permissions=True,
+        ),
+    )
+
+
+def _document(rng: random.Random, traits: frozenset[str], names: list[str]) -> dict[str, Any]:
+    """Return a settings file."""
+    document: dict[str, Any] = {"optIn": {"namespaces": ["auto-*" if "opt-in by settings" in traits else "none"]}}
+    document["registries"] = [HOSTS[0]]
+    if "identities" in traits:
+        document["roles"] = [{"role": _role(name), "namespaces": [name]} for name in names]
+        document["serviceAccountIdentity"] = {"namespaces": ["*"]}
+    if "several identities" in traits:
+        second = {"webIdentity": {"roleArn": _SECOND, "tokenFile": "/token"}}
+        source = rng.choice((second, {"rolesAnywhere": _ANYWHERE}))
+        document["identities"] = [{"name": "second", "registries": [f"{_OTHER_ACCOUNT}.*"], **source}]
+    if "attachment" in traits:
+        document["serviceAccountAttachment"] = True
+    if "verification" in traits:
+        document |= {"verify": rng.choice(("new", "continuous")), "verifyInterval": "12h"}
+    return document
+
+
+def _settings(rng: random.Random, traits: frozenset[str], document: Mapping[str, Any]) -> Settings:
+    """Return the settings; where events get lost, a relist finds out soon."""
+    finds_out_by_lists = traits & {"losses", "restores"}
+    interval = timedelta(hours=rng.choice((1, 3))) if finds_out_by_lists else timedelta(hours=24)
+    return replace(parse_settings(document, {}), relist_interval=interval)
+
+
+def _faults(rng: random.Random, traits: frozenset[str], names: list[str], until: float) -> Faults:
+    faults = draw_faults(rng, until=until, regions=REGIONS, every=60 * DAY, reasons=ALL_REASONS)
+    faults.rates = _LOSSES if "losses" in traits else NO_FAULTS
+    faults.watch_seconds = DAY
+    if "refusals" in traits:
+        faults.refusing = [
+            replace(period, reason=rng.choice(REFUSALS), namespace=rng.choice(("", *names)))
+            for period in _periods(rng, until, 25 * DAY, (5 * MINUTE, HOUR, 5 * HOUR))
+        ]
+    if "replaced credentials" in traits:
+        faults.unauthorized = _periods(rng, until, 30 * DAY, (5.0, MINUTE, 20 * MINUTE))
+    if "slow lists" in traits:
+        faults.slow_lists = [
+            replace(period, reason=rng.choice(("5", "50"))) for period in _periods(rng, until, 30 * DAY, (HOUR, DAY))
+        ]
+    if "undoing" in traits:
+        hows = ("delete", "revert", "detach") if "attachment" in traits else ("delete", "revert")
+        faults.undoing = [
+            replace(period, reason=rng.choice(hows), namespace=rng.choice(names))
+            for period in _periods(rng, until, 30 * DAY, (5 * MINUTE, HOUR))
+        ]
+    if "verification" in traits:
+        faults.registries = [
+            replace(period, region=rng.choice(REGIONS)) for period in _periods(rng, until, 20 * DAY, (MINUTE, 6 * HOUR))
+        ]
+    return faults
+
+
+def _periods(rng: random.Random, until: float, every: float, lengths: tuple[float, ...]) -> list[Period]:
+    return [
+        Period(start=start, end=min(start + rng.choice(lengths), until)) for start in moments(rng, until, every=every)
+    ]
+
+
+def _restarts(rng: random.Random, traits: frozenset[str], until: float) -> list[Restart]:
+    """Draw about ten restarts a year; at some of them somebody else is behind the controller's identity."""
+    found = []
+    for at in moments(rng, until, every=35 * DAY):
+        other = f"arn:aws:sts::111111111111:assumed-role/controller-{rng.randint(0, 1)}"
+        changes = "other principals" in traits and rng.random() < 0.3
+        gap = rng.choice((0.0, 1.0, MINUTE, HOUR / 2, 7 * HOUR))
+        found.append(Restart(at=at, gap=min(gap, until - at), principal=other if changes else ""))
+    return found
+
+
+def _role(name: str) -> str:
+    return f"arn:aws:iam::111111111111:role/{name}"
+
+
+def _geography(names: list[str]) -> Geography:
+    trust = {_role(name): frozenset({"controller", f"{name}/puller"}) for name in names}
+    return Geography(trust={**trust, OWN_ROLE: frozenset({"controller", "hostile-0/*"})})
+
+
+def _with_identity(action: Action, traits: frozenset[str]) -> Iterator[Action]:
+    """Have each namespace ask as somebody: by its number as a role, its ServiceAccount or the controller."""
+    number, extra = int(action.name.rpartition("-")[2]), dict[str, str]()
+    if action.status is Status.OPTED_IN and "identities" in traits:
+        extra |= ({"role-arn": _role(action.name)}, {"service-account-name": "puller"}, {})[number % 3]
+    if action.status is Status.OPTED_IN and "attachment" in traits:
+        extra["attach-to-service-accounts"] = "puller"
+    if not extra:
+        yield action
+        return
+    role = ((ROLE_KEY, _role(action.name)),)
+    yield replace(action, annotations=(*action.annotations, *extra.items()))
+    yield Action(at=action.at + 0.5, do="ensure-account", name=action.name, account="puller", annotations=role)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _History:
+    """What the special actions of a world are drawn from."""
+
+    rng: random.Random
+    names: list[str]
+    document: Mapping[str, Any]
+    until: float
+
+    def moments(self, days: float) -> list[float]:
+        """Draw moments, so many days apart on average, a few days before the end at the latest."""
+        return moments(self.rng, self.until - 3 * DAY, every=days * DAY)
+
+
+def _restores(history: _History) -> Iterator[Action]:
+    for at in history.moments(120):
+        yield act_on(at, "back-up", "")
+        yield act_on(at + history.rng.choice((HOUR, 9 * HOUR, 2 * DAY)), "restore", "")
+
+
+def _watch_errors(history: _History) -> Iterator[Action]:
+    for at in history.moments(20):
+        yield Action(at=at, do="watch-error", name="", text=history.rng.choice(("410", "500")))
+
+
+def _take_outs(history: _History) -> Iterator[Action]:
+    for at in history.moments(40):
+        yield Action(at=at, do="take-out", name=history.rng.choice(history.names), account="puller")
+
+
+def _slips(history: _History) -> Iterator[Action]:
+    """Let the settings lose an opt-in, for less or for more than the grace."""
+    yield Action(at=1.0, do="annotate", name=AUTO, status=Status.OPTED_IN, hosts=(HOSTS[0],))
+    for at in history.moments(60):
+        yield _slip(at, history.document, "atuo-*")
+        yield _slip(at + history.rng.choice((MINUTE, 10 * MINUTE, 5 * HOUR)), history.document, "auto-*")
+
+
+def _revocations(history: _History) -> Iterator[Action]:
+    for at in history.moments(60):
+        yield Action(at=at, do="revoke", name="", text=history.rng.choice(REGIONS))
+
+
+def _hostilities(history: _History) -> Iterator[Action]:
+    at = history.rng.uniform(0, max(history.until - 2 * DAY, 0))
+    for action in hostilities(history.rng, ("hostile-0",), [HOUR], until=6 * HOUR):
+        yield replace(action, at=at + action.at)
+    yield act_on(at + DAY, "end", "hostile-0")
+
+
+_SPECIAL: Mapping[str, Callable[[_History], Iterator[Action]]] = {
+    "restores": _restores,
+    "watch errors": _watch_errors,
+    "attachment": _take_outs,
+    "opt-in by settings": _slips,
+    "verification": _revocations,
+    "hostile": _hostilities,
+}
+
+
+def _special_actions(traits: frozenset[str], history: _History) -> Iterator[Action]:
+    """Draw what happens once in a while, by the traits."""
+    for trait, drawn in _SPECIAL.items():
+        if trait in traits:
+            yield from drawn(history)
+
+
+def _slip(at: float, document: Mapping[str, Any], pattern: str) -> Action:
+    changed = {**document, "optIn": {"namespaces": [pattern]}}
+    return Action(at=at, do="settings", name=AUTO, text=json.dumps(changed))
