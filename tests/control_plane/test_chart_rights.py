@@ -1,5 +1,6 @@
 """The rights that the chart grants are the rights that the controller uses, by the API server's own audit log."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from testsupport import objects
 from testsupport.access import token_of
+from testsupport.command_line import kubeconfig, pullkeeper
 from testsupport.control_plane.granted import Right, grant_of, granted, used
 from testsupport.control_plane.plane import ControlPlane
 from testsupport.control_plane.release import NAME, Release
@@ -49,6 +51,28 @@ async def test_granted_rights_are_exactly_those_used(release: Release, plane: Co
     await until(all_used, f"the audit log to show {grants}; it shows {used(plane, release.namespace, NAME)}")
     refused = [right for right in used(plane, release.namespace, NAME) if grant_of(right, grants) is None]
     assert refused == []
+
+
+async def test_an_administrator_is_told_what_the_controller_lacks(release: Release) -> None:
+    """By the settings and the Deployment of the release, whatever the administrator itself may do."""
+    await release.install()
+    arguments = ("check", "--installation", f"{release.namespace}/{NAME}", "--context", "here", "-o", "json")
+    environment = {"KUBECONFIG": kubeconfig(release.installation), "NO_PROXY": "127.0.0.1"}
+
+    async def shown() -> set[str]:
+        ended = await pullkeeper(release.installation, *arguments, environment=environment)
+        return {each["detail"] for each in json.loads(ended.out)["checks"] if each["check"] == "permissions"}
+
+    user = f"system:serviceaccount:{release.namespace}:{NAME}"
+    assert await shown() == {f"all 13 required rules are granted to {user}"}
+    role = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{release.namespace}/roles/{NAME}-leader-election"
+    (await release.api.merge(role, {"rules": []})).ok()
+
+    async def noticed() -> bool:
+        lease = f"leases.coordination.k8s.io named {NAME} in {release.namespace}"
+        return await shown() == {f"missing: {verb} {lease}" for verb in ("get", "create", "patch")}
+
+    await until(noticed, "the rights to the Lease to be missed")
 
 
 async def _live(release: Release, teams: list[str], values: dict[str, Any]) -> None:

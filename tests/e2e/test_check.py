@@ -4,10 +4,13 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
+from testsupport.access import may
 from testsupport.command_line import CommandResult, bound_to, kubeconfig, pod_environment, pullkeeper, settings_file
 from testsupport.fake_aws import ACCOUNT
-from testsupport.installation import IRELAND, ROLE, VIRGINIA, Installation
+from testsupport.installation import ACCOUNT_NAME, IRELAND, ROLE, VIRGINIA, Installation, rules
+from testsupport.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -128,14 +131,49 @@ async def test_bound_to_namespaces_it_needs_no_right_elsewhere(installation: Ins
     assert _failed(ended) == {"permissions", "Namespaces", "opt-ins", "Secrets"}
 
 
-async def test_an_administrator_is_not_told_of_its_rights(installation: Installation) -> None:
-    """They are not the controller's; the context may be chosen as with kubectl, and everything fits on a screen."""
+async def test_an_administrator_is_told_of_the_controllers_rights(installation: Installation) -> None:
+    """Of none of its own; the context may be chosen as with kubectl, and everything fits on a screen."""
+    api, home = installation.api, installation.namespace
+    settings = yaml.safe_dump({"secretName": installation.secret_name, "registries": [IRELAND]})
+    config_map = {"metadata": {"name": "keeper"}, "data": {"settings.yaml": settings}}
+    (await api.post(f"/api/v1/namespaces/{home}/configmaps", config_map)).ok()
+    (await api.post(f"/apis/apps/v1/namespaces/{home}/deployments", _deployment("keeper"))).ok()
+    environment = {"KUBECONFIG": kubeconfig(installation), **installation.irsa()}
+    arguments = ("check", "--installation", f"{home}/keeper", "--context", "here")
+    ended = await pullkeeper(installation, *arguments, "--verbose", environment=environment)
+    assert f"✓ permissions: all 10 required rules are granted to {installation.subject}" in ended.out.splitlines()
+    assert "✓ excess permissions: none of the 17 forbidden rules is granted" in ended.out.splitlines()
+    assert ended.status == 0
+    assert len(ended.out.splitlines()) < 25
+    role = f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{home}"
+    (await api.merge(role, {"rules": rules(installation.secret_name)[:2]})).ok()
+    await until(lambda: _lacks(installation), "the right to be gone")
+    ended = await pullkeeper(installation, *arguments, "-o", "json", environment=environment)
+    missing = {check["detail"] for check in _of(ended, "permissions")}
+    assert missing == {f"missing: {verb} events.events.k8s.io everywhere" for verb in ("create", "patch")}
+    assert _failed(ended) == {"permissions"}
+
+
+async def _lacks(installation: Installation) -> bool:
+    last = {"verb": "patch", "group": "events.k8s.io", "resource": "events", "namespace": "default"}
+    return not await may(installation.user, **last)
+
+
+def _deployment(name: str) -> dict[str, Any]:
+    labels = {"app": name}
+    pod = {"serviceAccountName": ACCOUNT_NAME, "containers": [{"name": "pullkeeper", "image": "pullkeeper:test"}]}
+    template = {"metadata": {"labels": labels}, "spec": pod}
+    spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
+    return {"metadata": {"name": name}, "spec": spec}
+
+
+async def test_who_may_not_ask_is_told_so(installation: Installation) -> None:
+    """By a file the controller is not known either: what is shown of the caller's rights is no failure."""
     config, file = settings_file(installation), kubeconfig(installation)
     environment = {"KUBECONFIG": file, **installation.irsa()}
     ended = await pullkeeper(installation, "check", "--config", config, "--context", "here", environment=environment)
-    excess = next(line for line in ended.out.splitlines() if "excess permissions" in line)
-    assert excess.startswith("- excess permissions: skipped: ")
-    assert " may do everything, and is not the controller" in excess
+    (shown,) = [line for line in ended.out.splitlines() if " permissions: " in line and line.startswith("!")]
+    assert "the controller's are not known: " in shown
     assert ended.status == 0
     assert len(ended.out.splitlines()) < 25
 

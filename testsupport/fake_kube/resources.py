@@ -153,6 +153,7 @@ RESOURCES: tuple[Resource, ...] = (
     ),
 )
 REVIEWS: dict[tuple[str, str], str] = {
+    ("authorization.k8s.io", "subjectaccessreviews"): "SubjectAccessReview",
     ("authorization.k8s.io", "selfsubjectaccessreviews"): "SelfSubjectAccessReview",
     ("authorization.k8s.io", "selfsubjectrulesreviews"): "SelfSubjectRulesReview",
     ("authentication.k8s.io", "selfsubjectreviews"): "SelfSubjectReview",

@@ -36,6 +36,7 @@ class Reviews:
         self._rbac = rbac
         self._tokens = tokens
         self._answers: dict[str, Callable[[User, Object], Object]] = {
+            "SubjectAccessReview": self._subject_access_review,
             "SelfSubjectAccessReview": self._access_review,
             "SelfSubjectRulesReview": self._rules_review,
             "SelfSubjectReview": self._subject_review,
@@ -63,6 +64,13 @@ class Reviews:
         access = _path_access(path) if path is not None else _resource_access(wanted or {})
         reason = self._rbac.reason(user, access)
         return {"allowed": reason is not None} | ({"reason": reason} if reason else {})
+
+    def _subject_access_review(self, _caller: User, spec: Object) -> Object:
+        if not spec.get("user") and not spec.get("groups"):
+            why = "at least one of user or group must be specified"
+            raise status.invalid("authorization.k8s.io", "", "", [status.invalid_value("spec.user", '""', why)])
+        subject = User(name=spec.get("user", ""), uid=spec.get("uid", ""), groups=tuple(spec.get("groups") or ()))
+        return self._access_review(subject, spec)
 
     def _rules_review(self, user: User, spec: Object) -> Object:
         rules = self._rbac.rules(user, spec.get("namespace", ""))

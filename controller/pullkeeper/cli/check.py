@@ -17,7 +17,7 @@ from pullkeeper.cli.check_issuer import CHECK as ISSUER
 from pullkeeper.cli.check_issuer import check_issuer
 from pullkeeper.cli.checks_aws import AwsChecks
 from pullkeeper.cli.checks_kubernetes import KubernetesChecks
-from pullkeeper.cli.found_settings import NAME_THEM, find_settings, settings_of_file
+from pullkeeper.cli.found_settings import NAME_THEM, FoundSettings, find_settings, settings_of_file
 from pullkeeper.cli.options import add_output, add_settings
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.failures import FailureError
@@ -79,35 +79,36 @@ async def _run_checks(options: argparse.Namespace) -> list[CheckResult]:
         try:
             client = await stack.enter_async_context(connected(options))
         except FailureError as error:
-            settings, results = await _load_settings(options, None)
+            found, results = await _load_settings(options, None)
             results += [
                 failed(_API_SERVER, str(error)),
                 skipped(_REMAINING, "there are no credentials for the API server"),
             ]
         else:
-            settings, results = await _load_settings(options, client)
-            checks += _kubernetes_checks(client, settings)
-        checks += AwsChecks(settings or Settings(), os.environ, clock=_now).all()
-        found = await asyncio.gather(*(run_check(name, check) for name, check in checks))
-    return [*results, *(result for group in found for result in group)]
+            found, results = await _load_settings(options, client)
+            checks += _kubernetes_checks(client, found)
+        checks += AwsChecks(found.settings if found else Settings(), os.environ, clock=_now).all()
+        groups = await asyncio.gather(*(run_check(name, check) for name, check in checks))
+    return [*results, *(result for group in groups for result in group)]
 
 
-def _kubernetes_checks(client: KubeClient, settings: Settings | None) -> list[tuple[str, Check]]:
+def _kubernetes_checks(client: KubeClient, found: FoundSettings | None) -> list[tuple[str, Check]]:
     async def version() -> Sequence[CheckResult]:
         return [passed(_API_SERVER, f"reachable, version {await AccessReviewer(client).version()}")]
 
     async def skip() -> Sequence[CheckResult]:
         return [skipped(_REMAINING, "the settings are invalid")]
 
-    if settings is None:
+    if found is None:
         return [(_API_SERVER, version), (_REMAINING, skip)]
-    issuer = partial(check_issuer, client, settings, os.environ)
-    return [(_API_SERVER, version), *KubernetesChecks(client, settings, clock=_now).all(), (ISSUER, issuer)]
+    issuer = partial(check_issuer, client, found.settings, os.environ)
+    checks = KubernetesChecks(client, found.settings, found.installation, clock=_now)
+    return [(_API_SERVER, version), *checks.all(), (ISSUER, issuer)]
 
 
 async def _load_settings(
     options: argparse.Namespace, client: KubeClient | None
-) -> tuple[Settings | None, list[CheckResult]]:
+) -> tuple[FoundSettings | None, list[CheckResult]]:
     try:
         found = await find_settings(options, client) if client else settings_of_file(options)
     except InvalidInputError as error:
@@ -115,8 +116,8 @@ async def _load_settings(
     except FailureError as error:
         return None, [failed(_SETTINGS, str(error))]
     if found.known:
-        return found.settings, [passed(_SETTINGS, f"{found.source}: valid")]
-    return found.settings, [warned(_SETTINGS, f"the defaults, because {found.note}", NAME_THEM)]
+        return found, [passed(_SETTINGS, f"{found.source}: valid")]
+    return found, [warned(_SETTINGS, f"the defaults, because {found.note}", NAME_THEM)]
 
 
 async def run_check(name: str, check: Check) -> Sequence[CheckResult]:

@@ -7,11 +7,12 @@ from functools import partial
 
 from pullkeeper.adapters.kubernetes.access_review import AccessReviewer, LeaseHolder
 from pullkeeper.adapters.kubernetes.client import ApiClient
+from pullkeeper.adapters.kubernetes.installations import InstallationName
 from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
 from pullkeeper.cli.check_fence import CHECK, check_fence
+from pullkeeper.cli.check_permissions import PermissionChecks
 from pullkeeper.cli.injection_check import INJECTION, InjectionCheck
 from pullkeeper.cli.unwatched import abandoned_secrets
-from pullkeeper.domain.config.rbac import RbacRule, forbidden_rules, required_rules, service_account_rules
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.iam.identity import Kind
@@ -24,26 +25,28 @@ from pullkeeper.domain.views.durations import format_duration
 from pullkeeper.domain.views.scope import CLEANUP, describe, limited_to
 from pullkeeper.domain.views.secret_check import judge_secrets
 
-_MAX_CONCURRENT_REVIEWS = 8
-_PERMISSIONS = "permissions"
-_SERVICE_ACCOUNT_PERMISSIONS = "ServiceAccount permissions"
-_EXCESS_PERMISSIONS = "excess permissions"
 _OPT_INS = "opt-ins"
 _SCOPE = "scope"
-_EVERYTHING = RbacRule(verb="*", group="*", resource="*")
-_SERVICE_ACCOUNT_USER = "system:serviceaccount:"
-"""How the API server's name of a ServiceAccount begins."""
 
 
 class KubernetesChecks:
     """Checks the API server with the caller's credentials; every check is independent."""
 
-    def __init__(self, client: ApiClient, settings: Settings, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        client: ApiClient,
+        settings: Settings,
+        installation: InstallationName | None = None,
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """`installation` is whose ConfigMap the settings were read from; None for those of a file."""
         self._client = client
         self._reviewer = AccessReviewer(client)
         self._settings = settings
         self._clock = clock
-        self._semaphore = asyncio.Semaphore(_MAX_CONCURRENT_REVIEWS)
+        used = self._service_accounts_in_use
+        self._permissions = PermissionChecks(client, settings, installation, service_accounts_in_use=used)
         name, namespaces = settings.secret_name, settings.watch_namespaces
         self._snapshot = SnapshotReader(client, secret_name=name, namespaces=namespaces)
         self._injection = InjectionCheck(client, settings, self._snapshot)
@@ -51,9 +54,7 @@ class KubernetesChecks:
     def all(self) -> list[tuple[str, Check]]:
         """Return every check with its name."""
         return [
-            (_PERMISSIONS, self._permissions),
-            (_SERVICE_ACCOUNT_PERMISSIONS, self._service_account_permissions),
-            (_EXCESS_PERMISSIONS, self._excess_permissions),
+            *self._permissions.all(),
             ("Namespaces", self._namespaces),
             (_OPT_INS, self._opt_ins),
             ("Secrets", self._secrets),
@@ -62,24 +63,6 @@ class KubernetesChecks:
             (INJECTION, self._injection.run),
             (CHECK, partial(check_fence, self._client, self._settings)),
         ]
-
-    async def _permissions(self) -> Sequence[CheckResult]:
-        rules = [rule for rule in required_rules(self._settings) if not rule.any_name_suffices]
-        return await self._granted(_PERMISSIONS, rules)
-
-    async def _service_account_permissions(self) -> Sequence[CheckResult]:
-        """Check the rules for all ServiceAccounts, or else for those in use: they may be granted by name."""
-        check = _SERVICE_ACCOUNT_PERMISSIONS
-        general = [rule for rule in required_rules(self._settings) if rule.any_name_suffices]
-        if not general:
-            return [skipped(check, "serviceAccountIdentity selects no namespaces")]
-        if not await self._missing(general):
-            return [passed(check, "granted for all ServiceAccounts")]
-        accounts = await self._service_accounts_in_use()
-        rules = [rule for namespace, name in accounts for rule in service_account_rules(namespace, name)]
-        if not rules:
-            return [skipped(check, "not granted for all ServiceAccounts, and no namespace requests one yet")]
-        return await self._granted(check, rules)
 
     async def _service_accounts_in_use(self) -> list[tuple[str, str]]:
         """Return the ServiceAccounts that tokens are fetched as, also where an annotation has become invalid since."""
@@ -96,36 +79,6 @@ class KubernetesChecks:
 
     async def _observed(self) -> tuple[list[ObservedNamespace], dict[str, ObservedSecret]]:
         return await asyncio.gather(self._snapshot.namespaces(observe_namespace), self._snapshot.secrets())
-
-    async def _granted(self, check: str, rules: Sequence[RbacRule]) -> list[CheckResult]:
-        missing = [failed(check, f"missing: {rule}", rule.grant) for rule in await self._missing(rules)]
-        return missing or [passed(check, f"all {len(rules)} required rules are granted")]
-
-    async def _missing(self, rules: Sequence[RbacRule]) -> list[RbacRule]:
-        allowed = await asyncio.gather(*(self._is_allowed(rule) for rule in rules))
-        return [rule for rule, is_allowed in zip(rules, allowed, strict=True) if not is_allowed]
-
-    async def _is_allowed(self, rule: RbacRule) -> bool:
-        async with self._semaphore:
-            return await self._reviewer.may(rule)
-
-    async def _excess_permissions(self) -> Sequence[CheckResult]:
-        if administrator := await self._administrator():
-            why = f"{administrator} may do everything, and is not the controller: `helm test` asks as the controller"
-            return [skipped(_EXCESS_PERMISSIONS, why)]
-        rules = forbidden_rules(self._settings)
-        missing = await self._missing(rules)
-        excess = [rule for rule in rules if rule not in missing]
-        fix = "revoke it, or run the check as the controller's own ServiceAccount"
-        results = [failed(_EXCESS_PERMISSIONS, f"granted but not needed: {rule}", fix) for rule in excess]
-        return results or [passed(_EXCESS_PERMISSIONS, f"none of the {len(rules)} forbidden rules is granted")]
-
-    async def _administrator(self) -> str:
-        """Return the caller's name if it is a person who may do everything; empty for a ServiceAccount that may."""
-        if not await self._is_allowed(_EVERYTHING):
-            return ""
-        user = await self._reviewer.user()
-        return "" if user.startswith(_SERVICE_ACCOUNT_USER) else user
 
     async def _namespaces(self) -> Sequence[CheckResult]:
         namespaces = await self._snapshot.namespaces(observe_namespace)

@@ -49,8 +49,8 @@ class FoundSettings:
     settings: Settings
     source: str = ""
     """The file or ConfigMap; empty where the installation's settings are unknown, and these are the defaults."""
-    in_cluster: bool = False
-    """Whether they were read from the API server."""
+    installation: InstallationName | None = None
+    """Whose ConfigMap they were read from; None where they are a file's, or unknown."""
     note: str = ""
     """Why they are unknown; empty where they are known."""
 
@@ -58,6 +58,11 @@ class FoundSettings:
     def known(self) -> bool:
         """Whether they are the installation's."""
         return bool(self.source)
+
+    @property
+    def in_cluster(self) -> bool:
+        """Whether they were read from the API server."""
+        return self.installation is not None
 
     @property
     def notes(self) -> Sequence[str]:
@@ -150,7 +155,7 @@ def _parsed(options: argparse.Namespace, name: InstallationName, content: bytes)
     where = f"ConfigMap {name}"
     _check_bounds(where, content)
     try:
-        return FoundSettings(settings=parse(where, content, variables_of(options)), source=where, in_cluster=True)
+        return FoundSettings(settings=parse(where, content, variables_of(options)), source=where, installation=name)
     except InvalidInputError as error:
         raise InvalidInputError(_within(where, each) for each in error.problems) from None
 

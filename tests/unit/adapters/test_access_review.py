@@ -34,6 +34,22 @@ async def test_review_asks_for_every_attribute_of_a_right() -> None:
     }
 
 
+async def test_review_of_a_service_account_names_it_with_its_groups() -> None:
+    """Without the groups it would lack what is granted to all ServiceAccounts, or to those of its namespace."""
+    client = FakeClient(ok({"status": {"allowed": True}}, 201))
+    assert await AccessReviewer(client, user="system:serviceaccount:home:keeper").may(CREATE_TOKENS)
+    (request,) = client.requests
+    assert (request.verb, request.path) == ("create", "/apis/authorization.k8s.io/v1/subjectaccessreviews")
+    assert request.body["kind"] == "SubjectAccessReview"
+    assert request.body["spec"]["resourceAttributes"]["subresource"] == "token"
+    assert request.body["spec"]["user"] == "system:serviceaccount:home:keeper"
+    assert request.body["spec"]["groups"] == [
+        "system:serviceaccounts",
+        "system:serviceaccounts:home",
+        "system:authenticated",
+    ]
+
+
 @pytest.mark.parametrize("status", [{"allowed": False}, {"allowed": False, "denied": True}, {}, None])
 async def test_right_is_denied_unless_it_is_allowed(status: Any) -> None:
     """A review without a verdict grants nothing."""

@@ -1,4 +1,4 @@
-"""Read-only questions to the API server for `pullkeeper check`: its version, the caller's rights, the Lease."""
+"""Read-only questions to the API server for `pullkeeper check`: its version, somebody's rights, the Lease."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,9 @@ from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.kube.api import NOT_FOUND, Response
 from pullkeeper.domain.kube.timestamps import parse_timestamp
 
-_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_REVIEWS = "/apis/authorization.k8s.io/v1"
+SERVICE_ACCOUNT_USER = "system:serviceaccount:"
+"""How the API server's name of a ServiceAccount begins; its namespace and name follow."""
 _WHO_AM_I = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 
 
@@ -28,8 +30,10 @@ class LeaseHolder:
 class AccessReviewer:
     """Asks the API server; every method raises FailureError."""
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(self, client: ApiClient, *, user: str = "") -> None:
+        """`user` is the ServiceAccount whose rights are asked for, if the caller may; without one they are its own."""
         self._client = client
+        self._user = user
 
     async def version(self) -> str:
         """Return the API server's version."""
@@ -37,7 +41,7 @@ class AccessReviewer:
         return str(_checked(response, "get", "its version", grant="get on the URL /version")["gitVersion"])
 
     async def may(self, right: RbacRule) -> bool:
-        """Return whether the caller has a right."""
+        """Return whether the user has a right."""
         attributes = {
             "verb": right.verb,
             "group": right.group,
@@ -46,10 +50,12 @@ class AccessReviewer:
             "name": right.name,
             "namespace": right.namespace,
         }
-        spec = {"resourceAttributes": attributes}
-        body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
-        response = await self._client.request("create", _REVIEWS, body=body)
-        grant = "create on selfsubjectaccessreviews.authorization.k8s.io"
+        kind = "SubjectAccessReview" if self._user else "SelfSubjectAccessReview"
+        plural = f"{kind.lower()}s"
+        spec = {"resourceAttributes": attributes, **_service_account(self._user)}
+        body = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": spec}
+        response = await self._client.request("create", f"{_REVIEWS}/{plural}", body=body)
+        grant = f"create on {plural}.authorization.k8s.io"
         review = _checked(response, "review", f"the right to {right}", grant=grant)
         return (review.get("status") or {}).get("allowed") is True
 
@@ -73,6 +79,15 @@ class AccessReviewer:
         renewed = spec.get("renewTime")
         renewed_at = _parse_renew_time(renewed, f"{namespace}/{name}") if renewed else None
         return LeaseHolder(holder=spec.get("holderIdentity") or "", renewed_at=renewed_at)
+
+
+def _service_account(user: str) -> Mapping[str, Any]:
+    """Return a ServiceAccount as the subject of a review, with the groups that the API server puts it in."""
+    if not user:
+        return {}
+    namespace = user.removeprefix(SERVICE_ACCOUNT_USER).partition(":")[0]
+    groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"]
+    return {"user": user, "groups": groups}
 
 
 def _checked(response: Response, verb: str, target: str, *, grant: str) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pullkeeper.adapters.kubernetes.access_review import SERVICE_ACCOUNT_USER
 from pullkeeper.adapters.kubernetes.api_errors import api_error
 from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
@@ -39,6 +40,8 @@ class Controller:
     image: str
     ready: int
     wanted: int
+    user: str
+    """Its ServiceAccount, as the API server calls it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,13 +97,14 @@ class InstallationReader:
             grant = f"get on deployments.apps named {installation.name} in {installation.namespace}"
             raise api_error(response, "get", f"Deployment {installation}", grant=grant)
         labels, status = response.body["metadata"].get("labels") or {}, response.body.get("status") or {}
-        containers = response.body["spec"]["template"]["spec"]["containers"]
+        pod = response.body["spec"]["template"]["spec"]
         return Controller(
             name=installation,
             version=str(labels.get(_VERSION, "")),
-            image=next((each["image"] for each in containers if each["name"] == _CONTAINER), ""),
+            image=next((each["image"] for each in pod["containers"] if each["name"] == _CONTAINER), ""),
             ready=status.get("readyReplicas", 0),
             wanted=response.body["spec"].get("replicas", 1),
+            user=f"{SERVICE_ACCOUNT_USER}{installation.namespace}:{pod.get('serviceAccountName', 'default')}",
         )
 
     async def _list(self, prefix: str) -> Response:
