@@ -12,7 +12,7 @@ from testsupport.rest import Answer, RestClient
 from testsupport.waiting import until
 
 HOST = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
-ARGOCD, BASIC = "argocd-ecr", "basic-ecr"
+ARGOCD, BASIC, LEAVING = "argocd-ecr", "basic-ecr", "leaving-ecr"
 LABEL = "argocd.argoproj.io/secret-type"
 SELECTED = {"matchLabels": {"argocd": "yes"}}
 REPOSITORY = {"shape": "argocd-repository", "path": "charts"}
@@ -26,6 +26,7 @@ SETTINGS = {
             "namespaceSelector": SELECTED,
         },
         {"name": BASIC, "shape": "basic-auth", "registry": HOST, "namespaces": ["*"]},
+        {"name": LEAVING, "shape": "basic-auth", "registry": HOST, "namespaces": [], "namespaceSelector": SELECTED},
     ]
 }
 SAYS = "the fence of Pullkeeper: "
@@ -51,8 +52,8 @@ def _with_pull_secrets_key() -> dict[str, Any]:
     return {**body, "data": {**body["data"], ".dockerconfigjson": "e30="}}
 
 
-def _basic(kind: str = "kubernetes.io/basic-auth", **data: str) -> dict[str, Any]:
-    metadata = {"name": BASIC, "labels": {"app.kubernetes.io/managed-by": "pullkeeper"}}
+def _basic(kind: str = "kubernetes.io/basic-auth", name: str = BASIC, **data: str) -> dict[str, Any]:
+    metadata = {"name": name, "labels": {"app.kubernetes.io/managed-by": "pullkeeper"}}
     return {"metadata": metadata, "type": kind, "data": _encoded(username="AWS", password="x") | _encoded(**data)}
 
 
@@ -94,6 +95,7 @@ async def test_an_additional_secret_is_what_the_settings_say_and_nothing_else(re
         "the pull Secret's key": (selected, _with_pull_secrets_key(), KEYS),
         "another label": (selected, _argocd({"example.com/x": "y"}), LABELS),
         "a namespace that is not selected": (other, _argocd(), PLACE),
+        "a namespace of an entry that is leaving": (selected, _basic(name=LEAVING), PLACE.replace(ARGOCD, LEAVING)),
         "a token of a ServiceAccount": (other, token, LAYOUT.replace(ARGOCD, BASIC)),
         "the pull Secret with Argo CD's label": (selected, labelled, LABELS),
     }

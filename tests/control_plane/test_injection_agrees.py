@@ -58,7 +58,8 @@ VARIANTS: Sequence[Mapping[str, Any]] = [
     {"class": "canary", "optIn": {"namespaces": "*"}, "registries": HOSTS},
     {"optIn": {"namespaceSelector": {}}, "registries": HOSTS, "excludedNamespaces": ["*-x", "kube-*"]},
     {"optIn": {"namespaceSelector": {"matchLabels": {"a": "1", "b": ""}}}, "registries": [IRELAND]},
-    {"optIn": {"namespaces": [], "namespaceSelector": {"matchExpressions": REQUIREMENTS}}, "registries": [IRELAND]},
+    {"optIn": {"namespaceSelector": {"matchExpressions": REQUIREMENTS}}, "registries": [IRELAND]},
+    {"optIn": {"namespaces": [], "namespaceSelector": {}}, "registries": [IRELAND]},
     *(
         {"optIn": {"namespaces": ["*o*"], "namespaceSelector": {"matchExpressions": [each]}}, "registries": [PUBLIC]}
         for each in REQUIREMENTS

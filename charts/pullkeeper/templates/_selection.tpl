@@ -34,7 +34,7 @@ pattern.py); tests/control_plane/test_injection.py holds the two to the same ans
 {{- $optIn := default dict .root.Values.settings.optIn }}
 {{- $selector := get $optIn "namespaceSelector" }}
 {{- $conditions := list }}
-{{- with $optIn.namespaces }}{{ $conditions = append $conditions (include "pullkeeper.celMatchesAny" (dict "patterns" . "text" $name)) }}{{ end }}
+{{- if hasKey $optIn "namespaces" }}{{ $conditions = append $conditions (include "pullkeeper.celMatchesAny" (dict "patterns" $optIn.namespaces "text" $name)) }}{{ end }}
 {{- if kindIs "map" $selector }}{{ $conditions = append $conditions (include "pullkeeper.celSelects" (dict "selector" $selector "labels" .labels)) }}{{ end }}
 {{- if $conditions }}
 {{- with $optIn.exclude }}{{ $conditions = append $conditions (print "!" (include "pullkeeper.celMatchesAny" (dict "patterns" . "text" $name))) }}{{ end }}

@@ -13,7 +13,7 @@ from pullkeeper.domain.config.additional_secrets import (
     AdditionalSecretsParser,
     ShapeName,
 )
-from pullkeeper.domain.config.policy import Matcher, Policy
+from pullkeeper.domain.config.policy import NO_NAMESPACE, Matcher, Policy
 from pullkeeper.domain.config.rbac import required_rules
 from pullkeeper.domain.config.settings import Settings, parse_settings
 from pullkeeper.domain.ecr.registry_host import FORM
@@ -108,7 +108,7 @@ def test_an_entry_selects_namespaces_explicitly() -> None:
 def test_an_empty_list_of_namespaces_is_how_an_entry_leaves() -> None:
     """What it has written is deleted before it is taken out."""
     (found,), problems = parsed([{**GOOD, "namespaces": []}])
-    assert (found.namespaces, problems) == (Matcher(), [])
+    assert (found.namespaces, problems) == (NO_NAMESPACE, [])
 
 
 def test_an_entry_that_is_no_mapping_has_no_part_of_its_own_wrong_in_silence() -> None:

@@ -92,6 +92,7 @@ def test_every_namespace_may_use_the_controllers_identity_by_default() -> None:
     [
         (Matcher(), view(), False),
         (Matcher(names=()), view(team="blue"), False),
+        (Matcher(names=(), selector=BLUE), view(team="blue"), False),
         (EVERY_NAMESPACE, view("x"), True),
         (Matcher(names=("team-a",)), view(), True),
         (Matcher(names=("team-a",)), view("team-ab"), False),

@@ -201,8 +201,10 @@ def test_a_key_without_a_value_is_a_problem(key: str) -> None:
     ],
 )
 def test_an_empty_list_of_namespaces_allows_nobody(key: str, matcher: Callable[[Policy], Matcher]) -> None:
-    """A list that a template left empty was written to restrict."""
+    """A list that a template left empty was written to restrict, also beside a selector."""
     assert matcher(parse_settings({key: {"namespaces": []}}, {}).policy) == NO_NAMESPACE
+    beside = matcher(parse_settings({key: {"namespaces": [], "namespaceSelector": {}}}, {}).policy)
+    assert beside == Matcher(names=(), selector=LabelSelector())
 
 
 @pytest.mark.parametrize("key", ["controllerIdentity", "serviceAccountIdentity", "optIn"])

@@ -27,14 +27,15 @@ _INVALID_IN_SESSION_NAME = re.compile(r"[^\w+=,.@-]", re.ASCII)
 class Matcher:
     """Selects namespaces by name pattern (`*` matches anything), by labels, or by both if both are given."""
 
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...] | None = None
+    """None leaves it to the selector; without any pattern, no namespace is selected."""
     selector: LabelSelector | None = None
 
     def matches(self, namespace: ObservedNamespace) -> bool:
         """Return whether a namespace is selected; an empty matcher selects none."""
-        if not self.names and self.selector is None:
+        if self.names is None and self.selector is None:
             return False
-        named = not self.names or matches_any(self.names, namespace.name)
+        named = self.names is None or matches_any(self.names, namespace.name)
         return named and (self.selector is None or self._selects(self.selector, namespace))
 
     @staticmethod
@@ -43,7 +44,7 @@ class Matcher:
 
 
 EVERY_NAMESPACE = Matcher(names=("*",))
-NO_NAMESPACE = Matcher()
+NO_NAMESPACE = Matcher(names=())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -186,7 +186,9 @@ class PolicyParser:
         return self._matcher(given, where)
 
     def _matcher(self, given: Mapping[str, Any], where: str) -> Matcher:
-        names = self._patterns(given.get("namespaces", []), f"{where}.namespaces", NAMESPACE_PATTERN)
+        given_names = given.get("namespaces")
+        # An empty list is no missing one: what a template left of it must not let the selector decide alone.
+        names = None if given_names is None else self._patterns(given_names, f"{where}.namespaces", NAMESPACE_PATTERN)
         selector = given.get("namespaceSelector")
         where = f"{where}.namespaceSelector"
         return Matcher(names=names, selector=None if selector is None else self._selector(selector, where))
