@@ -21,11 +21,11 @@ from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace, obs
 from pullkeeper.domain.namespace.namespace_request import NamespaceRequest
 from pullkeeper.domain.reporting.state import State
 from pullkeeper.domain.reporting.token_labels import TokenLabels
-from pullkeeper.domain.secret.desired_state import desired_state
+from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
 from pullkeeper.domain.secret.secret_record import SecretRecord
 from pullkeeper.domain.views.namespace_status import StatusRules, namespace_status
-from pullkeeper.domain.views.render_result import as_text, render_namespace
-from testsupport.examples import EU, HOUR, NOW, PUBLIC, managed, times
+from pullkeeper.domain.views.render_result import as_document, as_text, render_namespace
+from testsupport.examples import EU, HOUR, NOW, PUBLIC, managed, published, times
 from testsupport.iam_examples import ANYWHERE
 
 BEIJING = registry_host.parse("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn")
@@ -284,3 +284,74 @@ def test_a_role_is_of_the_partition_of_the_identity_that_serves_its_registries(
     role = {"role": "arn:aws-cn:iam::123456789012:role/team", "namespaces": ["*"]}
     found = role_partitions.misfits(settings(*given, roles=[role], registries=[BEIJING.name, EU.name]), own)
     assert (len(found), words in "".join(found)) == (1 if words else 0, True)
+
+
+def desired(policy: Policy, name: str, **annotations: str) -> DesiredState:
+    found = desired_state(view(name, **annotations), policy)
+    assert found is not None
+    return found
+
+
+DEFAULTS = {"registries": [EU.name, PUBLIC.name, GOV.name]}
+NOT_GOV = "the installation does not let this namespace use the controller's identity gov: "
+
+
+def test_a_default_registry_that_a_namespace_may_not_use_is_left_out() -> None:
+    """Nobody there has asked for it: the others are served, and who may use it has it."""
+    policy = settings(KEYS, **DEFAULTS)
+    found = desired(policy, "team")
+    assert found.registries == (EU, PUBLIC)
+    assert {host: why.startswith(NOT_GOV) for host, why in found.left_out.items()} == {GOV: True}
+    assert "under `identities[0]`" in found.left_out[GOV]
+    served = desired(policy, "gov-1")
+    assert (served.registries, served.left_out) == ((EU, GOV, PUBLIC), {})
+    alone = found.limited_to(EU)
+    assert alone is not None
+    assert (alone.registries, alone.left_out, found.limited_to(GOV)) == ((EU,), {}, None)
+
+
+def test_what_is_left_out_is_shown() -> None:
+    """By `render` and by `status`, and it is no problem."""
+    given = parse_settings({"identities": [KEYS], **DEFAULTS}, {})
+    rendered = render_namespace(view("team"), given, NOW)
+    assert f"  left out      {GOV}: {NOT_GOV}" in as_text(rendered)
+    document = as_document(rendered)
+    assert (document["ok"], list(document["leftOut"])) == (True, [GOV.name])
+    assert as_document(render_namespace(view(enabled="false"), given, NOW))["leftOut"] == {}
+    secret = managed(published(EU, PUBLIC, issued=NOW - HOUR))
+    request = NamespaceRequest(namespace=view("team"), first_requested_at=NOW - HOUR)
+    status = namespace_status(request, secret, StatusRules(policy=given.policy), NOW)
+    assert status is not None
+    assert (status.state, status.problems, list(status.left_out)) == (State.READY, (), [GOV.name])
+
+
+@pytest.mark.parametrize(
+    ("policy", "annotations"),
+    [
+        (settings(KEYS, registries=[GOV.name]), {}),
+        (settings(KEYS, **DEFAULTS), {"registries": f"{EU},{GOV}"}),
+        (settings(KEYS, controllerIdentity={"namespaces": ["others"]}, **DEFAULTS), {}),
+    ],
+)
+def test_what_a_namespace_asks_for_is_not_left_out(policy: Policy, annotations: Mapping[str, str]) -> None:
+    """Nor is everything: a namespace without any registry that it may use is told."""
+    with pytest.raises(FailureError) as raised:
+        identities(policy, "team", **annotations)
+    assert raised.value.failure.reason is Reason.ROLE_NOT_ALLOWED
+
+
+def test_a_grant_for_some_of_the_default_registries_gives_those() -> None:
+    """Whoever names a role and no registry asks for what the role may be used for."""
+    role = "arn:aws:iam::210987654321:role/team"
+    grant = {"role": role, "namespaces": ["*"], "registries": ["*.amazonaws.com"]}
+    found = desired(settings(roles=[grant], registries=[EU.name, PUBLIC.name]), "team", role_arn=role)
+    assert found.registries == (EU,)
+    assert {host: f"the role {role} for {PUBLIC}" in why for host, why in found.left_out.items()} == {PUBLIC: True}
+
+
+def test_two_grants_that_would_be_needed_together_are_no_grant() -> None:
+    """Each registry alone is allowed, and no session covers both."""
+    role = "arn:aws:iam::210987654321:role/team"
+    grants = [{"role": role, "namespaces": ["*"], "registries": [host.name]} for host in (EU, PUBLIC)]
+    with pytest.raises(FailureError):
+        identities(settings(roles=grants, registries=[EU.name, PUBLIC.name]), "team", role_arn=role)

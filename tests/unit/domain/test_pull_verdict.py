@@ -162,6 +162,16 @@ CASES: Mapping[str, tuple[Case, Cause, str]] = {
     "other region": (Case(secret=managed(published(US))), Cause.WRONG_REGION, f"no entry for {EU}, only for {US}"),
     "other account": (Case(secret=managed(published(EU_OTHER_ACCOUNT))), Cause.WRONG_ACCOUNT, "another account"),
     "not listed": (Case(secret=managed(published(PUBLIC))), Cause.REGISTRY_NOT_LISTED, f"only for {PUBLIC}"),
+    "left out": (
+        Case(secret=managed(published(PUBLIC)), status=replace(READY, left_out={EU.name: "ask for `identities[0]`"})),
+        Cause.REGISTRY_NOT_LISTED,
+        f"{EU} is left out of its pull Secret",
+    ),
+    "another is left out": (
+        Case(secret=managed(published(PUBLIC)), status=replace(READY, left_out={US.name: "ask"})),
+        Cause.REGISTRY_NOT_LISTED,
+        f"only for {PUBLIC}",
+    ),
     "expired": (
         Case(secret=managed(published(EU, issued=NOW - 14 * HOUR)), words=pull_words.FORBIDDEN),
         Cause.EXPIRED,

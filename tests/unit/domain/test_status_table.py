@@ -128,6 +128,19 @@ def test_identities_are_shortened_to_what_distinguishes_them(identity: str, show
     assert re.split(" {3,}", text.splitlines()[1])[2] == shown
 
 
+def test_what_is_left_out_is_said_once_for_all() -> None:
+    """With the reason for machines; it is no problem of a namespace."""
+    left_out = [replace(READY, left_out={"gov.example": "may not"}), replace(READY, namespace="d", left_out={})]
+    *_, note = as_text(report(*left_out)).splitlines()
+    assert note.startswith("note: gov.example is left out in namespace/team-a, which may not use this default registry")
+    *_, note = as_text(report(*left_out, replace(BROKEN, left_out={"gov.example": "may not"}))).splitlines()
+    assert note.startswith("note: gov.example is left out in 2 namespaces, which")
+    assert [each["leftOut"] for each in as_document(report(*left_out))["namespaces"]] == [
+        {"gov.example": "may not"},
+        {},
+    ]
+
+
 def test_an_empty_table_says_so() -> None:
     """Instead of showing a header alone."""
     assert as_text(report()) == "no namespace requests a pull Secret"
@@ -145,6 +158,7 @@ def test_the_document_shortens_nothing() -> None:
                 "state": "expired",
                 "unhealthy": True,
                 "registries": ["eu.example", "us.example"],
+                "leftOut": {},
                 "identities": [{"identity": ROLE, "principal": None, "registries": ["eu.example", "us.example"]}],
                 "issuedAt": "2026-02-28T23:00:00Z",
                 "expiresAt": "2026-03-01T11:00:00Z",
@@ -158,6 +172,7 @@ def test_the_document_shortens_nothing() -> None:
                 "state": "misconfigured",
                 "unhealthy": True,
                 "registries": [],
+                "leftOut": {},
                 "identities": [],
                 "issuedAt": None,
                 "expiresAt": None,

@@ -1,7 +1,8 @@
 """What a Namespace requests by its annotations, or every problem with them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.ecr import registry_host
@@ -64,6 +65,8 @@ class DesiredState:
     """The class of the installation that keeps it."""
     refused: Mapping[RegistryHost, str] = field(default_factory=dict)
     """Registries, beside those, that keep the entry they have: the identity (its name) may not be used any more."""
+    left_out: Mapping[RegistryHost, str] = field(default_factory=dict)
+    """Default registries of the settings that this namespace may not use, with the reason."""
 
     @property
     def registries(self) -> tuple[RegistryHost, ...]:
@@ -80,7 +83,7 @@ class DesiredState:
         if host not in self.identities:
             return None
         alone = {host: self.identities[host]}
-        return replace(self, identities=alone, refused={}, service_accounts=NO_SERVICE_ACCOUNTS)
+        return replace(self, identities=alone, refused={}, left_out={}, service_accounts=NO_SERVICE_ACCOUNTS)
 
     @property
     def identity_names(self) -> Mapping[RegistryHost, str]:
@@ -92,8 +95,8 @@ def desired_state(namespace: ObservedNamespace, policy: Policy, *, partly: bool 
     """Return what a namespace of the installation's class requests, as the policy allows; None if it is not opted in.
 
     `enabled: "false"` opts out whatever the other annotations say; in an excluded namespace any other annotation is one
-    problem, and the only one. Raise InvalidInputError with every problem, or
-    FailureError (RoleNotAllowed), or `partly` only where none of several identities is allowed.
+    problem, and the only one. Raise InvalidInputError with every problem, or FailureError (RoleNotAllowed). A default
+    registry that the namespace may not use is left out instead, while another is left; so is any registry, if `partly`.
     """
     annotations = namespace.annotations
     if annotations.get(ENABLED) == "false":
@@ -112,31 +115,49 @@ def desired_state(namespace: ObservedNamespace, policy: Policy, *, partly: bool 
     problems += [*registry_problems, *_identity_problems(annotations, registries), *account_problems]
     if problems:
         raise InvalidInputError(problems)
+    may_leave_out = partly or REGISTRIES not in annotations
+    identities, left_out = _identities(namespace, sorted(registries), policy, may_leave_out=may_leave_out)
     return DesiredState(
-        identities=_identities(namespace, sorted(registries), policy, partly=partly),
+        identities=identities,
         refresh_requested_at=annotations.get(REFRESH),
         service_accounts=accounts,
         opted_in_by=OptIn.ANNOTATION if ENABLED in annotations else OptIn.SETTINGS,
         installation_class=policy.installation_class,
+        left_out=left_out,
     )
 
 
 def _identities(
-    namespace: ObservedNamespace, registries: Sequence[RegistryHost], policy: Policy, *, partly: bool
-) -> Mapping[RegistryHost, Identity]:
-    """Return each registry's identity, as valid annotations request it; raise FailureError (RoleNotAllowed)."""
+    namespace: ObservedNamespace, registries: Sequence[RegistryHost], policy: Policy, *, may_leave_out: bool
+) -> tuple[Mapping[RegistryHost, Identity], Mapping[RegistryHost, str]]:
+    """Return each registry's identity, as valid annotations request it, and why a registry has none.
+
+    Raise FailureError (RoleNotAllowed) where none has one, or where one has none that may not be left out.
+    """
     found: dict[RegistryHost, Identity] = {}
-    refusal: FailureError | None = None
+    left_out: dict[RegistryHost, FailureError] = {}
     for hosts, role, account in _groups(namespace, registries, policy):
+        identity = partial(policy.identity, namespace, role=role, account=account)
         try:
-            found |= dict.fromkeys(hosts, policy.identity(namespace, hosts, role=role, account=account))
+            found |= dict.fromkeys(hosts, identity(hosts))
         except FailureError as error:
-            if not partly:
+            if not may_leave_out:
                 raise
-            refusal = error
-    if refusal and not found:
-        raise refusal
-    return found
+            allowed = [host for host in hosts if _allows(identity, host)]
+            found |= dict.fromkeys(allowed, identity(allowed)) if allowed else {}
+            left_out |= {host: error for host in hosts if host not in allowed}
+    if left_out and not found:
+        raise next(iter(left_out.values()))
+    prefix = f"namespace/{namespace.name}: "
+    return found, {host: error.failure.message.removeprefix(prefix) for host, error in left_out.items()}
+
+
+def _allows(identity: Callable[[Sequence[RegistryHost]], Identity], host: RegistryHost) -> bool:
+    try:
+        identity([host])
+    except FailureError:
+        return False
+    return True
 
 
 def _groups(

@@ -58,6 +58,8 @@ class NamespaceStatus:
     unhealthy: bool
     """Whether somebody should look into it: false while a request is less than a minute old."""
     registries: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Default registries that the namespace may not use, with the reason."""
     identities: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The registries of each identity, by its name; without any where they cannot be told."""
     principals: Mapping[str, str] = field(default_factory=dict)
@@ -113,6 +115,7 @@ def namespace_status(
         state=state,
         unhealthy=state not in _HEALTHY and not (state in _IN_PROGRESS and _is_recent(request, now)),
         registries=_registries(wanted, record),
+        left_out={host.name: why for host, why in sorted(wanted.desired.left_out.items())} if wanted.desired else {},
         identities=_identities(wanted, record),
         principals=_principals(record),
         issued_at=min((validity.issued_at for validity in record.validities), default=None) if record else None,

@@ -130,6 +130,13 @@ def _not_listed(pull: Pull) -> Verdict | None:
     record, host = pull.record, pull.host
     if record is None or host in record.held:
         return None
+    if why := pull.known.status.left_out.get(host.name) if pull.known.status else None:
+        return Verdict(
+            cause=Cause.REGISTRY_NOT_LISTED,
+            object=pull.namespace,
+            why=f"{host} is left out of its pull Secret",
+            fix=why,
+        )
     cause, near = _nearest(host, record.registries)
     return Verdict(
         cause=cause,

@@ -107,6 +107,7 @@ def as_document(result: RenderResult) -> Mapping[str, Any]:
         "reason": result.reason,
         "problems": list(result.problems),
         "registries": [host.name for host in desired.registries] if desired else [],
+        "leftOut": {host.name: why for host, why in sorted(desired.left_out.items())} if desired else {},
         "identities": [_identity_document(result, name, hosts) for name, hosts in _hosts_by_identity(result).items()],
         "tokens": [
             {"scope": scope.label, "identity": scope.identity.name, "registries": [host.name for host in hosts]}
@@ -231,6 +232,8 @@ def _sections(result: RenderResult) -> Iterator[tuple[str, Sequence[str]]]:
         return
     source = ", from `registries` in the settings" if result.default_registries else ""
     yield "registries", [f"{host}{source}" for host in result.desired.registries]
+    if left_out := result.desired.left_out:
+        yield "left out", [f"{host}: {why}" for host, why in sorted(left_out.items())]
     found = _hosts_by_identity(result)
     several = len(found) > 1
     yield (

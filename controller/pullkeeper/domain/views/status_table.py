@@ -1,7 +1,7 @@
 """The status of namespaces as a table for people and as a document for machines."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -53,7 +53,7 @@ def as_text(report: StatusReport, *, wide: bool = False, colours: bool = False) 
     for status, cells in zip(report.namespaces, rows, strict=True):
         table.append(_row(cells, widths, colour=_COLOURS.get(status.state, _RED) if colours else ""))
     details = [printable(line) for status in report.namespaces if status.unhealthy for line in _details(status, now)]
-    notes = [printable(f"note: {note}") for note in report.notes]
+    notes = [printable(f"note: {note}") for note in (*_left_out(report.namespaces), *report.notes)]
     sections = [table, details, [_counts(report.namespaces)], notes]
     return "\n\n".join("\n".join(section) for section in sections if section)
 
@@ -137,6 +137,17 @@ def _counts(statuses: Sequence[NamespaceStatus]) -> str:
     return f"{len(statuses):,} namespace{'s' if len(statuses) > 1 else ''}: {by_state}"
 
 
+def _left_out(statuses: Sequence[NamespaceStatus]) -> Iterator[str]:
+    """Say which default registries are left out, and how often: many namespaces may be concerned."""
+    names: dict[str, list[str]] = {}
+    for status in statuses:
+        for host in status.left_out:
+            names.setdefault(host, []).append(status.namespace)
+    for host, found in sorted(names.items()):
+        where = f"namespace/{found[0]}" if len(found) == 1 else f"{len(found):,} namespaces"
+        yield f"{host} is left out in {where}, which may not use this default registry; -o json says why"
+
+
 def _entry(status: NamespaceStatus) -> dict[str, Any]:
     warning = status.last_warning
     return {
@@ -144,6 +155,7 @@ def _entry(status: NamespaceStatus) -> dict[str, Any]:
         "state": status.state.value,
         "unhealthy": status.unhealthy,
         "registries": list(status.registries),
+        "leftOut": dict(status.left_out),
         "identities": [
             {"identity": name, "principal": status.principals.get(name), "registries": list(hosts)}
             for name, hosts in status.identities.items()
