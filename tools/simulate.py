@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from testsupport.simulation.years.campaign import Outcome, Totals, minimal_history, run_seeds
-from testsupport.simulation.years.drawing import draw
+from testsupport.simulation.years.drawing import draw, is_short
 
 _SHRUNK = 3
 """So many violations are shrunk; the others are printed as they are."""
@@ -21,7 +21,7 @@ def main() -> int:
     """Run the seeds; return 1 if an invariant was broken."""
     options = _options()
     seeds = [options.seeds] if options.only else range(1, options.seeds + 1)
-    days = options.years * 365.0 / len(seeds)
+    days = options.years * 365.0 / max(sum(not is_short(seed) for seed in seeds), 1)
     totals, broken = Totals(), list[Outcome]()
     for done, outcome in enumerate(run_seeds(seeds, days=days, workers=options.workers), 1):
         totals.add(outcome)

@@ -12,7 +12,7 @@ from unittest import mock
 
 from botocore.config import Config
 
-from pullkeeper.adapters.aws import named_sessions, own_identities
+from pullkeeper.adapters.aws import named_sessions, own_identities, roles_anywhere
 from pullkeeper.adapters.aws.calls import Calls, _Call
 from pullkeeper.adapters.aws.clients import Clients, CredentialSource, Keys
 from pullkeeper.domain.iam.role_arn import RoleArn
@@ -121,7 +121,7 @@ def simulated_botocore(aws: Aws) -> Iterator[None]:
         mock.patch.object(Clients, "create", create),
         mock.patch.object(Calls, "_start", start),
         mock.patch.object(own_identities, "ControllerSession", own),
-        mock.patch.object(own_identities, "RolesAnywhereSession", anywhere),
+        mock.patch.object(roles_anywhere, "RolesAnywhereSession", anywhere),
         mock.patch.object(named_sessions, "of_web_identity", web_identity),
     ):
         yield

@@ -1,5 +1,6 @@
 """Checkers for drawn worlds, beside those that any run can use."""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -14,8 +15,9 @@ from testsupport.virtual_time import HOUR, MINUTE
 _READING = {"get", "list"}
 _EARLY = 0.94
 """A cached token is used up to nine tenths of the time to its rotation, so that one write renews all regions."""
-_ROTATIONS_BEFORE = 40
-"""Rotations that may still arrive after a namespace has opted in and before its first Secret: those in progress."""
+_IN_PROGRESS = 6
+"""Calls and writes beside those of two rotations in each slot, which were in progress when a namespace opted in."""
+_OK = 200
 
 
 def hands_off(record: Record) -> Iterator[str]:
@@ -103,20 +105,22 @@ def writes_on_quiet_days(world: World, record: Record) -> Iterator[str]:
                 yield f"{name} at {after.at:.0f}: written although nothing was due"
 
 
-def first_secret_first(record: Record) -> Iterator[str]:
-    """Report each first Secret that came after many rotations which began later than the wish was made."""
-    writes = [each.at for each in record.secret_requests("patch") if each.status == 200]
+def first_secret_first(world: World, record: Record) -> Iterator[str]:
+    """Report each first Secret that came after many rotations, or calls to AWS for them, that began after the wish."""
+    most = 2 * world.run.settings.max_concurrent_reconciles + _IN_PROGRESS
+    writes = [each.at for each in record.secret_requests("patch") if each.status == _OK]
+    calls = [each.at for each in record.aws_calls]
+    hindrances = (*record.aws_down, *record.kube_down, *record.obstacles, *record.controller_down)
     for name in honest(record):
         wished = next((each.at for each in record.namespaces[name] if each.status is Status.OPTED_IN), None)
-        first = next((each for each in record.secrets.get(name, ()) if each.writer == CONTROLLER), None)
-        if wished is None or first is None:
+        first = next((each.at for each in record.secrets.get(name, ()) if each.writer == CONTROLLER), record.end)
+        if wished is None or any(each.start <= first and each.end >= wished for each in hindrances):
             continue
-        hindrances = (*record.aws_down, *record.kube_down, *record.obstacles, *record.controller_down)
-        if any(each.start <= first.at and each.end >= wished for each in hindrances):
-            continue
-        ahead = sum(wished < at < first.at for at in writes)
-        if ahead > _ROTATIONS_BEFORE:
-            yield f"{name}: {ahead} other writes between its wish at {wished:.0f} and its first Secret"
+        others = {other for other in record.namespaces if other.startswith(name.partition("-")[0])}
+        for what, moments in (("writes", writes), ("calls to AWS", calls)):
+            ahead = sum(wished < at < first for at in moments) - len(others)
+            if ahead > most:
+                yield f"{name}: {ahead} {what} between its wish at {wished:.0f} and its first Secret"
 
 
 def bad_input(record: Record) -> Iterator[str]:
@@ -133,6 +137,17 @@ def bad_input(record: Record) -> Iterator[str]:
                     yield f"{name} at {version.at:.0f}: bad input was not reported"
 
 
+def reads_on_quiet_days(world: World, record: Record) -> Iterator[str]:
+    """Report each Secret that was read while nothing had happened and nobody verified what it holds."""
+    if world.run.settings.verify != "off":
+        return
+    for request in record.secret_requests("get"):
+        name = request.path.split("/")[4]
+        periods = stirs(record, name)
+        if not name.startswith(HOSTILE) and is_quiet(list(periods), request.at - HOUR, request.at):
+            yield f"{name} at {request.at:.0f}: read"
+
+
 def costs_of_the_hostile(record: Record) -> Iterator[str]:
     """Report each text that is longer, and each process that is bigger, than the budget of a hostile namespace."""
     budget = check_interference.BUDGET
@@ -142,6 +157,16 @@ def costs_of_the_hostile(record: Record) -> Iterator[str]:
     for usage in record.usage:
         if usage.series > 4 * budget.series:
             yield f"{usage.series} series at {usage.at:.0f}"
+    where = f"/namespaces/{HOSTILE}"
+    times = {
+        "lines": [line.at for line in record.log_lines if HOSTILE in line.text],
+        "events": [each.at for each in record.requests if where in each.path and "/events" in each.path],
+        "writes": [each.at for each in record.secret_requests("patch") if where in each.path],
+    }
+    for what, moments in times.items():
+        most = max(Counter(int(at // HOUR) for at in moments).values(), default=0)
+        if most > getattr(budget, what):
+            yield f"{most} {what} of one hostile namespace in an hour"
 
 
 def _due(world: World, token: Issued, share: float) -> float:

@@ -15,8 +15,10 @@ from testsupport.simulation.record import Period, Status
 from testsupport.simulation.resources import REFUSALS
 from testsupport.simulation.script import HOSTS, REGIONS, Action, act_on, season
 from testsupport.simulation.world import Restart, Run
+from testsupport.simulation.years import crowd
 from testsupport.virtual_time import DAY, HOUR, MINUTE
 
+_SPECIAL_KINDS = 20
 _CALM = 4 * HOUR
 """Nothing fails at the end of a history, so that everything comes to rest."""
 _LOSSES = FaultRates(answer_lost=0.02, event_lost=0.05, event_late=0.05, event_twice=0.1)
@@ -61,7 +63,20 @@ class World:
 
 
 def draw(seed: int, *, days: float = 365.0) -> World:
-    """Draw the world of a seed, with a history of so many days."""
+    """Draw the world of a seed, with a history of so many days; one in ten is of a special kind, and short."""
+    if seed % _SPECIAL_KINDS == 0:
+        return World(traits=frozenset({crowd.REPLICAS}), run=crowd.draw_replicas(seed))
+    if seed % _SPECIAL_KINDS == _SPECIAL_KINDS // 2:
+        return World(traits=frozenset({crowd.CROWD}), run=crowd.draw_crowd(seed))
+    return _draw_years(seed, days=days)
+
+
+def is_short(seed: int) -> bool:
+    """Whether the world of a seed is of a special kind, whatever the number of days."""
+    return seed % (_SPECIAL_KINDS // 2) == 0
+
+
+def _draw_years(seed: int, *, days: float) -> World:
     rng = random.Random(f"world {seed}")
     traits = frozenset(rng.sample(TRAITS, rng.randint(2, 5)))
     end, until = days * DAY, days * DAY - _CALM
