@@ -2,14 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-MINUTES ?= 10
 WORKERS ?= $(shell expr 2 "*" $$(nproc))  # most of a worker's time is spent waiting for the controller
 export PYTHONWARNINGS ?= default
 # Ignore deprecation warnings of pip itself; below, those of the SBOM generator.
 PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check
 
 # Folders of tests that need more than Python; each has its own target.
-OTHER_TARGETS := $(addprefix --ignore=tests/,alerts control_plane chart fuzz image interop release tenants world)
+OTHER_TARGETS := $(addprefix --ignore=tests/,alerts chaos control_plane chart fuzz image interop release tenants world)
 
 # The in-memory server alone will do for what AWS and registries answer and what people are shown: the API server has no
 # part in it, and conformance tests hold the server in memory to the real one.
@@ -17,7 +16,7 @@ IN_MEMORY := aws_failures budgets demo endpoints hostile_inputs identities ident
   verification
 IN_MEMORY := $(IN_MEMORY:%=tests/e2e/test_%.py)
 
-.PHONY: help demo test test-e2e test-simulation simulate test-tenants test-world test-pythons fuzz coverage lint lint-docs test-cluster test-older test-chart \
+.PHONY: help demo test test-e2e test-simulation simulate test-tenants test-world chaos test-pythons fuzz coverage lint lint-docs test-cluster test-older test-chart \
   chart-docs manifests release-names release-artefacts release-dry-run failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench bench-injection lock clean
 
 help: ## List the targets
@@ -48,6 +47,11 @@ test-tenants: $(VENV)/dev.stamp ## Hostile tenants beside an honest population, 
 test-world: $(VENV)/dev.stamp ## The real process on a real control plane behind a proxy that drops, swallows, delays, cuts and refuses, with CA, token and etcd replaced
 	$(BIN)/python -m testsupport.control_plane.assets
 	$(BIN)/pytest -q tests/world
+
+chaos: $(VENV)/dev.stamp ## Replicas on a real control plane while everything goes wrong: each kind once, or for MINUTES; judged by every version, the audit log and porcupine
+	$(BIN)/python -m testsupport.control_plane.assets
+	$(BIN)/pytest -q tests/chaos
+	$(BIN)/python -m tools.chaos $(if $(MINUTES),--minutes $(MINUTES) --replicas 3) $(if $(SEED),--seed $(SEED))
 
 test-pythons: $(VENV)/dev.stamp ## The unit tests on each Python version declared in pyproject.toml, or on PYTHONS (QUICK=1: not again on that of `make test`)
 	$(BIN)/python -m tools.python_versions --workers $(WORKERS) $(if $(QUICK),--others) $(PYTHONS)
@@ -153,7 +157,7 @@ picture: $(VENV)/dev.stamp ## Draw docs/rotation-day.svg: a simulated day of 1,0
 	$(BIN)/python -m tools.picture docs/rotation-day.svg
 
 soak: $(VENV)/dev.stamp ## 300 namespaces in five regions with two-minute tokens and faults, for MINUTES (10)
-	$(BIN)/python -m tools.soak --minutes $(MINUTES)
+	$(BIN)/python -m tools.soak --minutes $(or $(MINUTES),10)
 
 bench: $(VENV)/dev.stamp ## Calls, writes, memory and latency, in turns with bare programs on a real API server (QUICK=1, N=300, SERVER=memory, JSON=file)
 	$(if $(filter memory,$(SERVER)),,$(BIN)/python -m testsupport.control_plane.assets)

@@ -11,11 +11,14 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
 from testsupport.control_plane.plane import ControlPlane
+from testsupport.proxied_view import View
 
 _HOP_BY_HOP = {"connection", "content-length", "host", "keep-alive", "transfer-encoding"}
 _DROP_ALL = struct.pack("HBBI", 0x06, 0, 0, 0)
@@ -60,6 +63,8 @@ class Fault:
     """Break the connection in the middle of the first piece of the answer."""
     stale: bool = False
     """Answer with what was answered to such a request before."""
+    unanswered: Callable[[], None] | None = None
+    """Call this once the API server has answered, and break the connection instead of passing the answer on."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -72,9 +77,13 @@ class FaultProxy:
     url: str = ""
     requests: list[str] = field(default_factory=list)
     """Method and path of every request."""
+    arrivals: dict[str, float] = field(default_factory=dict)
+    """When each request that was passed on had arrived here, by its Audit-ID: seconds since 1970."""
+    view: View = field(default_factory=View)
     faults: list[Fault] = field(default_factory=list)
     revoked: set[str] = field(default_factory=set)
     """Tokens that are refused."""
+    _reachable: asyncio.Event = field(default_factory=asyncio.Event)
     _connections: set[asyncio.Transport] = field(default_factory=set)
     _swallowed: list[asyncio.Transport] = field(default_factory=list)
     _watches: dict[asyncio.Transport, str] = field(default_factory=dict)
@@ -114,6 +123,15 @@ class FaultProxy:
             self._swallowed.append(connection)
         return len(swallowed)
 
+    def partition(self) -> None:
+        """Swallow everything, on new connections as well, until `heal`."""
+        self._reachable.clear()
+        self.swallow()
+
+    def heal(self) -> None:
+        """Let requests through again; those that still wait go on."""
+        self._reachable.set()
+
     def watched(self) -> set[str]:
         """Return the paths of the watches that are open and told of what happens."""
         alive = self._alive()
@@ -122,6 +140,7 @@ class FaultProxy:
 
     def close(self) -> None:
         """Break every connection, swallowed ones included."""
+        self.heal()
         for connection in self._swallowed:
             connection.abort()
         self.drop()
@@ -141,6 +160,8 @@ class FaultProxy:
 
     async def handle(self, request: Request, http: aiohttp.ClientSession) -> web.StreamResponse:
         """Pass a request on, or do to it what a fault says."""
+        arrived = time.time()
+        await self._reachable.wait()
         if isinstance(request.transport, asyncio.Transport):
             self._connections.add(request.transport)
         self.requests.append(f"{request.method} {request.path}")
@@ -153,9 +174,16 @@ class FaultProxy:
         if fault.stale and request.path in self._remembered:
             return web.Response(body=self._remembered[request.path], content_type="application/json")
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
+        headers["Audit-ID"] = str(uuid4())
+        self.arrivals[headers["Audit-ID"]] = arrived
+        url = self.upstream + (self.view.query(request) if lists(request) else request.path_qs)
         async with http.request(
-            request.method, f"{self.upstream}{request.path_qs}", headers=headers, data=await request.read() or None
+            request.method, URL(url, encoded=True), headers=headers, data=await request.read() or None
         ) as answer:
+            if fault.unanswered is not None:
+                await answer.read()
+                fault.unanswered()
+                raise ConnectionAbortedError
             return await self._pass_on(request, answer, fault)
 
     async def _pass_on(self, request: Request, answer: aiohttp.ClientResponse, fault: Fault) -> web.StreamResponse:
@@ -167,13 +195,15 @@ class FaultProxy:
         if watches(request) and isinstance(request.transport, asyncio.Transport):
             self._watches[request.transport] = request.path
         whole = b""
-        async for piece in answer.content.iter_any():
+        # A watch is read line by line, so that each event can be shown by itself.
+        events = watches(request) and answer.status == 200
+        async for piece in answer.content if events else answer.content.iter_any():
             if fault.cut and request.transport is not None:
                 await response.write(piece[: len(piece) // 2])
                 request.transport.close()
                 return response
             whole = whole + piece if lists(request) else b""
-            await response.write(piece)
+            await (self.view.deliver(response, piece) if events else response.write(piece))
         if lists(request) and answer.status == 200:
             self._remembered.setdefault(request.path, whole)
         await response.write_eof()
@@ -241,6 +271,7 @@ async def before(plane: ControlPlane, *, context: ssl.SSLContext) -> AsyncIterat
         with socket.create_server(("127.0.0.1", 0)) as reserved:
             port = reserved.getsockname()[1]
         proxy.url = f"https://127.0.0.1:{port}"
+        proxy.heal()
         front = Front(proxy, runner, port)
         await front.present(context)
         try:

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -50,11 +51,16 @@ def fence() -> list[dict[str, Any]]:
     return [each for each in yaml.safe_load_all(text) if each]
 
 
+def path(policy: Mapping[str, Any], *, collection: bool = False) -> str:
+    """Return the path of a policy or a binding, or of all of its kind."""
+    kind = "validatingadmissionpolicybindings" if "Binding" in policy["kind"] else "validatingadmissionpolicies"
+    return f"{_GROUP}/{kind}" if collection else f"{_GROUP}/{kind}/{policy['metadata']['name']}"
+
+
 async def put_up(api: RestClient) -> None:
     """Put up the fence, unless it is there."""
     for each in fence():
-        kind = "validatingadmissionpolicybindings" if "Binding" in each["kind"] else "validatingadmissionpolicies"
-        answer = await api.post(f"{_GROUP}/{kind}", each)
+        answer = await api.post(path(each, collection=True), each)
         if answer.status == 409:
             return
         answer.ok()

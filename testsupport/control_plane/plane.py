@@ -110,6 +110,15 @@ class ControlPlane:
         finally:
             self._api_server.thaw()
 
+    def kill_etcd(self) -> None:
+        """End etcd at once, with the API server still running."""
+        self._processes[0].kill()
+
+    def start_etcd(self) -> None:
+        """Start etcd again with its data, and wait until the API server is ready with it."""
+        self._processes[0].start()
+        self._await_ready()
+
     def back_up_etcd(self) -> Path:
         """Copy etcd's data as they are now, and return the copy's folder."""
         copy = self._folder / f"etcd-backup-{secrets.token_hex(4)}"
@@ -125,7 +134,7 @@ class ControlPlane:
         """Go back to a copy of etcd's data: resourceVersions go back, too."""
         data, etcd = self._folder / "etcd", self._processes[0]
         self.kill_api_server()
-        etcd.kill()
+        self.kill_etcd()
         shutil.rmtree(data)
         shutil.copytree(backup, data)
         etcd.start()
@@ -233,9 +242,9 @@ class ControlPlane:
 _DEFAULT_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 
 
-def start() -> ControlPlane:
+def start(*, api_server_flags: Sequence[str] = ()) -> ControlPlane:
     """Start a control plane and wait until it is up; raises AssetsError or PlaneError."""
-    return _start(assets.find())
+    return _start(assets.find(), api_server_flags=api_server_flags)
 
 
 def start_older(minor: str) -> ControlPlane:

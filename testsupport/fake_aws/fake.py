@@ -99,6 +99,10 @@ class AwsFake(FaultControls):
         """Every ECR token issued, in the order of issue; a copy."""
         return self._mint.all()
 
+    def token_of(self, secret: str) -> IssuedToken | None:
+        """Give the ECR token with this password or base64 form, or None."""
+        return self._mint.find(secret)
+
     def count(
         self,
         operation: str | None = None,
@@ -232,7 +236,7 @@ class AwsFake(FaultControls):
 
     def revoke(self, token: IssuedToken | str) -> None:
         """Make registries refuse an ECR token (itself, its password or base64 form). Raises KeyError."""
-        found = self._mint.find(token) if isinstance(token, str) else token
+        found = self.token_of(token) if isinstance(token, str) else token
         if found is None:
             raise KeyError("the fake has not issued this token")
         self._mint.revoke(found.serial)

@@ -155,6 +155,16 @@ async def test_writes_of_a_replica_that_does_not_lead_are_not_sent(stage: Stage,
     assert len(stage.requests) == 3
 
 
+async def test_leadership_is_checked_when_the_connection_is_open(stage: Stage) -> None:
+    """A process may be frozen while it connects; nothing of the write is sent once it leads no more."""
+    answers = iter([True, False])
+    gated = stage.client.leader_gated(lambda: next(answers))
+    with pytest.raises(NotLeadingError):
+        await gated.request("patch", SECRETS, body={})
+    assert (stage.requests, stage.bodies) == ([], [])
+    assert next(answers, None) is None, "it was not asked again after connecting"
+
+
 async def test_leadership_is_checked_after_the_token_is_read(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading a token may take a while, in which leadership may be lost."""
     leading = True

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any, Protocol
 
 import aiohttp
@@ -66,7 +67,7 @@ class KubeClient:
     def leader_gated(self, is_leader: Callable[[], bool]) -> "KubeClient":
         """Return a client on the same session whose writes raise NotLeadingError unless this replica leads.
 
-        Leadership is checked immediately before the request is sent, when nothing else is waited for.
+        Leadership is checked before a connection is opened, and again when it is open, just before the request is sent.
         """
         return KubeClient(self._config, self._session, record_request=self._record_request, may_write=is_leader)
 
@@ -178,18 +179,29 @@ class KubeClient:
         data: bytes | None = None,
     ) -> aiohttp.ClientResponse:
         """Send one request, if it may be sent now, and count it; the caller closes the response."""
-        if verb in _WRITES and not self._may_write():
-            raise NotLeadingError(path)
+        last_check = partial(self._check_may_write, path) if verb in _WRITES else None
+        if last_check is not None:
+            last_check()
         status = 0
         try:
             response = await self._session.request(
-                METHODS[verb], f"{info.server}{path}", params=query, headers=headers, data=data, timeout=limit
+                METHODS[verb],
+                f"{info.server}{path}",
+                params=query,
+                headers=headers,
+                data=data,
+                timeout=limit,
+                trace_request_ctx=last_check,
             )
             status = response.status
         finally:
             self._record_request(verb, resource_of(path), status)
         self._note_status(status)
         return response
+
+    def _check_may_write(self, path: str) -> None:
+        if not self._may_write():
+            raise NotLeadingError(path)
 
 
 class _Reaching:

@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from types import SimpleNamespace
 
 import aiohttp
 from yarl import URL
@@ -39,7 +40,8 @@ def open_session(
 ) -> aiohttp.ClientSession:
     """Open a session whose requests carry these credentials, unless they bring their own.
 
-    With `record` it counts its requests itself.
+    With `record` it counts its requests itself. What a request is given as `trace_request_ctx` is called when its
+    connection is open, just before its first byte is sent; if that raises, nothing is sent.
     """
     headers = {"User-Agent": f"pullkeeper/{version('pullkeeper')} ({instance()})"}
     if info.authorization:
@@ -60,7 +62,7 @@ def open_session(
         # Not `trust_env`: aiohttp knows no networks in NO_PROXY, and a `default` entry in ~/.netrc makes it fail.
         proxy=info.proxy,
         read_bufsize=_READ_BUFFER,
-        trace_configs=[_trace(record)] if record else None,
+        trace_configs=[_last_check(), *([_trace(record)] if record else [])],
         middlewares=[*middlewares, *_server_name(info.tls_server_name)],
     )
 
@@ -91,6 +93,17 @@ def _server_name(name: str | None) -> Sequence[aiohttp.ClientMiddlewareType]:
         return await handler(request)
 
     return [verify_against] if name else []
+
+
+def _last_check() -> aiohttp.TraceConfig:
+    async def check(_: object, request: SimpleNamespace, __: object) -> None:
+        if request.trace_request_ctx is not None:
+            request.trace_request_ctx()
+
+    trace = aiohttp.TraceConfig()
+    # aiohttp signals this before it writes the headers, despite the name.
+    trace.on_request_headers_sent.append(check)
+    return trace
 
 
 def _trace(record_request: RecordRequest) -> aiohttp.TraceConfig:

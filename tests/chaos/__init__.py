@@ -1,0 +1,1 @@
+"""What judges chaos is judged, and Sieve's patterns are tried step by step."""

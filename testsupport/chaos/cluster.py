@@ -1,0 +1,209 @@
+"""Replicas of the real process on a real control plane, each behind a proxy of its own, and a population to serve."""
+
+import asyncio
+import random
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from testsupport import fake_aws, fault_proxy
+from testsupport.chaos import audit
+from testsupport.chaos.audit import Audited
+from testsupport.chaos.authors import unexplained, written_by_others, written_without_lease
+from testsupport.chaos.judge import Judge, satisfied
+from testsupport.chaos.watcher import Watcher
+from testsupport.control_plane import plane as control_plane
+from testsupport.control_plane.plane import ControlPlane
+from testsupport.controller_process import ControllerProcess
+from testsupport.fault_proxy import FaultProxy, Front
+from testsupport.installation import IRELAND, VIRGINIA, Installation, install
+from testsupport.replicas import Replicas, replicas
+from testsupport.rest import RestClient
+from testsupport.tls_shapes import Authority
+from testsupport.token_leaks import assert_no_leak
+from testsupport.waiting import until
+
+LIFE = timedelta(seconds=120)
+"""How long a token lives; half of it is longer than any fault, so that none excuses an expired one."""
+SETTINGS: dict[str, Any] = {"refreshFraction": 0.2, "refreshJitter": "5s", "relistInterval": "30s", "logLevel": "info"}
+BOTH = frozenset({IRELAND, VIRGINIA})
+_NAMES = ("one", "two", "three")
+_SERVED = 8
+
+
+@dataclass(kw_only=True)
+class Cluster:
+    """What faults are done to, and what is asked of it meanwhile."""
+
+    plane: ControlPlane
+    installation: Installation
+    replicas: Replicas
+    fronts: dict[str, Front]
+    judge: Judge
+    watcher: Watcher
+    rng: random.Random
+    gone: set[str] = field(default_factory=set)
+    """Namespaces that were opted out."""
+    restored: list[int] = field(default_factory=list)
+    """When etcd was restored, in microseconds since 1970."""
+
+    @property
+    def aws(self) -> fake_aws.AwsFake:
+        """The fake of AWS."""
+        return self.installation.aws
+
+    def proxy(self, name: str) -> FaultProxy:
+        """Return the proxy before which a replica is."""
+        return self.fronts[name].proxy
+
+    async def start(self, name: str, *, ready: bool = True) -> ControllerProcess:
+        """Start a replica behind its proxy."""
+        self.installation.server = self.proxy(name)
+        return await self.replicas.start(name, ready=ready)
+
+    async def leader(self) -> str:
+        """Wait for a replica that leads, among those that run."""
+        running = [name for name, process in self.replicas.running.items() if process.popen.poll() is None]
+        return await self.replicas.leader(*running)
+
+    async def others(self) -> tuple[str, list[str]]:
+        """Return the leader, and who else there is."""
+        leader = await self.leader()
+        return leader, [name for name in self.fronts if name != leader]
+
+    async def opt_in(self, hosts: frozenset[str] = frozenset({IRELAND})) -> str:
+        """Create a namespace that asks for these registries."""
+        name = await self.installation.create_namespace()
+        self.judge.wanted[name] = hosts
+        await self.installation.annotate(name, enabled="true", registries=",".join(sorted(hosts)))
+        return name
+
+    async def opt_out(self, name: str) -> None:
+        """Have a namespace want nothing any more."""
+        del self.judge.wanted[name]
+        self.gone.add(name)
+        await self.installation.annotate(name, enabled="false")
+
+    async def delete_secret(self, name: str) -> None:
+        """Delete a pull Secret that is wanted."""
+        self.judge.expect_deletion(name)
+        if (await self.installation.api.delete(self.installation.path(name))).status == 404:
+            self.judge.deletions[name] -= 1
+
+    async def ask_for_rotation(self) -> None:
+        """Ask for a fresh token in every namespace."""
+        for name in list(self.judge.wanted):
+            await self.installation.annotate(name, refresh_requested_at=f"{self.rng.random()}")
+
+    async def change_requests(self) -> None:
+        """Opt one namespace in and another out, and delete the Secret of a third."""
+        await self.opt_in(self.rng.choice([frozenset({IRELAND}), BOTH]))
+        leaves, loses = self.rng.sample(sorted(self.judge.wanted), 2)
+        await self.opt_out(leaves)
+        if loses in self.judge.held:
+            await self.delete_secret(loses)
+
+    async def converged(self) -> bool:
+        """Whether every namespace is as it asks to be, with tokens that are good now."""
+        names = [*self.judge.wanted, *self.gone]
+        return not satisfied(self.judge, {name: await self.installation.secret(name) for name in names})
+
+    async def until_converged(self) -> float:
+        """Wait until all is as asked for; return the seconds that it took."""
+        begun = asyncio.get_running_loop().time()
+        await until(self.converged, "every namespace to be as it asks")
+        self.judge.sweep()
+        return asyncio.get_running_loop().time() - begun
+
+    def requests(self) -> list[Audited]:
+        """Return the audit log's record of this installation's Lease and Secrets, and of its own requests."""
+        ours = self.installation
+        return [
+            each
+            for each in audit.read(self.plane.audit_log)
+            if each.user == ours.subject
+            or (each.resource == "secrets" and each.name == ours.secret_name)
+            or (each.resource == "leases" and each.namespace == ours.namespace)
+        ]
+
+    def verdict(self, requests: list[Audited]) -> list[str]:
+        """Return whatever broke an invariant so far, by the watcher and by the audit log."""
+        ours = self.installation
+        arrivals = {key: at for front in self.fronts.values() for key, at in front.proxy.arrivals.items()}
+        return [
+            *self.judge.broken,
+            *written_by_others(requests, ours.subject, ours.secret_name, self.judge.foreign),
+            *written_without_lease(requests, arrivals, restored=self.restored),
+            *unexplained(self.watcher.seen, requests, ours.secret_name),
+        ]
+
+
+def utcnow() -> datetime:
+    """Return the time, with its zone."""
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, *, count: int, rng: random.Random, lease: str = "6s", say: Callable[[str], None] = lambda _: None
+) -> AsyncIterator[Cluster]:
+    """Run so many replicas and their population; the end searches for leaked tokens."""
+    async with AsyncExitStack() as stack:
+        plane = stack.enter_context(control_plane.start(api_server_flags=audit.api_server_flags(folder)))
+        say("the control plane is up")
+        tls = ssl.create_default_context(cafile=plane.ca_file)
+        http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)))
+        api = RestClient(http=http, url=plane.url, token=plane.admin_token)
+        aws = stack.enter_context(fake_aws.serve_in_thread(folder=folder))
+        aws.lifetime = LIFE
+        installation = await install(plane, api, aws, folder)
+        await installation.renew_token(24 * 3600)
+        authority = Authority(folder, name="first")
+        (folder / "ca.crt").write_bytes(authority.pem)
+        fronts = {
+            name: await stack.enter_async_context(fault_proxy.before(plane, context=authority.server_context()))
+            for name in _NAMES[:count]
+        }
+        judge = Judge(token_of=aws.token_of, clock=utcnow)
+        watcher = await stack.enter_async_context(Watcher.open(api, installation.secret_name, judge))
+        stack.push_async_callback(_leave, installation)
+        found = await stack.enter_async_context(replicas(installation, **SETTINGS, leaseDuration=lease))
+        cluster = Cluster(
+            plane=plane,
+            installation=installation,
+            replicas=found,
+            fronts=fronts,
+            judge=judge,
+            watcher=watcher,
+            rng=rng,
+        )
+        await _populate(cluster)
+        yield cluster
+
+
+async def _populate(cluster: Cluster) -> None:
+    foreign = await cluster.installation.create_namespace("foreign")
+    cluster.judge.foreign.add(foreign)
+    await cluster.installation.create_foreign_secret(foreign)
+    await cluster.installation.annotate(foreign, enabled="true")
+    for number in range(_SERVED):
+        await cluster.opt_in(BOTH if number % 4 == 0 else frozenset({IRELAND}))
+    for name in cluster.fronts:
+        await cluster.start(name, ready=False)
+    for process in cluster.replicas.running.values():
+        await process.until_ready()
+    await cluster.until_converged()
+
+
+async def _leave(installation: Installation) -> None:
+    """Search for tokens in what was written, and end the processes."""
+    await assert_no_leak(installation)
+    for process in installation.processes:
+        if process.popen.poll() is None:
+            process.kill()

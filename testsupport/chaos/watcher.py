@@ -1,0 +1,110 @@
+"""A watcher of every version of the pull Secrets that goes on through whatever is done to the API server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+import aiohttp
+
+from testsupport.chaos.judge import Judge
+from testsupport.rest import RestClient
+from testsupport.waiting import until
+
+_PATH = "/api/v1/secrets"
+_PAUSE = 0.1
+"""Seconds until a watch that broke is opened again."""
+
+
+class _ExpiredError(Exception):
+    """The version that the watch is to go on from is not known any more."""
+
+
+class Watcher:
+    """Shows a judge every event; after a gap, the difference between what it knew and what is there."""
+
+    def __init__(self, api: RestClient, name: str, judge: Judge) -> None:
+        self._api = api
+        self._query = {"fieldSelector": f"metadata.name={name}"}
+        self._judge = judge
+        self._known: dict[str, Mapping[str, Any]] = {}
+        self._version = ""
+        self._task: asyncio.Task[None] | None = None
+        self.seen: set[tuple[str, int]] = set()
+        """Namespace and resourceVersion of every version that was seen."""
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, api: RestClient, name: str, judge: Judge) -> AsyncIterator[Self]:
+        """Watch until the block ends; what breaks the watcher itself fails the block."""
+        watcher = cls(api, name, judge)
+        await watcher.start()
+        try:
+            yield watcher
+        finally:
+            await watcher.stop()
+
+    async def start(self) -> None:
+        """Take over what is there, and follow it from then on."""
+        await until(self._listed, "a list of the pull Secrets")
+        self._task = asyncio.create_task(self._follow())
+
+    async def stop(self) -> None:
+        """Watch no more; raises what ended the watch by itself."""
+        task, self._task = self._task, None
+        if task is not None and not task.cancel():
+            task.result()
+
+    async def history_went_back(self) -> None:
+        """Start anew with what a restored etcd has."""
+        await self.stop()
+        self._judge.history_went_back()
+        self._known.clear()
+        await self.start()
+
+    async def _listed(self) -> bool:
+        answer = await self._api.get(_PATH, **self._query)
+        if answer.status != 200:
+            return False
+        found = {secret["metadata"]["namespace"]: secret for secret in answer.body["items"]}
+        for namespace in self._known.keys() - found.keys():
+            self._show("DELETED", self._known[namespace])
+        for namespace, secret in found.items():
+            if namespace not in self._known:
+                self._show("ADDED", secret)
+            elif _version(secret) != _version(self._known[namespace]):
+                self._show("MODIFIED", secret)
+        self._version = answer.body["metadata"]["resourceVersion"]
+        return True
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                await self._watch()
+            except _ExpiredError:
+                await until(self._listed, "a list of the pull Secrets")
+            except (aiohttp.ClientError, AssertionError):
+                # Broken off, or refused by a server that is just starting: both pass.
+                pass
+            await asyncio.sleep(_PAUSE)
+
+    async def _watch(self) -> None:
+        async with self._api.watch(_PATH, resourceVersion=self._version, **self._query) as watch:
+            while (event := await watch.event()) is not None:
+                if event["type"] == "ERROR":
+                    raise _ExpiredError
+                self._version = event["object"]["metadata"]["resourceVersion"]
+                self._show(event["type"], event["object"])
+
+    def _show(self, kind: str, secret: Mapping[str, Any]) -> None:
+        namespace = secret["metadata"]["namespace"]
+        if kind == "DELETED":
+            self._known.pop(namespace, None)
+        else:
+            self._known[namespace] = secret
+            self.seen.add((namespace, _version(secret)))
+        self._judge.take(kind, secret)
+
+
+def _version(secret: Mapping[str, Any]) -> int:
+    return int(secret["metadata"]["resourceVersion"])
