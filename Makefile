@@ -16,7 +16,7 @@ IN_MEMORY := aws_failures budgets demo endpoints hostile_inputs identities ident
   verification
 IN_MEMORY := $(IN_MEMORY:%=tests/e2e/test_%.py)
 
-.PHONY: help demo test test-e2e test-simulation simulate test-tenants test-world chaos test-pythons fuzz coverage lint lint-docs test-cluster test-older test-chart \
+.PHONY: help demo test test-e2e test-simulation simulate boundaries test-tenants test-world chaos test-pythons fuzz coverage lint lint-docs test-cluster test-older test-chart \
   chart-docs manifests release-names release-artefacts release-dry-run failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench bench-injection lock clean
 
 help: ## List the targets
@@ -38,6 +38,9 @@ test-simulation: $(VENV)/dev.stamp ## The simulation at length: more seeds, outa
 
 simulate: $(VENV)/dev.stamp ## Years of small clusters with faults drawn from SEEDS seeds (500), YEARS of them in all (500), and the invariants at every moment
 	nice $(BIN)/python -m tools.simulate --seeds $(or $(SEEDS),500) --years $(or $(YEARS),500)
+
+boundaries: $(VENV)/dev.stamp ## Every call and event of twelve scenarios, each crashed, lost, late, stale, stopped at (AT_ONCE=2: two faults in a run)
+	nice $(BIN)/python -m testsupport.boundaries $(if $(AT_ONCE),--at-once $(AT_ONCE))
 
 test-tenants: $(VENV)/dev.stamp ## Hostile tenants beside an honest population, on the in-memory server and on a real control plane
 	$(BIN)/python -m testsupport.control_plane.assets

@@ -13,12 +13,11 @@ from pullkeeper.adapters.aws import Ecr
 from pullkeeper.adapters.kubernetes.namespaces_kopf import NamespaceHandler
 from pullkeeper.adapters.kubernetes.service_accounts import ServiceAccountTokens
 from pullkeeper.app import container
-from pullkeeper.app.adapters import Adapters, NamespaceWatch
+from pullkeeper.app.adapters import Adapters, KubernetesClient, NamespaceWatch
 from pullkeeper.app.config_loader import Config
 from pullkeeper.app.container import Container
 from pullkeeper.app.manager import Manager
 from pullkeeper.domain.config.settings import Settings
-from testsupport.simulation.api_server import ApiServer
 from testsupport.simulation.geography import HOME_REGION
 from testsupport.simulation.record import Record, Usage
 from testsupport.simulation.registries import Registries
@@ -59,7 +58,7 @@ class Process:
 
     def __init__(
         self,
-        server: ApiServer,
+        server: KubernetesClient,
         watch_namespaces: Callable[[NamespaceHandler, Callable[[], None]], NamespaceWatch],
         rng: random.Random,
         *,
@@ -68,8 +67,12 @@ class Process:
         registries: Registries,
         record: Record,
         holder_id: str = "simulation",
+        config: Config | None = None,
     ) -> None:
-        """Build the container; `mutation` replaces classes in its module, by their names there."""
+        """Build the container; `mutation` replaces classes in its module, by their names there.
+
+        `config` stands for the settings where they have a file.
+        """
         self.metrics = RecordedMetrics(record.add_state)
         adapters = Adapters(
             kube_client=server,
@@ -95,12 +98,16 @@ class Process:
         with ExitStack() as stack:
             for name, broken in mutation.items():
                 stack.enter_context(mock.patch.object(container, name, broken))
-            self.container = Container(Config(settings=settings), adapters)
+            self.container = Container(config or Config(settings=settings), adapters)
         self._manager = Manager(self.container, handle_signals=lambda _: None)
 
     async def run(self) -> None:
-        """Run until killed."""
+        """Run until killed or stopped."""
         await self._manager.run()
+
+    def stop(self) -> None:
+        """Begin the orderly shutdown, as SIGTERM does."""
+        self._manager.stop()
 
     def shown(self) -> str:
         """Return everything that a debugger or a careless log line could show of the controller's memory."""

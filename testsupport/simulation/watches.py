@@ -99,7 +99,7 @@ class Streams:
             self._store.record.happened["watch too old"] += 1
             stream.put(_error(410))
         for change in reversed(list(takewhile(lambda change: change.version > version, reversed(past)))):
-            stream.put(_event(change))
+            stream.put(event_of(change))
         ending = asyncio.get_running_loop().call_later(self._faults.watch_seconds or seconds, stream.put, None)
         self._streams[stream] = kind
         try:
@@ -134,7 +134,7 @@ class Streams:
         if self._faults.kube_back_at(elapsed()) is None:
             for stream, kind in self._streams.items():
                 if kind == change.kind_of:
-                    stream.put(_event(change))
+                    stream.put(event_of(change))
 
 
 class NamespaceFeed:
@@ -219,7 +219,8 @@ class FeedWatch:
         self._stopped.set()
 
 
-def _event(change: Change) -> Event:
+def event_of(change: Change) -> Event:
+    """Return what a watch of Secrets or ServiceAccounts tells of a change."""
     if change.secret is not None:
         return {"type": change.kind, "object": {"metadata": secret_metadata(change.secret)}}
     if change.account is not None:

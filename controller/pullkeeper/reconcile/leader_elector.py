@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol
 
@@ -103,6 +104,8 @@ class LeaderElector:
         self._on_went_back = on_went_back
         self._version = 0
         self._held: Lease | None = None
+        self._may_hold = False
+        """Whether a write was sent whose outcome is not known: it may have made this replica the holder."""
         self._observed: LeaseObservation | None = None
         self._leads_until = _NEVER
         self._failure = ""
@@ -143,7 +146,7 @@ class LeaderElector:
         """Stop leading, and let another replica take over at once; to be called after `run` was cancelled."""
         lease, self._held, self._leads_until = self._held, None, _NEVER
         self._notify()
-        if lease is None:
+        if lease is None and not self._may_hold:
             return
         try:
             async with asyncio.timeout(self._timings.retry_period):
@@ -151,14 +154,15 @@ class LeaderElector:
         except (FailureError, StaleObservationError, TimeoutError):
             logger.info("the Lease could not be given up, so another replica takes over when it runs out")
 
-    async def _release(self, lease: Lease) -> None:
-        try:
-            await self._client.release(lease)
-        except StaleObservationError:
-            # A renewal whose response was not waited for has arrived all the same.
-            current = await self._client.read()
-            if current is not None and current.holder == self._holder_id:
-                await self._client.release(current)
+    async def _release(self, lease: Lease | None) -> None:
+        if lease is not None:
+            with suppress(StaleObservationError):
+                await self._client.release(lease)
+                return
+        # A write whose response was not waited for has arrived all the same.
+        current = await self._client.read()
+        if current is not None and current.holder == self._holder_id:
+            await self._client.release(current)
 
     async def _attempt(self) -> None:
         timeout = self._timings.request_timeout
@@ -214,7 +218,9 @@ class LeaderElector:
     async def _write(self, write: Awaitable[Lease]) -> None:
         # The time before the write: other replicas may count from the moment when it arrives.
         started = self._clock()
+        self._may_hold = True
         self._held = await write
+        self._may_hold = False
         self._leads_until = started + self._timings.renew_deadline
         self._note_version(self._held)
 

@@ -97,6 +97,17 @@ async def test_leader_that_is_cancelled_in_a_renewal_still_releases() -> None:
     assert server.lease.holder == ""
 
 
+async def test_replica_that_is_cancelled_while_it_acquires_releases() -> None:
+    """It has the Lease although nobody waited for the answer, so it gives it up."""
+    server = FakeLeaseServer()
+    slow = Replica("a", server, delay=0.15)
+    while server.lease is None:  # noqa: ASYNC110 -- virtual time
+        await asyncio.sleep(0.01)
+    assert not slow.leads
+    await slow.stop()
+    assert server.lease.holder == ""
+
+
 async def test_leader_without_an_api_server_stops_before_another_starts() -> None:
     """It stops by its own clock; when the API server is back, one leads."""
     server = FakeLeaseServer()

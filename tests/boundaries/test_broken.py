@@ -1,0 +1,50 @@
+"""What is broken on purpose is noticed at some boundary, and not without a fault there."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from testsupport.boundaries.explore import followed_by_one_more, run
+from testsupport.boundaries.journal import Fault
+from testsupport.boundaries.judge import judge
+from testsupport.boundaries.mutants import IgnoresCancellation, KeepsTheLease
+from testsupport.boundaries.scenarios import SCENARIOS
+from testsupport.simulation.mutants import IgnoresVersions, NeverRelists
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Broken:
+    """A broken class by the name of the one that it replaces, and the scenario and the fault that show it."""
+
+    scenario: str
+    fault: Fault
+    name: str
+    broken: type
+
+
+BROKEN = {
+    "applies without a version": Broken(
+        scenario="repair", fault=Fault.CRASH_LATE, name="PullSecretClient", broken=IgnoresVersions
+    ),
+    "relies on events": Broken(scenario="opt in", fault=Fault.DROPPED, name="NamespaceRelister", broken=NeverRelists),
+    "relies on a stale listing": Broken(
+        scenario="start", fault=Fault.STALE_BY_ALL, name="NamespaceRelister", broken=NeverRelists
+    ),
+    "keeps the Lease": Broken(
+        scenario="leadership change", fault=Fault.STOP_BEFORE, name="LeaderElector", broken=KeepsTheLease
+    ),
+    "ignores cancellation": Broken(
+        scenario="opt in", fault=Fault.STOP_BEFORE, name="Worker", broken=IgnoresCancellation
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_variant_is_noticed(name: str) -> None:
+    """One point with the fault shows it; the undisturbed run does not."""
+    broken = BROKEN[name]
+    scenario = replace(SCENARIOS[broken.scenario], mutation=((broken.name, broken.broken),))
+    plans = [dict(faults) for _, faults in followed_by_one_more(run((broken.scenario, ())))]
+    outcomes = [judge(scenario, plan) for plan in plans if broken.fault in plan.values()]
+    assert any(outcome.wrong for outcome in outcomes)
+    assert judge(scenario, {}).wrong == ()

@@ -1,0 +1,51 @@
+"""Goes through every boundary: `python -m testsupport.boundaries [--at-once 2] [SCENARIO …]`; exits 1 if one fails."""
+
+import argparse
+import json
+import multiprocessing
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from testsupport.boundaries.explore import Tally, explore
+from testsupport.boundaries.scenarios import SCENARIOS
+
+_FIGURES = Path("build/boundaries.json")
+_SHOWN = 20
+PAIRED = ("opt in", "rotate", "opt out")
+"""The scenarios that are also gone through with two faults at a time."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m testsupport.boundaries", description=__doc__)
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)}; default: all")
+    parser.add_argument("--at-once", type=int, default=1, help="faults in one run")
+    parser.add_argument("--workers", type=int, default=multiprocessing.cpu_count())
+    options = parser.parse_args(arguments)
+    if unknown := set(options.scenarios) - SCENARIOS.keys():
+        parser.error(f"no such scenario: {', '.join(sorted(unknown))}")
+    begun = time.monotonic()
+    with multiprocessing.Pool(options.workers) as pool:
+        tally = explore(options.scenarios or SCENARIOS, pool, at_once=options.at_once)
+    figures = _figures(tally) | {"seconds": round(time.monotonic() - begun)}
+    _FIGURES.parent.mkdir(exist_ok=True)
+    _FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+    print(json.dumps(figures, indent=1))
+    for result in tally.failed[:_SHOWN]:
+        print(result)
+    return 1 if tally.failed else 0
+
+
+def _figures(tally: Tally) -> dict[str, Any]:
+    return {
+        "runs": tally.runs.total(),
+        "failed": len(tally.failed),
+        "scenarios": dict(sorted(tally.runs.items())),
+        "faults": {str(fault): count for fault, count in sorted(tally.faults.items())},
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
