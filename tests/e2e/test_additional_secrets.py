@@ -1,6 +1,7 @@
 """Secrets of other shapes beside the pull Secret: the same token, and the same guarantees."""
 
 import base64
+import json
 from itertools import pairwise
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from testsupport import additional_secrets
 from testsupport.additional_entries import ARGOCD, BASIC, SETTINGS
 from testsupport.additional_secrets import decoded, login_of, path, read, wait_for
-from testsupport.command_line import pod_environment, pullkeeper, settings_file
+from testsupport.command_line import kubeconfig, pod_environment, pullkeeper, settings_file
 from testsupport.installation import FAST_ROTATION, IRELAND, SHORT_LIFE, VIRGINIA, Installation, auths
 from testsupport.refusals import Refuser
 from testsupport.secret_recorder import SecretRecorder
@@ -166,3 +167,42 @@ async def test_without_the_right_to_a_name_the_pull_secret_is_served(installatio
     assert await read(installation, team, ARGOCD) is None
     status, text = await process.probe("/readyz")
     assert (status, "listing Secrets" in text) == (503, True)
+
+
+async def test_render_and_status_show_them(installed: Installation) -> None:
+    """As they are then written, but for the password; and each with its state, and what is wrong with it."""
+    await installed.start(SETTINGS)
+    team = await installed.create_namespace()
+    foreign = {"metadata": {"name": ARGOCD}, "stringData": {"url": "https://git.example"}}
+    (await installed.api.post(f"/api/v1/namespaces/{team}/secrets", foreign)).ok()
+    await installed.annotate(team, enabled="true")
+    basic = await wait_for(installed, team, BASIC)
+    environment = {"KUBECONFIG": kubeconfig(installed, "")}
+
+    async def shown(*command: str, given: str = "") -> tuple[int, dict[str, Any]]:
+        options = ("--config", settings_file(installed, **SETTINGS), "-o", "json")
+        ended = await pullkeeper(installed, *command, *options, environment=environment, given=given)
+        assert ended.err == ""
+        (found,) = json.loads(ended.out)["namespaces"]
+        return ended.status, found
+
+    metadata = {"name": team, "annotations": {"pullkeeper.dev/enabled": "true"}}
+    manifest = json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    _, rendered = await shown("render", "-f", "-", given=manifest)
+    secrets = {each["metadata"]["name"]: each for each in rendered["additionalSecrets"]}
+    assert list(secrets) == [ARGOCD, BASIC]
+    assert secrets[BASIC]["data"] == {"username": "base64 of AWS", "password": "base64 of ***"}
+    assert secrets[BASIC]["data"].keys() == basic["data"].keys()
+    assert secrets[BASIC]["type"] == basic["type"]
+    assert secrets[BASIC]["metadata"]["labels"] == basic["metadata"]["labels"]
+    shape = "pullkeeper.dev/shape"
+    assert secrets[BASIC]["metadata"]["annotations"][shape] == basic["metadata"]["annotations"][shape]
+
+    status, found = await shown("status", "--context", "here", "-n", team)
+    assert (status, found["state"], found["unhealthy"]) == (1, "ready", True)
+    states = {each["name"]: each["state"] for each in found["additionalSecrets"]}
+    assert states == {ARGOCD: "conflict", BASIC: "ready"}
+    (await installed.api.delete(path(team, ARGOCD))).ok()
+    await wait_for(installed, team, ARGOCD)
+    status, found = await shown("status", "--context", "here", "-n", team)
+    assert (status, found["problems"], [each["state"] for each in found["additionalSecrets"]]) == (0, [], ["ready"] * 2)

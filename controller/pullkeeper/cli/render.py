@@ -53,7 +53,10 @@ def format_results(results: Sequence[RenderResult], output: str) -> str:
 
 
 def _text(result: RenderResult) -> str:
-    return f"{as_text(result)}\n\n{_yaml(result.secret)}" if result.secret else as_text(result)
+    """Return the description, and the manifests as a stream of YAML documents."""
+    if result.secret is None:
+        return as_text(result)
+    return f"{as_text(result)}\n\n" + "\n---\n".join(map(_yaml, (result.secret, *result.additional)))
 
 
 def _yaml(document: Mapping[str, Any]) -> str:

@@ -19,12 +19,14 @@ from pullkeeper.cli.api_server import connected
 from pullkeeper.cli.found_settings import FoundSettings, find_settings
 from pullkeeper.cli.options import add_output, add_secret_name, add_settings
 from pullkeeper.cli.unwatched import abandoned_secrets
+from pullkeeper.domain.config.additional_secrets import AdditionalSecret
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.text import listed, printable
 from pullkeeper.domain.namespace.namespace_request import NamespaceRequest, namespace_request
 from pullkeeper.domain.reporting.state import State
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
+from pullkeeper.domain.secret.shapes import shape_of
 from pullkeeper.domain.views import status_table
 from pullkeeper.domain.views.installations import rivals
 from pullkeeper.domain.views.namespace_status import (
@@ -117,21 +119,29 @@ def status_rules(found: FoundSettings) -> StatusRules:
     if not found.known:
         return StatusRules()
     settings = found.settings
-    return StatusRules(policy=settings.policy, rotation=settings.rotation, attaches=settings.service_account_attachment)
+    return StatusRules(
+        policy=settings.policy,
+        rotation=settings.rotation,
+        attaches=settings.service_account_attachment,
+        additional=settings.additional_secrets,
+    )
 
 
 async def status_report(
     snapshot: SnapshotReader, rules: StatusRules, clock: Callable[[], datetime], *, expected: Sequence[str] = ()
 ) -> StatusReport:
-    """Return one report, from a list of Namespaces, one of Secrets and, only if needed, one of Events."""
-    requests, secrets = await asyncio.gather(snapshot.namespaces(namespace_request), snapshot.secrets())
+    """Return one report, from a list of Namespaces, one of Secrets of each name and, only if needed, one of Events."""
+    notes: list[str] = []
+    requests, secrets, additional = await asyncio.gather(
+        snapshot.namespaces(namespace_request), snapshot.secrets(), _additional(snapshot, rules.additional, notes)
+    )
     now = clock()
-    statuses = _statuses(requests, secrets, rules, now)
+    statuses = _statuses(requests, secrets, additional, rules, now)
     others = [each.namespace for each in statuses if each.state is State.OTHER_CLASS and each.namespace not in expected]
     statuses = [each for each in statuses if each.namespace not in others]
     existing = {request.namespace.name for request in requests}
     statuses += [not_found(name) for name in expected if name not in existing]
-    notes = [*rivals(secrets.values()), *of_other_classes(others)]
+    notes += [*rivals(secrets.values()), *of_other_classes(others)]
     if any(status.needs_events for status in statuses):
         try:
             warnings = await snapshot.warnings(now)
@@ -152,11 +162,35 @@ async def scope_notes(client: ApiClient, settings: Settings, shown: Sequence[str
     return [limited_to(watched), *([f"{describe(found, now)}; {CLEANUP}"] if found else [])]
 
 
+async def _additional(
+    snapshot: SnapshotReader, additional: Sequence[AdditionalSecret], notes: list[str]
+) -> Mapping[AdditionalSecret, Mapping[str, ObservedSecret]]:
+    """Return each additional Secret by namespace; what the caller may not list is noted, and left out."""
+    found = await asyncio.gather(*(snapshot.secrets_of(shape_of(each)) for each in additional), return_exceptions=True)
+    read: dict[AdditionalSecret, Mapping[str, ObservedSecret]] = {}
+    for each, outcome in zip(additional, found, strict=True):
+        if isinstance(outcome, FailureError):
+            notes.append(f"the additional Secret {each.name} is not shown: {outcome}")
+        elif isinstance(outcome, BaseException):
+            raise outcome
+        else:
+            read[each] = outcome
+    return read
+
+
 def _statuses(
-    requests: list[NamespaceRequest], secrets: Mapping[str, ObservedSecret], rules: StatusRules, now: datetime
+    requests: list[NamespaceRequest],
+    secrets: Mapping[str, ObservedSecret],
+    additional: Mapping[AdditionalSecret, Mapping[str, ObservedSecret]],
+    rules: StatusRules,
+    now: datetime,
 ) -> list[NamespaceStatus]:
-    statuses = (namespace_status(request, secrets.get(request.namespace.name), rules, now) for request in requests)
-    return sorted(filter(None, statuses), key=lambda status: status.namespace)
+    def status_of(request: NamespaceRequest) -> NamespaceStatus | None:
+        name = request.namespace.name
+        observed = [(each, held.get(name)) for each, held in additional.items()]
+        return namespace_status(request, secrets.get(name), rules, now, observed)
+
+    return sorted(filter(None, map(status_of, requests)), key=lambda status: status.namespace)
 
 
 def _format(report: StatusReport, options: argparse.Namespace) -> str:

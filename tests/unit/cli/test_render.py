@@ -25,6 +25,11 @@ roles:
     sessionTags: true
 serviceAccountIdentity:
   namespaces: ["team-*"]
+additionalSecrets:
+  - name: charts
+    shape: argocd-repo-creds
+    registry: 123456789012.dkr.ecr.eu-west-1.amazonaws.com
+    namespaces: [plain]
 """
 NAMESPACES = """\
 apiVersion: v1

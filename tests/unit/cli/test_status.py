@@ -11,6 +11,8 @@ import pytest
 
 from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
 from pullkeeper.cli import status
+from pullkeeper.domain.config.additional_secrets import AdditionalSecret, ShapeName
+from pullkeeper.domain.config.policy import Matcher, Policy
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.kube.api import METADATA_LIST, Response
 from pullkeeper.domain.reporting.state import State
@@ -44,6 +46,8 @@ def server(age: timedelta, *, events: int = 200) -> FakeClient:
     }
 
     def respond(request: Request) -> Response:
+        if request.query.get("fieldSelector") == "metadata.name=argocd":
+            return items(secret("a", timedelta()))
         return ok(status=events) if "events" in request.path and events != 200 else items(*lists[request.path])
 
     return FakeClient(respond=respond)
@@ -57,6 +61,54 @@ def event(namespace: str, hour: int, note: str) -> dict[str, Any]:
 async def report_from(client: FakeClient, rules: StatusRules | None = None, *expected: str) -> StatusReport:
     listing = SnapshotReader(client, secret_name="pull")
     return await status.status_report(listing, rules or StatusRules(), lambda: NOW, expected=expected)
+
+
+ARGOCD = AdditionalSecret(name="argocd", shape=ShapeName.CDI, registry=EU, namespaces=Matcher(names=("a",)))
+ADDITIONAL = StatusRules(policy=Policy(registries=(EU,)), additional=(ARGOCD,))
+
+
+async def test_additional_secrets_take_a_list_each() -> None:
+    """Of their name alone."""
+    client = server(timedelta(hours=1))
+    report = await report_from(client, ADDITIONAL)
+    assert [[each.name for each in found.additional] for found in report.namespaces] == [["argocd"], []]
+    selectors = sorted(request.query["fieldSelector"] for request in client.requests if "secrets" in request.path)
+    assert selectors == ["metadata.name=argocd", "metadata.name=pull"]
+
+
+async def test_an_additional_secret_that_may_not_be_listed_is_a_note() -> None:
+    """The rest is shown, and nobody is told that it is missing."""
+    others = server(timedelta(hours=1)).respond
+    assert others is not None
+
+    def respond(request: Request) -> Response:
+        denied = request.query.get("fieldSelector") == "metadata.name=argocd"
+        return ok(status=403) if denied else others(request)
+
+    client = server(timedelta(hours=1))
+    client.respond = respond
+    report = await report_from(client, ADDITIONAL)
+    assert [found.additional for found in report.namespaces] == [(), ()]
+    assert report.healthy
+    (note,) = report.notes
+    said = "the additional Secret argocd is not shown: the API server refused to list Secrets named argocd"
+    assert note.startswith(said)
+
+
+async def test_an_error_that_nobody_expects_is_none_to_go_on_with() -> None:
+    """It is a fault of ours."""
+    others = server(timedelta(hours=1)).respond
+    assert others is not None
+
+    def respond(request: Request) -> Response:
+        if request.query.get("fieldSelector") == "metadata.name=argocd":
+            raise RuntimeError
+        return others(request)
+
+    client = server(timedelta(hours=1))
+    client.respond = respond
+    with pytest.raises(RuntimeError):
+        await report_from(client, ADDITIONAL)
 
 
 async def test_two_lists_of_metadata_suffice_while_everything_is_healthy() -> None:

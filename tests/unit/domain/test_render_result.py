@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from pullkeeper.domain.config.policy import ANYBODY, NOBODY, Matcher, Policy, RoleGrant
+from pullkeeper.domain.config.additional_secrets import AdditionalSecret, ShapeName
+from pullkeeper.domain.config.policy import ANYBODY, NO_NAMESPACE, NOBODY, Matcher, Policy, RoleGrant
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.ecr.registry_host import parse
 from pullkeeper.domain.ecr.rotation import Rotation
@@ -263,6 +264,28 @@ def test_the_document_says_the_same() -> None:
     assert not nothing["ok"]
     assert (nothing["registries"], nothing["identities"]) == ([], [])
     assert (nothing["refreshAt"], nothing["secret"]) == (None, None)
+
+
+def test_additional_secrets_are_rendered_with_the_password_masked() -> None:
+    """Those that the settings ask for here, for a registry that the pull Secret is for."""
+    asked = AdditionalSecret(
+        name="argocd", shape=ShapeName.ARGOCD_REPO_CREDS, registry=EU, namespaces=Matcher(names=("team-*",))
+    )
+    others = (replace(asked, name="x", namespaces=NO_NAMESPACE), replace(asked, name="y", registry=EU_OTHER_ACCOUNT))
+    found = render(replace(SETTINGS, additional_secrets=(asked, *others)), enabled="true")
+    (secret,) = as_document(found)["additionalSecrets"]
+    assert secret["data"] == {
+        "type": "base64 of helm",
+        "enableOCI": "base64 of true",
+        "url": f"base64 of {EU}/",
+        "username": "base64 of AWS",
+        "password": "base64 of ***",
+    }
+    metadata = secret["metadata"]
+    assert (metadata["name"], metadata["namespace"], secret["type"]) == ("argocd", "team-a", "Opaque")
+    assert secret["metadata"]["labels"]["argocd.argoproj.io/secret-type"] == "repo-creds"
+    assert as_text(found).splitlines()[-1] == "  additional    Secret argocd of `additionalSecrets`"
+    assert as_document(render(enabled="true"))["additionalSecrets"] == []
 
 
 def test_a_problem_is_shown_without_anything_that_a_terminal_acts_on() -> None:

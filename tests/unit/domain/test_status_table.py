@@ -9,6 +9,7 @@ import pytest
 from pullkeeper.domain.config.injection import Injection
 from pullkeeper.domain.reporting.last_warning import LastWarning
 from pullkeeper.domain.reporting.state import State
+from pullkeeper.domain.views.additional_status import AdditionalStatus
 from pullkeeper.domain.views.namespace_status import NamespaceStatus
 from pullkeeper.domain.views.status_table import StatusReport, as_document, as_text
 from testsupport.examples import HOUR, NOW
@@ -141,6 +142,42 @@ def test_what_is_left_out_is_said_once_for_all() -> None:
     ]
 
 
+def test_additional_secrets_have_a_column_where_there_are_any() -> None:
+    """Their number; in the wide table each with its state and what is left; what is wrong follows in full."""
+    argocd = AdditionalStatus(
+        name="argocd", registry="eu.example", state=State.READY, unhealthy=False, expires_at=NOW + 11 * HOUR
+    )
+    kargo = replace(argocd, name="kargo", state=State.PENDING, unhealthy=True, expires_at=None, problems=("no",))
+    both = replace(READY, additional=(argocd, kargo), unhealthy=True)
+    several = report(both, replace(READY, namespace="d", additional=(argocd,)), BROKEN)
+    assert as_text(several).splitlines() == [
+        "NAMESPACE   REGISTRIES   IDENTITY     AGE   LEFT   STATE           ADDITIONAL     LAST PROBLEM",
+        "team-a      eu.example   controller   1h    11h    ready           1 of 2 ready   Secret kargo (pending): no",
+        "d           eu.example   controller   1h    11h    ready           1 ready        -",
+        "c           -            -            -     -      misconfigured   -              one; two",
+        "",
+        "team-a (ready):",
+        "  Secret kargo (pending): no",
+        "c (misconfigured):",
+        "  one",
+        "  two",
+        "",
+        "3 namespaces: 2 ready, 1 misconfigured; additional Secrets: 2 of 3 ready",
+    ]
+    wide = as_text(several, wide=True).splitlines()
+    assert "PRINCIPAL   ADDITIONAL                         LAST PROBLEM" in wide[0]
+    assert "argocd=ready/11h,kargo=pending/-   Secret" in wide[1]
+    assert as_document(several)["namespaces"][0]["additionalSecrets"][1] == {
+        "name": "kargo",
+        "registry": "eu.example",
+        "state": "pending",
+        "unhealthy": True,
+        "expiresAt": None,
+        "refreshAt": None,
+        "problems": ["no"],
+    }
+
+
 def test_an_empty_table_says_so() -> None:
     """Instead of showing a header alone."""
     assert as_text(report()) == "no namespace requests a pull Secret"
@@ -165,6 +202,7 @@ def test_the_document_shortens_nothing() -> None:
                 "refreshAt": None,
                 "injection": None,
                 "problems": ["the token expired 1h ago: image pulls fail"],
+                "additionalSecrets": [],
                 "lastWarning": {"reason": "AccessDenied", "note": DENIED.note, "at": "2026-03-01T11:57:00Z"},
             },
             {
@@ -179,6 +217,7 @@ def test_the_document_shortens_nothing() -> None:
                 "refreshAt": None,
                 "injection": None,
                 "problems": ["one", "two"],
+                "additionalSecrets": [],
                 "lastWarning": None,
             },
         ],

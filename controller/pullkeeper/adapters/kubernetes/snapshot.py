@@ -11,6 +11,7 @@ from pullkeeper.adapters.kubernetes.listing import list_all
 from pullkeeper.domain.kube.api import JSON, METADATA, NOT_FOUND
 from pullkeeper.domain.reporting.last_warning import REPORTER, LastWarning, last_warning
 from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
+from pullkeeper.domain.secret.shapes import DockerConfig, SecretShape
 
 _T = TypeVar("_T")
 
@@ -42,15 +43,19 @@ class SnapshotReader:
 
     async def secrets(self) -> dict[str, ObservedSecret]:
         """Return the Secrets of the pull Secret's name by namespace, including those that are not managed."""
+        return await self.secrets_of(DockerConfig(name=self._secret_name))
+
+    async def secrets_of(self, shape: SecretShape) -> dict[str, ObservedSecret]:
+        """Return the Secrets of a shape's name by namespace, including those that are not managed."""
         found: dict[str, ObservedSecret] = {}
         for prefix in self._prefixes("/api/v1"):
             items, _ = await list_all(
                 self._client,
                 f"{prefix}/secrets",
-                what=f"Secrets named {self._secret_name}",
+                what=f"Secrets named {shape.name}",
                 grant="list on secrets",
-                translate=lambda item: (item["metadata"]["namespace"], observe(item["metadata"])),
-                query={"fieldSelector": f"metadata.name={self._secret_name}"},
+                translate=lambda item: (item["metadata"]["namespace"], observe(item["metadata"], shape)),
+                query={"fieldSelector": f"metadata.name={shape.name}"},
             )
             found.update(items)
         return found

@@ -130,6 +130,11 @@ class Login:
         return frozenset({*self.fixed, self.user_key, self.password_key})
 
     @property
+    def masked(self) -> dict[str, str]:
+        """The data as text, with stars for the password."""
+        return {**self.fixed, self.user_key: _USER, self.password_key: "***"}
+
+    @property
     def fixed_data(self) -> dict[str, str]:
         """Everything in the data but the password, encoded."""
         return {key: _encoded(text) for key, text in {**self.fixed, self.user_key: _USER}.items()}

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from pullkeeper.domain.config.additional_secrets import AdditionalSecret
 from pullkeeper.domain.config.injection import Injection, injection
 from pullkeeper.domain.config.own_sources import Profile
 from pullkeeper.domain.config.policy import ANYBODY, EVERY_NAMESPACE, NO_NAMESPACE, OwnIdentity, Policy, RoleGrant
@@ -18,21 +19,18 @@ from pullkeeper.domain.namespace.installation_class import DEFAULT_CLASS, class_
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace
 from pullkeeper.domain.namespace.namespace_request import NamespaceRequest
 from pullkeeper.domain.reporting.last_warning import LastWarning
-from pullkeeper.domain.reporting.state import State, expiry_state
+from pullkeeper.domain.reporting.state import State
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.judgement import judge
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from pullkeeper.domain.secret.repairs import writer_hint
 from pullkeeper.domain.secret.secret_record import SecretRecord, hosts_by_identity
+from pullkeeper.domain.secret.shapes import PULL_SECRET
+from pullkeeper.domain.views.additional_status import AdditionalStatus, Asked, Observed, additional_statuses
 from pullkeeper.domain.views.durations import format_duration
+from pullkeeper.domain.views.secret_state import is_unhealthy, late_state, refresh_at_of, state_of
 
 _GRACE_PERIOD = timedelta(minutes=1)
 """How long a namespace may wait for what it has requested before it counts as unhealthy."""
-_OVERDUE_SHARE = 50
-"""Renewal is overdue once it is late by this part (a fiftieth) of the token's lifetime: 15 minutes of 12 hours."""
-
-_HEALTHY = frozenset({State.READY, State.OTHER_CLASS, State.TERMINATING})
-_IN_PROGRESS = frozenset({State.PENDING, State.OUTDATED})
 _SELF_EXPLANATORY = frozenset({State.MISCONFIGURED, State.CONFLICT, State.OPTING_OUT, State.ORPHANED, State.NOT_FOUND})
 """States whose cause the metadata shows; for the others only the controller's Events tell the cause."""
 
@@ -47,6 +45,8 @@ class StatusRules:
     """None leaves overdue renewals undetected."""
     attaches: bool = True
     """Whether the installation changes ServiceAccounts."""
+    additional: tuple[AdditionalSecret, ...] = ()
+    """The Secrets that the installation keeps beside the pull Secret."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +56,7 @@ class NamespaceStatus:
     namespace: str
     state: State
     unhealthy: bool
-    """Whether somebody should look into it: false while a request is less than a minute old."""
+    """Whether somebody should look into it or an additional Secret: false while a request is less than a minute old."""
     registries: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Default registries that the namespace may not use, with the reason."""
@@ -71,6 +71,8 @@ class NamespaceStatus:
     refresh_at: datetime | None = None
     """When the first token is to be replaced; None where the refresh rule is not known."""
     problems: tuple[str, ...] = ()
+    additional: tuple[AdditionalStatus, ...] = ()
+    """The additional Secrets that are wanted or there, as far as the settings are known."""
     last_warning: LastWarning | None = None
     injection: Injection | None = None
     """Whether new pods get the pull Secret by themselves; None where the settings are not known."""
@@ -95,25 +97,40 @@ class _Request:
 
 
 def namespace_status(
-    request: NamespaceRequest, secret: ObservedSecret | None, rules: StatusRules, now: datetime
+    request: NamespaceRequest,
+    secret: ObservedSecret | None,
+    rules: StatusRules,
+    now: datetime,
+    additional: Sequence[Observed] = (),
 ) -> NamespaceStatus | None:
-    """Return the status of a namespace; None where it requests nothing and has no pull Secret of ours."""
+    """Return the status of a namespace; None where it requests nothing and has no Secret of ours.
+
+    `additional` are the additional Secrets to judge, with what is there of each.
+    """
     name = request.namespace.name
-    secret = secret.as_of(now) if secret else None
+    secret, recent = secret.as_of(now) if secret else None, _is_recent(request, now)
     wanted = _request(request.namespace, secret, rules)
     managed = secret if secret and secret.managed else None
     if wanted.other_class:
         wanted_by_somebody = request.namespace.is_requested or managed
         return _of_another_class(name, wanted.other_class) if wanted_by_somebody else None
-    if wanted.desired is None and not wanted.problems and managed is None:
+    asked = Asked(
+        namespace=request.namespace,
+        desired=wanted.desired,
+        invalid=wanted.desired is None and bool(wanted.problems),
+        opt_in_lost=wanted.opt_in_lost,
+        recent=recent,
+    )
+    others = () if request.namespace.terminating else tuple(additional_statuses(asked, additional, rules.rotation, now))
+    if wanted.desired is None and not wanted.problems and managed is None and not others:
         return None
     record = managed.record if managed else None
-    refresh_at = _refresh_at(name, record, rules.rotation) if record and rules.rotation else None
+    refresh_at = refresh_at_of(managed, rules.rotation)
     state, problems = _state(request, secret, wanted, refresh_at, now)
     return NamespaceStatus(
         namespace=name,
         state=state,
-        unhealthy=state not in _HEALTHY and not (state in _IN_PROGRESS and _is_recent(request, now)),
+        unhealthy=is_unhealthy(state, recent=recent) or any(each.unhealthy for each in others),
         registries=_registries(wanted, record),
         left_out={host.name: why for host, why in sorted(wanted.desired.left_out.items())} if wanted.desired else {},
         identities=_identities(wanted, record),
@@ -122,6 +139,7 @@ def namespace_status(
         expires_at=record.expires_at if record else None,
         refresh_at=refresh_at,
         problems=problems,
+        additional=others,
         injection=injection(request.namespace, rules.policy) if rules.policy else None,
     )
 
@@ -154,80 +172,29 @@ def _state(
     now: datetime,
 ) -> tuple[State, tuple[str, ...]]:
     record = secret.record if secret and secret.managed else None
-    late = _late(record, refresh_at, now) if record else None
+    late = late_state(record, PULL_SECRET, refresh_at, now) if record else None
     if request.namespace.terminating:
         return State.TERMINATING, ()
     if wanted.problems:
         return State.MISCONFIGURED, (*wanted.problems, *(late[1] if late else ()))
     if wanted.desired is None:
-        return _not_opted_in(wanted)
+        return _not_opted_in(wanted, secret)
     if secret is None:
         return State.PENDING, (f"no pull Secret yet{_requested_ago(request, now)}",)
-    if record is None:
-        return _unreadable(secret)
-    return late or _outdated(wanted.desired, secret, record) or (State.READY, ())
+    return state_of(secret, wanted.desired, PULL_SECRET, refresh_at, now)
 
 
-def _not_opted_in(wanted: _Request) -> tuple[State, tuple[str, ...]]:
+def _not_opted_in(wanted: _Request, secret: ObservedSecret | None) -> tuple[State, tuple[str, ...]]:
     if wanted.opt_in_lost:
         return State.OPTING_OUT, (_OPTING_OUT,)
-    return State.ORPHANED, ("the namespace is not opted in, but the pull Secret has not been deleted",)
-
-
-def _unreadable(secret: ObservedSecret) -> tuple[State, tuple[str, ...]]:
-    if not secret.managed:
-        return State.CONFLICT, (_CONFLICT,)
-    return State.CORRUPT, ("the pull Secret's annotations were changed and cannot be read",)
+    left = "the pull Secret has" if secret and secret.managed else "additional Secrets have"
+    return State.ORPHANED, (f"the namespace is not opted in, but {left} not been deleted",)
 
 
 _OPTING_OUT = (
     "the settings do not opt the namespace in any more: its pull Secret is deleted when `optOutGrace` has passed; "
     "opt it in again, by `optIn` or by its annotation, to keep it"
 )
-_CONFLICT = (
-    "a Secret with the pull Secret's name exists and is not managed by Pullkeeper: delete or rename it, "
-    "or hand it over by adding the label app.kubernetes.io/managed-by=pullkeeper"
-)
-
-
-def _late(record: SecretRecord, refresh_at: datetime | None, now: datetime) -> tuple[State, tuple[str, ...]] | None:
-    """Judge by the clock; without the refresh rule only the end of a token's lifetime is known."""
-    first = min(record.validities, key=lambda validity: validity.expires_at)
-    state, left = expiry_state(record, now), first.expires_at - now
-    if state is State.EXPIRED:
-        return state, (f"the token expired {format_duration(-left)} ago: image pulls fail",)
-    if state is State.EXPIRING:
-        return state, (f"the token expires in {format_duration(left)} and has not been replaced",)
-    late = now - refresh_at if refresh_at else timedelta()
-    if late > (first.expires_at - first.issued_at) / _OVERDUE_SHARE:
-        return State.FAILING, (f"the token should have been replaced {format_duration(late)} ago",)
-    return None
-
-
-def _outdated(
-    desired: DesiredState, secret: ObservedSecret, record: SecretRecord
-) -> tuple[State, tuple[str, ...]] | None:
-    wanted, present = set(desired.registries), set(record.registries)
-    problems = [f"no entry yet for {host}" for host in sorted(wanted - present)]
-    problems += [f"still an entry for {host}" for host in sorted(present - wanted)]
-    problems += _other_identities(desired, record)
-    if desired.refresh_requested_at not in (None, record.refresh_requested_at):
-        problems.append(f"the request in {PREFIX}{annotations.REFRESH} has not been answered yet")
-    if not secret.intact:
-        problems.append(f"the pull Secret was changed and has not been repaired yet ({writer_hint(secret.writer)})")
-    return (State.OUTDATED, tuple(problems)) if problems else None
-
-
-def _other_identities(desired: DesiredState, record: SecretRecord) -> list[str]:
-    """Return what is still fetched as another identity; the registries are named where there are several identities."""
-    names = desired.identity_names
-    others = {(record.identities[host], name): host for host, name in names.items() if host in record.identities}
-    several = len({*names.values()}) > 1
-    return [
-        f"still fetched as {held}{f' for {host}' if several else ''}; {name} is requested"
-        for (held, name), host in others.items()
-        if held != name
-    ]
 
 
 def _request(namespace: ObservedNamespace, secret: ObservedSecret | None, rules: StatusRules) -> _Request:
@@ -311,10 +278,6 @@ def _principals(record: SecretRecord | None) -> Mapping[str, str]:
     names = sorted(set(record.identities.values())) if record else ()
     found = {name: record.principals.get(name) or principal.of_identity(name) for name in names if record}
     return {name: known for name, known in found.items() if known}
-
-
-def _refresh_at(name: str, record: SecretRecord, rotation: Rotation) -> datetime:
-    return min(rotation.refresh_at_for(name, validity) for validity in record.validities)
 
 
 def _requested_ago(request: NamespaceRequest, now: datetime) -> str:

@@ -30,7 +30,7 @@ from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.judgement import judge
 from pullkeeper.domain.secret.pull_secret import DATA_KEY
 from pullkeeper.domain.secret.secret_record import SecretRecord, hosts_by_identity
-from pullkeeper.domain.secret.shapes import DockerConfig, manifest
+from pullkeeper.domain.secret.shapes import DockerConfig, manifest, shape_of
 from pullkeeper.domain.views.durations import format_duration
 
 _LABEL_WIDTH = 14
@@ -68,6 +68,8 @@ class RenderResult:
     refresh: RefreshTime | None = None
     secret: Mapping[str, Any] | None = None
     """The manifest, without the token."""
+    additional: tuple[Mapping[str, Any], ...] = ()
+    """The manifests of the additional Secrets, without the token."""
 
 
 def render_namespace(namespace: ObservedNamespace, settings: Settings, now: datetime) -> RenderResult:
@@ -117,6 +119,7 @@ def as_document(result: RenderResult) -> Mapping[str, Any]:
         "earliestRefreshAt": format_timestamp(refresh.earliest_at) if refresh else None,
         "refreshAt": format_timestamp(refresh.refresh_at) if refresh else None,
         "secret": result.secret,
+        "additionalSecrets": list(result.additional),
     }
 
 
@@ -157,13 +160,6 @@ def _excluded(settings: Settings) -> str:
 def _opted_in(namespace: ObservedNamespace, desired: DesiredState, settings: Settings, now: datetime) -> RenderResult:
     name, scopes = namespace.name, entries.hosts_by_scope(desired.identities)
     validity = TokenValidity(issued_at=now, expires_at=now + LONGEST_LIFE)
-    record = SecretRecord(
-        held=dict.fromkeys(desired.registries, validity),
-        identities=desired.identity_names,
-        refresh_requested_at=desired.refresh_requested_at,
-        opted_in_by=desired.opted_in_by,
-        installation_class=desired.installation_class,
-    )
     by_annotation = desired.opted_in_by is OptIn.ANNOTATION
     return RenderResult(
         namespace=name,
@@ -181,11 +177,34 @@ def _opted_in(namespace: ObservedNamespace, desired: DesiredState, settings: Set
         secret=manifest(
             DockerConfig(name=settings.secret_name),
             name,
-            record,
+            _record(desired, validity),
             {DATA_KEY: _redacted(desired)},
             installation=settings.installation,
         ),
+        additional=tuple(_additional(namespace, desired, settings, validity)),
     )
+
+
+def _record(desired: DesiredState, validity: TokenValidity) -> SecretRecord:
+    return SecretRecord(
+        held=dict.fromkeys(desired.registries, validity),
+        identities=desired.identity_names,
+        refresh_requested_at=desired.refresh_requested_at,
+        opted_in_by=desired.opted_in_by,
+        installation_class=desired.installation_class,
+    )
+
+
+def _additional(
+    namespace: ObservedNamespace, desired: DesiredState, settings: Settings, validity: TokenValidity
+) -> Iterator[Mapping[str, Any]]:
+    for each in settings.additional_secrets:
+        own = desired.limited_to(each.registry) if each.namespaces.matches(namespace) else None
+        if own:
+            shape = shape_of(each)
+            data = {key: f"base64 of {text}" for key, text in shape.masked.items()}
+            record = _record(own, validity)
+            yield manifest(shape, namespace.name, record, data, installation=settings.installation)
 
 
 def _allowed_by(namespace: ObservedNamespace, desired: DesiredState, policy: Policy) -> Mapping[str, str]:
@@ -253,6 +272,8 @@ def _sections(result: RenderResult) -> Iterator[tuple[str, Sequence[str]]]:
     )
     yield "permissions", result.permissions
     yield "rotation", [_rotation(result.refresh)]
+    if result.additional:
+        yield "additional", [f"Secret {each['metadata']['name']} of `additionalSecrets`" for each in result.additional]
 
 
 def _principal(identity: Identity) -> str:

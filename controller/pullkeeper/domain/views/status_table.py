@@ -11,6 +11,7 @@ from pullkeeper.domain.iam.identity import Identity, Kind
 from pullkeeper.domain.kube.timestamps import format_timestamp
 from pullkeeper.domain.reporting.last_warning import LastWarning
 from pullkeeper.domain.reporting.state import State
+from pullkeeper.domain.views.additional_status import AdditionalStatus
 from pullkeeper.domain.views.durations import format_duration
 from pullkeeper.domain.views.namespace_status import NamespaceStatus
 
@@ -25,6 +26,8 @@ _COLOURS = {
 """Every other state is red."""
 _MAX_PROBLEM_LENGTH = 60
 _COLUMNS = ("NAMESPACE", "REGISTRIES", "IDENTITY", "AGE", "LEFT", "STATE", "LAST PROBLEM")
+_ADDITIONAL = "ADDITIONAL"
+"""Shown where there are additional Secrets."""
 _WIDE_COLUMNS = ("ISSUED", "EXPIRES", "REFRESH", "PODS", "PRINCIPAL")
 
 
@@ -46,8 +49,9 @@ class StatusReport:
 def as_text(report: StatusReport, *, wide: bool = False, colours: bool = False) -> str:
     """Return the table, then the problems of unhealthy namespaces in full, the counts and the notes."""
     now = report.now
-    header = (*_COLUMNS[:-1], *_WIDE_COLUMNS, _COLUMNS[-1]) if wide else _COLUMNS
-    rows = [_cells(status, now, wide=wide) for status in report.namespaces]
+    others = (_ADDITIONAL,) if any(status.additional for status in report.namespaces) else ()
+    header = (*_COLUMNS[:-1], *(_WIDE_COLUMNS if wide else ()), *others, _COLUMNS[-1])
+    rows = [_cells(status, now, wide=wide, additional=bool(others)) for status in report.namespaces]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     table = [_row(header, widths)] if rows else []
     for status, cells in zip(report.namespaces, rows, strict=True):
@@ -68,7 +72,7 @@ def as_document(report: StatusReport) -> Mapping[str, Any]:
     }
 
 
-def _cells(status: NamespaceStatus, now: datetime, *, wide: bool) -> tuple[str, ...]:
+def _cells(status: NamespaceStatus, now: datetime, *, wide: bool, additional: bool) -> tuple[str, ...]:
     hosts = status.registries
     shown = ",".join(hosts) if wide else _first(hosts)
     names = list(status.identities)
@@ -77,12 +81,24 @@ def _cells(status: NamespaceStatus, now: datetime, *, wide: bool) -> tuple[str, 
     moments = (status.issued_at, status.expires_at, status.refresh_at) if wide else ()
     others = (status.injection, ",".join(status.principals.values())) if wide else ()
     more = [*(_timestamp(moment) or "-" for moment in moments), *(other or "-" for other in others)]
+    if additional:
+        more.append((_each_additional(status, now) if wide else _additional(status)) or "-")
     problem = _last_problem(status)
     if not wide:
         problem = shortened(problem, _MAX_PROBLEM_LENGTH)
     left, state = _left(status, now), status.state.value
     cells = (status.namespace, shown or "-", who or "-", age, left, state, *more, problem or "-")
     return tuple(map(printable, cells))
+
+
+def _additional(status: NamespaceStatus) -> str:
+    """Count the additional Secrets, and those that are as they should be."""
+    ready, number = sum(each.state is State.READY for each in status.additional), len(status.additional)
+    return f"{ready} of {number} ready" if ready < number else f"{number} ready" if number else ""
+
+
+def _each_additional(status: NamespaceStatus, now: datetime) -> str:
+    return ",".join(f"{each.name}={each.state}/{_left(each, now)}" for each in status.additional)
 
 
 def _first(hosts: Sequence[str]) -> str:
@@ -97,7 +113,7 @@ def _short_identity(name: str) -> str:
     return f"role/{name.partition(':role/')[2]}" if ":role/" in name else name
 
 
-def _left(status: NamespaceStatus, now: datetime) -> str:
+def _left(status: NamespaceStatus | AdditionalStatus, now: datetime) -> str:
     if status.expires_at is None:
         return "-"
     left = status.expires_at - now
@@ -107,7 +123,12 @@ def _left(status: NamespaceStatus, now: datetime) -> str:
 def _last_problem(status: NamespaceStatus) -> str:
     """Return the controller's last warning if there is one, else the problems that the metadata shows."""
     warning = status.last_warning
-    return f"{warning.reason}: {_note(warning)}" if warning else "; ".join(status.problems)
+    return f"{warning.reason}: {_note(warning)}" if warning else "; ".join((*status.problems, *_of_additional(status)))
+
+
+def _of_additional(status: NamespaceStatus) -> Iterator[str]:
+    for each in status.additional:
+        yield from (f"Secret {each.name} ({each.state}): {problem}" for problem in each.problems)
 
 
 def _note(warning: LastWarning) -> str:
@@ -116,7 +137,7 @@ def _note(warning: LastWarning) -> str:
 
 def _details(status: NamespaceStatus, now: datetime) -> Iterable[str]:
     yield f"{status.namespace} ({status.state}):"
-    yield from (f"  {problem}" for problem in status.problems)
+    yield from (f"  {problem}" for problem in (*status.problems, *_of_additional(status)))
     if warning := status.last_warning:
         yield f"  {warning.reason}, {format_duration(now - warning.at)} ago: {_note(warning)}"
 
@@ -134,7 +155,10 @@ def _counts(statuses: Sequence[NamespaceStatus]) -> str:
         return "no namespace requests a pull Secret"
     counts = Counter(status.state for status in statuses)
     by_state = ", ".join(f"{counts[state]:,} {state}" for state in State if counts[state])
-    return f"{len(statuses):,} namespace{'s' if len(statuses) > 1 else ''}: {by_state}"
+    others = [each for status in statuses for each in status.additional]
+    ready = sum(each.state is State.READY for each in others)
+    additional = f"; additional Secrets: {ready:,} of {len(others):,} ready" if others else ""
+    return f"{len(statuses):,} namespace{'s' if len(statuses) > 1 else ''}: {by_state}{additional}"
 
 
 def _left_out(statuses: Sequence[NamespaceStatus]) -> Iterator[str]:
@@ -165,7 +189,20 @@ def _entry(status: NamespaceStatus) -> dict[str, Any]:
         "refreshAt": _timestamp(status.refresh_at),
         "injection": status.injection.value if status.injection else None,
         "problems": list(status.problems),
+        "additionalSecrets": [_additional_entry(each) for each in status.additional],
         "lastWarning": warning and {"reason": warning.reason, "note": warning.note, "at": _timestamp(warning.at)},
+    }
+
+
+def _additional_entry(status: AdditionalStatus) -> dict[str, Any]:
+    return {
+        "name": status.name,
+        "registry": status.registry,
+        "state": status.state.value,
+        "unhealthy": status.unhealthy,
+        "expiresAt": _timestamp(status.expires_at),
+        "refreshAt": _timestamp(status.refresh_at),
+        "problems": list(status.problems),
     }
 
 
