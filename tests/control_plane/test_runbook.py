@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from testsupport import additional_secrets
 from testsupport.control_plane.kubelet import Pod
 from testsupport.control_plane.release import NAME, CommandError, Release
 from testsupport.controller_process import ControllerProcess
@@ -45,6 +46,9 @@ exec)
 logs) sed 's|^|[pod/web/pullkeeper] |' @LOG@ ;;
 esac
 """
+ARGOCD = "argocd-ecr"
+ADDITIONAL = {"name": ARGOCD, "shape": "argocd-repo-creds", "registry": IRELAND, "namespaces": ["*"]}
+"""The additional Secret that the page's examples are about."""
 FINE = {"kubectl pullkeeper explain pod team-a/web": 1}
 """What ends with another status than 0 where all is as it should be: that pod waits for its image."""
 
@@ -52,8 +56,9 @@ FINE = {"kubectl pullkeeper explain pod team-a/web": 1}
 @pytest.fixture
 async def team(release: Release) -> str:
     """Install the chart, and make a namespace with its Secret, a pod there that cannot pull, and the controller's."""
-    await release.install(replicas=1)
+    await release.install(replicas=1, settings={"additionalSecrets": [ADDITIONAL]})
     team = await release.installation.create_served_namespace()
+    await additional_secrets.wait_for(release.installation, team, ARGOCD)
     ((pod, process),) = release.pods
     await make_controller_pod(release, pod)
     await make_waiting_pod(release, team)
