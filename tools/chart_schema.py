@@ -1,7 +1,7 @@
 """Write what the chart's schema and checks have from elsewhere: `make chart-docs`.
 
-These are the settings with their types, bounds and patterns, which are the controller's own; keys of other charts,
-which only get a hint; and the alerts with their figures.
+These are the settings with their types, keys, bounds and patterns, which are the controller's own; keys of other
+charts, which only get a hint; and the alerts with their figures.
 """
 
 import json
@@ -11,10 +11,23 @@ from typing import Any
 
 import yaml
 
+from pullkeeper.domain.config import mappings
+from pullkeeper.domain.config.additional_secrets import MAX_ADDITIONAL_SECRETS, MAX_PATH
 from pullkeeper.domain.config.fields import CLUSTER_NAME
+from pullkeeper.domain.config.own_sources import PROFILE
 from pullkeeper.domain.config.pattern import NAMESPACE_PATTERN
-from pullkeeper.domain.config.settings import FIELDS
+from pullkeeper.domain.config.policy_parser import (
+    API_SERVER,
+    AUDIENCE,
+    EXTERNAL_ID,
+    HOST_PATTERN,
+    MAX_EXTERNAL_ID,
+    MAX_IDENTITIES,
+)
+from pullkeeper.domain.config.settings import FIELDS, MAPPINGS
 from pullkeeper.domain.ecr.registry_host import MAX_REGISTRIES
+from pullkeeper.domain.iam import web_identity
+from pullkeeper.domain.iam.identity import OWN_NAME
 from pullkeeper.domain.namespace.service_account_names import MAX_NAMES
 from testsupport.helm import CHART
 
@@ -35,6 +48,8 @@ CHART_ONLY: Mapping[str, Mapping[str, Any]] = {
     "verify": {"$comment": "YAML 1.1 reads an unquoted off as false", "enum": ["off", False, "new", "continuous"]},
 }
 """Where the values differ from the file of the settings."""
+DEFINITIONS: Mapping[str, Any] = {"patterns": mappings.PATTERNS, "labelSelector": mappings.LABEL_SELECTOR}
+"""What settings and `aws.identities` share."""
 HABIT = {"$comment": "rejected in templates/_habits.tpl, which names what to set instead"}
 _WIDTH = 150
 _FIGURES: Mapping[str, Any] = {
@@ -73,16 +88,28 @@ def derived() -> dict[str, str]:
 
 
 def settings() -> dict[str, Any]:
-    """Return the schemas of all settings that are no mappings: of those the parser knows the keys."""
-    return {key: DERIVED if key in derived() else _setting(key) for key in (*FIELDS, *derived())}
+    """Return the schemas of all settings."""
+    return {key: DERIVED if key in derived() else _setting(key) for key in (*FIELDS, *MAPPINGS, *derived())}
 
 
 def _setting(key: str) -> dict[str, Any]:
-    schema = {**FIELDS[key].schema, **CHART_ONLY.get(key, {})}
     if "enum" in CHART_ONLY.get(key, {}):
         return {**CHART_ONLY[key]}
-    if schema["type"] == "array":
-        schema["type"] = ["array", "null"]
+    known = FIELDS[key].schema if key in FIELDS else _with_references(MAPPINGS[key])
+    schema = {**known, **CHART_ONLY.get(key, {})}
+    if schema["type"] in ("array", "object"):
+        # Null takes a default away, and the chart leaves the setting out.
+        schema["type"] = [schema["type"], "null"]
+    return schema
+
+
+def _with_references(schema: Any) -> Any:
+    """Put references in the place of what is defined once."""
+    for name, definition in DEFINITIONS.items():
+        if schema == definition:
+            return {"$ref": f"#/definitions/{name}"}
+    if isinstance(schema, Mapping):
+        return {key: _with_references(value) for key, value in schema.items()}
     return schema
 
 
@@ -93,6 +120,16 @@ def bounds() -> str:
         "namespacePattern": NAMESPACE_PATTERN.pattern,
         "maxRegistries": MAX_REGISTRIES,
         "maxNames": MAX_NAMES,
+        "maxAdditionalSecrets": MAX_ADDITIONAL_SECRETS,
+        "maxPath": MAX_PATH,
+        "maxExternalId": MAX_EXTERNAL_ID,
+        "externalIdPattern": EXTERNAL_ID.pattern,
+        "grantedHostPattern": HOST_PATTERN.pattern,
+        "grantedAudiencePattern": AUDIENCE.pattern,
+        "apiServerPrefix": API_SERVER,
+        "identityNamePattern": OWN_NAME.pattern,
+        "audiencePattern": web_identity.AUDIENCE.pattern,
+        "profilePattern": PROFILE.pattern,
     }
     defined = (f'{{{{- define "pullkeeper.{name}" }}}}{text}{{{{ end }}}}\n' for name, text in texts.items())
     rows = (
@@ -107,12 +144,13 @@ def bounds() -> str:
 def updated(text: str) -> str:
     """Return the schema with its generated parts."""
     schema = json.loads(text)
-    known = schema["properties"]["settings"]["properties"]
-    mappings = {key: value for key, value in known.items() if key not in settings() and "properties" in str(value)}
+    known, current = schema["properties"]["settings"]["properties"], settings()
     schema["properties"]["settings"]["properties"] = {
-        **{key: settings().get(key, value) for key, value in known.items() if key in settings() or key in mappings},
-        **{key: value for key, value in settings().items() if key not in known},
+        **{key: current[key] for key in known if key in current},
+        **{key: value for key, value in current.items() if key not in known},
     }
+    schema["definitions"] |= DEFINITIONS
+    schema["properties"]["aws"]["properties"]["identities"]["maxItems"] = MAX_IDENTITIES
     _forget_habits(schema)
     for path in habits():
         *folders, key = path.split(".")

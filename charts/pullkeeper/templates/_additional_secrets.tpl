@@ -50,8 +50,8 @@ pullkeeper.domain.config.additional_secrets makes, too.
 {{- define "pullkeeper.additionalProblems" }}
 {{- $taken := list .Values.settings.secretName }}
 {{- $given := default list .Values.settings.additionalSecrets }}
-{{- if gt (len $given) 20 }}
-{{- include "pullkeeper.problem" (dict "where" "settings.additionalSecrets" "found" (printf "%d Secrets" (len $given)) "expected" "at most 20") }}
+{{- if gt (len $given) (include "pullkeeper.maxAdditionalSecrets" . | int) }}
+{{- include "pullkeeper.problem" (dict "where" "settings.additionalSecrets" "found" (printf "%d Secrets" (len $given)) "expected" (print "at most " (include "pullkeeper.maxAdditionalSecrets" .))) }}
 {{- end }}
 {{- range $index, $secret := $given }}
 {{- $where := printf "settings.additionalSecrets[%d]" $index }}
@@ -63,7 +63,7 @@ pullkeeper.domain.config.additional_secrets makes, too.
 {{- include "pullkeeper.patternProblem" (dict "where" (print $where ".registry") "found" $secret.registry "pattern" (include "pullkeeper.hostPattern" $) "expected" "a registry host, \"ACCOUNT.dkr.ecr.REGION.amazonaws.com\" (or its form in another partition) or \"public.ecr.aws\"") }}
 {{- with $secret.path }}
 {{- $pattern := ternary (include "pullkeeper.pathPattern" $) "" (eq $secret.shape "argocd-repository") }}
-{{- include "pullkeeper.patternProblem" (dict "where" (print $where ".path") "found" . "pattern" $pattern "longest" 256 "expected" "the path of a Helm repository, only with the shape argocd-repository") }}
+{{- include "pullkeeper.patternProblem" (dict "where" (print $where ".path") "found" . "pattern" $pattern "longest" (include "pullkeeper.maxPath" $) "expected" "the path of a Helm repository, only with the shape argocd-repository") }}
 {{- end }}
 {{- include "pullkeeper.matcherProblem" (dict "where" $where "given" $secret) }}
 {{- include "pullkeeper.namesProblems" (dict "where" $where "given" (omit $secret "registries" "exclude")) }}

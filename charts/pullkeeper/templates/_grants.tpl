@@ -10,7 +10,7 @@ there. tests/chart/test_limits.py compares both.
 {{- include "pullkeeper.matcherProblem" (dict "where" $where "given" $grant) }}
 {{- include "pullkeeper.namesProblems" (dict "where" $where "given" $grant) }}
 {{- if hasKey $grant "externalId" }}
-{{- include "pullkeeper.patternProblem" (dict "where" (print $where ".externalId") "found" $grant.externalId "pattern" "[A-Za-z0-9_+=,.@:/-]{2,}" "longest" 1224 "expected" "2 to 1224 letters, digits and characters of +=,.@:/-_") }}
+{{- include "pullkeeper.patternProblem" (dict "where" (print $where ".externalId") "found" $grant.externalId "pattern" (include "pullkeeper.externalIdPattern" $) "longest" (include "pullkeeper.maxExternalId" $) "expected" (printf "2 to %s letters, digits and characters of +=,.@:/-_" (include "pullkeeper.maxExternalId" $))) }}
 {{- end }}
 {{- include "pullkeeper.externalIdProblem" (dict "where" $where "grant" $grant "earlier" (slice $settings.roles 0 $index)) }}
 {{- end }}
@@ -25,7 +25,7 @@ there. tests/chart/test_limits.py compares both.
 {{- $identity := default dict $settings.serviceAccountIdentity }}
 {{- if hasKey $identity "audiences" }}
 {{- range default (list "") $identity.audiences }}
-{{- $pattern := ternary "" "[A-Za-z0-9._-]{1,255}" (hasPrefix "kubernetes." .) }}
+{{- $pattern := ternary "" (include "pullkeeper.grantedAudiencePattern" .) (hasPrefix (include "pullkeeper.apiServerPrefix" .) .) }}
 {{- include "pullkeeper.patternProblem" (dict "where" "settings.serviceAccountIdentity.audiences" "found" . "pattern" $pattern "expected" "client IDs of IAM OIDC providers, none of the API server") }}
 {{- end }}
 {{- end }}
@@ -46,7 +46,7 @@ there. tests/chart/test_limits.py compares both.
 {{- define "pullkeeper.namesProblems" }}
 {{- $where := .where }}
 {{- $given := .given }}
-{{- range $key, $pattern := dict "namespaces" (include "pullkeeper.namespacePattern" .) "exclude" (include "pullkeeper.namespacePattern" .) "registries" "[a-z0-9*._-]+" }}
+{{- range $key, $pattern := dict "namespaces" (include "pullkeeper.namespacePattern" .) "exclude" (include "pullkeeper.namespacePattern" .) "registries" (include "pullkeeper.grantedHostPattern" .) }}
 {{- $found := ternary (get $given $key) list (hasKey $given $key) }}
 {{- range $name := ternary (list $found) $found (kindIs "string" $found) }}
 {{- include "pullkeeper.patternProblem" (dict "where" (printf "%s.%s" $where $key) "found" $name "pattern" $pattern "expected" "a list of names in lower case, where * matches any characters") }}

@@ -5,7 +5,7 @@ Checks of aws.identities, as pullkeeper.domain.config.policy_parser makes them: 
 {{- $names := list }}
 {{- range $index, $identity := .Values.aws.identities }}
 {{- $where := printf "aws.identities[%d]" $index }}
-{{- include "pullkeeper.patternProblem" (dict "where" (print $where ".name") "found" $identity.name "pattern" "[a-z0-9](?:[-a-z0-9]{0,30}[a-z0-9])?" "expected" "at most 32 lower case letters, digits and '-'") }}
+{{- include "pullkeeper.patternProblem" (dict "where" (print $where ".name") "found" $identity.name "pattern" (include "pullkeeper.identityNamePattern" $) "expected" "at most 32 lower case letters, digits and '-'") }}
 {{- if has $identity.name $names }}
 {{- include "pullkeeper.problem" (dict "where" (print $where ".name") "found" $identity.name "expected" "each name once") }}
 {{- end }}
@@ -68,14 +68,14 @@ Checks of aws.identities, as pullkeeper.domain.config.policy_parser makes them: 
 {{- include "pullkeeper.patternProblem" (dict "where" (print $where ".roleArn") "found" $role "pattern" (include "pullkeeper.rolePattern" .context) "expected" (printf "the ARN of an IAM role, \"arn:PARTITION:iam::ACCOUNT:role/NAME\", as credentials=%s requires" $kind)) }}
 {{- end }}
 {{- if eq $kind "webIdentity" }}
-{{- include "pullkeeper.patternProblem" (dict "where" (print $where ".audience") "found" (default "sts.amazonaws.com" $identity.audience) "pattern" "[A-Za-z0-9._~:/%@+=-]{1,255}" "expected" "a client ID of the IAM OIDC provider, such as \"sts.amazonaws.com\"") }}
+{{- include "pullkeeper.patternProblem" (dict "where" (print $where ".audience") "found" (default "sts.amazonaws.com" $identity.audience) "pattern" (include "pullkeeper.audiencePattern" .) "expected" "a client ID of the IAM OIDC provider, such as \"sts.amazonaws.com\"") }}
 {{- else if eq $kind "rolesAnywhere" }}
 {{- $none := dict "trustAnchorArn" "" "profileArn" "" "existingSecret" "" }}
 {{- include "pullkeeper.anchorProblems" (dict "where" $where "given" (default $none $identity.rolesAnywhere) "roleArn" $role) }}
 {{- else if eq $kind "secret" }}
 {{- include "pullkeeper.nameProblem" (dict "where" (print $where ".existingSecret") "found" (default "" $identity.existingSecret) "what" "Secret") }}
 {{- else if eq $kind "profile" }}
-{{- include "pullkeeper.patternProblem" (dict "where" (print $where ".profile") "found" (default "" $identity.profile) "pattern" "[A-Za-z0-9_.@+=,/-]{1,128}" "expected" "the name of a profile of the shared configuration") }}
+{{- include "pullkeeper.patternProblem" (dict "where" (print $where ".profile") "found" (default "" $identity.profile) "pattern" (include "pullkeeper.profilePattern" .) "expected" "the name of a profile of the shared configuration") }}
 {{- end }}
 {{- $used := dict "webIdentity" (list "roleArn" "audience") "rolesAnywhere" (list "roleArn" "rolesAnywhere") "secret" (list "existingSecret") "profile" (list "profile") }}
 {{- range $key := without (list "roleArn" "audience" "existingSecret" "profile" "rolesAnywhere") (index (get $used $kind) 0) (last (get $used $kind)) }}

@@ -54,7 +54,7 @@ FORMS = {
     "logFormat": "one of json, text",
     "logLevel": "one of debug, info, warning, error",
 }
-POLICY_KEYS = ("additionalSecrets", "roles", "identities", "controllerIdentity", "serviceAccountIdentity", "optIn")
+POLICY_KEYS = ("additionalSecrets", "roles", "controllerIdentity", "serviceAccountIdentity", "optIn", "identities")
 """Their tables are in test_policy_parser.py and test_additional_secrets.py."""
 NESTED = {
     "class": ("policy", "installation_class"),

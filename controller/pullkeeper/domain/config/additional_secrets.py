@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pullkeeper.domain.config import fields
+from pullkeeper.domain.config import fields, mappings
 from pullkeeper.domain.config.policy import NO_NAMESPACE, Matcher
-from pullkeeper.domain.config.policy_parser import MATCHER_KEYS, PolicyParser
+from pullkeeper.domain.config.policy_parser import PolicyParser
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 
@@ -16,7 +16,6 @@ MAX_PATH = 256
 # ECR: the name of a repository. A prefix of one, up to a slash, has the same form.
 PATH = r"[a-z0-9]+(?:[._/-][a-z0-9]+)*"
 _PATH = re.compile(PATH)
-_KEYS = MATCHER_KEYS | {"name", "shape", "registry", "path"}
 
 
 class ShapeName(StrEnum):
@@ -38,6 +37,13 @@ class ShapeName(StrEnum):
     """Kargo: all Helm charts of a registry."""
 
 
+ADDITIONAL_SECRET: mappings.Keys = {
+    "name": mappings.TEXT,
+    "shape": {"type": "string", "enum": [each.value for each in ShapeName]},
+    "registry": mappings.TEXT,
+    "path": mappings.TEXT,
+    **mappings.MATCHER,
+}
 SHAPE_FORM = f"one of {', '.join(ShapeName)}"
 NAME_FORM = "a Secret's name that neither secretName nor another of these has"
 PATH_FORM = f"the path of a Helm repository, only with the shape {ShapeName.ARGOCD_REPOSITORY}"
@@ -69,7 +75,7 @@ class AdditionalSecretsParser(PolicyParser):
         return tuple(each for each in found if each is not None)
 
     def _additional_secret(self, value: object, where: str, taken: set[str]) -> AdditionalSecret | None:
-        given = self._mapping(value, where, _KEYS)
+        given = self._mapping(value, where, ADDITIONAL_SECRET)
         name = self._free_name(given.get("name"), f"{where}.name", taken)
         shape = self._shape(given.get("shape"), f"{where}.shape")
         registry = self._registry(given.get("registry"), f"{where}.registry")

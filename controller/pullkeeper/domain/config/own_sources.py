@@ -15,7 +15,7 @@ KEYS = ("webIdentity", "rolesAnywhere", "profile", "keysFile")
 FORM = f"just one of {', '.join(KEYS)}"
 _WEB_IDENTITY_KEYS = ("roleArn", "tokenFile")
 _AUDIENCE = "audience"
-_PROFILE = re.compile(r"[A-Za-z0-9_.@+=,/-]{1,128}")
+PROFILE = re.compile(r"[A-Za-z0-9_.@+=,/-]{1,128}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +93,7 @@ def _parse_web_identity(value: object) -> WebIdentityFile:
 
 
 def _parse_profile(value: object) -> str:
-    if isinstance(value, str) and _PROFILE.fullmatch(value):
+    if isinstance(value, str) and PROFILE.fullmatch(value):
         return value
     raise ValueError("profile: the name of a profile of the shared configuration")
 

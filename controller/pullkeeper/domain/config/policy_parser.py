@@ -1,10 +1,10 @@
 """Parser for the policy's part of the settings file; every problem has the path of its key."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from pullkeeper.domain.config import own_sources
+from pullkeeper.domain.config import mappings, own_sources
 from pullkeeper.domain.config.label_selector import LabelSelector, Operator, Requirement
 from pullkeeper.domain.config.own_sources import OwnSource
 from pullkeeper.domain.config.pattern import NAMESPACE_PATTERN, overlap
@@ -16,24 +16,21 @@ from pullkeeper.domain.errors.validation import Problem, quoted
 from pullkeeper.domain.iam import role_arn
 from pullkeeper.domain.iam.identity import OWN_NAME
 
-# STS: an ExternalId has 2 to 1224 of these characters.
-_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+# STS: an ExternalId has 2 to 1224 of these characters; the chart's expressions repeat nothing so often.
+EXTERNAL_ID = re.compile(r"[A-Za-z0-9_+=,.@:/-]{2,}")
+MAX_EXTERNAL_ID = 1224
 _ROLE_PATTERN = re.compile(r"arn:aws[a-z-]*:iam::[0-9*]{1,12}:role/[!-~]+")
-_HOST_PATTERN = re.compile(r"[a-z0-9*._-]+")
+HOST_PATTERN = re.compile(r"[a-z0-9*._-]+")
 
 # IAM: a client ID of an OIDC provider has 1 to 255 characters. With a scheme it would be an API server's audience.
-_AUDIENCE = re.compile(r"[A-Za-z0-9._-]{1,255}")
-_API_SERVER = "kubernetes."
+AUDIENCE = re.compile(r"[A-Za-z0-9._-]{1,255}")
+API_SERVER = "kubernetes."
 
 MAX_IDENTITIES = 20
 """Each has sessions, calls, and series of its own."""
 
-MATCHER_KEYS = {"namespaces", "namespaceSelector"}
-_GRANT_KEYS = MATCHER_KEYS | {"registries"}
-_IDENTITY_KEYS = _GRANT_KEYS | {"audiences"}
-_OWN_KEYS = _GRANT_KEYS | {"name", "region", *own_sources.KEYS}
-_ROLE_KEYS = _GRANT_KEYS | {"role", "externalId", "sessionTags", "sourceIdentity"}
-_OPT_IN_KEYS = MATCHER_KEYS | {"exclude"}
+_MATCHER_KEYS = mappings.MATCHER.keys()
+_OWN_KEYS = {*mappings.GRANT, "name", "region", *own_sources.KEYS}
 
 
 class PolicyParser:
@@ -91,7 +88,7 @@ class PolicyParser:
         return found
 
     def _namespaces(self, given: Mapping[str, Any], where: str) -> Matcher:
-        return self._matcher(given, where) if MATCHER_KEYS & given.keys() else EVERY_NAMESPACE
+        return self._matcher(given, where) if _MATCHER_KEYS & given.keys() else EVERY_NAMESPACE
 
     def _source(self, given: Mapping[str, Any], where: str) -> OwnSource | None:
         try:
@@ -121,22 +118,22 @@ class PolicyParser:
     def controller_identity(self, value: object) -> Grant:
         """Parse `controllerIdentity`: without a matcher it is for all namespaces."""
         where = "controllerIdentity"
-        given = self._mapping(value, where, _GRANT_KEYS)
+        given = self._mapping(value, where, mappings.GRANT)
         # An empty list left by a template must not allow everybody: it was written to restrict.
-        unrestricted = not (isinstance(value, dict) and MATCHER_KEYS & value.keys())
+        unrestricted = not (isinstance(value, dict) and _MATCHER_KEYS & value.keys())
         namespaces = EVERY_NAMESPACE if unrestricted else self._required_matcher(given, where)
         return Grant(namespaces=namespaces, registries=self._registries(given, where))
 
     def service_accounts(self, value: object) -> tuple[Grant, tuple[str, ...]]:
         """Parse `serviceAccountIdentity`: the grant, and the audiences that tokens may be requested for."""
         where = "serviceAccountIdentity"
-        given = self._mapping(value, where, _IDENTITY_KEYS)
+        given = self._mapping(value, where, mappings.SERVICE_ACCOUNT_IDENTITY)
         grant = Grant(namespaces=self._required_matcher(given, where), registries=self._registries(given, where))
         return grant, self._audiences(given.get("audiences", list(DEFAULT_AUDIENCES)), f"{where}.audiences")
 
     def _audiences(self, value: object, where: str) -> tuple[str, ...]:
         given = value if isinstance(value, list) and all(isinstance(each, str) for each in value) else []
-        invalid = [each for each in given if not _AUDIENCE.fullmatch(each) or each.startswith(_API_SERVER)]
+        invalid = [each for each in given if not AUDIENCE.fullmatch(each) or each.startswith(API_SERVER)]
         if invalid or not given:
             found = invalid[0] if invalid else value
             self._add_problem(where, found, "a list of client IDs of IAM OIDC providers, none of the API server")
@@ -144,12 +141,12 @@ class PolicyParser:
 
     def opt_in(self, value: object) -> tuple[Matcher, Matcher]:
         """Parse `optIn`: the namespaces to opt in, and the exceptions."""
-        given = self._mapping(value, "optIn", _OPT_IN_KEYS)
+        given = self._mapping(value, "optIn", mappings.OPT_IN)
         excluded = self._patterns(given.get("exclude", []), "optIn.exclude", NAMESPACE_PATTERN)
         return self._required_matcher(given, "optIn"), Matcher(names=excluded)
 
     def _role(self, value: object, where: str) -> RoleGrant:
-        given = self._mapping(value, where, _ROLE_KEYS)
+        given = self._mapping(value, where, mappings.ROLE)
         return RoleGrant(
             role=self._role_pattern(given.get("role"), f"{where}.role"),
             namespaces=self._required_matcher(given, where),
@@ -166,9 +163,11 @@ class PolicyParser:
         return ""
 
     def _external_id(self, value: object, where: str) -> str | None:
-        if value is None or (isinstance(value, str) and _EXTERNAL_ID.fullmatch(value)):
+        if value is None:
+            return None
+        if isinstance(value, str) and len(value) <= MAX_EXTERNAL_ID and EXTERNAL_ID.fullmatch(value):
             return value
-        self._add_problem(where, value, "2 to 1224 letters, digits and characters of +=,.@:/-_")
+        self._add_problem(where, value, f"2 to {MAX_EXTERNAL_ID} letters, digits and characters of +=,.@:/-_")
         return None
 
     def _flag(self, given: Mapping[str, Any], key: str, where: str) -> bool:
@@ -178,10 +177,10 @@ class PolicyParser:
         return value is True
 
     def _registries(self, given: Mapping[str, Any], where: str) -> tuple[str, ...]:
-        return self._patterns(given.get("registries", ["*"]), f"{where}.registries", _HOST_PATTERN)
+        return self._patterns(given.get("registries", ["*"]), f"{where}.registries", HOST_PATTERN)
 
     def _required_matcher(self, given: Mapping[str, Any], where: str) -> Matcher:
-        if not MATCHER_KEYS & given.keys():
+        if not _MATCHER_KEYS & given.keys():
             self._add_problem(where, None, "`namespaces` (name patterns), `namespaceSelector`, or both")
         return self._matcher(given, where)
 
@@ -194,7 +193,7 @@ class PolicyParser:
         return Matcher(names=names, selector=None if selector is None else self._selector(selector, where))
 
     def _selector(self, value: object, where: str) -> LabelSelector:
-        given = self._mapping(value, where, {"matchLabels", "matchExpressions"})
+        given = self._mapping(value, where, mappings.SELECTOR)
         labels, expressions = given.get("matchLabels", {}), given.get("matchExpressions", [])
         if not isinstance(labels, dict) or not all(isinstance(text, str) for pair in labels.items() for text in pair):
             self._add_problem(f"{where}.matchLabels", labels, "a mapping of label keys to texts")
@@ -209,7 +208,7 @@ class PolicyParser:
         return LabelSelector(requirements=(*equal, *found))
 
     def _requirement(self, value: object, where: str) -> Requirement:
-        given = self._mapping(value, where, {"key", "operator", "values"})
+        given = self._mapping(value, where, mappings.REQUIREMENT)
         key, operator, values = given.get("key"), given.get("operator"), given.get("values", [])
         is_list = isinstance(values, list) and all(isinstance(each, str) for each in values)
         needs_values = operator in ("In", "NotIn")
@@ -227,7 +226,7 @@ class PolicyParser:
             self._add_problem(where, each, "a list of names, in which * stands for anything")
         return tuple(each for each in given if isinstance(each, str) and each not in invalid)
 
-    def _mapping(self, value: object, where: str, known: set[str]) -> Mapping[str, Any]:
+    def _mapping(self, value: object, where: str, known: Collection[str]) -> Mapping[str, Any]:
         if not isinstance(value, dict):
             self._add_problem(where, value, f"a mapping with {', '.join(sorted(known))}")
             return {}

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from pullkeeper.domain.config import fields
-from pullkeeper.domain.config.additional_secrets import AdditionalSecret, AdditionalSecretsParser
+from pullkeeper.domain.config import fields, mappings
+from pullkeeper.domain.config.additional_secrets import ADDITIONAL_SECRET, AdditionalSecret, AdditionalSecretsParser
 from pullkeeper.domain.config.fields import Field, FieldError
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.ecr.registry_host import FORM
@@ -203,5 +203,12 @@ FIELDS: Mapping[str, Field] = {
     "logFormat": fields.choice("json", "text"),
     "logLevel": fields.choice("debug", "info", "warning", "error"),
 }
-_OTHER_KEYS = ("additionalSecrets", "roles", "identities", "controllerIdentity", "serviceAccountIdentity", "optIn")
-_ALL_KEYS = (*FIELDS, *_OTHER_KEYS)
+MAPPINGS: Mapping[str, mappings.Schema] = {
+    "additionalSecrets": mappings.each(mappings.mapping(ADDITIONAL_SECRET, ["name", "shape", "registry"])),
+    "roles": mappings.each(mappings.mapping(mappings.ROLE)),
+    "controllerIdentity": mappings.mapping(mappings.GRANT),
+    "serviceAccountIdentity": mappings.mapping(mappings.SERVICE_ACCOUNT_IDENTITY),
+    "optIn": mappings.mapping(mappings.OPT_IN),
+}
+"""The settings that hold mappings, as JSON Schema; `identities` the chart has in a form of its own."""
+_ALL_KEYS = (*FIELDS, *MAPPINGS, "identities")
