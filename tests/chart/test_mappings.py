@@ -55,7 +55,7 @@ def _places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str 
 
 def _with(path: tuple[str | int, ...], value: Any) -> dict[str, Any]:
     """Return the setting of an example, with another value in one place."""
-    changed = copy.deepcopy({path[0]: EXAMPLES[str(path[0])]})
+    changed = copy.deepcopy({str(path[0]): EXAMPLES[str(path[0])]})
     inner: Any = changed
     for part in path[:-1]:
         inner = inner[part]

@@ -211,8 +211,17 @@ def test_an_empty_list_of_namespaces_allows_nobody(key: str, matcher: Callable[[
 @pytest.mark.parametrize("matcher", ["namespaces", "namespaceSelector"])
 def test_a_matcher_without_a_value_is_a_problem(key: str, matcher: str) -> None:
     """A key that a template left without a value does not mean everybody either."""
-    (problem,) = problems({key: {matcher: None}})
-    assert (problem.where, problem.expected) == (key, MATCHER_FORM)
+    empty, missing = problems({key: {matcher: None}})
+    assert (empty.where, empty.found) == (f"{key}.{matcher}", "nothing")
+    assert (missing.where, missing.expected) == (key, MATCHER_FORM)
+
+
+@pytest.mark.parametrize("empty", ["namespaces", "namespaceSelector", "registries"])
+def test_what_restricts_a_grant_has_a_value(empty: str) -> None:
+    """Beside another matcher, the default of one without a value would be everybody, and of registries all."""
+    grant = {"role": ROLE, "namespaces": ["a"], "namespaceSelector": {}, "registries": ["*.amazonaws.com"]}
+    (problem,) = problems({"roles": [{**grant, empty: None}]})
+    assert (problem.where, problem.expected) == (f"roles[0].{empty}", "a value, or no such key")
 
 
 @pytest.mark.parametrize("registries", [{}, {"registries": ["public.ecr.aws"]}])

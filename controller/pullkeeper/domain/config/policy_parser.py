@@ -234,6 +234,9 @@ class PolicyParser:
             self.problems.append(
                 Problem(where=f"{where}.{key}", found="an unknown key", expected=f"one of {', '.join(sorted(known))}")
             )
+        # What a template left without a value was written to restrict: its default would be everybody, or everything.
+        for key in (key for key in mappings.GRANT if key in value and value[key] is None):
+            self._add_problem(f"{where}.{key}", None, "a value, or no such key")
         return {str(key): each for key, each in value.items() if each is not None}
 
     def _add_problem(self, where: str, found: object, expected: str) -> None:
