@@ -7,9 +7,10 @@ import pytest
 from testsupport.boundaries.explore import followed_by_one_more, run
 from testsupport.boundaries.journal import Fault
 from testsupport.boundaries.judge import judge
-from testsupport.boundaries.mutants import IgnoresCancellation, KeepsTheLease
+from testsupport.boundaries.mutants import IgnoresCancellation, KeepsTheLease, StopsAtAFailure
 from testsupport.boundaries.scenarios import SCENARIOS
-from testsupport.simulation.mutants import IgnoresVersions, NeverRelists
+from testsupport.boundaries.states import Answers, Attached, Found, Requested, Start, scenario_of
+from testsupport.simulation.mutants import IgnoresVersions, NeverDeletes, NeverRelists
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,4 +48,39 @@ def test_broken_variant_is_noticed(name: str) -> None:
     plans = [dict(faults) for _, faults in followed_by_one_more(run((broken.scenario, ())))]
     outcomes = [judge(scenario, plan) for plan in plans if broken.fault in plan.values()]
     assert any(outcome.wrong for outcome in outcomes)
+    assert judge(scenario, {}).wrong == ()
+
+
+FROM_STATES: dict[str, tuple[Start, str, type]] = {
+    "never deletes": (
+        Start(
+            requested=Requested.DISABLED,
+            found=Found.FRESH,
+            attached=Attached.WITHOUT,
+            answers=Answers.AT_ONCE,
+            remembers=False,
+        ),
+        "Reconciler",
+        NeverDeletes,
+    ),
+    "stops at a failure": (
+        Start(
+            requested=Requested.OTHERS,
+            found=Found.IMMUTABLE,
+            attached=Attached.WITHOUT,
+            answers=Answers.AT_ONCE,
+            remembers=True,
+        ),
+        "Worker",
+        StopsAtAFailure,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FROM_STATES)
+def test_broken_variant_does_not_get_there_from_a_state(name: str) -> None:
+    """It ends elsewhere than the controller does."""
+    start, replaced, broken = FROM_STATES[name]
+    scenario = scenario_of(start)
+    assert judge(replace(scenario, mutation=((replaced, broken),)), {}).wrong
     assert judge(scenario, {}).wrong == ()

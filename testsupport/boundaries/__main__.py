@@ -1,4 +1,7 @@
-"""Goes through every boundary: `python -m testsupport.boundaries [--at-once 2] [SCENARIO …]`; exits 1 if one fails."""
+"""Goes through every boundary, and starts in every state: `python -m testsupport.boundaries [SCENARIO …]`.
+
+Exits 1 if a run breaks a promise. With scenarios named, only these are gone through.
+"""
 
 import argparse
 import json
@@ -8,13 +11,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from testsupport.boundaries.explore import Tally, explore
+from testsupport.boundaries.explore import Tally, explore, explore_states
 from testsupport.boundaries.scenarios import SCENARIOS
 
 _FIGURES = Path("build/boundaries.json")
 _SHOWN = 20
-PAIRED = ("opt in", "rotate", "opt out")
-"""The scenarios that are also gone through with two faults at a time."""
 
 
 def main(arguments: list[str]) -> int:
@@ -29,19 +30,22 @@ def main(arguments: list[str]) -> int:
     begun = time.monotonic()
     with multiprocessing.Pool(options.workers) as pool:
         tally = explore(options.scenarios or SCENARIOS, pool, at_once=options.at_once)
-    figures = _figures(tally) | {"seconds": round(time.monotonic() - begun)}
+        states = Tally() if options.scenarios else explore_states(pool)
+    figures = _figures(tally, states) | {"seconds": round(time.monotonic() - begun)}
     _FIGURES.parent.mkdir(exist_ok=True)
     _FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
     print(json.dumps(figures, indent=1))
-    for result in tally.failed[:_SHOWN]:
+    failed = [*tally.failed, *states.failed]
+    for result in failed[:_SHOWN]:
         print(result)
-    return 1 if tally.failed else 0
+    return 1 if failed else 0
 
 
-def _figures(tally: Tally) -> dict[str, Any]:
+def _figures(tally: Tally, states: Tally) -> dict[str, Any]:
     return {
         "runs": tally.runs.total(),
-        "failed": len(tally.failed),
+        "states": states.runs.total(),
+        "failed": len(tally.failed) + len(states.failed),
         "scenarios": dict(sorted(tally.runs.items())),
         "faults": {str(fault): count for fault, count in sorted(tally.faults.items())},
     }

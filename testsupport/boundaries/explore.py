@@ -8,6 +8,7 @@ from multiprocessing.pool import Pool
 from testsupport.boundaries.journal import Crossing, Fault
 from testsupport.boundaries.judge import judge
 from testsupport.boundaries.scenarios import SCENARIOS
+from testsupport.boundaries.states import Start, every_state, scenario_of
 
 Faults = tuple[tuple[int, Fault], ...]
 """What goes wrong in one run, in order of the points; a Plan that can be sent to another process."""
@@ -61,6 +62,13 @@ def run(task: Task) -> Result:
     return Result(task=task, crossings=outcome.crossings, wrong=outcome.wrong)
 
 
+def run_from(start: Start) -> Result:
+    """Make the run from a state."""
+    scenario = scenario_of(start)
+    outcome = judge(scenario, {})
+    return Result(task=(scenario.name, ()), crossings=outcome.crossings, wrong=outcome.wrong)
+
+
 def followed_by_one_more(result: Result) -> Iterator[Task]:
     """Give each run in which one more thing goes wrong, after all that did."""
     name, faults = result.task
@@ -79,4 +87,12 @@ def explore(names: Iterable[str], pool: Pool, *, at_once: int = 1) -> Tally:
         for result in results:
             tally.add(result)
         level = [] if depth == at_once else [each for result in results for each in followed_by_one_more(result)]
+    return tally
+
+
+def explore_states(pool: Pool) -> Tally:
+    """Make the run from every state."""
+    tally = Tally()
+    for result in pool.imap_unordered(run_from, every_state(), chunksize=16):
+        tally.add(result)
     return tally

@@ -4,6 +4,8 @@ import asyncio
 from contextlib import suppress
 
 from pullkeeper.reconcile.leader_elector import LeaderElector
+from pullkeeper.reconcile.namespace_records import NamespaceRecord
+from pullkeeper.reconcile.result import Result
 from pullkeeper.reconcile.worker import Worker
 
 
@@ -25,3 +27,15 @@ class IgnoresCancellation(Worker):
         while not ending.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.shield(ending)
+
+
+class StopsAtAFailure(Worker):
+    """Lets a Secret that cannot be written hold up the ServiceAccounts."""
+
+    async def _reconcile(self, name: str, record: NamespaceRecord, results: list[Result]) -> None:
+        """Stop at the first error."""
+        for reconciler in self._reconcilers:
+            results.append(await reconciler.reconcile(name))
+            self._reporter.report(name, record, results)
+            if results[-1].error:
+                raise results[-1].error

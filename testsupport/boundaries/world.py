@@ -60,6 +60,11 @@ class Scenario:
     roles: tuple[str, ...] = ()
     """Roles that trust everybody here."""
     quiet: float = QUIET
+    start_at: float = 0.0
+    """The second at which the controllers are started."""
+    aws_down: tuple[Period, ...] = ()
+    is_obstructed: bool = False
+    """Whether something that only people can remove is in the way, so that it is tried and told again and again."""
     mutation: tuple[tuple[str, object], ...] = ()
     """Broken classes by the name of the class in the container's module that they replace."""
 
@@ -95,7 +100,7 @@ class World:
         until = scenario.window[1]
         self.settled_at = until + SETTLING
         self.end = self.settled_at + scenario.quiet
-        self.record = Record(end=self.end)
+        self.record = Record(end=self.end, aws_down=list(scenario.aws_down))
         self.cluster = Cluster(self.record)
         self.journal = Journal(plan, *scenario.window)
         self.file = SettingsFile(scenario.document)
@@ -103,7 +108,8 @@ class World:
         self.wrong: list[str] = []
         self._streams = Streams(self.cluster, self.journal)
         geography = Geography(trust=dict.fromkeys(scenario.roles, frozenset({"controller", f"{NAMESPACE}/*"})))
-        self.aws = FailingAws(self.record, Faults(), geography, replicas.seeded("aws", 0))
+        faults = Faults(aws=list(scenario.aws_down))
+        self.aws = FailingAws(self.record, faults, geography, replicas.seeded("aws", 0))
         self.aws.journal, self.aws.interrupt = self.journal, lambda fault: replicas.current().interrupt(fault)
 
     def finish(self) -> None:
@@ -151,6 +157,7 @@ class World:
     async def _keep(self, name: str) -> None:
         """Start a controller again and again."""
         life = 0
+        await sleep_until(self.scenario.start_at)
         while True:
             life += 1
             replica = self.running[name] = Replica(name, partial(self._process, life))

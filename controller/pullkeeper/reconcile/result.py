@@ -31,7 +31,7 @@ class Result:
     requeue_at: datetime | None = None
     """When to reconcile again; None is only when something changes. With an `error`, for what it has not stopped."""
     error: FailureError | StaleObservationError | None = None
-    """What stopped the reconciliation: it is retried with backoff, and no later reconciler runs before."""
+    """What stopped the reconciliation: it is retried with backoff. After StaleObservationError none follows before."""
 
     def until(self, delete_at: datetime) -> "Result":
         """Return it for a namespace whose pull Secret is to be deleted at this time."""

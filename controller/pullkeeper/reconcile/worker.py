@@ -113,15 +113,17 @@ class Worker:
         return min(filter(None, (retry_at, *(each.requeue_at for each in results))), default=None)
 
     async def _reconcile(self, name: str, record: NamespaceRecord, results: list[Result]) -> None:
-        """Run the reconcilers, add their results, and report them; raise what stopped one of them."""
+        """Run the reconcilers, add their results, and report them; raise what stopped the first one of them."""
         try:
             for reconciler in self._reconcilers:
                 results.append(await reconciler.reconcile(name))
-                if results[-1].error:
-                    raise results[-1].error
+                if isinstance(results[-1].error, StaleObservationError):
+                    break
         finally:
             if results:
                 self._reporter.report(name, record, results)
+        if error := next(filter(None, (result.error for result in results)), None):
+            raise error
         if not any(result.status for result in results):
             self._records.reset(name)
 

@@ -125,19 +125,30 @@ async def test_failure_is_logged_at_debug_with_the_next_try(caplog: pytest.LogCa
     assert record.getMessage() == "namespace/a: no (SecretConflict); next try at 12:00:28Z"
 
 
-async def test_error_stops_the_reconcilers_after_it() -> None:
-    """ServiceAccounts come after the Secret: where that fails, all is retried; both results are reported."""
+async def test_failure_of_the_secret_holds_up_no_service_account() -> None:
+    """A Secret that cannot be written may be there all the same; what failed is retried, and reported each time."""
     later = Later()
     harness = WorkerHarness(later)
     harness.script["a"] = failing(Reason.KUBERNETES_UNAVAILABLE)
     async with running(harness) as queue:
         queue.add("a")
         await asyncio.sleep(0.5)
-        assert (harness.names(), later.reconciled) == (["a"], [])
+        assert (harness.names(), later.reconciled) == (["a"], ["a"])
+        assert [result for result, _ in harness.results] == ["error"]
         del harness.script["a"]
         await asyncio.sleep(2)
-    assert (harness.names(), later.reconciled) == (["a", "a"], ["a"])
+    assert (harness.names(), later.reconciled) == (["a", "a"], ["a", "a"])
     assert [state for _, state, _ in harness.reports.states] == ["pending", "pending"]
+
+
+async def test_change_meanwhile_stops_the_reconcilers_after_it() -> None:
+    """They would act on what was observed before the change."""
+    first, second = Later(error=StaleObservationError("a")), Later()
+    harness = WorkerHarness(first, second)
+    async with running(harness) as queue:
+        queue.add("a")
+        await asyncio.sleep(0.5)
+    assert (first.reconciled, second.reconciled) == (["a"], [])
 
 
 async def test_results_before_an_error_are_reported() -> None:
