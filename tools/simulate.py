@@ -33,8 +33,10 @@ def main() -> int:
     document = totals.document()
     _write(options.json, document)
     print(json.dumps(document, indent=2))
+    missing = totals.missing()
+    print(*missing, sep="\n", end="\n" if missing else "")
     _explain(broken, days)
-    return 1 if broken else 0
+    return 1 if broken or missing else 0
 
 
 def _options() -> argparse.Namespace:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -10,7 +11,7 @@ import pytest
 
 from testsupport.simulation.script import Action, act_on, opt_in
 from testsupport.simulation.world import Run, simulate
-from testsupport.simulation.years.campaign import Outcome, run_seed
+from testsupport.simulation.years.campaign import Outcome, Totals, every_fault, run_seed
 from testsupport.simulation.years.drawing import TRAITS, draw
 from testsupport.simulation.years.history import described, digest, items, with_items
 from testsupport.simulation.years.shrinking import shrink
@@ -65,6 +66,19 @@ def test_worlds_differ_in_every_trait() -> None:
     drawn = [draw(seed, days=1).traits for seed in range(1, 101)]
     for trait in TRAITS:
         assert 10 < sum(trait in traits for traits in drawn) < 90
+
+
+def test_what_is_missing_in_a_campaign_is_a_failure() -> None:
+    """A fault that never comes, and a right that nothing needs, are reported where there were seeds enough."""
+    totals, few = Totals(), Totals()
+    full = Outcome(seed=1, years=1.0, happened=Counter(every_fault()), rights={"get secrets": 1})
+    few.add(Outcome(seed=1, years=1.0))
+    for _ in range(100):
+        totals.add(full)
+    assert (few.missing(), totals.missing()) == ([], [])
+    del totals.happened["restore"]
+    totals.rights["get secrets"] = 0
+    assert totals.missing() == ["a fault that never came: restore", "a right that nothing needs: get secrets"]
 
 
 def test_a_history_shrinks_to_what_matters() -> None:

@@ -109,6 +109,7 @@ class ApiServer:
         result = None if self._faults.kube_back_at(elapsed()) is not None else self._respond(sent)
         kept = None if sent.path.endswith(("/secrets", "/namespaces", "/serviceaccounts")) else sent.body
         status = result.status if result else 0
+        self._record.happened["API server away"] += result is None
         self._record.requests.append(Request(at=elapsed(), verb=sent.verb, path=sent.path, status=status, body=kept))
         if response.done():
             return

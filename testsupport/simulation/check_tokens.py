@@ -38,11 +38,11 @@ def never_stale(record: Record, rotation: Rotation | None = None) -> Iterator[st
         away = [*record.kube_down, *record.controller_down, *_unwritable(record, name), *_obstacles(record, name)]
         for secret, until in _lives_of(record, name):
             for host, token in _tokens(record, secret):
-                grace = _grace(record, token, rotation)
+                grace, due = _grace(record, token, rotation), max(token.half, _refresh_at(token, rotation, share=1.0))
                 if secret.managed and not secret.gone and until > token.expires_at:
                     gap = longest_gap(
                         # What etcd was restored to may have been stale from the start.
-                        max(token.half, secret.at) if secret.writer == SERVER else token.half,
+                        max(due, secret.at) if secret.writer == SERVER else due,
                         until,
                         [*away, *_aws_down(record, token.region), *_not_requested(record, name, host)],
                     )
@@ -142,9 +142,9 @@ def _grace(record: Record, token: Issued, rotation: Rotation) -> float:
     return turn + pauses + record.relist_interval + MINUTE
 
 
-def _refresh_at(token: Issued, rotation: Rotation) -> float:
+def _refresh_at(token: Issued, rotation: Rotation, *, share: float = _EARLY) -> float:
     life = token.expires_at - token.issued_at
-    return token.issued_at + min(rotation.fraction * life, rotation.max_token_age.total_seconds()) * _EARLY - _ROUNDING
+    return token.issued_at + min(rotation.fraction * life, rotation.max_token_age.total_seconds()) * share - _ROUNDING
 
 
 def _restarted(record: Record, since: float, until: float) -> bool:

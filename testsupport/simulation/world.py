@@ -56,6 +56,8 @@ class Run:
     """Number of controllers that are active at the same time, unless the settings have them elect a leader."""
     cuts: tuple[tuple[Period, ...], ...] = ()
     """For each controller when what it sends and what it is sent arrives only later."""
+    notices_within: float | None = None
+    """Seconds after which the controller must know of any change; those between two relists if None."""
     with_permissions: bool = False
     """Whether the API server allows exactly what the chart grants for these settings."""
 
@@ -73,7 +75,7 @@ class World:
     def __init__(self, run: Run) -> None:
         self._run = run
         faults = run.faults
-        relist_interval = run.settings.relist_interval.total_seconds()
+        relist_interval = run.notices_within or run.settings.relist_interval.total_seconds()
         self.record = Record(
             aws_down=list(faults.aws),
             kube_down=[*faults.kube, *faults.unauthorized],
@@ -154,6 +156,7 @@ class World:
 
     async def _restart(self, restart: Restart) -> None:
         await self._kill()
+        self.record.happened["restart"] += 1
         self.record.controller_down.append(Period(start=elapsed(), end=elapsed() + restart.gap))
         await asyncio.sleep(restart.gap)
         if restart.principal:

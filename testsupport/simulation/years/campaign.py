@@ -10,6 +10,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from testsupport.simulation.faults import ALL_REASONS
+from testsupport.simulation.geography import Answer
+from testsupport.simulation.resources import REFUSALS
 from testsupport.simulation.timers import slow_timers
 from testsupport.simulation.world import Run
 from testsupport.simulation.world import World as Simulation
@@ -18,6 +21,30 @@ from testsupport.simulation.years.history import described
 from testsupport.simulation.years.invariants import violations
 from testsupport.simulation.years.shrinking import shrink
 
+_FAULTS = {
+    "API server away",
+    "answer lost",
+    "event late",
+    "event lost",
+    "event twice",
+    "principal changed",
+    "registry away",
+    "replica cut off",
+    "restart",
+    "restore",
+    "settings changed",
+    "slow list",
+    "token refused by its registry",
+    "unauthorized",
+    "undone: delete",
+    "undone: detach",
+    "undone: revert",
+    "watch error 410",
+    "watch error 500",
+    "watch too old",
+}
+_ENOUGH = 100
+"""Seeds in which every fault comes and every right is needed."""
 _YEAR = 365 * 86400.0
 
 
@@ -80,6 +107,14 @@ def minimal_history(world: World, invariant: str) -> tuple[Run, list[str]]:
     return run, list(described(run))
 
 
+def every_fault() -> frozenset[str]:
+    """Return the names of all faults that the drawn worlds have."""
+    answers = {f"AWS: {each}" for each in Answer if each is not Answer.ANSWERS}
+    return frozenset(
+        _FAULTS | answers | {f"AWS: {each}" for each in ALL_REASONS} | {f"refused: {each}" for each in REFUSALS}
+    )
+
+
 class Totals:
     """What all seeds add up to."""
 
@@ -103,6 +138,15 @@ class Totals:
         self.traits.update(outcome.traits)
         self.rights.update(outcome.rights)
         self.violations.update(name for name, _ in outcome.found)
+
+    def missing(self) -> list[str]:
+        """Return each fault that never came, and each right that nothing needed: then the worlds show too little."""
+        if self._seeds < _ENOUGH:
+            return []
+        faults = [f"a fault that never came: {name}" for name in sorted(every_fault()) if not self.happened[name]]
+        return faults + [
+            f"a right that nothing needs: {name}" for name, uses in sorted(self.rights.items()) if not uses
+        ]
 
     def document(self) -> dict[str, Any]:
         """Return the figures for build/simulation.json."""

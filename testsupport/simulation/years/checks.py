@@ -155,7 +155,7 @@ def costs_of_the_hostile(record: Record) -> Iterator[str]:
     if longest > budget.text:
         yield f"a log line of {longest} characters"
     for usage in record.usage:
-        if usage.series > 4 * budget.series:
+        if usage.series > 4 * budget.series + 40 * len(record.namespaces):
             yield f"{usage.series} series at {usage.at:.0f}"
     where = f"/namespaces/{HOSTILE}"
     times = {

@@ -22,7 +22,11 @@ _SPECIAL_KINDS = 20
 _CALM = 4 * HOUR
 """Nothing fails at the end of a history, so that everything comes to rest."""
 _LOSSES = FaultRates(answer_lost=0.02, event_lost=0.05, event_late=0.05, event_twice=0.1)
-_NAMESPACES = (1, 1, 1, 2, 2, 3, 6)
+_NAMESPACES = (1, 1, 1, 1, 1, 1, 1, 2, 2, 4)
+_LATER = 0.5
+"""How many of the worlds replace tokens after nine hours instead of six."""
+_UNSEEN = frozenset({"losses", "restores"})
+"""Traits by which a change may be unseen until everything is listed anew."""
 _OTHER_ACCOUNT = "222222222222"
 _SECOND = "arn:aws:iam::222222222222:role/pullkeeper"
 _THIRD = "arn:aws:iam::111111111111:role/anywhere"
@@ -98,6 +102,7 @@ def _draw_years(seed: int, *, days: float) -> World:
             geography=_geography(names),
             restarts=_restarts(random.Random(f"restarts {seed}"), traits, until),
             settings=settings,
+            notices_within=None if traits & _UNSEEN else 5 * MINUTE,
             with_permissions=True,
         ),
     )
@@ -116,6 +121,8 @@ def _document(rng: random.Random, traits: frozenset[str], names: list[str]) -> d
         document["identities"] = [{"name": "second", "registries": [f"{_OTHER_ACCOUNT}.*"], **source}]
     if "attachment" in traits:
         document["serviceAccountAttachment"] = True
+    if rng.random() < _LATER:
+        document |= {"refreshFraction": 0.75, "maxTokenAge": "9h"}
     if "verification" in traits:
         document |= {"verify": rng.choice(("new", "continuous")), "verifyInterval": "12h"}
     return document
@@ -123,8 +130,7 @@ def _document(rng: random.Random, traits: frozenset[str], names: list[str]) -> d
 
 def _settings(rng: random.Random, traits: frozenset[str], document: Mapping[str, Any]) -> Settings:
     """Return the settings; where events get lost, a relist finds out soon."""
-    finds_out_by_lists = traits & {"losses", "restores"}
-    interval = timedelta(hours=rng.choice((1, 3))) if finds_out_by_lists else timedelta(hours=24)
+    interval = timedelta(hours=rng.choice((3, 6))) if traits & _UNSEEN else timedelta(hours=24)
     return replace(parse_settings(document, {}), relist_interval=interval)
 
 
