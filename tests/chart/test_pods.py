@@ -207,6 +207,21 @@ def test_common_labels_cannot_break_the_selector(helms: Helms) -> None:
     assert found["team"] == "platform"
 
 
+def test_labels_of_one_kind_of_objects_count_more_than_common_ones(helms: Helms) -> None:
+    """The sidecar finds the dashboard, and a team its pods, whatever all objects are labelled with."""
+    common = {"grafana_dashboard": "no", "team": "platform"}
+    rendering = helms.render(
+        with_role(
+            commonLabels=common, podLabels={"team": "a"}, deploymentLabels={"team": "b"}, dashboard={"enabled": True}
+        )
+    )
+    (dashboard,) = [each for each in rendering.all("ConfigMap") if each["metadata"]["name"].endswith("-dashboard")]
+    assert dashboard["metadata"]["labels"].items() >= {"grafana_dashboard": "1", "team": "platform"}.items()
+    assert rendering.one("Deployment")["metadata"]["labels"]["team"] == "b"
+    assert rendering.one("Deployment")["spec"]["template"]["metadata"]["labels"]["team"] == "a"
+    assert rendering.one("ServiceAccount")["metadata"]["labels"]["team"] == "platform"
+
+
 def test_the_digest_takes_precedence_over_the_tag(helms: Helms) -> None:
     """Then comes the tag, and without one the chart's appVersion."""
     digest = f"sha256:{'0' * 64}"

@@ -153,7 +153,7 @@ def test_the_lease_is_named_like_the_release(helms: Helms) -> None:
 
 def test_the_commands_find_the_settings_whatever_the_release_is_called(helms: Helms) -> None:
     """By a label of its own, and under the key that they read."""
-    labels = {"app.kubernetes.io/part-of": "platform"}
+    labels = {"app.kubernetes.io/part-of": "platform", "pullkeeper.dev/component": "ours"}
     for values in ({}, {"nameOverride": "keeper"}, {"fullnameOverride": "keeper", "commonLabels": labels}):
         config = helms.render(with_role(**values)).one("ConfigMap")
         key, _, value = installations.LABEL.partition("=")
@@ -232,7 +232,7 @@ def test_each_identity_has_its_files_where_the_settings_name_them(helms: Helms) 
     rendered = helms.render(ci_values(CHART / "ci" / "identities-values.yaml"))
     found = parse_settings({"identities": rendered.settings["identities"]}, {}).policy.identities
     assert [each.name for each in found] == ["china", "gov", "edge", "shared"]
-    assert [each.namespaces.names for each in found] == [("*",), ("gov-*",), (), ("*",)]
+    assert [each.namespaces.names for each in found] == [("*",), ("gov-*",), None, ("*",)]
     mounts = {each["name"]: each["mountPath"] for each in rendered.container["volumeMounts"]}
     volumes = {each["name"]: each for each in rendered.pod["volumes"]}
     assert {name for name in mounts if name.startswith("identity-")} == {f"identity-{each.name}" for each in found[:3]}

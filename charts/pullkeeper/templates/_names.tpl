@@ -35,25 +35,30 @@ app.kubernetes.io/component: controller
 
 {{- /* Labels of a pod, without the chart's version: a new one must not restart the pods. A list, as below. */ -}}
 {{- define "pullkeeper.podLabels" -}}
-{{- $labels := omit (include "pullkeeper.labels" . | fromYaml) "helm.sh/chart" }}
-{{- toYaml (mergeOverwrite (deepCopy (default dict (index . 0).Values.podLabels)) $labels) }}
+{{- $values := (index . 0).Values }}
+{{- $own := omit (include "pullkeeper.ownLabels" . | fromYaml) "helm.sh/chart" }}
+{{- toYaml (mergeOverwrite (deepCopy (default dict $values.commonLabels)) (deepCopy (default dict $values.podLabels)) $own) }}
 {{- end }}
 
-{{- /* Labels of an object. A list: the root and, for other objects than the controller's, the component ("test", "cleanup"). */ -}}
-{{- define "pullkeeper.labels" -}}
+{{- /*
+Labels that every object has, and no value takes away. A list: the root and, for other objects than the controller's, the component ("test",
+"cleanup").
+*/ -}}
+{{- define "pullkeeper.ownLabels" -}}
 {{- $root := index . 0 }}
 {{- $own := include "pullkeeper.selectorLabels" $root | fromYaml }}
 {{- $_ := set $own "app.kubernetes.io/version" $root.Chart.AppVersion }}
 {{- $_ := set $own "app.kubernetes.io/managed-by" $root.Release.Service }}
 {{- $_ := set $own "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") }}
 {{- if gt (len .) 1 }}{{ $_ := set $own "app.kubernetes.io/component" (index . 1) }}{{ end }}
-{{- toYaml (mergeOverwrite (deepCopy (default dict $root.Values.commonLabels)) $own) }}
+{{- toYaml $own }}
 {{- end }}
 
 {{- /* The metadata of an object. A dict: root, name, and optionally namespace, component, labels, annotations, and "cluster" for a cluster-scoped one. */ -}}
 {{- define "pullkeeper.metadata" -}}
 {{- $root := .root }}
-{{- $labels := include "pullkeeper.labels" (compact (list $root .component)) | fromYaml }}
+{{- $own := include "pullkeeper.ownLabels" (compact (list $root .component)) | fromYaml }}
+{{- $labels := mergeOverwrite (deepCopy (default dict $root.Values.commonLabels)) (deepCopy (default dict .labels)) $own }}
 {{- $annotations := mergeOverwrite (deepCopy (default dict $root.Values.commonAnnotations)) (deepCopy (default dict .annotations)) -}}
 metadata:
   name: {{ .name }}
@@ -61,7 +66,7 @@ metadata:
   namespace: {{ default (include "pullkeeper.namespace" $root) .namespace }}
   {{- end }}
   labels:
-    {{- toYaml (mergeOverwrite (deepCopy (default dict .labels)) $labels) | nindent 4 }}
+    {{- toYaml $labels | nindent 4 }}
   {{- with $annotations }}
   annotations:
     {{- toYaml . | nindent 4 }}
