@@ -13,7 +13,7 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from tools.bench import identities, status_command, turns
+from tools.bench import growth, identities, status_command, turns
 from tools.bench.options import FULL, QUICK, Options
 from tools.bench.servers import MEMORY, REAL
 from tools.bench.table import Table
@@ -25,15 +25,18 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="measure a tenth of everything, in a quarter of the time")
     parser.add_argument("--server", choices=(REAL, MEMORY), default=REAL, help="the API server of the turns")
     parser.add_argument("--namespaces", type=int, help="how many are rotated in turns with a bare program")
-    parser.add_argument("--only-turns", action="store_true", help="measure nothing else")
+    parser.add_argument("--sizes", help="namespaces for what may grow with them, such as 100,1000,10000")
+    parser.add_argument("--only", choices=("turns", "growth"), help="measure nothing else")
     parser.add_argument("--json", type=Path, help="write the figures into this file, too")
     arguments = parser.parse_args()
     options = QUICK if arguments.quick else FULL
     options = replace(options, turn_namespaces=arguments.namespaces or options.turn_namespaces)
+    if arguments.sizes:
+        options = replace(options, sizes=tuple(map(int, arguments.sizes.split(","))))
     table, started = Table(), time.monotonic()
     asyncio.run(_run(options, table, arguments))
     if arguments.json:
-        arguments.json.write_text(json.dumps(table.rows, indent=2) + "\n")
+        arguments.json.write_text(json.dumps({"rows": table.rows, "growth": table.growth}, indent=2) + "\n")
     verdict = f"NOT as promised: {'; '.join(table.failed)}" if table.failed else "as promised"
     print(f"\n{verdict} ({time.monotonic() - started:.0f} s)")
     return 1 if table.failed else 0
@@ -42,12 +45,14 @@ def main() -> int:
 async def _run(options: Options, table: Table, arguments: argparse.Namespace) -> None:
     table.heading(f"python -m tools.bench{' --quick' if arguments.quick else ''}, on {os.cpu_count()} processors")
     for name, value in asdict(options).items():
-        table.row(name.replace("_", " "), f"{value:,}")
-    await turns.measure(options, table, arguments.server)
-    if arguments.only_turns:
-        return
-    await identities.measure(options, table)
-    await status_command.measure(options, table)
+        table.row(name.replace("_", " "), " ".join(f"{each:,}" for each in (value if name == "sizes" else (value,))))
+    if arguments.only != "growth":
+        await turns.measure(options, table, arguments.server)
+    if arguments.only != "turns":
+        await growth.measure(options, table, arguments.server)
+    if not arguments.only:
+        await identities.measure(options, table)
+        await status_command.measure(options, table)
 
 
 if __name__ == "__main__":

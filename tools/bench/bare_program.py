@@ -9,25 +9,28 @@ import json
 import ssl
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
 import aiohttp
+import botocore.session
 
 from testsupport.objects import pull_secret, version_of
 from testsupport.rest import APPLY, METADATA, METADATA_LIST, RestClient
 from tools.bench.bare import AT_ONCE, Request, rotation_requests
 
+ROTATE, SERVE, FETCH = "rotate", "serve", "fetch"
+"""Write all Secrets once; write one in each namespace that opts in; the same, with a token that is fetched for each."""
 _NAMESPACES, _SECRETS = "/api/v1/namespaces", "/api/v1/secrets"
 _APPLY_HEADERS = {"Content-Type": APPLY, "Accept": METADATA}
 _FORCED = {"fieldManager": "pullkeeper", "force": "true"}
 
 
 def main() -> None:
-    """Run one of the two programs."""
+    """Run one of the three programs."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench.bare_program", description=__doc__)
-    parser.add_argument("work", choices=("rotate", "serve"))
+    parser.add_argument("work", choices=(ROTATE, SERVE, FETCH))
     for name in ("server", "ca-file", "token-file", "secret-name"):
         parser.add_argument(f"--{name}", required=True)
     asyncio.run(_run(parser.parse_args()))
@@ -39,7 +42,10 @@ async def _run(arguments: argparse.Namespace) -> None:
     tls = ssl.create_default_context(cafile=arguments.ca_file)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, ssl=tls)) as http:
         api = RestClient(http=http, url=arguments.server, token=token)
-        await (_rotate if arguments.work == "rotate" else _serve)(api, arguments.secret_name)
+        if arguments.work == ROTATE:
+            await _rotate(api, arguments.secret_name)
+        else:
+            await _serve(api, arguments.secret_name, fetch=_fetcher() if arguments.work == FETCH else None)
 
 
 async def _rotate(api: RestClient, secret_name: str) -> None:
@@ -66,12 +72,34 @@ async def _apply_all(api: RestClient, requests: Iterator[Request]) -> None:
             assert answer.ok, f"the API server answered the baseline with {answer.status}"
 
 
-async def _serve(api: RestClient, secret_name: str) -> None:
-    """Apply a pull Secret in each namespace that opts in."""
+def _fetcher() -> Callable[[str], None]:
+    """Return what fetches a token as a role, with what need not be made for each: the session and one STS client."""
+    session: Any = botocore.session.Session()
+    sts = session.create_client("sts")
+    sts.get_caller_identity()  # so that it has credentials
+
+    def fetch(role: str) -> None:
+        keys = sts.assume_role(RoleArn=role, RoleSessionName="bare")["Credentials"]
+        ecr = session.create_client(
+            "ecr",
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["SessionToken"],
+        )
+        assert ecr.get_authorization_token()["authorizationData"]
+        ecr.close()
+
+    return fetch
+
+
+async def _serve(api: RestClient, secret_name: str, fetch: Callable[[str], None] | None) -> None:
+    """Apply a pull Secret in each namespace that opts in, with `fetch` after a token was fetched as its role."""
     headers = {"Authorization": f"Bearer {api.token}", **_APPLY_HEADERS}
     body = json.dumps(pull_secret(secret_name)).encode()
 
-    async def apply(name: str) -> None:
+    async def apply(name: str, annotations: Mapping[str, str]) -> None:
+        if fetch:
+            await asyncio.to_thread(fetch, annotations["pullkeeper.dev/role-arn"])
         path = f"{_NAMESPACES}/{name}/secrets/{secret_name}"
         async with api.http.patch(api.url + path, params=_FORCED, data=body, headers=headers) as answer:
             json.loads(await answer.read())
@@ -82,8 +110,9 @@ async def _serve(api: RestClient, secret_name: str) -> None:
 
         def take(event: Mapping[str, Any]) -> None:
             metadata = event["object"]["metadata"]
-            if metadata.get("annotations", {}).get("pullkeeper.dev/enabled") == "true":
-                group.create_task(apply(metadata["name"]))
+            annotations = metadata.get("annotations", {})
+            if annotations.get("pullkeeper.dev/enabled") == "true":
+                group.create_task(apply(metadata["name"], annotations))
 
         serving = group.create_task(watches.read(_NAMESPACES, take))
         await _say("ready")

@@ -78,6 +78,12 @@ class Environment:
             writes=await metric(writes),
         )
 
+    async def idle_requests(self) -> float:
+        """Count the requests since its start that one at rest should not make: no watches, no renewals of its Lease."""
+        metric, requests = self.process.metric, "pullkeeper_rest_client_requests_total"
+        watches, renewals = await metric(requests, verb="watch"), await metric(requests, resource="leases")
+        return await metric(requests) - watches - renewals
+
     def cpu_seconds(self) -> float:
         """Return the processor seconds that the controller has used."""
         return cpu_seconds(self.process.popen.pid)
@@ -90,11 +96,11 @@ class Environment:
         """Create namespaces that are not opted in yet."""
         return await _in_parallel(self.installation, [{}] * count)
 
-    async def opt_in(self, namespace: str, number: int) -> float:
+    async def opt_in(self, namespace: str, number: int, **annotations: str) -> float:
         """Opt a namespace in and return the seconds until its Secret is seen."""
         seen = self.watcher.first_secret(namespace)
         started = asyncio.get_running_loop().time()
-        await self.installation.annotate(namespace, **self.opt_ins[number % len(self.opt_ins)])
+        await self.installation.annotate(namespace, **self.opt_ins[number % len(self.opt_ins)], **annotations)
         return await seen - started
 
     async def opt_out(self, namespaces: Sequence[str]) -> None:

@@ -32,6 +32,12 @@ class Options:
     turns: int
     opt_ins: int
     """Opt-ins of each turn, one after the other."""
+    sizes: tuple[int, ...]
+    """Namespaces with a pull Secret, for what may grow with them."""
+    idle: float
+    """Seconds at rest."""
+    hostile: int
+    """Tenants that hammer beside honest namespaces."""
 
     @property
     def scopes(self) -> int:
@@ -57,6 +63,9 @@ FULL = Options(
     turn_namespaces=2000,
     turns=5,
     opt_ins=50,
+    sizes=(100, 1000, 3000),
+    idle=30.0,
+    hostile=4,
 )
 QUICK = Options(
     namespaces=200,
@@ -71,4 +80,7 @@ QUICK = Options(
     turn_namespaces=300,
     turns=5,
     opt_ins=20,
+    sizes=(100, 300),
+    idle=5.0,
+    hostile=2,
 )

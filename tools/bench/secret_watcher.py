@@ -55,6 +55,10 @@ class SecretWatcher:
         await self._wait(lambda: self._reached[times] >= len(self._members))
         return time.monotonic()
 
+    def has_written_all(self) -> bool:
+        """Whether every member has been written."""
+        return self._reached[1] >= len(self._members)
+
     async def all_good_until(self, moment: datetime) -> None:
         """Wait until every member holds a token that lives beyond this moment."""
         await self.all_written(1)

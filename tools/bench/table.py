@@ -1,5 +1,8 @@
 """The printed figures, and the few that decide the exit status."""
 
+from collections.abc import Sequence
+from statistics import quantiles
+
 
 class Table:
     """Prints each figure at once, and remembers the promises that are not kept."""
@@ -7,6 +10,8 @@ class Table:
     def __init__(self) -> None:
         self.failed: list[str] = []
         self.rows: list[dict[str, str]] = []
+        self.growth: list[dict[str, float]] = []
+        """The figures of each size, for the curves."""
         self._heading = ""
 
     def heading(self, text: str) -> None:
@@ -36,3 +41,8 @@ class Table:
 def ms(seconds: float) -> str:
     """Format seconds as milliseconds."""
     return f"{seconds * 1000:,.0f} ms"
+
+
+def percentile(waits: Sequence[float], share: int) -> float:
+    """Return the wait that so many of a hundred do not exceed."""
+    return quantiles(waits, n=100, method="inclusive")[share - 1]

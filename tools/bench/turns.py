@@ -2,21 +2,19 @@
 
 import asyncio
 import json
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from statistics import median, quantiles
+from statistics import median
 
 from tools.bench.bare import AT_ONCE
+from tools.bench.bare_program import ROTATE, SERVE
 from tools.bench.environment import Environment, open_environment
 from tools.bench.options import REGIONS, Options
-from tools.bench.table import Table
+from tools.bench.programs import bare_program, go_on, line
+from tools.bench.table import Table, percentile
 
 _TOKENS = "GetAuthorizationToken"
 _QUIET = 0.5
-_PATIENCE = 120.0
 _SHORTEST_AGE = 20
 """Seconds of `maxTokenAge`: longer than a turn of few namespaces takes."""
 _PER_SECOND = 100
@@ -61,11 +59,15 @@ async def measure(options: Options, table: Table, server: str) -> None:
     _show(table, options, server, ours, bare)
 
 
+def rotating_age(namespaces: int) -> str:
+    """Return the `maxTokenAge` by which the tokens of the last turn are due, and those of this one not yet."""
+    return f"{max(_SHORTEST_AGE, namespaces // _PER_SECOND)}s"
+
+
 async def _our_turn(environment: Environment, options: Options, idle: Sequence[str], measured: Measured) -> None:
     """Start, so that the tokens which the last turn has left are due when the start is over."""
     asked = await asyncio.to_thread(environment.aws.calls)
-    age = max(_SHORTEST_AGE, options.turn_namespaces // _PER_SECOND)
-    await environment.start(maxTokenAge=f"{age}s")
+    await environment.start(maxTokenAge=rotating_age(options.turn_namespaces))
     environment.watcher.forget()
     first = await environment.watcher.begun()
     cpu = environment.cpu_seconds()
@@ -86,47 +88,17 @@ async def _our_turn(environment: Environment, options: Options, idle: Sequence[s
 
 async def _bare_turn(environment: Environment, idle: Sequence[str], measured: Measured) -> None:
     environment.watcher.forget()
-    async with _bare_program(environment, "rotate") as program:
-        await _go_on(program)
+    async with bare_program(environment, ROTATE) as program:
+        await go_on(program)
         first = await environment.watcher.begun()
         last = await environment.watcher.all_written(1)
-        said = json.loads(await _line(program))
+        said = json.loads(await line(program))
     measured.rotations.append(Rotated(seconds=last - first, cpu=said["cpu"]))
-    async with _bare_program(environment, "serve"):
+    async with bare_program(environment, SERVE):
         measured.opt_ins.append([await environment.opt_in(name, number) for number, name in enumerate(idle)])
     await environment.opt_out(idle)
     installation = environment.installation
     await asyncio.gather(*(installation.api.delete(installation.path(name)) for name in idle))
-
-
-@asynccontextmanager
-async def _bare_program(environment: Environment, work: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    installation = environment.installation
-    command = (sys.executable, "-m", "tools.bench.bare_program", work, "--server", installation.server.url)
-    files = ("--ca-file", installation.server.ca_file, "--token-file", str(installation.folder / "token"))
-    program = await asyncio.create_subprocess_exec(
-        *command, *files, "--secret-name", installation.secret_name, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    try:
-        assert await _line(program) == "ready\n"
-        yield program
-        await _go_on(program)
-        await asyncio.wait_for(program.wait(), _PATIENCE)
-    finally:
-        if program.returncode is None:
-            program.kill()
-            await program.wait()
-
-
-async def _line(program: asyncio.subprocess.Process) -> str:
-    assert program.stdout is not None
-    return (await asyncio.wait_for(program.stdout.readline(), _PATIENCE)).decode()
-
-
-async def _go_on(program: asyncio.subprocess.Process) -> None:
-    assert program.stdin is not None
-    program.stdin.write(b"\n")
-    await program.stdin.drain()
 
 
 def _show(table: Table, options: Options, server: str, ours: Measured, bare: Measured) -> None:
@@ -151,8 +123,8 @@ def _show(table: Table, options: Options, server: str, ours: Measured, bare: Mea
         _waits(
             table,
             name,
-            [_percentile(each, share) for each in ours.opt_ins],
-            [_percentile(each, share) for each in bare.opt_ins],
+            [percentile(each, share) for each in ours.opt_ins],
+            [percentile(each, share) for each in bare.opt_ins],
         )
     table.exactly(
         "Kubernetes writes for each rotated Secret",
@@ -169,10 +141,6 @@ def _waits(table: Table, name: str, ours: Sequence[float], bare: Sequence[float]
     ratios = [own / theirs for own, theirs in zip(ours, bare, strict=True)]
     goal = "1.3" if name == "median" else "2"
     table.row(f"the same over the bare program's: {name}", _spread(ratios), f"goal: at most {goal}")
-
-
-def _percentile(waits: Sequence[float], share: int) -> float:
-    return quantiles(waits, n=100, method="inclusive")[share - 1]
 
 
 def _spread(values: Sequence[float], unit: str = "") -> str:
