@@ -162,9 +162,9 @@ picture: $(VENV)/dev.stamp ## Draw docs/rotation-day.svg: a simulated day of 1,0
 soak: $(VENV)/dev.stamp ## 300 namespaces in five regions with two-minute tokens and faults, for MINUTES (10)
 	$(BIN)/python -m tools.soak --minutes $(or $(MINUTES),10)
 
-bench: $(VENV)/dev.stamp ## Calls, writes, memory and latency, in turns with bare programs on a real API server (QUICK=1, N=300, SERVER=memory, JSON=file)
+bench: $(VENV)/dev.stamp ## Calls, writes, memory and latency, in turns with bare programs on a real API server (QUICK=1, N=300, SIZES=100,1000, ONLY=growth, SERVER=memory, JSON=file)
 	$(if $(filter memory,$(SERVER)),,$(BIN)/python -m testsupport.control_plane.assets)
-	$(BIN)/python -m tools.bench $(if $(QUICK),--quick) $(if $(N),--namespaces $(N)) $(if $(SERVER),--server $(SERVER)) $(if $(JSON),--json $(JSON))
+	$(BIN)/python -m tools.bench $(if $(QUICK),--quick) $(if $(N),--namespaces $(N)) $(if $(SIZES),--sizes $(SIZES)) $(if $(ONLY),--only $(ONLY)) $(if $(SERVER),--server $(SERVER)) $(if $(JSON),--json $(JSON))
 
 bench-injection: $(VENV)/dev.stamp ## What the injection's policy costs the creation of a pod, on a real API server: ratios in one run
 	$(BIN)/python -m testsupport.control_plane.assets
