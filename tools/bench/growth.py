@@ -83,8 +83,8 @@ async def _measure(count: int, options: Options, table: Table, server: str) -> S
         rest = [await environment.opt_in(name, number) for number, name in enumerate(idle)]
         await _opt_out(environment, idle)
         first, bare = await _first_tokens(environment, idle[:_FIRST])
-        async with _hostile(environment, options.hostile):
-            hostile = [await environment.opt_in(name, number) for number, name in enumerate(idle)]
+        async with _hostile(environment, options.hostile, warmed_by=idle[-1]):
+            hostile = [await environment.opt_in(name, number) for number, name in enumerate(idle[:-1])]
         size = Size(
             namespaces=count,
             resident=resident,
@@ -205,9 +205,13 @@ async def _opt_out(environment: Environment, namespaces: Sequence[str]) -> None:
 
 
 @asynccontextmanager
-async def _hostile(environment: Environment, count: int) -> AsyncIterator[None]:
-    """Let tenants hammer as fast as the API server takes it, beside a controller that is started for that."""
+async def _hostile(environment: Environment, count: int, *, warmed_by: str) -> AsyncIterator[None]:
+    """Let tenants hammer as fast as the API server takes it, beside a controller that is started for that.
+
+    It fetches its token for the namespace that warms it.
+    """
     await environment.start()
+    await environment.opt_in(warmed_by, 0)
     installation = environment.installation
     tenants = [
         await HostileTenant.create(
