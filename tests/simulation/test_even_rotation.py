@@ -6,6 +6,8 @@ from datetime import timedelta
 from functools import cache
 from itertools import pairwise
 
+import pytest
+
 from pullkeeper.domain.ecr.rotation import Rotation
 from testsupport.simulation.record import CONTROLLER, Record
 from testsupport.simulation.scenarios import QUIET, opted_in
@@ -74,6 +76,7 @@ def test_without_spreading_the_rate_would_be_far_higher() -> None:
     assert highest_rate(rotations(run(jitter=0.0))) > 10 * EVEN
 
 
+@pytest.mark.slow
 def test_when_life_is_running_out_the_spreading_stops() -> None:
     """The controller is away until half an hour before the tokens expire: all Secrets are written at full speed."""
     moments = rotations(run(away=10.5 * HOUR))

@@ -28,7 +28,7 @@ async def test_pages_are_joined() -> None:
     assert {(request.verb, request.path, request.accept) for request in client.requests} == {
         ("list", "/things", "metadata")
     }
-    first = {"fieldSelector": "a=b", "limit": "500"}
+    first = {"fieldSelector": "a=b", "limit": "250"}
     assert [request.query for request in client.requests] == [
         first,
         {**first, "continue": "x"},

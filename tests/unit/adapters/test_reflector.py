@@ -21,7 +21,7 @@ async def test_secrets_are_listed_by_name_and_metadata(desk: ReflectorHarness) -
         await settle()
     (request,) = desk.client.requests
     assert (request.verb, request.path) == ("list", "/api/v1/secrets")
-    assert request.query == {"fieldSelector": "metadata.name=ecr-pull-secret", "limit": "500"}
+    assert request.query == {"fieldSelector": "metadata.name=ecr-pull-secret", "limit": "250"}
     assert request.accept.startswith("application/json;as=PartialObjectMetadataList")
     assert desk.woken == ["a"]
     assert desk.version("a") == 3

@@ -63,7 +63,7 @@ async def test_whole_objects_are_requested(namespace: str, path: str) -> None:
         assert desk.accounts.synced()[0].is_set()
     for request in (*desk.client.requests, *desk.client.watches):
         assert (request.path, request.accept) == (path, "application/json")
-    assert desk.client.requests[0].query == {"limit": "500"}
+    assert desk.client.requests[0].query == {"limit": "250"}
 
 
 async def test_objects_are_translated_whole() -> None:

@@ -41,7 +41,7 @@ async def test_secrets_are_listed_by_name() -> None:
     assert {namespace: secret.uid for namespace, secret in found.items()} == {"a": "uid-a", "b": "uid-b"}
     (request,) = client.requests
     assert (request.verb, request.path) == ("list", "/api/v1/secrets")
-    assert request.query == {"fieldSelector": "metadata.name=pull", "limit": "500"}
+    assert request.query == {"fieldSelector": "metadata.name=pull", "limit": "250"}
 
 
 async def test_named_namespaces_are_read_one_by_one() -> None:

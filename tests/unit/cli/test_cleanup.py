@@ -37,7 +37,7 @@ class SecretStore:
         if request.path == "/api/v1/namespaces":
             return items(*map(self._namespace, self.labels))
         if request.verb == "list":
-            assert request.query == {"fieldSelector": "metadata.name=ecr-pull-secret", "limit": "500"}
+            assert request.query == {"fieldSelector": "metadata.name=ecr-pull-secret", "limit": "250"}
             return items(*map(self._item, self.labels))
         namespace = request.path.split("/")[4]
         self.preconditions.append(request.body["preconditions"])

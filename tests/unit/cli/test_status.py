@@ -131,7 +131,7 @@ async def test_an_unhealthy_namespace_takes_one_list_of_events() -> None:
     selector = "type=Warning,reportingController=pullkeeper.dev/controller"
     (request,) = client.requests[2:]
     assert (request.verb, request.path) == ("list", "/apis/events.k8s.io/v1/events")
-    assert request.query == {"fieldSelector": selector, "limit": "500"}
+    assert request.query == {"fieldSelector": selector, "limit": "250"}
 
 
 async def test_without_permission_to_list_events_there_is_a_note() -> None:

@@ -8,7 +8,7 @@ from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.domain.kube.api import GONE, METADATA_LIST
 from pullkeeper.domain.namespace.namespace import ObservedNamespace, observe_namespace
 
-_PAGE_SIZE = 500
+_PAGE_SIZE = 250
 
 _T = TypeVar("_T")
 
