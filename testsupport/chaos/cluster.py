@@ -68,9 +68,14 @@ class Cluster:
         return await self.replicas.start(name, ready=ready)
 
     async def leader(self) -> str:
-        """Wait for a replica that leads, among those that run."""
-        running = [name for name, process in self.replicas.running.items() if process.popen.poll() is None]
-        return await self.replicas.leader(*running)
+        """Wait until one replica leads, and no other one, among those that run."""
+
+        async def poll() -> str | None:
+            running = [name for name, process in self.replicas.running.items() if process.popen.poll() is None]
+            leading = [name for name in running if await self.replicas.running[name].metric("pullkeeper_leader") == 1]
+            return leading[0] if len(leading) == 1 else None
+
+        return await until(poll, "one replica to lead, and no other")
 
     async def others(self) -> tuple[str, list[str]]:
         """Return the leader, and who else there is."""
@@ -119,6 +124,7 @@ class Cluster:
         begun = asyncio.get_running_loop().time()
         await until(self.converged, "every namespace to be as it asks")
         self.judge.sweep()
+        self.watcher.check()
         return asyncio.get_running_loop().time() - begun
 
     def requests(self) -> list[Audited]:

@@ -29,7 +29,7 @@ async def killed_in_a_rotation(cluster: Cluster) -> None:
     process = cluster.replicas.running[leader]
     cluster.proxy(leader).add(Fault(when=secret_writes, unanswered=process.kill))
     await cluster.ask_for_rotation()
-    await asyncio.to_thread(process.popen.wait)
+    await process.ended()
     await cluster.start(leader, ready=False)
 
 

@@ -49,6 +49,11 @@ class Watcher:
         await until(self._listed, "a list of the pull Secrets")
         self._task = asyncio.create_task(self._follow())
 
+    def check(self) -> None:
+        """Raise what ended the watch by itself."""
+        if self._task is not None and self._task.done():
+            self._task.result()
+
     async def stop(self) -> None:
         """Watch no more; raises what ended the watch by itself."""
         task, self._task = self._task, None
@@ -83,8 +88,8 @@ class Watcher:
                 await self._watch()
             except _ExpiredError:
                 await until(self._listed, "a list of the pull Secrets")
-            except (aiohttp.ClientError, AssertionError):
-                # Broken off, or refused by a server that is just starting: both pass.
+            except (aiohttp.ClientError, AssertionError, TimeoutError):
+                # Broken off, refused by a server that is just starting, or open for as long as the client lets it.
                 pass
             await asyncio.sleep(_PAUSE)
 

@@ -48,7 +48,7 @@ from pullkeeper.reconcile.desired_states import DesiredStates
 from pullkeeper.reconcile.identities import Identities
 from pullkeeper.reconcile.leader_elector import LeaderElector, NoElection
 from pullkeeper.reconcile.namespace_records import NamespaceRecords
-from pullkeeper.reconcile.namespace_relister import NamespaceRelister
+from pullkeeper.reconcile.namespace_relister import NamespaceRelister, NamespaceView
 from pullkeeper.reconcile.pending_opt_outs import PendingOptOuts
 from pullkeeper.reconcile.reconciler import Desired, Reconciler, Reports
 from pullkeeper.reconcile.service_account_poller import ServiceAccountPoller
@@ -318,7 +318,7 @@ class Container:
         desired_states: Desired,
     ) -> Reconciler:
         return Reconciler(
-            namespaces=self.namespaces,
+            namespaces=NamespaceView(self.namespaces, self.namespace_relister),
             secrets=secrets,
             client=client,
             tokens=self.token_verifier or UnverifiedTokens(self.token_cache),

@@ -108,7 +108,8 @@ class Manager:
         self._container.queue.shut_down()
         await asyncio.wait([leading], timeout=_FINISH_SECONDS)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._container.events.drained(), _DRAIN_SECONDS)
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                await self._container.events.drained()
         leading.cancel()
         electing.cancel()
         await asyncio.wait([leading, electing])

@@ -110,7 +110,8 @@ async def _show(options: argparse.Namespace) -> int:
             except FailureError as error:
                 print(printable(f"pullkeeper: {error}"), file=sys.stderr, flush=True)
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), options.watch)
+                async with asyncio.timeout(options.watch):
+                    await stop.wait()
         return 0
 
 

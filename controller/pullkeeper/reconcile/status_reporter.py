@@ -191,7 +191,8 @@ class StatusReporter:
                 due = self._aggregator.flush_at
                 pause = max((due - self._clock()).total_seconds(), 0) if due else None
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._added.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await self._added.wait()
                 self._summarize(self._aggregator.flush(self._clock()))
         finally:
             self._summarize(self._aggregator.flush())

@@ -166,7 +166,8 @@ class WorkQueue:
         if (item := self._head()) is not None:
             timeout = max(min(timeout, item.at - self._clock()), timedelta())
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), timeout.total_seconds())
+            async with asyncio.timeout(timeout.total_seconds()):
+                await self._changed.wait()
 
     def shut_down(self) -> None:
         """Pop nothing more; what is being processed goes on."""

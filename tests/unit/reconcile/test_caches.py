@@ -9,7 +9,8 @@ from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount, observe_service_account
 from pullkeeper.reconcile.cached_kinds import namespace_cache, secret_cache, service_account_cache
 from pullkeeper.reconcile.caches import CacheReports, ResourceCache
-from testsupport.examples import EU, managed, published
+from pullkeeper.reconcile.namespace_records import NamespaceRecords
+from testsupport.examples import EU, NOW, managed, published
 
 ON = {"enabled": "true"}
 
@@ -24,6 +25,18 @@ def account(namespace: str, name: str, version: int, *entries: str) -> ObservedS
     return observe_service_account(
         {"metadata": metadata, "imagePullSecrets": [{"name": entry} for entry in entries]}, "ours"
     )
+
+
+def test_what_is_known_is_as_new_as_the_object_or_the_last_listing() -> None:
+    """But of an object that is read by its name, nothing can be told."""
+    cache = namespace_cache(lambda _: None, NamespaceRecords(applies_to=lambda _: True, clock=lambda: NOW))
+    cache.handler().replace([], 5, watched=False)
+    assert [cache.is_known_at(version, "team") for version in (5, 6)] == [True, False]
+    cache.upsert(ObservedNamespace(name="team", uid="uid", resource_version=7))
+    assert [cache.is_known_at(version, "team") for version in (7, 8)] == [True, False]
+    assert [cache.is_known_at(version, "other") for version in (5, 7)] == [True, False]
+    cache.handler("alone")
+    assert cache.is_known_at(99, "alone")
 
 
 class Reported:

@@ -248,6 +248,24 @@ async def test_secret_that_is_not_requested_any_more_is_deleted() -> None:
     assert [reason for _, reason, _ in harness.recorded.events] == ["PullSecretDeleted"]
 
 
+async def test_secret_that_is_newer_than_the_namespace_is_known_is_not_deleted_yet() -> None:
+    """It may be due to an opt-in that the watch of Namespaces has yet to bring; a listing tells."""
+    secret = replace(managed(published(EU)), resource_version=9)
+    harness = ReconcilerHarness(secret, annotations={})
+    handler = harness.namespaces.handler()
+    result = await harness.reconcile()
+    assert result.status == Status(secret=secret, opted_in=False)
+    assert result.requeue_at == LATER + timedelta(seconds=2)
+    known = harness.namespaces.get("team-a")
+    assert known is not None
+    handler.replace([known], 8, watched=True)
+    assert (await harness.reconcile()).requeue_at is not None
+    assert harness.deleted == []
+    handler.replace([known], 9, watched=True)
+    await harness.reconcile()
+    assert harness.deleted == [secret]
+
+
 async def test_foreign_secret_is_a_conflict() -> None:
     """It is left alone, and looked at again only when something changes."""
     result = await ReconcilerHarness(FOREIGN, annotations=ON).reconcile()

@@ -1,5 +1,6 @@
 """The work queue alone: order, priorities, slots and coalescing."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,8 @@ from pullkeeper.reconcile.work_queue import WorkQueue
 from testsupport.examples import NOW
 
 SECOND = timedelta(seconds=1)
+STEPS = range(6)
+"""Steps of the event loop, at each of which a wait that has come to its end may be cancelled."""
 
 
 class QueueHarness:
@@ -46,6 +49,20 @@ class QueueHarness:
 @pytest.fixture
 def harness() -> QueueHarness:
     return QueueHarness()
+
+
+@pytest.mark.parametrize("steps", STEPS)
+async def test_whoever_stops_waiting_as_something_is_added_stops(harness: QueueHarness, steps: int) -> None:
+    """A worker that went on would work beside the leader for ever."""
+    waiting = asyncio.create_task(harness.queue.wait(60 * SECOND))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    harness.add("a")
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    is_cancelled = waiting.cancel()
+    await asyncio.wait([waiting])
+    assert waiting.cancelled() == is_cancelled
 
 
 def test_name_added_twice_is_popped_once(harness: QueueHarness) -> None:

@@ -129,7 +129,8 @@ async def operate(
                 return
             disturbance.end(_cause(error))
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), next(pauses))
+                async with asyncio.timeout(next(pauses)):
+                    await stop.wait()
         else:
             if stop.is_set() or not restart.is_set():
                 return  # stopped, or by a signal that came before `on_start` and so to kopf's own handlers
