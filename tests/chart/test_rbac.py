@@ -18,10 +18,13 @@ def _permissions(scope: str, group: str, resource: str, verbs: str, name: str = 
     return {(scope, group, resource, name, verb) for verb in verbs.split()}
 
 
+def _secrets(scope: str, name: str) -> set[Permission]:
+    return _permissions(scope, "", "secrets", "get list watch create patch delete", name)
+
+
 def _base(scope: str, secret: str = SECRET) -> set[Permission]:
     """Return the permissions for Secrets and Events."""
-    secrets = _permissions(scope, "", "secrets", "get list watch create patch delete", secret)
-    return secrets | _permissions(scope, "events.k8s.io", "events", "create patch")
+    return _secrets(scope, secret) | _permissions(scope, "events.k8s.io", "events", "create patch")
 
 
 def _own(namespace: str) -> set[Permission]:
@@ -43,6 +46,9 @@ IDENTITY: dict[str, Any] = {"serviceAccountIdentity": {"namespaces": ["team-*"]}
 EVERY = {"serviceAccountIdentity": {"names": ["*"]}}
 ATTACHING = {"serviceAccountAttachment": True}
 TWO: dict[str, Any] = {"watchNamespaces": ["a", "b"]}
+ADDITIONAL: dict[str, Any] = {
+    "additionalSecrets": [{"name": "argo", "shape": "basic-auth", "registry": "public.ecr.aws", "namespaces": ["*"]}]
+}
 IN_TWO = _own("a") | _own("b") | _base("a") | _base("b")
 
 
@@ -58,6 +64,12 @@ IN_TWO = _own("a") | _own("b") | _base("a") | _base("b")
             {"rbac": {"previousSecretNames": ["old", SECRET]}},
             NAMESPACES | _base(ALL) | _base(ALL, "old") | LEASE,
             id="a Secret name before",
+        ),
+        pytest.param({"settings": ADDITIONAL}, CLUSTER | LEASE | _secrets(ALL, "argo"), id="additional Secrets"),
+        pytest.param(
+            {"settings": TWO | ADDITIONAL},
+            IN_TWO | LEASE | _secrets("a", "argo") | _secrets("b", "argo"),
+            id="two namespaces, additional Secrets",
         ),
         pytest.param({"settings": ATTACHING}, CLUSTER | LEASE | ATTACH, id="ServiceAccount attachment"),
         pytest.param(
