@@ -125,6 +125,8 @@ class ApiServer:
         try:
             if self._permissions is not None:
                 self._permissions.check(sent.verb, sent.path, sent.query)
+                if self._resources.is_created_by(sent):
+                    self._permissions.check("create", sent.path, sent.query)
             return Response(status=200, body=self._resources.do(sent))
         except RefusedError as refused:
             body = {"message": refused.message, "details": {"causes": list(refused.causes)}}

@@ -50,6 +50,15 @@ class Resources:
                 return self._write_secret(sent, name, secret)
         return self._write_other(sent, parts)
 
+    def is_created_by(self, sent: Sent) -> bool:
+        """Return whether a server-side apply would create its object, which needs the right to create as well."""
+        if sent.verb != "patch" or sent.content_type != "application/apply-patch+yaml":
+            return False
+        match sent.path.split("/")[3:]:
+            case ["namespaces", name, "secrets", _]:
+                return name not in self._store.secrets
+        return self._store.lease is None
+
     def _write_secret(self, sent: Sent, namespace: str, secret: str) -> Mapping[str, Any]:
         match sent.verb:
             case "patch":

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from pullkeeper.domain.config.settings import Settings, parse_settings
-from testsupport.simulation.faults import ALL_REASONS, NO_FAULTS, FaultRates, Faults, draw_faults, moments
+from testsupport.simulation.faults import ALL_REASONS, EXTREME, FREQUENT, NO_FAULTS, Faults, draw_faults, moments
 from testsupport.simulation.geography import Geography
 from testsupport.simulation.hostile import OWN_ROLE, ROLE_KEY, hostilities
 from testsupport.simulation.record import Period, Status
@@ -19,9 +19,8 @@ from testsupport.simulation.years import crowd
 from testsupport.virtual_time import DAY, HOUR, MINUTE
 
 _SPECIAL_KINDS = 20
-_CALM = 4 * HOUR
-"""Nothing fails at the end of a history, so that everything comes to rest."""
-_LOSSES = FaultRates(answer_lost=0.02, event_lost=0.05, event_late=0.05, event_twice=0.1)
+_CALM = 7 * HOUR
+"""Nothing fails at the end of a history, so that everything comes to rest: a relist takes up to six hours to come."""
 _NAMESPACES = (1, 1, 1, 1, 1, 1, 1, 2, 2, 4)
 _LATER = 0.5
 """How many of the worlds replace tokens after nine hours instead of six."""
@@ -136,7 +135,7 @@ def _settings(rng: random.Random, traits: frozenset[str], document: Mapping[str,
 
 def _faults(rng: random.Random, traits: frozenset[str], names: list[str], until: float) -> Faults:
     faults = draw_faults(rng, until=until, regions=REGIONS, every=60 * DAY, reasons=ALL_REASONS)
-    faults.rates = _LOSSES if "losses" in traits else NO_FAULTS
+    faults.rates = rng.choice((FREQUENT, EXTREME)) if "losses" in traits else NO_FAULTS
     faults.watch_seconds = DAY
     if "refusals" in traits:
         faults.refusing = [
@@ -218,7 +217,7 @@ class _History:
 
 
 def _restores(history: _History) -> Iterator[Action]:
-    for at in history.moments(120):
+    for at in history.moments(40):
         yield act_on(at, "back-up", "")
         yield act_on(at + history.rng.choice((HOUR, 9 * HOUR, 2 * DAY)), "restore", "")
 
