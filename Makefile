@@ -8,7 +8,7 @@ export PYTHONWARNINGS ?= default
 PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check
 
 # Folders of tests that need more than Python; each has its own target.
-OTHER_TARGETS := $(addprefix --ignore=tests/,alerts chaos control_plane chart fuzz image interop release tenants world)
+OTHER_TARGETS := $(addprefix --ignore=tests/,alerts chaos control_plane chart fuzz image interop model release tenants world)
 
 # The in-memory server alone will do for what AWS and registries answer and what people are shown: the API server has no
 # part in it, and conformance tests hold the server in memory to the real one.
@@ -16,7 +16,7 @@ IN_MEMORY := aws_failures budgets demo endpoints hostile_inputs identities ident
   verification
 IN_MEMORY := $(IN_MEMORY:%=tests/e2e/test_%.py)
 
-.PHONY: help demo test test-e2e test-simulation simulate boundaries test-tenants test-world chaos test-pythons fuzz coverage lint lint-docs test-cluster test-older test-chart \
+.PHONY: help demo test test-e2e test-simulation simulate boundaries test-tenants test-world chaos test-pythons fuzz model coverage lint lint-docs test-cluster test-older test-chart \
   chart-docs manifests release-names release-artefacts release-dry-run failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench bench-injection lock clean
 
 help: ## List the targets
@@ -61,6 +61,9 @@ test-pythons: $(VENV)/dev.stamp ## The unit tests on each Python version declare
 
 fuzz: $(VENV)/dev.stamp ## Inputs of others by the thousand (EXAMPLES): written by people and tenants, answered by AWS, registries, proxies
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/fuzz --examples=$(or $(EXAMPLES),100000)
+
+model: $(VENV)/dev.stamp ## The model of the Lease and its holders, explored by Quint (npm), and its runs replayed against the real elector (SAMPLES, SEED)
+	$(BIN)/pytest -q -s tests/model $(if $(SAMPLES),--model-samples=$(SAMPLES)) $(if $(SEED),--model-seed=$(SEED))
 
 coverage: $(VENV)/dev.stamp ## Line and branch coverage of the same tests, including the controller's subprocesses
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(OTHER_TARGETS) --server=memory --cov --cov-report=term
