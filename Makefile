@@ -16,7 +16,7 @@ IN_MEMORY := aws_failures budgets demo endpoints hostile_inputs identities ident
   verification
 IN_MEMORY := $(IN_MEMORY:%=tests/e2e/test_%.py)
 
-.PHONY: help demo test test-e2e test-simulation simulate boundaries test-tenants test-world chaos test-pythons fuzz model coverage lint lint-docs test-cluster test-older test-chart \
+.PHONY: help demo test test-e2e test-simulation simulate boundaries test-tenants test-world chaos test-pythons fuzz model reliability coverage lint lint-docs test-cluster test-older test-chart \
   chart-docs manifests release-names release-artefacts release-dry-run failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench bench-injection lock clean
 
 help: ## List the targets
@@ -107,6 +107,9 @@ manifests: $(VENV)/dev.stamp ## Render deploy/install.yaml from the chart
 
 release-names: $(VENV)/dev.stamp ## Carry the names of registry and repository from release.toml to every file that has them
 	$(BIN)/python -m tools.release.rename
+
+reliability: $(VENV)/dev.stamp ## Write docs/reliability.md: each promise, its test, its command, and the figures that the suites left in build/
+	$(BIN)/python -m tools.reliability
 
 failure-docs: $(VENV)/dev.stamp ## Update the documents on failures from the tables in the code
 	$(BIN)/python -m tools.failure_docs
