@@ -80,7 +80,7 @@ QUICK = Options(
     turn_namespaces=300,
     turns=5,
     opt_ins=20,
-    sizes=(100, 300),
+    sizes=(100,),
     idle=5.0,
     hostile=2,
 )
