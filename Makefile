@@ -54,7 +54,7 @@ test-world: $(VENV)/dev.stamp ## The real process on a real control plane behind
 chaos: $(VENV)/dev.stamp ## Replicas on a real control plane while everything goes wrong: each kind once, or for MINUTES; judged by every version, the audit log and porcupine
 	$(BIN)/python -m testsupport.control_plane.assets
 	$(BIN)/pytest -q tests/chaos
-	$(BIN)/python -m tools.chaos $(if $(MINUTES),--minutes $(MINUTES) --replicas 3) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tools.chaos $(if $(MINUTES),--minutes $(MINUTES) --replicas 3) $(if $(SEED),--seed $(SEED)) $(if $(FAILOVERS),--failovers $(FAILOVERS))
 
 test-pythons: $(VENV)/dev.stamp ## The unit tests on each Python version declared in pyproject.toml, or on PYTHONS (QUICK=1: not again on that of `make test`)
 	$(BIN)/python -m tools.python_versions --workers $(WORKERS) $(if $(QUICK),--others) $(PYTHONS)
