@@ -1,5 +1,6 @@
 """`pullkeeper explain pod`: what it reads, what it asks registries, and what it says of what it cannot read."""
 
+import argparse
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -8,9 +9,12 @@ from typing import Any, cast
 
 import pytest
 
+from pullkeeper.adapters.kubernetes.installations import InstallationName
 from pullkeeper.adapters.registry import RegistryProbe
 from pullkeeper.cli import explain
+from pullkeeper.cli.found_settings import FoundSettings
 from pullkeeper.cli.main import _run
+from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.ecr.credential import Password
 from pullkeeper.domain.ecr.image_reference import ImageReference
 from pullkeeper.domain.ecr.manifest_answer import ManifestAnswer, ManifestResult
@@ -186,3 +190,28 @@ def test_every_cause_is_documented() -> None:
     section = Path("docs/commands.md").read_text().partition("## explain")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
     assert {name for row in rows for name in re.findall(r"`([a-z-]+)`", row)} == set(Cause)
+
+
+@pytest.mark.parametrize(
+    ("installation", "ca_file"), [(None, "/etc/ca.pem"), (InstallationName(namespace="system", name="keeper"), "")]
+)
+def test_certificates_are_read_where_the_settings_are_from(
+    monkeypatch: pytest.MonkeyPatch, installation: InstallationName | None, ca_file: str
+) -> None:
+    """A path in the settings of the cluster is one in the controller's pods, and means nothing here."""
+    asked: list[str] = []
+
+    async def find_settings(*_: object) -> FoundSettings:
+        settings = Settings(registry_ca_file="/etc/ca.pem")
+        return FoundSettings(settings=settings, source="any", installation=installation)
+
+    @asynccontextmanager
+    async def connected(_: object) -> AsyncIterator[FakeClient]:
+        yield FakeClient(ok(status=404))
+
+    monkeypatch.setattr(explain, "find_settings", find_settings)
+    monkeypatch.setattr(explain, "connected", connected)
+    monkeypatch.setattr(explain, "RegistryProbe", lambda *, ca_file: asked.append(ca_file))
+    options = argparse.Namespace(name="team-a/web", ask_registry=True, secret_name=None, output="text")
+    assert explain.main(options) == 1
+    assert asked == [ca_file]

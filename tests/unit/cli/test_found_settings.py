@@ -92,6 +92,14 @@ async def test_whoever_may_not_search_the_cluster_searches_the_namespace_of_the_
     assert settings.source == "ConfigMap mine/keeper"
 
 
+async def test_a_page_that_goes_on_is_not_taken_for_the_only_installation() -> None:
+    """A server may give fewer than it was asked for: which others there are is not known."""
+    client = FakeClient(items({"metadata": {"namespace": "system", "name": "keeper"}}, more="next"))
+    with pytest.raises(InvalidInputError) as error:
+        await find_settings(said(), client)
+    assert "installations: found system/keeper and more, expected one, or --installation" in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("cluster", "words"),
     [
