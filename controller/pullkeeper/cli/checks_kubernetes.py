@@ -20,6 +20,7 @@ from pullkeeper.domain.namespace.namespace import ObservedNamespace, observe_nam
 from pullkeeper.domain.secret.judgement import judge, opt_in_lost
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import fallback_state
+from pullkeeper.domain.secret.shapes import DockerConfig, SecretShape, shape_of
 from pullkeeper.domain.views.check_result import Check, CheckResult, failed, passed, skipped
 from pullkeeper.domain.views.durations import format_duration
 from pullkeeper.domain.views.scope import CLEANUP, describe, limited_to
@@ -98,9 +99,19 @@ class KubernetesChecks:
         return [failed(_OPT_INS, detail, "opt them in again, by `optIn` or by their annotation, to keep the Secrets")]
 
     async def _secrets(self) -> Sequence[CheckResult]:
-        secrets = await self._snapshot.secrets()
-        settings, found = self._settings, list(secrets.values())
-        return judge_secrets(found, settings.secret_name, settings.rotation, self._clock())
+        """Check the pull Secrets, and each additional Secret by itself."""
+        settings, now = self._settings, self._clock()
+        shapes: list[SecretShape] = [
+            DockerConfig(name=settings.secret_name),
+            *map(shape_of, settings.additional_secrets),
+        ]
+        found = await asyncio.gather(*map(self._snapshot.secrets_of, shapes))
+        judged = zip(shapes, found, strict=True)
+        return [
+            result
+            for shape, secrets in judged
+            for result in judge_secrets(list(secrets.values()), shape.name, settings.rotation, now)
+        ]
 
     async def _scope(self) -> Sequence[CheckResult]:
         """Check that nothing is left where the installation does not act any more, as far as the caller may see it."""

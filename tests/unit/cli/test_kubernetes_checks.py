@@ -9,7 +9,8 @@ import pytest
 
 from pullkeeper.cli.check import run_check
 from pullkeeper.cli.checks_kubernetes import KubernetesChecks
-from pullkeeper.domain.config.policy import ANYBODY, Matcher, Policy
+from pullkeeper.domain.config.additional_secrets import AdditionalSecret, ShapeName
+from pullkeeper.domain.config.policy import ANYBODY, EVERY_NAMESPACE, Matcher, Policy
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.iam.identity import service_account
 from pullkeeper.domain.kube.api import Response
@@ -57,7 +58,10 @@ async def results(
             return items(*namespaces)
         if confined and request.path == "/api/v1/secrets":
             return ok(status=403)
-        return items(*(secret(name, record) for name, record in secrets.items()))
+        # The Secrets of one name: the pull Secret's, unless a test says NAMESPACE/NAME.
+        named = request.query["fieldSelector"].removeprefix("metadata.name=") or Settings().secret_name
+        keys = {key: key.partition("/")[2] or Settings().secret_name for key in secrets}
+        return items(*(secret(key.partition("/")[0], secrets[key]) for key, name in keys.items() if name == named))
 
     checks = KubernetesChecks(
         FakeClient(respond=respond), Settings(**{"policy": POLICY, **settings}), clock=lambda: NOW
@@ -126,4 +130,16 @@ async def test_what_is_left_outside_of_the_watched_namespaces_is_told() -> None:
     assert found.detail == (
         "only 1 namespace is watched (a): pull Secrets elsewhere are neither renewed nor deleted; "
         "these permissions do not show whether there are any"
+    )
+
+
+async def test_each_additional_secret_is_checked_by_itself() -> None:
+    """One that nobody renews is no fault of the pull Secrets."""
+    argocd = AdditionalSecret(name="argocd", shape=ShapeName.CDI, registry=EU, namespaces=EVERY_NAMESPACE)
+    held = {"a": published(EU, issued=NOW), "a/argocd": published(EU, issued=NOW - timedelta(hours=11))}
+    pull, additional = await results("Secrets", [], held, additional_secrets=(argocd,))
+    assert (pull.outcome, pull.detail) == (Outcome.PASSED, "1 named ecr-pull-secret, 1 of them managed by Pullkeeper")
+    assert (additional.outcome, additional.detail) == (
+        Outcome.FAILED,
+        "1 named argocd, 1 of them managed by Pullkeeper, 1 overdue for renewal",
     )
