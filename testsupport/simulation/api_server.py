@@ -12,7 +12,7 @@ from testsupport.simulation.faults import Faults, during
 from testsupport.simulation.permissions import Permissions
 from testsupport.simulation.record import Period, Record, Request
 from testsupport.simulation.resources import Resources
-from testsupport.simulation.sent import Sent
+from testsupport.simulation.sent import Sent, named
 from testsupport.simulation.store import RefusedError, Store
 from testsupport.simulation.watches import Event, Streams, unavailable
 from testsupport.virtual_time import elapsed
@@ -90,9 +90,10 @@ class ApiServer:
     ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
         """Open a watch of Secrets or ServiceAccounts."""
         kind = path.rpartition("/")[2]
+        secret = named(query) if kind == "secrets" else ""
         if self._permissions is not None:
             self._permissions.check("watch", path, query)
-        return self.streams.open(kind, int(query["resourceVersion"]), float(query["timeoutSeconds"]))
+        return self.streams.open(kind, int(query["resourceVersion"]), float(query["timeoutSeconds"]), secret)
 
     def _way(self, verb: str) -> float:
         """Return how long a request or an answer is on its way: what is cut off arrives late, not never."""

@@ -55,7 +55,9 @@ class Faults:
     aws: list[Period] = field(default_factory=list)
     kube: list[Period] = field(default_factory=list)
     refusing: list[Period] = field(default_factory=list)
-    """When the API server refuses writes of pull Secrets, and why: see `resources.REFUSALS`."""
+    """When the API server refuses writes of Secrets, and why: see `resources.REFUSALS`."""
+    refused_name: str = ""
+    """Only writes of this Secret are refused; any if ""."""
     unauthorized: list[Period] = field(default_factory=list)
     """When it accepts no credentials, as while its keys or the process's own token are replaced."""
     slow_lists: list[Period] = field(default_factory=list)

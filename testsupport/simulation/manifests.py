@@ -2,27 +2,27 @@
 
 from typing import Any
 
-from pullkeeper.domain.secret.pull_secret import DATA_KEY, LABELS, MANAGER
+from pullkeeper.domain.secret.pull_secret import LABELS, MANAGER
 from testsupport.simulation.record import AccountVersion, NamespaceVersion, SecretVersion, Status
-from testsupport.simulation.store import LABEL, SECRET_NAME
+from testsupport.simulation.store import LABEL
 
 
 def secret_metadata(secret: SecretVersion) -> dict[str, Any]:
     """Return a Secret's metadata as the API server returns it."""
     ours = {
         "f:metadata": {
-            "f:labels": {f"f:{key}": {} for key in LABELS if LABEL in secret.owned},
+            "f:labels": {f"f:{key}": {} for key in (*LABELS, *secret.labels) if LABEL in secret.owned},
             "f:annotations": {f"f:{key}": {} for key in secret.owned & secret.annotations.keys()},
         },
-        **({"f:data": {f"f:{DATA_KEY}": {}}} if "data" in secret.owned else {}),
+        **({"f:data": {f"f:{key}": {} for key in secret.keys}} if "data" in secret.owned else {}),
         **({"f:type": {}} if "type" in secret.owned else {}),
     }
     return {
-        "name": SECRET_NAME,
+        "name": secret.name,
         "namespace": secret.namespace,
         "uid": secret.uid,
         "resourceVersion": str(secret.resource_version),
-        "labels": dict(LABELS) if secret.managed else {},
+        "labels": {**(LABELS if secret.managed else {}), **secret.labels},
         "annotations": secret.annotations,
         # Anybody may use the controller's manager name, so a forged Secret has such an entry as well.
         "managedFields": [{"manager": MANAGER, "operation": "Apply", "fieldsV1": ours}],

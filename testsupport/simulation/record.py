@@ -3,12 +3,13 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from pullkeeper.domain.secret.pull_secret import SECRET_TYPE
+from pullkeeper.domain.secret.pull_secret import DATA_KEY, SECRET_TYPE
 
+SECRET_NAME = "ecr-pull-secret"
 CONTROLLER = "controller"
 USER = "user"
 SERVER = "server"
@@ -27,7 +28,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SecretVersion:
-    """A Secret with the pull Secret's name from `at` (seconds) on; `gone` means deleted."""
+    """A Secret of ours from `at` (seconds) on; `gone` means deleted."""
 
     at: float
     namespace: str
@@ -43,6 +44,11 @@ class SecretVersion:
     owned: frozenset[str] = frozenset()
     """Fields owned by the controller's field manager."""
     gone: bool = False
+    name: str = SECRET_NAME
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels of the controller beside the one that makes it ours."""
+    keys: tuple[str, ...] = (DATA_KEY,)
+    """The keys of its data."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,6 +165,11 @@ class Record:
     """The record of one run."""
 
     secrets: dict[str, list[SecretVersion]] = field(default_factory=lambda: defaultdict(list))
+    """The versions of the pull Secret of each namespace."""
+    additional: dict[str, dict[str, list[SecretVersion]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )
+    """Those of the additional Secrets, by their name."""
     namespaces: dict[str, list[NamespaceVersion]] = field(default_factory=lambda: defaultdict(list))
     accounts: dict[tuple[str, str], list[AccountVersion]] = field(default_factory=lambda: defaultdict(list))
     issued: dict[str, Issued] = field(default_factory=dict)
@@ -196,6 +207,10 @@ class Record:
     """When the script did anything."""
     most_leaders: int = 0
     """How many replicas believed to lead at the same instant, at most."""
+
+    def of_secrets_named(self, name: str) -> "Record":
+        """Return the same record of the Secrets of one name, for the checkers of pull Secrets."""
+        return self if name == SECRET_NAME else replace(self, secrets=self.additional[name])
 
     def is_revoked(self, token: Issued, at: float) -> bool:
         """Return whether the registries refuse a token by that second."""

@@ -12,8 +12,8 @@ from testsupport.fake_kube.patches import json_patch, merge_patch
 from testsupport.fake_kube.status import ApiError
 from testsupport.simulation import manifests
 from testsupport.simulation.faults import Faults, during
-from testsupport.simulation.record import CONTROLLER, AccountVersion, Record
-from testsupport.simulation.sent import Sent
+from testsupport.simulation.record import CONTROLLER, SECRET_NAME, AccountVersion, Record
+from testsupport.simulation.sent import Sent, named
 from testsupport.simulation.store import RefusedError, Store
 from testsupport.virtual_time import elapsed
 
@@ -44,7 +44,7 @@ class Resources:
         """Return the body of the answer. Raises RefusedError."""
         parts = sent.path.split("/")[3:]
         if sent.verb in {"get", "list"}:
-            return self._read(sent.verb, parts)
+            return self._read(sent, parts)
         match parts:
             case ["namespaces", name, "secrets", secret]:
                 return self._write_secret(sent, name, secret)
@@ -66,7 +66,7 @@ class Resources:
                 written = self._store.apply(namespace, sent.body, force=sent.query.get("force") == "true")
                 return {"metadata": manifests.secret_metadata(written)}
             case "delete":
-                self._store.delete(namespace, sent.body.get("preconditions") or {})
+                self._store.delete(namespace, sent.body.get("preconditions") or {}, secret)
                 return {}
         raise RefusedError(403)
 
@@ -82,19 +82,20 @@ class Resources:
                 return self._write_lease(sent)
         raise RefusedError(403)
 
-    def _read(self, verb: str, parts: list[str]) -> Mapping[str, Any]:
+    def _read(self, sent: Sent, parts: list[str]) -> Mapping[str, Any]:
         store = self._store
-        match verb, parts:
+        match sent.verb, parts:
             case "list", ["secrets"]:
-                return self._listing({"metadata": manifests.secret_metadata(each)} for each in store.secrets.values())
+                found = store.named(named(sent.query)).values()
+                return self._listing({"metadata": manifests.secret_metadata(each)} for each in found)
             case "list", ["namespaces"]:
                 return self._listing(
                     {"metadata": manifests.namespace_metadata(each)} for each in store.namespaces.values()
                 )
             case "list", ["serviceaccounts"]:
                 return self._listing(map(manifests.service_account, store.accounts.values()))
-            case "get", ["namespaces", name, "secrets", _]:
-                return self._content(name)
+            case "get", ["namespaces", name, "secrets", secret]:
+                return self._content(name, secret)
             case "get", ["namespaces", name, "serviceaccounts", account]:
                 return manifests.service_account(self._account(name, account))
             case "get", [_, "namespaces", _, "leases", _]:
@@ -105,7 +106,8 @@ class Resources:
 
     def _admit(self, namespace: str, secret: str) -> None:
         """Refuse a write that quota, webhook, policy or RBAC does not let through today."""
-        if refused := during(self._faults.refusing, elapsed(), namespace):
+        refused = during(self._faults.refusing, elapsed(), namespace)
+        if refused and self._faults.refused_name in {"", secret}:
             self._record.happened[f"refused: {refused.reason}"] += 1
             status, words = _REFUSALS[refused.reason]
             raise RefusedError(status, message=words.format(secret))
@@ -137,10 +139,15 @@ class Resources:
         written = account if changed == replace(account, writer=CONTROLLER) else self._store.store_account(changed)
         return manifests.service_account(written)
 
-    def _content(self, name: str) -> Mapping[str, Any]:
-        secret = self._store.secrets.get(name)
+    def _content(self, name: str, named: str) -> Mapping[str, Any]:
+        secret = self._store.named(named).get(name)
         if secret is None:
             raise RefusedError(404)
+        if named != SECRET_NAME:
+            (auth,) = secret.auths.values() or ("",)
+            user, _, password = base64.b64decode(auth).decode().partition(":")
+            login = {"username": user, "password": password}
+            return {"data": {key: base64.b64encode(text.encode()).decode() for key, text in login.items()}}
         content = {"auths": {host: {"auth": auth} for host, auth in secret.auths.items()}}
         return {"data": {DATA_KEY: base64.b64encode(json.dumps(content).encode()).decode()}}
 

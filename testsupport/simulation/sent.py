@@ -14,3 +14,8 @@ class Sent:
     query: Mapping[str, str]
     body: Any
     content_type: str
+
+
+def named(query: Mapping[str, str]) -> str:
+    """Return the name of the Secrets that a list or a watch is about."""
+    return query["fieldSelector"].removeprefix("metadata.name=")

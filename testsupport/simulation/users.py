@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from pullkeeper.domain.namespace.namespace import PREFIX
 from testsupport.simulation.record import USER, SecretVersion, Status
@@ -23,7 +24,7 @@ class Users:
         self._anywhere: Mapping[str, Callable[[Action], None]] = {
             "annotate": self._annotate,
             "end": self._end,
-            "delete": lambda action: store.drop_secret(action.name, USER),
+            "delete": self._delete,
             "drop-account": lambda action: store.drop_account(action.name, action.account),
             "take-out": self._take_out,
         }
@@ -42,8 +43,9 @@ class Users:
         elif act := self._in_namespaces.get(action.do):
             if self._exists(action.name):
                 act(action)
-        elif secret := self._store.secrets.get(action.name):
-            self._edit(action, secret)
+        else:
+            for secret in self._store.secrets_in(action.name):
+                self._edit(action, secret)
 
     def follow_settings(self, *, opts_in: bool) -> None:
         """Record what namespaces without annotations ask for now, which no event tells."""
@@ -85,27 +87,36 @@ class Users:
             left = tuple(name for name in account.pull_secrets if name != SECRET_NAME)
             self._store.store_account(replace(account, pull_secrets=(*left, "others"), writer=USER))
 
+    def _delete(self, action: Action) -> None:
+        for secret in self._store.secrets_in(action.name):
+            self._store.drop_secret(action.name, USER, secret.name)
+
     def _replace(self, action: Action) -> None:
-        self._store.drop_secret(action.name, USER)
-        self._store.put_secret(action.name, auths=dict(_FOREIGN))
+        names = [secret.name for secret in self._store.secrets_in(action.name)]
+        self._delete(action)
+        for name in dict.fromkeys([SECRET_NAME, *names]):
+            self._store.put_secret_named(action.name, name, {"auths": dict(_FOREIGN)})
 
     def _edit(self, action: Action, secret: SecretVersion) -> None:
-        notes = dict(secret.annotations)
+        notes, put = dict(secret.annotations), partial(self._put, secret)
         match action.do:
             case "edit" if not secret.immutable:
-                self._store.put_secret(action.name, auths=dict(_FOREIGN), owned=secret.owned - {"data"})
+                put(auths=dict(_FOREIGN), owned=secret.owned - {"data"})
             case "edit-annotations":
                 notes[f"{PREFIX}expires-at"] = "2099-01-01T00:00:00.000Z"
-                self._store.put_secret(action.name, annotations=notes, owned=secret.owned - {f"{PREFIX}expires-at"})
+                put(annotations=notes, owned=secret.owned - {f"{PREFIX}expires-at"})
             case "garble-annotations":
                 notes[f"{PREFIX}tokens"] = "{}"
-                self._store.put_secret(action.name, annotations=notes, owned=secret.owned - {f"{PREFIX}tokens"})
+                put(annotations=notes, owned=secret.owned - {f"{PREFIX}tokens"})
             case "strip":
-                self._store.put_secret(action.name, managed=False, owned=secret.owned - {"label"})
+                put(managed=False, owned=secret.owned - {"label"})
             case "freeze":
-                self._store.put_secret(action.name, immutable=True)
+                put(immutable=True)
             case "free" if secret.immutable or not secret.managed:
-                self._store.drop_secret(action.name, USER)
+                self._store.drop_secret(action.name, USER, secret.name)
+
+    def _put(self, secret: SecretVersion, **fields: object) -> None:
+        self._store.put_secret_named(secret.namespace, secret.name, fields)
 
     def _exists(self, name: str) -> bool:
         current = self._store.namespaces.get(name)

@@ -81,14 +81,17 @@ class Streams:
         self._faults = faults
         self._store = store
         self._feed = Feed(faults, rng, store)
-        self._streams: dict[Stream, str] = {}
+        self._streams: dict[Stream, tuple[str, str]] = {}
+        """The resource of each, and for Secrets their name."""
         self._past: dict[str, deque[Change]] = {kind: deque(maxlen=_REMEMBERED) for kind in KINDS}
         self._oldest = 0
         store.listeners.append(self._on_change)
 
     @asynccontextmanager
-    async def open(self, kind: str, version: int, seconds: float) -> AsyncIterator[AsyncIterator[Event]]:
-        """Open a watch of the changes after a version, for that many seconds."""
+    async def open(
+        self, kind: str, version: int, seconds: float, secret: str = ""
+    ) -> AsyncIterator[AsyncIterator[Event]]:
+        """Open a watch of the changes after a version, for that many seconds; of Secrets, those of one name."""
         now, past = elapsed(), self._past[kind]
         if self._faults.kube_back_at(now) is not None:
             raise unavailable()
@@ -99,9 +102,10 @@ class Streams:
             self._store.record.happened["watch too old"] += 1
             stream.put(_error(410))
         for change in reversed(list(takewhile(lambda change: change.version > version, reversed(past)))):
-            stream.put(event_of(change))
+            if _is_of(change, kind, secret):
+                stream.put(event_of(change))
         ending = asyncio.get_running_loop().call_later(self._faults.watch_seconds or seconds, stream.put, None)
-        self._streams[stream] = kind
+        self._streams[stream] = (kind, secret)
         try:
             yield stream.events()
         finally:
@@ -132,8 +136,8 @@ class Streams:
 
     def _deliver(self, change: Change) -> None:
         if self._faults.kube_back_at(elapsed()) is None:
-            for stream, kind in self._streams.items():
-                if kind == change.kind_of:
+            for stream, watched in self._streams.items():
+                if _is_of(change, *watched):
                     stream.put(event_of(change))
 
 
@@ -226,6 +230,11 @@ def event_of(change: Change) -> Event:
     if change.account is not None:
         return {"type": change.kind, "object": service_account(change.account)}
     raise TypeError("Namespaces are not watched here")
+
+
+def _is_of(change: Change, kind: str, secret: str) -> bool:
+    """Return whether a watch of a resource, and of Secrets of one name, tells of a change."""
+    return kind == change.kind_of and (change.secret is None or change.secret.name == secret)
 
 
 def _error(code: int) -> Event:
