@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from testsupport.boundaries.churn import YEAR, churn
 from testsupport.boundaries.explore import Tally, explore, explore_states
 from testsupport.boundaries.scenarios import SCENARIOS
 
@@ -29,23 +30,27 @@ def main(arguments: list[str]) -> int:
         parser.error(f"no such scenario: {', '.join(sorted(unknown))}")
     begun = time.monotonic()
     with multiprocessing.Pool(options.workers) as pool:
+        year = pool.apply_async(churn, (0.0 if options.scenarios else YEAR,))
         tally = explore(options.scenarios or SCENARIOS, pool, at_once=options.at_once)
         states = Tally() if options.scenarios else explore_states(pool)
-    figures = _figures(tally, states) | {"seconds": round(time.monotonic() - begun)}
+        first, last = year.get()
+    grown = list(first.grown_to(last))
+    figures = _figures(tally, states, grown) | {"seconds": round(time.monotonic() - begun)}
     _FIGURES.parent.mkdir(exist_ok=True)
     _FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
     print(json.dumps(figures, indent=1))
     failed = [*tally.failed, *states.failed]
-    for result in failed[:_SHOWN]:
+    for result in [*failed[:_SHOWN], *grown]:
         print(result)
-    return 1 if failed else 0
+    return 1 if failed or grown else 0
 
 
-def _figures(tally: Tally, states: Tally) -> dict[str, Any]:
+def _figures(tally: Tally, states: Tally, grown: list[str]) -> dict[str, Any]:
     return {
         "runs": tally.runs.total(),
         "states": states.runs.total(),
-        "failed": len(tally.failed) + len(states.failed),
+        "failed": len(tally.failed) + len(states.failed) + len(grown),
+        "grown_in_a_year": grown,
         "scenarios": dict(sorted(tally.runs.items())),
         "faults": {str(fault): count for fault, count in sorted(tally.faults.items())},
     }

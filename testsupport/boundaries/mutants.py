@@ -3,8 +3,9 @@
 import asyncio
 from contextlib import suppress
 
+from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.reconcile.leader_elector import LeaderElector
-from pullkeeper.reconcile.namespace_records import NamespaceRecord
+from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords
 from pullkeeper.reconcile.result import Result
 from pullkeeper.reconcile.worker import Worker
 
@@ -39,3 +40,19 @@ class StopsAtAFailure(Worker):
             self._reporter.report(name, record, results)
             if results[-1].error:
                 raise results[-1].error
+
+
+class ForgetsNoTimer(Worker):
+    """Sets a timer for each namespace and never cancels one."""
+
+    async def _reconcile(self, name: str, record: NamespaceRecord, results: list[Result]) -> None:
+        """Leave a timer behind."""
+        asyncio.get_running_loop().call_later(1e9, lambda: None)
+        await super()._reconcile(name, record, results)
+
+
+class ForgetsNoNamespace(NamespaceRecords):
+    """Keeps what it knows of namespaces that are gone."""
+
+    def forget(self, namespace: ObservedNamespace) -> None:
+        """Keep it."""

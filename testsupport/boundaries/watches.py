@@ -52,9 +52,11 @@ class Delivery:
 class Streams:
     """The open watches of Secrets and ServiceAccounts."""
 
-    def __init__(self, cluster: Cluster, journal: Journal) -> None:
+    def __init__(self, cluster: Cluster, journal: Journal, watch_seconds: float | None = None) -> None:
+        """Keep each open for that long, or for as long as its client has asked for."""
         self._cluster = cluster
         self._journal = journal
+        self._watch_seconds = watch_seconds
         self._open: dict[Stream, tuple[str, Delivery]] = {}
         cluster.listeners.append(self._on_change)
 
@@ -68,13 +70,17 @@ class Streams:
         for change in self._cluster.changes:
             if change.kind_of == resource and change.version > version:
                 delivery.tell(change)
-        ending = asyncio.get_running_loop().call_later(seconds, stream.put, None)
+        ending = asyncio.get_running_loop().call_later(self._watch_seconds or seconds, stream.put, None)
         self._open[stream] = resource, delivery
         try:
             yield stream.events()
         finally:
             ending.cancel()
             del self._open[stream]
+
+    def count(self) -> int:
+        """Return how many are open."""
+        return len(self._open)
 
     def _on_change(self, change: Change) -> None:
         for resource, delivery in self._open.values():

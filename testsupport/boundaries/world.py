@@ -60,6 +60,10 @@ class Scenario:
     roles: tuple[str, ...] = ()
     """Roles that trust everybody here."""
     quiet: float = QUIET
+    watch_seconds: float | None = None
+    """How long the API server keeps a watch open; as long as the client has asked for if None."""
+    pace: timedelta = timedelta(minutes=5)
+    """How often the worker wakes without a reason, and ServiceAccounts in use are read."""
     start_at: float = 0.0
     """The second at which the controllers are started."""
     aws_down: tuple[Period, ...] = ()
@@ -106,7 +110,7 @@ class World:
         self.file = SettingsFile(scenario.document)
         self.running: dict[str, Replica] = {}
         self.wrong: list[str] = []
-        self._streams = Streams(self.cluster, self.journal)
+        self._streams = Streams(self.cluster, self.journal, scenario.watch_seconds)
         geography = Geography(trust=dict.fromkeys(scenario.roles, frozenset({"controller", f"{NAMESPACE}/*"})))
         faults = Faults(aws=list(scenario.aws_down))
         self.aws = FailingAws(self.record, faults, geography, replicas.seeded("aws", 0))
@@ -117,7 +121,7 @@ class World:
         with ExitStack() as stack:
             stack.enter_context(_quiet_logs(self.record))
             stack.enter_context(simulated_botocore(self.aws))
-            stack.enter_context(slow_timers(timedelta(minutes=5)))
+            stack.enter_context(slow_timers(self.scenario.pace))
             for module, name, value in _PATIENT:
                 stack.enter_context(mock.patch.object(module, name, value))
             virtual_time.run(self._live())
@@ -139,6 +143,10 @@ class World:
         """Return the requests from then on that would change something, but for the Lease."""
         found = [each for each in self.record.requests if each.at >= since and each.verb not in READING]
         return [each for each in found if "/leases/" not in each.path]
+
+    def open_streams(self) -> int:
+        """Count the open watches."""
+        return self._streams.count()
 
     async def _live(self) -> None:
         asyncio.get_running_loop().set_task_factory(cast("Any", replicas.make_task))

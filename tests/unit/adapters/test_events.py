@@ -243,6 +243,24 @@ async def test_number_of_remembered_series_is_bounded() -> None:
         assert [request.body["note"] for request in await desk.sent()] == ["note 0"]
 
 
+async def test_series_that_is_not_repeated_for_an_hour_is_forgotten() -> None:
+    """Namespaces that come and go leave nothing behind; what is repeated goes on, however old it is."""
+    async with sending(Desk()) as desk:
+        desk.post("repeated")
+        desk.post("once")
+        for _ in range(7):
+            await asyncio.sleep(10 * MINUTE)
+            desk.post("repeated")
+        await desk.sent()
+        desk.post("another")
+        desk.post("once")
+        desk.post("repeated")
+        assert [(request.verb, request.body["note"]) for request in await desk.sent()] == [
+            ("create", "another"),
+            ("create", "once"),
+        ]
+
+
 async def test_drained_waits_until_the_queue_is_empty() -> None:
     """The last Events are sent before the process ends."""
     desk = Desk()

@@ -30,6 +30,8 @@ _MAX_NOTE_BYTES = 1024
 """The API server rejects Events with a longer note."""
 _MAX_NAME_PREFIX = 200
 _MAX_SERIES = 20_000
+_SERIES_KEPT = timedelta(hours=1)
+"""As long as the API server keeps an Event by default: what is not repeated for so long starts over anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ class EventRecorder:
             if now - series.sent_at < _REPEAT_AFTER:
                 return
             series.sent_at = now
+            self._series[event_id] = self._series.pop(event_id)  # in the order in which they were sent
         event = self._event(event_id, reason, note, now, regarding)
         self._enqueue(_Posting(id=event_id, series=series, count=series.count, at=now, event=event))
 
@@ -154,10 +157,16 @@ class EventRecorder:
         return f"{self._secret_name[:_MAX_NAME_PREFIX].rstrip('.-')}.{digest}"
 
     def _start_series(self, event_id: _Id, now: datetime) -> _Series:
-        if len(self._series) >= _MAX_SERIES:
-            del self._series[next(iter(self._series))]
+        self._forget_old(now)
         self._series[event_id] = series = _Series(sent_at=now)
         return series
+
+    def _forget_old(self, now: datetime) -> None:
+        while self._series:
+            oldest = next(iter(self._series))
+            if len(self._series) < _MAX_SERIES and now - self._series[oldest].sent_at <= _SERIES_KEPT:
+                return
+            del self._series[oldest]
 
     def _enqueue(self, posting: _Posting) -> None:
         try:
