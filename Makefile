@@ -8,7 +8,7 @@ export PYTHONWARNINGS ?= default
 PIP := PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check
 
 # Folders of tests that need more than Python; each has its own target.
-OTHER_TARGETS := $(addprefix --ignore=tests/,alerts chaos control_plane chart fuzz image interop model release tenants world)
+OTHER_TARGETS := $(addprefix --ignore=tests/,alerts chaos control_plane chart fuzz image interop model mutation release tenants world)
 
 # The in-memory server alone will do for what AWS and registries answer and what people are shown: the API server has no
 # part in it, and conformance tests hold the server in memory to the real one.
@@ -16,7 +16,7 @@ IN_MEMORY := aws_failures budgets demo endpoints hostile_inputs identities ident
   verification
 IN_MEMORY := $(IN_MEMORY:%=tests/e2e/test_%.py)
 
-.PHONY: help demo test test-e2e test-simulation simulate boundaries test-tenants test-world chaos test-pythons fuzz model reliability coverage lint lint-docs test-cluster test-older test-chart \
+.PHONY: help demo test test-e2e test-simulation simulate boundaries test-tenants test-world chaos test-pythons fuzz model mutants reliability coverage lint lint-docs test-cluster test-older test-chart \
   chart-docs manifests release-names release-artefacts release-dry-run failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench bench-injection lock clean
 
 help: ## List the targets
@@ -108,6 +108,10 @@ manifests: $(VENV)/dev.stamp ## Render deploy/install.yaml from the chart
 release-names: $(VENV)/dev.stamp ## Carry the names of registry and repository from release.toml to every file that has them
 	$(BIN)/python -m tools.release.rename
 
+mutants: $(VENV)/mutation.stamp ## Small faults in each function of the domain, each of which its unit tests should notice: a SAMPLE (300), drawn by SEED, or ALL=1
+	$(BIN)/pytest -q tests/mutation
+	nice $(BIN)/python -m testsupport.mutation $(if $(ALL),--at-least 0.90,--sample $(or $(SAMPLE),300) --at-least 0.87) $(if $(SEED),--seed $(SEED))
+
 reliability: $(VENV)/dev.stamp ## Write docs/reliability.md: each promise, its test, its command, and the figures that the suites left in build/
 	$(BIN)/python -m tools.reliability
 
@@ -180,7 +184,7 @@ bench-injection: $(VENV)/dev.stamp ## What the injection's policy costs the crea
 lock: ## Upgrade requirements/*.txt from requirements/*.in
 	$(PYTHON) -m venv $(VENV)-tools
 	$(VENV)-tools/bin/pip install --quiet --require-hashes -r requirements/tools.txt
-	for set in run build demo dev delivery scanners tools; do \
+	for set in run build demo dev mutation delivery scanners tools; do \
 	  $(VENV)-tools/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --no-strip-extras --python-version=3.11 \
 	    --output-file=requirements/$$set.txt requirements/$$set.in || exit 1; \
 	done
@@ -198,6 +202,10 @@ $(VENV)/demo.stamp: requirements/demo.txt pyproject.toml
 
 $(VENV)/dev.stamp: $(VENV)/demo.stamp requirements/dev.txt
 	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/mutation.stamp: $(VENV)/dev.stamp requirements/mutation.txt
+	@$(PIP) --require-hashes -r requirements/mutation.txt
 	@touch $@
 
 $(VENV)/delivery.stamp: $(VENV)/dev.stamp requirements/delivery.txt
