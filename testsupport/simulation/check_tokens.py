@@ -192,6 +192,8 @@ def _not_requested(record: Record, name: str, host: str) -> Iterator[Period]:
             # A restart forgets the last valid request, and nothing but the tenant's Secret says that it opted in, or
             # as whom.
             restarts = [period.start for period in record.controller_down if version.at <= period.end <= until]
+            if _is_forgotten(record, version.at):
+                restarts.insert(0, version.at)
             yield from (Period(start=start, end=until) for start in restarts[:1])
 
 
@@ -200,3 +202,9 @@ def _tells_on_its_own(invalid: NamespaceVersion, valid: NamespaceVersion | None)
     before = valid.annotations if valid else {}
     same = all(invalid.annotations.get(key) == before.get(key) for key in _IDENTITY)
     return same and invalid.annotations.get(f"{PREFIX}enabled") == "true"
+
+
+def _is_forgotten(record: Record, at: float) -> bool:
+    """Whether a process may lead then that has not seen what was asked for before: another replica, or a new process."""
+    started = max((period.end for period in record.controller_down if period.end <= at), default=0.0)
+    return record.replicas > 1 or longest_gap(started, at, record.kube_down) < record.relist_interval + 2 * MINUTE

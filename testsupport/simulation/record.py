@@ -205,6 +205,7 @@ class Record:
     """Requests that the chart's rules do not allow, where the API server checks that."""
     stirred: list[float] = field(default_factory=list)
     """When the script did anything."""
+    replicas: int = 1
     most_leaders: int = 0
     """How many replicas believed to lead at the same instant, at most."""
 

@@ -81,6 +81,7 @@ class World:
             kube_down=[*faults.kube, *faults.unauthorized],
             obstacles=[*faults.refusing, *faults.undoing],
             end=run.end,
+            replicas=run.at_once,
             relist_interval=relist_interval,
         )
         self.store = Store(self.record)

@@ -42,7 +42,7 @@ def no_silence(_: World, record: Record) -> Iterator[str]:
 
 
 def _unsaid(record: Record, name: str, events: Sequence[_Said], start: float, end: float) -> Iterator[str]:
-    since = _last_write(record, name, start)
+    since = _last_ready(record, name, start)
     until = start + _SOON + record.relist_interval
     if end < until or any(each.start <= until and each.end >= start for each in _nobody_could_say(record)):
         return
@@ -82,8 +82,11 @@ def _unmet(record: Record, name: str) -> Iterator[tuple[float, float]]:
             yield begun, until
 
 
-def _last_write(record: Record, name: str, at: float) -> float:
-    return max((each.at for each in record.secrets.get(name, ()) if each.at <= at and not each.gone), default=0.0)
+def _last_ready(record: Record, name: str, at: float) -> float:
+    """Return since when it has not been ready; while the same failure lasts, it is logged only once."""
+    return max(
+        (moment for moment, state in record.state_changes[name] if moment <= at and state == "ready"), default=0.0
+    )
 
 
 def _nobody_could_say(record: Record) -> list[Period]:
