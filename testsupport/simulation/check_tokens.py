@@ -205,6 +205,6 @@ def _tells_on_its_own(invalid: NamespaceVersion, valid: NamespaceVersion | None)
 
 
 def _is_forgotten(record: Record, at: float) -> bool:
-    """Whether a process may lead then that has not seen what was asked for before: another replica, or a new process."""
+    """Whether a process may lead then that has not seen what was asked for before: a new one, or another replica."""
     started = max((period.end for period in record.controller_down if period.end <= at), default=0.0)
     return record.replicas > 1 or longest_gap(started, at, record.kube_down) < record.relist_interval + 2 * MINUTE
