@@ -90,7 +90,7 @@ def calls_on_quiet_days(world: World, record: Record) -> Iterator[str]:
         before, last[token.key] = last.get(token.key), token
         if before is None or HOSTILE in token.key:
             continue
-        if token.at < _due(world, before, _EARLY) and is_quiet(periods, before.at, token.at):
+        if token.at < _due(world, before, _EARLY) and is_quiet(record, periods, before.at, token.at):
             yield f"{token.key} at {token.at:.0f}: the token of {before.at:.0f} was not due"
 
 
@@ -101,7 +101,7 @@ def writes_on_quiet_days(world: World, record: Record) -> Iterator[str]:
         periods = list(stirs(record, name))
         for before, after in pairwise(versions):
             not_due = after.writer == CONTROLLER and not _had_due(world, record, before, after)
-            if not_due and is_quiet(periods, before.at, after.at):
+            if not_due and is_quiet(record, periods, before.at, after.at):
                 yield f"{name} at {after.at:.0f}: written although nothing was due"
 
 
@@ -144,7 +144,7 @@ def reads_on_quiet_days(world: World, record: Record) -> Iterator[str]:
     for request in record.secret_requests("get"):
         name = request.path.split("/")[4]
         periods = stirs(record, name)
-        if not name.startswith(HOSTILE) and is_quiet(list(periods), request.at - HOUR, request.at):
+        if not name.startswith(HOSTILE) and is_quiet(record, list(periods), request.at - HOUR, request.at):
             yield f"{name} at {request.at:.0f}: read"
 
 

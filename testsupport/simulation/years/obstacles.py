@@ -24,9 +24,10 @@ def stirs(record: Record, name: str) -> Iterator[Period]:
     yield from (Period(start=at, end=at) for at in record.stirred)
 
 
-def is_quiet(periods: Sequence[Period], start: float, end: float) -> bool:
-    """Whether nothing of that overlaps a time, or has ended shortly before it."""
-    return not any(each.start <= end and each.end + 15 * MINUTE >= start for each in periods)
+def is_quiet(record: Record, periods: Sequence[Period], start: float, end: float) -> bool:
+    """Whether nothing of that overlaps a time, or has ended so shortly before it that it may only be noticed now."""
+    noticed = record.relist_interval + 15 * MINUTE
+    return not any(each.start <= end and each.end + noticed >= start for each in periods)
 
 
 def serves(record: Record, secret: SecretVersion | None, hosts: Sequence[str], at: float) -> bool:
