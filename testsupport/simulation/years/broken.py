@@ -32,13 +32,6 @@ class RotatesTooLate(Reconciler):
         super().__init__(**{**others, "rotation": late})
 
 
-class RotatesTooEarly(Reconciler):
-    """Replaces tokens after an hour."""
-
-    def __init__(self, **others: Any) -> None:
-        super().__init__(**{**others, "rotation": Rotation(max_token_age=timedelta(hours=1))})
-
-
 class GivesUp(Worker):
     """Tries again only after a week."""
 

@@ -86,7 +86,6 @@ VARIANTS: Mapping[str, Variant] = {
     "07 logs what it writes": _client(mutants.LogsWhatItWrites),
     "07 keeps what it writes": _client(broken.KeepsWhatItWrites),
     "08 shares no token": Variant(classes={"TokenCache": mutants.FetchesForEachCaller}),
-    "08 rotates too early": Variant(classes={"Reconciler": broken.RotatesTooEarly}),
     "08 reads before writing": _client(broken.ReadsBeforeWriting),
     "09 has one priority": Variant(classes={"Reconciler": mutants.HasOnePriority}, trait=CROWD),
     "09 calls AWS in order": _patched((call_queue, "_rank", broken.first_come_first_served), trait=CROWD),
