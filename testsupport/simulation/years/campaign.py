@@ -34,14 +34,11 @@ _FAULTS = {
     "restore",
     "settings changed",
     "slow list",
-    "token refused by its registry",
     "unauthorized",
     "undone: delete",
-    "undone: detach",
     "undone: revert",
     "watch error 410",
     "watch error 500",
-    "watch too old",
 }
 _ENOUGH = 100
 """Seeds in which every fault comes and every right is needed."""
