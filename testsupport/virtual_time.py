@@ -16,6 +16,8 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 """In seconds."""
 _ENOUGH_TURNS = 20
+_RESOLUTION = 1e-7
+"""Seconds: less than the microsecond of a datetime, and more than what a float of ten years can tell apart."""
 
 _T = TypeVar("_T")
 
@@ -45,6 +47,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """With `files=False` neither sockets nor threads can wake the loop, so a run is the same each time."""
         self._selecting = _JumpingSelector(files=files)
         super().__init__(self._selecting)
+        # After half a year the clock's own nanosecond is lost in rounding: a timer that is due would never be ready.
+        self._clock_resolution = _RESOLUTION
 
     def time(self) -> float:
         """Return the elapsed seconds."""

@@ -1,7 +1,7 @@
 """Two releases of the chart in one cluster, each of a class of its own, as docs/install.md describes them."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -125,7 +125,8 @@ async def test_one_release_replaces_the_other_as_the_docs_say(releases: tuple[Re
         await _injected(team, canary.installation.secret_name)
         await _attached(team, canary.installation.secret_name)
         _assert_in_place(recorder, team)
-    assert await _policies(canary.api, "pullkeeper-") == set()
+    assert await _cluster_scoped(production) == set()
+    assert await _cluster_scoped(canary)
 
 
 def _assert_in_place(recorder: SecretRecorder, team: Team) -> None:
@@ -134,14 +135,18 @@ def _assert_in_place(recorder: SecretRecorder, team: Team) -> None:
     assert "DELETED" not in {each.kind for each in versions}
 
 
-async def _policies(api: RestClient, prefix: str) -> set[str]:
-    """Return the cluster-scoped objects of a release."""
+async def _cluster_scoped(release: Release) -> set[str]:
+    """Return the names of a release's objects outside namespaces, by what Helm writes on them."""
     groups = {
         "admissionregistration.k8s.io/v1": ("validatingadmissionpolicies", "mutatingadmissionpolicies"),
         "rbac.authorization.k8s.io/v1": ("clusterroles", "clusterrolebindings"),
     }
     paths = [f"/apis/{group}/{kind}" for group, kinds in groups.items() for kind in kinds]
-    lists = [(await api.get(path)).ok()["items"] for path in paths]
-    return {
-        each["metadata"]["name"] for items in lists for each in items if each["metadata"]["name"].startswith(prefix)
-    }
+    lists = [(await release.api.get(path)).ok()["items"] for path in paths]
+    found = [each["metadata"] for items in lists for each in items]
+    owner = (release.name, release.namespace)
+    return {each["name"] for each in found if _owner(each.get("annotations") or {}) == owner}
+
+
+def _owner(annotations: Mapping[str, str]) -> tuple[str | None, str | None]:
+    return annotations.get("meta.helm.sh/release-name"), annotations.get("meta.helm.sh/release-namespace")

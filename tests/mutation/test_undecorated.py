@@ -20,7 +20,7 @@ class Life:
         return "a"
 
 @lru_cache(maxsize=2)
-def look(key: str) -> int:
+def find(key: str) -> int:
     match key:
         case "a":
             return 1
@@ -29,7 +29,7 @@ def look(key: str) -> int:
 """
 
 
-@pytest.mark.parametrize("function", ["ecr.life.Life.ends", "ecr.life.Life.kind", "ecr.life.look"])
+@pytest.mark.parametrize("function", ["ecr.life.Life.ends", "ecr.life.Life.kind", "ecr.life.find"])
 def test_decorated_functions_have_mutants(function: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Properties, cached functions and static methods; `match` loses a case."""
     monkeypatch.chdir(tmp_path)
@@ -46,10 +46,10 @@ def test_a_decorator_is_applied_beside_its_function() -> None:
     """The module does what it did."""
     names: dict[str, object] = {}
     exec(undecorate(SOURCE), names)  # noqa: S102 -- the source above
-    life, look = names["Life"], names["look"]
+    life, find = names["Life"], names["find"]
     assert isinstance(life, type)
     assert life().ends == 3
     assert life().kind() == "a"
-    assert callable(look)
-    assert (look("a"), look("b")) == (1, 2)
-    assert hasattr(look, "cache_clear")
+    assert callable(find)
+    assert (find("a"), find("b")) == (1, 2)
+    assert hasattr(find, "cache_clear")

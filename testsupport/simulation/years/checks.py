@@ -70,15 +70,15 @@ def leaves_others_entries(record: Record) -> Iterator[str]:
 def attached(record: Record) -> Iterator[str]:
     """Report each ServiceAccount that, at the end, does not name the pull Secret as its namespace asks."""
     for (namespace, name), versions in record.accounts.items():
-        wish = record.namespaces[namespace][-1] if record.namespaces.get(namespace) else None
-        if versions[-1].gone or wish is None or namespace.startswith(HOSTILE):
+        latest = record.namespaces[namespace][-1] if record.namespaces.get(namespace) else None
+        if versions[-1].gone or latest is None or namespace.startswith(HOSTILE):
             continue
-        asked = wish.annotations.get("pullkeeper.dev/attach-to-service-accounts") == name
+        asked = latest.annotations.get("pullkeeper.dev/attach-to-service-accounts") == name
         has = SECRET_NAME in versions[-1].pull_secrets
         secret = record.secret_at(namespace, record.end)
-        if wish.status is Status.OPTED_IN and asked and secret and secret.managed and not has:
+        if latest.status is Status.OPTED_IN and asked and secret and secret.managed and not has:
             yield f"{namespace}/{name}: not attached in the end"
-        if wish.status is Status.OPTED_OUT and has:
+        if latest.status is Status.OPTED_OUT and has:
             yield f"{namespace}/{name}: still attached in the end"
 
 
@@ -106,25 +106,25 @@ def writes_on_quiet_days(world: World, record: Record) -> Iterator[str]:
 
 
 def first_secret_first(world: World, record: Record) -> Iterator[str]:
-    """Report each first Secret that came after many rotations, or calls to AWS for them, that began after the wish."""
+    """Report each first Secret that came after many rotations, or calls to AWS for them, that began after the request."""
     most = 2 * world.run.settings.max_concurrent_reconciles + _IN_PROGRESS
     writes = [each.at for each in record.secret_requests("patch") if each.status == _OK]
     calls = [each.at for each in record.aws_calls]
     hindrances = (*record.aws_down, *record.kube_down, *record.obstacles, *record.controller_down)
     for name in honest(record):
-        wished = next((each.at for each in record.namespaces[name] if each.status is Status.OPTED_IN), None)
+        requested_at = next((each.at for each in record.namespaces[name] if each.status is Status.OPTED_IN), None)
         first = next((each.at for each in record.secrets.get(name, ()) if each.writer == CONTROLLER), record.end)
-        if wished is None or any(each.start <= first and each.end >= wished for each in hindrances):
+        if requested_at is None or any(each.start <= first and each.end >= requested_at for each in hindrances):
             continue
         others = {other for other in record.namespaces if other.startswith(name.partition("-")[0])}
         for what, moments in (("writes", writes), ("calls to AWS", calls)):
-            ahead = sum(wished < at < first for at in moments) - len(others)
+            ahead = sum(requested_at < at < first for at in moments) - len(others)
             if ahead > most:
-                yield f"{name}: {ahead} {what} between its wish at {wished:.0f} and its first Secret"
+                yield f"{name}: {ahead} {what} between its request at {requested_at:.0f} and its first Secret"
 
 
 def bad_input(record: Record) -> Iterator[str]:
-    """Report each Secret that bad input has created, and each invalid wish of an hour that is not reported."""
+    """Report each Secret that bad input has created, and each invalid request of an hour that is not reported."""
     yield from (text for text in check_objects.bad_input_creates_nothing(record) if not text.startswith(HOSTILE))
     for name in honest(record):
         versions = record.namespaces[name]

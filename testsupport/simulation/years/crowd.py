@@ -62,13 +62,13 @@ def draw_crowd(seed: int) -> Run:
         "relistInterval": "24h",
     }
     back = HOUR + _AWAY
-    wishes = [(rng.uniform(0, MINUTE), name) for name in names[:_CROWD]]
-    wishes += [(back + 2 + number * rng.uniform(0.2, 1.0), name) for number, name in enumerate(names[_CROWD:])]
+    opt_ins = [(rng.uniform(0, MINUTE), name) for name in names[:_CROWD]]
+    opt_ins += [(back + 2 + number * rng.uniform(0.2, 1.0), name) for number, name in enumerate(names[_CROWD:])]
     role = ("role-arn", "arn:aws:iam::111111111111:role/team")
     return Run(
         seed=seed,
         end=back + HOUR,
-        actions=[_as_role(opt_in(at, name, rng.choice(HOSTS[:2])), role) for at, name in sorted(wishes)],
+        actions=[_as_role(opt_in(at, name, rng.choice(HOSTS[:2])), role) for at, name in sorted(opt_ins)],
         faults=Faults(latency=0.3, watch_seconds=24 * HOUR),
         geography=Geography(trust={role[1]: frozenset({"controller"})}),
         restarts=[Restart(at=HOUR, gap=_AWAY)],

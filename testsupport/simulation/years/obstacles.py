@@ -1,4 +1,4 @@
-"""What stands in the way of a wish in a drawn world, and what the controller should say about it."""
+"""What stands in the way of a request in a drawn world, and what the controller should say about it."""
 
 from collections.abc import Iterator, Sequence
 
@@ -38,7 +38,7 @@ def serves(record: Record, secret: SecretVersion | None, hosts: Sequence[str], a
     return all(token is not None and token.expires_at > at for token in tokens)
 
 
-def wishes(record: Record, name: str) -> Iterator[tuple[Sequence[str], float, float]]:
+def requests(record: Record, name: str) -> Iterator[tuple[Sequence[str], float, float]]:
     """Yield the hosts that a namespace asks for, and from when to when."""
     versions = record.namespaces[name]
     for version, until in zip(versions, [*(each.at for each in versions[1:]), record.end], strict=True):

@@ -1,10 +1,10 @@
-"""The checker of the last invariant: what keeps a wish from being met is said, truly and soon."""
+"""The checker of the last invariant: what keeps a request from being met is said, truly and soon."""
 
 from collections.abc import Iterator, Sequence
 
 from testsupport.simulation.record import Period, Record
 from testsupport.simulation.years.drawing import World
-from testsupport.simulation.years.obstacles import honest, serves, wishes
+from testsupport.simulation.years.obstacles import honest, requests, serves
 from testsupport.virtual_time import MINUTE
 
 _SOON = 7 * MINUTE
@@ -34,7 +34,7 @@ _WARNINGS = {
 
 
 def no_silence(_: World, record: Record) -> Iterator[str]:
-    """Report each wish that was not met for long without an Event in the namespace and a warning in the log."""
+    """Report each request that was not met for long without an Event in the namespace and a warning in the log."""
     for name in honest(record):
         events = list(record.events_said(name))
         for start, end in _unmet(record, name):
@@ -63,7 +63,7 @@ def _unsaid(record: Record, name: str, events: Sequence[_Said], start: float, en
 
 def _unmet(record: Record, name: str) -> Iterator[tuple[float, float]]:
     """Yield from when to when a namespace was without valid tokens for what it had asked for."""
-    for hosts, asked, until in wishes(record, name):
+    for hosts, asked, until in requests(record, name):
         at = asked
         moments = [each.at for each in record.secrets.get(name, ()) if asked < each.at < until]
         expiries = [
