@@ -2,13 +2,17 @@
 
 import pytest
 
-from testsupport.boundaries.churn import SPAN, Footprint, churn
+from testsupport.boundaries.churn import Footprint, churn
 from testsupport.boundaries.mutants import ForgetsNoNamespace, ForgetsNoTimer
+from testsupport.virtual_time import DAY
+
+_TWO_MONTHS = 60 * DAY
+"""`make boundaries` takes a year."""
 
 
 def test_nothing_grows() -> None:
     """Tasks, timers, connections, series, items and objects are as many after six times as long."""
-    first, last = churn(SPAN)
+    first, last = churn(_TWO_MONTHS)
     assert list(first.grown_to(last)) == []
     assert last.counts["tasks"] > 5
     assert last.counts["connections"] == 2
@@ -21,7 +25,7 @@ def test_nothing_grows() -> None:
 )
 def test_what_is_never_forgotten_is_noticed(name: str, broken: type, found: str) -> None:
     """One item for each namespace is enough."""
-    first, last = churn(SPAN, ((name, broken),))
+    first, last = churn(_TWO_MONTHS, ((name, broken),))
     assert any(each.startswith(found) for each in first.grown_to(last))
 
 

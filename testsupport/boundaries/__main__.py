@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from testsupport.boundaries.churn import SPAN, churn
+from testsupport.boundaries.churn import YEAR, churn
 from testsupport.boundaries.explore import Tally, explore, explore_states
 from testsupport.boundaries.scenarios import SCENARIOS
 
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
         parser.error(f"no such scenario: {', '.join(sorted(unknown))}")
     begun = time.monotonic()
     with multiprocessing.Pool(options.workers) as pool:
-        year = pool.apply_async(churn, (0.0 if options.scenarios else SPAN,))
+        year = pool.apply_async(churn, (0.0 if options.scenarios else YEAR,))
         tally = explore(options.scenarios or SCENARIOS, pool, at_once=options.at_once)
         states = Tally() if options.scenarios else explore_states(pool)
         first, last = year.get()
@@ -50,7 +50,7 @@ def _figures(tally: Tally, states: Tally, grown: list[str]) -> dict[str, Any]:
         "runs": tally.runs.total(),
         "states": states.runs.total(),
         "failed": len(tally.failed) + len(states.failed) + len(grown),
-        "grown": grown,
+        "grown_in_a_year": grown,
         "scenarios": dict(sorted(tally.runs.items())),
         "faults": {str(fault): count for fault, count in sorted(tally.faults.items())},
     }
