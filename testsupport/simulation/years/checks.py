@@ -106,7 +106,7 @@ def writes_on_quiet_days(world: World, record: Record) -> Iterator[str]:
 
 
 def first_secret_first(world: World, record: Record) -> Iterator[str]:
-    """Report each first Secret that came after many rotations, or calls to AWS for them, that began after the request."""
+    """Report each first Secret after many rotations, or calls to AWS for them, that began after the request."""
     most = 2 * world.run.settings.max_concurrent_reconciles + _IN_PROGRESS
     writes = [each.at for each in record.secret_requests("patch") if each.status == _OK]
     calls = [each.at for each in record.aws_calls]
