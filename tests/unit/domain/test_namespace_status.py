@@ -64,6 +64,13 @@ def aged(age: timedelta) -> ObservedSecret:
 OPTED_IN = request(enabled="true")
 
 
+def test_a_status_names_its_namespace() -> None:
+    """Whether it is opted in or of another installation, there or not."""
+    other = namespace_status(request(enabled="true", **{"class": "canary"}), None, KNOWN, NOW)
+    assert other is not None
+    assert (status(OPTED_IN, None).namespace, other.namespace, not_found("team-a").namespace) == ("team-a",) * 3
+
+
 def test_an_opt_in_that_the_settings_have_lost_is_shown() -> None:
     """At once, and as unhealthy; without the settings it is not known, and a namespace's own opt-out is none."""
     secret = managed(replace(FRESH, opted_in_by=OptIn.SETTINGS))

@@ -110,8 +110,9 @@ def test_an_invalid_part_is_one_problem(document: dict[str, Any], where: str, ex
     """With its path and the expected form."""
     with pytest.raises(InvalidInputError) as raised:
         parse_settings(document, {})
-    found = [problem.expected for problem in raised.value.problems if problem.where == where]
-    assert [words for words in found if words.startswith(expected)] == found[:1]
+    first, *others = [problem.expected for problem in raised.value.problems if problem.where == where]
+    assert first.startswith(expected)
+    assert not any(words.startswith(expected) for words in others)
 
 
 SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "*", "In", "Exists", ROLE])
@@ -158,6 +159,14 @@ def test_grants_that_cover_a_common_role_must_agree_on_the_external_id(
     assert (problem.where, problem.expected) == ("roles[1].externalId", expected)
     same = [{**grant, "externalId": "one"} for grant in grants]
     assert len(parse_settings({"roles": same}, {}).policy.roles) == 2
+
+
+def test_each_grant_that_disagrees_on_the_external_id_is_one_problem() -> None:
+    """However many of those before it it disagrees with, and whatever is wrong before it."""
+    grants = [{"role": ROLE, "namespaces": ["*"], "externalId": f"id-{index}"} for index in range(3)]
+    with pytest.raises(InvalidInputError) as raised:
+        parse_settings({"roles": grants}, {})
+    assert [problem.where for problem in raised.value.problems] == ["roles[1].externalId", "roles[2].externalId"]
 
 
 def test_grants_for_different_roles_may_have_different_external_ids() -> None:

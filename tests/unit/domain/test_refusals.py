@@ -91,6 +91,14 @@ def test_a_token_that_nobody_knows_of_is_not_shown_either() -> None:
     assert refusal.words == "a cost-centre is missing: [hidden]"
 
 
+@pytest.mark.parametrize(("length", "shown"), [(31, "A" * 31), (32, "[hidden]")])
+def test_a_word_is_shown_if_it_is_shorter_than_any_token(length: int, shown: str) -> None:
+    """A checksum or a long name may be what explains the refusal."""
+    refusal = read_refusal(f"{WEBHOOK}: {'A' * length}")
+    assert refusal is not None
+    assert refusal.words == f"a cost-centre is missing: {shown}"
+
+
 def test_words_and_names_are_bounded_and_escaped() -> None:
     """A refuser is anybody's program."""
     name, words = "n\u202e" * 100_000, "w\x1b[2J " * 100_000
