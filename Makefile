@@ -59,7 +59,7 @@ chaos: $(VENV)/dev.stamp ## Replicas on a real control plane while everything go
 test-pythons: $(VENV)/dev.stamp ## The unit tests on each Python version declared in pyproject.toml, or on PYTHONS (QUICK=1: not again on that of `make test`)
 	$(BIN)/python -m tools.python_versions --workers $(WORKERS) $(if $(QUICK),--others) $(PYTHONS)
 
-fuzz: $(VENV)/dev.stamp ## Inputs of others by the thousand (EXAMPLES): written by people and tenants, answered by AWS, registries, proxies
+fuzz: $(VENV)/dev.stamp ## Inputs of others by the thousand (EXAMPLES): written by people and tenants, answered by AWS, registries, proxies; and pull Secrets, read by the code of others (Go)
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/fuzz --examples=$(or $(EXAMPLES),100000)
 
 model: $(VENV)/dev.stamp ## The model of the Lease and its holders, explored by Quint (npm), and its runs replayed against the real elector (SAMPLES, SEED)

@@ -99,7 +99,7 @@ def host(text: str) -> None:
 
 
 def test_hosts(fuzzer: Fuzzer) -> None:
-    fuzzer.hold("registry hosts", 0.16, HOSTS, host)
+    fuzzer.hold("registry hosts", 0.14, HOSTS, host)
 
 
 def image(text: str) -> None:

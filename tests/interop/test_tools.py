@@ -41,7 +41,7 @@ def test_machine_without_go_is_told_so_in_one_line(environment: dict[str, str]) 
     """No Go: what it would be needed for, and what to install."""
     (cache_folder(environment) / "debian").mkdir(parents=True)
     with pytest.raises(
-        ToolsError, match=r"^no Go here to build crane, BuildKit, helm, crictl and kubectl with: install Go 1\.[0-9.]+$"
+        ToolsError, match=r"^no Go here to build crane, .*, kubectl with: install Go 1\.[0-9.]+$"
     ) as raised:
         find(environment)
     assert "\n" not in str(raised.value)

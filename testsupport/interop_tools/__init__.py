@@ -42,6 +42,8 @@ SPIFFE_HELPER = Path(__file__).parent / "spiffe_helper"
 _SPIFFE = ("github.com/spiffe/spiffe-helper/cmd/spiffe-helper", "./workload-api")
 ARGOCD = Path(__file__).parent / "argocd"
 """The Go module that pins Argo CD, with a program that reads Secrets by its code."""
+SECRET_PARSERS = Path(__file__).parent / "secret_parsers"
+"""The Go module that pins the libraries by which others read pull Secrets."""
 _LIBRARIES = ("usr/lib", "lib")
 
 
@@ -104,6 +106,11 @@ def find_argocd(environment: Mapping[str, str] | None = None) -> Path:
     return _find_alone("argocd", ARGOCD, ["./repositories"], "1", environment) / "repositories"
 
 
+def find_secret_parsers(environment: Mapping[str, str] | None = None) -> Path:
+    """Give the program that reads pull Secrets as others do, from the cache or built now; raises ToolsError."""
+    return _find_alone("secret-parsers", SECRET_PARSERS, ["./secret-parsers"], "0", environment) / "secret-parsers"
+
+
 def _find_alone(
     name: str, module: Path, commands: Sequence[str], cgo: str, environment: Mapping[str, str] | None
 ) -> Path:
@@ -162,9 +169,8 @@ def _build(folder: Path, environment: Mapping[str, str]) -> None:
 
 def _go_build(folder: Path, module: Path, commands: Sequence[str], environment: Mapping[str, str]) -> None:
     if shutil.which("go", path=environment.get("PATH")) is None:
-        raise ToolsError(
-            f"no Go here to build crane, BuildKit, helm, crictl and kubectl with: install Go {_go_version()}"
-        )
+        names = ", ".join(Path(command).name for command in commands)
+        raise ToolsError(f"no Go here to build {names} with: install Go {_go_version()}")
     build = ["nice", "go", "build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", f"{folder}/", *commands]
     _run(build, module, {"GOFLAGS": "-p=2", **environment})
 
