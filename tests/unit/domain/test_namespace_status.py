@@ -66,7 +66,7 @@ OPTED_IN = request(enabled="true")
 
 def test_a_status_names_its_namespace() -> None:
     """Whether it is opted in or of another installation, there or not."""
-    other = namespace_status(request(enabled="true", **{"class": "canary"}), None, KNOWN, NOW)
+    other = namespace_status(OPTED_IN, None, replace(KNOWN, policy=Policy(installation_class="canary")), NOW)
     assert other is not None
     assert (status(OPTED_IN, None).namespace, other.namespace, not_found("team-a").namespace) == ("team-a",) * 3
 
