@@ -108,6 +108,15 @@ class Helms:
         assert text == results["helm4"].output, "Helm 3 and Helm 4 render differently"
         return Rendering(text=text, objects=tuple(each for each in yaml.safe_load_all(text) if each))
 
+    def render_folder(self, chart: Path, values: Mapping[str, Any], *, served: Iterable[str] = ()) -> list[Object]:
+        """Render another chart as the release x with both versions; asserts that both succeed with the same output."""
+        more = tuple(f"--api-versions={kind}" for kind in served)
+        arguments = ("template", "x", str(chart), "--values", "-", *more)
+        results = [_run(path, arguments, json.dumps(values)) for path in self._binaries.values()]
+        assert all(result.status == 0 for result in results), results
+        (text,) = {result.output for result in results}
+        return [each for each in yaml.safe_load_all(text) if each]
+
     def on(self, version: str) -> dict[str, Completed]:
         """Render minimal values for a Kubernetes version."""
         arguments = ("template", RELEASE, str(CHART), "--kube-version", version, "--values", "-")

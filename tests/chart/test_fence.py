@@ -1,6 +1,8 @@
 """The admission fence as the chart renders it: for whom, on what, and where."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,6 +111,20 @@ def test_the_fence_knows_the_names_that_rbac_grants(helms: Helms) -> None:
     assert 'request.name in ["puller"]' in text
     assert 'namespaceObject.metadata.name.matches("^(?:team-.*)$")' in text
     assert 'object.spec.audiences[0] in ["sts.amazonaws.com"]' in text
+
+
+def test_names_of_kept_roles_are_of_pull_secrets_unless_they_are_additional(helms: Helms, parent: Path) -> None:
+    """An upgrade finds both in the Role of before; a template of a parent chart says here what it finds."""
+    rule = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["before", "argocd"], "verbs": ["patch"]}
+    subject = {"kind": "ServiceAccount", "namespace": "default", "name": "x-pullkeeper"}
+    kept = {"kind": "ClusterRole", "namespace": "", "name": "previous", "rules": [rule], "subjects": [subject]}
+    template = parent / "templates" / "_kept.tpl"
+    template.parent.mkdir()
+    template.write_text(f'{{{{ define "pullkeeper.rolesToKeep" }}}}{json.dumps([kept])}{{{{ end }}}}')
+    values = {"pullkeeper": with_role(enabled=True, **EVERY_FEATURE), "canary": {"enabled": False}}
+    text = json.dumps(helms.render_folder(parent, values, served=SERVED)).replace('\\"', '"')
+    assert 'variables.name in ["ecr-pull-secret","old","before","argocd"]' in text
+    assert 'variables.mark in ["","ecr-pull-secret","old","before"]' in text
 
 
 def test_every_service_account_is_every_one(helms: Helms) -> None:

@@ -171,5 +171,12 @@ def test_the_dashboards_variables_are_used_everywhere() -> None:
             assert selected <= set(selection.matchers)
 
 
+def test_the_dashboards_variables_say_what_they_ask() -> None:
+    """Grafana shows the definition of a variable, and asks by its query."""
+    variables = [each for each in dashboard()["templating"]["list"] if each["type"] == "query"]
+    assert variables
+    assert [each["definition"] for each in variables] == [each["query"]["query"] for each in variables]
+
+
 def _cells(grid: dict[str, int]) -> list[tuple[int, int]]:
     return [(grid["x"] + x, grid["y"] + y) for x in range(grid["w"]) for y in range(grid["h"])]
