@@ -16,7 +16,7 @@ IN_MEMORY := aws_failures budgets demo endpoints hostile_inputs identities ident
   verification
 IN_MEMORY := $(IN_MEMORY:%=tests/e2e/test_%.py)
 
-.PHONY: help demo test test-e2e test-simulation simulate boundaries test-tenants test-world chaos test-pythons fuzz model mutants reliability coverage lint lint-docs test-cluster test-older test-chart \
+.PHONY: help demo test test-e2e test-simulation simulate boundaries test-tenants test-world chaos test-pythons fuzz model mutants trials reliability coverage lint lint-docs test-cluster test-older test-chart \
   chart-docs manifests release-names release-artefacts release-dry-run failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench bench-injection lock clean
 
 help: ## List the targets
@@ -111,6 +111,10 @@ release-names: $(VENV)/dev.stamp ## Carry the names of registry and repository f
 mutants: $(VENV)/mutation.stamp ## Small faults in each function of the domain, each of which its unit tests should notice: a SAMPLE (300), drawn by SEED, or ALL=1
 	$(BIN)/pytest -q tests/mutation
 	nice $(BIN)/python -m testsupport.mutation $(if $(ALL),--at-least 0.90,--sample $(or $(SAMPLE),300) --at-least 0.87) $(if $(SEED),--seed $(SEED))
+
+trials: $(VENV)/delivery.stamp ## The faults that the world has found, put back one at a time: a test has to notice each. All, or ROWS=20 drawn by SEED
+	$(BIN)/python -m testsupport.helm_tools
+	nice $(BIN)/python -m testsupport.trials $(if $(ROWS),--rows $(ROWS)) $(if $(SEED),--seed $(SEED))
 
 reliability: $(VENV)/dev.stamp ## Write docs/reliability.md: each promise, its test, its command, and the figures that the suites left in build/
 	$(BIN)/python -m tools.reliability

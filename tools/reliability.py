@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 DATA, PAGE = Path("docs/reliability.yaml"), Path("docs/reliability.md")
-_SUITES = ("simulation", "boundaries", "model", "mutants", "chaos")
+_SUITES = ("simulation", "boundaries", "model", "mutants", "trials", "chaos")
 _HEAD = """# Reliability
 
 What Pullkeeper promises, the test that holds each promise, and the command that runs it. `make

@@ -85,11 +85,12 @@ def test_other_credentials_add_nothing(helms: Helms, kind: str) -> None:
 
 
 def test_helm_test_runs_with_the_controllers_identity(helms: Helms) -> None:
-    """Its pod has the controller's image, ServiceAccount, environment and volumes."""
+    """Its pod has the controller's image, ServiceAccount, environment and volumes; it goes when it has succeeded."""
     more = {"extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}], "image": {"tag": "1"}}
     rendering = helms.render(with_role(**more))
     pod = rendering.one("Pod")
     assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+    assert pod["metadata"]["annotations"]["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
     (check,) = pod["spec"]["containers"]
     for key in ("image", "command", "env", "volumeMounts", "securityContext"):
         assert check[key] == rendering.container[key]

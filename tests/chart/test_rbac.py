@@ -177,3 +177,10 @@ def _of_rules(role: Object) -> Iterator[tuple[str, str, str, str]]:
             for resource in rule["resources"]:
                 for name in rule.get("resourceNames", [""]):
                     yield from ((group, resource, name, verb) for verb in rule["verbs"])
+
+
+def test_tokens_of_every_service_account_are_granted_to_who_says_so(helms: Helms) -> None:
+    """Without a name the chart refuses: RBAC would take an empty list of names for all of them."""
+    answers = helms.template(with_role(settings=IDENTITY))
+    assert [answer.status for answer in answers.values()] == [1, 1]
+    assert helms.render(with_role(settings=IDENTITY, rbac=EVERY)).all("ClusterRole")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullkeeper.domain.ecr.registry_host import RegistryHost
+from pullkeeper.domain.ecr.registry_host import RegistryHost, parse
 from pullkeeper.domain.ecr.token_scope import TokenScope, scope_label
 from pullkeeper.domain.iam.identity import (
     CONTROLLER,
@@ -85,6 +85,10 @@ def test_each_endpoint_is_a_scope_of_its_own() -> None:
     others = [replace(plain, fips=True), replace(plain, dual_stack=True), replace(plain, fips=True, dual_stack=True)]
     others += [replace(plain, public=True), replace(plain, identity=Identity(name=ROLE)), replace(plain, region="x")]
     assert len({plain, *others}) == len({scope.label for scope in (plain, *others)}) + 1 == 7
+    name = f"{EU.account}.dkr{{}}.us-east-1.{{}}"
+    forms = [(".ecr", "amazonaws.com"), (".ecr-fips", "amazonaws.com"), ("-ecr", "on.aws"), ("-ecr-fips", "on.aws")]
+    hosts = [parse(name.format(*form)) for form in forms]
+    assert [TokenScope.of(host, CONTROLLER) for host in hosts] == [plain, *others[:3]]
 
 
 @pytest.mark.parametrize("host", HOSTS)

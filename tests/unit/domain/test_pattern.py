@@ -46,9 +46,10 @@ class CountedText(str):
 def test_the_text_is_searched_once_however_many_stars_there_are(stars: int, size: int) -> None:
     """The kind of text that a regular expression tries in every combination."""
     text = CountedText(f"arn:aws:iam::123456789012:role/{'a' * size}")
-    assert not matches(f"arn:aws:iam::*:role/{'*a' * stars}*b", text)
-    assert not matches(f"arn:aws:iam::*:role/{'*a' * stars}*b*c", text)
-    assert text.searched <= 2 * len(text)
+    # What a pattern ends with fits, since nothing is searched otherwise.
+    assert not matches(f"arn:aws:iam::*:role/{'*a' * stars}*b*", text)
+    assert not matches(f"arn:aws:iam::*:role/{'*a' * stars}*b*a", text)
+    assert len(text) / 2 < text.searched <= 2 * len(text)
 
 
 @given(PATTERNS, PATTERNS)
