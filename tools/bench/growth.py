@@ -1,19 +1,16 @@
 """What may grow with the number of namespaces: memory, the start, the cost at rest, and waiting times."""
 
 import asyncio
-import random
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from testsupport.fake_aws import ACCOUNT
-from testsupport.hostile_tenant import HostileTenant
 from testsupport.installation import ROLE
 from tools.bench.bare_program import FETCH
 from tools.bench.environment import Environment, open_environment
 from tools.bench.options import REGIONS, Options
-from tools.bench.programs import bare_program, kopf_seconds
+from tools.bench.programs import bare_program, hostile_tenants, kopf_seconds
 from tools.bench.table import Table, ms, percentile
 from tools.bench.turns import rotating_age
 
@@ -28,8 +25,6 @@ _FIRST = 10
 """Opt-ins with a token of their own."""
 _PACE = 0.25
 """Seconds between two of those: a little more than the controller leaves between two calls to one region."""
-_HAMMERED = 10**6
-"""Requests that a hostile tenant has not made before it is stopped."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,8 +78,7 @@ async def _measure(count: int, options: Options, table: Table, server: str) -> S
         rest = [await environment.opt_in(name, number) for number, name in enumerate(idle)]
         await _opt_out(environment, idle)
         first, bare = await _first_tokens(environment, idle[:_FIRST])
-        async with _hostile(environment, options.hostile, warmed_by=idle[-1]):
-            hostile = [await environment.opt_in(name, number) for number, name in enumerate(idle[:-1])]
+        hostile = await _beside_hostile_tenants(environment, options.hostile, idle)
         size = Size(
             namespaces=count,
             resident=resident,
@@ -204,31 +198,12 @@ async def _opt_out(environment: Environment, namespaces: Sequence[str]) -> None:
     await asyncio.sleep(_QUIET)
 
 
-@asynccontextmanager
-async def _hostile(environment: Environment, count: int, *, warmed_by: str) -> AsyncIterator[None]:
-    """Let tenants hammer as fast as the API server takes it, beside a controller that is started for that.
-
-    It fetches its token for the namespace that warms it.
-    """
+async def _beside_hostile_tenants(environment: Environment, count: int, idle: Sequence[str]) -> list[float]:
+    """Opt in beside tenants, with a controller that is started for that; it has its token before they begin."""
+    *others, first = idle
     await environment.start()
-    await environment.opt_in(warmed_by, 0)
-    installation = environment.installation
-    tenants = [
-        await HostileTenant.create(
-            installation.api,
-            name=f"hostile-{number}",
-            secret_name=installation.secret_name,
-            others=(),
-            rng=random.Random(number),
-        )
-        for number in range(count)
-    ]
-    hammering = [asyncio.create_task(tenant.hammer(_HAMMERED)) for tenant in tenants]
-    try:
-        yield
-    finally:
-        for task in hammering:
-            task.cancel()
-        await asyncio.gather(*hammering, return_exceptions=True)
-    assert all(tenant.requests for tenant in tenants), "no hostile tenant has made a request"
+    await environment.opt_in(first, 0)
+    async with hostile_tenants(environment, count):
+        waits = [await environment.opt_in(name, number) for number, name in enumerate(others)]
     await environment.stop()
+    return waits

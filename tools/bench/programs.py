@@ -1,6 +1,7 @@
 """The programs that the controller is measured beside, as processes of their own."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from tools.bench.environment import Environment
 from tools.bench.options import REGIONS
 
 _PATIENCE = 120.0
+_TOKEN, _ADMIN_TOKEN = "token", "admin-token"
+"""Files in the installation's folder."""
 
 
 @asynccontextmanager
@@ -25,6 +28,21 @@ async def bare_program(environment: Environment, work: str) -> AsyncIterator[asy
         await asyncio.wait_for(program.wait(), _PATIENCE)
 
 
+@asynccontextmanager
+async def hostile_tenants(environment: Environment, count: int) -> AsyncIterator[None]:
+    """Let so many tenants hammer for the length of the block; asserts that the API server answered each."""
+    installation = environment.installation
+    (installation.folder / _ADMIN_TOKEN).write_text(installation.server.admin_token)
+    command = ("tools.bench.hostile_tenants", "--tenants", str(count), "--secret-name", installation.secret_name)
+    async with _program(environment, *command, token=_ADMIN_TOKEN) as program:
+        yield
+        await go_on(program)
+        requests = json.loads(await line(program))
+        await asyncio.wait_for(program.wait(), _PATIENCE)
+    assert len(requests) == count
+    assert all(requests), f"requests of each hostile tenant: {requests}"
+
+
 async def kopf_seconds(environment: Environment, namespaces: int) -> float:
     """Return how long kopf with an empty handler takes from the start of its process until it has seen so many."""
     started = time.monotonic()
@@ -36,11 +54,11 @@ async def kopf_seconds(environment: Environment, namespaces: int) -> float:
 
 @asynccontextmanager
 async def _program(
-    environment: Environment, module: str, *arguments: str, **variables: str
+    environment: Environment, module: str, *arguments: str, token: str = _TOKEN, **variables: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a module that says when it is ready, with what it needs to reach the API server."""
+    """Run a module that says when it is ready, with what it needs to reach the API server: a token of that name."""
     server, folder = environment.installation.server, environment.installation.folder
-    files = ("--server", server.url, "--ca-file", server.ca_file, "--token-file", str(folder / "token"))
+    files = ("--server", server.url, "--ca-file", server.ca_file, "--token-file", str(folder / token))
     program = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, *arguments, *files),
         stdin=subprocess.PIPE,

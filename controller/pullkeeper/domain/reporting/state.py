@@ -61,7 +61,7 @@ class State(StrEnum):
     OPTING_OUT = "opting_out"
     """The settings do not opt the namespace in any more; its pull Secret is deleted when `optOutGrace` has passed."""
     ORPHANED = "orphaned"
-    """The namespace is not opted in, and its pull Secret has not been deleted."""
+    """The namespace is not opted in, and its pull Secret has not been deleted, or only additional Secrets are left."""
     OTHER_CLASS = "other_class"
     """The namespace is of a class that another installation serves, if any. Shown by `status` only."""
     TERMINATING = "terminating"

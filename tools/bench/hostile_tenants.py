@@ -1,0 +1,63 @@
+"""Tenants that hammer as fast as the API server takes it.
+
+They are a process of their own, so that the bench's clock does not wait for them. It says `ready` when they have begun;
+at a line on its standard input, or its end, they stop, and the requests of each that were answered are printed.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import ssl
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import aiohttp
+
+from testsupport.hostile_tenant import HostileTenant
+from testsupport.rest import RestClient
+
+_HAMMERED = 10**6
+"""Requests that a tenant has not made before it is stopped."""
+
+
+def main() -> None:
+    """Run the tenants."""
+    parser = argparse.ArgumentParser(prog="python -m tools.bench.hostile_tenants", description=__doc__)
+    parser.add_argument("--tenants", type=int, required=True)
+    for name in ("server", "ca-file", "token-file", "secret-name"):
+        parser.add_argument(f"--{name}", required=True)
+    arguments = parser.parse_args()
+    token = Path(arguments.token_file).read_text()
+    print(json.dumps(asyncio.run(_run(arguments, token))), flush=True)
+
+
+async def _run(arguments: argparse.Namespace, token: str) -> list[int]:
+    tls = ssl.create_default_context(cafile=arguments.ca_file)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, ssl=tls)) as http:
+        admin = RestClient(http=http, url=arguments.server, token=token)
+        tenants = [await _tenant(admin, number, arguments.secret_name) for number in range(arguments.tenants)]
+        await _hammer(tenants)
+    return [tenant.requests for tenant in tenants]
+
+
+async def _tenant(admin: RestClient, number: int, secret_name: str) -> HostileTenant:
+    return await HostileTenant.create(
+        admin, name=f"hostile-{number}", secret_name=secret_name, others=(), rng=random.Random(number)
+    )
+
+
+async def _hammer(tenants: Sequence[HostileTenant]) -> None:
+    """Let them go on until a line is read."""
+    hammering = [asyncio.create_task(tenant.hammer(_HAMMERED)) for tenant in tenants]
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    for task in hammering:
+        task.cancel()
+    await asyncio.wait(hammering)
+    assert all(task.cancelled() for task in hammering), "a hostile tenant had given up"
+
+
+if __name__ == "__main__":
+    main()
