@@ -184,17 +184,21 @@ def _not_requested(record: Record, name: str, host: str) -> Iterator[Period]:
     versions = record.namespaces[name]
     ends = [*(version.at for version in versions[1:]), record.end]
     valid: NamespaceVersion | None = None
+    forgotten = False
     for version, until in zip(versions, ends, strict=True):
         valid = version if version.status is Status.OPTED_IN else valid
+        forgotten &= version.status is Status.INVALID
         if version.status not in _IS_WANTED or (version.status is Status.OPTED_IN and host not in version.hosts):
             yield Period(start=version.at, end=until)
-        elif version.status is Status.INVALID and not _tells_on_its_own(version, valid):
+        elif version.status is Status.INVALID:
             # A restart forgets the last valid request, and nothing but the tenant's Secret says that it opted in, or
             # as whom.
             restarts = [period.start for period in record.controller_down if version.at <= period.end <= until]
-            if _is_forgotten(record, version.at):
+            if forgotten or _is_forgotten(record, version.at):
                 restarts.insert(0, version.at)
-            yield from (Period(start=start, end=until) for start in restarts[:1])
+            forgotten = bool(restarts)
+            if restarts and not _tells_on_its_own(version, valid):
+                yield Period(start=restarts[0], end=until)
 
 
 def _tells_on_its_own(invalid: NamespaceVersion, valid: NamespaceVersion | None) -> bool:

@@ -154,6 +154,8 @@ class ResourceCache(Generic[T]):
         """
         namespace, name = self._key(item)
         known, scope = self.get(namespace, name), self._scope_of(namespace)
+        if scope is not None:
+            scope.last_told = max(scope.last_told, item.resource_version)
         overtaken = scope is not None and item.resource_version <= scope.resource_version
         if not overtaken and (known is None or known.resource_version < item.resource_version):
             self._store(item)
@@ -176,7 +178,7 @@ class ResourceCache(Generic[T]):
         self._report_differences(listed, version, known, watched=watched and known.is_listed and known.is_trusted)
         if not known.is_trusted:
             self._restore(listed, scope)
-            known.last_event = 0
+            known.last_told = known.expected = 0
         for item in self._of_scope(scope):
             if self._key(item) not in listed and item.resource_version <= version:
                 self._drop(item)
@@ -189,13 +191,14 @@ class ResourceCache(Generic[T]):
             self._on_synced()
 
     def expect_listing(self, scope: str = "") -> None:
-        """Take note that a listing is asked for now: it cannot be older than what has been told before."""
-        self.on_bookmark(self._scopes[scope].last_event, scope)
+        """Take note that a listing is asked for now: it cannot be older than what has been told or written before."""
+        known = self._scopes[scope]
+        known.expected = max(known.resource_version, known.last_told)
 
     def start_anew(self) -> None:
         """Compare nothing known with the next listing of any scope: it replaces everything, and all is enqueued."""
         for scope in self._scopes.values():
-            scope.is_trusted, scope.resource_version, scope.last_event = False, 0, 0
+            scope.is_trusted, scope.resource_version, scope.last_told, scope.expected = False, 0, 0, 0
 
     def on_bookmark(self, version: int, scope: str = "") -> None:
         """Take note that everything up to this version of a scope has been told."""
@@ -223,7 +226,7 @@ class ResourceCache(Generic[T]):
     def _went_back(self, listed: Mapping[Key, T], version: int, scope: "_Scope") -> bool:
         """Whether a listing is older than what is known; one may lag behind single events, but not behind itself."""
         single = scope.name and self._one_by_one
-        if not single and version < scope.resource_version:
+        if not single and version < max(scope.resource_version, scope.expected):
             return True
         known = ((item, self.get(*key)) for key, item in listed.items())
         return any(
@@ -253,7 +256,7 @@ class ResourceCache(Generic[T]):
         scope = self._scope_of(key[0])
         if scope is None:
             return
-        scope.last_event = max(scope.last_event, item.resource_version)
+        scope.last_told = max(scope.last_told, item.resource_version)
         if scope.untold.get(key, item.resource_version + 1) <= item.resource_version:
             del scope.untold[key]
 
@@ -304,8 +307,10 @@ class _Scope:
     """What the last listing found against the cache, with the version from which the watch has told of it."""
     resource_version: int = 0
     """Version up to which it has told everything, our own writes included."""
-    last_event: int = 0
-    """The latest version that an event has told of."""
+    last_told: int = 0
+    """The latest version that an event, or the answer to a write of ours, has told of."""
+    expected: int = 0
+    """The version that the listing which was last asked for cannot be older than."""
     synced: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the scope was listed, or is a single namespace that cannot be."""
 
@@ -322,7 +327,7 @@ class ScopeHandler(Generic[T]):
         self._cache.replace(found, version, self._scope, watched=watched)
 
     def expect_listing(self) -> None:
-        """Take note that a listing is asked for now, while events go on."""
+        """Take note that a listing is asked for now: it is no older than anything that is known."""
         self._cache.expect_listing(self._scope)
 
     def upsert(self, item: T) -> None:

@@ -32,7 +32,7 @@ class EventHandler(Protocol):
     """What takes over a listing."""
 
     def expect_listing(self) -> None:
-        """Take note that a listing is asked for now, while events go on."""
+        """Take note that a listing is asked for now: it is no older than anything that is known."""
 
     def replace(self, found: Iterable[ObservedNamespace], version: int, *, watched: bool) -> None:
         """Take over a whole listing; `watched`: a watch should have told of everything in it."""

@@ -252,6 +252,18 @@ def test_listing_asked_for_after_an_event_cannot_be_older(harness: CacheHarness)
     assert harness.reported.went_back == [("serviceaccounts", 115)]
 
 
+def test_listing_asked_for_after_a_write_of_ours_cannot_be_older(harness: CacheHarness) -> None:
+    """The cluster was restored to a moment between the last listing and the write, of which the watch had not told."""
+    harness.list(account("a", "x", 90), version=100)
+    harness.cache.record_write(account("a", "x", 110))
+    harness.list(account("a", "x", 90), version=105)
+    assert harness.reported.went_back == []
+    harness.handler.expect_listing()
+    harness.list(account("a", "x", 90), version=105)
+    assert harness.reported.went_back == [("serviceaccounts", 105)]
+    assert harness.versions("a") == {"x": 90}
+
+
 def test_what_another_noticed_counts_for_every_scope(harness: CacheHarness) -> None:
     """The next listing of each replaces everything, whatever its version, and reports nothing: that was done."""
     for scope in ("a", "b"):

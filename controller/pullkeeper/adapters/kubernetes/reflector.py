@@ -38,6 +38,9 @@ _T = TypeVar("_T")
 class EventHandler(Protocol[_T]):
     """Receives what a reflector sees."""
 
+    def expect_listing(self) -> None:
+        """Note that a list is asked for now: it is no older than anything that is known."""
+
     def replace(self, found: list[_T], version: int, *, watched: bool) -> None:
         """Take over a complete list, made at this resourceVersion; `watched`: without a gap since the last one."""
 
@@ -174,6 +177,7 @@ class Reflector(Generic[_T]):
 
     async def _list(self) -> None:
         """List, and let the watch go on where it was: what it tells again shows that it had missed nothing."""
+        self._handler.expect_listing()
         try:
             found, version = await (self._get() if self._list_watch.single else self._list_all())
         except ApiError as error:
