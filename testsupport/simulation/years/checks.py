@@ -1,12 +1,12 @@
 """Checkers for drawn worlds, beside those that any run can use."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from testsupport.simulation import check_interference, check_objects
 from testsupport.simulation.check_tokens import longest_gap
-from testsupport.simulation.record import CONTROLLER, Issued, Record, SecretVersion, Status
+from testsupport.simulation.record import CONTROLLER, Issued, NamespaceVersion, Record, SecretVersion, Status
 from testsupport.simulation.store import SECRET_NAME
 from testsupport.simulation.years.drawing import AUTO, World
 from testsupport.simulation.years.obstacles import HOSTILE, honest, is_quiet, stirs
@@ -127,7 +127,7 @@ def bad_input(record: Record) -> Iterator[str]:
     """Report each Secret that bad input has created, and each invalid request of an hour that is not reported."""
     yield from (text for text in check_objects.bad_input_creates_nothing(record) if not text.startswith(HOSTILE))
     for name in honest(record):
-        versions = record.namespaces[name]
+        versions = _distinct(record.namespaces[name])
         for version, until in zip(versions, [*(each.at for each in versions[1:]), record.end], strict=True):
             away = [*record.kube_down, *record.controller_down]
             long_enough = longest_gap(version.at, until, away) > record.relist_interval + HOUR
@@ -135,6 +135,16 @@ def bad_input(record: Record) -> Iterator[str]:
                 said = {reason for at, reason, _ in record.events_said(name) if version.at <= at <= until}
                 if "InvalidAnnotation" not in said:
                     yield f"{name} at {version.at:.0f}: bad input was not reported"
+
+
+def _distinct(versions: Sequence[NamespaceVersion]) -> list[NamespaceVersion]:
+    """Return the versions without those that repeat the one before: what was said of it holds on."""
+    repeated = {
+        after.at
+        for before, after in pairwise(versions)
+        if (before.status, before.annotations) == (after.status, after.annotations)
+    }
+    return [version for version in versions if version.at not in repeated]
 
 
 def reads_on_quiet_days(world: World, record: Record) -> Iterator[str]:
