@@ -81,8 +81,12 @@ class Checkout:
         """Run tests in the copy, on its own code."""
         path = os.pathsep.join(str(each) for each in (self.root / "controller", self.root))
         # Bytecode of an edit would be taken for that of the next one within the same second.
-        environment = os.environ | {"PYTHONPATH": path, "COLUMNS": "400"}
-        environment |= {"PYTHONDONTWRITEBYTECODE": "1"} if to_the_first else {}
+        without_bytecode = "1" if to_the_first else ""
+        environment = os.environ | {
+            "PYTHONPATH": path,
+            "COLUMNS": "400",  # no reason of a failure is cut off
+            "PYTHONDONTWRITEBYTECODE": without_bytecode,
+        }
         command = [sys.executable, "-m", "pytest", *_OPTIONS, *(("-x",) if to_the_first else ()), *tests]
         try:
             done = subprocess.run(
