@@ -44,7 +44,12 @@ def never_stale(record: Record, rotation: Rotation | None = None) -> Iterator[st
                         # What etcd was restored to may have been stale from the start.
                         max(due, secret.at) if secret.writer == SERVER else due,
                         until,
-                        [*away, *_aws_down(record, token.region), *_not_requested(record, name, host)],
+                        [
+                            *away,
+                            *_aws_down(record, token.region),
+                            *record.refused(token.region),
+                            *_not_requested(record, name, host),
+                        ],
                     )
                     if gap > grace:
                         yield f"{name}: {host} stale from {token.expires_at:.0f} to {until:.0f}, {gap:.0f} s were free"

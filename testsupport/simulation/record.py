@@ -1,6 +1,5 @@
 """The ground truth of a run, recorded by the simulated cluster and AWS; the checkers judge by it alone."""
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -190,8 +189,8 @@ class Record:
     """When no controller was running."""
     obstacles: list[Period] = field(default_factory=list)
     """What kept the Secret of a namespace, or of all, from being as it should be, and was nobody's fault here."""
-    revoked: dict[str, float] = field(default_factory=dict)
-    """For each region since when its registries refuse what was issued before."""
+    revoked: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """For each region the moments from which its registries refuse what was issued before."""
     happened: Counter[str] = field(default_factory=Counter)
     """How often each kind of fault has met a request, an event or an object."""
     relist_interval: float = 600.0
@@ -215,8 +214,16 @@ class Record:
 
     def is_revoked(self, token: Issued, at: float) -> bool:
         """Return whether the registries refuse a token by that second."""
-        since = self.revoked.get(token.region, math.inf)
-        return token.at < since <= at
+        return any(token.at < since <= at for since in self.revoked.get(token.region, ()))
+
+    def refused(self, region: str) -> Iterator[Period]:
+        """Iterate over the periods from a revocation to the next token of the region that can have been fetched.
+
+        A token that one registry refuses is not fetched anew while another one has accepted it: it may be the registry.
+        """
+        issued = sorted(token.at for token in self.issued.values() if token.region == region)
+        for since in self.revoked.get(region, ()):
+            yield Period(start=since, end=next((at for at in issued if at > since), self.end))
 
     def lives(self) -> Iterator[tuple[SecretVersion, float]]:
         """Iterate over every version of every Secret and its end in seconds."""

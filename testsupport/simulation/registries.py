@@ -17,7 +17,7 @@ class Registries:
 
     def revoke(self, region: str) -> None:
         """Refuse every token of a region that was issued before now."""
-        self._record.revoked[region] = elapsed()
+        self._record.revoked[region].append(elapsed())
 
     async def probe(self, host: RegistryHost, auth: Password) -> ProbeResult:
         """Try a token."""
