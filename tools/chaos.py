@@ -28,6 +28,8 @@ from testsupport.chaos.faults import KINDS, Kind
 _OUTPUT = Path("build/chaos.json")
 _HISTORY = Path("build/chaos-history.jsonl")
 _WANTED = "linearizable"
+_HANG_GUARD = 300.0
+"""Seconds for one fault with its convergence, which takes half a minute at most: what hangs is to be seen."""
 
 
 def main() -> int:
@@ -75,7 +77,7 @@ def _schedule(kinds: Sequence[Kind], rng: random.Random, *, once: bool) -> Itera
 
 async def _suffer(cluster: Cluster, kind: Kind) -> float:
     """Do one fault; return the seconds from its end until all is as asked for, with requests changed at its end."""
-    async with _logs_on_failure(cluster):
+    async with _logs_on_failure(cluster), asyncio.timeout(_HANG_GUARD):
         await kind(cluster)
         await cluster.change_requests()
         return await cluster.until_converged()
