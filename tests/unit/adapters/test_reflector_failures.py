@@ -6,7 +6,7 @@ import pytest
 
 from pullkeeper.domain.kube.api import Response
 from tests.unit.adapters.reflector_harness import GONE, REFUSED, ReflectorHarness, error, event, listing, secret
-from testsupport.fake_client import AWAY, ok
+from testsupport.fake_client import AWAY, Request, ok
 
 
 @pytest.fixture
@@ -94,11 +94,17 @@ async def test_missed_deletion_is_found_by_the_next_relist(desk: ReflectorHarnes
 
 
 async def test_list_does_not_remove_a_newer_secret(desk: ReflectorHarness) -> None:
-    """The controller may have written it after the list was made."""
-    desk.client.responses = [listing(secret("a", 3)), listing(version=20), listing(version=40)]
-    async with desk.running(seconds=1):
-        desk.secrets.record_write(desk.observed("a", 30))
-        await asyncio.sleep(600)
+    """The controller may have written it while the list was under way."""
+    lists = iter([listing(secret("a", 3)), listing(version=20), listing(version=40)])
+
+    def respond(_: Request) -> Response:
+        found = next(lists)
+        if found.body["metadata"]["resourceVersion"] == "20":
+            desk.secrets.record_write(desk.observed("a", 30))
+        return found
+
+    desk.client.respond = respond
+    async with desk.running(seconds=601):
         assert desk.version("a") == 30
         await asyncio.sleep(600)
         assert desk.secrets.get("a") is None
