@@ -263,4 +263,5 @@ def test_kubeconfigs(fuzzer: Fuzzer, tmp_path: Path) -> None:
         except FailureError as error:
             check_text(str(error))
 
+    check(yaml.safe_dump(good).encode())  # the first one imports what only kubeconfigs need
     fuzzer.hold("kubeconfigs", 0.02, contents, check)
