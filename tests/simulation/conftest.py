@@ -7,8 +7,8 @@ import pytest
 from testsupport.simulation import timers
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def slow_timers() -> Iterator[None]:
-    """Run all simulations with slow timers."""
+    """Run each simulation with slow timers; tests of the timers themselves may follow in the same process."""
     with timers.slow_timers():
         yield
