@@ -121,8 +121,8 @@ async def test_one_that_is_refused_delays_no_other(installed: Installation) -> N
             await installed.annotate(team, enabled="true")
             event = await installed.event(team, "AdmissionRefused")
             assert "no repositories here" in event["note"]
-            for recorder in (pull_secrets, others):
-                await recorder.wait(team, lambda _, found=recorder: len(found.of(team)) >= 3)  # type: ignore[misc]
+            await pull_secrets.wait(team, lambda _: len(pull_secrets.of(team)) >= 3)
+            await others.wait(team, lambda _: len(others.of(team)) >= 3)
             assert await read(installed, team, ARGOCD) is None
         await installed.annotate(team, refresh_requested_at="now")
         await wait_for(installed, team, ARGOCD)

@@ -1,10 +1,12 @@
 """Another principal behind the controller's identity, as after a change of the role in the ServiceAccount."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from testsupport.controller_process import ControllerProcess
 from testsupport.fake_aws import ACCOUNT
 from testsupport.installation import ROLE, Installation
 from testsupport.service_accounts import ON
@@ -94,16 +96,24 @@ async def test_forged_principal_harms_only_its_own_secret(installation: Installa
     assert installation.aws.count("GetAuthorizationToken") == 1
 
 
-@pytest.mark.parametrize("attachment", [{}, ON], ids=["read", "watched"])
-async def test_another_role_of_a_service_account_is_noticed(
-    installation: Installation, attachment: dict[str, Any]
-) -> None:
-    """Without a rotation, a write or an Event of the Namespace; and what else changes on it costs no call of AWS."""
+async def _start_with_own_account(
+    installation: Installation, attachment: Mapping[str, Any]
+) -> tuple[ControllerProcess, str]:
+    """Return the controller, which may watch ServiceAccounts for `attachment`, and a namespace with one of its own."""
     if attachment:
         await installation.allow_attachment()
     process = await installation.start({"serviceAccountIdentity": {"namespaces": ["*"]}, **attachment})
     team = await installation.create_namespace()
     await own_account(installation, team)
+    return process, team
+
+
+@pytest.mark.parametrize("attachment", [{}, ON], ids=["read", "watched"])
+async def test_another_role_of_a_service_account_is_noticed(
+    installation: Installation, attachment: dict[str, Any]
+) -> None:
+    """Without a rotation, a write or an Event of the Namespace; and what else changes on it costs no call of AWS."""
+    process, team = await _start_with_own_account(installation, attachment)
     issuer = (await installation.api.get("/.well-known/openid-configuration")).ok()["issuer"]
     installation.aws.allow_role(OTHER, trusts_subjects=f"system:serviceaccount:{team}:puller", issuer=issuer)
 
@@ -151,11 +161,7 @@ async def test_service_account_that_loses_its_role_is_reported(
     installation: Installation, attachment: dict[str, Any], change: str
 ) -> None:
     """As soon as another role would be noticed; the Secret keeps its tokens, and when the role is back all is well."""
-    if attachment:
-        await installation.allow_attachment()
-    process = await installation.start({"serviceAccountIdentity": {"namespaces": ["*"]}, **attachment})
-    team = await installation.create_namespace()
-    await own_account(installation, team)
+    process, team = await _start_with_own_account(installation, attachment)
     path = f"/api/v1/namespaces/{team}/serviceaccounts/puller"
     async with installation.recording() as recorder:
         await installation.annotate(team, enabled="true", service_account_name="puller")

@@ -1,9 +1,8 @@
 """A run of one scenario with faults at chosen points, and the judgement on it."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -26,6 +25,7 @@ from testsupport.boundaries.watches import NamespaceFeed, Streams
 from testsupport.simulation.botocore_stand_in import simulated_botocore
 from testsupport.simulation.faults import Faults
 from testsupport.simulation.geography import Geography
+from testsupport.simulation.logs import recorded_logs
 from testsupport.simulation.process import Process
 from testsupport.simulation.record import Period, Record, Request, Status
 from testsupport.simulation.registries import Registries
@@ -119,7 +119,7 @@ class World:
     def finish(self) -> None:
         """Run it to its end."""
         with ExitStack() as stack:
-            stack.enter_context(_quiet_logs(self.record))
+            stack.enter_context(recorded_logs(self.record))
             stack.enter_context(simulated_botocore(self.aws))
             stack.enter_context(slow_timers(self.scenario.pace))
             for module, name, value in _PATIENT:
@@ -219,27 +219,3 @@ _PATIENT: tuple[tuple[Any, str, object], ...] = (
     (asyncio, "to_thread", _inline),
 )
 """What would otherwise be most of the work of a run."""
-
-
-class _LogRecorder(logging.Handler):
-    def __init__(self, record: Record) -> None:
-        super().__init__(logging.INFO)
-        self._record = record
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._record.texts.append(record.getMessage())
-
-
-@contextmanager
-def _quiet_logs(record: Record) -> Iterator[None]:
-    logger, recorder = logging.getLogger("pullkeeper"), _LogRecorder(record)
-    propagate, level = logger.propagate, logger.level
-    logger.addHandler(recorder)
-    logger.propagate = False
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.removeHandler(recorder)
-        logger.propagate = propagate
-        logger.setLevel(level)

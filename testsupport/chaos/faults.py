@@ -15,7 +15,6 @@ from testsupport.waiting import until
 
 Kind = Callable[[Cluster], Awaitable[None]]
 _CLUSTER_RBAC = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
-_MANY = 1_000_000
 
 
 def secret_writes(request: Request) -> bool:

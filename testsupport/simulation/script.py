@@ -70,7 +70,6 @@ WRONG: tuple[dict[str, str], ...] = (
 )
 
 TAMPERING = ("delete", "edit", "edit-annotations", "garble-annotations", "strip", "replace", "freeze")
-MENDING = ("free", "end")
 
 
 def season(

@@ -2,11 +2,9 @@
 
 import asyncio
 import json
-import logging
 import random
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from pullkeeper.domain.config.settings import Settings, parse_settings
@@ -17,9 +15,10 @@ from testsupport.simulation.aws import CONTROLLER, Aws
 from testsupport.simulation.botocore_stand_in import simulated_botocore
 from testsupport.simulation.faults import Faults
 from testsupport.simulation.geography import Geography
+from testsupport.simulation.logs import recorded_logs
 from testsupport.simulation.permissions import Permissions
 from testsupport.simulation.process import Process
-from testsupport.simulation.record import LogLine, Period, Record
+from testsupport.simulation.record import Period, Record
 from testsupport.simulation.registries import Registries
 from testsupport.simulation.script import Action
 from testsupport.simulation.store import Backup, Store
@@ -101,7 +100,7 @@ class World:
 
     def finish(self) -> None:
         """Run it to its end."""
-        with _recorded_logs(self.record), simulated_botocore(self.aws):
+        with recorded_logs(self.record), simulated_botocore(self.aws):
             virtual_time.run(self._live())
 
     def reconciliations(self) -> list[float]:
@@ -219,34 +218,3 @@ class World:
 def _rng(seed: int, part: str) -> random.Random:
     """Give each part its own generator, so that one more draw in one part does not change the others."""
     return random.Random(f"{seed} {part}")
-
-
-class _LogRecorder(logging.Handler):
-    """Records every log record with its arguments and traceback."""
-
-    def __init__(self, record: Record) -> None:
-        super().__init__(logging.DEBUG)
-        self._record = record
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Record one log record."""
-        trace = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
-        text = record.getMessage()
-        self._record.texts.append(f"{record.levelname} {text} {record.args!r} {trace}")
-        if record.levelno >= logging.INFO:
-            self._record.log_lines.append(LogLine(at=elapsed(), level=record.levelname, text=text))
-
-
-@contextmanager
-def _recorded_logs(record: Record) -> Iterator[None]:
-    logger = logging.getLogger("pullkeeper")
-    recorder, level, propagate = _LogRecorder(record), logger.level, logger.propagate
-    logger.addHandler(recorder)
-    logger.setLevel(logging.DEBUG)
-    logger.propagate = False
-    try:
-        yield
-    finally:
-        logger.removeHandler(recorder)
-        logger.setLevel(level)
-        logger.propagate = propagate

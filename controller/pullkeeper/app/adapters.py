@@ -195,7 +195,7 @@ def _certified(settings: Settings) -> Iterator[tuple[str, RolesAnywhere]]:
 def _show_certificates(settings: Settings, metrics: prometheus.Metrics) -> None:
     for name, found in _certified(settings):
         # Not at the top: it imports cryptography, which takes memory that most controllers never need.
-        from pullkeeper.adapters.aws.client_certificate import read_info_if_possible  # noqa: PLC0415
+        from pullkeeper.adapters.aws.client_certificate import read_info_if_possible  # noqa: PLC0415 -- as said above
 
         metrics.set_client_certificate(name, partial(read_info_if_possible, found.certificate_file))
 

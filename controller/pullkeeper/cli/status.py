@@ -132,9 +132,8 @@ async def status_report(
     snapshot: SnapshotReader, rules: StatusRules, clock: Callable[[], datetime], *, expected: Sequence[str] = ()
 ) -> StatusReport:
     """Return one report, from a list of Namespaces, one of Secrets of each name and, only if needed, one of Events."""
-    notes: list[str] = []
-    requests, secrets, additional = await asyncio.gather(
-        snapshot.namespaces(namespace_request), snapshot.secrets(), _additional(snapshot, rules.additional, notes)
+    requests, secrets, (additional, notes) = await asyncio.gather(
+        snapshot.namespaces(namespace_request), snapshot.secrets(), _additional(snapshot, rules.additional)
     )
     now = clock()
     statuses = _statuses(requests, secrets, additional, rules, now)
@@ -142,7 +141,7 @@ async def status_report(
     statuses = [each for each in statuses if each.namespace not in others]
     existing = {request.namespace.name for request in requests}
     statuses += [not_found(name) for name in expected if name not in existing]
-    notes += [*rivals(secrets.values()), *of_other_classes(others)]
+    notes = [*notes, *rivals(secrets.values()), *of_other_classes(others)]
     if any(status.needs_events for status in statuses):
         try:
             warnings = await snapshot.warnings(now)
@@ -164,11 +163,12 @@ async def scope_notes(client: ApiClient, settings: Settings, shown: Sequence[str
 
 
 async def _additional(
-    snapshot: SnapshotReader, additional: Sequence[AdditionalSecret], notes: list[str]
-) -> Mapping[AdditionalSecret, Mapping[str, ObservedSecret]]:
-    """Return each additional Secret by namespace; what the caller may not list is noted, and left out."""
+    snapshot: SnapshotReader, additional: Sequence[AdditionalSecret]
+) -> tuple[Mapping[AdditionalSecret, Mapping[str, ObservedSecret]], list[str]]:
+    """Return each additional Secret by namespace, and a note of each that the caller may not list."""
     found = await asyncio.gather(*(snapshot.secrets_of(shape_of(each)) for each in additional), return_exceptions=True)
     read: dict[AdditionalSecret, Mapping[str, ObservedSecret]] = {}
+    notes: list[str] = []
     for each, outcome in zip(additional, found, strict=True):
         if isinstance(outcome, FailureError):
             notes.append(f"the additional Secret {each.name} is not shown: {outcome}")
@@ -176,7 +176,7 @@ async def _additional(
             raise outcome
         else:
             read[each] = outcome
-    return read
+    return read, notes
 
 
 def _statuses(

@@ -1,14 +1,12 @@
 """The Secrets of other shapes beside the pull Secret of a namespace: which are wanted, and how they are reconciled."""
 
-import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Any
 
 from pullkeeper.domain.config.additional_secrets import AdditionalSecret
 from pullkeeper.domain.errors.backoff import retry_delay
@@ -23,6 +21,7 @@ from pullkeeper.reconcile.desired_states import DesiredStates, Requested
 from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords
 from pullkeeper.reconcile.result import Result, Status
 from pullkeeper.reconcile.status_reporter import WRITES, StatusReporter, content_of
+from pullkeeper.reconcile.together import all_ended
 from pullkeeper.reconcile.worker import SupportsReconcile
 
 logger = logging.getLogger(__name__)
@@ -151,7 +150,7 @@ class SecretsReconciler:
         first = await _attempt(self._pull_secret, name)
         # Before it is listed, every Secret would seem not to be there.
         listed = [each for each in self._additional if each.secrets.has_synced(name)]
-        others = await _all_ended(*(self._reconcile_additional(each, name) for each in listed))
+        others = await all_ended(self._reconcile_additional(each, name) for each in listed)
         results = (first, *others)
         return Result(
             status=self._status(name, first, others),
@@ -189,12 +188,3 @@ async def _attempt(reconciler: SupportsReconcile, name: str) -> Result:
         return await reconciler.reconcile(name)
     except StaleObservationError as error:
         return Result(error=error)
-
-
-async def _all_ended(*awaited: Coroutine[Any, Any, Result]) -> Sequence[Result]:
-    """Return all results, or raise the first error once all have ended: nothing goes on behind the worker's back."""
-    outcomes = await asyncio.gather(*awaited, return_exceptions=True)
-    results = [each for each in outcomes if isinstance(each, Result)]
-    for error in (each for each in outcomes if isinstance(each, BaseException)):
-        raise error
-    return results

@@ -88,7 +88,7 @@ class OwnIdentities:
 
     def _anywhere(self, source: RolesAnywhere) -> Callable[[], ControllerCredentials]:
         # Not at the top: it imports cryptography, which takes memory that most controllers never need.
-        from pullkeeper.adapters.aws.roles_anywhere import RolesAnywhereSession  # noqa: PLC0415
+        from pullkeeper.adapters.aws.roles_anywhere import RolesAnywhereSession  # noqa: PLC0415 -- as said above
 
         return partial(RolesAnywhereSession, source, self.record_request, self.clock)
 

@@ -91,7 +91,7 @@ async def load_config(*, kubeconfig: str | None, context: str | None) -> KubeCon
     if kubeconfig is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ:
         return KubeConfig(await _loaded(_load_service_account))
     # Not at the top: it imports kubernetes, which takes 20 MiB that a controller in a pod never needs.
-    from pullkeeper.adapters.kubernetes import kubeconfig_file  # noqa: PLC0415
+    from pullkeeper.adapters.kubernetes import kubeconfig_file  # noqa: PLC0415 -- as said above
 
     load = partial(kubeconfig_file.load, kubeconfig, context)
     return KubeConfig(await _loaded(load, kubeconfig), load=load)

@@ -8,7 +8,8 @@ from pullkeeper.adapters.kubernetes.client import ApiClient
 from pullkeeper.domain.kube.api import GONE, METADATA_LIST
 from pullkeeper.domain.namespace.namespace import ObservedNamespace, observe_namespace
 
-_PAGE_SIZE = 250
+PAGE_SIZE = 250
+"""Objects: what a page takes while it is read stays resident, whatever it was needed for."""
 
 _T = TypeVar("_T")
 
@@ -28,7 +29,7 @@ async def list_all(
     Items are translated as their page arrives, so that no raw object outlives its page. A continue token that has
     expired (410) starts the list over. Raises FailureError, which names the collection as `what`.
     """
-    first = {**(query or {}), "limit": str(_PAGE_SIZE)}
+    first = {**(query or {}), "limit": str(PAGE_SIZE)}
     page, items = first, list[_T]()
     while True:
         response = await client.request("list", path, query=page, accept=accept)

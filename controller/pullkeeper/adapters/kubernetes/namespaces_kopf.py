@@ -10,6 +10,7 @@ import aiohttp
 
 from pullkeeper.adapters.kubernetes.client import KubeClient
 from pullkeeper.adapters.kubernetes.connection_errors import unreachable
+from pullkeeper.adapters.kubernetes.listing import PAGE_SIZE
 from pullkeeper.adapters.kubernetes.login import ConnectionInfo
 from pullkeeper.adapters.kubernetes.optional_imports import not_importable
 from pullkeeper.domain.errors.said_causes import WORKED_SECONDS, SaidCauses
@@ -178,7 +179,7 @@ def _settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.scanning.disabled = True
     settings.posting.enabled = False
-    settings.watching.chunk_size = 250
+    settings.watching.chunk_size = PAGE_SIZE
     # A worker keeps the whole body of its object for so long: of every Namespace at once, as they are listed.
     settings.queueing.idle_timeout = 0.1
     settings.watching.connect_timeout = 3

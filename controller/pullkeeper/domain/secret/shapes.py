@@ -42,6 +42,11 @@ class SecretShape(Protocol):
         ...
 
     @property
+    def when_expired(self) -> str:
+        """What happens once its token has expired, in a message."""
+        ...
+
+    @property
     def type(self) -> str:
         """The type of the Secret, which can never change."""
         ...
@@ -77,6 +82,7 @@ class DockerConfig:
     name: str = ""
     noun: str = "the pull Secret"
     called: str = "the pull Secret's name"
+    when_expired: str = "image pulls fail"
     type: str = SECRET_TYPE
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
@@ -108,6 +114,7 @@ class Login:
     """What the data holds beside the login."""
     user_key: str = "username"
     password_key: str = "password"  # noqa: S105 -- the name of a key
+    when_expired: str = "its readers are refused"
 
     @property
     def noun(self) -> str:

@@ -10,7 +10,7 @@ from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.repairs import writer_hint
 from pullkeeper.domain.secret.secret_record import SecretRecord
-from pullkeeper.domain.secret.shapes import DockerConfig, SecretShape
+from pullkeeper.domain.secret.shapes import SecretShape
 from pullkeeper.domain.views.durations import format_duration
 
 StateAndProblems = tuple[State, tuple[str, ...]]
@@ -53,8 +53,7 @@ def late_state(
     first = min(record.validities, key=lambda validity: validity.expires_at)
     state, left = expiry_state(record, now), first.expires_at - now
     if state is State.EXPIRED:
-        consequence = "image pulls fail" if isinstance(shape, DockerConfig) else "its readers are refused"
-        return state, (f"the token expired {format_duration(-left)} ago: {consequence}",)
+        return state, (f"the token expired {format_duration(-left)} ago: {shape.when_expired}",)
     if state is State.EXPIRING:
         return state, (f"the token expires in {format_duration(left)} and has not been replaced",)
     late = now - refresh_at if refresh_at else timedelta()
