@@ -17,6 +17,8 @@ _FAILED = 1
 """Exit status of pytest where tests have failed, rather than its own start, the collection, or nothing was run."""
 _SECONDS = 300
 """A guard: a fault with which nothing ends any more is not one that a test notices."""
+_ANOTHER_SECOND = 2.0
+"""Added to the time of modification of an edited file."""
 _OPTIONS = ("-q", "--tb=no", "--color=no", "-rf", "-p", "no:cacheprovider", "-o", "timeout=120")
 
 
@@ -63,19 +65,21 @@ class Checkout:
     @contextmanager
     def edited(self, edits: Sequence[Edit]) -> Iterator[None]:
         """Make edits and take them back; raise EditError if one does not fit, or leaves no Python."""
-        files = {each.file for each in edits}
-        before = {name: ((self.root / name).read_text(), (self.root / name).stat()) for name in files}
+        files = {self.root / each.file for each in edits}
+        before = {path: (path.read_text(), path.stat().st_mtime) for path in files}
         try:
             for each in edits:
                 path = self.root / each.file
                 path.write_text(each.apply(path.read_text()))
                 _check_syntax(path)
+            for path, (_, modified) in before.items():
+                # Python goes by whole seconds and the size: bytecode of the file as it was would pass for the edit.
+                os.utime(path, (modified + _ANOTHER_SECOND, modified + _ANOTHER_SECOND))
             yield
         finally:
-            for name, (text, stat) in before.items():
-                (self.root / name).write_text(text)
-                # The bytecode of the file as it was is of this time.
-                os.utime(self.root / name, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+            for path, (text, modified) in before.items():
+                path.write_text(text)
+                os.utime(path, (modified, modified))
 
     def run(self, tests: Sequence[str], *, to_the_first: bool = False) -> Run:
         """Run tests in the copy, on its own code."""

@@ -105,6 +105,16 @@ def test_no_bytecode_of_an_edit_is_taken_for_the_next_one(checkout: Checkout, tr
     assert checkout.run([trial.test]).passed
 
 
+def test_bytecode_of_the_file_as_it_was_is_not_taken_for_that_of_an_edit(checkout: Checkout) -> None:
+    """Where the file was written within the same second, Python would find it valid: so the edit is of another one."""
+    path = checkout.root / "controller/question.py"
+    path.touch()
+    written = path.stat().st_mtime
+    with checkout.edited(_trial("return 43").edits):
+        assert int(path.stat().st_mtime) != int(written)
+    assert path.stat().st_mtime == written
+
+
 def test_without_any_fault_all_tests_have_to_pass(checkout: Checkout) -> None:
     """Else everything would be noticed."""
     (checkout.root / "controller/question.py").write_text(SOURCE.replace("42", "43"))
