@@ -171,8 +171,9 @@ class FaultProxy:
         await asyncio.sleep(fault.delay)
         if fault.status:
             return _refusal(fault.status)
-        if fault.stale and request.path in self._remembered:
-            return web.Response(body=self._remembered[request.path], content_type="application/json")
+        asked = request.path + request.query.get("fieldSelector", "")
+        if fault.stale and asked in self._remembered:
+            return web.Response(body=self._remembered[asked], content_type="application/json")
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
         headers["Audit-ID"] = str(uuid4())
         self.arrivals[headers["Audit-ID"]] = arrived
@@ -205,7 +206,7 @@ class FaultProxy:
             whole = whole + piece if lists(request) else b""
             await (self.view.deliver(response, piece) if events else response.write(piece))
         if lists(request) and answer.status == 200:
-            self._remembered.setdefault(request.path, whole)
+            self._remembered.setdefault(request.path + request.query.get("fieldSelector", ""), whole)
         await response.write_eof()
         if isinstance(request.transport, asyncio.Transport):
             self._watches.pop(request.transport, None)

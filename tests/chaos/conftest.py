@@ -84,7 +84,7 @@ class Stage:
         async def seen() -> bool:
             secrets = [await self.installation.secret(name) for name in self.namespaces.values()]
             namespaces = [(await get(f"/api/v1/namespaces/{name}")).ok() for name in self.namespaces.values()]
-            return all(_reached(view, shown["metadata"]) for shown in [*namespaces, *filter(None, secrets)])
+            return all(reached(view, shown["metadata"]) for shown in [*namespaces, *filter(None, secrets)])
 
         await until(seen, "watches to have brought everything")
 
@@ -149,9 +149,10 @@ class Stage:
         await self.installation.annotate(name, attach_to_service_accounts=None)
 
 
-def _reached(view: View, metadata: Mapping[str, Any]) -> bool:
-    reached = view.reached.get((metadata.get("namespace", ""), metadata["name"]), 0)
-    return reached >= int(metadata["resourceVersion"])
+def reached(view: View, metadata: Mapping[str, Any]) -> bool:
+    """Whether a watch has brought an object in this version or a newer one."""
+    version = view.reached.get((metadata.get("namespace", ""), metadata["name"]), 0)
+    return version >= int(metadata["resourceVersion"])
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,12 @@ is not seen. Intermediate state: the process is killed when a write has been car
 """
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 
-from tests.chaos.conftest import STEPS, Stage
+from tests.chaos.conftest import STEPS, Stage, reached
 from testsupport.fault_proxy import Fault, FaultProxy, Request
-from testsupport.installation import FAST_ROTATION, SHORT_LIFE
+from testsupport.installation import FAST_ROTATION, IRELAND, SHORT_LIFE
 from testsupport.replicas import replicas
 from testsupport.service_accounts import ON
 from testsupport.waiting import until
@@ -65,6 +66,34 @@ async def test_a_leader_that_sees_the_past_changes_nothing_that_is_newer(stage: 
         await stage.until_states(stage.done())
 
 
+async def test_a_leader_with_a_late_watch_of_a_single_namespace_deletes_no_secret_that_is_wanted(stage: Stage) -> None:
+    """With `watchNamespaces` each Namespace has a watch of its own, which may lag behind that of its Secret as well."""
+    installation, late = stage.installation, stage.proxy("two")
+    name = await installation.create_namespace()
+    await installation.grant_within(name)
+    watch = f"/api/v1/watch/namespaces/{name}"
+    async with replicas(installation, watchNamespaces=[name], leaseDuration="6s", relistInterval="1h") as pair:
+        await pair.start("one")
+        await pair.leader("one")
+        installation.server = late
+        await pair.start("two")
+        held = Fault(when=lambda request: request.path == watch, delay=3600)
+        late.add(held)
+        late.drop()
+        await until(partial(_spent, held), "the second replica's watch of the Namespace to be held up")
+        stage.judge.wanted[name] = frozenset({IRELAND})
+        await installation.annotate(name, enabled="true")
+        await until(partial(_has_seen_secret, stage, late, name), "the second replica to have seen the Secret")
+        reads = partial(late.requests.count, f"GET /api/v1/namespaces/{name}")
+        read_before = reads()
+        pair.running["one"].kill()
+        await until(partial(_more, reads, read_before), "the second replica to read the Namespace")
+        stage.judge.expect_deletion(name)
+        (await installation.api.delete(installation.path(name))).ok()
+        await until(partial(installation.secret, name), "the Secret to be back, by what was read")
+        assert f"DELETE {installation.path(name)}" not in late.requests
+
+
 async def test_what_came_and_went_unseen_leaves_nothing_behind(stage: Stage) -> None:
     """Each step is asked for and undone while no event arrives; the end is as if neither had happened."""
     view = stage.proxy("one").view
@@ -114,6 +143,19 @@ def _writes(stage: Stage, step: str, request: Request) -> bool:
     """Select the write that carries a step out."""
     method, resource = WRITTEN[step]
     return request.method == method and f"/namespaces/{stage.namespaces[step]}/{resource}/" in request.path
+
+
+async def _spent(fault: Fault) -> bool:
+    return fault.times <= 0
+
+
+async def _more(count: Callable[[], int], before: int) -> bool:
+    return count() > before
+
+
+async def _has_seen_secret(stage: Stage, proxy: FaultProxy, name: str) -> bool:
+    secret = await stage.installation.secret(name)
+    return secret is not None and reached(proxy.view, secret["metadata"])
 
 
 async def _watches(proxy: FaultProxy) -> bool:

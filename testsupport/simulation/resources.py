@@ -89,9 +89,9 @@ class Resources:
                 found = store.named(named(sent.query)).values()
                 return self._listing({"metadata": manifests.secret_metadata(each)} for each in found)
             case "list", ["namespaces"]:
-                return self._listing(
-                    {"metadata": manifests.namespace_metadata(each)} for each in store.namespaces.values()
-                )
+                wanted = named(sent.query)
+                namespaces = (each for name, each in store.namespaces.items() if wanted in {"", name})
+                return self._listing({"metadata": manifests.namespace_metadata(each)} for each in namespaces)
             case "list", ["serviceaccounts"]:
                 return self._listing(map(manifests.service_account, store.accounts.values()))
             case "get", ["namespaces", name, "secrets", secret]:

@@ -17,5 +17,5 @@ class Sent:
 
 
 def named(query: Mapping[str, str]) -> str:
-    """Return the name of the Secrets that a list or a watch is about."""
-    return query["fieldSelector"].removeprefix("metadata.name=")
+    """Return the name of the objects that a list or a watch is about; empty for all."""
+    return query.get("fieldSelector", "").removeprefix("metadata.name=")

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from pullkeeper.adapters.kubernetes.events import EventRecorder
 from pullkeeper.adapters.kubernetes.lease import LeaseClient
-from pullkeeper.adapters.kubernetes.listing import list_namespaces
+from pullkeeper.adapters.kubernetes.listing import find_namespace, list_namespaces, read_namespace
 from pullkeeper.adapters.kubernetes.pull_secrets import PullSecretClient
 from pullkeeper.adapters.kubernetes.reflector import (
     EventHandler,
@@ -48,7 +48,8 @@ from pullkeeper.reconcile.desired_states import DesiredStates
 from pullkeeper.reconcile.identities import Identities
 from pullkeeper.reconcile.leader_elector import LeaderElector, NoElection
 from pullkeeper.reconcile.namespace_records import NamespaceRecords
-from pullkeeper.reconcile.namespace_relister import NamespaceRelister, NamespaceView
+from pullkeeper.reconcile.namespace_relister import NamespaceRelister
+from pullkeeper.reconcile.namespace_view import NamespaceView
 from pullkeeper.reconcile.pending_opt_outs import PendingOptOuts
 from pullkeeper.reconcile.reconciler import Desired, Reconciler, Reports
 from pullkeeper.reconcile.service_account_poller import ServiceAccountPoller
@@ -317,8 +318,9 @@ class Container:
         reporter: Reports,
         desired_states: Desired,
     ) -> Reconciler:
+        read = read_namespace if self._settings.watch_namespaces else find_namespace
         return Reconciler(
-            namespaces=NamespaceView(self.namespaces, self.namespace_relister),
+            namespaces=NamespaceView(self.namespaces, partial(read, self._adapters.kube_client)),
             secrets=secrets,
             client=client,
             tokens=self.token_verifier or UnverifiedTokens(self.token_cache),

@@ -106,14 +106,10 @@ class ResourceCache(Generic[T]):
         return tuple(item for items in self._items.values() for item in items.values())
 
     def is_known_at(self, version: int, namespace: str, name: str = "") -> bool:
-        """Whether what is known of an object is no older than this version of anything in the cluster.
-
-        Of an object that is read by its name that cannot be told: it is taken for known.
-        """
+        """Whether what is known of an object is surely no older than this version of anything in the cluster."""
         known, scope = self.get(namespace, name), self._scope_of(namespace)
-        if scope is None or (scope.name and self._one_by_one):
-            return True
-        return max(scope.resource_version, known.resource_version if known else 0) >= version
+        told = scope.resource_version if scope else 0
+        return max(told, known.resource_version if known else 0) >= version
 
     def has_synced(self, namespace: str) -> bool:
         """Whether the namespace has been listed, so that what is not here does not exist."""

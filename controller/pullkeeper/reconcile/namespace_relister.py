@@ -16,7 +16,6 @@ from pullkeeper.domain.errors.backoff import retry_delay
 from pullkeeper.domain.errors.failures import FailureError, Reason
 from pullkeeper.domain.errors.said_causes import SaidCauses
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
-from pullkeeper.reconcile.caches import ResourceCache
 
 logger = logging.getLogger(__name__)
 
@@ -41,25 +40,6 @@ class EventHandler(Protocol):
         """Note that the Namespaces cannot be listed, because RBAC forbids it."""
 
 
-class NamespaceView:
-    """The Namespaces as far as they are known; they are listed anew where something is newer that depends on one."""
-
-    def __init__(self, cache: ResourceCache[ObservedNamespace], relister: "NamespaceRelister | None") -> None:
-        self._cache = cache
-        self._relister = relister
-
-    def get(self, namespace: str) -> ObservedNamespace | None:
-        """Return a Namespace as last observed."""
-        return self._cache.get(namespace)
-
-    def is_known_at(self, version: int, namespace: str) -> bool:
-        """Return whether what is known of a Namespace is no older than this version; ask for a listing if not."""
-        known = self._cache.is_known_at(version, namespace)
-        if not known and self._relister is not None:
-            self._relister.confirm()
-        return known
-
-
 class NamespaceRelister:
     """Lists all Namespaces now, every `interval` and when told to; after a failure it retries with backoff."""
 
@@ -74,14 +54,10 @@ class NamespaceRelister:
         self._gap = False
         self._causes = SaidCauses()
 
-    def confirm(self) -> None:
-        """List anew soon, because what is known may be older than what depends on it."""
-        self._due.set()
-
     def relist(self) -> None:
         """List anew soon, because the watch has a gap: it cannot have told of everything by itself."""
         self._gap = True
-        self.confirm()
+        self._due.set()
 
     async def run(self) -> None:
         """List again and again, until cancelled."""

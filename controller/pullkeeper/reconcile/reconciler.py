@@ -37,8 +37,6 @@ from pullkeeper.tokens.token_revalidator import PublishedToken
 
 _SHORTEST_REQUEUE = timedelta(seconds=1)
 """The shortest wait before a token that could not be replaced is reconciled again."""
-_CONFIRMATION = timedelta(seconds=2)
-"""The pause before a deletion is looked at again that waits for a listing of Namespaces."""
 _REQUEUES = 10
 """Reconcile about this many times in the remaining life of a token that could not be replaced."""
 
@@ -46,9 +44,11 @@ _REQUEUES = 10
 class Namespaces(Reader[ObservedNamespace], Protocol):
     """The observed Namespaces."""
 
-    def is_known_at(self, version: int, namespace: str) -> bool:
-        """Return whether what is known of a Namespace is no older than this version of a Secret; it is soon, if not."""
-        ...
+    async def confirm(self, name: str, version: int) -> None:
+        """Make sure that a Namespace is still as known, where a Secret of it has this version.
+
+        Raises FailureError, StaleObservationError or NamespaceGoneError.
+        """
 
 
 class PullSecretClient(Protocol):
@@ -338,11 +338,8 @@ class Reconciler:
 
     async def _delete(self, name: str, step: Delete) -> Result:
         secret, record = step.secret, self._records.get(name)
-        if not self._namespaces.is_known_at(secret.resource_version, name):
-            # Watches are apart: the Secret may be due to an opt-in that has not been seen yet.
-            at = self._clock() + _CONFIRMATION
-            return Result(status=Status(secret=secret, opted_in=False), requeue_at=at)
         try:
+            await self._namespaces.confirm(name, secret.resource_version)
             with self._reporter.observe_write("delete", name):
                 await self._client.delete(name, secret)
         except FailureError as error:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pullkeeper.adapters.kubernetes.listing import list_all, list_namespaces
-from pullkeeper.domain.errors.failures import FailureError, Reason
+from pullkeeper.adapters.kubernetes.listing import find_namespace, list_all, list_namespaces, read_namespace
+from pullkeeper.domain.errors.failures import FailureError, Reason, StaleObservationError
 from testsupport.fake_client import FakeClient, items, ok
 
 
@@ -65,11 +65,40 @@ async def test_failed_list_names_the_objects_and_the_right(status: int, reason: 
 
 async def test_relist_of_namespaces_survives_an_expired_continue_token() -> None:
     """In a large cluster the token may expire before the last page is requested."""
-
-    def raw(name: str) -> dict[str, object]:
-        return {"metadata": {"name": name, "uid": name, "resourceVersion": "7"}}
-
     client = FakeClient(items(raw("a"), more="x"), ok(status=410), items(raw("b"), version=12))
     namespaces, version = await list_namespaces(client)
     assert ([namespace.name for namespace in namespaces], version) == (["b"], 12)
     assert {request.path for request in client.requests} == {"/api/v1/namespaces"}
+
+
+def raw(name: str) -> dict[str, object]:
+    """Return a Namespace's metadata as the API server does."""
+    return {"metadata": {"name": name, "uid": name, "resourceVersion": "7"}}
+
+
+async def test_a_namespace_is_found_by_a_list_of_its_name() -> None:
+    """That takes no right to get it; it is not there if the list is empty."""
+    client = FakeClient(items(raw("a"), version=12), items(version=12))
+    found = await find_namespace(client, "a", 12)
+    assert found is not None
+    assert (found.name, found.resource_version) == ("a", 7)
+    assert await find_namespace(client, "a", 12) is None
+    assert {request.query["fieldSelector"] for request in client.requests} == {"metadata.name=a"}
+
+
+async def test_a_list_that_is_older_than_what_depends_on_it_tells_nothing() -> None:
+    """Some cache has answered."""
+    with pytest.raises(StaleObservationError):
+        await find_namespace(FakeClient(items(version=11)), "a", 12)
+
+
+async def test_a_namespace_is_read_where_there_is_no_right_to_list() -> None:
+    """One that does not exist is no failure; a missing right is one that says which."""
+    client = FakeClient(ok(raw("a")), ok(status=404), ok(status=403))
+    found = await read_namespace(client, "a", 12)
+    assert found is not None
+    assert found.resource_version == 7
+    assert await read_namespace(client, "a", 12) is None
+    with pytest.raises(FailureError, match="get and watch on namespaces"):
+        await read_namespace(client, "a", 12)
+    assert {(request.verb, request.path) for request in client.requests} == {("get", "/api/v1/namespaces/a")}

@@ -28,15 +28,18 @@ def account(namespace: str, name: str, version: int, *entries: str) -> ObservedS
 
 
 def test_what_is_known_is_as_new_as_the_object_or_the_last_listing() -> None:
-    """But of an object that is read by its name, nothing can be told."""
+    """Of an object that is watched by its name, that is its own version or one that the watch has told of."""
     cache = namespace_cache(lambda _: None, NamespaceRecords(applies_to=lambda _: True, clock=lambda: NOW))
     cache.handler().replace([], 5, watched=False)
     assert [cache.is_known_at(version, "team") for version in (5, 6)] == [True, False]
     cache.upsert(ObservedNamespace(name="team", uid="uid", resource_version=7))
     assert [cache.is_known_at(version, "team") for version in (7, 8)] == [True, False]
     assert [cache.is_known_at(version, "other") for version in (5, 7)] == [True, False]
-    cache.handler("alone")
-    assert cache.is_known_at(99, "alone")
+    alone = cache.handler("alone")
+    alone.replace([ObservedNamespace(name="alone", uid="uid", resource_version=2)], 2, watched=False)
+    assert [cache.is_known_at(version, "alone") for version in (2, 3)] == [True, False]
+    alone.on_bookmark(9)
+    assert [cache.is_known_at(version, "alone") for version in (9, 10)] == [True, False]
 
 
 class Reported:

@@ -8,10 +8,7 @@ import pytest
 
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
-from pullkeeper.reconcile.cached_kinds import namespace_cache
-from pullkeeper.reconcile.namespace_records import NamespaceRecords
-from pullkeeper.reconcile.namespace_relister import NamespaceRelister, NamespaceView
-from testsupport.examples import NOW
+from pullkeeper.reconcile.namespace_relister import NamespaceRelister
 from testsupport.fixed_random import FixedRandom
 
 
@@ -62,25 +59,6 @@ async def test_it_lists_at_once_when_told_to() -> None:
     run.cancel()
     assert listings.listed_at == [0, 100, 700]
     assert listings.watched == [True, False, True]
-
-
-async def test_it_lists_at_once_to_confirm_what_is_known() -> None:
-    """That is no gap: what the listing finds should have been told of."""
-    listings = Listings(*[True] * 2)
-    relister = _relister(listings)
-    run = asyncio.create_task(relister.run())
-    await asyncio.sleep(100)
-    cache = namespace_cache(lambda _: None, NamespaceRecords(applies_to=lambda _: True, clock=lambda: NOW))
-    cache.handler().replace([ObservedNamespace(name="a", resource_version=3)], 5, watched=False)
-    view = NamespaceView(cache, relister)
-    assert view.get("a") == cache.get("a")
-    assert view.is_known_at(5, "a")
-    await asyncio.sleep(1)
-    assert listings.listed_at == [0]
-    assert not view.is_known_at(6, "a")
-    await asyncio.sleep(1)
-    run.cancel()
-    assert (listings.listed_at, listings.watched) == ([0, 101], [True, True])
 
 
 async def test_gap_outlasts_listings_that_fail() -> None:

@@ -28,6 +28,7 @@ from pullkeeper.reconcile.controller_principal import ControllerPrincipal
 from pullkeeper.reconcile.desired_states import DesiredStates
 from pullkeeper.reconcile.identities import Identities
 from pullkeeper.reconcile.namespace_records import NamespaceRecords
+from pullkeeper.reconcile.namespace_view import NamespaceView
 from pullkeeper.reconcile.reconciler import Reconciler
 from pullkeeper.reconcile.result import Result, Status
 from pullkeeper.reconcile.status_reporter import StatusReporter
@@ -73,6 +74,10 @@ class ReconcilerHarness:
         self.losses = 0
         self.enqueued: list[str] = []
         self.learned = ""
+        self.current: ObservedNamespace | None = None
+        """The Namespace as it is, where that is not what is known."""
+        self.reads: list[tuple[str, int]] = []
+        self.unreadable: Exception | None = None
         self.error: Exception | None = None
         self.account_uid = "uid-1"
         self.accounts: dict[tuple[str, ...], ObservedServiceAccount] = {}
@@ -95,7 +100,7 @@ class ReconcilerHarness:
             clock=lambda: self.now,
         )
         self.reconciler = Reconciler(
-            namespaces=self.namespaces,
+            namespaces=NamespaceView(self.namespaces, self.read),
             secrets=self.secrets,
             client=self,
             tokens=_Tokens(self),
@@ -129,6 +134,12 @@ class ReconcilerHarness:
         self.namespaces.upsert(
             ObservedNamespace(name=self.NAME, uid="uid", resource_version=version, annotations=annotations)
         )
+
+    async def read(self, name: str, version: int) -> ObservedNamespace | None:
+        self.reads.append((name, version))
+        if self.unreadable:
+            raise self.unreadable
+        return self.current or self.namespaces.get(name)
 
     def count_loss(self) -> None:
         self.losses += 1
@@ -248,22 +259,29 @@ async def test_secret_that_is_not_requested_any_more_is_deleted() -> None:
     assert [reason for _, reason, _ in harness.recorded.events] == ["PullSecretDeleted"]
 
 
-async def test_secret_that_is_newer_than_the_namespace_is_known_is_not_deleted_yet() -> None:
-    """It may be due to an opt-in that the watch of Namespaces has yet to bring; a listing tells."""
+async def test_secret_that_is_newer_than_the_namespace_is_known_is_deleted_once_that_was_read() -> None:
+    """It may be due to an opt-in that the watch of Namespaces has yet to bring."""
     secret = replace(managed(published(EU)), resource_version=9)
     harness = ReconcilerHarness(secret, annotations={})
-    handler = harness.namespaces.handler()
-    result = await harness.reconcile()
-    assert result.status == Status(secret=secret, opted_in=False)
-    assert result.requeue_at == LATER + timedelta(seconds=2)
     known = harness.namespaces.get("team-a")
     assert known is not None
-    handler.replace([known], 8, watched=True)
-    assert (await harness.reconcile()).requeue_at is not None
-    assert harness.deleted == []
-    handler.replace([known], 9, watched=True)
+    harness.current = replace(known, resource_version=7)
+    with pytest.raises(StaleObservationError):
+        await harness.reconcile()
+    assert (harness.deleted, harness.reads) == ([], [("team-a", 9)])
+    harness.annotate({})
+    harness.current = None
     await harness.reconcile()
-    assert harness.deleted == [secret]
+    assert (harness.deleted, harness.reads) == ([secret], [("team-a", 9)] * 2)
+
+
+async def test_namespace_that_cannot_be_read_is_reported_and_keeps_its_secret() -> None:
+    """Whatever the reason."""
+    secret = replace(managed(published(EU)), resource_version=9)
+    harness = ReconcilerHarness(secret, annotations={})
+    harness.unreadable = REFUSED
+    assert (await harness.reconcile()).error is REFUSED
+    assert harness.deleted == []
 
 
 async def test_foreign_secret_is_a_conflict() -> None:

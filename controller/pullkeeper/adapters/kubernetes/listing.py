@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 from pullkeeper.adapters.kubernetes.api_errors import api_error
 from pullkeeper.adapters.kubernetes.client import ApiClient
-from pullkeeper.domain.kube.api import GONE, METADATA_LIST
+from pullkeeper.domain.errors.failures import StaleObservationError
+from pullkeeper.domain.kube.api import GONE, METADATA, METADATA_LIST, NOT_FOUND
 from pullkeeper.domain.namespace.namespace import ObservedNamespace, observe_namespace
 
 PAGE_SIZE = 250
@@ -45,12 +46,31 @@ async def list_all(
         page = {**first, "continue": metadata["continue"]}
 
 
-async def list_namespaces(client: ApiClient) -> tuple[list[ObservedNamespace], int]:
-    """List the metadata of every Namespace, with the list's resourceVersion; raises FailureError."""
+async def list_namespaces(client: ApiClient, name: str = "") -> tuple[list[ObservedNamespace], int]:
+    """List the metadata of every Namespace, or of the one of a name, with the list's version; raises FailureError."""
     return await list_all(
         client,
         "/api/v1/namespaces",
-        what="Namespaces",
+        what=f"Namespace {name}" if name else "Namespaces",
         grant="list on namespaces",
         translate=lambda item: observe_namespace(item["metadata"]),
+        query={"fieldSelector": f"metadata.name={name}"} if name else None,
     )
+
+
+async def find_namespace(client: ApiClient, name: str, version: int) -> ObservedNamespace | None:
+    """Find a Namespace with the right to list them; raises FailureError, StaleObservationError if before `version`."""
+    found, listed = await list_namespaces(client, name)
+    if listed < version:
+        raise StaleObservationError(f"namespace/{name}")
+    return next(iter(found), None)
+
+
+async def read_namespace(client: ApiClient, name: str, _version: int) -> ObservedNamespace | None:
+    """Read a Namespace with the right to get it, which the API server answers as it is now; raises FailureError."""
+    response = await client.request("get", f"/api/v1/namespaces/{name}", accept=METADATA)
+    if response.status == NOT_FOUND:
+        return None
+    if not response.ok:
+        raise api_error(response, "get", f"Namespace {name}", grant="get and watch on namespaces")
+    return observe_namespace(response.body["metadata"])
