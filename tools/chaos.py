@@ -3,7 +3,8 @@
 `python -m tools.chaos --minutes 60` does one fault after the other, drawn from a seed, with changed requests and a wait
 for convergence after each. A watcher judges every version of every pull Secret, the audit log tells who wrote what,
 and porcupine checks its history for linearizability. Without minutes each kind happens once. `--failovers 5` measures
-instead how long it takes until the next leader writes. Figures go to build/chaos.json.
+instead how long it takes until the next leader writes. Figures go to build/chaos.json. SIGTERM ends a run after the
+fault that is under way, with a verdict on what there was.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import asyncio
 import dataclasses
 import json
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -53,18 +55,24 @@ def main() -> int:
 async def _run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     rng = random.Random(options.seed)
     kinds = [kind for kind in KINDS if not options.only or kind.__name__ in options.only]
-    ends = time.monotonic() + options.minutes * 60
+    begun, told = time.monotonic(), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
     took: dict[str, list[float]] = {kind.__name__: [] for kind in kinds}
     async with clusters.running(folder, count=options.replicas, rng=rng, say=_say) as cluster:
         for kind in _schedule(kinds, rng, once=not options.minutes):
-            if options.minutes and time.monotonic() > ends:
+            if told.is_set() or (options.minutes and _minutes_since(begun) > options.minutes):
                 break
             _say(f"{kind.__name__} …")
             took[kind.__name__].append(await _suffer(cluster, kind))
             _say(f"{kind.__name__}: converged after {took[kind.__name__][-1]:.1f} s")
             if cluster.judge.broken:
                 break
-        return {"seed": options.seed, "minutes": options.minutes, "replicas": options.replicas} | _judge(cluster, took)
+        minutes = round(_minutes_since(begun), 1)
+        return {"seed": options.seed, "minutes": minutes, "replicas": options.replicas} | _judge(cluster, took)
+
+
+def _minutes_since(begun: float) -> float:
+    return (time.monotonic() - begun) / 60
 
 
 def _schedule(kinds: Sequence[Kind], rng: random.Random, *, once: bool) -> Iterator[Kind]:
