@@ -1,8 +1,9 @@
 """Render the chart with Helm 3 and Helm 4 concurrently, and cache the results by values."""
 
+import errno
 import json
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,8 +145,14 @@ class Helms:
         return self._known[key]
 
 
-def _run(binary: Path, arguments: Iterable[str], given: str) -> Completed:
-    result = subprocess.run([binary, *arguments], input=given, capture_output=True, text=True, check=False)
+def _run(binary: Path, arguments: Sequence[str], given: str, *, retries: int = 2) -> Completed:
+    try:
+        result = subprocess.run([binary, *arguments], input=given, capture_output=True, text=True, check=False)
+    except OSError as error:
+        # Seen twice beside busy cores, in whole runs of tests/chart: the kernel did not start Helm, so nothing has run.
+        if error.errno != errno.EFAULT or not retries:
+            raise
+        return _run(binary, arguments, given, retries=retries - 1)
     return Completed(status=result.returncode, output=result.stdout, errors=result.stderr)
 
 

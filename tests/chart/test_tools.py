@@ -1,5 +1,6 @@
 """Helm and kubectl have the pinned versions, or the error says how to get them."""
 
+import errno
 import subprocess
 import tarfile
 import zipfile
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from testsupport import helm_tools
+from testsupport.helm import Helms
 from testsupport.helm_tools import TOOLS, ToolsError, find, main
 
 
@@ -97,3 +99,28 @@ def _package(folder: Path) -> Path:
     with tarfile.open(folder / "made.tgz", "w:gz") as archive:
         archive.add(folder / "layer.zip", helm_tools.LAYER)
     return folder / "made.tgz"
+
+
+@pytest.mark.parametrize(
+    ("failures", "runs"), [([errno.EFAULT] * 2, 3), ([errno.EFAULT] * 3, None), ([errno.ENOENT], None)]
+)
+def test_only_a_start_that_the_kernel_failed_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, failures: list[int], runs: int | None
+) -> None:
+    """Twice, and no other failure."""
+    left, started = list(failures), []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        started.append(command)
+        if left:
+            raise OSError(left.pop(0), "it did not start")
+        return subprocess.CompletedProcess(command, 0, "done", "")
+
+    monkeypatch.setattr("testsupport.helm.subprocess.run", run)
+    helms = Helms(find())
+    if runs is None:
+        with pytest.raises(OSError, match="it did not start"):
+            helms.notes({})
+    else:
+        helms.notes({})
+    assert len(started) == (runs or len(failures))
