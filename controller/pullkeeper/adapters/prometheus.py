@@ -172,13 +172,17 @@ class Metrics:
 
     def set_namespace_state(self, namespace: str, state: str | None, expires_at: datetime | None) -> None:
         """Set a namespace's state and the expiry of its pull Secret; None removes either."""
+        if state != self._states.get(namespace):
+            self._set_state(namespace, state)
+        self._set_expiry(namespace, expires_at)
+
+    def _set_state(self, namespace: str, state: str | None) -> None:
         before = self._states.pop(namespace, None)
         if before is not None:
             self._namespaces.labels(before).dec()
         if state is not None:
             self._states[namespace] = state
             self._namespaces.labels(state).inc()
-        self._set_expiry(namespace, expires_at)
 
     def forget_namespaces(self) -> None:
         """Remove all namespaces: another replica is the leader now."""

@@ -50,8 +50,6 @@ class DesiredStates:
         self._on_opt_in_lost = on_opt_in_lost
         self._attach_service_accounts = attach_service_accounts
         self._installation = installation
-        self._judged: tuple[tuple[ObservedNamespace, ObservedSecret | None, Policy], Judgement] | None = None
-        """What was judged last, and the judgement."""
 
     def applies_to(self, namespace: ObservedNamespace) -> bool:
         """Return whether a namespace has annotations of ours, or is opted in by the policy in force."""
@@ -62,7 +60,7 @@ class DesiredStates:
         if namespace is None:
             return Requested()
         policy, record = self._policy(), self._records.get(namespace.name)
-        judgement = self._judge(namespace, secret, policy)
+        judgement = self._judge(namespace, secret, policy, record)
         delete_at = self._delete_at(record, lost=judgement.opt_in_lost)
         record.of_another_class = judgement.of_another_class
         if judgement.of_another_class:
@@ -80,12 +78,20 @@ class DesiredStates:
         record.last_valid = judgement.desired
         return Requested(desired=judgement.desired, failures=judgement.ignored)
 
-    def _judge(self, namespace: ObservedNamespace, secret: ObservedSecret | None, policy: Policy) -> Judgement:
-        """Judge a namespace once for all of its Secrets, which ask one after the other."""
-        asked = (namespace, secret, policy)
-        if self._judged is None or any(one is not other for one, other in zip(asked, self._judged[0], strict=True)):
-            self._judged = asked, judge(*asked, attaches=self._attach_service_accounts)
-        return self._judged[1]
+    def _judge(
+        self, namespace: ObservedNamespace, secret: ObservedSecret | None, policy: Policy, record: NamespaceRecord
+    ) -> Judgement:
+        """Judge a namespace once for all of its Secrets and rotations, as long as the answer is a desired state.
+
+        Of the Secret that depends on nothing but the class.
+        """
+        held = secret.installation_class if secret else None
+        match record.judged:
+            case (known, under, of_class, judgement) if known is namespace and under is policy and of_class == held:
+                return judgement
+        judgement = judge(namespace, secret, policy, attaches=self._attach_service_accounts)
+        record.judged = (namespace, policy, held, judgement) if judgement.desired else None
+        return judgement
 
     def left(self, namespace: ObservedNamespace, secret: ObservedSecret | None) -> Requested:
         """Return when to delete what was left in a namespace of another class; from then on, that it is not desired."""

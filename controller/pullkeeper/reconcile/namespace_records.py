@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.errors.failures import Failure
 from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.reporting.state import State
 from pullkeeper.domain.secret.desired_state import DesiredState
+from pullkeeper.domain.secret.judgement import Judgement
 from pullkeeper.domain.secret.repairs import Repairs
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount
 from pullkeeper.domain.secret.undone_writes import UndoneWrites
@@ -35,6 +37,8 @@ class NamespaceRecord:
     failed_attempts_of: dict[str, int] = field(default_factory=dict)
     """The same of each additional Secret, by its name; without those that succeeded."""
     refresh: RefreshRequest | None = None
+    judged: tuple[ObservedNamespace, Policy, str | None, Judgement] | None = None
+    """The judgement by which a pull Secret was last desired, and of what: Namespace, policy, class of the Secret."""
     last_valid: DesiredState | None = None
     """What the annotations requested when they were last valid."""
     opt_in_lost_at: datetime | None = None

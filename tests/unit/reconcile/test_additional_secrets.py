@@ -146,7 +146,10 @@ def test_a_secret_that_was_there_and_went_is_forgotten() -> None:
 
 
 def test_a_namespace_is_judged_once_for_all_of_its_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And anew as soon as Namespace, pull Secret or policy are others; not at all where nobody selects it."""
+    """And for all their rotations, until Namespace, policy or class of the pull Secret are others.
+
+    Not at all where nobody selects it; and each time where nothing is desired, which may be due to the pull Secret.
+    """
     judged = []
 
     def counting(namespace: ObservedNamespace, *others: Any, **options: Any) -> Judgement:
@@ -159,18 +162,22 @@ def test_a_namespace_is_judged_once_for_all_of_its_secrets(monkeypatch: pytest.M
     several = [wanted.additional(states, replace(ARGOCD, name=name)) for name in ("one", "two", "three")]
 
     def ask() -> int:
-        expected = wanted.of()
         judged.clear()
+        expected = wanted.of()
         assert [each.of(wanted.namespace, HELD) for each in several] == [expected] * 3
         return len(judged)
 
     assert (ask(), ask()) == (1, 0)
     wanted.namespace = replace(wanted.namespace)
     assert (ask(), ask()) == (1, 0)
-    wanted.pull_secrets.upsert(HELD)
+    wanted.pull_secrets.upsert(replace(HELD, installation_class="canary"))
     assert (ask(), ask()) == (1, 0)
+    wanted.pull_secrets.upsert(replace(HELD, installation_class="canary", resource_version=1000))
+    assert (ask(), ask()) == (0, 0)
     wanted.policy = replace(wanted.policy)
     assert (ask(), ask()) == (1, 0)
+    wanted.namespace = replace(wanted.namespace, annotations={"enabled": "perhaps"})
+    assert (ask(), ask()) == (4, 4)
     judged.clear()
     unselected = wanted.additional(wanted.desired_states(), replace(ARGOCD, namespaces=Matcher()))
     assert (unselected.of(wanted.namespace, None), judged) == (Requested(), [])

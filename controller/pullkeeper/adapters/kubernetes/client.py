@@ -12,7 +12,7 @@ from pullkeeper.adapters.kubernetes.api_errors import refusal
 from pullkeeper.adapters.kubernetes.connection_errors import unreachable
 from pullkeeper.adapters.kubernetes.kube_config import KubeConfig, load_config
 from pullkeeper.adapters.kubernetes.login import ConnectionInfo
-from pullkeeper.adapters.kubernetes.session import METHODS, RecordRequest, open_session, resource_of
+from pullkeeper.adapters.kubernetes.session import METHODS, RecordRequest, last_check, open_session, resource_of
 from pullkeeper.domain.errors.failures import Failure, FailureError, NotLeadingError, Reason
 from pullkeeper.domain.kube.api import FORBIDDEN, JSON, Response
 
@@ -179,20 +179,14 @@ class KubeClient:
         data: bytes | None = None,
     ) -> aiohttp.ClientResponse:
         """Send one request, if it may be sent now, and count it; the caller closes the response."""
-        last_check = partial(self._check_may_write, path) if verb in _WRITES else None
-        if last_check is not None:
-            last_check()
+        check = partial(self._check_may_write, path) if verb in _WRITES else _nothing
+        check()
         status = 0
         try:
-            response = await self._session.request(
-                METHODS[verb],
-                f"{info.server}{path}",
-                params=query,
-                headers=headers,
-                data=data,
-                timeout=limit,
-                trace_request_ctx=last_check,
-            )
+            with last_check(check):
+                response = await self._session.request(
+                    METHODS[verb], f"{info.server}{path}", params=query, headers=headers, data=data, timeout=limit
+                )
             status = response.status
         finally:
             self._record_request(verb, resource_of(path), status)
@@ -202,6 +196,10 @@ class KubeClient:
     def _check_may_write(self, path: str) -> None:
         if not self._may_write():
             raise NotLeadingError(path)
+
+
+def _nothing() -> None:
+    pass
 
 
 class _Reaching:

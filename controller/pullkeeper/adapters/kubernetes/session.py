@@ -2,11 +2,13 @@
 
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.metadata import version
-from types import SimpleNamespace
 
 import aiohttp
+from aiohttp.connector import Connection
 from yarl import URL
 
 from pullkeeper.adapters.kubernetes.certificates import Certificates
@@ -40,8 +42,7 @@ def open_session(
 ) -> aiohttp.ClientSession:
     """Open a session whose requests carry these credentials, unless they bring their own.
 
-    With `record` it counts its requests itself. What a request is given as `trace_request_ctx` is called when its
-    connection is open, just before its first byte is sent; if that raises, nothing is sent.
+    With `record` it counts its requests itself. Its requests take the `last_check` that they are made under.
     """
     headers = {"User-Agent": f"pullkeeper/{version('pullkeeper')} ({instance()})"}
     if info.authorization:
@@ -62,7 +63,8 @@ def open_session(
         # Not `trust_env`: aiohttp knows no networks in NO_PROXY, and a `default` entry in ~/.netrc makes it fail.
         proxy=info.proxy,
         read_bufsize=_READ_BUFFER,
-        trace_configs=[_last_check(), *([_trace(record)] if record else [])],
+        trace_configs=[_trace(record)] if record else None,
+        request_class=_CheckedRequest,
         middlewares=[*middlewares, *_server_name(info.tls_server_name)],
     )
 
@@ -95,15 +97,29 @@ def _server_name(name: str | None) -> Sequence[aiohttp.ClientMiddlewareType]:
     return [verify_against] if name else []
 
 
-def _last_check() -> aiohttp.TraceConfig:
-    async def check(_: object, request: SimpleNamespace, __: object) -> None:
-        if request.trace_request_ctx is not None:
-            request.trace_request_ctx()
+_LAST_CHECK = ContextVar[Callable[[], None]]("_LAST_CHECK")
 
-    trace = aiohttp.TraceConfig()
-    # aiohttp signals this before it writes the headers, despite the name.
-    trace.on_request_headers_sent.append(check)
-    return trace
+
+@contextmanager
+def last_check(check: Callable[[], None]) -> Iterator[None]:
+    """Call this for each request made in the block when its connection is open, just before its first byte is sent.
+
+    If it raises, nothing is sent.
+    """
+    token = _LAST_CHECK.set(check)
+    try:
+        yield
+    finally:
+        _LAST_CHECK.reset(token)
+
+
+class _CheckedRequest(aiohttp.ClientRequest):
+    """Calls its `last_check`: a trace could do that too, at the cost of all its other signals for each request."""
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        if (check := _LAST_CHECK.get(None)) is not None:
+            check()
+        return await super().send(conn)
 
 
 def _trace(record_request: RecordRequest) -> aiohttp.TraceConfig:

@@ -66,7 +66,8 @@ class EntryPlan:
         """Whether the Secret would change."""
         if self.current is None:
             return bool(self.fresh)
-        return self.record({host: found.validity for host, found in self.decisions.items() if found}) != self.current
+        validities = {host: found.validity for host, found in self.decisions.items() if found}
+        return validities != self.current.held or self.record(validities) != self.current
 
     def record(self, validities: Mapping[RegistryHost, TokenValidity]) -> SecretRecord:
         """Describe a Secret that holds tokens of these validities."""

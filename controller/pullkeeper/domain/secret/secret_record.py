@@ -27,7 +27,6 @@ REFRESH = f"{PREFIX}refresh-requested-at"
 OPTED_IN_BY = f"{PREFIX}opted-in-by"
 PRINCIPAL = f"{PREFIX}principal"
 CLASS = f"{PREFIX}class"
-_KEYS = frozenset({ISSUED_AT, EXPIRES_AT, REGISTRIES, IDENTITY, TOKENS})
 _READ = (REGISTRIES, IDENTITY, TOKENS, PRINCIPAL, REFRESH, OPTED_IN_BY, CLASS)
 """All that a record is read from: nothing else of the annotations reaches it."""
 _SHARED_RECORDS = 512
@@ -110,30 +109,42 @@ class SecretRecord:
     @property
     def keys(self) -> frozenset[str]:
         """The keys of `annotations()`."""
-        return _KEYS | self._optional_annotations().keys()
+        return frozenset(self.annotations())
 
     def annotations(self) -> dict[str, str]:
         """Return the annotations from which `read_record` restores the record."""
+        given = {
+            REFRESH: self.refresh_requested_at,
+            OPTED_IN_BY: self.opted_in_by,
+            CLASS: self.installation_class or None,
+        }
+        tokens = _token_annotations(*(tuple(each.items()) for each in (self.held, self.identities, self.principals)))
+        return tokens | {key: str(value) for key, value in given.items() if value is not None}
+
+    def token_annotations(self) -> dict[str, str]:
+        """Return those that say what the tokens are."""
         earliest = min(self.validities, key=lambda validity: validity.expires_at)
         labelled = dict(sorted(self.tokens.items()))
         labelled |= {host.name: validity for host, validity in sorted(self.per_registry.items())}
-        found = {
+        who = _principals_text(self.principals, set(self.identities.values()))
+        return {
             ISSUED_AT: _format_time(earliest.issued_at),
             EXPIRES_AT: _format_time(earliest.expires_at),
             REGISTRIES: ",".join(host.name for host in self.registries),
             IDENTITY: _identities_text(self.identities),
             TOKENS: json.dumps({label: _validity_json(validity) for label, validity in labelled.items()}),
+            **({} if who is None else {PRINCIPAL: who}),
         }
-        return found | self._optional_annotations()
 
-    def _optional_annotations(self) -> dict[str, str]:
-        given = {
-            REFRESH: self.refresh_requested_at,
-            OPTED_IN_BY: self.opted_in_by,
-            CLASS: self.installation_class or None,
-            PRINCIPAL: _principals_text(self.principals, set(self.identities.values())),
-        }
-        return {key: str(value) for key, value in given.items() if value is not None}
+
+@lru_cache(maxsize=_SHARED_RECORDS)
+def _token_annotations(
+    held: tuple[tuple[RegistryHost, TokenValidity], ...],
+    identities: tuple[tuple[RegistryHost, str], ...],
+    principals: tuple[tuple[str, str], ...],
+) -> dict[str, str]:
+    """Make those texts once for all namespaces that a rotation brings the same tokens; nobody may change the result."""
+    return SecretRecord(held=dict(held), identities=dict(identities), principals=dict(principals)).token_annotations()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
