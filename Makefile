@@ -17,7 +17,7 @@ IN_MEMORY := aws_failures budgets demo endpoints hostile_inputs identities ident
 IN_MEMORY := $(IN_MEMORY:%=tests/e2e/test_%.py)
 
 .PHONY: help demo test test-e2e test-simulation simulate boundaries test-tenants test-world chaos test-pythons fuzz model mutants trials reliability coverage lint lint-docs test-cluster test-older test-chart \
-  chart-docs manifests release-names release-artefacts release-dry-run failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench bench-injection lock clean
+  chart-docs manifests release-names release-artefacts release-dry-run failure-docs test-alerts picture image sbom test-image lint-image lint-workflows test-pull soak bench bench-curves bench-injection lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -176,9 +176,12 @@ picture: $(VENV)/dev.stamp ## Draw docs/rotation-day.svg: a simulated day of 1,0
 soak: $(VENV)/dev.stamp ## 300 namespaces in five regions with two-minute tokens and faults, for MINUTES (10)
 	$(BIN)/python -m tools.soak --minutes $(or $(MINUTES),10)
 
-bench: $(VENV)/dev.stamp ## Calls, writes, memory and latency, in turns with bare programs on a real API server (QUICK=1, N=300, SIZES=100,1000, ONLY=growth, SERVER=memory, JSON=file)
+bench: $(VENV)/dev.stamp ## Calls, writes, memory and latency, in turns with bare programs on a real API server (QUICK=1, N=300, SIZES=100,1000, ONLY="turns growth", SERVER=memory, JSON=file)
 	$(if $(filter memory,$(SERVER)),,$(BIN)/python -m testsupport.control_plane.assets)
 	$(BIN)/python -m tools.bench $(if $(QUICK),--quick) $(if $(N),--namespaces $(N)) $(if $(SIZES),--sizes $(SIZES)) $(if $(ONLY),--only $(ONLY)) $(if $(SERVER),--server $(SERVER)) $(if $(JSON),--json $(JSON))
+
+bench-curves: $(VENV)/curves.stamp ## Draw docs/bench/curves.svg and write the tables of docs/benchmarks.md from docs/bench/bench.json (first: make bench JSON=docs/bench/bench.json)
+	$(BIN)/python -m tools.bench.curves
 
 bench-injection: $(VENV)/dev.stamp ## What the injection's policy costs the creation of a pod, on a real API server: ratios in one run
 	$(BIN)/python -m testsupport.control_plane.assets
@@ -188,7 +191,7 @@ bench-injection: $(VENV)/dev.stamp ## What the injection's policy costs the crea
 lock: ## Upgrade requirements/*.txt from requirements/*.in
 	$(PYTHON) -m venv $(VENV)-tools
 	$(VENV)-tools/bin/pip install --quiet --require-hashes -r requirements/tools.txt
-	for set in run build demo dev mutation delivery scanners tools; do \
+	for set in run build demo dev mutation curves delivery scanners tools; do \
 	  $(VENV)-tools/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --no-strip-extras --python-version=3.11 \
 	    --output-file=requirements/$$set.txt requirements/$$set.in || exit 1; \
 	done
@@ -210,6 +213,10 @@ $(VENV)/dev.stamp: $(VENV)/demo.stamp requirements/dev.txt
 
 $(VENV)/mutation.stamp: $(VENV)/dev.stamp requirements/mutation.txt
 	@$(PIP) --require-hashes -r requirements/mutation.txt
+	@touch $@
+
+$(VENV)/curves.stamp: $(VENV)/dev.stamp requirements/curves.txt
+	@$(PIP) --require-hashes -r requirements/curves.txt
 	@touch $@
 
 $(VENV)/delivery.stamp: $(VENV)/dev.stamp requirements/delivery.txt

@@ -40,7 +40,8 @@ _HUGE: tuple[Mapping[str, str], ...] = (
     {"enabled": "true", "role-arn": f"arn:aws:iam::{ACCOUNT}:role/{'r' * 200_000}"},
 )
 _EVERYTHING = ("get", "list", "create", "update", "patch", "delete")
-_AT_ONCE = 4
+AT_ONCE = 4
+"""Requests that one tenant makes at a time."""
 
 
 @dataclass(kw_only=True)
@@ -111,7 +112,7 @@ class HostileTenant:
                 await self.rng.choice(_KINDS)(self)
                 self.requests += 1
 
-        await asyncio.gather(*(go_on() for _ in range(_AT_ONCE)))
+        await asyncio.gather(*(go_on() for _ in range(AT_ONCE)))
 
     async def annotate(self, namespace: str, annotations: Mapping[str, str]) -> Answer:
         """Replace all annotations of a Namespace of its own."""

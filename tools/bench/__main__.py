@@ -6,7 +6,6 @@ possible as ratios to a bare loop in the same run.
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 import time
@@ -18,6 +17,8 @@ from tools.bench.options import FULL, QUICK, Options
 from tools.bench.servers import MEMORY, REAL
 from tools.bench.table import Table
 
+PARTS = ("turns", "growth", "identities", "status")
+
 
 def main() -> int:
     """Measure and print the figures; return 0 if every promised figure is met."""
@@ -26,17 +27,16 @@ def main() -> int:
     parser.add_argument("--server", choices=(REAL, MEMORY), default=REAL, help="the API server of the turns")
     parser.add_argument("--namespaces", type=int, help="how many are rotated in turns with a bare program")
     parser.add_argument("--sizes", help="namespaces for what may grow with them, such as 100,1000,10000")
-    parser.add_argument("--only", choices=("turns", "growth"), help="measure nothing else")
-    parser.add_argument("--json", type=Path, help="write the figures into this file, too")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="measure nothing else")
+    parser.add_argument("--json", type=Path, help="write the figures into this file, too, after each size")
     arguments = parser.parse_args()
     options = QUICK if arguments.quick else FULL
     options = replace(options, turn_namespaces=arguments.namespaces or options.turn_namespaces)
     if arguments.sizes:
         options = replace(options, sizes=tuple(map(int, arguments.sizes.split(","))))
-    table, started = Table(), time.monotonic()
+    table, started = Table(arguments.json), time.monotonic()
     asyncio.run(_run(options, table, arguments))
-    if arguments.json:
-        arguments.json.write_text(json.dumps({"rows": table.rows, "growth": table.growth}, indent=2) + "\n")
+    table.save()
     verdict = f"NOT as promised: {'; '.join(table.failed)}" if table.failed else "as promised"
     print(f"\n{verdict} ({time.monotonic() - started:.0f} s)")
     return 1 if table.failed else 0
@@ -46,12 +46,13 @@ async def _run(options: Options, table: Table, arguments: argparse.Namespace) ->
     table.heading(f"python -m tools.bench{' --quick' if arguments.quick else ''}, on {os.cpu_count()} processors")
     for name, value in asdict(options).items():
         table.row(name.replace("_", " "), " ".join(f"{each:,}" for each in (value if name == "sizes" else (value,))))
-    if arguments.only != "growth":
+    if "turns" in arguments.only:
         await turns.measure(options, table, arguments.server)
-    if arguments.only != "turns":
+    if "growth" in arguments.only:
         await growth.measure(options, table, arguments.server)
-    if not arguments.only:
+    if "identities" in arguments.only:
         await identities.measure(options, table)
+    if "status" in arguments.only:
         await status_command.measure(options, table)
 
 

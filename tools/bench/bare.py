@@ -4,8 +4,10 @@ import asyncio
 import base64
 import json
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 from testsupport.objects import pull_secret, version_of
@@ -14,18 +16,34 @@ from testsupport.rest import METADATA, METADATA_LIST, RestClient
 _NAMESPACES = "/api/v1/namespaces"
 AT_ONCE = 16
 """As many as the controller's own default `maxConcurrentReconciles`."""
+PREFIX = "bench"
+"""With which the names of honest namespaces begin."""
 _KEY = ".dockerconfigjson"
-_KEPT = ("name", "namespace", "uid", "resourceVersion", "labels", "annotations")
+_KEPT = ("name", "namespace", "uid", "labels", "annotations")
+_VERSION = "@version"
+_TOKENS = 2
+"""Other tokens for each Secret: an apply of what is there already would write nothing."""
 
-Request = tuple[str, bytes]
-"""Path and body."""
+
+@dataclass(kw_only=True, slots=True)
+class Rotated:
+    """A pull Secret that is given another token again and again."""
+
+    path: str
+    bodies: Iterator[bytes]
+    version: str
+    """What the next apply is based on."""
+
+    def body(self) -> bytes:
+        """Return the next apply."""
+        return next(self.bodies).replace(_VERSION.encode(), self.version.encode())
 
 
-async def rotation_requests(user: RestClient, secret_name: str) -> list[Request]:
-    """Make the apply of every pull Secret that there is."""
+async def rotated_secrets(user: RestClient, secret_name: str) -> list[Rotated]:
+    """Prepare the applies of every pull Secret that there is."""
     query = {"fieldSelector": f"metadata.name={secret_name}"}
     secrets = (await user.get("/api/v1/secrets", **query)).ok()["items"]
-    return [_request(secret, random.Random(number)) for number, secret in enumerate(secrets)]
+    return [_rotated(secret, random.Random()) for secret in secrets]
 
 
 @asynccontextmanager
@@ -49,17 +67,20 @@ async def _serve(user: RestClient, secret_name: str, version: str) -> None:
                 (await user.apply(path, pull_secret(secret_name), force=True, accept=METADATA)).ok()
 
 
-def _request(secret: Mapping[str, Any], rng: random.Random) -> Request:
+def _rotated(secret: Mapping[str, Any], rng: random.Random) -> Rotated:
     metadata = {key: secret["metadata"][key] for key in _KEPT}
     body = {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": metadata,
+        "metadata": {**metadata, "resourceVersion": _VERSION},
         "type": secret["type"],
-        "data": {_KEY: _other_tokens(secret["data"][_KEY], rng)},
     }
-    path = f"/api/v1/namespaces/{metadata['namespace']}/secrets/{metadata['name']}"
-    return path, json.dumps(body).encode()
+    tokens = [_other_tokens(secret["data"][_KEY], rng) for _ in range(_TOKENS)]
+    return Rotated(
+        path=f"/api/v1/namespaces/{metadata['namespace']}/secrets/{metadata['name']}",
+        bodies=cycle([json.dumps({**body, "data": {_KEY: token}}).encode() for token in tokens]),
+        version=secret["metadata"]["resourceVersion"],
+    )
 
 
 def _other_tokens(data: str, rng: random.Random) -> str:

@@ -5,11 +5,12 @@ It is a process of its own, says `ready` when its watches are open, and ends whe
 
 import argparse
 import asyncio
+import itertools
 import json
 import ssl
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -18,19 +19,20 @@ import botocore.session
 
 from testsupport.objects import pull_secret, version_of
 from testsupport.rest import APPLY, METADATA, METADATA_LIST, RestClient
-from tools.bench.bare import AT_ONCE, Request, rotation_requests
+from tools.bench.bare import AT_ONCE, PREFIX, Rotated, rotated_secrets
 
-ROTATE, SERVE, FETCH = "rotate", "serve", "fetch"
-"""Write all Secrets once; write one in each namespace that opts in; the same, with a token that is fetched for each."""
+ROTATE, SERVE, FETCH, BOTH = "rotate", "serve", "fetch", "both"
+"""Write all Secrets once; write one in each namespace that opts in; the same, with a token fetched for each; the same
+without, while all other Secrets are written again and again."""
 _NAMESPACES, _SECRETS = "/api/v1/namespaces", "/api/v1/secrets"
 _APPLY_HEADERS = {"Content-Type": APPLY, "Accept": METADATA}
 _FORCED = {"fieldManager": "pullkeeper", "force": "true"}
 
 
 def main() -> None:
-    """Run one of the three programs."""
+    """Run one of the programs."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench.bare_program", description=__doc__)
-    parser.add_argument("work", choices=(ROTATE, SERVE, FETCH))
+    parser.add_argument("work", choices=(ROTATE, SERVE, FETCH, BOTH))
     for name in ("server", "ca-file", "token-file", "secret-name"):
         parser.add_argument(f"--{name}", required=True)
     asyncio.run(_run(parser.parse_args()))
@@ -45,31 +47,38 @@ async def _run(arguments: argparse.Namespace) -> None:
         if arguments.work == ROTATE:
             await _rotate(api, arguments.secret_name)
         else:
-            await _serve(api, arguments.secret_name, fetch=_fetcher() if arguments.work == FETCH else None)
+            fetch = _fetcher() if arguments.work == FETCH else None
+            rotating = await rotated_secrets(api, arguments.secret_name) if arguments.work == BOTH else []
+            await _serve(api, arguments.secret_name, fetch, rotating)
 
 
 async def _rotate(api: RestClient, secret_name: str) -> None:
     """Apply every pull Secret once, and tell the processor seconds of that."""
-    requests = await rotation_requests(api, secret_name)
+    secrets = await rotated_secrets(api, secret_name)
     async with _Watches(api, secret_name) as watches:
         tasks = [asyncio.create_task(watches.read(kind)) for kind in (_NAMESPACES, _SECRETS)]
         await _say("ready")
-        cpu, shared = time.process_time(), iter(requests)
-        async with asyncio.TaskGroup() as group:
-            for _ in range(AT_ONCE):
-                group.create_task(_apply_all(api, shared))
+        cpu, shared = time.process_time(), iter(secrets)
+        await _apply_at_once(api, shared)
         cpu = time.process_time() - cpu
-        await _say(json.dumps({"cpu": cpu, "applies": len(requests)}))
+        await _say(json.dumps({"cpu": cpu, "applies": len(secrets)}))
         for task in tasks:
             task.cancel()
 
 
-async def _apply_all(api: RestClient, requests: Iterator[Request]) -> None:
+async def _apply_at_once(api: RestClient, secrets: Iterator[Rotated]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for _ in range(AT_ONCE):
+            group.create_task(_apply_all(api, secrets))
+
+
+async def _apply_all(api: RestClient, secrets: Iterator[Rotated]) -> None:
     headers = {"Authorization": f"Bearer {api.token}", **_APPLY_HEADERS}
-    for path, body in requests:
-        async with api.http.patch(api.url + path, params=_FORCED, data=body, headers=headers) as answer:
-            json.loads(await answer.read())
+    for secret in secrets:
+        async with api.http.patch(api.url + secret.path, params=_FORCED, data=secret.body(), headers=headers) as answer:
+            written = json.loads(await answer.read())
             assert answer.ok, f"the API server answered the baseline with {answer.status}"
+            secret.version = written["metadata"]["resourceVersion"]
 
 
 def _fetcher() -> Callable[[str], None]:
@@ -92,8 +101,13 @@ def _fetcher() -> Callable[[str], None]:
     return fetch
 
 
-async def _serve(api: RestClient, secret_name: str, fetch: Callable[[str], None] | None) -> None:
-    """Apply a pull Secret in each namespace that opts in, with `fetch` after a token was fetched as its role."""
+async def _serve(
+    api: RestClient, secret_name: str, fetch: Callable[[str], None] | None, rotating: Sequence[Rotated]
+) -> None:
+    """Apply a pull Secret in each namespace that opts in, with `fetch` after a token was fetched as its role.
+
+    It serves those of the bench alone: those of hostile tenants it sees, as whoever watches must.
+    """
     headers = {"Authorization": f"Bearer {api.token}", **_APPLY_HEADERS}
     body = json.dumps(pull_secret(secret_name)).encode()
 
@@ -111,13 +125,14 @@ async def _serve(api: RestClient, secret_name: str, fetch: Callable[[str], None]
         def take(event: Mapping[str, Any]) -> None:
             metadata = event["object"]["metadata"]
             annotations = metadata.get("annotations", {})
-            if annotations.get("pullkeeper.dev/enabled") == "true":
+            if metadata["name"].startswith(PREFIX) and annotations.get("pullkeeper.dev/enabled") == "true":
                 group.create_task(apply(metadata["name"], annotations))
 
         serving = group.create_task(watches.read(_NAMESPACES, take))
+        writing = group.create_task(_apply_at_once(api, itertools.cycle(rotating)))
         await _say("ready")
-        reading.cancel()
-        serving.cancel()
+        for task in (reading, serving, writing):
+            task.cancel()
 
 
 class _Watches:
@@ -149,9 +164,13 @@ class _Watches:
 
 
 async def _say(text: str) -> None:
-    """Write a line, and wait for one that says to go on."""
+    """Write a line, and wait for one that says to go on; not in a thread, which would hold up a program that fails."""
     print(text, flush=True)
-    await asyncio.to_thread(sys.stdin.readline)
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(sys.stdin, told.set)
+    await told.wait()
+    loop.remove_reader(sys.stdin)
+    sys.stdin.readline()
 
 
 if __name__ == "__main__":

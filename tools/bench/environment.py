@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -16,11 +16,15 @@ from testsupport.controller_process import ControllerProcess
 from testsupport.fake_aws import ACCOUNT
 from testsupport.installation import ROLE, Installation, install
 from testsupport.rest import RestClient
+from tools.bench.bare import PREFIX
 from tools.bench.procfs import cpu_seconds, resident_mib
 from tools.bench.secret_watcher import SecretWatcher
 from tools.bench.servers import MEMORY, RemoteAws, servers
 
 _AT_ONCE = 16
+_QUIET = 1.0
+_LONGEST = 90.0
+"""Seconds until a Secret that must come counts as lost."""
 _LOG_LINES = 5
 """Lines of a controller's log that are shown where a figure cannot be measured."""
 _SETTINGS: Mapping[str, Any] = {
@@ -98,14 +102,37 @@ class Environment:
 
     async def opt_in(self, namespace: str, number: int, **annotations: str) -> float:
         """Opt a namespace in and return the seconds until its Secret is seen."""
-        seen = self.watcher.first_secret(namespace)
-        started = asyncio.get_running_loop().time()
-        await self.installation.annotate(namespace, **self.opt_ins[number % len(self.opt_ins)], **annotations)
-        return await seen - started
+        async with asyncio.timeout(_LONGEST):
+            seen = self.watcher.first_secret(namespace)
+            started = asyncio.get_running_loop().time()
+            await self.installation.annotate(namespace, **self.opt_ins[number % len(self.opt_ins)], **annotations)
+            return await seen - started
+
+    async def opt_in_at_pace(
+        self, namespaces: Sequence[str], pause: float, going: Callable[[], bool] = lambda: True
+    ) -> list[float]:
+        """Opt in one namespace after each pause, whoever still waits, as long as it goes on; return the waits."""
+        waits: list[asyncio.Task[float]] = []
+        async with asyncio.TaskGroup() as group:
+            for number, name in enumerate(namespaces):
+                if not going():
+                    break
+                waits.append(group.create_task(self.opt_in(name, number)))
+                await asyncio.sleep(pause)
+        return [each.result() for each in waits]
 
     async def opt_out(self, namespaces: Sequence[str]) -> None:
-        """Undo opt-ins, so that the next measurement starts from the same state."""
+        """Undo opt-ins, so that the next measurement starts from the same state; the controller deletes the Secrets."""
         await asyncio.gather(*(self.installation.annotate(name, enabled="false") for name in namespaces))
+
+    async def reset(self, namespaces: Sequence[str]) -> None:
+        """Undo opt-ins for good: without the role, and without the Secrets, which the controller deletes if it runs."""
+        installation = self.installation
+        await asyncio.gather(*(installation.annotate(name, enabled="false", role_arn=None) for name in namespaces))
+        if self.process.popen.poll() is not None:
+            await asyncio.gather(*(installation.api.delete(installation.path(name)) for name in namespaces))
+        await self.watcher.all_deleted(namespaces)
+        await asyncio.sleep(_QUIET)
 
 
 @asynccontextmanager
@@ -151,7 +178,7 @@ async def _in_parallel(installation: Installation, opt_ins: Sequence[Annotations
 
     async def create(annotations: Annotations) -> str:
         async with free:
-            return await installation.create_namespace("bench", **annotations)
+            return await installation.create_namespace(PREFIX, **annotations)
 
     return list(await asyncio.gather(*(create(annotations) for annotations in opt_ins)))
 

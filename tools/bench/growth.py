@@ -1,17 +1,20 @@
 """What may grow with the number of namespaces: memory, the start, the cost at rest, and waiting times."""
 
 import asyncio
+import json
+import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from testsupport.fake_aws import ACCOUNT
 from testsupport.installation import ROLE
-from tools.bench.bare_program import FETCH
+from tools.bench.bare_program import BOTH, FETCH, ROTATE, SERVE
 from tools.bench.environment import Environment, open_environment
 from tools.bench.options import REGIONS, Options
-from tools.bench.programs import bare_program, hostile_tenants, kopf_seconds
-from tools.bench.table import Table, ms, percentile
+from tools.bench.programs import bare_program, go_on, hostile_tenants, kopf_seconds, line
+from tools.bench.sizes import Rotations, Size, Waits
+from tools.bench.table import Table, ms
 from tools.bench.turns import rotating_age
 
 _QUIET = 1.0
@@ -27,34 +30,13 @@ _PACE = 0.25
 """Seconds between two of those: a little more than the controller leaves between two calls to one region."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Size:
-    """The figures of one number of namespaces; times in seconds, memory in MiB."""
-
-    namespaces: int
-    resident: float
-    """After a rotation."""
-    ready: float
-    kopf: float
-    """What kopf alone takes to see every Namespace."""
-    meanwhile: float
-    """How long after it is ready a namespace is served that has opted in when the process was started."""
-    idle_cpu: float
-    """Percent of one processor."""
-    rest_median: float
-    rest_worst: float
-    busy_worst: float
-    """99th percentile, while all rotate."""
-    hostile_worst: float
-    first_median: float
-    """With a token of its own."""
-    bare_first_median: float
-
-
 async def measure(options: Options, table: Table, server: str) -> None:
     """Print the figures of each size, and what follows from the smallest and the largest."""
-    sizes = [await _measure(count, options, table, server) for count in options.sizes]
-    table.growth.extend(asdict(size) for size in sizes)
+    sizes = []
+    for count in options.sizes:
+        sizes.append(await _measure(count, options, table, server))
+        table.growth.append(asdict(sizes[-1]))
+        table.save()
     first, last = sizes[0], sizes[-1]
     table.heading("resident memory after a rotation")
     if first.namespaces <= _SMALL:
@@ -65,74 +47,136 @@ async def measure(options: Options, table: Table, server: str) -> None:
 
 
 async def _measure(count: int, options: Options, table: Table, server: str) -> Size:
+    load = os.getloadavg()[0]
     async with open_environment(namespaces=count, identities=0, regions=REGIONS[:1], server_kind=server) as environment:
-        table.heading(f"{count:,} namespaces, API server: {server}")
-        idle = await environment.add_idle(options.opt_ins)
+        table.heading(f"{count:,} namespaces, API server: {server}, load average before: {load:.1f}")
+        idle = await environment.add_idle(options.size_opt_ins)
         await environment.start()
         await environment.watcher.all_written(1)
         await environment.stop()
-        busy, resident = await _rotation(environment, count, idle)
+        rotation, resident, busy = await _rotations(environment, options, count, idle)
+        bare_rotation, bare_busy = await _bare_rotations(environment, options, count, idle)
         ready, kopf = await _restart(environment, table)
         meanwhile = await _opt_in_meanwhile(environment, idle)
         cpu = await _at_rest(environment, options.idle, table)
-        rest = [await environment.opt_in(name, number) for number, name in enumerate(idle)]
-        await _opt_out(environment, idle)
-        first, bare = await _first_tokens(environment, idle[:_FIRST])
-        hostile = await _beside_hostile_tenants(environment, options.hostile, idle)
-        size = Size(
-            namespaces=count,
-            resident=resident,
-            ready=ready,
-            kopf=kopf,
-            meanwhile=meanwhile,
-            idle_cpu=cpu,
-            rest_median=percentile(rest, 50),
-            rest_worst=percentile(rest, 99),
-            busy_worst=percentile(busy, 99),
-            hostile_worst=percentile(hostile, 99),
-            first_median=percentile(first, 50),
-            bare_first_median=percentile(bare, 50),
-        )
-        _show(size, table, len(busy))
-        return size
+        rest = await environment.opt_in_at_pace(idle, options.size_pause)
+        await environment.reset(idle)
+        first, bare_first = await _first_tokens(environment, idle[:_FIRST])
+        bare_rest = await _bare_opt_ins(environment, options, idle)
+        hostile, hostile_rate = await _beside_hostile_tenants(environment, options, idle)
+        bare_hostile, bare_hostile_rate = await _bare_beside_hostile_tenants(environment, options, idle)
+    size = Size(
+        namespaces=count,
+        load=load,
+        rotation=rotation,
+        bare_rotation=bare_rotation,
+        resident=resident,
+        ready=ready,
+        kopf=kopf,
+        meanwhile=meanwhile,
+        idle_cpu=cpu,
+        rest=Waits.of(rest),
+        bare_rest=Waits.of(bare_rest),
+        busy=Waits.of(busy),
+        bare_busy=Waits.of(bare_busy),
+        hostile=Waits.of(hostile),
+        bare_hostile=Waits.of(bare_hostile),
+        hostile_rate=hostile_rate,
+        bare_hostile_rate=bare_hostile_rate,
+        first=Waits.of(first),
+        bare_first=Waits.of(bare_first),
+    )
+    show(size, table)
+    return size
 
 
-def _show(size: Size, table: Table, busy: int) -> None:
+def show(size: Size, table: Table) -> None:
+    """Print the figures, each with its ratio to a bare program's where there is one."""
     table.row("resident memory after a rotation", f"{size.resident:.1f} MiB")
+    rates = 1 / size.rotation.seconds, 1 / size.bare_rotation.seconds
+    _ratio(table, "rotation: Secrets per second, over bare", *rates, "; goal: at least 0.85")
+    ours, bare = size.rotation.cpu * 1000, size.bare_rotation.cpu * 1000
+    _ratio(table, "rotation: processor time per Secret, over bare", ours, bare, " ms; goal: at most 2")
     table.row("a restart, all Secrets fresh: ready after", f"{size.ready:.2f} s")
-    ratio = size.ready / size.kopf
-    table.row("the same over kopf with an empty handler", f"{ratio:.2f}", f"{size.kopf:.2f} s; goal: at most 1.1")
+    _ratio(table, "the same over kopf with an empty handler", size.ready, size.kopf, " s; goal: at most 1.1")
     table.row("who opted in meanwhile is served, after that", f"{size.meanwhile:.2f} s", "goal: at most 2 s")
     table.row("processor at rest", f"{size.idle_cpu:.2f} %", "goal: at most 0.5 %")
-    table.row("opt-in at rest, median and p99", f"{ms(size.rest_median)}, {ms(size.rest_worst)}")
-    for what, worst, goal in (
-        (f"{busy} opt-ins while all rotate", size.busy_worst, "3"),
-        ("beside hostile tenants", size.hostile_worst, "2"),
-    ):
-        table.row(f"{what}: p99 over that at rest", f"{worst / size.rest_worst:.2f}", f"goal: at most {goal}")
-    table.row(
-        "with a token of its own, over a bare program: median",
-        f"{size.first_median / size.bare_first_median:.2f}",
-        f"{ms(size.first_median)}; goal: at most 1.5",
-    )
+    _waits(table, "opt-in at rest", size.rest, size.bare_rest)
+    _waits(table, "opt-in while all rotate", size.busy, size.bare_busy)
+    _over_rest(table, "opt-in while all rotate", size.busy, size.rest, 3)
+    _waits(table, "opt-in beside hostile tenants", size.hostile, size.bare_hostile)
+    _over_rest(table, "opt-in beside hostile tenants", size.hostile, size.rest, 2)
+    hammered = f"{size.hostile_rate:.0f}/s", f"{size.bare_hostile_rate:.0f}/s beside bare"
+    table.row("requests of the hostile tenants", *hammered)
+    _waits(table, "opt-in with a token of its own", size.first, size.bare_first)
 
 
-async def _rotation(environment: Environment, count: int, idle: Sequence[str]) -> tuple[list[float], float]:
-    """Rotate all at full speed; return how long those waited who opted in meanwhile, and the memory afterwards."""
+def _ratio(table: Table, what: str, ours: float, bare: float, note: str) -> None:
+    table.row(what, f"{ours / bare:.2f}", f"{ours:.2f} over {bare:.2f}{note}")
+
+
+def _waits(table: Table, what: str, ours: Waits, bare: Waits) -> None:
+    for name, own, theirs in (("median", ours.median, bare.median), (ours.slow_name, ours.slow, bare.slow)):
+        table.row(f"{what}: {name} over bare", f"{own / theirs:.2f}", f"{ms(own)} over {ms(theirs)}")
+
+
+def _over_rest(table: Table, what: str, ours: Waits, rest: Waits, goal: int) -> None:
+    table.row(f"{what}: {ours.slow_name} over at rest", f"{ours.slow / rest.slow:.2f}", f"goal: at most {goal}")
+
+
+async def _rotations(
+    environment: Environment, options: Options, count: int, idle: Sequence[str]
+) -> tuple[Rotations, float, list[float]]:
+    """Rotate all at full speed; return the figures and the memory of that, and the waits in further rotations."""
     environment.watcher.forget()
     await environment.start(maxTokenAge=rotating_age(count))
-    await environment.watcher.begun()
-    waits: list[float] = []
-    for number, name in enumerate(idle):
-        if len(waits) > 1 and environment.watcher.has_written_all():
-            break
-        waits.append(await environment.opt_in(name, number))
-    await environment.watcher.all_written(1)
+    first = await environment.watcher.begun()
+    cpu = environment.cpu_seconds()
+    last = await environment.watcher.all_written(1)
+    cpu = environment.cpu_seconds() - cpu
+    environment.watcher.forget()
     await asyncio.sleep(_QUIET)
     resident = environment.resident_mib()
-    await _opt_out(environment, idle)
+    waits = await _while_rotating(environment, options, idle)
+    await environment.reset(idle)
     await environment.stop()
-    return waits, resident
+    return Rotations(seconds=(last - first) / count, cpu=cpu / count), resident, waits
+
+
+async def _while_rotating(environment: Environment, options: Options, idle: Sequence[str]) -> list[float]:
+    waits: list[float] = []
+    for _ in range(options.busy_rotations):
+        await environment.watcher.begun()
+        waits += await environment.opt_in_at_pace(
+            idle[len(waits) :], options.size_pause, lambda: not environment.watcher.has_written_all()
+        )
+        await environment.watcher.all_written(1)
+        environment.watcher.forget()
+        if len(waits) == len(idle):
+            break
+    return waits
+
+
+async def _bare_rotations(
+    environment: Environment, options: Options, count: int, idle: Sequence[str]
+) -> tuple[Rotations, list[float]]:
+    environment.watcher.forget()
+    async with bare_program(environment, ROTATE) as program:
+        await go_on(program)
+        first = await environment.watcher.begun()
+        last = await environment.watcher.all_written(1)
+        cpu = json.loads(await line(program))["cpu"]
+    waits = await _bare_opt_ins(environment, options, idle, BOTH)
+    return Rotations(seconds=(last - first) / count, cpu=cpu / count), waits
+
+
+async def _bare_opt_ins(
+    environment: Environment, options: Options, idle: Sequence[str], work: str = SERVE
+) -> list[float]:
+    async with bare_program(environment, work):
+        waits = await environment.opt_in_at_pace(idle, options.size_pause)
+    await environment.reset(idle)
+    return waits
 
 
 async def _restart(environment: Environment, table: Table) -> tuple[float, float]:
@@ -157,7 +201,7 @@ async def _start(environment: Environment) -> float:
 async def _opt_in_meanwhile(environment: Environment, idle: Sequence[str]) -> float:
     """Opt a namespace in as the process is started, which goes on running."""
     ready, waited = await asyncio.gather(_start(environment), environment.opt_in(idle[0], 0))
-    await _opt_out(environment, idle[:1])
+    await environment.reset(idle[:1])
     return max(waited - ready, 0.0)
 
 
@@ -174,13 +218,11 @@ async def _at_rest(environment: Environment, seconds: float, table: Table) -> fl
 async def _first_tokens(environment: Environment, idle: Sequence[str]) -> tuple[list[float], list[float]]:
     """Opt in with a role of its own each: the controller's waits, and those of a bare program; both are stopped."""
     ours = [await _opt_in_as_role(environment, name, f"bench-{number}") for number, name in enumerate(idle)]
-    await _opt_out(environment, idle)
+    await environment.reset(idle)
     await environment.stop()
     async with bare_program(environment, FETCH):
         bare = [await _opt_in_as_role(environment, name, f"bench-bare-{number}") for number, name in enumerate(idle)]
-    await environment.opt_out(idle)
-    installation = environment.installation
-    await asyncio.gather(*(installation.api.delete(installation.path(name)) for name in idle))
+    await environment.reset(idle)
     return ours, bare
 
 
@@ -191,19 +233,27 @@ async def _opt_in_as_role(environment: Environment, namespace: str, role: str) -
     return await environment.opt_in(namespace, 0, role_arn=arn)
 
 
-async def _opt_out(environment: Environment, namespaces: Sequence[str]) -> None:
-    """Opt out, for good: without the role, too."""
-    await environment.opt_out(namespaces)
-    await asyncio.gather(*(environment.installation.annotate(name, role_arn=None) for name in namespaces))
-    await asyncio.sleep(_QUIET)
-
-
-async def _beside_hostile_tenants(environment: Environment, count: int, idle: Sequence[str]) -> list[float]:
+async def _beside_hostile_tenants(
+    environment: Environment, options: Options, idle: Sequence[str]
+) -> tuple[list[float], float]:
     """Opt in beside tenants, with a controller that is started for that; it has its token before they begin."""
     *others, first = idle
     await environment.start()
     await environment.opt_in(first, 0)
-    async with hostile_tenants(environment, count):
-        waits = [await environment.opt_in(name, number) for number, name in enumerate(others)]
+    async with hostile_tenants(environment, options.hostile, options.hostile_pace) as rates:
+        waits = await environment.opt_in_at_pace(others, options.size_pause)
+    await environment.reset(idle)
     await environment.stop()
-    return waits
+    return waits, sum(rates)
+
+
+async def _bare_beside_hostile_tenants(
+    environment: Environment, options: Options, idle: Sequence[str]
+) -> tuple[list[float], float]:
+    async with (
+        bare_program(environment, SERVE),
+        hostile_tenants(environment, options.hostile, options.hostile_pace) as rates,
+    ):
+        waits = await environment.opt_in_at_pace(idle, options.size_pause)
+    await environment.reset(idle)
+    return waits, sum(rates)

@@ -36,8 +36,16 @@ class Options:
     """Namespaces with a pull Secret, for what may grow with them."""
     idle: float
     """Seconds at rest."""
+    size_opt_ins: int
+    """Opt-ins of each kind for each size."""
+    size_pause: float
+    """Seconds between two of those."""
+    busy_rotations: int
+    """Rotations in which those may be made that are made while all rotate: few namespaces do not rotate for long."""
     hostile: int
     """Tenants that hammer beside honest namespaces."""
+    hostile_pace: int
+    """Requests of each of them in a second, at most."""
 
     @property
     def scopes(self) -> int:
@@ -65,7 +73,11 @@ FULL = Options(
     opt_ins=50,
     sizes=(100, 1000, 3000),
     idle=30.0,
+    size_opt_ins=200,
+    size_pause=0.05,
+    busy_rotations=4,
     hostile=4,
+    hostile_pace=25,
 )
 QUICK = Options(
     namespaces=200,
@@ -82,5 +94,9 @@ QUICK = Options(
     opt_ins=20,
     sizes=(100,),
     idle=5.0,
+    size_opt_ins=30,
+    size_pause=0.05,
+    busy_rotations=1,
     hostile=2,
+    hostile_pace=25,
 )

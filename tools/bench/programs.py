@@ -29,18 +29,22 @@ async def bare_program(environment: Environment, work: str) -> AsyncIterator[asy
 
 
 @asynccontextmanager
-async def hostile_tenants(environment: Environment, count: int) -> AsyncIterator[None]:
-    """Let so many tenants hammer for the length of the block; asserts that the API server answered each."""
+async def hostile_tenants(environment: Environment, count: int, pace: int) -> AsyncIterator[list[float]]:
+    """Let so many tenants hammer for the length of the block, each with so many requests a second at most.
+
+    After the block the list holds the rates that they have reached; asserts that the API server answered each.
+    """
+    rates: list[float] = []
     installation = environment.installation
     (installation.folder / _ADMIN_TOKEN).write_text(installation.server.admin_token)
-    command = ("tools.bench.hostile_tenants", "--tenants", str(count), "--secret-name", installation.secret_name)
-    async with _program(environment, *command, token=_ADMIN_TOKEN) as program:
-        yield
+    load = ("--tenants", str(count), "--pace", str(pace), "--secret-name", installation.secret_name)
+    async with _program(environment, "tools.bench.hostile_tenants", *load, token=_ADMIN_TOKEN) as program:
+        yield rates
         await go_on(program)
-        requests = json.loads(await line(program))
+        rates.extend(json.loads(await line(program)))
         await asyncio.wait_for(program.wait(), _PATIENCE)
-    assert len(requests) == count
-    assert all(requests), f"requests of each hostile tenant: {requests}"
+    assert len(rates) == count
+    assert all(rates), f"requests a second of each hostile tenant: {rates}"
 
 
 async def kopf_seconds(environment: Environment, namespaces: int) -> float:

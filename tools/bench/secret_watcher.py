@@ -11,8 +11,8 @@ from typing import Self
 from testsupport.rest import METADATA, RestClient
 
 _PATH = "/api/v1/secrets"
-_LONGEST = 90.0
-"""Seconds until a write that must come counts as lost."""
+_LONGEST, _EACH = 90.0, 0.05
+"""Seconds until a write that must come counts as lost, and so many more for each namespace that is rotated."""
 
 
 class SecretWatcher:
@@ -23,6 +23,8 @@ class SecretWatcher:
         self._changed = asyncio.Condition()
         self._first_secrets: dict[str, asyncio.Future[float]] = {}
         self._good_until: dict[str, datetime] = {}
+        self._others: set[str] = set()
+        """Namespaces that are not rotated and have a Secret."""
         self.forget()
 
     def forget(self) -> None:
@@ -55,6 +57,10 @@ class SecretWatcher:
         await self._wait(lambda: self._reached[times] >= len(self._members))
         return time.monotonic()
 
+    async def all_deleted(self, namespaces: Collection[str]) -> None:
+        """Wait until none of these, which are not rotated, has a Secret."""
+        await self._wait(lambda: self._others.isdisjoint(namespaces))
+
     def has_written_all(self) -> bool:
         """Whether every member has been written."""
         return self._reached[1] >= len(self._members)
@@ -70,12 +76,13 @@ class SecretWatcher:
         return self._first_secrets[namespace]
 
     async def _wait(self, holds: Callable[[], bool]) -> None:
+        longest = _LONGEST + _EACH * len(self._members)
         try:
-            async with asyncio.timeout(_LONGEST), self._changed:
+            async with asyncio.timeout(longest), self._changed:
                 await self._changed.wait_for(holds)
         except TimeoutError:
             seen = f"{len(self.writes)} of {len(self._members)} namespaces written, {self.writes.total()} writes seen"
-            raise AssertionError(f"waited {_LONGEST:g} s in vain; {seen}") from None
+            raise AssertionError(f"waited {longest:g} s in vain; {seen}") from None
 
     async def _follow(self, api: RestClient, query: dict[str, str], version: str) -> None:
         while True:
@@ -83,7 +90,9 @@ class SecretWatcher:
                 while (event := await watch.event()) is not None:  # no timeout: rest is no loss
                     metadata = event["object"]["metadata"]
                     version = metadata["resourceVersion"]
-                    if event["type"] != "DELETED":
+                    if event["type"] == "DELETED":
+                        await self._drop(metadata["namespace"])
+                    else:
                         await self._take(metadata["namespace"], metadata["annotations"])
 
     async def _take(self, namespace: str, annotations: Mapping[str, str]) -> None:
@@ -93,6 +102,13 @@ class SecretWatcher:
         if namespace in self._members:
             self._good_until[namespace] = datetime.fromisoformat(annotations["pullkeeper.dev/expires-at"])
             await self._count(namespace, now)
+        else:
+            self._others.add(namespace)
+
+    async def _drop(self, namespace: str) -> None:
+        self._others.discard(namespace)
+        async with self._changed:
+            self._changed.notify_all()
 
     async def _count(self, namespace: str, now: float) -> None:
         self.first_at = self.first_at or now

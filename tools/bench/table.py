@@ -1,16 +1,24 @@
 """The printed figures, and the few that decide the exit status."""
 
-from collections.abc import Sequence
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from statistics import quantiles
+from typing import Any
 
 
 class Table:
     """Prints each figure at once, and remembers the promises that are not kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path | None = None) -> None:
+        """Print, and save into this file what there is."""
+        self._path = path
         self.failed: list[str] = []
         self.rows: list[dict[str, str]] = []
-        self.growth: list[dict[str, float]] = []
+        self.growth: list[Mapping[str, Any]] = []
         """The figures of each size, for the curves."""
         self._heading = ""
 
@@ -32,10 +40,21 @@ class Table:
         """Print a ratio that must not be larger."""
         self._judged(what, f"{found:.3f}", kept=found <= promised, promise=f"at most {promised:g}{note}")
 
+    def save(self) -> None:
+        """Write all figures so far into the file, if there is one."""
+        if self._path:
+            figures = {"about": _about(), "rows": self.rows, "growth": self.growth, "failed": self.failed}
+            self._path.write_text(json.dumps(figures, indent=2) + "\n")
+
     def _judged(self, what: str, figure: str, *, kept: bool, promise: str) -> None:
         self.row(what, figure, f"{'ok' if kept else 'FAILED'}: {promise}")
         if not kept:
             self.failed.append(what)
+
+
+def _about() -> Mapping[str, Any]:
+    today = datetime.now(UTC).date().isoformat()
+    return {"date": today, "processors": os.cpu_count(), "python": platform.python_version()}
 
 
 def ms(seconds: float) -> str:

@@ -1,0 +1,216 @@
+"""What docs/benchmarks.md shows of a run: its table, and how each figure grows; both from docs/bench/bench.json."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from tools.bench.sizes import MANY, exponent
+
+DATA, PAGE = Path("docs/bench/bench.json"), Path("docs/benchmarks.md")
+BEGIN, END = "<!-- begin: python -m tools.bench.curves -->", "<!-- end -->"
+
+Run = Mapping[str, Any]
+"""What `make bench JSON=…` writes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figure:
+    """One figure of each size."""
+
+    name: str
+    path: str
+    """Where it is in the JSON of a size."""
+    unit: str
+    scale: float = 1
+    """From the unit of the JSON."""
+    bare: str = ""
+    """Where that is which it is compared with: a bare program's, or the same at rest."""
+    against: str = "bare"
+    goal: float | None = None
+    """Of the ratio, or of the figure itself where it is compared with nothing."""
+    least: int = 0
+    """Namespaces from which on its growth is judged."""
+    floor: float = 0
+    """Less than that is not told apart."""
+
+    def value(self, size: Run) -> float:
+        """Return the figure."""
+        return _at(size, self.path) * self.scale
+
+    def judged(self, size: Run) -> float:
+        """Return what the goal is about."""
+        return _at(size, self.path) / _at(size, self.bare) if self.bare else self.value(size)
+
+
+_TICKS = 0.1
+"""Percent: the kernel counts hundredths of a second, and a measurement of half a minute sees three of those."""
+_LASTING = 1000
+"""With fewer namespaces a rotation is over before the controller has settled into it."""
+
+
+def _waits(name: str, path: str, goals: tuple[float | None, float | None], *, least: int = 0) -> tuple[Figure, Figure]:
+    return tuple(  # type: ignore[return-value] # of two
+        Figure(
+            name=f"{name}, {which}",
+            path=f"{path}.{key}",
+            unit="ms",
+            scale=1000,
+            bare=f"bare_{path}.{key}",
+            against="a bare program",
+            goal=goal,
+            least=least,
+        )
+        for which, key, goal in zip(("median", "p99"), ("median", "slow"), goals, strict=True)
+    )
+
+
+FIGURES = (
+    *_waits("opt-in at rest", "rest", (1.3, 2)),
+    *_waits("opt-in while all rotate", "busy", (None, None), least=_LASTING),
+    Figure(
+        name="opt-in while all rotate, p99",
+        path="busy.slow",
+        unit="ms",
+        scale=1000,
+        bare="rest.slow",
+        against="at rest",
+        goal=3,
+    ),
+    *_waits("opt-in beside hostile tenants", "hostile", (None, None)),
+    Figure(
+        name="opt-in beside hostile tenants, p99",
+        path="hostile.slow",
+        unit="ms",
+        scale=1000,
+        bare="rest.slow",
+        against="at rest",
+        goal=2,
+    ),
+    _waits("opt-in with a token of its own", "first", (1.5, None))[0],
+    Figure(
+        name="rotation, time for each Secret",
+        path="rotation.seconds",
+        unit="ms",
+        scale=1000,
+        bare="bare_rotation.seconds",
+        against="a bare program",
+        goal=round(1 / 0.85, 2),
+    ),
+    Figure(
+        name="rotation, processor time for each Secret",
+        path="rotation.cpu",
+        unit="ms",
+        scale=1000,
+        bare="bare_rotation.cpu",
+        against="a bare program",
+        goal=2,
+    ),
+    Figure(
+        name="ready after a restart",
+        path="ready",
+        unit="s",
+        bare="kopf",
+        against="kopf with an empty handler",
+        goal=1.1,
+    ),
+    Figure(name="served after that, opted in meanwhile", path="meanwhile", unit="s", goal=2),
+    Figure(name="processor at rest", path="idle_cpu", unit="%", goal=0.5, floor=_TICKS),
+    Figure(name="resident memory after a rotation", path="resident", unit="MiB"),
+)
+GROWING = tuple(each for each in FIGURES if each.against != "at rest" and each.path != "meanwhile")
+"""Those whose growth says something: each once, and none that is 0 where all is well."""
+
+
+def load() -> tuple[Run, str]:
+    """Return the committed run, and what tells it from others."""
+    text = DATA.read_text()
+    return json.loads(text), hashlib.sha256(text.encode()).hexdigest()
+
+
+def exponents(run: Run, figure: Figure) -> list[float]:
+    """Return the exponent of a figure from each size to the next, of those that are judged."""
+    return [exponent(first, second) for first, second in pairwise(_points(run, figure))]
+
+
+def exponent_of(run: Run, figure: Figure) -> float:
+    """Return the exponent from the smallest size that is judged to the largest; 0 where there is only one."""
+    first, *_, last = _points(run, figure) * 2
+    return exponent(first, last) if first != last else 0.0
+
+
+def _points(run: Run, figure: Figure) -> list[tuple[int, float]]:
+    return [
+        (size["namespaces"], max(figure.value(size), figure.floor))
+        for size in run["growth"]
+        if size["namespaces"] >= figure.least
+    ]
+
+
+def write() -> None:
+    """Write what the run says between the marks of the page."""
+    page = PAGE.read_text()
+    before, after = page.partition(BEGIN)[0], page.partition(END)[2]
+    PAGE.write_text(f"{before}{BEGIN}\n{text(load()[0])}\n{END}{after}")
+
+
+def text(run: Run) -> str:
+    """Return the table of the sizes, and that of the turns if they were run."""
+    about, sizes = run["about"], run["growth"]
+    loads = ", ".join(f"{size['load']:.1f}" for size in sizes)
+    lines = [
+        "",
+        f"Measured on {about['date']} with {about['processors']} processors, Python {about['python']},",
+        f"load average before each size: {loads}.",
+        "",
+        *_table(_size_rows(run)),
+        "",
+    ]
+    if turns := [row for row in run["rows"] if row["part"].startswith("beside a bare program")]:
+        lines += [f"{turns[0]['part'].capitalize()}:", "", *_table(_turn_rows(turns)), ""]
+    return "\n".join(lines)
+
+
+def _size_rows(run: Run) -> Iterator[Mapping[str, str]]:
+    for figure in FIGURES:
+        judged = [_judged(figure, size) for size in run["growth"]]
+        names = [f"{size['namespaces']:,} namespaces" for size in run["growth"]]
+        slopes = [f"{each:+.2f}" for each in exponents(run, figure)] if figure in GROWING else []
+        yield {
+            "figure": figure.name,
+            **dict(zip(names, judged, strict=True)),
+            "against": figure.against if figure.bare else "",
+            "goal": f"≤ {figure.goal:g}" if figure.goal else "",
+            "exponents": ", ".join(slopes),
+        }
+
+
+def _judged(figure: Figure, size: Run) -> str:
+    value = figure.value(size)
+    shown = f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f} {figure.unit}"
+    waits = size[figure.path.partition(".")[0]]
+    few = f", worst of {waits['number']}" if figure.path.endswith(".slow") and waits["number"] < MANY else ""
+    return f"{shown}{few}" + (f" ({figure.judged(size):.2f})" if figure.bare else "")
+
+
+def _turn_rows(rows: Sequence[Mapping[str, str]]) -> Iterator[Mapping[str, str]]:
+    for row in rows:
+        yield {"figure": row["what"], "value": row["figure"], "goal": row["note"]}
+
+
+def _table(rows: Iterator[Mapping[str, str]]) -> Iterator[str]:
+    found = list(rows)
+    yield "| " + " | ".join(found[0]) + " |"
+    yield "|" + "---|" * len(found[0])
+    for row in found:
+        yield "| " + " | ".join(row.values()) + " |"
+
+
+def _at(size: Run, path: str) -> float:
+    value: Any = size
+    for key in path.split("."):
+        value = value[key]
+    return float(value)
