@@ -96,7 +96,7 @@ def test_times_are_formatted_in_utc(content: SecretRecord, offset: int) -> None:
         for host, each in content.held.items()
     }
     elsewhere = replace(content, held=moved)
-    assert elsewhere.annotations() == content.annotations()
+    assert elsewhere.token_annotations() == content.token_annotations()
 
 
 @pytest.mark.parametrize("key", ["registries", "identity", "tokens"])

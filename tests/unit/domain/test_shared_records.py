@@ -1,8 +1,10 @@
 """Pull Secrets that say the same share one record in memory; what tenants write takes no room there."""
 
+from datetime import timedelta
+
 from pullkeeper.domain.secret import secret_record
 from pullkeeper.domain.secret.secret_record import REFRESH, TOKENS, read_record
-from testsupport.examples import EU, published
+from testsupport.examples import EU, NOW, published
 
 
 def test_secrets_that_say_the_same_share_one_record() -> None:
@@ -27,6 +29,22 @@ def test_no_more_than_a_bounded_number_of_records_is_remembered() -> None:
     assert long is not None
     assert long.refresh_requested_at == "x" * 4096
     assert secret_record.read_shared.cache_info().misses == misses
+
+
+def test_the_same_tokens_are_worded_once_and_a_bounded_number_of_them_is_remembered() -> None:
+    """What is the namespace's own does not matter; nor does what a Secret says that is only read."""
+    texts = secret_record.shared_annotations
+    texts.cache_clear()
+    first = published(EU, refresh_requested_at="1").annotations()
+    assert first.pop(REFRESH) == "1"
+    assert published(EU).annotations() == first
+    assert texts.cache_info().misses == 1
+    for seconds in range(200):
+        assert published(EU, issued=NOW + timedelta(seconds=seconds)).keys
+    assert texts.cache_info().currsize == 1
+    for seconds in range(200):
+        assert published(EU, issued=NOW + timedelta(seconds=seconds)).annotations()
+    assert texts.cache_info().currsize == texts.cache_info().maxsize == 64
 
 
 def test_annotations_that_are_no_text_are_corrupted_like_any() -> None:

@@ -27,10 +27,13 @@ REFRESH = f"{PREFIX}refresh-requested-at"
 OPTED_IN_BY = f"{PREFIX}opted-in-by"
 PRINCIPAL = f"{PREFIX}principal"
 CLASS = f"{PREFIX}class"
+_KEYS = frozenset({ISSUED_AT, EXPIRES_AT, REGISTRIES, IDENTITY, TOKENS})
 _READ = (REGISTRIES, IDENTITY, TOKENS, PRINCIPAL, REFRESH, OPTED_IN_BY, CLASS)
 """All that a record is read from: nothing else of the annotations reaches it."""
 _SHARED_RECORDS = 512
 """So many records are remembered: a rotation goes through one after the other, each for all its namespaces."""
+_SHARED_TEXTS = 64
+"""So many texts of what is written are remembered: fewer than records, for they may be of many registries."""
 _MAX_SHARED = 4096
 """Characters; a record of longer annotations, as a tenant may write, is not remembered."""
 
@@ -109,17 +112,21 @@ class SecretRecord:
     @property
     def keys(self) -> frozenset[str]:
         """The keys of `annotations()`."""
-        return frozenset(self.annotations())
+        return _KEYS.union(self._own_annotations(), (PRINCIPAL,) if any(self.principals.values()) else ())
 
     def annotations(self) -> dict[str, str]:
-        """Return the annotations from which `read_record` restores the record."""
+        """Return the annotations from which `read_record` restores the record; only for what is written."""
+        tokens = shared_annotations(*(tuple(each.items()) for each in (self.held, self.identities, self.principals)))
+        return tokens | self._own_annotations()
+
+    def _own_annotations(self) -> dict[str, str]:
+        """Return those that may be of this namespace alone."""
         given = {
             REFRESH: self.refresh_requested_at,
             OPTED_IN_BY: self.opted_in_by,
             CLASS: self.installation_class or None,
         }
-        tokens = _token_annotations(*(tuple(each.items()) for each in (self.held, self.identities, self.principals)))
-        return tokens | {key: str(value) for key, value in given.items() if value is not None}
+        return {key: str(value) for key, value in given.items() if value is not None}
 
     def token_annotations(self) -> dict[str, str]:
         """Return those that say what the tokens are."""
@@ -137,13 +144,13 @@ class SecretRecord:
         }
 
 
-@lru_cache(maxsize=_SHARED_RECORDS)
-def _token_annotations(
+@lru_cache(maxsize=_SHARED_TEXTS)
+def shared_annotations(
     held: tuple[tuple[RegistryHost, TokenValidity], ...],
     identities: tuple[tuple[RegistryHost, str], ...],
     principals: tuple[tuple[str, str], ...],
 ) -> dict[str, str]:
-    """Make those texts once for all namespaces that a rotation brings the same tokens; nobody may change the result."""
+    """Word them once for all namespaces that a rotation brings the same tokens; nobody may change the result."""
     return SecretRecord(held=dict(held), identities=dict(identities), principals=dict(principals)).token_annotations()
 
 
