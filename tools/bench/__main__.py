@@ -12,12 +12,14 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from tools.bench import growth, identities, status_command, turns
+from tools.bench import growth, identities, profile, status_command, turns
 from tools.bench.options import FULL, QUICK, Options
 from tools.bench.servers import MEMORY, REAL
 from tools.bench.table import Table
 
 PARTS = ("turns", "growth", "identities", "status")
+PROFILE = "profile"
+"""Measured only if it is asked for."""
 
 
 def main() -> int:
@@ -27,7 +29,7 @@ def main() -> int:
     parser.add_argument("--server", choices=(REAL, MEMORY), default=REAL, help="the API server of the turns")
     parser.add_argument("--namespaces", type=int, help="how many are rotated in turns with a bare program")
     parser.add_argument("--sizes", help="namespaces for what may grow with them, such as 100,1000,10000")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="measure nothing else")
+    parser.add_argument("--only", nargs="+", choices=(*PARTS, PROFILE), default=PARTS, help="measure nothing else")
     parser.add_argument("--json", type=Path, help="write the figures into this file, too, after each size")
     arguments = parser.parse_args()
     options = QUICK if arguments.quick else FULL
@@ -46,6 +48,8 @@ async def _run(options: Options, table: Table, arguments: argparse.Namespace) ->
     table.heading(f"python -m tools.bench{' --quick' if arguments.quick else ''}, on {os.cpu_count()} processors")
     for name, value in asdict(options).items():
         table.row(name.replace("_", " "), " ".join(f"{each:,}" for each in (value if name == "sizes" else (value,))))
+    if PROFILE in arguments.only:
+        await profile.measure(options, table, arguments.server)
     if "turns" in arguments.only:
         await turns.measure(options, table, arguments.server)
     if "growth" in arguments.only:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -19,6 +21,8 @@ _SHORTEST_AGE = 20
 """Seconds of `maxTokenAge`: longer than a turn of few namespaces takes."""
 _PER_SECOND = 100
 """Rotations per second that any machine should manage: for so long no token may be due again."""
+_START, _STARTED_PER_SECOND = 4, 200
+"""Seconds until a process has started, and Namespaces per second of which kopf tells it then."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,11 +54,12 @@ async def measure(options: Options, table: Table, server: str) -> None:
     ) as environment:
         ours, bare = Measured(), Measured()
         idle = await environment.add_idle(options.opt_ins)
+        issued = time.monotonic()
         await environment.start()
         await environment.watcher.all_written(1)
         await environment.stop()
         for _ in range(options.turns):
-            await _our_turn(environment, options, idle, ours)
+            issued = await _our_turn(environment, options, idle, ours, issued)
             await _bare_turn(environment, idle, bare)
     _show(table, options, server, ours, bare)
 
@@ -64,11 +69,22 @@ def rotating_age(namespaces: int) -> str:
     return f"{max(_SHORTEST_AGE, namespaces // _PER_SECOND)}s"
 
 
-async def _our_turn(environment: Environment, options: Options, idle: Sequence[str], measured: Measured) -> None:
-    """Start, so that the tokens which the last turn has left are due when the start is over."""
+def due_after_start(namespaces: int, issued: float) -> str:
+    """Return the `maxTokenAge` by which tokens that were issued then are due once a process that starts now is at rest.
+
+    Until then it hears of every Namespace, which no other rotation does.
+    """
+    start = _START + namespaces // _STARTED_PER_SECOND
+    return f"{max(_SHORTEST_AGE, namespaces // _PER_SECOND, math.ceil(time.monotonic() - issued) + start)}s"
+
+
+async def _our_turn(
+    environment: Environment, options: Options, idle: Sequence[str], measured: Measured, issued: float
+) -> float:
+    """Start, so that the tokens which were issued last are due when the start is over; return when new ones were."""
     asked = await asyncio.to_thread(environment.aws.calls)
-    await environment.start(maxTokenAge=rotating_age(options.turn_namespaces))
     environment.watcher.forget()
+    await environment.start(maxTokenAge=due_after_start(options.turn_namespaces, issued))
     first = await environment.watcher.begun()
     cpu = environment.cpu_seconds()
     last = await environment.watcher.all_written(1)
@@ -84,6 +100,7 @@ async def _our_turn(environment: Environment, options: Options, idle: Sequence[s
     await environment.opt_out(idle)
     await asyncio.sleep(_QUIET)
     await environment.stop()
+    return first
 
 
 async def _bare_turn(environment: Environment, idle: Sequence[str], measured: Measured) -> None:
