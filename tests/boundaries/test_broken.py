@@ -7,9 +7,10 @@ import pytest
 from testsupport.boundaries.explore import followed_by_one_more, run
 from testsupport.boundaries.journal import Fault
 from testsupport.boundaries.judge import judge
-from testsupport.boundaries.mutants import IgnoresCancellation, KeepsTheLease, StopsAtAFailure
+from testsupport.boundaries.mutants import IgnoresCancellation, KeepsTheLease, RetriesOnce, StopsAtAFailure
 from testsupport.boundaries.scenarios import SCENARIOS
 from testsupport.boundaries.states import Answers, Attached, Found, Requested, Start, scenario_of
+from testsupport.boundaries.world import Outcome
 from testsupport.simulation.mutants import IgnoresVersions, NeverDeletes, NeverRelists
 
 
@@ -49,6 +50,24 @@ def test_broken_variant_is_noticed(name: str) -> None:
     outcomes = [judge(scenario, plan) for plan in plans if broken.fault in plan.values()]
     assert any(outcome.wrong for outcome in outcomes)
     assert judge(scenario, {}).wrong == ()
+
+
+def test_broken_variant_that_survives_any_one_fault_is_noticed_by_two() -> None:
+    """A write is lost, and so is the retry."""
+    scenario = replace(SCENARIOS["opt in"], mutation=(("Worker", RetriesOnce),))
+    lost: dict[int, Fault] = {}
+    for _ in range(2):
+        outcome = judge(scenario, lost)
+        assert outcome.wrong == ()
+        lost[_next_write(outcome, after=max(lost, default=-1))] = Fault.LOST_BEFORE
+    assert judge(scenario, lost).wrong
+    assert judge(SCENARIOS["opt in"], lost).wrong == ()
+
+
+def _next_write(outcome: Outcome, *, after: int) -> int:
+    """Return the number of the next write of a Secret."""
+    found = enumerate(outcome.crossings)
+    return next(number for number, crossing in found if number > after and crossing.label == "patch secrets")
 
 
 FROM_STATES: dict[str, tuple[Start, str, type]] = {

@@ -1,10 +1,11 @@
 """The points that are gone through are all that there are, of every kind that a scenario is known for."""
 
+import random
 from multiprocessing.pool import ThreadPool
 
 import pytest
 
-from testsupport.boundaries.explore import Result, Tally, explore, followed_by_one_more, run
+from testsupport.boundaries.explore import Result, Tally, draw_pairs, explore, followed_by_one_more, run
 from testsupport.boundaries.journal import Crossing, Fault
 from testsupport.boundaries.judge import judge
 from testsupport.boundaries.scenarios import SCENARIOS
@@ -43,13 +44,28 @@ def test_a_second_fault_follows_the_first() -> None:
 
 
 def test_every_point_of_a_scenario_is_gone_through() -> None:
-    """The tally has the undisturbed run and one for each fault at each point."""
+    """The tally has the undisturbed run, one for each fault at each point, and the pairs that are drawn."""
     with ThreadPool(1) as pool:
-        tally = explore(["opt out"], pool)
+        tally = explore(["opt out"], pool, pairs=5)
     expected = list(followed_by_one_more(run(("opt out", ()))))
-    assert tally.runs == {"opt out": len(expected) + 1}
-    assert tally.faults.total() == len(expected)
+    assert tally.runs == {"opt out": len(expected) + 1 + 5}
+    assert tally.faults.total() == len(expected) + 2 * 5
     assert tally.failed == []
+
+
+def test_pairs_are_drawn_by_seed_of_every_scenario() -> None:
+    """The last point of a run is followed by nothing, so it is never the first of two."""
+    disturbed = [run((name, ((0, Fault.LOST_BEFORE),))) for name in ("opt out", "repair")]
+    last = (len(disturbed[0].crossings) - 1, Fault.LOST_BEFORE)
+    disturbed.append(Result(task=("opt out", (last,)), crossings=disturbed[0].crossings, wrong=()))
+    drawn = list(draw_pairs(disturbed, 40, random.Random(1)))
+    assert (
+        drawn == list(draw_pairs(disturbed, 40, random.Random(1))) != list(draw_pairs(disturbed, 40, random.Random(2)))
+    )
+    assert {name for name, _ in drawn} == {"opt out", "repair"}
+    possible = {task for result in disturbed for task in followed_by_one_more(result)}
+    assert len(set(drawn)) > 20
+    assert set(drawn) <= possible
 
 
 def test_a_point_that_is_never_reached_is_reported() -> None:

@@ -1,11 +1,13 @@
 """Goes through every boundary, and starts in every state: `python -m testsupport.boundaries [SCENARIO …]`.
 
-Exits 1 if a run breaks a promise. With scenarios named, only these are gone through.
+Exits 1 if a run breaks a promise. With scenarios named, only these are gone through. Of the runs in which two things
+go wrong as many as `--pairs` are drawn: there are half a million.
 """
 
 import argparse
 import json
 import multiprocessing
+import random
 import sys
 import time
 from pathlib import Path
@@ -23,7 +25,8 @@ def main(arguments: list[str]) -> int:
     """Run; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m testsupport.boundaries", description=__doc__)
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)}; default: all")
-    parser.add_argument("--at-once", type=int, default=1, help="faults in one run")
+    parser.add_argument("--pairs", type=int, default=400, help="runs in which two things go wrong")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="which pairs are drawn")
     parser.add_argument("--workers", type=int, default=multiprocessing.cpu_count())
     options = parser.parse_args(arguments)
     if unknown := set(options.scenarios) - SCENARIOS.keys():
@@ -31,11 +34,13 @@ def main(arguments: list[str]) -> int:
     begun = time.monotonic()
     with multiprocessing.Pool(options.workers) as pool:
         year = pool.apply_async(churn, (0.0 if options.scenarios else YEAR,))
-        tally = explore(options.scenarios or SCENARIOS, pool, at_once=options.at_once)
+        names, rng = options.scenarios or SCENARIOS, random.Random(options.seed)
+        tally = explore(names, pool, pairs=options.pairs, rng=rng)
         states = Tally() if options.scenarios else explore_states(pool)
         first, last = year.get()
     grown = list(first.grown_to(last))
-    figures = _figures(tally, states, grown) | {"seconds": round(time.monotonic() - begun)}
+    drawn = {"pairs": options.pairs, "seed": options.seed}
+    figures = _figures(tally, states, grown) | drawn | {"seconds": round(time.monotonic() - begun)}
     _FIGURES.parent.mkdir(exist_ok=True)
     _FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
     print(json.dumps(figures, indent=1))

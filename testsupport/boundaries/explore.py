@@ -1,7 +1,8 @@
-"""Goes through every point of every scenario with every fault, one at a time or two."""
+"""Goes through every point of every scenario with every fault, one at a time; and through pairs that are drawn."""
 
+import random
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.pool import Pool
 
@@ -78,16 +79,26 @@ def followed_by_one_more(result: Result) -> Iterator[Task]:
             yield name, (*faults, (number, fault))
 
 
-def explore(names: Iterable[str], pool: Pool, *, at_once: int = 1) -> Tally:
-    """Make every run with up to that many faults."""
-    tally, tasks = Tally(), [(name, ()) for name in names]
-    level: list[Task] = list(tasks)
-    for depth in range(at_once + 1):
-        results = list(pool.imap_unordered(run, level, chunksize=8))
-        for result in results:
-            tally.add(result)
-        level = [] if depth == at_once else [each for result in results for each in followed_by_one_more(result)]
+def explore(names: Iterable[str], pool: Pool, *, pairs: int = 0, rng: random.Random | None = None) -> Tally:
+    """Make every run with at most one fault, and so many with two."""
+    undisturbed = pool.map(run, [(name, ()) for name in names], chunksize=1)
+    disturbed = pool.map(run, [each for result in undisturbed for each in followed_by_one_more(result)], chunksize=8)
+    drawn = [*draw_pairs(disturbed, pairs, rng or random.Random(0))]
+    tally = Tally()
+    for result in (*undisturbed, *disturbed, *pool.imap_unordered(run, drawn, chunksize=8)):
+        tally.add(result)
     return tally
+
+
+def draw_pairs(disturbed: Sequence[Result], count: int, rng: random.Random) -> Iterator[Task]:
+    """Draw so many runs in which, after one thing, another goes wrong; each scenario is as likely as any other."""
+    names = sorted({result.task[0] for result in disturbed})
+    for _ in range(count):
+        name = rng.choice(names)
+        later: list[Task] = []
+        while not later:  # what went wrong at the last point is followed by nothing
+            later += followed_by_one_more(rng.choice([result for result in disturbed if result.task[0] == name]))
+        yield rng.choice(later)
 
 
 def explore_states(pool: Pool) -> Tally:

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from datetime import datetime, timedelta
 
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.reconcile.leader_elector import LeaderElector
@@ -56,3 +57,12 @@ class ForgetsNoNamespace(NamespaceRecords):
 
     def forget(self, namespace: ObservedNamespace) -> None:
         """Keep it."""
+
+
+class RetriesOnce(Worker):
+    """Tries what has failed once more, and never again."""
+
+    def _back_off(self, record: NamespaceRecord, *, requires_action: bool) -> datetime:
+        """Wait for ever from the second failure on."""
+        at = super()._back_off(record, requires_action=requires_action)
+        return at if record.failed_attempts == 1 else at + timedelta(days=1000)
