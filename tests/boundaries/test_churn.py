@@ -3,7 +3,7 @@
 import pytest
 
 from testsupport.boundaries.churn import Footprint, churn
-from testsupport.boundaries.mutants import ForgetsNoNamespace, ForgetsNoTimer
+from testsupport.boundaries.mutants import ForgetsNoNamespace, ForgetsNoTimer, KeepsATranscript
 from testsupport.virtual_time import DAY
 
 _TWO_MONTHS = 60 * DAY
@@ -11,17 +11,22 @@ _TWO_MONTHS = 60 * DAY
 
 
 def test_nothing_grows() -> None:
-    """Tasks, timers, connections, series, items and objects are as many after six times as long."""
+    """Tasks, timers, connections, series, items, objects and bytes are as many after six times as long."""
     first, last = churn(_TWO_MONTHS)
     assert list(first.grown_to(last)) == []
     assert last.counts["tasks"] > 5
     assert last.counts["connections"] == 2
     assert last.counts["series"] > 50
+    assert last.sizes["bytes of dict"] > 100_000
 
 
 @pytest.mark.parametrize(
     ("name", "broken", "found"),
-    [("Worker", ForgetsNoTimer, "timers"), ("NamespaceRecords", ForgetsNoNamespace, "items of ForgetsNoNamespace")],
+    [
+        ("Worker", ForgetsNoTimer, "timers"),
+        ("NamespaceRecords", ForgetsNoNamespace, "items of ForgetsNoNamespace"),
+        ("Worker", KeepsATranscript, "bytes of str"),
+    ],
 )
 def test_what_is_never_forgotten_is_noticed(name: str, broken: type, found: str) -> None:
     """One item for each namespace is enough."""
@@ -33,3 +38,5 @@ def test_only_growth_is_reported() -> None:
     """What has become less, or hardly more, is no leak."""
     first, last = Footprint(counts={"tasks": 500, "timers": 10}), Footprint(counts={"tasks": 5, "timers": 60, "x": 200})
     assert list(first.grown_to(last)) == ["x grew from 0 to 200"]
+    first, last = Footprint(counts={}, sizes={"str": 10_000}), Footprint(counts={}, sizes={"str": 40_000, "y": 33_000})
+    assert list(first.grown_to(last)) == ["y grew from 0 to 33000"]

@@ -4,15 +4,18 @@ import asyncio
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from functools import partial
 from typing import Any, cast
+from unittest import mock
 
 from pullkeeper.domain.config.policy import Policy, RoleGrant
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.namespace.namespace import PREFIX
 from pullkeeper.domain.secret import secret_record
+from pullkeeper.tokens import call_queue
+from testsupport.boundaries import memory
 from testsupport.boundaries.scenarios import ACCOUNT, BLUE, FOREIGN, IRELAND
 from testsupport.boundaries.world import Scenario, World
 from testsupport.simulation.record import Status
@@ -25,6 +28,10 @@ _LIFE = HOUR
 """Seconds that each of them lives."""
 _SLACK = 100
 """So much may differ by the moment: some collections are swept now and then. Whatever is kept for each is hundreds."""
+_SLACK_BYTES = 32 * 1024
+"""The same of bytes: over a year it is 27 for each namespace, less than any entry of a collection takes."""
+_TURNS = 64
+"""Turns at AWS that are remembered here: as many as in the product would still be filling up."""
 _REMEMBERED = 100
 """Changes that the simulated API server keeps for its watches."""
 
@@ -34,13 +41,15 @@ class Footprint:
     """What there is of everything at one moment."""
 
     counts: Mapping[str, int]
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Bytes, by type."""
 
     def grown_to(self, later: "Footprint") -> Iterator[str]:
         """Report what has become more."""
-        for name, count in later.counts.items():
-            before = self.counts.get(name, 0)
-            if count > before + _SLACK:
-                yield f"{name} grew from {before} to {count}"
+        for before, after, slack in ((self.counts, later.counts, _SLACK), (self.sizes, later.sizes, _SLACK_BYTES)):
+            for name, count in after.items():
+                if count > before.get(name, 0) + slack:
+                    yield f"{name} grew from {before.get(name, 0)} to {count}"
 
 
 def churn(seconds: float, mutation: tuple[tuple[str, object], ...] = ()) -> tuple[Footprint, Footprint]:
@@ -48,9 +57,10 @@ def churn(seconds: float, mutation: tuple[tuple[str, object], ...] = ()) -> tupl
     found: list[Footprint] = []
     # Both at the same stage of the same round.
     round_seconds = _EVERY * len(_KINDS)
-    rounds = max(int(seconds / round_seconds), 6)
+    rounds = max(int(seconds / round_seconds), 12)
     moments = [
-        (number * round_seconds - HOUR, lambda world: found.append(_measure(world))) for number in (rounds // 6, rounds)
+        (number * round_seconds - HOUR, lambda world: found.append(_measure(world)))
+        for number in (1, rounds // 6, rounds)
     ]
     scenario = Scenario(
         name="churn",
@@ -69,8 +79,9 @@ def churn(seconds: float, mutation: tuple[tuple[str, object], ...] = ()) -> tupl
         pace=timedelta(seconds=_EVERY),
         mutation=mutation,
     )
-    World(scenario, {}).finish()
-    first, last = found
+    with mock.patch.object(call_queue, "_MAX_TURNS", _TURNS):
+        World(scenario, {}).finish()
+    _, first, last = found  # before the first one, what it needs itself was not there yet
     return first, last
 
 
@@ -119,13 +130,14 @@ def _forget(world: World) -> None:
             value.clear()
     for replica in world.running.values():
         replica.process.metrics.reconciled_at.clear()
+    world.cluster.made.clear()
     del world.cluster.past[:-1], world.cluster.changes[:-_REMEMBERED]
 
 
 def _measure(world: World) -> Footprint:
-    """Count tasks, timers, connections, series, items of collections, and objects by their class."""
+    """Count tasks, timers, connections, series, items of collections, objects by their class, and bytes by type."""
     secret_record.read_shared.cache_clear()  # it is bounded, and how far it is filled says nothing
-    gc.collect()
+    sizes = {f"bytes of {name}": size for name, size in memory.by_type(but=Footprint).items()}
     loop = cast("Any", asyncio.get_running_loop())
     (replica,) = world.running.values()
     usage = replica.process.usage()
@@ -137,7 +149,8 @@ def _measure(world: World) -> Footprint:
         "connections": world.open_streams(),
         "series": usage.series,
     }
-    return Footprint(counts=counts | objects | {f"items of {name}": count for name, count in usage.items.items()})
+    items = {f"items of {name}": count for name, count in usage.items.items()}
+    return Footprint(counts=counts | objects | items, sizes=sizes)
 
 
 def _is_ours(kind: type) -> bool:

@@ -52,6 +52,17 @@ class ForgetsNoTimer(Worker):
         await super()._reconcile(name, record, results)
 
 
+class KeepsATranscript(Worker):
+    """Notes each result in one text: no collection of ours has more items."""
+
+    _transcript = ""
+
+    async def _reconcile(self, name: str, record: NamespaceRecord, results: list[Result]) -> None:
+        """Note the results."""
+        await super()._reconcile(name, record, results)
+        self._transcript += f"{name}: {results}; "
+
+
 class ForgetsNoNamespace(NamespaceRecords):
     """Keeps what it knows of namespaces that are gone."""
 

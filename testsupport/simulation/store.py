@@ -78,7 +78,8 @@ class Store:
         """The additional Secrets, by their name and by namespace."""
         self.accounts: dict[tuple[str, str], AccountVersion] = {}
         self.lease: Mapping[str, Any] | None = None
-        self._made: Counter[tuple[str, str]] = Counter()
+        self.made: Counter[tuple[str, str]] = Counter()
+        """How often each ServiceAccount was made, which is in its uid."""
         self.squatted: set[str] = set()
         """Namespaces in which somebody has made Events of every name that the controller may choose."""
         self.listeners: list[Callable[[Change], None]] = []
@@ -163,8 +164,8 @@ class Store:
 
     def put_account(self, namespace: str, name: str, annotations: Mapping[str, str], writer: str = USER) -> None:
         """Create a ServiceAccount, or replace it by another object of its name."""
-        self._made[namespace, name] += 1
-        uid = f"uid-of-{namespace}/{name}-{self._made[namespace, name]}"
+        self.made[namespace, name] += 1
+        uid = f"uid-of-{namespace}/{name}-{self.made[namespace, name]}"
         self.store_account(
             AccountVersion(
                 at=elapsed(),
