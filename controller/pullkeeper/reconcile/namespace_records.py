@@ -64,7 +64,7 @@ class NamespaceRecord:
 
     def undone_of(self, secret_name: str) -> UndoneWrites:
         """Return what is known of the writes to one Secret."""
-        return self.undone.get(secret_name, UndoneWrites())
+        return self.undone.get(secret_name, _NOTHING_UNDONE)
 
     @property
     def has_written(self) -> bool:
@@ -80,6 +80,7 @@ class NamespaceRecord:
             del self.attached[next(iter(self.attached))]
 
 
+_NOTHING_UNDONE = UndoneWrites()
 MAX_ATTACHED = 500
 """Of more ServiceAccounts of a namespace than these the repairs are not counted."""
 
@@ -97,7 +98,12 @@ class NamespaceRecords:
     def get(self, name: str) -> NamespaceRecord:
         """Return the record of the Namespace of this name; an unkept one where there is no such Namespace."""
         uid = self._uids.get(name)
-        return NamespaceRecord() if uid is None else self._records.setdefault(uid, NamespaceRecord(uid=uid))
+        if uid is None:
+            return NamespaceRecord()
+        # Not by setdefault: asked for many times in each reconciliation, and made once.
+        if (record := self._records.get(uid)) is None:
+            record = self._records[uid] = NamespaceRecord(uid=uid)
+        return record
 
     def observe(self, namespace: ObservedNamespace) -> None:
         """Record since when a pull Secret is requested; to be called for every change of Namespace or policy."""

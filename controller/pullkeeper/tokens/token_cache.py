@@ -91,9 +91,9 @@ class TokenCache:
         later than the failed fetch shortens that, but not below the backoff of a transient failure. A slow fetch is
         left to finish in the background: the result then has the token at hand, no new failure, and a `retry_at`.
         """
-        if scope not in self._entries:
+        if (entry := self._entries.get(scope)) is None:
             self._sweep()
-        entry = self._entries.setdefault(scope, _Entry())
+            entry = self._entries[scope] = _Entry()
         while not self._is_usable(entry, not_before) and not self._in_backoff(entry, not_before):
             fetch = self._join_fetch(scope, entry, requester)
             wait = entry.started_at + _MAX_WAIT - self._clock()
