@@ -108,9 +108,10 @@ manifests: $(VENV)/dev.stamp ## Render deploy/install.yaml from the chart
 release-names: $(VENV)/dev.stamp ## Carry the names of registry and repository from release.toml to every file that has them
 	$(BIN)/python -m tools.release.rename
 
-mutants: $(VENV)/mutation.stamp ## Small faults in each function of the domain, each of which its unit tests should notice: a SAMPLE (300), drawn by SEED, or ALL=1
+mutants: $(VENV)/mutation.stamp ## Small faults in each function of the domain, each of which its unit tests should notice: a SAMPLE (300), drawn by SEED, or ALL=1, in PART=3/12 or of MODULES=ecr,kube.lease
 	$(BIN)/pytest -q tests/mutation
-	nice $(BIN)/python -m testsupport.mutation $(if $(ALL),--at-least 0.90,--sample $(or $(SAMPLE),300) --at-least 0.87) $(if $(SEED),--seed $(SEED))
+	nice $(BIN)/python -m testsupport.mutation $(if $(ALL)$(PART)$(MODULES),$(if $(ALL),--at-least 0.90),--sample $(or $(SAMPLE),300) --at-least 0.87) \
+		$(if $(PART),--part $(PART)) $(if $(MODULES),--modules $(MODULES)) $(if $(SEED),--seed $(SEED))
 
 trials: $(VENV)/delivery.stamp ## The faults that the world has found, put back one at a time: a test has to notice each. All, or ROWS=20 drawn by SEED
 	$(BIN)/python -m testsupport.helm_tools

@@ -1,15 +1,17 @@
 """A copy of the repository in which each function of the domain comes with its mutants; one is switched on by name."""
 
-import difflib
+import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence, Set
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import libcst as cst
-from mutmut.mutation.file_mutation import mutate_file_contents
+from mutmut.mutation.file_mutation import MutatedFile, mutate_file_contents
+from mutmut.mutation.trampoline_templates import trampoline_imports
 
 from testsupport.mutation.undecorated import undecorate
 
@@ -36,23 +38,45 @@ settings.register_profile(
 )
 settings.load_profile("mutants")
 '''
+_SWITCH = "\nfrom testsupport.mutation.switch import MutantDict, switchable as _mutmut_mutated\n"
+_WORKERS = int(os.environ.get("MUTATION_WORKERS", "2"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
 class Mutant:
     """One function with one change."""
 
-    name: str
-    """As mutmut calls it: module, function and a number."""
+    module: str
+    """Below the domain: `secret.plan`."""
     function: str
-    """Module and function below the domain: `secret.plan.plan`."""
+    """With its module: `secret.plan.plan`."""
     removed: str
     """The lines that it replaces, without indentation."""
     added: str
+    number: int
+    """Of those of a function that change like lines alike, which one."""
+    name: str
+    """What mutmut calls it in its module."""
+    source: str
+    """A hash of the module that it is made of."""
+
+    @property
+    def key(self) -> str:
+        """What it is known by as long as its function has these lines."""
+        return f"{self.function}: {self.removed} -> {self.added}" + (f" ({self.number})" if self.number else "")
+
+    def as_dict(self) -> dict[str, object]:
+        """Return it for a JSON file."""
+        return asdict(self) | {"key": self.key}
 
 
-def prepare(folder: Path) -> list[Mutant]:
-    """Make the copy in a folder, anew; return the mutants in it."""
+def modules() -> list[str]:
+    """Return the names of all modules below the domain."""
+    return [_module_of(path) for path in sorted(DOMAIN.rglob("*.py"))]
+
+
+def prepare(folder: Path, chosen: Set[str]) -> list[Mutant]:
+    """Make the copy in a folder, anew; return the mutants in it: of these modules."""
     shutil.rmtree(folder, ignore_errors=True)
     for name in _NEEDED:
         shutil.copytree(name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
@@ -61,41 +85,58 @@ def prepare(folder: Path) -> list[Mutant]:
         shutil.copy(name, folder / name)
     (folder / TESTS / "conftest.py").write_text(_CONFTEST)
     (folder / "pyproject.toml").write_text(_PYPROJECT)
-    with _working_in(folder):
-        return [mutant for path in sorted(DOMAIN.rglob("*.py")) for mutant in mutants_of(path)]
+    with _working_in(folder), ProcessPoolExecutor(_WORKERS) as pool:
+        paths = [path for path in sorted(DOMAIN.rglob("*.py")) if _module_of(path) in chosen]
+        return [mutant for mutants in pool.map(mutants_of, paths) for mutant in mutants]
 
 
-def mutants_of(path: Path) -> Iterator[Mutant]:
-    """Write the mutants of a module into it, and yield them."""
-    mutated = mutate_file_contents(str(path), undecorate(path.read_text()))
-    path.write_text(mutated.code)
-    module = ".".join(path.relative_to("controller").with_suffix("").parts)
-    functions = dict(_functions(cst.parse_module(mutated.code)))
+def _module_of(path: Path) -> str:
+    """Return the name below the domain: `secret.plan`."""
+    return ".".join(path.relative_to(DOMAIN).with_suffix("").parts)
+
+
+def mutants_of(path: Path) -> list[Mutant]:
+    """Write the mutants of a module into it, and return them."""
+    text = path.read_text()
+    mutated = mutate_file_contents(str(path), undecorate(text))
+    path.write_text(mutated.code.replace(trampoline_imports, _SWITCH, 1))
+    source = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return list(_numbered(mutated, _module_of(path), source))
+
+
+def _numbered(mutated: MutatedFile, module: str, source: str) -> Iterator[Mutant]:
+    lines, seen = mutated.code.splitlines(), Counter[tuple[str, str, str]]()
+    bodies = {
+        name: [line.strip().replace(f"{name}(", "f(") for line in lines[span.start - 1 : span.end] if line.strip()]
+        for name, span in mutated.line_span_by_function_name.items()
+    }
     for name in mutated.mutant_names:
         mangled, _, _ = name.partition("__mutmut_")
-        removed, added = _difference(functions[f"{mangled}__mutmut_orig"], functions[name])
         function = mangled.removeprefix("xǁ").replace("ǁ", ".") if "ǁ" in mangled else mangled.removeprefix("x_")
+        removed, added = _difference(bodies[f"{mangled}__mutmut_orig"], bodies[name])
+        change = (f"{module}.{function}", removed, added)
+        number = seen[change]
         yield Mutant(
-            name=f"{module}.{name}",
-            function=f"{module.removeprefix('pullkeeper.domain.')}.{function}",
-            removed=removed,
-            added=added,
+            module=module, function=change[0], removed=removed, added=added, number=number, name=name, source=source
         )
+        seen[change] += 1
 
 
-def _functions(module: cst.Module) -> Iterator[tuple[str, list[str]]]:
-    """Yield the lines of each generated function, at any depth of classes."""
-    for statement in module.body:
-        nested = statement.body.body if isinstance(statement, cst.ClassDef) else [statement]
-        for each in nested:
-            if isinstance(each, cst.FunctionDef) and "__mutmut_" in each.name.value:
-                lines = module.code_for_node(each.with_changes(name=cst.Name("f"), leading_lines=[])).splitlines()
-                yield each.name.value, [line.strip() for line in lines]
+def _difference(before: Sequence[str], after: Sequence[str]) -> tuple[str, str]:
+    """Return the lines from the first that differs to the last that does."""
+    start, end = alike(before, after)
+    return "\n".join(before[start : len(before) - end]), "\n".join(after[start : len(after) - end])
 
 
-def _difference(before: list[str], after: list[str]) -> tuple[str, str]:
-    lines = list(difflib.ndiff(before, after))
-    return tuple("\n".join(line[2:] for line in lines if line.startswith(mark)) for mark in "-+")  # type: ignore[return-value]
+def alike(before: Sequence[str], after: Sequence[str]) -> tuple[int, int]:
+    """Return how many items are alike at the start, and how many of the others at the end."""
+    start = _alike_at_start(before, after)
+    return start, _alike_at_start(before[start:][::-1], after[start:][::-1])
+
+
+def _alike_at_start(before: Sequence[str], after: Sequence[str]) -> int:
+    pairs = enumerate(zip(before, after, strict=False))
+    return next((number for number, (one, other) in pairs if one != other), min(len(before), len(after)))
 
 
 @contextmanager

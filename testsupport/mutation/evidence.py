@@ -1,0 +1,70 @@
+"""What the outcome of a mutant rests on: which tests reach its function, and in which files they are."""
+
+import functools
+import hashlib
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from testsupport.mutation.project import DOMAIN, TESTS
+
+_IMPORTED = re.compile(r"^(?:from|import) (pullkeeper\.domain\S*)", re.MULTILINE)
+
+
+class Evidence:
+    """Tests by function."""
+
+    def __init__(self, tests: dict[str, list[str]], at_import: set[str]) -> None:
+        self._tests, self._at_import = tests, at_import
+
+    def tests(self, mutant: dict[str, Any]) -> list[str]:
+        """Return those that reach its function."""
+        return self._tests.get(_name(mutant["function"]), [])
+
+    def is_at_import(self, mutant: dict[str, Any]) -> bool:
+        """Whether its function is called when modules are imported."""
+        return _name(mutant["function"]) in self._at_import
+
+    def files(self, mutant: dict[str, Any]) -> list[str]:
+        """Return the files of its tests; of what is called at import alone, those that import its module."""
+        files = {test.partition("::")[0] for test in self.tests(mutant)}
+        return sorted(files or importing(_name(mutant["module"])))
+
+    def hash_for(self, mutant: dict[str, Any]) -> str:
+        """Hash the module and the files of the tests: while they are the same, the outcome is taken to be."""
+        parts = [mutant["source"], *map(_hash_of, self.files(mutant))]
+        return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
+
+
+def importing(module: str) -> set[str]:
+    """Return the test files that import a module; or if there are none, those that import one that does, and so on."""
+    wanted, seen = {module}, {module}
+    while wanted:
+        importers = {each for name in wanted for each in _importers()[name]}
+        if tests := {each for each in importers if each.startswith(str(TESTS))}:
+            return tests
+        wanted = importers - seen
+        seen |= wanted
+    return set()
+
+
+@functools.cache
+def _importers() -> dict[str, set[str]]:
+    """Return by module which modules and test files import it."""
+    found = defaultdict(set)
+    for path in [*DOMAIN.rglob("*.py"), *TESTS.rglob("test_*.py")]:
+        in_tests = path.is_relative_to(TESTS)
+        name = str(path) if in_tests else ".".join(path.relative_to("controller").with_suffix("").parts)
+        for imported in _IMPORTED.findall(path.read_text()):
+            found[imported].add(name)
+    return found
+
+
+def _name(below_domain: str) -> str:
+    return f"pullkeeper.domain.{below_domain}"
+
+
+@functools.cache
+def _hash_of(file: str) -> str:
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
