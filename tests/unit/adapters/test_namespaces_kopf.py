@@ -44,3 +44,27 @@ async def test_cause_that_ends_kopf_again_and_again_is_said_once(
     said = [record.getMessage() for record in caplog.records]
     # The last one is not said: it ends because it was told to.
     assert said == [LINE] * (2 if opened and seconds > WORKED_SECONDS else 1)
+
+
+async def test_kopf_has_nowhere_to_store_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it would like to remember of a Namespace, no write of it comes of that."""
+    given: list[kopf.OperatorSettings] = []
+
+    async def operator(*, settings: kopf.OperatorSettings, **_: Any) -> None:
+        given.append(settings)
+
+    monkeypatch.setattr(kopf, "operator", operator)
+    await namespaces_kopf.operate(
+        kopf.OperatorRegistry,
+        on_start=lambda: None,
+        disturbance=namespaces_kopf.Disturbance(),
+        stop=asyncio.Event(),
+        restart=asyncio.Event(),
+    )
+    body, patch = kopf.Body({"metadata": {"name": "team-a"}}), kopf.Patch()
+    storages = given[0].persistence
+    storages.diffbase_storage.store(body=body, patch=patch, essence=kopf.BodyEssence({"spec": {}}))
+    storages.progress_storage.store(
+        key=kopf.HandlerId("namespace"), record=kopf.ProgressRecord({"started": "now"}), body=body, patch=patch
+    )
+    assert not patch

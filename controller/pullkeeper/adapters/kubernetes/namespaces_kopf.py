@@ -179,6 +179,9 @@ def _settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.scanning.disabled = True
     settings.posting.enabled = False
+    # Nothing is stored on a Namespace; the storages by default would be asked for each event all the same.
+    settings.persistence.diffbase_storage = kopf.MultiDiffBaseStorage([])
+    settings.persistence.progress_storage = kopf.MultiProgressStorage([])
     settings.watching.chunk_size = PAGE_SIZE
     # A worker keeps the whole body of its object for so long: of every Namespace at once, as they are listed.
     settings.queueing.idle_timeout = 0.1
