@@ -65,7 +65,7 @@ async def _run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             _say(f"{kind.__name__} …")
             took[kind.__name__].append(await _suffer(cluster, kind))
             _say(f"{kind.__name__}: converged after {took[kind.__name__][-1]:.1f} s")
-            if cluster.judge.broken:
+            if cluster.judge.broken or cluster.accounts.broken:
                 break
         minutes = round(_minutes_since(begun), 1)
         return {"seed": options.seed, "minutes": minutes, "replicas": options.replicas} | _judge(cluster, took)
@@ -115,6 +115,7 @@ def _judge(cluster: Cluster, took: dict[str, list[float]]) -> dict[str, Any]:
         "broken": broken,
         "faults": sum(map(len, took.values())),
         "versions": cluster.judge.versions,
+        "versions of ServiceAccounts": cluster.accounts.versions,
         "tokens": len(cluster.aws.tokens),
         "porcupine": {"result": found.result, "objects": found.objects, "operations": found.operations},
         "seconds_to_converge": {name: _spread(times) for name, times in took.items() if times},

@@ -104,6 +104,12 @@ def test_a_restored_etcd_begins_another_history() -> None:
     assert result([*LIFE, back], restored=(90,)) == "linearizable"
 
 
+def test_only_requests_whose_contents_are_on_record_are_checked() -> None:
+    """All others would be operations that fit whatever happens."""
+    others = [replace(CREATED, resource="events"), replace(READ, verb="list"), replace(READ, verb="watch")]
+    assert operations([*others, READ]) == operations([READ])
+
+
 def test_what_is_no_history_is_an_error() -> None:
     with pytest.raises(CheckerError, match="cannot unmarshal"):
         check([{"object": 1}])

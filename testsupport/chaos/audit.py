@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_RECORDED = [
-    {"group": "", "resources": ["secrets"]},
-    {"group": "coordination.k8s.io", "resources": ["leases"]},
-]
+RECORDED: Mapping[str, str] = {"secrets": "", "leases": "coordination.k8s.io"}
+"""Resources whose bodies are in the log, with their groups."""
 _POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -23,7 +21,7 @@ _POLICY = {
         # Also when a request arrives: one that a killed API server never answered may have been carried out.
         {
             "level": "RequestResponse",
-            "resources": _RECORDED,
+            "resources": [{"group": group, "resources": [resource]} for resource, group in RECORDED.items()],
             "verbs": ["get", "create", "patch", "update", "delete"],
             "omitManagedFields": True,
         },

@@ -13,7 +13,8 @@ from typing import Any
 import aiohttp
 
 from testsupport import fake_aws, fault_proxy
-from testsupport.chaos import audit
+from testsupport.chaos import accounts, audit
+from testsupport.chaos.accounts import AccountJudge
 from testsupport.chaos.audit import Audited
 from testsupport.chaos.authors import unexplained, written_by_others, written_without_lease
 from testsupport.chaos.judge import Judge, satisfied
@@ -25,16 +26,25 @@ from testsupport.fault_proxy import FaultProxy, Front
 from testsupport.installation import IRELAND, VIRGINIA, Installation, install
 from testsupport.replicas import Replicas, replicas
 from testsupport.rest import RestClient
+from testsupport.service_accounts import ON, service_account
 from testsupport.tls_shapes import Authority
 from testsupport.token_leaks import assert_no_leak
 from testsupport.waiting import until
 
 LIFE = timedelta(seconds=120)
 """How long a token lives; half of it is longer than any fault, so that none excuses an expired one."""
-SETTINGS: dict[str, Any] = {"refreshFraction": 0.2, "refreshJitter": "5s", "relistInterval": "30s", "logLevel": "info"}
+SETTINGS: dict[str, Any] = {
+    "refreshFraction": 0.2,
+    "refreshJitter": "5s",
+    "relistInterval": "30s",
+    "logLevel": "info",
+    **ON,
+}
 BOTH = frozenset({IRELAND, VIRGINIA})
 _NAMES = ("one", "two", "three")
 _SERVED = 8
+_ATTACHED = 0.5
+"""The share of namespaces that ask for their ServiceAccount to be attached from the beginning."""
 
 
 @dataclass(kw_only=True)
@@ -47,6 +57,8 @@ class Cluster:
     fronts: dict[str, Front]
     judge: Judge
     watcher: Watcher
+    accounts: AccountJudge
+    account_watcher: Watcher
     rng: random.Random
     gone: set[str] = field(default_factory=set)
     """Namespaces that were opted out."""
@@ -85,14 +97,22 @@ class Cluster:
     async def opt_in(self, hosts: frozenset[str] = frozenset({IRELAND})) -> str:
         """Create a namespace that asks for these registries."""
         name = await self.installation.create_namespace()
+        await service_account(self.installation, name, accounts.NAME).create(accounts.THEIRS)
         self.judge.wanted[name] = hosts
+        await self.attach(name, attached=self.rng.random() < _ATTACHED)
         await self.installation.annotate(name, enabled="true", registries=",".join(sorted(hosts)))
         return name
+
+    async def attach(self, name: str, *, attached: bool) -> None:
+        """Have a namespace ask for its ServiceAccount to be attached, or not any more."""
+        self.accounts.want(name, attached=attached)
+        await self.installation.annotate(name, attach_to_service_accounts=accounts.NAME if attached else None)
 
     async def opt_out(self, name: str) -> None:
         """Have a namespace want nothing any more."""
         del self.judge.wanted[name]
         self.gone.add(name)
+        self.accounts.want(name, attached=False)
         await self.installation.annotate(name, enabled="false")
 
     async def delete_secret(self, name: str) -> None:
@@ -107,15 +127,21 @@ class Cluster:
             await self.installation.annotate(name, refresh_requested_at=f"{self.rng.random()}")
 
     async def change_requests(self) -> None:
-        """Opt one namespace in and another out, and delete the Secret of a third."""
+        """Opt one namespace in and another out, delete the Secret of a third, and attach a fourth or detach it."""
         await self.opt_in(self.rng.choice([frozenset({IRELAND}), BOTH]))
-        leaves, loses = self.rng.sample(sorted(self.judge.wanted), 2)
+        leaves, loses, turns = self.rng.sample(sorted(self.judge.wanted), 3)
         await self.opt_out(leaves)
+        await self.attach(turns, attached=not self.accounts.wanted[turns])
         if loses in self.judge.held:
             await self.delete_secret(loses)
 
     async def converged(self) -> bool:
         """Whether every namespace is as it asks to be, with tokens that are good now."""
+        found = await self.installation.api.get(
+            "/api/v1/serviceaccounts", fieldSelector=f"metadata.name={accounts.NAME}"
+        )
+        if found.status != 200 or not self.accounts.satisfied(found.body["items"]):
+            return False
         names = [*self.judge.wanted, *self.gone]
         return not satisfied(self.judge, {name: await self.installation.secret(name) for name in names})
 
@@ -125,7 +151,18 @@ class Cluster:
         await until(self.converged, "every namespace to be as it asks")
         self.judge.sweep()
         self.watcher.check()
+        self.account_watcher.check()
         return asyncio.get_running_loop().time() - begun
+
+    async def stop_watching(self) -> None:
+        """Watch no more, because the history is about to go back."""
+        await self.watcher.stop()
+        await self.account_watcher.stop()
+
+    async def history_went_back(self) -> None:
+        """Watch what a restored etcd has."""
+        await self.watcher.history_went_back()
+        await self.account_watcher.history_went_back()
 
     def requests(self) -> list[Audited]:
         """Return the audit log's record of this installation's Lease and Secrets, and of its own requests."""
@@ -144,6 +181,7 @@ class Cluster:
         arrivals = {key: at for front in self.fronts.values() for key, at in front.proxy.arrivals.items()}
         return [
             *self.judge.broken,
+            *self.accounts.broken,
             *written_by_others(requests, ours.subject, ours.secret_name, self.judge.foreign),
             *written_without_lease(requests, arrivals, restored=self.restored),
             *unexplained(self.watcher.seen, requests, ours.secret_name),
@@ -170,6 +208,7 @@ async def running(
         aws.lifetime = LIFE
         installation = await install(plane, api, aws, folder)
         await installation.renew_token(24 * 3600)
+        await installation.allow_attachment()
         authority = Authority(folder, name="first")
         (folder / "ca.crt").write_bytes(authority.pem)
         fronts = {
@@ -178,6 +217,10 @@ async def running(
         }
         judge = Judge(token_of=aws.token_of, clock=utcnow)
         watcher = await stack.enter_async_context(Watcher.open(api, installation.secret_name, judge))
+        attaching = AccountJudge(ours=installation.secret_name)
+        account_watcher = await stack.enter_async_context(
+            Watcher.open(api, accounts.NAME, attaching, "serviceaccounts")
+        )
         stack.push_async_callback(_leave, installation)
         found = await stack.enter_async_context(replicas(installation, **SETTINGS, leaseDuration=lease))
         cluster = Cluster(
@@ -187,6 +230,8 @@ async def running(
             fronts=fronts,
             judge=judge,
             watcher=watcher,
+            accounts=attaching,
+            account_watcher=account_watcher,
             rng=rng,
         )
         await _populate(cluster)

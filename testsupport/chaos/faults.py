@@ -95,12 +95,12 @@ async def etcd_restored(cluster: Cluster) -> None:
     restore = await back_up(cluster.plane)
     await cluster.ask_for_rotation()
     await _last(cluster)
-    await cluster.watcher.stop()
+    await cluster.stop_watching()
     # Between the last request of the history that ends, and the first of the one that begins.
     await asyncio.to_thread(cluster.plane.kill_api_server)
     cluster.restored.append(time.time_ns() // 1000)
     await restore()
-    await cluster.watcher.history_went_back()
+    await cluster.history_went_back()
 
 
 async def answers_of_a_busy_server(cluster: Cluster) -> None:

@@ -1,19 +1,27 @@
-"""A watcher of every version of the pull Secrets that goes on through whatever is done to the API server."""
+"""A watcher of every version of the objects of one name that goes on through whatever is done to the API server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import aiohttp
 
-from testsupport.chaos.judge import Judge
 from testsupport.rest import RestClient
 from testsupport.waiting import until
 
-_PATH = "/api/v1/secrets"
 _PAUSE = 0.1
 """Seconds until a watch that broke is opened again."""
+
+
+class Judge(Protocol):
+    """Who is shown what happens."""
+
+    def take(self, kind: str, found: Mapping[str, Any], /) -> None:
+        """Judge the next version of an object: ADDED, MODIFIED or DELETED."""
+
+    def history_went_back(self) -> None:
+        """Compare what comes next with nothing that was seen before."""
 
 
 class _ExpiredError(Exception):
@@ -23,8 +31,10 @@ class _ExpiredError(Exception):
 class Watcher:
     """Shows a judge every event; after a gap, the difference between what it knew and what is there."""
 
-    def __init__(self, api: RestClient, name: str, judge: Judge) -> None:
+    def __init__(self, api: RestClient, name: str, judge: Judge, resource: str) -> None:
         self._api = api
+        self._path = f"/api/v1/{resource}"
+        self._what = f"a list of {resource} named {name}"
         self._query = {"fieldSelector": f"metadata.name={name}"}
         self._judge = judge
         self._known: dict[str, Mapping[str, Any]] = {}
@@ -35,9 +45,9 @@ class Watcher:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, api: RestClient, name: str, judge: Judge) -> AsyncIterator[Self]:
+    async def open(cls, api: RestClient, name: str, judge: Judge, resource: str = "secrets") -> AsyncIterator[Self]:
         """Watch until the block ends; what breaks the watcher itself fails the block."""
-        watcher = cls(api, name, judge)
+        watcher = cls(api, name, judge, resource)
         await watcher.start()
         try:
             yield watcher
@@ -46,7 +56,7 @@ class Watcher:
 
     async def start(self) -> None:
         """Take over what is there, and follow it from then on."""
-        await until(self._listed, "a list of the pull Secrets")
+        await until(self._listed, self._what)
         self._task = asyncio.create_task(self._follow())
 
     def check(self) -> None:
@@ -68,17 +78,17 @@ class Watcher:
         await self.start()
 
     async def _listed(self) -> bool:
-        answer = await self._api.get(_PATH, **self._query)
+        answer = await self._api.get(self._path, **self._query)
         if answer.status != 200:
             return False
-        found = {secret["metadata"]["namespace"]: secret for secret in answer.body["items"]}
+        found = {each["metadata"]["namespace"]: each for each in answer.body["items"]}
         for namespace in self._known.keys() - found.keys():
             self._show("DELETED", self._known[namespace])
-        for namespace, secret in found.items():
+        for namespace, each in found.items():
             if namespace not in self._known:
-                self._show("ADDED", secret)
-            elif _version(secret) != _version(self._known[namespace]):
-                self._show("MODIFIED", secret)
+                self._show("ADDED", each)
+            elif _version(each) != _version(self._known[namespace]):
+                self._show("MODIFIED", each)
         self._version = answer.body["metadata"]["resourceVersion"]
         return True
 
@@ -87,29 +97,29 @@ class Watcher:
             try:
                 await self._watch()
             except _ExpiredError:
-                await until(self._listed, "a list of the pull Secrets")
+                await until(self._listed, self._what)
             except (aiohttp.ClientError, AssertionError, TimeoutError):
                 # Broken off, refused by a server that is just starting, or open for as long as the client lets it.
                 pass
             await asyncio.sleep(_PAUSE)
 
     async def _watch(self) -> None:
-        async with self._api.watch(_PATH, resourceVersion=self._version, **self._query) as watch:
+        async with self._api.watch(self._path, resourceVersion=self._version, **self._query) as watch:
             while (event := await watch.event()) is not None:
                 if event["type"] == "ERROR":
                     raise _ExpiredError
                 self._version = event["object"]["metadata"]["resourceVersion"]
                 self._show(event["type"], event["object"])
 
-    def _show(self, kind: str, secret: Mapping[str, Any]) -> None:
-        namespace = secret["metadata"]["namespace"]
+    def _show(self, kind: str, found: Mapping[str, Any]) -> None:
+        namespace = found["metadata"]["namespace"]
         if kind == "DELETED":
             self._known.pop(namespace, None)
         else:
-            self._known[namespace] = secret
-            self.seen.add((namespace, _version(secret)))
-        self._judge.take(kind, secret)
+            self._known[namespace] = found
+            self.seen.add((namespace, _version(found)))
+        self._judge.take(kind, found)
 
 
-def _version(secret: Mapping[str, Any]) -> int:
-    return int(secret["metadata"]["resourceVersion"])
+def _version(found: Mapping[str, Any]) -> int:
+    return int(found["metadata"]["resourceVersion"])
