@@ -12,8 +12,9 @@ from testsupport.installation import ROLE
 from tools.bench.bare_program import BOTH, FETCH, ROTATE, SERVE
 from tools.bench.environment import Environment, open_environment
 from tools.bench.options import REGIONS, Options
+from tools.bench.procfs import cpu_seconds
 from tools.bench.programs import bare_program, go_on, hostile_tenants, kopf_seconds, line
-from tools.bench.sizes import Rotations, Size, Waits
+from tools.bench.sizes import Hostility, Rotations, Size, Waits
 from tools.bench.table import Table, ms
 from tools.bench.turns import rotating_age
 
@@ -63,8 +64,8 @@ async def _measure(count: int, options: Options, table: Table, server: str) -> S
         await environment.reset(idle)
         first, bare_first = await _first_tokens(environment, idle[:_FIRST])
         bare_rest = await _bare_opt_ins(environment, options, idle)
-        hostile, hostile_rate = await _beside_hostile_tenants(environment, options, idle)
-        bare_hostile, bare_hostile_rate = await _bare_beside_hostile_tenants(environment, options, idle)
+        hostile, hostility = await _beside_hostile_tenants(environment, options, idle)
+        bare_hostile, bare_hostility = await _bare_beside_hostile_tenants(environment, options, idle)
     size = Size(
         namespaces=count,
         load=load,
@@ -81,8 +82,8 @@ async def _measure(count: int, options: Options, table: Table, server: str) -> S
         bare_busy=Waits.of(bare_busy),
         hostile=Waits.of(hostile),
         bare_hostile=Waits.of(bare_hostile),
-        hostile_rate=hostile_rate,
-        bare_hostile_rate=bare_hostile_rate,
+        hostility=hostility,
+        bare_hostility=bare_hostility,
         first=Waits.of(first),
         bare_first=Waits.of(bare_first),
     )
@@ -106,8 +107,10 @@ def show(size: Size, table: Table) -> None:
     _over_rest(table, "opt-in while all rotate", size.busy, size.rest, 3)
     _waits(table, "opt-in beside hostile tenants", size.hostile, size.bare_hostile)
     _over_rest(table, "opt-in beside hostile tenants", size.hostile, size.rest, 2)
-    hammered = f"{size.hostile_rate:.0f}/s", f"{size.bare_hostile_rate:.0f}/s beside bare"
+    hammered = f"{size.hostility.rate:.0f}/s", f"{size.bare_hostility.rate:.0f}/s beside bare"
     table.row("requests of the hostile tenants", *hammered)
+    ours, bare = size.hostility.cpu * 1000, size.bare_hostility.cpu * 1000
+    _ratio(table, "processor time for each of those, over bare", ours, bare, " ms")
     _waits(table, "opt-in with a token of its own", size.first, size.bare_first)
 
 
@@ -235,25 +238,31 @@ async def _opt_in_as_role(environment: Environment, namespace: str, role: str) -
 
 async def _beside_hostile_tenants(
     environment: Environment, options: Options, idle: Sequence[str]
-) -> tuple[list[float], float]:
+) -> tuple[list[float], Hostility]:
     """Opt in beside tenants, with a controller that is started for that; it has its token before they begin."""
     *others, first = idle
     await environment.start()
     await environment.opt_in(first, 0)
-    async with hostile_tenants(environment, options.hostile, options.hostile_pace) as rates:
-        waits = await environment.opt_in_at_pace(others, options.size_pause)
+    found = await _hammered(environment, options, others, environment.process.popen.pid)
     await environment.reset(idle)
     await environment.stop()
-    return waits, sum(rates)
+    return found
 
 
 async def _bare_beside_hostile_tenants(
     environment: Environment, options: Options, idle: Sequence[str]
-) -> tuple[list[float], float]:
-    async with (
-        bare_program(environment, SERVE),
-        hostile_tenants(environment, options.hostile, options.hostile_pace) as rates,
-    ):
-        waits = await environment.opt_in_at_pace(idle, options.size_pause)
+) -> tuple[list[float], Hostility]:
+    async with bare_program(environment, SERVE) as program:
+        found = await _hammered(environment, options, idle, program.pid)
     await environment.reset(idle)
-    return waits, sum(rates)
+    return found
+
+
+async def _hammered(
+    environment: Environment, options: Options, idle: Sequence[str], pid: int
+) -> tuple[list[float], Hostility]:
+    async with hostile_tenants(environment, options.hostile, options.hostile_pace) as rates:
+        cpu, started = cpu_seconds(pid), time.monotonic()
+        waits = await environment.opt_in_at_pace(idle, options.size_pause)
+        cpu, seconds = cpu_seconds(pid) - cpu, time.monotonic() - started
+    return waits, Hostility(rate=sum(rates), cpu=cpu / seconds / sum(rates))

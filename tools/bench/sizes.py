@@ -43,6 +43,16 @@ class Rotations:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Hostility:
+    """What hostile tenants did."""
+
+    rate: float
+    """Requests of all of them in a second."""
+    cpu: float
+    """Processor seconds for each request, of whoever served beside them; with the opt-ins meanwhile."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Size:
     """The figures of one number of namespaces: the controller's, and a bare program's; seconds, MiB."""
 
@@ -68,9 +78,8 @@ class Size:
     """While as many bare applies as possible are made by the same program."""
     hostile: Waits
     bare_hostile: Waits
-    hostile_rate: float
-    """Requests in a second of all hostile tenants beside the controller."""
-    bare_hostile_rate: float
+    hostility: Hostility
+    bare_hostility: Hostility
     first: Waits
     """With a token of its own."""
     bare_first: Waits

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from pullkeeper.domain.namespace.annotations import (
@@ -14,6 +15,12 @@ from pullkeeper.domain.namespace.annotations import (
 )
 
 PREFIX = "pullkeeper.dev/"
+NAME_LABEL = "kubernetes.io/metadata.name"
+"""Of every Namespace, set by the API server: its name."""
+_SHARED = 512
+"""So many sets of annotations are remembered, so that namespaces that say the same hold one of them."""
+_MAX_SHARED = 1024
+"""Characters; longer ones, as a tenant may write, are not remembered."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,15 +72,32 @@ def own_annotations(annotations: Mapping[str, str]) -> tuple[dict[str, str], int
 def observe_namespace(metadata: Mapping[str, Any]) -> ObservedNamespace:
     """Read the metadata of a Namespace; one with a deletion timestamp is terminating."""
     annotations, unknown_keys = own_annotations(metadata.get("annotations") or {})
-    labels = metadata.get("labels") or {}
+    labels = _labels(metadata["name"], metadata.get("labels") or {})
     excess_labels = len(labels) > MAX_LABELS
     return ObservedNamespace(
         name=metadata["name"],
         uid=metadata.get("uid", ""),
         resource_version=int(metadata["resourceVersion"]),
-        annotations=annotations,
+        annotations=_shared_annotations(annotations),
         unknown_keys=unknown_keys,
-        labels={} if excess_labels else dict(labels),
+        labels={} if excess_labels else labels,
         excess_labels=excess_labels,
         terminating=bool(metadata.get("deletionTimestamp")),
     )
+
+
+def _labels(name: str, labels: Mapping[str, str]) -> dict[str, str]:
+    """Copy the labels; the one that repeats the name takes no memory beside it."""
+    repeated = {NAME_LABEL: name} if labels.get(NAME_LABEL) == name else {}
+    return repeated | {key: value for key, value in labels.items() if key not in repeated}
+
+
+def _shared_annotations(own: dict[str, str]) -> Mapping[str, str]:
+    size = sum(len(key) + len(value) for key, value in own.items())
+    return share_annotations(tuple(own.items())) if size <= _MAX_SHARED else own
+
+
+@lru_cache(maxsize=_SHARED)
+def share_annotations(own: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    """Return the one mapping of these items; `observe_namespace` bounds their length."""
+    return dict(own)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 
 from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.ecr import registry_host
@@ -48,6 +48,8 @@ NO_EFFECT = (
     f"{PREFIX}{ATTACH} has no effect, because this installation does not change ServiceAccounts: its operator can "
     "enable that in the settings with `serviceAccountAttachment: true`"
 )
+_SHARED, _FEW = 512, 16
+"""So many desired states are remembered, of so few registries: namespaces that ask for the same hold one of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,14 +119,25 @@ def desired_state(namespace: ObservedNamespace, policy: Policy, *, partly: bool 
         raise InvalidInputError(problems)
     may_leave_out = partly or REGISTRIES not in annotations
     identities, left_out = _identities(namespace, sorted(registries), policy, may_leave_out=may_leave_out)
+    opted_in_by = OptIn.ANNOTATION if ENABLED in annotations else OptIn.SETTINGS
+    if not (left_out or accounts or REFRESH in annotations) and len(identities) <= _FEW:
+        return share_desired(tuple(identities.items()), opted_in_by, policy.installation_class)
     return DesiredState(
         identities=identities,
         refresh_requested_at=annotations.get(REFRESH),
         service_accounts=accounts,
-        opted_in_by=OptIn.ANNOTATION if ENABLED in annotations else OptIn.SETTINGS,
+        opted_in_by=opted_in_by,
         installation_class=policy.installation_class,
         left_out=left_out,
     )
+
+
+@lru_cache(maxsize=_SHARED)
+def share_desired(
+    identities: tuple[tuple[RegistryHost, Identity], ...], opted_in_by: OptIn, installation_class: str
+) -> DesiredState:
+    """Return the one desired state of these, which many namespaces hold; `desired_state` bounds their number."""
+    return DesiredState(identities=dict(identities), opted_in_by=opted_in_by, installation_class=installation_class)
 
 
 def _identities(
