@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -19,6 +19,8 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from pullkeeper.domain.ecr.registry_probe import Verdict
 from pullkeeper.domain.ecr.token_scope import TokenScope
@@ -70,7 +72,7 @@ class Metrics:
         self._certificates: dict[str, Callable[[], CertificateInfo | None]] = {}
         self._probes = self._counter(families.REGISTRY_PROBES)
         self._writes = self._counter(families.SECRET_WRITES)
-        self._secret_expiry = self._gauge(families.SECRET_EXPIRY)
+        self._registry.register(_SecretExpiries(self._expiries, per_namespace=self._per_namespace))
         self._namespaces = self._gauge(families.NAMESPACES)
         self._time_to_secret = self._histogram(families.TIME_TO_SECRET)
         self._reconciles = self._counter(families.RECONCILES)
@@ -102,8 +104,6 @@ class Metrics:
         """Return all metrics in Prometheus' text format."""
         self._remove_unused()
         self._set_certificates()
-        if not self._per_namespace:
-            self._set_soonest_expiry()
         return generate_latest(self._registry)
 
     def set_workqueue_depth(self, depth: Callable[[Priority], int]) -> None:
@@ -213,24 +213,14 @@ class Metrics:
     def _set_expiry(self, namespace: str, expires_at: datetime | None) -> None:
         if expires_at is not None:
             self._expiries[namespace] = expires_at.timestamp()
-            if self._per_namespace:
-                self._secret_expiry.labels(namespace).set(expires_at.timestamp())
-        elif self._expiries.pop(namespace, None) is not None and self._per_namespace:
-            self._secret_expiry.remove(namespace)
+        else:
+            self._expiries.pop(namespace, None)
 
     def _set_certificates(self) -> None:
         for identity, read in self._certificates.items():
             found = read()
             self._certificate_start.labels(identity).set(found.not_before.timestamp() if found else 0)
             self._certificate_expiry.labels(identity).set(found.not_after.timestamp() if found else 0)
-
-    def _set_soonest_expiry(self) -> None:
-        """Replace the series of single namespaces by the soonest expiry, so that alerts still work."""
-        self._secret_expiry.clear()
-        if self._expiries:
-            # What somebody has written into a Secret may be no time at all; it must not hide the others.
-            plausible = [expiry for expiry in self._expiries.values() if expiry > 0]
-            self._secret_expiry.labels("").set(min(plausible, default=0))
 
     def _labels(self, scope: TokenScope, *, issued: bool) -> Labels:
         labels, is_new = self._token_labels.of(scope, self._timer(), issued=issued)
@@ -267,6 +257,30 @@ class Metrics:
             self._reconciles.labels(result)
             for operation in OPERATIONS:
                 self._writes.labels(operation, result)
+
+
+class _SecretExpiries(Collector):
+    """The expiry of each pull Secret, made into series at each scrape: kept, each would take 0.7 KiB.
+
+    `per_namespace=False` replaces them by one series of the soonest expiry, so that alerts still work.
+    """
+
+    def __init__(self, expiries: Mapping[str, float], *, per_namespace: bool) -> None:
+        self._expiries = expiries
+        self._per_namespace = per_namespace
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the family, as it is now."""
+        definition = families.SECRET_EXPIRY
+        family = GaugeMetricFamily(definition.name, definition.documentation, labels=definition.labels)
+        for namespace, expiry in (self._expiries if self._per_namespace else self._soonest()).items():
+            family.add_metric([namespace], expiry)
+        yield family
+
+    def _soonest(self) -> Mapping[str, float]:
+        # What somebody has written into a Secret may be no time at all; it must not hide the others.
+        plausible = [expiry for expiry in self._expiries.values() if expiry > 0]
+        return {"": min(plausible, default=0)} if self._expiries else {}
 
 
 def _version() -> str:
