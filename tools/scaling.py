@@ -29,7 +29,7 @@ WRITES_PER_SECOND = 250
 WRITE_SECONDS = 0.02
 """Measured: what a write takes on such a machine at rest, so how long it holds a seat (`make bench`)."""
 BASE_MIB, KIB_PER_NAMESPACE = 90, 5
-"""At most so much is resident after a rotation with 100 namespaces, and for each further one; docs/bench/bench.json says
+"""At most so much is resident after a rotation with 100 namespaces, and for each further one: docs/bench/bench.json has
 what was measured (`make bench`), and a test compares them."""
 _TOKEN_BYTES = 2_400
 """Of an ECR password; AWS documents no length, and those seen are shorter."""

@@ -9,6 +9,7 @@ import pytest
 
 from tools.bench import page
 from tools.bench.page import FIGURES, GROWING, Figure
+from tools.scaling import BASE_MIB, KIB_PER_NAMESPACE
 
 RUN, DIGEST = page.load()
 TEXT = page.PAGE.read_text()
@@ -19,6 +20,7 @@ LINEAR = 1.1
 def test_the_tables_are_those_of_the_committed_run() -> None:
     """Neither is changed alone."""
     assert f"{page.BEGIN}\n{page.text(RUN)}\n{page.END}" in TEXT
+    assert f"{page.BEGIN}\n{page.compared(RUN)}\n{page.END}" in page.COMPARISON.read_text()
 
 
 def test_the_curves_are_drawn_from_the_committed_run() -> None:
@@ -42,8 +44,17 @@ def test_no_figure_grows_faster_than_the_number_of_namespaces(figure: Figure) ->
     assert page.exponent_of(RUN, figure) <= LINEAR
 
 
+def test_memory_is_within_what_the_page_on_scaling_reckons_with() -> None:
+    """A line through the smallest and the largest size; sizes that are near each other tell nothing of its slope."""
+    first, last = RUN["growth"][0], RUN["growth"][-1]
+    assert first["resident"] <= BASE_MIB
+    if last["namespaces"] >= 2000:
+        more = (last["resident"] - first["resident"]) * 1024
+        assert more / (last["namespaces"] - first["namespaces"]) <= KIB_PER_NAMESPACE
+
+
 def test_counts_of_the_committed_run_were_as_promised() -> None:
-    """No call to AWS and no write after a restart, no request at rest; the memory is judged below."""
+    """No call to AWS and no write after a restart, no request at rest; the memory is judged above."""
     assert [each for each in RUN["failed"] if "requests" in each or "restart" in each or "calls" in each] == []
 
 

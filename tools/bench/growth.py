@@ -23,8 +23,8 @@ _SMALL, _MOST_SMALL = 100, 90.0
 """With so many namespaces no more MiB than that."""
 _MOST_EACH = 5.0
 """KiB for each further namespace."""
-_FAR_APART = 900
-"""Namespaces between two sizes from which on their difference is more than a page of a listing."""
+_FAR_APART = 1900
+"""Namespaces between two sizes from which on their difference is more than that of two runs."""
 _FIRST = 10
 """Opt-ins with a token of their own."""
 _PACE = 0.25

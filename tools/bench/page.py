@@ -10,8 +10,11 @@ from typing import Any
 
 from tools.bench.sizes import MANY, exponent
 
-DATA, PAGE = Path("docs/bench/bench.json"), Path("docs/benchmarks.md")
+DATA, PAGE, COMPARISON = Path("docs/bench/bench.json"), Path("docs/benchmarks.md"), Path("docs/comparison.md")
 BEGIN, END = "<!-- begin: python -m tools.bench.curves -->", "<!-- end -->"
+
+_PEERS_HAD = 1000
+"""Namespaces."""
 
 Run = Mapping[str, Any]
 """What `make bench JSON=…` writes."""
@@ -151,10 +154,19 @@ def _points(run: Run, figure: Figure) -> list[tuple[int, float]]:
 
 
 def write() -> None:
-    """Write what the run says between the marks of the page."""
-    page = PAGE.read_text()
-    before, after = page.partition(BEGIN)[0], page.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n{text(load()[0])}\n{END}{after}")
+    """Write what the run says between the marks of the page, and of the comparison with others."""
+    run, _ = load()
+    for path, written in ((PAGE, text(run)), (COMPARISON, compared(run))):
+        page = path.read_text()
+        before, after = page.partition(BEGIN)[0], page.partition(END)[2]
+        path.write_text(f"{before}{BEGIN}\n{written}\n{END}{after}")
+
+
+def compared(run: Run) -> str:
+    """Return the table of the size with which others were measured."""
+    (size,) = (each for each in run["growth"] if each["namespaces"] == _PEERS_HAD)
+    rows = ({"figure": each.name, "Pullkeeper": _judged(each, size)} for each in FIGURES if each.against != "at rest")
+    return "\n".join(["", *_table(rows), ""])
 
 
 def text(run: Run) -> str:

@@ -55,8 +55,8 @@ def test_the_same_desired_state_is_one_object() -> None:
     ]
     assert asked[0] is not None
     assert asked[0] is asked[1]
-    wish: dict[str, Any] = {"enabled": "true", "registries": IRELAND, "refresh-requested-at": "now"}
-    refreshed = desired_state(observe_namespace(_metadata("third", **wish)), Policy())
+    asked_for: dict[str, Any] = {"enabled": "true", "registries": IRELAND, "refresh-requested-at": "now"}
+    refreshed = desired_state(observe_namespace(_metadata("third", **asked_for)), Policy())
     assert refreshed is not None
     assert refreshed is not asked[0]
     assert refreshed.refresh_requested_at == "now"
@@ -66,7 +66,7 @@ def test_a_desired_state_of_many_registries_is_not_remembered() -> None:
     """A tenant may name a hundred."""
     share_desired.cache_clear()
     hosts = ",".join(IRELAND.replace("123456789012", f"{number:012}") for number in range(1, 20))
-    wish = desired_state(observe_namespace(_metadata("one", enabled="true", registries=hosts)), Policy())
-    assert wish is not None
-    assert len(wish.registries) == 19
+    asked_for = desired_state(observe_namespace(_metadata("one", enabled="true", registries=hosts)), Policy())
+    assert asked_for is not None
+    assert len(asked_for.registries) == 19
     assert share_desired.cache_info().currsize == 0
