@@ -16,7 +16,7 @@ from tools.bench.procfs import cpu_seconds
 from tools.bench.programs import bare_program, go_on, hostile_tenants, kopf_seconds, line
 from tools.bench.sizes import Hostility, Rotations, Size, Waits
 from tools.bench.table import Table, ms
-from tools.bench.turns import rotating_age
+from tools.bench.turns import due_after_start
 
 _QUIET = 1.0
 _SMALL, _MOST_SMALL = 100, 90.0
@@ -131,8 +131,9 @@ async def _rotations(
     environment: Environment, options: Options, count: int, idle: Sequence[str]
 ) -> tuple[Rotations, float, list[float]]:
     """Rotate all at full speed; return the figures and the memory of that, and the waits in further rotations."""
+    issued = environment.watcher.first_at
     environment.watcher.forget()
-    await environment.start(maxTokenAge=rotating_age(count))
+    await environment.start(maxTokenAge=due_after_start(count, issued))
     first = await environment.watcher.begun()
     cpu = environment.cpu_seconds()
     last = await environment.watcher.all_written(1)

@@ -64,11 +64,6 @@ async def measure(options: Options, table: Table, server: str) -> None:
     _show(table, options, server, ours, bare)
 
 
-def rotating_age(namespaces: int) -> str:
-    """Return the `maxTokenAge` by which the tokens of the last turn are due, and those of this one not yet."""
-    return f"{max(_SHORTEST_AGE, namespaces // _PER_SECOND)}s"
-
-
 def due_after_start(namespaces: int, issued: float) -> str:
     """Return the `maxTokenAge` by which tokens that were issued then are due once a process that starts now is at rest.
 
