@@ -77,7 +77,7 @@ def test_each_kind_is_explained() -> None:
 def test_changes_are_told_with_the_words_beside_them() -> None:
     """As much of them as tells one from another; long ones are shortened."""
     assert change_of(MUTANT) == CHANGE
-    assert change_of(mutant("f(one, two=2, three=3)", "f(one, two=2, )")) == "two=2, {three=3 -> })"
+    assert change_of(mutant("f(one, two=2, three=3)", "f(one, two=2, )")) == "one, two=2, {three=3 -> })"
     long = change_of(mutant(f'raise E("{"no such thing " * 9}")', f'raise E("XX{"no such thing " * 9}XX")'))
     assert len(long) < 180
     assert "…" in long

@@ -15,8 +15,8 @@ from testsupport.mutation.runner import NOTICED
 PATH = Path(__file__).with_name("survivors.yaml")
 TEXTS = "texts"
 """In the place of changes: all those of words in strings."""
-_WORDS_BESIDE, _LONGEST = 3, 30
-_TOKEN = re.compile(r"\w+|\s+|[^\w\s]+")
+_TOKENS_BESIDE, _LONGEST = 8, 30
+_TOKEN = re.compile(r"\w+|\s+|[-+*/<>=!]+|[^\w\s]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,8 +103,8 @@ def change_of(mutant: Mutant) -> str:
     start, end = alike(before, after)
     removed, added = before[start : len(before) - end], after[start : len(after) - end]
     beside = (
-        "".join(before[max(0, start - 2 * _WORDS_BESIDE) : start]),
-        "".join(before[len(before) - end :][: 2 * _WORDS_BESIDE]),
+        "".join(before[max(0, start - _TOKENS_BESIDE) : start]),
+        "".join(before[len(before) - end :][:_TOKENS_BESIDE]),
     )
     return f"{beside[0]}{{{_short(removed)} -> {_short(added)}}}{beside[1]}".strip()
 

@@ -154,3 +154,40 @@ def test_it_is_for_one_of_the_registries_of_the_pull_secret() -> None:
     assert limited is not None
     assert limited.identities == {EU: desired.identities[EU]}
     assert desired.limited_to(PUBLIC) is None
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        ("x", '"x"'),
+        ([{**GOOD, "name": "Upper"}], '"Upper"'),
+        ([{**GOOD, "name": 1}], "1"),
+        ([{**GOOD, "shape": "argocd"}], '"argocd"'),
+        ([{**GOOD, "registry": "x"}], '"x"'),
+        ([{**GOOD, "registry": 1}], "1"),
+        ([{**GOOD, "path": "charts"}], '"charts"'),
+        ([{**GOOD, "namespaces": "Team"}], '"Team"'),
+    ],
+)
+def test_a_problem_shows_what_was_found(document: object, found: str) -> None:
+    """As it was written."""
+    parser = AdditionalSecretsParser()
+    parser.additional_secrets(document, SECRET_NAME)
+    assert [problem.found for problem in parser.problems] == [found]
+
+
+def test_as_many_as_are_allowed_are_taken() -> None:
+    """And a path of as many characters."""
+    many = [{**GOOD, "name": f"x{number}"} for number in range(MAX_ADDITIONAL_SECRETS)]
+    found, problems = parsed(many)
+    assert (len(found), problems) == (MAX_ADDITIONAL_SECRETS, [])
+    (one,), problems = parsed([{**GOOD, "path": "a" * 256, "shape": "argocd-repository"}])
+    assert (one.path, problems) == ("a" * 256, [])
+
+
+@pytest.mark.parametrize("key", ["name", "shape", "registry"])
+def test_an_entry_without_one_of_its_parts_is_left_out(key: str) -> None:
+    """Nothing can be made of the others; one whose path is wrong has none."""
+    assert parsed([{**GOOD, key: None}])[0] == ()
+    (one,), _ = parsed([{**GOOD, "path": "charts"}])
+    assert one.path == ""

@@ -72,3 +72,12 @@ def test_a_group_beyond_the_limit_is_not_remembered() -> None:
     assert aggregator.add("one more", "ns", NOW, limit=1)
     assert not aggregator.add("one more", "ns", NOW)
     assert "one more" not in {summary.key for summary in aggregator.flush()}
+
+
+def test_the_last_of_those_that_took_as_long_is_named() -> None:
+    """There is a name even where nothing took any time."""
+    aggregator = EventAggregator()
+    for name in ("x", "y"):
+        aggregator.add("a", name, NOW)
+    (summary,) = aggregator.flush()
+    assert (summary.slowest, summary.slowest_name) == (timedelta(), "y")

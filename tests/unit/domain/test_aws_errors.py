@@ -11,6 +11,7 @@ from pullkeeper.domain.ecr.aws_errors import (
     is_ambiguous_refusal,
     is_disabled_region,
     is_stale_credential,
+    partition_mismatch,
     region_not_enabled,
 )
 from pullkeeper.domain.errors.aws_codes import AWS_CODES, THROTTLING
@@ -81,8 +82,9 @@ def test_the_message_names_operation_principal_region_and_code(code: str) -> Non
     """With AWS's own message as the detail."""
     message = said(code)
     assert message.startswith(f"ECR refused GetAuthorizationToken for {ROLE} in eu-west-1 ({code}): ")
-    detail = "" if CODES[code] is Reason.MALFORMED_ANSWER else " [No.]"
-    assert message.endswith(f"{detail} ({CODES[code]})")
+    assert message.endswith(f" ({CODES[code]})")
+    detail = "" if CODES[code] is Reason.MALFORMED_ANSWER else "No."
+    assert explain(of_ecr(), "GetAuthorizationToken", code, "No.").detail == detail
 
 
 def test_only_invalid_credentials_may_be_stale() -> None:
@@ -282,3 +284,39 @@ def test_no_cause_is_hidden_by_one_before_it() -> None:
         for name in table.names:
             known = [cause for cause in table.causes if name in cause.raised]
             assert all(cause.words or cause.operations or cause.unsent for cause in known[:-1]), name
+
+
+def test_a_code_that_only_begins_like_a_status_is_none() -> None:
+    """What a status means is known by its first digit."""
+    assert explain(of_ecr(), "GetAuthorizationToken", "4o3", "No.").reason is Reason.SERVICE_ERROR
+
+
+def test_one_partition_is_no_mismatch() -> None:
+    """Where that of the other side is not known."""
+    for partitions in (("aws",), ("aws", ""), ("", "aws")):
+        request = Request(principal=ROLE, partitions=partitions)
+        assert explain(request, "AssumeRole", "InvalidClientTokenId", "No.").reason is Reason.CREDENTIALS_INVALID
+
+
+def test_a_mismatch_of_partitions_is_said_in_whole() -> None:
+    """Before anything is asked."""
+    assert partition_mismatch(scope(EU), ROLE, "aws-cn", "aws").message == (
+        f"the credentials of {ROLE} are of partition aws-cn, eu-west-1 is of aws: use an identity of that partition "
+        "(`identities` in the settings)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "shown"),
+    [("", "its name is not known"), ("/x/y", "/x/y"), ("/a\x1b", "/a\\x1b"), ("x" * 201, "x" * 199 + "…")],
+)
+def test_a_file_that_cannot_be_read_is_named(file: str, shown: str) -> None:
+    """In one line of limited length."""
+    found = explain_raised(of_ecr(), Raised(names=("PermissionError", "OSError")), file=file)
+    assert found.message.partition(": ")[2].startswith(f"PermissionError: a credentials file cannot be read: {shown}: ")
+
+
+def test_of_words_that_are_shown_only_so_much_is() -> None:
+    """The first line, and no more than 400 characters of it."""
+    assert raised("ProfileNotFound", words="x" * 401).detail == "x" * 399 + "…"
+    assert raised("ProfileNotFound", words="one\ntwo\nthree").detail == "one"

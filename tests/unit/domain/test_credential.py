@@ -59,6 +59,13 @@ def test_password_cannot_be_copied(carry_off: Callable[[Any], Any]) -> None:
     assert HUSH not in str(raised.value)
 
 
+def test_a_password_says_what_it_is_and_why_it_is_not_copied() -> None:
+    """And nothing of its content."""
+    assert repr(Password(HUSH)) == "Password(***)"
+    with pytest.raises(TypeError, match=r"^a Password must not be pickled or copied$"):
+        copy.copy(Password(HUSH))
+
+
 def test_password_has_no_dict() -> None:
     """There is no __dict__ that a debugging tool could print."""
     assert not hasattr(Password(HUSH), "__dict__")
@@ -74,6 +81,7 @@ def test_passwords_are_equal_by_text() -> None:
     assert Password(HUSH) == Password(HUSH)
     assert hash(Password(HUSH)) == hash(Password(HUSH))
     assert Password(HUSH) != Password("other")
+    assert hash(Password(HUSH)) != hash(Password("other"))
     assert Password(HUSH) != HUSH
 
 

@@ -147,3 +147,9 @@ def test_shortened_names_are_short_and_differ(one: str, two: str) -> None:
     assert len(shortened(one)) <= 64
     assert (shortened(one) == one) is (len(one) <= 64)
     assert (shortened(one) == shortened(two)) is (one == two)
+
+
+def test_a_name_that_fits_is_left_alone() -> None:
+    """STS takes 64 characters; a longer one is cut to just that."""
+    assert shortened("x" * 64) == "x" * 64
+    assert len(shortened("x" * 65)) == 64

@@ -45,3 +45,8 @@ def test_images_are_split(image: str, parts: tuple[str, str, str]) -> None:
 def test_what_is_unfit_for_an_address_or_a_command_is_told(image: str) -> None:
     """Whoever writes a pod chooses the image."""
     assert not parse(image).well_formed
+
+
+def test_a_repository_may_be_as_long_as_ecr_allows() -> None:
+    """256 characters."""
+    assert parse(f"{HOST}/{'a' * 256}").well_formed

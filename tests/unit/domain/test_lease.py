@@ -19,6 +19,7 @@ def test_a_leader_stops_before_another_replica_acquires_the_lease(seconds: int) 
     taken_after = LeaseObservation(lease=lease, since=0).free_at(ME)
     assert terms.renew_deadline < taken_after - 0.2 * seconds
     assert taken_after + terms.retry_period <= seconds
+    assert terms.request_timeout == seconds / 3
     assert terms.renew_interval + terms.request_timeout < terms.renew_deadline
 
 

@@ -79,3 +79,11 @@ def test_patterns_overlap_where_a_text_matches_both(one: str, other: str) -> Non
 def test_overlapping_roles(one: str, other: str, *, expected: bool) -> None:
     """In either order."""
     assert overlap(one, other) == overlap(other, one) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "found"), [("a*b*b", "ab", False), ("a*b*b", "abb", True), ("*ab*b", "aab", False)]
+)
+def test_what_a_text_ends_with_is_not_found_twice(pattern: str, text: str, *, found: bool) -> None:
+    """A part before the last has to be before it."""
+    assert matches(pattern, text) is found

@@ -12,6 +12,7 @@ from pullkeeper.domain.config.pattern import matches
 from pullkeeper.domain.config.policy import EVERY_NAMESPACE, NOBODY, Grant, Matcher, Policy, RoleGrant
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.errors.failures import FailureError, Reason
+from pullkeeper.domain.errors.validation import quoted
 from pullkeeper.domain.iam.identity import CONTROLLER, Kind, Session, service_account
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from testsupport.examples import EU, HOSTS, US
@@ -57,7 +58,11 @@ def test_a_service_account_may_not_ask_for_tokens_for_others_than_sts(audience: 
     with pytest.raises(FailureError) as raised:
         Policy().check_audience(asked)
     assert raised.value.failure.reason is Reason.ROLE_NOT_ALLOWED
-    assert "`serviceAccountIdentity.audiences`" in raised.value.failure.message
+    assert raised.value.failure.message == (
+        f"{asked} asks for tokens for {quoted(audience)} in its annotation eks.amazonaws.com/audience, and the "
+        "installation allows sts.amazonaws.com: change the annotation, or let whoever runs "
+        "Pullkeeper allow it in the settings, under `serviceAccountIdentity.audiences`"
+    )
     assert len(raised.value.failure.message) < 600
     Policy().check_audience(replace(asked, audience="sts.amazonaws.com"))
     if audience:
@@ -216,6 +221,8 @@ def test_session_tags_make_an_identity_for_each_namespace() -> None:
     one, two = (tagged.identity(view(name), (EU,), role=ROLE) for name in ("team-a", "team-b"))
     assert one != two
     assert one.kind is two.kind is Kind.ROLE
+    assert (one.name, two.name) == (f"{ROLE} for team-a", f"{ROLE} for team-b")
+    assert plain.identity(view("team-a"), (EU,), role=ROLE).name == ROLE
     assert plain.identity(view("team-a"), (EU,), role=ROLE) == plain.identity(view("team-b"), (EU,), role=ROLE)
 
 

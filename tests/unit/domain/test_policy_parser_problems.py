@@ -115,6 +115,45 @@ def test_an_invalid_part_is_one_problem(document: dict[str, Any], where: str, ex
     assert not any(words.startswith(expected) for words in others)
 
 
+@pytest.mark.parametrize(
+    ("document", "where", "found"),
+    [
+        ({"roles": "x"}, "roles", '"x"'),
+        ({"roles": ["x"]}, "roles[0]", '"x"'),
+        ({"roles": [{"namespaces": ["a"]}]}, "roles[0].role", "nothing"),
+        (role(role="x"), "roles[0].role", '"x"'),
+        (role(externalId="a"), "roles[0].externalId", '"a"'),
+        (role(sessionTags=1), "roles[0].sessionTags", "1"),
+        (role(namespaces=["ok", "A"]), "roles[0].namespaces", '"A"'),
+        ({"roles": [{**TEAMS, "externalId": "ab"}, {**TEAMS, "externalId": "cd"}]}, "roles[1].externalId", '"cd"'),
+        (selecting(matchLabels="x"), "roles[0].namespaceSelector.matchLabels", '"x"'),
+        (selecting(matchExpressions="x"), "roles[0].namespaceSelector.matchExpressions", '"x"'),
+        (expression(key="a"), "roles[0].namespaceSelector.matchExpressions[0]", "{'key': 'a'}"),
+        (
+            {"serviceAccountIdentity": {"namespaces": ["*"], "registries": ["A"]}},
+            "serviceAccountIdentity.registries",
+            '"A"',
+        ),
+        (
+            {"serviceAccountIdentity": {"namespaces": ["*"], "audiences": "x"}},
+            "serviceAccountIdentity.audiences",
+            '"x"',
+        ),
+        (
+            {"serviceAccountIdentity": {"namespaces": ["*"], "audiences": ["ok", "a b"]}},
+            "serviceAccountIdentity.audiences",
+            '"a b"',
+        ),
+    ],
+)
+def test_a_problem_shows_what_was_found(document: dict[str, Any], where: str, found: str) -> None:
+    """The one that is wrong, of several."""
+    with pytest.raises(InvalidInputError) as raised:
+        parse_settings(document, {})
+    first, *_ = [problem.found for problem in raised.value.problems if problem.where == where]
+    assert first == found
+
+
 SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "*", "In", "Exists", ROLE])
 _PARTS = ["role", "namespaces", "namespaceSelector", "matchLabels", "matchExpressions", "key", "operator", "values"]
 KEYS = st.sampled_from([*_PARTS, "registries", "externalId", "sessionTags", "sourceIdentity", "exclude", "x"])

@@ -96,3 +96,11 @@ def test_whatever_is_parsed_is_itself_and_short(text: str) -> None:
 def test_only_known_principals_differ(one: str, other: str, *, expected: bool) -> None:
     """What is not known is no reason to do anything."""
     assert differ(one, other) is expected
+
+
+@pytest.mark.parametrize(("length", "known"), [(640, True), (641, False)])
+def test_a_principal_has_a_length_that_is_bounded(length: int, *, known: bool) -> None:
+    """It is written into annotations."""
+    arn = f"arn:aws-{'x' * (length - len(ACCOUNT) - 19)}:iam::{ACCOUNT}:root"
+    assert len(arn) == length
+    assert parse(arn) == (arn if known else UNKNOWN)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from pullkeeper.domain.config.policy import ANYBODY, Policy
-from pullkeeper.domain.config.rbac import RbacRule, forbidden_rules, required_rules
+from pullkeeper.domain.config.rbac import RbacRule, forbidden_rules, required_rules, service_account_rules
 from pullkeeper.domain.config.settings import Settings
 
 OWN_ACCOUNTS = Policy(service_accounts=ANYBODY)
@@ -144,3 +144,13 @@ def test_exactly_these_rules_are_forbidden() -> None:
 def test_a_rule_is_described_with_how_to_grant_it(right: RbacRule, words: str, grant: str) -> None:
     """Ready to paste."""
     assert (str(right), right.grant) == (words, grant)
+
+
+def test_tokens_of_one_service_account_need_rights_for_its_name_alone() -> None:
+    """Two rules of its namespace."""
+    assert {
+        (rule.verb, rule.subresource, rule.name, rule.namespace) for rule in service_account_rules("a", "puller")
+    } == {
+        ("get", "", "puller", "a"),
+        ("create", "token", "puller", "a"),
+    }

@@ -120,3 +120,20 @@ def test_the_own_fence_is_not_to_be_lifted() -> None:
     assert "exempt" not in found.why
     assert "`admission.toleratedMetadata`" in found.why
     assert found.words == "the fence of Pullkeeper: no label is added"
+
+
+def test_the_name_of_the_refuser_is_bounded() -> None:
+    """It is chosen by whoever made the webhook."""
+    found = read_refusal(f'admission webhook "{"n" * 300}" denied the request: no')
+    assert found is not None
+    assert found.why.partition(" denies it")[0] == f'admission webhook "{"n" * 233}…'
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"), [(f"!{TOKEN[:8]}", "![hidden]"), (f"x{TOKEN[:7]}", f"x{TOKEN[:7]}"), (TOKEN[:7], TOKEN[:7])]
+)
+def test_a_word_that_shares_less_than_eight_characters_with_a_token_is_shown(word: str, shown: str) -> None:
+    """So much of it may be chance."""
+    refusal = read_refusal(f"{WEBHOOK}: {word}", [TOKEN])
+    assert refusal is not None
+    assert refusal.words == f"a cost-centre is missing: {shown}"

@@ -47,8 +47,14 @@ def test_refusal_names_registry_identity_and_region() -> None:
     """These are what is needed to reproduce it by hand."""
     failure = rejected_failure(scope(EU), {EU_OTHER_ACCOUNT: "status 401", EU: "status 401"})
     assert failure.reason is Reason.REGISTRY_REJECTED
-    assert failure.message.startswith(f"{EU}, {EU_OTHER_ACCOUNT} refuses the new token of controller in eu-west-1")
+    assert failure.message == (
+        f"{EU}, {EU_OTHER_ACCOUNT} refuses the new token of controller in eu-west-1, so its entry in the pull Secret "
+        "stays as it is: log in there by hand as that identity, and check for a revoked session, a closed account, or "
+        "a proxy that responds in the registry's place"
+    )
     assert failure.detail_suffix == " [status 401]"
+    two = rejected_failure(scope(EU), {EU_OTHER_ACCOUNT: "status 403", EU: "status 401"})
+    assert two.detail == "status 401, status 403"
 
 
 def test_result_has_its_reason() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pullkeeper.domain.ecr.credential import TokenValidity
-from pullkeeper.domain.ecr.rotation import Rotation
+from pullkeeper.domain.ecr.rotation import Rotation, is_plausible
 from testsupport.examples import HOUR, NOW, times, token_times
 
 MINUTE = timedelta(minutes=1)
@@ -129,3 +129,10 @@ def test_common_work_is_spread_within_the_jitter(rule: Rotation, name: str) -> N
     assert NOW <= turn <= NOW + rule.jitter
     assert turn == rule.spread(name, NOW)
     assert Rotation(jitter=timedelta()).spread(name, NOW) == NOW
+
+
+@pytest.mark.parametrize(("more", "plausible"), [(timedelta(), True), (timedelta(microseconds=1), False)])
+def test_times_may_be_as_strange_as_clocks_are(more: timedelta, *, plausible: bool) -> None:
+    """A life of twelve hours and one more, an issue five minutes ahead."""
+    assert is_plausible(times(life=13 * HOUR + more)) is plausible
+    assert is_plausible(times(), now=NOW - 5 * MINUTE - more) is plausible

@@ -6,6 +6,8 @@ from pullkeeper.domain.config.policy import Policy
 from pullkeeper.domain.config.settings import Settings, parse_settings
 from pullkeeper.domain.errors.failures import Reason
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem
+from pullkeeper.domain.kube.annotation_lists import MAX_PARTS
+from pullkeeper.domain.namespace import service_account_names
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.namespace.service_account_names import FORM, NO_SERVICE_ACCOUNTS, ServiceAccountNames
 from pullkeeper.domain.secret.desired_state import desired_state, ignored_annotations
@@ -122,3 +124,9 @@ def test_names_while_attachment_is_off_are_a_problem() -> None:
     (problem,) = raised.value.problems
     assert problem.where == "attachToServiceAccounts"
     assert problem.expected.startswith("serviceAccountAttachment: true (and the RBAC rules")
+
+
+def test_as_many_parts_are_parsed_as_are_allowed() -> None:
+    """Of one more the number is all that is found."""
+    assert service_account_names.parse(["a", *[""] * (MAX_PARTS - 1)]) == (named("a"), [])
+    assert service_account_names.parse(["a", *[""] * MAX_PARTS]) == (NO_SERVICE_ACCOUNTS, [f"{MAX_PARTS + 1} parts"])

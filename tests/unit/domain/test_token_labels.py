@@ -77,3 +77,24 @@ def test_what_is_not_used_for_a_day_makes_room() -> None:
     assert len(labels.remove_unused(IDLE_SECONDS + 0.5)) == MAX_SERIES_PER_NAMESPACE
     for who in accounts[MAX_SERIES_PER_NAMESPACE:]:
         assert labels.of(scope(who), IDLE_SECONDS, issued=True)[0] == (who.name, REGION)
+
+
+def test_one_that_is_not_used_makes_room_for_one() -> None:
+    """In the share of its namespace."""
+    labels = TokenLabels()
+    tagged = [
+        identity.role(f"{ROLE.role_arn}{number}", Session(name="x"), only_for="a")
+        for number in range(MAX_SERIES_PER_NAMESPACE + 2)
+    ]
+    for number, who in enumerate(tagged[:MAX_SERIES_PER_NAMESPACE]):
+        labels.of(scope(who), min(number, 1), issued=True)
+    assert labels.remove_unused(IDLE_SECONDS + 0.5) == [(tagged[0].name, REGION)]
+    found = [labels.of(scope(who), IDLE_SECONDS, issued=True)[0] for who in tagged[MAX_SERIES_PER_NAMESPACE:]]
+    assert found == [(tagged[-2].name, REGION), (OTHER, REGION)]
+
+
+def test_a_shared_role_has_series_in_as_many_regions_as_it_is_used_in() -> None:
+    """It is no namespace's own."""
+    labels = TokenLabels()
+    for number in range(2 * MAX_SERIES_PER_NAMESPACE):
+        assert labels.of(scope(ROLE, f"us-x{number}-1"), 0, issued=True)[0] == (ROLE.name, f"us-x{number}-1")

@@ -59,6 +59,8 @@ def test_a_number_of_too_many_digits_is_none_to_show() -> None:
     """Python converts no more than 4,300 digits, which a hexadecimal number in a file may exceed."""
     assert quoted(16**5000) == "a number of thousands of digits"
     assert quoted([-(16**5000)]) == "[a number of thousands of digits]"
+    assert quoted(2**9999) == "a number of thousands of digits"
+    assert quoted(2**9999 - 1).startswith(str(2**9999 - 1)[:50])
 
 
 def test_no_part_of_a_problem_is_endless_or_invisible() -> None:
@@ -75,3 +77,4 @@ def test_of_many_problems_the_first_are_reported_and_the_others_counted() -> Non
     assert error.problems == tuple(problems)
     assert error.summary == (*map(str, problems[:MAX_REPORTED]), "and 12 more")
     assert InvalidInputError(problems[:MAX_REPORTED]).summary == tuple(map(str, problems[:MAX_REPORTED]))
+    assert InvalidInputError(problems[: MAX_REPORTED + 1]).summary[-1] == "and 1 more"
