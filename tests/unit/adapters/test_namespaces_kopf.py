@@ -63,6 +63,9 @@ async def test_kopf_has_nowhere_to_store_anything(monkeypatch: pytest.MonkeyPatc
     )
     body, patch = kopf.Body({"metadata": {"name": "team-a"}}), kopf.Patch()
     storages = given[0].persistence
+    labelled = kopf.Body({"metadata": {"name": "team-a", "labels": {"team": "a"}}})
+    assert storages.diffbase_storage.build(body=labelled) == {}  # nor copies it
+    assert storages.diffbase_storage.fetch(body=body) is None
     storages.diffbase_storage.store(body=body, patch=patch, essence=kopf.BodyEssence({"spec": {}}))
     storages.progress_storage.store(
         key=kopf.HandlerId("namespace"), record=kopf.ProgressRecord({"started": "now"}), body=body, patch=patch

@@ -180,7 +180,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.posting.enabled = False
     # Nothing is stored on a Namespace; the storages by default would be asked for each event all the same.
-    settings.persistence.diffbase_storage = kopf.MultiDiffBaseStorage([])
+    settings.persistence.diffbase_storage = _NoDifferences()
     settings.persistence.progress_storage = kopf.MultiProgressStorage([])
     settings.watching.chunk_size = PAGE_SIZE
     # A worker keeps the whole body of its object for so long: of every Namespace at once, as they are listed.
@@ -191,6 +191,21 @@ def _settings() -> kopf.OperatorSettings:
     settings.networking.error_backoffs = _EndlessBackoff()
     settings.queueing.exit_timeout = 0.5
     return settings
+
+
+class _NoDifferences(kopf.DiffBaseStorage):
+    """Spares a copy of each Namespace, of up to 256 KiB, for handlers of changes, of which there are none."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """Return nothing that could differ."""
+        return kopf.BodyEssence({})
+
+    def fetch(self, **_: Any) -> kopf.BodyEssence | None:
+        """Return no former state."""
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Store nothing on a Namespace."""
 
 
 class _Sessions:
