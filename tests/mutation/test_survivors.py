@@ -1,6 +1,7 @@
 """The list of mutants that survive has to be the list of those that do."""
 
 from collections.abc import Sequence, Set
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -59,6 +60,15 @@ def test_what_is_noticed_needs_no_entry(outcome: str) -> None:
         f"ecr.life.f: {CHANGE!r} is explained, but is {outcome}"
     ]
     assert problems({"ecr.life.f": {"equal": "texts"}}, outcome) == []
+
+
+def test_an_entry_stands_for_all_that_change_the_same() -> None:
+    """As long as one of them survives, or has not been run."""
+    twin = replace(MUTANT, number=1)
+    listed = Survivors({"complete": ["ecr"], "kinds": {"equal": ""}, "survivors": {"ecr.life.f": {"equal": [CHANGE]}}})
+    for outcome, count in (("survived", 0), ("", 0), ("killed", 1)):
+        found = {MUTANT.key: "killed"} | ({twin.key: outcome} if outcome else {})
+        assert len(list(listed.problems([MUTANT, twin], found, frozenset()))) == count
 
 
 def test_an_entry_without_a_mutant_is_out_of_date() -> None:

@@ -31,9 +31,13 @@ class Evidence:
         files = {test.partition("::")[0] for test in self.tests(mutant)}
         return sorted(files or importing(_name(mutant["module"])))
 
+    def files_anew(self, mutant: dict[str, Any]) -> list[str]:
+        """Return the files to import anew if its function is called at import: those that are closest to its module."""
+        return sorted(importing(_name(mutant["module"]))) if self.is_at_import(mutant) else []
+
     def hash_for(self, mutant: dict[str, Any]) -> str:
         """Hash the module and the files of the tests: while they are the same, the outcome is taken to be."""
-        parts = [mutant["source"], *map(_hash_of, self.files(mutant))]
+        parts = [mutant["source"], *map(_hash_of, sorted({*self.files(mutant), *self.files_anew(mutant)}))]
         return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
 
 

@@ -102,7 +102,7 @@ class _Run:
         if len(self._running) >= _WORKERS:
             self._reap()
         tests = self._ordered(mutant, known.get("killer", ""))
-        files = self._evidence.files(mutant) if self._evidence.is_at_import(mutant) else []
+        files = self._evidence.files_anew(mutant)
         self._running[fork.start(lambda: fork.run(mutant, tests, files))] = mutant
 
     def _ordered(self, mutant: dict[str, Any], killer: str) -> list[tuple[pytest.Item, float]]:

@@ -58,13 +58,22 @@ class Survivors:
         """
         yield from self._without_kind()
         yield from self._without_mutant(mutants, left_out)
+        alike = defaultdict(list)
         for mutant in mutants:
-            entries = [entry for entry in self._entries if entry.explains(mutant)]
-            outcome = outcomes.get(mutant.key, "")
-            if outcome and outcome not in NOTICED and not entries and mutant.function.startswith(self._complete):
-                yield f"{mutant.function}: {change_of(mutant)!r} is {outcome} and not explained"
-            if outcome in NOTICED and any(not entry.texts for entry in entries):
-                yield f"{mutant.function}: {change_of(mutant)!r} is explained, but is {outcome}"
+            alike[mutant.function, change_of(mutant)].append(mutant)
+        for (function, change), group in alike.items():
+            found = {outcomes.get(mutant.key, "") for mutant in group}
+            if unnoticed := found - NOTICED - {""}:
+                yield from self._unexplained(group[0], change, min(unnoticed))
+            elif "" not in found and any(not entry.texts for entry in self._explaining(group[0])):
+                yield f"{function}: {change!r} is explained, but is {min(found)}"
+
+    def _unexplained(self, mutant: Mutant, change: str, outcome: str) -> Iterator[str]:
+        if mutant.function.startswith(self._complete) and not self._explaining(mutant):
+            yield f"{mutant.function}: {change!r} is {outcome} and not explained"
+
+    def _explaining(self, mutant: Mutant) -> list[Entry]:
+        return [entry for entry in self._entries if entry.explains(mutant)]
 
     def _without_kind(self) -> Iterator[str]:
         for entry in self._entries:
