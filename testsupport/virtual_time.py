@@ -8,7 +8,7 @@ import asyncio
 import selectors
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -71,6 +71,7 @@ def now() -> datetime:
     return at_second(elapsed())
 
 
+@lru_cache(maxsize=1)
 def at_second(seconds: float) -> datetime:
     """Convert seconds since the start into a date and time."""
     return START + timedelta(seconds=seconds)

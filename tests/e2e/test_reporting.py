@@ -30,6 +30,7 @@ TESTED_ELSEWHERE = {
     EventReason.QUOTA_EXCEEDED,
     EventReason.ADMISSION_REFUSED,
     EventReason.WRITES_REVERTED,
+    EventReason.KUBERNETES_DENIED,
 }
 """Reasons of features that have tests of their own."""
 RESTING = {

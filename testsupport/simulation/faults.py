@@ -44,6 +44,10 @@ class Faults:
     """The faults of one run."""
 
     rates: FaultRates = NO_FAULTS
+    """Those of all days."""
+    stormy: FaultRates = NO_FAULTS
+    """Those in a storm."""
+    storms: list[Period] = field(default_factory=list)
     until: float = float("inf")
     """The second after which nothing fails."""
     life: float = 12 * HOUR
@@ -69,6 +73,8 @@ class Faults:
 
     def at(self, now: float) -> FaultRates:
         """Return the rates at that second."""
+        if during(self.storms, now):
+            return self.stormy
         return self.rates if now < self.until else NO_FAULTS
 
     def aws_reason(self, region: str, now: float) -> str | None:

@@ -1,10 +1,11 @@
 """The ground truth of a run, recorded by the simulated cluster and AWS; the checkers judge by it alone."""
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from pullkeeper.domain.secret.pull_secret import DATA_KEY, SECRET_TYPE
 
@@ -13,6 +14,7 @@ CONTROLLER = "controller"
 USER = "user"
 SERVER = "server"
 _OK = 200
+_V = TypeVar("_V", "SecretVersion", "NamespaceVersion")
 
 
 class Status(StrEnum):
@@ -241,13 +243,12 @@ class Record:
 
     def namespace_at(self, name: str, at: float) -> NamespaceVersion | None:
         """Return the Namespace as it was at that second."""
-        past = [version for version in self.namespaces.get(name, ()) if version.at <= at]
-        return past[-1] if past else None
+        return _last(self.namespaces.get(name, ()), at)
 
     def secret_at(self, name: str, at: float) -> SecretVersion | None:
         """Return the Secret as it was at that second."""
-        past = [version for version in self.secrets.get(name, ()) if version.at <= at]
-        return past[-1] if past and not past[-1].gone else None
+        found = _last(self.secrets.get(name, ()), at)
+        return found if found and not found.gone else None
 
     def secret_requests(self, verb: str) -> list[Request]:
         """Return the controller's requests with this verb for single Secrets."""
@@ -274,3 +275,9 @@ class Record:
         """Return the requests that created Events in a namespace."""
         path = f"/namespaces/{namespace}/events"
         return [request for request in self.requests if request.verb == "create" and request.path.endswith(path)]
+
+
+def _last(versions: Sequence[_V], at: float) -> _V | None:
+    """Return the last version up to that second."""
+    number = bisect_right(versions, at, key=lambda version: version.at)
+    return versions[number - 1] if number else None

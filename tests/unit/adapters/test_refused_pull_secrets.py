@@ -44,7 +44,7 @@ REFUSED = {
     "webhook with a cause": (answer(422, HOOK, field="type", message="immutable"), "AdmissionRefused"),
     "webhook away": (
         answer(500, 'Internal error occurred: failed calling webhook "h.example": EOF'),
-        "KubernetesUnavailable",
+        "AdmissionUnavailable",
     ),
     "right": (answer(403, 'secrets "pull" is forbidden: User "u" cannot patch resource "secrets"'), "KubernetesDenied"),
 }

@@ -13,8 +13,9 @@ OWN = {
     Reason.SECRET_CONFLICT: EventReason.SECRET_CONFLICT,
     Reason.QUOTA_EXCEEDED: EventReason.QUOTA_EXCEEDED,
     Reason.ADMISSION_REFUSED: EventReason.ADMISSION_REFUSED,
+    Reason.ADMISSION_UNAVAILABLE: EventReason.ADMISSION_REFUSED,
     Reason.WRITES_REVERTED: EventReason.WRITES_REVERTED,
-    Reason.KUBERNETES_DENIED: None,
+    Reason.KUBERNETES_DENIED: EventReason.KUBERNETES_DENIED,
     Reason.KUBERNETES_UNAVAILABLE: None,
 }
 
@@ -25,7 +26,7 @@ def failure(reason: Reason) -> Failure:
 
 @pytest.mark.parametrize("reason", Reason)
 def test_failures_that_concern_the_namespace_have_an_event(reason: Reason) -> None:
-    """Failures of the API server do not; all token failures except a denial share one reason."""
+    """An API server that is away would not take one; all token failures except a denial share one reason."""
     expected = OWN.get(reason, EventReason.TOKEN_FETCH_FAILED if reason in TOKEN_REASONS else None)
     assert event_reason(failure(reason)) == expected
 

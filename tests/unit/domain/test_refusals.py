@@ -34,7 +34,7 @@ REFUSALS = {
         "",
     ),
     'secrets "pull" is forbidden: not on a Sunday': (Reason.ADMISSION_REFUSED, "admission denies it", "not on a Su"),
-    SILENT: (Reason.KUBERNETES_UNAVAILABLE, 'the admission webhook "labels.kyverno.svc" cannot be called', "failed to"),
+    SILENT: (Reason.ADMISSION_UNAVAILABLE, 'the admission webhook "labels.kyverno.svc" cannot be called', "failed to"),
 }
 
 

@@ -74,10 +74,12 @@ async def test_failure_without_a_status_is_logged_once(
     assert caplog.messages == ["namespace/a: grant it (KubernetesDenied)"]
 
 
-async def test_failure_of_the_api_server_is_no_event(harness: ReporterHarness) -> None:
-    """It is not the namespace's, and could hardly be posted."""
-    harness.report("a", SECRET, REFUSED)
+async def test_an_api_server_that_is_away_is_no_event_and_a_missing_right_is(harness: ReporterHarness) -> None:
+    """Nothing can be posted there while it is away; who waits in the namespace for a right is told so."""
+    harness.report("a", SECRET, Failure(reason=Reason.KUBERNETES_UNAVAILABLE, message="away"))
     assert harness.recorded.events == []
+    harness.report("a", SECRET, REFUSED)
+    assert harness.reasons() == ["KubernetesDenied"]
 
 
 async def test_event_shows_the_detail(harness: ReporterHarness) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -21,9 +21,13 @@ from testsupport.virtual_time import DAY, HOUR, MINUTE
 _SPECIAL_KINDS = 20
 _CALM = 7 * HOUR
 """Nothing fails at the end of a history, so that everything comes to rest: a relist takes up to six hours to come."""
-_NAMESPACES = (1, 1, 1, 1, 1, 1, 1, 2, 2, 4)
-_LATER = 0.5
+_EVENTFUL = 180 * DAY
+"""Longer histories have no more faults than one of this length."""
+_NAMESPACES = (1, 1, 1, 1, 1, 1, 1, 1, 2, 3)
+_LATER = 0.75
 """How many of the worlds replace tokens after nine hours instead of six."""
+_LASTING = frozenset({"strip", "replace", "freeze"})
+"""What is done to a Secret that the controller must not, or cannot, mend."""
 _UNSEEN = frozenset({"losses", "restores"})
 """Traits by which a change may be unseen until everything is listed anew."""
 _OTHER_ACCOUNT = "222222222222"
@@ -87,7 +91,14 @@ def _draw_years(seed: int, *, days: float) -> World:
     document = _document(rng, traits, names)
     faults = _faults(random.Random(f"faults {seed}"), traits, names, until)
     settings = _settings(rng, traits, document)
-    actions = season(random.Random(f"users {seed}"), namespaces=len(names), until=until, every=20 * DAY, most_hosts=2)
+    actions = season(
+        random.Random(f"users {seed}"),
+        namespaces=len(names),
+        until=until,
+        every=20 * DAY * _rarity(until),
+        most_hosts=2,
+    )
+    actions += _cleaning_up(random.Random(f"cleaning up {seed}"), actions, until)
     actions = [each for action in actions for each in _with_identity(action, traits)]
     special = _History(rng=random.Random(f"special {seed}"), names=names, document=document, until=until)
     actions += _special_actions(traits, special)
@@ -134,8 +145,14 @@ def _settings(rng: random.Random, traits: frozenset[str], document: Mapping[str,
 
 
 def _faults(rng: random.Random, traits: frozenset[str], names: list[str], until: float) -> Faults:
-    faults = draw_faults(rng, until=until, regions=REGIONS, every=60 * DAY, reasons=ALL_REASONS)
-    faults.rates = rng.choice((FREQUENT, EXTREME)) if "losses" in traits else NO_FAULTS
+    faults = draw_faults(rng, until=until, regions=REGIONS, every=60 * DAY * _rarity(until), reasons=ALL_REASONS)
+    faults.rates = NO_FAULTS
+    if "losses" in traits:
+        faults.stormy = rng.choice((FREQUENT, EXTREME))
+        faults.storms = [
+            *_periods(rng, until, 12 * DAY, (6 * HOUR, DAY, 3 * DAY)),
+            Period(start=until - DAY, end=until),
+        ]
     faults.watch_seconds = DAY
     if "refusals" in traits:
         faults.refusing = [
@@ -163,19 +180,32 @@ def _faults(rng: random.Random, traits: frozenset[str], names: list[str], until:
 
 def _periods(rng: random.Random, until: float, every: float, lengths: tuple[float, ...]) -> list[Period]:
     return [
-        Period(start=start, end=min(start + rng.choice(lengths), until)) for start in moments(rng, until, every=every)
+        Period(start=start, end=min(start + rng.choice(lengths), until))
+        for start in moments(rng, until, every=every * _rarity(until))
     ]
 
 
+def _rarity(until: float) -> float:
+    """Return how much further apart everything is in a long history, so that its other days are quiet ones."""
+    return max(1.0, until / _EVENTFUL)
+
+
 def _restarts(rng: random.Random, traits: frozenset[str], until: float) -> list[Restart]:
-    """Draw about ten restarts a year; at some of them somebody else is behind the controller's identity."""
+    """Draw restarts, about five in half a year; at some of them somebody else is behind the controller's identity."""
     found = []
-    for at in moments(rng, until, every=35 * DAY):
+    for at in moments(rng, until, every=35 * DAY * _rarity(until)):
         other = f"arn:aws:sts::111111111111:assumed-role/controller-{rng.randint(0, 1)}"
         changes = "other principals" in traits and rng.random() < 0.3
         gap = rng.choice((0.0, 1.0, MINUTE, HOUR / 2, 7 * HOUR))
         found.append(Restart(at=at, gap=min(gap, until - at), principal=other if changes else ""))
     return found
+
+
+def _cleaning_up(rng: random.Random, actions: Sequence[Action], until: float) -> Iterator[Action]:
+    """Clear away, within a day, what keeps a Secret from being written: it is retried all that time."""
+    for action in actions:
+        if action.do in _LASTING and action.at < until - 2 * DAY:
+            yield act_on(action.at + rng.choice((10 * MINUTE, HOUR, 9 * HOUR, DAY)), "free", action.name)
 
 
 def _role(name: str) -> str:
@@ -212,8 +242,8 @@ class _History:
     until: float
 
     def moments(self, days: float) -> list[float]:
-        """Draw moments, so many days apart on average, a few days before the end at the latest."""
-        return moments(self.rng, self.until - 3 * DAY, every=days * DAY)
+        """Draw moments, so many days apart on average in half a year, a few days before the end at the latest."""
+        return moments(self.rng, self.until - 3 * DAY, every=days * DAY * _rarity(self.until))
 
 
 def _restores(history: _History) -> Iterator[Action]:

@@ -22,6 +22,8 @@ def stirs(record: Record, name: str) -> Iterator[Period]:
         if version.writer != "controller":
             yield Period(start=version.at, end=version.at)
     yield from (Period(start=at, end=at) for at in record.stirred)
+    # A revocation is noticed when the token is tried again, or replaced.
+    yield from (period for region in record.revoked for period in record.refused(region))
 
 
 def is_quiet(record: Record, periods: Sequence[Period], start: float, end: float) -> bool:

@@ -13,6 +13,8 @@ _CAUSES = {
     "quota": {"QuotaExceeded"},
     "policy": {"AdmissionRefused"},
     "webhook": {"AdmissionRefused"},
+    "no right": {"KubernetesDenied"},
+    "webhook away": {"AdmissionRefused"},
     "delete": {"WritesReverted"},
     "revert": {"WritesReverted"},
     "AccessDenied": {"AccessDenied"},
@@ -29,6 +31,7 @@ _WARNINGS = {
     "QuotaExceeded",
     "AdmissionRefused",
     "WritesReverted",
+    "KubernetesDenied",
     "ServiceAccountNotFound",
 }
 

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     SECRET_CONFLICT = "SecretConflict"  # noqa: S105 -- the name of a reason
     QUOTA_EXCEEDED = "QuotaExceeded"
     ADMISSION_REFUSED = "AdmissionRefused"
+    ADMISSION_UNAVAILABLE = "AdmissionUnavailable"
     WRITES_REVERTED = "WritesReverted"
     KUBERNETES_DENIED = "KubernetesDenied"
     KUBERNETES_UNAVAILABLE = "KubernetesUnavailable"
@@ -225,6 +226,12 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
                 "words. Permissions are not the cause. Keep the Secret: a new one would be refused as well"
             ),
             actor=Actor.OPERATOR,
+        ),
+        Reason.ADMISSION_UNAVAILABLE: Explanation(
+            meaning="an admission webhook must be called for the write and does not answer (`failurePolicy: Fail`)",
+            fix="see why the webhook that the message names is away, or exempt the controller's ServiceAccount there",
+            actor=Actor.OPERATOR,
+            retried_soon=True,  # mostly its pods are being replaced
         ),
         Reason.WRITES_REVERTED: Explanation(
             meaning="another tool keeps undoing what is written; repairs of that object wait up to a minute",

@@ -58,7 +58,7 @@ def read_refusal(message: str, hidden: Iterable[str] = ()) -> Refusal | None:
     secrets = tuple(hidden)
     if found := _SILENT_WEBHOOK.match(message):
         why = f"the admission {_name(found)} cannot be called: see why, or exempt the controller's ServiceAccount"
-        return Refusal(reason=Reason.KUBERNETES_UNAVAILABLE, why=why, words=_words(found["words"], secrets))
+        return Refusal(reason=Reason.ADMISSION_UNAVAILABLE, why=why, words=_words(found["words"], secrets))
     if found := _WEBHOOK.match(message):
         return _denied(_name(found), found["words"], secrets)
     forbidden = _FORBIDDEN.match(message)

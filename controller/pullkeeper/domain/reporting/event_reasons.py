@@ -22,6 +22,7 @@ class EventReason(StrEnum):
     QUOTA_EXCEEDED = "QuotaExceeded"
     ADMISSION_REFUSED = "AdmissionRefused"
     WRITES_REVERTED = "WritesReverted"
+    KUBERNETES_DENIED = "KubernetesDenied"
     SERVICE_ACCOUNT_NOT_FOUND = "ServiceAccountNotFound"
 
     @property
@@ -48,7 +49,9 @@ _BY_FAILURE = {
     Reason.SECRET_CONFLICT: EventReason.SECRET_CONFLICT,
     Reason.QUOTA_EXCEEDED: EventReason.QUOTA_EXCEEDED,
     Reason.ADMISSION_REFUSED: EventReason.ADMISSION_REFUSED,
+    Reason.ADMISSION_UNAVAILABLE: EventReason.ADMISSION_REFUSED,
     Reason.WRITES_REVERTED: EventReason.WRITES_REVERTED,
+    Reason.KUBERNETES_DENIED: EventReason.KUBERNETES_DENIED,
 }
 
 
