@@ -47,7 +47,6 @@ def never_stale(record: Record, rotation: Rotation | None = None) -> Iterator[st
                         [
                             *away,
                             *_aws_down(record, token.region),
-                            *record.refused(token.region),
                             *_not_requested(record, name, host),
                         ],
                     )

@@ -219,10 +219,7 @@ class Record:
         return any(token.at < since <= at for since in self.revoked.get(token.region, ()))
 
     def refused(self, region: str) -> Iterator[Period]:
-        """Iterate over the periods from a revocation to the next token of the region that can have been fetched.
-
-        A token that one registry refuses is not fetched anew while another one has accepted it: it may be the registry.
-        """
+        """Iterate over the periods from a revocation to the next token of the region."""
         issued = sorted(token.at for token in self.issued.values() if token.region == region)
         for since in self.revoked.get(region, ()):
             yield Period(start=since, end=next((at for at in issued if at > since), self.end))

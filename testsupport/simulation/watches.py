@@ -117,6 +117,11 @@ class Streams:
         for stream in self._streams:
             stream.put(unavailable())
 
+    def end(self) -> None:
+        """End every open watch as if its time were over."""
+        for stream in self._streams:
+            stream.put(None)
+
     def fail(self, code: int) -> None:
         """End every open watch with an error of the server."""
         for stream in self._streams:

@@ -187,7 +187,7 @@ class World:
             case "settings":
                 self._reload(action.text)
             case "watch-error":
-                self.server.streams.fail(int(action.text))
+                self._break_watches(action.text)
             case "revoke":
                 self.registries.revoke(action.text)
             case "distrust":
@@ -196,6 +196,15 @@ class World:
                 self.record.usage += [process.usage() for process in self.processes]
             case _:
                 self._users.act(action)
+
+    def _break_watches(self, how: str) -> None:
+        """End every watch with an error of this code, or in good order when what they would go on from is compacted."""
+        if how == "compacted":
+            self.store.version += 1  # an object of somebody else's
+            self.server.streams.forget()
+            self.server.streams.end()
+        else:
+            self.server.streams.fail(int(how))
 
     def _restore(self, backup: Backup) -> None:
         """Put etcd back; the API server starts anew, so that every watch breaks and goes on where it was."""

@@ -11,7 +11,7 @@ from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.backoff import LONGEST_RETRY
-from pullkeeper.domain.errors.failures import Failure, FailureError, foreign_secret_failure
+from pullkeeper.domain.errors.failures import Failure, FailureError, Reason, foreign_secret_failure
 from pullkeeper.domain.iam import principal
 from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
@@ -286,10 +286,37 @@ class Reconciler:
             identities = await self._identities.look_up(requester, step.desired.identities)
             hosts = entries.hosts_by_scope(identities)
             results = await all_of(
-                [self._tokens.get(scope, own, requester, not_before=not_before) for scope, own in hosts.items()]
+                [self._get_token(step, scope, own, requester, not_before) for scope, own in hosts.items()]
             )
         found = zip(hosts.values(), results, strict=True)
         return {host: result.token for own, result in found if result.token for host in own}, results
+
+    async def _get_token(
+        self,
+        step: Apply,
+        scope: TokenScope,
+        hosts: Sequence[RegistryHost],
+        requester: Requester,
+        not_before: datetime | None,
+    ) -> TokenResult:
+        """Get a token; where a registry refuses it and keeps an entry that is about to expire, a younger one.
+
+        A token that other registries accept is not replaced before it is due: it may be the one registry. Yet it may
+        have been revoked after they had accepted it. So it is fetched anew for the entries that would expire: once.
+        """
+        result = await self._tokens.get(scope, hosts, requester, not_before=not_before)
+        urgent = self._urgent_since(step, result)
+        if urgent is None:
+            return result
+        return await self._tokens.get(scope, hosts, requester, not_before=max(urgent, not_before or urgent))
+
+    def _urgent_since(self, step: Apply, result: TokenResult) -> datetime | None:
+        """Return since when it has been urgent to replace an entry for which the token was refused, if it is."""
+        if result.failure is None or result.failure.reason is not Reason.REGISTRY_REJECTED:
+            return None
+        held, now = step.secret.record.held if step.secret and step.secret.record else {}, self._clock()
+        moments = [self._rotation.urgent_since(held[host], now) for host in result.excluded if host in held]
+        return max(filter(None, moments), default=None)
 
     def _fresh_since(self, record: NamespaceRecord, step: Apply) -> datetime | None:
         """Return since when a fresh token is requested: when the new refresh request was first seen.

@@ -136,3 +136,12 @@ def test_times_may_be_as_strange_as_clocks_are(more: timedelta, *, plausible: bo
     """A life of twelve hours and one more, an issue five minutes ahead."""
     assert is_plausible(times(life=13 * HOUR + more)) is plausible
     assert is_plausible(times(), now=NOW - 5 * MINUTE - more) is plausible
+
+
+def test_replacing_a_token_is_urgent_when_little_is_left_and_when_it_has_expired() -> None:
+    """The moments stay the same, so that what is fetched since then is not fetched again."""
+    rule, validity = Rotation(), times(life=12 * HOUR)
+    assert rule.urgent_since(validity, validity.issued_at + 10.4 * HOUR) is None
+    assert rule.urgent_since(validity, validity.issued_at + 10.5 * HOUR) == validity.issued_at + 10.5 * HOUR
+    assert rule.urgent_since(validity, validity.issued_at + 11.9 * HOUR) == validity.issued_at + 10.5 * HOUR
+    assert rule.urgent_since(validity, validity.issued_at + 13 * HOUR) == validity.expires_at

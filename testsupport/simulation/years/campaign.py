@@ -37,10 +37,13 @@ _FAULTS = {
     "settings changed",
     "slow list",
     "unauthorized",
+    "token refused by its registry",
     "undone: delete",
+    "undone: detach",
     "undone: revert",
     "watch error 410",
     "watch error 500",
+    "watch too old",
 }
 _ENOUGH = 100
 """Seeds in which every fault comes and every right is needed."""

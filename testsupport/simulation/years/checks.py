@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from itertools import pairwise
 
+from pullkeeper.domain.reporting.rate_limiter import EVENTS
 from testsupport.simulation import check_interference, check_objects
 from testsupport.simulation.check_tokens import longest_gap
 from testsupport.simulation.record import CONTROLLER, Issued, NamespaceVersion, Record, SecretVersion, Status
@@ -17,6 +19,8 @@ _EARLY = 0.94
 """A cached token is used up to nine tenths of the time to its rotation, so that one write renews all regions."""
 _IN_PROGRESS = 6
 """Calls and writes beside those of two rotations in each slot, which were in progress when a namespace opted in."""
+_NOTES = 13
+"""How often an Event that goes on is noted in an hour, if the first time is at its beginning."""
 _OK = 200
 
 
@@ -170,14 +174,39 @@ def costs_of_the_hostile(record: Record) -> Iterator[str]:
     where = f"/namespaces/{HOSTILE}"
     times = {
         "lines": [line.at for line in record.log_lines if HOSTILE in line.text],
-        "events": [each.at for each in record.requests if where in each.path and "/events" in each.path],
         "writes": [each.at for each in record.secret_requests("patch") if where in each.path],
     }
     for what, moments in times.items():
         most = max(Counter(int(at // HOUR) for at in moments).values(), default=0)
-        # The budget of Events is for one of several namespaces that do not all repeat theirs at the same time.
-        if most > getattr(budget, what) * (3 if what == "events" else 1):
+        if most > getattr(budget, what):
             yield f"{most} {what} of one hostile namespace in an hour"
+    yield from _too_many_events(record)
+
+
+def _too_many_events(record: Record) -> Iterator[str]:
+    """Report each hour with more new Events of one hostile namespace, or notes that one is repeated, than are due.
+
+    A namespace has a budget of new Events in each process. One that goes on is noted every five minutes; where
+    another process, or somebody else, has made it already, two notes follow the attempt to make it.
+    """
+    made, noted = Counter[int](), Counter[tuple[int, str]]()
+    for each in record.requests:
+        _, found, event = each.path.partition(f"/namespaces/{HOSTILE}-0/events")
+        hour = int(each.at // HOUR)
+        if found and each.verb == "create":
+            made[hour] += 1
+            noted[hour, f"/{each.body['metadata']['name']}"] -= 2
+        elif found:
+            noted[hour, event] += 1
+    for hour, number in made.items():
+        processes = 1 + sum(int(each.end // HOUR) == hour for each in record.controller_down)
+        if number > processes * (EVENTS.burst + timedelta(hours=1) / EVENTS.interval):
+            yield f"{number} new Events of one hostile namespace in hour {hour}"
+    yield from (
+        f"{number} notes of the Event {event} in hour {hour}"
+        for (hour, event), number in noted.items()
+        if number > _NOTES
+    )
 
 
 def _due(world: World, token: Issued, share: float) -> float:

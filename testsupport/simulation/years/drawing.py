@@ -21,7 +21,7 @@ from testsupport.virtual_time import DAY, HOUR, MINUTE
 _SPECIAL_KINDS = 20
 _CALM = 7 * HOUR
 """Nothing fails at the end of a history, so that everything comes to rest: a relist takes up to six hours to come."""
-_EVENTFUL = 180 * DAY
+_EVENTFUL = 120 * DAY
 """Longer histories have no more faults than one of this length."""
 _NAMESPACES = (1, 1, 1, 1, 1, 1, 1, 1, 2, 3)
 _LATER = 0.75
@@ -100,7 +100,13 @@ def _draw_years(seed: int, *, days: float) -> World:
     )
     actions += _cleaning_up(random.Random(f"cleaning up {seed}"), actions, until)
     actions = [each for action in actions for each in _with_identity(action, traits)]
-    special = _History(rng=random.Random(f"special {seed}"), names=names, document=document, until=until)
+    special = _History(
+        rng=random.Random(f"special {seed}"),
+        names=names,
+        document=document,
+        until=until,
+        detaching=[period for period in faults.undoing if period.reason == "detach"],
+    )
     actions += _special_actions(traits, special)
     return World(
         traits=traits,
@@ -191,7 +197,7 @@ def _rarity(until: float) -> float:
 
 
 def _restarts(rng: random.Random, traits: frozenset[str], until: float) -> list[Restart]:
-    """Draw restarts, about five in half a year; at some of them somebody else is behind the controller's identity."""
+    """Draw restarts, about three in four months; at some of them somebody else is behind the controller's identity."""
     found = []
     for at in moments(rng, until, every=35 * DAY * _rarity(until)):
         other = f"arn:aws:sts::111111111111:assumed-role/controller-{rng.randint(0, 1)}"
@@ -240,9 +246,11 @@ class _History:
     names: list[str]
     document: Mapping[str, Any]
     until: float
+    detaching: Sequence[Period]
+    """When a tool takes the pull Secret out of ServiceAccounts."""
 
     def moments(self, days: float) -> list[float]:
-        """Draw moments, so many days apart on average in half a year, a few days before the end at the latest."""
+        """Draw moments, so many days apart on average in four months, a few days before the end at the latest."""
         return moments(self.rng, self.until - 3 * DAY, every=days * DAY * _rarity(self.until))
 
 
@@ -254,12 +262,18 @@ def _restores(history: _History) -> Iterator[Action]:
 
 def _watch_errors(history: _History) -> Iterator[Action]:
     for at in history.moments(20):
-        yield Action(at=at, do="watch-error", name="", text=history.rng.choice(("410", "500")))
+        yield Action(at=at, do="watch-error", name="", text=history.rng.choice(("410", "500", "compacted")))
 
 
 def _take_outs(history: _History) -> Iterator[Action]:
     for at in history.moments(40):
         yield Action(at=at, do="take-out", name=history.rng.choice(history.names), account="puller")
+
+
+def _chances_to_undo(history: _History) -> Iterator[Action]:
+    """Take the pull Secret out of a ServiceAccount, so that the tool which does so again has something to undo."""
+    for period in history.detaching:
+        yield Action(at=period.start + 1.0, do="take-out", name=period.namespace, account="puller")
 
 
 def _slips(history: _History) -> Iterator[Action]:
@@ -286,6 +300,7 @@ _SPECIAL: Mapping[str, Callable[[_History], Iterator[Action]]] = {
     "restores": _restores,
     "watch errors": _watch_errors,
     "attachment": _take_outs,
+    "undoing": _chances_to_undo,
     "opt-in by settings": _slips,
     "verification": _revocations,
     "hostile": _hostilities,

@@ -62,6 +62,15 @@ class Rotation:
         window = min(self.jitter, max(validity.expires_at - refresh_at, timedelta()) / _JITTER_DIVISOR)
         return refresh_at + window * _hash_fraction(namespace)
 
+    def urgent_since(self, validity: TokenValidity, now: datetime) -> datetime | None:
+        """Return since when it has been urgent to replace a token, None if it is not yet.
+
+        It is when a quarter of the time between its rotation and its expiry is left, and once more when it expires.
+        """
+        left = max(validity.expires_at - self.refresh_at(validity), timedelta())
+        moments = (validity.expires_at, validity.expires_at - left / _JITTER_DIVISOR)
+        return next((at for at in moments if at <= now), None)
+
     def spread(self, namespace: str, start: datetime) -> datetime:
         """Return when a namespace does what all of them have to do from `start` on: within the jitter."""
         return start + self.jitter * _hash_fraction(namespace)
