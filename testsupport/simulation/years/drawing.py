@@ -23,6 +23,8 @@ _CALM = 7 * HOUR
 """Nothing fails at the end of a history, so that everything comes to rest: a relist takes up to six hours to come."""
 _EVENTFUL = 120 * DAY
 """Longer histories have no more faults than one of this length."""
+_SHORT_DAYS = 200.0
+"""Longer histories have two namespaces at most: what they cost are mostly the rotations."""
 _NAMESPACES = (1, 1, 1, 1, 1, 1, 1, 1, 2, 3)
 _LATER = 0.75
 """How many of the worlds replace tokens after nine hours instead of six."""
@@ -87,7 +89,8 @@ def _draw_years(seed: int, *, days: float) -> World:
     rng = random.Random(f"world {seed}")
     traits = frozenset(rng.sample(TRAITS, rng.randint(2, 5)))
     end, until = days * DAY, days * DAY - _CALM
-    names = [f"team-{number}" for number in range(rng.choice(_NAMESPACES))]
+    most = _NAMESPACES[-1] if days <= _SHORT_DAYS else 2
+    names = [f"team-{number}" for number in range(min(rng.choice(_NAMESPACES), most))]
     document = _document(rng, traits, names)
     faults = _faults(random.Random(f"faults {seed}"), traits, names, until)
     settings = _settings(rng, traits, document)
@@ -105,7 +108,7 @@ def _draw_years(seed: int, *, days: float) -> World:
         names=names,
         document=document,
         until=until,
-        detaching=[period for period in faults.undoing if period.reason == "detach"],
+        undoing=faults.undoing,
     )
     actions += _special_actions(traits, special)
     return World(
@@ -246,8 +249,8 @@ class _History:
     names: list[str]
     document: Mapping[str, Any]
     until: float
-    detaching: Sequence[Period]
-    """When a tool takes the pull Secret out of ServiceAccounts."""
+    undoing: Sequence[Period]
+    """When another tool undoes what the controller writes."""
 
     def moments(self, days: float) -> list[float]:
         """Draw moments, so many days apart on average in four months, a few days before the end at the latest."""
@@ -271,9 +274,10 @@ def _take_outs(history: _History) -> Iterator[Action]:
 
 
 def _chances_to_undo(history: _History) -> Iterator[Action]:
-    """Take the pull Secret out of a ServiceAccount, so that the tool which does so again has something to undo."""
-    for period in history.detaching:
-        yield Action(at=period.start + 1.0, do="take-out", name=period.namespace, account="puller")
+    """Have the controller write at the beginning, so that the tool which undoes what it writes has something to do."""
+    for period in history.undoing:
+        do = "take-out" if period.reason == "detach" else "delete"
+        yield Action(at=period.start + 1.0, do=do, name=period.namespace, account="puller")
 
 
 def _slips(history: _History) -> Iterator[Action]:

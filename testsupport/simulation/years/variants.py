@@ -106,7 +106,9 @@ VARIANTS: Mapping[str, Variant] = {
     "11 takes out everybody's names": Variant(
         classes={"ServiceAccountClient": broken.ClearsPullSecrets}, trait="attachment", days=90
     ),
-    "12 never relists": Variant(classes={"NamespaceRelister": mutants.NeverRelists}, trait="losses", days=10),
+    "12 never relists": Variant(
+        classes={"NamespaceRelister": mutants.NeverRelists}, trait="losses", days=10, also="10"
+    ),
     "12 never begins anew": _patched(
         (cached_kinds, "ResourceCache", broken.NeverBeginsAnew), trait="restores", days=60, also="01"
     ),
