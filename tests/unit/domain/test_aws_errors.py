@@ -320,3 +320,29 @@ def test_of_words_that_are_shown_only_so_much_is() -> None:
     """The first line, and no more than 400 characters of it."""
     assert raised("ProfileNotFound", words="x" * 401).detail == "x" * 399 + "…"
     assert raised("ProfileNotFound", words="one\ntwo\nthree").detail == "one"
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "what"),
+    [
+        ("InvalidIdentityToken", "No OpenIDConnect provider found in your account", "has no IAM OIDC provider"),
+        ("InvalidIdentityToken", "Incorrect token audience", "does not list the token's audience"),
+        ("InvalidIdentityToken", "Couldn't retrieve verification key from it", "finds no key of the issuer"),
+        ("InvalidIdentityToken", "No.", "does not accept the projected token"),
+        ("ValidationError", "Value 'x y' at 'roleSessionName' failed", "the session name is not one"),
+        ("InvalidSignatureException", "Signature expired: it is now earlier", "the node's clock is wrong"),
+    ],
+)
+def test_what_aws_says_tells_causes_of_one_code_apart(code: str, words: str, what: str) -> None:
+    """Its messages are no interface, but all there is."""
+    assert what in explain(Request(principal=ROLE), "AssumeRoleWithWebIdentity", code, words).message
+
+
+def test_without_words_and_a_file_nothing_is_made_up() -> None:
+    """Whoever raises it may not know them; nor is FIPS named where nobody demands it."""
+    assert explain_raised(of_ecr(), Raised(names=("ProfileNotFound",))).detail == ""
+    unread = Raised(names=("PermissionError", "OSError"))
+    assert "read: its name is not known: " in explain_raised(of_ecr(), unread).message
+    late = Raised(names=("ReadTimeoutError",))
+    text = CLIENT_CAUSES.find(late).text({"asked": of_ecr().asked, "fips": ""})
+    assert explain_raised(of_ecr(), late).message.endswith(f"ReadTimeoutError: {text}")
