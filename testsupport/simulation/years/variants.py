@@ -22,7 +22,7 @@ from testsupport.simulation.years.crowd import CROWD
 from testsupport.simulation.years.drawing import draw
 
 _DAYS = 25.0
-_MOST_SEEDS = 12
+_MOST_SEEDS = 20
 _Patch = tuple[Any, str, object]
 
 
@@ -110,7 +110,7 @@ VARIANTS: Mapping[str, Variant] = {
         classes={"NamespaceRelister": mutants.NeverRelists}, trait="losses", days=10, also="10"
     ),
     "12 never begins anew": _patched(
-        (cached_kinds, "ResourceCache", broken.NeverBeginsAnew), trait="restores", days=60, also="01"
+        (cached_kinds, "ResourceCache", broken.NeverBeginsAnew), trait="restores", days=120, also="01"
     ),
     "13 has no token bucket": _patched(
         (work_queue, "RateLimiter", _UNLIMITED),
