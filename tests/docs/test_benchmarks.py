@@ -23,6 +23,16 @@ def test_the_tables_are_those_of_the_committed_run() -> None:
     assert f"{page.BEGIN}\n{page.compared(RUN)}\n{page.END}" in page.COMPARISON.read_text()
 
 
+def test_turns_are_shown_where_they_were_run() -> None:
+    """Beside the sizes, whose rows are in a table of their own."""
+    part = "beside a bare program with the same watches, 5 turns, API server: real; median (lowest-highest)"
+    row = {"part": part, "what": "the controller's speed over the bare one's", "figure": "0.90", "note": "goal"}
+    shown = page.text({**RUN, "rows": [*RUN["rows"], row]})
+    assert f"B{part[1:]}:\n" in shown
+    assert "| the controller's speed over the bare one's | 0.90 | goal |" in shown
+    assert max(len(line) for line in shown.splitlines() if not line.startswith("|")) <= 100
+
+
 def test_the_curves_are_drawn_from_the_committed_run() -> None:
     """The picture names the run that it was drawn from, and the page shows it."""
     (picture,) = re.findall(r"\]\((bench/\S+\.svg)\)", TEXT)

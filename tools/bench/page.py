@@ -182,7 +182,8 @@ def text(run: Run) -> str:
         "",
     ]
     if turns := [row for row in run["rows"] if row["part"].startswith("beside a bare program")]:
-        lines += [f"{turns[0]['part'].capitalize()}:", "", *_table(_turn_rows(turns)), ""]
+        heading: str = turns[0]["part"]
+        lines += [f"{heading[0].upper()}{heading[1:]}:", "", *_table(_turn_rows(turns)), ""]
     return "\n".join(lines)
 
 
