@@ -93,6 +93,14 @@ FIGURES = (
         against="at rest",
         goal=2,
     ),
+    Figure(
+        name="processor time for each request of a hostile tenant",
+        path="hostility.cpu",
+        unit="ms",
+        scale=1000,
+        bare="bare_hostility.cpu",
+        against="a bare program",
+    ),
     _waits("opt-in with a token of its own", "first", (1.5, None))[0],
     Figure(
         name="rotation, time for each Secret",
@@ -171,12 +179,12 @@ def compared(run: Run) -> str:
 
 def text(run: Run) -> str:
     """Return the table of the sizes, and that of the turns if they were run."""
-    about, sizes = run["about"], run["growth"]
+    about, sizes, command = run["about"], run["growth"], run["rows"][0]["part"].partition(",")[0]
     loads = ", ".join(f"{size['load']:.1f}" for size in sizes)
     lines = [
         "",
-        f"Measured on {about['date']} with {about['processors']} processors, Python {about['python']},",
-        f"load average before each size: {loads}.",
+        f"Measured on {about['date']} by `{command}` with {about['processors']} processors,",
+        f"Python {about['python']}, load average before each size: {loads}.",
         "",
         *_table(_size_rows(run)),
         "",
