@@ -156,7 +156,8 @@ class RestClient:
     async def watch(self, path: str, *, accept: str = JSON, **query: str | int | bool) -> AsyncIterator[Watch]:
         """Open a watch; fails unless the server answers 200."""
         parameters = _parameters({"watch": True, **query})
-        request = self.http.get(self.url + path, params=parameters, headers=self._headers(accept))
+        endless = aiohttp.ClientTimeout(total=None)  # by default a watch would break after five minutes
+        request = self.http.get(self.url + path, params=parameters, headers=self._headers(accept), timeout=endless)
         async with request as response:
             assert response.status == HTTPStatus.OK, await response.text()
             try:

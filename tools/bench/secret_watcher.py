@@ -40,12 +40,12 @@ class SecretWatcher:
         watcher = cls(members)
         query = {"fieldSelector": f"metadata.name={name}"}
         start = (await api.get(_PATH, **query)).ok()["metadata"]["resourceVersion"]
-        task = asyncio.create_task(watcher._follow(api, query, start))
-        try:
-            yield watcher
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        async with asyncio.TaskGroup() as group:  # a watch that ends with an error ends the bench
+            task = group.create_task(watcher._follow(api, query, start))
+            try:
+                yield watcher
+            finally:
+                task.cancel()
 
     async def begun(self) -> float:
         """Wait for the first write of a member, and tell when it was seen."""

@@ -1,11 +1,13 @@
 """How the bench sums up what it has measured."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from testsupport.rest import Answer, RestClient
 from tools.bench import page
 from tools.bench.page import GROWING, Figure
+from tools.bench.secret_watcher import SecretWatcher
 from tools.bench.sizes import Waits, exponent
 
 
@@ -60,3 +62,19 @@ def test_growth_is_judged_from_the_least_size_on_and_above_the_floor() -> None:
 def test_no_figure_is_compared_with_rest_and_drawn_again() -> None:
     """Each curve once."""
     assert len({each.path for each in GROWING}) == len(GROWING)
+
+
+async def test_a_watch_that_breaks_ends_the_measurement() -> None:
+    """Rather than count nothing from then on: a wait would end after minutes, and blame the controller."""
+
+    class BrokenApi:
+        async def get(self, *_: object, **__: object) -> Answer:
+            return Answer(status=200, headers={}, body={"metadata": {"resourceVersion": "1"}})
+
+        def watch(self, *_: object, **__: object) -> None:
+            raise ConnectionError("broken")
+
+    with pytest.raises(ExceptionGroup) as raised:
+        async with SecretWatcher.open(cast("RestClient", BrokenApi()), "secret", ["team-a"]) as watcher:
+            await watcher.all_written(1)
+    assert raised.group_contains(ConnectionError)
