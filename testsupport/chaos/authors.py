@@ -61,14 +61,15 @@ def _created_since(takings: Sequence[Audited], replica: str, begun: int) -> Audi
 
 
 def _has_noticed(on_lease: Sequence[Audited], replica: str, created: Audited | None, begun: int) -> bool:
-    """Whether a replica knows that it holds the Lease no more: of a deletion it learns when it renews or reads.
+    """Whether a replica knows that it holds the Lease no more: of a deletion it learns when it reads.
 
     The record has when the API server answered, not when that arrived; it surely has when the replica asks once more.
     """
     if created is None:
         return True
     later = [each for each in on_lease if each.replica == replica and created.answered < each.call < begun]
-    told = min((each.answered for each in later if each.answered), default=begun)
+    # A refused renewal says that the Lease was written; who holds it is in the answer to the read that follows.
+    told = min((each.answered for each in later if each.answered and each.verb == "get"), default=begun)
     return any(told < each.call for each in later)
 
 
