@@ -124,10 +124,11 @@ class Installation:
             await process.until_ready()
         return process
 
-    async def allow_service_accounts(self, *names: str) -> None:
-        """Grant what `service-account-name` needs, for ServiceAccounts of these names."""
+    async def allow_service_accounts(self, *names: str, watched: bool = False) -> None:
+        """Grant what `service-account-name` needs, for ServiceAccounts of these names, and on request to watch them."""
+        verbs = ("get", "list", "watch") if watched else ("get",)
         accounts = [
-            {**rule("serviceaccounts", "get"), "resourceNames": list(names)},
+            {**rule("serviceaccounts", *verbs), "resourceNames": list(names)},
             {**rule("serviceaccounts/token", "create"), "resourceNames": list(names)},
         ]
         last = {"verb": "create", "resource": "serviceaccounts", "subresource": "token", "name": names[0]}

@@ -43,6 +43,7 @@ _usual: dict[str, st.SearchStrategy[Any]] = {
     "clusterName": st.sampled_from(["blue", "a" * 41, "", "é"]),
     "excludedNamespaces": _names,
     "watchNamespaces": _names,
+    "watchedServiceAccounts": _names,
     "serviceAccountAttachment": _flags,
     "attachToServiceAccounts": _names,
     "refreshFraction": st.one_of(st.floats(), st.sampled_from([0.5, "0.5", "nan", "inf"])),

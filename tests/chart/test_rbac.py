@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from pullkeeper.domain.config.rbac import required_rules
+from pullkeeper.domain.config.settings import parse_settings
 from testsupport.helm import NAMESPACE, RELEASE, Helms, Object, Rendering, with_role
 
 Permission = tuple[str, str, str, str, str]
@@ -36,6 +38,10 @@ def _identity(scope: str, name: str = "") -> set[Permission]:
     return tokens | _permissions(scope, "", "serviceaccounts", "get", name)
 
 
+def _watched(scope: str, name: str = "") -> set[Permission]:
+    return _identity(scope, name) | _permissions(scope, "", "serviceaccounts", "list watch", name)
+
+
 NAMESPACES = _permissions(ALL, "", "namespaces", "list watch")
 CLUSTER = NAMESPACES | _base(ALL)
 LEASE = _permissions(NAMESPACE, "coordination.k8s.io", "leases", "get create patch", RELEASE)
@@ -43,6 +49,7 @@ ATTACH = _permissions(ALL, "", "serviceaccounts", "list watch patch")
 
 ALONE = {"replicas": 1, "leaderElection": False}
 IDENTITY: dict[str, Any] = {"serviceAccountIdentity": {"namespaces": ["team-*"]}}
+MANY = [f"puller-{number}" for number in range(201)]
 EVERY = {"serviceAccountIdentity": {"names": ["*"]}}
 ATTACHING = {"serviceAccountAttachment": True}
 TWO: dict[str, Any] = {"watchNamespaces": ["a", "b"]}
@@ -73,12 +80,22 @@ IN_TWO = _own("a") | _own("b") | _base("a") | _base("b")
         ),
         pytest.param({"settings": ATTACHING}, CLUSTER | LEASE | ATTACH, id="ServiceAccount attachment"),
         pytest.param(
-            {"settings": IDENTITY, "rbac": EVERY}, CLUSTER | LEASE | _identity(ALL), id="ServiceAccount identity"
+            {"settings": IDENTITY, "rbac": EVERY}, CLUSTER | LEASE | _watched(ALL), id="ServiceAccount identity"
         ),
         pytest.param(
             {"settings": IDENTITY, "rbac": {"serviceAccountIdentity": {"names": ["puller"]}}},
-            CLUSTER | LEASE | _identity(ALL, "puller"),
+            CLUSTER | LEASE | _watched(ALL, "puller"),
             id="identity of named ServiceAccounts",
+        ),
+        pytest.param(
+            {"settings": IDENTITY | ATTACHING, "rbac": {"serviceAccountIdentity": {"names": ["puller"]}}},
+            CLUSTER | LEASE | ATTACH | _identity(ALL, "puller"),
+            id="identity of named ServiceAccounts, attachment",
+        ),
+        pytest.param(
+            {"settings": IDENTITY, "rbac": {"serviceAccountIdentity": {"names": MANY}}},
+            CLUSTER | LEASE | set().union(*(_identity(ALL, name) for name in MANY)),
+            id="identity of more ServiceAccounts than are watched",
         ),
         pytest.param(
             {"settings": IDENTITY, "rbac": {"serviceAccountIdentity": {"names": ["p"], "namespaces": ["t", "u"]}}},
@@ -99,7 +116,7 @@ IN_TWO = _own("a") | _own("b") | _base("a") | _base("b")
         ),
         pytest.param(
             {"settings": TWO | IDENTITY, "rbac": EVERY},
-            IN_TWO | LEASE | _identity("a") | _identity("b"),
+            IN_TWO | LEASE | _watched("a") | _watched("b"),
             id="two namespaces, identity",
         ),
         pytest.param(
@@ -184,3 +201,41 @@ def test_tokens_of_every_service_account_are_granted_to_who_says_so(helms: Helms
     answers = helms.template(with_role(settings=IDENTITY))
     assert [answer.status for answer in answers.values()] == [1, 1]
     assert helms.render(with_role(settings=IDENTITY, rbac=EVERY)).all("ClusterRole")
+
+
+@pytest.mark.parametrize(
+    ("settings", "identity", "expected"),
+    [
+        (IDENTITY, {"names": ["b", "a"]}, ["b", "a"]),
+        (IDENTITY, {"names": ["*"]}, ["*"]),
+        (IDENTITY | TWO, {"names": ["a"]}, ["a"]),
+        (IDENTITY | TWO, {"names": ["a"], "namespaces": ["b"]}, None),
+        (IDENTITY, {"names": ["a"], "namespaces": ["b"]}, None),
+        (IDENTITY | ATTACHING, {"names": ["a"]}, None),
+        (IDENTITY, {"names": MANY}, None),
+        ({}, {"names": ["a"]}, None),
+    ],
+)
+def test_the_controller_is_told_which_service_accounts_it_may_watch(
+    helms: Helms, settings: Mapping[str, Any], identity: Mapping[str, Any], expected: list[str] | None
+) -> None:
+    """Where it may watch them wherever it works; what is granted is exactly what the settings require."""
+    rendering = helms.render(with_role(settings=settings, rbac={"serviceAccountIdentity": identity}))
+    assert rendering.settings.get("watchedServiceAccounts") == expected
+    required = {
+        (rule.namespace or ALL, rule.name, rule.verb)
+        for rule in required_rules(parse_settings(rendering.settings, {}))
+        if rule.resource == "serviceaccounts" and rule.verb in {"list", "watch"}
+    }
+    granted_ones = granted(rendering, RELEASE)
+    assert required == {
+        (scope, name, verb)
+        for scope, _, resource, name, verb in granted_ones
+        if resource == "serviceaccounts" and verb in {"list", "watch"}
+    }
+
+
+def test_the_controller_watches_nothing_by_rights_that_others_grant(helms: Helms) -> None:
+    """They are not known to the chart: the ServiceAccounts are read."""
+    rbac = {"create": False, "serviceAccountIdentity": {"names": ["a"]}}
+    assert "watchedServiceAccounts" not in helms.render(with_role(settings=IDENTITY, rbac=rbac)).settings

@@ -14,6 +14,7 @@ from testsupport.control_plane.plane import ControlPlane
 from testsupport.control_plane.release import NAME, Release
 from testsupport.installation import IRELAND, VIRGINIA, auths
 from testsupport.objects import foreign_secret
+from testsupport.tenant_identities import account_with_role
 from testsupport.waiting import until
 
 
@@ -51,6 +52,34 @@ async def test_granted_rights_are_exactly_those_used(release: Release, plane: Co
     await until(all_used, f"the audit log to show {grants}; it shows {used(plane, release.namespace, NAME)}")
     refused = [right for right in used(plane, release.namespace, NAME) if grant_of(right, grants) is None]
     assert refused == []
+
+
+async def test_rights_to_service_accounts_are_exactly_those_used(release: Release, plane: ControlPlane) -> None:
+    """Each name that tokens may be requested for is watched by itself, and no other is read or listed."""
+    settings = {"serviceAccountIdentity": {"namespaces": ["*"]}}
+    await release.install(settings=settings, rbac={"serviceAccountIdentity": {"names": ["puller"]}})
+    team = await release.installation.create_namespace()
+    await account_with_role(release.installation, team, "puller")
+    async with release.installation.recording() as recorder:
+        await release.installation.annotate(team, enabled="true", service_account_name="puller")
+        await recorder.created(team)
+    grants = _of_accounts(await granted(release.api, release.namespace, NAME))
+    assert {(right.resource, right.verb, right.name) for right in grants} == {
+        *(("serviceaccounts", verb, "puller") for verb in ("get", "list", "watch")),
+        ("serviceaccounts/token", "create", "puller"),
+    }
+
+    async def all_used() -> bool:
+        return {grant_of(right, grants) for right in _of_accounts(used(plane, release.namespace, NAME))} == grants
+
+    await until(all_used, f"the audit log to show {grants}; it shows {used(plane, release.namespace, NAME)}")
+    user = release.api.using(await token_of(release.api, release.namespace, NAME))
+    for query in ({}, {"fieldSelector": "metadata.name=default"}, {"fieldSelector": "metadata.name!=puller"}):
+        assert (await user.get("/api/v1/serviceaccounts", **query)).status == 403
+
+
+def _of_accounts(rights: set[Right]) -> set[Right]:
+    return {right for right in rights if right.resource.startswith("serviceaccounts")}
 
 
 async def test_an_administrator_is_told_what_the_controller_lacks(release: Release) -> None:

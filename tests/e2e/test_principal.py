@@ -96,24 +96,26 @@ async def test_forged_principal_harms_only_its_own_secret(installation: Installa
     assert installation.aws.count("GetAuthorizationToken") == 1
 
 
-async def _start_with_own_account(
-    installation: Installation, attachment: Mapping[str, Any]
-) -> tuple[ControllerProcess, str]:
-    """Return the controller, which may watch ServiceAccounts for `attachment`, and a namespace with one of its own."""
-    if attachment:
+BY_NAME: Mapping[str, Any] = {"watchedServiceAccounts": ["puller"]}
+WAYS = pytest.mark.parametrize("way", [{}, ON, BY_NAME], ids=["read", "watched", "watched by name"])
+"""How the controller knows of a ServiceAccount: the settings for it."""
+
+
+async def _start_with_own_account(installation: Installation, way: Mapping[str, Any]) -> tuple[ControllerProcess, str]:
+    """Return the controller, with the rights that this way needs, and a namespace with a ServiceAccount of its own."""
+    if way == ON:
         await installation.allow_attachment()
-    process = await installation.start({"serviceAccountIdentity": {"namespaces": ["*"]}, **attachment})
+    await installation.allow_service_accounts("puller", watched=way == BY_NAME)
+    process = await installation.start({"serviceAccountIdentity": {"namespaces": ["*"]}, **way})
     team = await installation.create_namespace()
     await own_account(installation, team)
     return process, team
 
 
-@pytest.mark.parametrize("attachment", [{}, ON], ids=["read", "watched"])
-async def test_another_role_of_a_service_account_is_noticed(
-    installation: Installation, attachment: dict[str, Any]
-) -> None:
+@WAYS
+async def test_another_role_of_a_service_account_is_noticed(installation: Installation, way: dict[str, Any]) -> None:
     """Without a rotation, a write or an Event of the Namespace; and what else changes on it costs no call of AWS."""
-    process, team = await _start_with_own_account(installation, attachment)
+    process, team = await _start_with_own_account(installation, way)
     issuer = (await installation.api.get("/.well-known/openid-configuration")).ok()["issuer"]
     installation.aws.allow_role(OTHER, trusts_subjects=f"system:serviceaccount:{team}:puller", issuer=issuer)
 
@@ -155,13 +157,13 @@ async def test_role_of_a_service_account_that_changed_meanwhile_is_noticed(insta
     assert principals(installation, rotated.secret) == {OTHER}
 
 
-@pytest.mark.parametrize("attachment", [{}, ON], ids=["read", "watched"])
+@WAYS
 @pytest.mark.parametrize("change", CHANGES)
 async def test_service_account_that_loses_its_role_is_reported(
-    installation: Installation, attachment: dict[str, Any], change: str
+    installation: Installation, way: dict[str, Any], change: str
 ) -> None:
     """As soon as another role would be noticed; the Secret keeps its tokens, and when the role is back all is well."""
-    process, team = await _start_with_own_account(installation, attachment)
+    process, team = await _start_with_own_account(installation, way)
     path = f"/api/v1/namespaces/{team}/serviceaccounts/puller"
     async with installation.recording() as recorder:
         await installation.annotate(team, enabled="true", service_account_name="puller")
@@ -177,3 +179,23 @@ async def test_service_account_that_loses_its_role_is_reported(
             await process.until_metric(1, "pullkeeper_namespaces", state="ready")
             assert recorder.of(team) == [first]
     assert installation.aws.count("GetAuthorizationToken") == 1
+
+
+async def test_service_accounts_that_may_not_be_watched_are_read(installation: Installation) -> None:
+    """Said in the log and by /readyz, with the right that is missing; another role is noticed all the same."""
+    await installation.allow_service_accounts("puller")
+    settings = {"serviceAccountIdentity": {"namespaces": ["*"]}, **BY_NAME}
+    process = await installation.start(settings, ready=False)
+    refusal = "list ServiceAccounts named puller (403): grant get, list and watch on serviceaccounts"
+    await process.until_logged(refusal)
+    assert "the API server denies listing ServiceAccounts: " in (await process.probe("/readyz"))[1]
+    team = await installation.create_namespace()
+    await own_account(installation, team)
+    async with installation.recording() as recorder:
+        await installation.annotate(team, enabled="true", service_account_name="puller")
+        first = await recorder.created(team)
+        path = f"/api/v1/namespaces/{team}/serviceaccounts/puller"
+        (await installation.api.merge(path, _annotated(None))).ok()
+        assert "it has no role" in (await installation.event(team, "TokenFetchFailed"))["note"]
+        assert recorder.of(team) == [first]
+    assert process.text().count(refusal) == 1

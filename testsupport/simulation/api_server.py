@@ -90,10 +90,9 @@ class ApiServer:
     ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
         """Open a watch of Secrets or ServiceAccounts."""
         kind = path.rpartition("/")[2]
-        secret = named(query) if kind == "secrets" else ""
         if self._permissions is not None:
             self._permissions.check("watch", path, query)
-        return self.streams.open(kind, int(query["resourceVersion"]), float(query["timeoutSeconds"]), secret)
+        return self.streams.open(kind, int(query["resourceVersion"]), float(query["timeoutSeconds"]), named(query))
 
     def _way(self, verb: str) -> float:
         """Return how long a request or an answer is on its way: what is cut off arrives late, not never."""

@@ -93,7 +93,9 @@ class Resources:
                 namespaces = (each for name, each in store.namespaces.items() if wanted in {"", name})
                 return self._listing({"metadata": manifests.namespace_metadata(each)} for each in namespaces)
             case "list", ["serviceaccounts"]:
-                return self._listing(map(manifests.service_account, store.accounts.values()))
+                wanted = named(sent.query)
+                accounts = (each for (_, name), each in store.accounts.items() if wanted in {"", name})
+                return self._listing(map(manifests.service_account, accounts))
             case "get", ["namespaces", name, "secrets", secret]:
                 return self._content(name, secret)
             case "get", ["namespaces", name, "serviceaccounts", account]:

@@ -82,16 +82,16 @@ class Streams:
         self._store = store
         self._feed = Feed(faults, rng, store)
         self._streams: dict[Stream, tuple[str, str]] = {}
-        """The resource of each, and for Secrets their name."""
+        """The resource of each, and the name of its objects, "" for all."""
         self._past: dict[str, deque[Change]] = {kind: deque(maxlen=_REMEMBERED) for kind in KINDS}
         self._oldest = 0
         store.listeners.append(self._on_change)
 
     @asynccontextmanager
     async def open(
-        self, kind: str, version: int, seconds: float, secret: str = ""
+        self, kind: str, version: int, seconds: float, name: str = ""
     ) -> AsyncIterator[AsyncIterator[Event]]:
-        """Open a watch of the changes after a version, for that many seconds; of Secrets, those of one name."""
+        """Open a watch of the changes after a version, for that many seconds: of all objects, or those of one name."""
         now, past = elapsed(), self._past[kind]
         if self._faults.kube_back_at(now) is not None:
             raise unavailable()
@@ -102,10 +102,10 @@ class Streams:
             self._store.record.happened["watch too old"] += 1
             stream.put(_error(410))
         for change in reversed(list(takewhile(lambda change: change.version > version, reversed(past)))):
-            if _is_of(change, kind, secret):
+            if _is_of(change, kind, name):
                 stream.put(event_of(change))
         ending = asyncio.get_running_loop().call_later(self._faults.watch_seconds or seconds, stream.put, None)
-        self._streams[stream] = (kind, secret)
+        self._streams[stream] = (kind, name)
         try:
             yield stream.events()
         finally:
@@ -237,9 +237,10 @@ def event_of(change: Change) -> Event:
     raise TypeError("Namespaces are not watched here")
 
 
-def _is_of(change: Change, kind: str, secret: str) -> bool:
-    """Return whether a watch of a resource, and of Secrets of one name, tells of a change."""
-    return kind == change.kind_of and (change.secret is None or change.secret.name == secret)
+def _is_of(change: Change, kind: str, name: str) -> bool:
+    """Return whether a watch of a resource, of all objects or of one name, tells of a change."""
+    changed = change.secret or change.account
+    return kind == change.kind_of and (changed is None or name in {"", changed.name})
 
 
 def _error(code: int) -> Event:

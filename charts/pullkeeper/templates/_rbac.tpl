@@ -12,6 +12,20 @@ attachment: {{ default false $settings.serviceAccountAttachment }}
 identity:
   names: {{ default list $identity.names | toJson }}
   namespaces: {{ default (default list $settings.watchNamespaces) $identity.namespaces | toJson }}
+  watched: {{ not (empty (include "pullkeeper.watchedServiceAccounts" .)) }}
+{{- end }}
+{{- end }}
+
+{{- /*
+The ServiceAccounts whose roles the controller watches, as a JSON array, or nothing: those that it may create tokens for, where that is granted
+wherever it works, where it does not watch all of them for attachment, and where there are no more than the setting takes.
+*/ -}}
+{{- define "pullkeeper.watchedServiceAccounts" -}}
+{{- $settings := .Values.settings }}
+{{- $identity := default dict .Values.rbac.serviceAccountIdentity }}
+{{- $few := le (len (default list $identity.names)) (include "pullkeeper.maxNames" . | int) }}
+{{- if and .Values.rbac.create $settings.serviceAccountIdentity $identity.names $few (not $identity.namespaces) (not $settings.serviceAccountAttachment) }}
+{{- toJson $identity.names }}
 {{- end }}
 {{- end }}
 
@@ -80,7 +94,7 @@ apply that creates an object is authorized as the creation of that name.
   resourceNames:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-  verbs: [get]
+  verbs: [get{{ if .identity.watched }}, list, watch{{ end }}]
 - apiGroups: [""]
   resources: [serviceaccounts/token]
   {{- with $names }}

@@ -21,6 +21,9 @@
 {{- end }}
 {{- $_ := set $settings "podInjection" (not (empty (include "pullkeeper.injectionVersion" .))) }}
 {{- $_ := set $settings "admissionFence" (not (empty (include "pullkeeper.fence" .))) }}
+{{- with include "pullkeeper.watchedServiceAccounts" . }}
+{{- $_ := set $settings "watchedServiceAccounts" (fromJsonArray .) }}
+{{- end }}
 {{- $_ := set $settings "leaderElection" .Values.leaderElection }}
 {{- if .Values.leaderElection }}
 {{- $_ := set $settings "leaseName" (include "pullkeeper.fullname" .) }}

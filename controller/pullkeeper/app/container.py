@@ -14,6 +14,7 @@ from pullkeeper.adapters.kubernetes.reflector import (
     ListWatch,
     Reflector,
     namespace_list_watch,
+    roles_list_watch,
     secrets_list_watch,
     service_accounts_list_watch,
 )
@@ -23,10 +24,10 @@ from pullkeeper.app.config_loader import Config, parse, where_of
 from pullkeeper.app.health import Liveness, Readiness
 from pullkeeper.app.policy_reloader import CurrentPolicy, PolicyReloader
 from pullkeeper.domain.config.additional_secrets import AdditionalSecret
-from pullkeeper.domain.iam.principal import UNKNOWN
 from pullkeeper.domain.namespace.namespace import observe_namespace
+from pullkeeper.domain.namespace.service_account_names import ALL
 from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
-from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount, observe_service_account
+from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount, observe_role, observe_service_account
 from pullkeeper.domain.secret.shapes import DockerConfig, SecretShape, shape_of
 from pullkeeper.reconcile.additional_secrets import (
     Additional,
@@ -34,13 +35,7 @@ from pullkeeper.reconcile.additional_secrets import (
     AdditionalReports,
     SecretsReconciler,
 )
-from pullkeeper.reconcile.cached_kinds import (
-    namespace_cache,
-    principal_behind,
-    recalling,
-    secret_cache,
-    service_account_cache,
-)
+from pullkeeper.reconcile.cached_kinds import namespace_cache, recalling, secret_cache, service_account_cache
 from pullkeeper.reconcile.caches import CacheReports, ResourceCache
 from pullkeeper.reconcile.cluster_history import ClusterHistory
 from pullkeeper.reconcile.controller_principal import ControllerPrincipal
@@ -55,6 +50,7 @@ from pullkeeper.reconcile.reconciler import Desired, Reconciler, Reports
 from pullkeeper.reconcile.service_account_poller import ServiceAccountPoller
 from pullkeeper.reconcile.service_account_reconciler import ServiceAccountReconciler
 from pullkeeper.reconcile.status_reporter import StatusReporter
+from pullkeeper.reconcile.watched_roles import WatchedRoles, role_caches
 from pullkeeper.reconcile.work_queue import WorkQueue
 from pullkeeper.reconcile.worker import Worker
 from pullkeeper.tokens.token_cache import TokenCache
@@ -123,6 +119,8 @@ class Container:
             for each in settings.additional_secrets
         }
         self.service_accounts = self._service_account_cache()
+        self.roles = role_caches(settings.watched_names, self.namespaces, self.queue.add_changed, self._reports)
+        self.watched_roles = WatchedRoles({ALL: self.service_accounts} if self.service_accounts else self.roles)
         self.policy_reloader = self._policy_reloader(config)
         self.namespace_relister = self._namespace_relister()
         self.namespace_watch = self._namespace_watch()
@@ -157,8 +155,8 @@ class Container:
         self.history.add(self.namespaces.start_anew)
         for secrets in (self.secrets, *self.additional_secrets.values()):
             self.history.add(secrets.start_anew)
-        if self.service_accounts is not None:
-            self.history.add(self.service_accounts.start_anew)
+        for accounts in self._service_account_caches():
+            self.history.add(accounts.start_anew)
         for reflector in self._reflectors:
             self.history.add(reflector.relist)
         if self.namespace_relister is not None and self.namespace_watch is not None:
@@ -203,6 +201,9 @@ class Container:
         if not self._settings.service_account_attachment:
             return None
         return service_account_cache(self.queue.add_changed, self.namespaces.enqueue_all, self._reports)
+
+    def _service_account_caches(self) -> tuple[ResourceCache[ObservedServiceAccount], ...]:
+        return (self.service_accounts,) if self.service_accounts is not None else tuple(self.roles.values())
 
     def _policy_reloader(self, config: Config) -> PolicyReloader:
         return PolicyReloader(
@@ -255,6 +256,9 @@ class Container:
             for scope in only or ("",):
                 accounts = self.service_accounts.handler(scope)
                 yield self._reflector(service_accounts_list_watch(scope), translate, accounts)
+        for name, roles in self.roles.items():
+            for scope in only or ("",):
+                yield self._reflector(roles_list_watch(name, scope), observe_role, roles.handler(scope))
 
     def _reflector(
         self,
@@ -373,7 +377,7 @@ class Container:
             namespaces=self.namespaces,
             records=self.records,
             service_accounts=self._account_tokens,
-            is_watched=self.service_accounts.has_synced if self.service_accounts else _never,
+            is_watched=self.watched_roles.is_watched,
             enqueue=self.queue.add_changed,
         )
 
@@ -384,7 +388,7 @@ class Container:
             service_accounts=self._account_tokens,
             records=self.records,
             policy=self.policy,
-            observed=partial(principal_behind, self.service_accounts) if self.service_accounts else _unknown,
+            observed=self.watched_roles.principal,
         )
 
     def _desired_states(self) -> DesiredStates:
@@ -429,18 +433,18 @@ class Container:
         )
 
     def _http_server(self) -> Runnable:
-        secrets = (self.secrets, *self.additional_secrets.values())
+        secrets, accounts = (self.secrets, *self.additional_secrets.values()), self._service_account_caches()
         readiness = Readiness(
             {
                 "Secrets": [event for cache in secrets for event in cache.synced()],
                 "Namespaces": self.namespaces.synced(),
-                "ServiceAccounts": self.service_accounts.synced() if self.service_accounts else (),
+                "ServiceAccounts": [event for cache in accounts for event in cache.synced()],
             },
             denied={
                 "listing Namespaces": self.namespaces.is_denied,
                 "listing Secrets": lambda: any(cache.is_denied() for cache in secrets),
                 "writing Secrets": self.status_reporter.writes_denied,
-                "listing ServiceAccounts": self.service_accounts.is_denied if self.service_accounts else _never,
+                "listing ServiceAccounts": lambda: any(cache.is_denied() for cache in accounts),
                 "its Lease": self.leader_elector.is_denied,
             },
         )
@@ -454,14 +458,6 @@ class Container:
         yield RunnableFunc(self._adapters.token_source.log_credential_source)
         if self.namespace_relister is not None:
             yield self.namespace_relister
-
-
-def _never(*_: object) -> bool:
-    return False
-
-
-def _unknown(*_: object) -> str:
-    return UNKNOWN
 
 
 def _service_account(account: Mapping[str, Any], secret_name: str) -> ObservedServiceAccount:

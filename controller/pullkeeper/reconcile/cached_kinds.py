@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pullkeeper.domain.iam.principal import NOBODY, UNKNOWN
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount
@@ -53,13 +52,6 @@ def recalling(cache: ResourceCache[ObservedSecret]) -> Callable[[Mapping[str, An
         return known if same else None
 
     return recall
-
-
-def principal_behind(cache: ResourceCache[ObservedServiceAccount], namespace: str, name: str) -> str:
-    """Return who is behind a ServiceAccount at AWS: nobody where it does not exist, UNKNOWN before they are listed."""
-    if account := cache.get(namespace, name):
-        return account.principal
-    return NOBODY if cache.has_synced(namespace) else UNKNOWN
 
 
 def service_account_cache(

@@ -116,6 +116,11 @@ class ResourceCache(Generic[T]):
         scope = self._scope_of(namespace)
         return scope is not None and scope.is_listed
 
+    def is_current(self, namespace: str) -> bool:
+        """Whether the namespace has been listed, and the API server did not deny it the last time."""
+        scope = self._scope_of(namespace)
+        return scope is not None and scope.is_listed and not scope.is_denied
+
     def synced(self) -> list[asyncio.Event]:
         """Return what to wait for before the cache can be relied on: one event for each handler."""
         return [scope.synced for scope in self._scopes.values()]

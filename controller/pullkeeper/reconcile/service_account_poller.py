@@ -1,7 +1,7 @@
 """Notices that a ServiceAccount which a namespace fetches tokens as has got another role, or has none any more.
 
-They are watched only where the pull Secret is attached to them: else RBAC grants reading those of some names, in any
-number of namespaces, and no right lists or watches just those. So each is read again and again, one at a time.
+Where RBAC grants it, they are watched. The others, and those whose watch is denied, are read again and again, one at a
+time.
 """
 
 import asyncio
@@ -42,10 +42,10 @@ class ServiceAccountPoller:
         namespaces: Namespaces,
         records: NamespaceRecords,
         service_accounts: ServiceAccountResolver,
-        is_watched: Callable[[str], bool],
+        is_watched: Callable[[str, str], bool],
         enqueue: Callable[[str], None],
     ) -> None:
-        """`is_watched` tells of which namespaces the ServiceAccounts are not to be read."""
+        """`is_watched` tells by namespace and name which ServiceAccounts are not to be read."""
         self._namespaces = namespaces
         self._records = records
         self._service_accounts = service_accounts
@@ -66,10 +66,10 @@ class ServiceAccountPoller:
 
     def _in_use(self) -> Iterator[tuple[str, Identity]]:
         for namespace in self._namespaces.items():
-            if SERVICE_ACCOUNT in namespace.annotations and not self._is_watched(namespace.name):
+            if SERVICE_ACCOUNT in namespace.annotations:
                 desired = self._records.get(namespace.name).last_valid
                 for identity in desired.distinct_identities if desired else ():
-                    if identity.kind is Kind.SERVICE_ACCOUNT:
+                    if identity.kind is Kind.SERVICE_ACCOUNT and not self._is_watched(*identity.service_account):
                         yield namespace.name, identity
 
     async def _read(self, identity: Identity) -> Identity:

@@ -11,6 +11,7 @@ import yaml
 from pullkeeper.domain.config.policy import ANYBODY, Policy
 from pullkeeper.domain.config.rbac import RbacRule, forbidden_rules, required_rules, service_account_rules
 from pullkeeper.domain.config.settings import Settings
+from pullkeeper.domain.namespace.service_account_names import ServiceAccountNames
 
 OWN_ACCOUNTS = Policy(service_accounts=ANYBODY)
 NAMED = ("get", "list", "watch", "create", "patch", "delete")
@@ -62,6 +63,26 @@ def test_attachment_requires_rules_for_service_accounts(namespaces: tuple[str, .
         for verb in ("list", "watch", "patch")
         for namespace in namespaces
     }
+
+
+@pytest.mark.parametrize("namespaces", [("",), ("a", "b")])
+@pytest.mark.parametrize(
+    ("watched", "names"),
+    [(ServiceAccountNames(names=frozenset({"p", "q"})), ("p", "q")), (ServiceAccountNames(every=True), ("",))],
+)
+def test_watched_service_accounts_require_rules_for_their_names(
+    namespaces: tuple[str, ...], watched: ServiceAccountNames, names: tuple[str, ...]
+) -> None:
+    """To list and watch those of each name, or all of them; where all are watched to attach to, none beside."""
+    off = Settings(watch_namespaces=tuple(filter(None, namespaces)), policy=OWN_ACCOUNTS)
+    assert set(required_rules(replace(off, watched_service_accounts=watched))) - set(required_rules(off)) == {
+        RbacRule(verb=verb, resource="serviceaccounts", name=name, namespace=namespace)
+        for verb in ("list", "watch")
+        for name in names
+        for namespace in namespaces
+    }
+    attaching = replace(off, service_account_attachment=True)
+    assert required_rules(replace(attaching, watched_service_accounts=watched)) == required_rules(attaching)
 
 
 def test_with_watched_namespaces_nothing_is_required_elsewhere() -> None:

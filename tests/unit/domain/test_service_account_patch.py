@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullkeeper.domain.secret.service_account_patch import MARK, AttachmentOutcome, observe_service_account, plan_patch
+from pullkeeper.domain.iam import principal
+from pullkeeper.domain.iam.role_arn import ROLE_ANNOTATION
+from pullkeeper.domain.secret.service_account_patch import (
+    MARK,
+    AttachmentOutcome,
+    ObservedServiceAccount,
+    observe_role,
+    observe_service_account,
+    plan_patch,
+)
 from testsupport.fake_kube.patches import json_patch
 
 OURS, OLD = "ecr-pull-secret", "old-name"
@@ -247,3 +256,23 @@ def test_principal_is_that_of_the_role_in_its_annotation(role: str | None, princ
     """What is no role is nobody, so that it is noticed, and not kept."""
     written = {} if role is None else {"eks.amazonaws.com/role-arn": role}
     assert observe_service_account(account(annotations=written), OURS).principal == principal
+
+
+@pytest.mark.parametrize(
+    ("annotations", "behind"),
+    [
+        ({ROLE_ANNOTATION: "arn:aws:iam::111111111111:role/x"}, "arn:aws:sts::111111111111:assumed-role/x"),
+        ({ROLE_ANNOTATION: "admin"}, principal.NOBODY),
+        ({"note": "a"}, principal.NOBODY),
+        (None, principal.NOBODY),
+    ],
+)
+def test_role_is_observed_from_the_metadata_alone(annotations: dict[str, str] | None, behind: str) -> None:
+    """As it is from the whole object; whatever else a tenant wrote there takes no memory."""
+    found = account(mark="a" * 1000, annotations=annotations)
+    role = observe_role(found["metadata"])
+    assert role == ObservedServiceAccount(
+        namespace="team-a", name="builder", uid="uid-1", resource_version=7, principal=behind
+    )
+    assert role.principal == observe_service_account(found, OURS).principal
+    assert observe_role(account(annotations=annotations)["metadata"]) == role

@@ -14,7 +14,7 @@ from pullkeeper.domain.ecr.registry_host import FORM
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem
 from pullkeeper.domain.iam import roles_anywhere
-from pullkeeper.domain.namespace.service_account_names import NO_SERVICE_ACCOUNTS
+from pullkeeper.domain.namespace.service_account_names import NO_SERVICE_ACCOUNTS, ServiceAccountNames
 from testsupport.examples import EU, PUBLIC
 
 DURATION = 'a duration such as "90s", "10m" or "1h30m"'
@@ -31,6 +31,7 @@ FORMS = {
     "watchNamespaces": f"a list of Namespace names: {NAME}",
     "serviceAccountAttachment": "true or false",
     "attachToServiceAccounts": 'a list of at most 200 names of ServiceAccounts, or "*" alone for all of the namespace',
+    "watchedServiceAccounts": 'a list of at most 200 names of ServiceAccounts, or "*" alone for all of the namespace',
     "refreshFraction": "a number from 0.1 to 0.9",
     "refreshJitter": f"{DURATION}, at most 2h",
     "maxTokenAge": f"{DURATION}, from 10s to 12h",
@@ -115,6 +116,9 @@ RIGHT: list[tuple[str, Any, Any]] = [
     ("serviceAccountAttachment", True, True),
     ("attachToServiceAccounts", [], NO_SERVICE_ACCOUNTS),
     ("attachToServiceAccounts", " , ", NO_SERVICE_ACCOUNTS),
+    ("watchedServiceAccounts", [], NO_SERVICE_ACCOUNTS),
+    ("watchedServiceAccounts", ["*"], ServiceAccountNames(every=True)),
+    ("watchedServiceAccounts", "b, a", ServiceAccountNames(names=frozenset("ab"))),
     ("refreshFraction", 0.1, 0.1),
     ("refreshFraction", "0.9", 0.9),
     ("refreshJitter", "0s", timedelta()),
@@ -169,6 +173,7 @@ WRONG: dict[str, list[Any]] = {
     "clusterName": ["", "a b", "a/b", "a" * 41, "a\n", 7, True],
     "serviceAccountAttachment": [1, "yes", "", []],
     "attachToServiceAccounts": [7, True, {"a": "b"}, [7], ["A"], ["a", None], "a b", "a,*", ["*", "a"], ["a" * 254]],
+    "watchedServiceAccounts": [7, True, {"a": "b"}, ["A"], "a b", ["*", "a"], [str(number) for number in range(201)]],
     "refreshFraction": [0, 0.0999, 0.91, 1, True, "", "half", "nan", "inf", [0.5]],
     "refreshJitter": ["", "2h1s", "-1s", "10", 10, "10 m", "1m1h", "1.5h", "10M", "1h\n", True, "٣s", "9" * 40 + "h"],
     "maxTokenAge": ["9s", "12h1s", "0s", 3600, ["1h"], "9" * 400 + "s"],
@@ -297,3 +302,24 @@ def test_the_refresh_rule_comes_from_the_settings() -> None:
 def test_a_bare_off_is_off(text: str) -> None:
     """YAML reads it as false."""
     assert parse_settings(yaml.safe_load(text), {}).verify == "off"
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ({}, ()),
+        ({"watchedServiceAccounts": ["b", "a"]}, ("a", "b")),
+        ({"watchedServiceAccounts": ["*"]}, ("*",)),
+        ({"watchedServiceAccounts": ["a"], "serviceAccountAttachment": True}, ()),
+    ],
+)
+def test_service_accounts_are_watched_once(given: dict[str, Any], names: tuple[str, ...]) -> None:
+    """By their names, or all of them; not beside the watch that attaching takes."""
+    assert parse_settings(given, {}).watched_names == names
+
+
+def test_known_keys_are_listed_once_however_many_are_unknown() -> None:
+    """A message of ten such lists would hide what is wrong."""
+    found = problems({"a": 1, "b": 1, "secretName": "x", "c": 1})
+    assert [problem.where for problem in found] == ["a", "b", "c"]
+    assert ["secretName" in problem.expected for problem in found] == [True, False, False]

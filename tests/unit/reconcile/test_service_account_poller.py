@@ -28,7 +28,7 @@ class Cluster:
             self.records.observe(namespace)
             identity = namespaces[namespace.name]
             self.records.get(namespace.name).last_valid = DesiredState(identities={EU: identity})
-        self.watched: set[str] = set()
+        self.watched: set[tuple[str, str]] = set()
         self.roles: dict[str, str] = {}
         self.unusable: set[str] = set()
         self.unreachable: set[str] = set()
@@ -55,7 +55,7 @@ class Cluster:
             namespaces=self,
             records=self.records,
             service_accounts=self,
-            is_watched=self.watched.__contains__,
+            is_watched=lambda *account: account in self.watched,
             enqueue=self.enqueued.append,
         )
         run = asyncio.create_task(poller.run())
@@ -101,10 +101,10 @@ async def test_only_what_is_in_use_and_not_watched_is_read() -> None:
     cluster = Cluster(a=service_account("a", "puller"), b=CONTROLLER, c=service_account("c", "puller"))
     cluster.namespaces.append(ObservedNamespace(name="invalid", uid="invalid", resource_version=1, annotations=ON))
     cluster.namespaces.append(ObservedNamespace(name="plain", uid="plain", resource_version=1, annotations={}))
-    cluster.watched = {"c"}
+    cluster.watched = {("c", "puller"), ("a", "another")}
     await cluster.poll(60)
     assert set(cluster.read) == {"a"}
-    cluster.watched = {"a", "c"}
+    cluster.watched = {("a", "puller"), ("c", "puller")}
     cluster.read.clear()
     await cluster.poll(60)
     assert cluster.read == []

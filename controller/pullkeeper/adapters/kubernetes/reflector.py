@@ -15,6 +15,7 @@ from pullkeeper.domain.errors.backoff import retry_delay
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.said_causes import WORKED_SECONDS, SaidCauses
 from pullkeeper.domain.kube.api import FORBIDDEN, GONE, JSON, METADATA, METADATA_LIST, NOT_FOUND, Response
+from pullkeeper.domain.namespace.service_account_names import ALL
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ def secrets_list_watch(name: str, namespace: str = "") -> ListWatch:
         what=f"Secrets named {name}{where}",
         path=path,
         watch_path=path,
-        query={"fieldSelector": f"metadata.name={name}"},
+        query=_of_name(name),
         grant="get, list and watch on secrets",
     )
 
@@ -109,6 +110,23 @@ def service_accounts_list_watch(namespace: str = "") -> ListWatch:
         whole=True,
         grant="list, watch and patch on serviceaccounts",
     )
+
+
+def roles_list_watch(name: str, namespace: str = "") -> ListWatch:
+    """Select the metadata of ServiceAccounts of one name, or of all for "*", in one namespace or in all of them."""
+    path, where = _collection("serviceaccounts", namespace)
+    every = name == ALL
+    return ListWatch(
+        what=f"ServiceAccounts{where}" if every else f"ServiceAccounts named {name}{where}",
+        path=path,
+        watch_path=path,
+        query={} if every else _of_name(name),
+        grant="get, list and watch on serviceaccounts",
+    )
+
+
+def _of_name(name: str) -> Mapping[str, str]:
+    return {"fieldSelector": f"metadata.name={name}"}
 
 
 def _collection(resource: str, namespace: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from pullkeeper.domain.config.policy import NOBODY
 from pullkeeper.domain.config.settings import Settings
+from pullkeeper.domain.namespace.service_account_names import ALL
 
 _SECRET_VERBS = ("get", "list", "watch", "create", "patch", "delete")
 _LEASE_VERBS = ("get", "create", "patch")
@@ -55,6 +56,7 @@ def required_rules(settings: Settings) -> tuple[RbacRule, ...]:
                 *_leader_election(settings),
                 *_attachment(settings),
                 *_service_account_identity(settings),
+                *_watched_service_accounts(settings),
             }
         )
     )
@@ -117,6 +119,14 @@ def _leader_election(settings: Settings) -> Iterator[RbacRule]:
 def _service_account_identity(settings: Settings) -> Iterator[RbacRule]:
     for namespace in (settings.watch_namespaces or ("",)) if _uses_service_accounts(settings) else ():
         yield from (replace(rule, any_name_suffices=True) for rule in service_account_rules(namespace, ""))
+
+
+def _watched_service_accounts(settings: Settings) -> Iterator[RbacRule]:
+    for namespace in settings.watch_namespaces or ("",):
+        for name in settings.watched_names:
+            for verb in ("list", "watch"):
+                named = "" if name == ALL else name
+                yield RbacRule(verb=verb, resource="serviceaccounts", name=named, namespace=namespace)
 
 
 def _uses_service_accounts(settings: Settings) -> bool:

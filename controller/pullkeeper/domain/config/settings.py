@@ -1,7 +1,7 @@
 """The settings of an installation: from the settings file and the environment to one frozen value."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from pullkeeper.domain.iam import roles_anywhere
 from pullkeeper.domain.iam.roles_anywhere import RolesAnywhere
 from pullkeeper.domain.namespace import service_account_names
 from pullkeeper.domain.namespace.installation_class import CLASS_FORM
+from pullkeeper.domain.namespace.service_account_names import NO_SERVICE_ACCOUNTS, ServiceAccountNames
 
 VARIABLE_PREFIX = "PULLKEEPER_"
 _SECRET_NAME = "ecr-pull-secret"  # noqa: S105 -- a name
@@ -36,6 +37,8 @@ class Settings:
     """Secrets of other shapes, for readers that do not read the pull Secret."""
     service_account_attachment: bool = False
     """Whether ServiceAccounts are parse_settings and patched at all; this needs additional RBAC rules."""
+    watched_service_accounts: ServiceAccountNames = NO_SERVICE_ACCOUNTS
+    """Those among the ServiceAccounts that tokens are fetched as whose changes RBAC allows to watch."""
     relist_interval: timedelta = timedelta(minutes=10)
     """How often everything is listed again, to find what a watch has missed."""
     max_concurrent_reconciles: int = 16
@@ -72,6 +75,14 @@ class Settings:
     """`debug`, `info`, `warning` or `error`."""
 
     @property
+    def watched_names(self) -> tuple[str, ...]:
+        """Names of the ServiceAccounts to watch for their roles, "*" for all; none if attaching watches all already."""
+        if self.service_account_attachment:
+            return ()
+        accounts = self.watched_service_accounts
+        return (service_account_names.ALL,) if accounts.every else tuple(sorted(accounts.names))
+
+    @property
     def installation(self) -> str:
         """What names the installation in the cluster: the Lease that it has, or would have."""
         return f"{self.lease_namespace}/{self.lease_name}"
@@ -95,7 +106,7 @@ def parse_settings(document: object, environment: Mapping[str, str]) -> Settings
     rotation = Rotation(**_take(values, _ROTATION_FIELDS))
     if policy.attach_to and not values.get("service_account_attachment"):
         problems.append(_NO_ATTACHMENT)
-    problems = [*(_unknown_key(key) for key in given if key not in _ALL_KEYS), *problems, *parser.problems]
+    problems = [*_unknown_keys(given), *problems, *parser.problems]
     if problems:
         raise InvalidInputError(problems)
     return Settings(policy=policy, rotation=rotation, **values)
@@ -140,8 +151,13 @@ def _take(values: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     return {target: values.pop(name) for name, target in names.items() if name in values}
 
 
-def _unknown_key(key: object) -> Problem:
-    return Problem(where=quoted(key).strip('"'), found="an unknown key", expected=f"one of {', '.join(_ALL_KEYS)}")
+def _unknown_keys(given: Mapping[Any, Any]) -> Iterator[Problem]:
+    """Report every unknown key, and list the known ones once: they would fill a message that repeats them."""
+    expected = f"one of {', '.join(_ALL_KEYS)}"
+    for key in given:
+        if key not in _ALL_KEYS:
+            yield Problem(where=quoted(key).strip('"'), found="an unknown key", expected=expected)
+            expected = "one of the same"
 
 
 def _snake_case(key: str) -> str:
@@ -180,6 +196,7 @@ FIELDS: Mapping[str, Field] = {
     "watchNamespaces": fields.texts(f"a list of Namespace names: {_NAME_FORM}", fields.parse_names),
     "serviceAccountAttachment": fields.flag(),
     "attachToServiceAccounts": fields.texts(f"a list of {service_account_names.FORM}", fields.parse_service_accounts),
+    "watchedServiceAccounts": fields.texts(f"a list of {service_account_names.FORM}", fields.parse_service_accounts),
     "refreshFraction": fields.number(0.1, 0.9),
     "refreshJitter": fields.duration(timedelta(), timedelta(hours=2), "at most 2h"),
     "maxTokenAge": fields.duration(10 * _SECOND, timedelta(hours=12), "from 10s to 12h"),

@@ -89,8 +89,19 @@ def observe_service_account(account: Mapping[str, Any], secret_name: str) -> Obs
         has_entries=bool(names),
         has_annotations=bool(annotations),
         terminating=bool(metadata.get("deletionTimestamp")),
-        principal=principal.of_role(annotations.get(ROLE_ANNOTATION, "")) or principal.NOBODY,
+        principal=_principal(annotations),
         writer=last_writer(metadata.get("managedFields") or (), lambda fields: "f:imagePullSecrets" in fields),
+    )
+
+
+def observe_role(metadata: Mapping[str, Any]) -> ObservedServiceAccount:
+    """Parse who is behind a ServiceAccount from its metadata; nothing else of it is kept."""
+    return ObservedServiceAccount(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        resource_version=int(metadata["resourceVersion"]),
+        principal=_principal(metadata.get("annotations") or {}),
     )
 
 
@@ -117,6 +128,10 @@ def plan_patch(
         *_mark_operations(account, mark),
     )
     return ServiceAccountPatch(outcome=_outcome(account, secret_name, adds=adds), operations=operations)
+
+
+def _principal(annotations: Mapping[str, str]) -> str:
+    return principal.of_role(annotations.get(ROLE_ANNOTATION, "")) or principal.NOBODY
 
 
 def _index(names: Sequence[str | None], name: str | None) -> int | None:
