@@ -98,10 +98,12 @@ class NamespaceFeed:
         self._delivery = Delivery(journal, self._deliver)
         self._handler = handler
         self._stopped = asyncio.Event()
+        self.was_open = False
 
     async def run(self, on_start: Callable[[], None]) -> None:
         """Deliver events until stopped."""
         self._cluster.listeners.append(self._on_change)
+        self.was_open = True
         on_start()
         try:
             await self._stopped.wait()

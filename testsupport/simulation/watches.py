@@ -193,11 +193,12 @@ class FeedWatch:
         self._stopped = asyncio.Event()
         self._told = 0
         self._blind_until = 0
+        self.was_open = False
 
     async def run(self, on_start: Callable[[], None]) -> None:
         """Deliver events until stopped."""
         self._watches.append(self)
-        self._told = self._store.version
+        self._told, self.was_open = self._store.version, True
         on_start()
         try:
             await self._stopped.wait()

@@ -26,6 +26,8 @@ ROTATE, SERVE, FETCH, BOTH = "rotate", "serve", "fetch", "both"
 without, while all other Secrets are written again and again."""
 _NAMESPACES, _SECRETS = "/api/v1/namespaces", "/api/v1/secrets"
 _APPLY_HEADERS = {"Content-Type": APPLY, "Accept": METADATA}
+_TLS_CLOSED = 0.25
+"""Seconds: aiohttp closes a session before its connections with TLS, which warn if the loop ends before them."""
 _FORCED = {"fieldManager": "pullkeeper", "force": "true"}
 
 
@@ -50,6 +52,7 @@ async def _run(arguments: argparse.Namespace) -> None:
             fetch = _fetcher() if arguments.work == FETCH else None
             rotating = await rotated_secrets(api, arguments.secret_name) if arguments.work == BOTH else []
             await _serve(api, arguments.secret_name, fetch, rotating)
+    await asyncio.sleep(_TLS_CLOSED)
 
 
 async def _rotate(api: RestClient, secret_name: str) -> None:

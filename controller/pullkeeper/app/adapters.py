@@ -95,6 +95,10 @@ class NamespaceWatch(Protocol):
     async def run(self, on_start: Callable[[], None]) -> None:
         """Hand each event to the handler, until stopped; call `on_start` whenever the watch has been set up."""
 
+    @property
+    def was_open(self) -> bool:
+        """Whether it has told of changes yet: before, it lists what there is."""
+
     def restart(self) -> None:
         """List and watch anew: no version that was told before can be relied on."""
 
@@ -157,7 +161,7 @@ class _KopfNamespaceWatch:
             disturbance=self._disturbance,
         )
         self._on_reopened = on_reopened
-        self._was_open = False
+        self.was_open = False
 
     async def run(self, on_start: Callable[[], None]) -> None:
         await namespaces_kopf.operate(
@@ -175,9 +179,9 @@ class _KopfNamespaceWatch:
         self._stopped.set()
 
     def _note_open(self) -> None:
-        if self._was_open:
+        if self.was_open:
             self._on_reopened()
-        self._was_open = True
+        self.was_open = True
 
 
 def _registry_probe(ca_file: str) -> Probe:

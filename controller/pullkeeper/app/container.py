@@ -232,6 +232,7 @@ class Container:
         return NamespaceRelister(
             partial(list_namespaces, self._adapters.kube_client),
             self.namespaces.handler(),
+            is_watched=lambda: self.namespace_watch is not None and self.namespace_watch.was_open,
             interval=self._settings.relist_interval,
             rng=self._adapters.rng,
         )

@@ -23,9 +23,11 @@ class Listings:
         self.taken_over: list[int] = []
         self.watched: list[bool] = []
         self.expected = 0
+        self.seconds = 0.0
 
     async def list_namespaces(self) -> tuple[list[ObservedNamespace], int]:
         self.listed_at.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(self.seconds)
         version = len(self.listed_at)
         assert self.expected == version
         if not self.outcomes[version - 1]:
@@ -44,8 +46,16 @@ class Listings:
         self.denials += 1
 
 
-def _relister(listings: Listings, interval: timedelta = timedelta(minutes=10)) -> NamespaceRelister:
-    return NamespaceRelister(listings.list_namespaces, listings, interval=interval, rng=FixedRandom())
+def _relister(
+    listings: Listings, interval: timedelta = timedelta(minutes=10), *, watched_from: float = 0
+) -> NamespaceRelister:
+    return NamespaceRelister(
+        listings.list_namespaces,
+        listings,
+        is_watched=lambda: asyncio.get_running_loop().time() >= watched_from,
+        interval=interval,
+        rng=FixedRandom(),
+    )
 
 
 async def test_it_lists_at_once_when_told_to() -> None:
@@ -59,6 +69,27 @@ async def test_it_lists_at_once_when_told_to() -> None:
     run.cancel()
     assert listings.listed_at == [0, 100, 700]
     assert listings.watched == [True, False, True]
+
+
+async def test_until_the_watch_is_open_it_lists_every_second() -> None:
+    """What those find is no difference that a watch should have told of."""
+    listings = Listings(*[True] * 5)
+    run = asyncio.create_task(_relister(listings, watched_from=2.5).run())
+    await asyncio.sleep(610)
+    run.cancel()
+    assert listings.listed_at == [0, 1, 2, 603]
+    assert listings.watched == [False, False, False, True]
+
+
+@pytest.mark.parametrize(("seconds", "pause"), [(0.1, 1), (5, 10)])
+async def test_a_watch_that_never_opens_is_waited_for_with_few_listings(seconds: float, pause: float) -> None:
+    """They take a third of the time at most, and end."""
+    listings = Listings(*[True] * 10)
+    listings.seconds = seconds
+    run = asyncio.create_task(_relister(listings, watched_from=10_000).run())
+    await asyncio.sleep(8 * (seconds + pause) + 600)
+    run.cancel()
+    assert listings.listed_at == pytest.approx([number * (seconds + pause) for number in range(9)])
 
 
 async def test_gap_outlasts_listings_that_fail() -> None:
@@ -102,7 +133,7 @@ async def test_it_lists_at_intervals_and_backs_off(caplog: pytest.LogCaptureFixt
 async def test_a_missing_right_is_told(reason: Reason, denials: int) -> None:
     """And not an API server that is away."""
     listings = Listings(False, False, True, reason=reason)  # noqa: FBT003 -- outcomes
-    relister = NamespaceRelister(listings.list_namespaces, listings, interval=timedelta(minutes=10), rng=FixedRandom())
+    relister = _relister(listings)
     run = asyncio.create_task(relister.run())
     await asyncio.sleep(100)
     run.cancel()
