@@ -36,7 +36,7 @@ class Settings:
     additional_secrets: tuple[AdditionalSecret, ...] = ()
     """Secrets of other shapes, for readers that do not read the pull Secret."""
     service_account_attachment: bool = False
-    """Whether ServiceAccounts are parse_settings and patched at all; this needs additional RBAC rules."""
+    """Whether ServiceAccounts are watched and patched at all; this needs additional RBAC rules."""
     watched_service_accounts: ServiceAccountNames = NO_SERVICE_ACCOUNTS
     """Those among the ServiceAccounts that tokens are fetched as whose changes RBAC allows to watch."""
     relist_interval: timedelta = timedelta(minutes=10)
