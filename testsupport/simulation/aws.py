@@ -23,9 +23,10 @@ CONTROLLER_KEY = "the controller"
 CONTROLLER = "controller"
 """Names its identity among those of `Aws.principals`; the others are named by their roles."""
 CONTROLLER_PRINCIPAL = "arn:aws:sts::111111111111:assumed-role/controller"
+_SHORT_LIFE = "ShortLife"
 _LIVES = {
     Reason.TOKEN_EXPIRED.value: (-MINUTE, -1.0),
-    "ShortLife": (20 * MINUTE, 11 * HOUR),
+    _SHORT_LIFE: (20 * MINUTE, 11 * HOUR),
     "WrongClock": (30 * 365 * DAY, 100 * 365 * DAY),
 }
 """Faults that issue a token with a lifetime in this range of seconds."""
@@ -105,6 +106,8 @@ class Aws:
         if reason is not None and reason not in _LIVES:
             raise self._fault(endpoint, reason)
         life = self._rng.uniform(*_LIVES[reason]) if reason else self._faults.life
+        if reason == _SHORT_LIFE:
+            life = min(life, self._faults.life)  # an answer that promised more would be a lie, of which nobody can know
         return self._issue(endpoint, key, seconds_of(requested_at), life)
 
     def _reach(self, endpoint: Endpoint, operation: str) -> None:
