@@ -25,6 +25,8 @@ class Replica:
         self._crashed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._ended = False
+        self.unfinished: list[str] = []
+        """What is wrong with the shutdown, if it was told to stop."""
         self.process = build(self)
 
     def interrupt(self, fault: Fault) -> None:
@@ -53,13 +55,15 @@ class Replica:
         self._crashed.set()
 
     async def live(self) -> list[str]:
-        """Run until killed or stopped; return what is wrong with the shutdown."""
+        """Run until killed or stopped; return what is wrong with the end, if it came otherwise or by an error."""
         context = copy_context()
         context.run(_CURRENT.set, self)
         main = asyncio.create_task(self.process.run(), context=context)
         ends = [asyncio.create_task(event.wait()) for event in (self._crashed, self._stopping)]
         await asyncio.wait([main, *ends], return_when=asyncio.FIRST_COMPLETED)
-        wrong = list(await self._shutdown(main)) if self.was_stopped else []
+        wrong: list[str] = []
+        if self.was_stopped:
+            self.unfinished += await self._shutdown(main)
         if main.done() and not main.cancelled() and (error := main.exception()):
             wrong.append(f"{self.name}: ended with {error!r}")
         elif not self._crashed.is_set() and not self._stopping.is_set():
