@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from botocore.config import Config
 
-from pullkeeper.adapters.aws import Ecr, clients, credentials
+from pullkeeper.adapters.aws import Ecr, clients, credentials, roles_anywhere
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import Failure, FailureError
@@ -60,7 +60,8 @@ class AwsHarness:
         self.recorder = RequestRecorder()
         self._shown: list[str] = []
         self._monkeypatch = monkeypatch
-        monkeypatch.setattr(clients, "CLIENT_CONFIG", client_config())
+        for module in (clients, roles_anywhere):
+            monkeypatch.setattr(module, "CLIENT_CONFIG", client_config())
         monkeypatch.setattr(call_queue, "_INTERVAL", 0.0)
         for name in ("_MIN_REMEMBERED", "_MAX_REMEMBERED"):
             monkeypatch.setattr(credentials, name, 0.0)
