@@ -7,7 +7,6 @@ go wrong as many as `--pairs` are drawn: there are half a million.
 import argparse
 import json
 import multiprocessing
-import random
 import sys
 import time
 from pathlib import Path
@@ -34,8 +33,7 @@ def main(arguments: list[str]) -> int:
     begun = time.monotonic()
     with multiprocessing.Pool(options.workers) as pool:
         year = pool.apply_async(churn, (0.0 if options.scenarios else YEAR,))
-        names, rng = options.scenarios or SCENARIOS, random.Random(options.seed)
-        tally = explore(names, pool, pairs=options.pairs, rng=rng)
+        tally = explore(options.scenarios or SCENARIOS, pool, pairs=options.pairs, seed=options.seed)
         states = Tally() if options.scenarios else explore_states(pool)
         first, last = year.get()
     grown = list(first.grown_to(last))

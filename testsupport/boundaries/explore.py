@@ -79,11 +79,11 @@ def followed_by_one_more(result: Result) -> Iterator[Task]:
             yield name, (*faults, (number, fault))
 
 
-def explore(names: Iterable[str], pool: Pool, *, pairs: int = 0, rng: random.Random | None = None) -> Tally:
+def explore(names: Iterable[str], pool: Pool, *, pairs: int = 0, seed: int = 0) -> Tally:
     """Make every run with at most one fault, and so many with two."""
     undisturbed = pool.map(run, [(name, ()) for name in names], chunksize=1)
     disturbed = pool.map(run, [each for result in undisturbed for each in followed_by_one_more(result)], chunksize=8)
-    drawn = [*draw_pairs(disturbed, pairs, rng or random.Random(0))]
+    drawn = [*draw_pairs(disturbed, pairs, random.Random(seed))]
     tally = Tally()
     for result in (*undisturbed, *disturbed, *pool.imap_unordered(run, drawn, chunksize=8)):
         tally.add(result)

@@ -28,6 +28,7 @@ class Fault(StrEnum):
 
 
 CRASHES = frozenset({Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.CRASH_LATE})
+STOPS = frozenset({Fault.STOP_BEFORE, Fault.STOP_AFTER, Fault.STOP_LOST})
 BEFORE = frozenset({Fault.CRASH_BEFORE, Fault.CRASH_LATE, Fault.STOP_BEFORE, Fault.STOP_LOST})
 """What interrupts the process before the call is sent."""
 AFTER = frozenset({Fault.CRASH_AFTER, Fault.STOP_AFTER})

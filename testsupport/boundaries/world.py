@@ -18,7 +18,7 @@ from testsupport import virtual_time
 from testsupport.boundaries import replica as replicas
 from testsupport.boundaries.aws import FailingAws
 from testsupport.boundaries.cluster import Cluster
-from testsupport.boundaries.journal import Crossing, Journal, Plan
+from testsupport.boundaries.journal import STOPS, Crossing, Journal, Plan
 from testsupport.boundaries.replica import Replica
 from testsupport.boundaries.server import READING, Server
 from testsupport.boundaries.watches import NamespaceFeed, Streams
@@ -107,8 +107,8 @@ class World:
         self.record = Record(end=self.end, aws_down=list(scenario.aws_down))
         self.cluster = Cluster(self.record)
         self.journal = Journal(plan, *scenario.window)
-        self._ends_are_judged = len(plan) <= 1
-        """With SIGTERM and another fault, what gives up the Lease may get lost: then it is held until it expires."""
+        self._ends_are_judged = len(plan) <= 1 or _stops_last(plan)
+        """With a fault after SIGTERM, what gives up the Lease may get lost: then it is held until it expires."""
         self.file = SettingsFile(scenario.document)
         self.running: dict[str, Replica] = {}
         self.wrong: list[str] = []
@@ -210,6 +210,11 @@ class World:
         lease = self.cluster.lease
         if lease is not None and lease["spec"]["holderIdentity"] == holder:
             yield f"{replica.name}: the Lease is still held after SIGTERM"
+
+
+def _stops_last(plan: Plan) -> bool:
+    """Whether SIGTERM is the last that happens, and the only one."""
+    return [fault for _, fault in sorted(plan.items()) if fault in STOPS] == [plan[max(plan)]]
 
 
 async def _inline(function: Callable[[], bytes]) -> bytes:
