@@ -87,6 +87,11 @@ class Watch:
         return json.loads(line) if line else None
 
 
+def of_name(name: str) -> dict[str, str]:
+    """Return the query by which a list or a watch is of one name."""
+    return {"fieldSelector": f"metadata.name={name}"}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RestClient:
     """Requests as one user; every answer is returned, whatever its status."""

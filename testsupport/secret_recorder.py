@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from testsupport.rest import RestClient
+from testsupport.rest import RestClient, of_name
 from testsupport.waiting import HANG_GUARD
 
 _PATH = "/api/v1/secrets"
@@ -47,7 +47,7 @@ class SecretRecorder:
     async def open(cls, api: RestClient, name: str) -> AsyncIterator[Self]:
         """Record all Secrets of this name from now on."""
         recorder = cls()
-        query = {"fieldSelector": f"metadata.name={name}"}
+        query = of_name(name)
         start = (await api.get(_PATH, **query)).ok()["metadata"]["resourceVersion"]
         task = asyncio.create_task(recorder._follow(api, query, start))
         try:

@@ -25,7 +25,7 @@ from testsupport.controller_process import ControllerProcess
 from testsupport.fault_proxy import FaultProxy, Front
 from testsupport.installation import IRELAND, VIRGINIA, Installation, install
 from testsupport.replicas import Replicas, replicas
-from testsupport.rest import RestClient
+from testsupport.rest import RestClient, of_name
 from testsupport.service_accounts import ON, service_account
 from testsupport.tls_shapes import Authority
 from testsupport.token_leaks import assert_no_leak
@@ -137,9 +137,7 @@ class Cluster:
 
     async def converged(self) -> bool:
         """Whether every namespace is as it asks to be, with tokens that are good now."""
-        found = await self.installation.api.get(
-            "/api/v1/serviceaccounts", fieldSelector=f"metadata.name={accounts.NAME}"
-        )
+        found = await self.installation.api.get("/api/v1/serviceaccounts", **of_name(accounts.NAME))
         if found.status != 200 or not self.accounts.satisfied(found.body["items"]):
             return False
         names = [*self.judge.wanted, *self.gone]

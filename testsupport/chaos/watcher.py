@@ -7,7 +7,7 @@ from typing import Any, Protocol, Self
 
 import aiohttp
 
-from testsupport.rest import RestClient
+from testsupport.rest import RestClient, of_name
 from testsupport.waiting import until
 
 _PAUSE = 0.1
@@ -35,7 +35,7 @@ class Watcher:
         self._api = api
         self._path = f"/api/v1/{resource}"
         self._what = f"a list of {resource} named {name}"
-        self._query = {"fieldSelector": f"metadata.name={name}"}
+        self._query = of_name(name)
         self._judge = judge
         self._known: dict[str, Mapping[str, Any]] = {}
         self._version = ""

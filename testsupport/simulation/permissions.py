@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from pullkeeper.domain.config.rbac import RbacRule, required_rules
 from pullkeeper.domain.config.settings import Settings
+from testsupport.simulation.sent import named
 from testsupport.simulation.store import RefusedError
 
 
@@ -39,7 +40,7 @@ def requested(verb: str, path: str, query: Mapping[str, str]) -> RbacRule:
         namespace, parts = parts[1], parts[2:]
     resource, name, subresource = (*parts, "", "")[:3]
     if not name:
-        name = query.get("fieldSelector", "").removeprefix("metadata.name=")
+        name = named(query)
     return RbacRule(verb=verb, group=group, resource=resource, subresource=subresource, name=name, namespace=namespace)
 
 

@@ -11,7 +11,7 @@ from itertools import cycle
 from typing import Any
 
 from testsupport.objects import pull_secret, version_of
-from testsupport.rest import METADATA, METADATA_LIST, RestClient
+from testsupport.rest import METADATA, METADATA_LIST, RestClient, of_name
 
 _NAMESPACES = "/api/v1/namespaces"
 AT_ONCE = 16
@@ -41,7 +41,7 @@ class Rotated:
 
 async def rotated_secrets(user: RestClient, secret_name: str) -> list[Rotated]:
     """Prepare the applies of every pull Secret that there is."""
-    query = {"fieldSelector": f"metadata.name={secret_name}"}
+    query = of_name(secret_name)
     secrets = (await user.get("/api/v1/secrets", **query)).ok()["items"]
     return [_rotated(secret, random.Random()) for secret in secrets]
 

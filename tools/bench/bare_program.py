@@ -18,7 +18,7 @@ import aiohttp
 import botocore.session
 
 from testsupport.objects import pull_secret, version_of
-from testsupport.rest import APPLY, METADATA, METADATA_LIST, RestClient
+from testsupport.rest import APPLY, METADATA, METADATA_LIST, RestClient, of_name
 from tools.bench.bare import AT_ONCE, PREFIX, Rotated, rotated_secrets
 
 ROTATE, SERVE, FETCH, BOTH = "rotate", "serve", "fetch", "both"
@@ -143,7 +143,7 @@ class _Watches:
 
     def __init__(self, api: RestClient, secret_name: str) -> None:
         self._api = api
-        self._query = {_NAMESPACES: {}, _SECRETS: {"fieldSelector": f"metadata.name={secret_name}"}}
+        self._query = {_NAMESPACES: {}, _SECRETS: of_name(secret_name)}
         self._stack = AsyncExitStack()
         self._open: dict[str, Any] = {}
 

@@ -1,7 +1,6 @@
 """What may grow with the number of namespaces: memory, the start, the cost at rest, and waiting times."""
 
 import asyncio
-import json
 import os
 import time
 from collections.abc import Sequence
@@ -9,14 +8,14 @@ from dataclasses import asdict
 
 from testsupport.fake_aws import ACCOUNT
 from testsupport.installation import ROLE
-from tools.bench.bare_program import BOTH, FETCH, ROTATE, SERVE
+from tools.bench.bare_program import BOTH, FETCH, SERVE
 from tools.bench.environment import Environment, open_environment
 from tools.bench.options import REGIONS, Options
 from tools.bench.procfs import cpu_seconds
-from tools.bench.programs import bare_program, go_on, hostile_tenants, kopf_seconds, line
+from tools.bench.programs import bare_program, hostile_tenants, kopf_seconds
 from tools.bench.sizes import Hostility, Rotations, Size, Waits
 from tools.bench.table import Table, ms
-from tools.bench.turns import due_after_start
+from tools.bench.turns import rotate, rotate_bare
 
 _QUIET = 1.0
 _SMALL, _MOST_SMALL = 100, 90.0
@@ -131,13 +130,7 @@ async def _rotations(
     environment: Environment, options: Options, count: int, idle: Sequence[str]
 ) -> tuple[Rotations, float, list[float]]:
     """Rotate all at full speed; return the figures and the memory of that, and the waits in further rotations."""
-    issued = environment.watcher.first_at
-    environment.watcher.forget()
-    await environment.start(maxTokenAge=due_after_start(count, issued))
-    first = await environment.watcher.begun()
-    cpu = environment.cpu_seconds()
-    last = await environment.watcher.all_written(1)
-    cpu = environment.cpu_seconds() - cpu
+    first, last, cpu = await rotate(environment, count, environment.watcher.first_at)
     environment.watcher.forget()
     await asyncio.sleep(_QUIET)
     resident = environment.resident_mib()
@@ -164,12 +157,7 @@ async def _while_rotating(environment: Environment, options: Options, idle: Sequ
 async def _bare_rotations(
     environment: Environment, options: Options, count: int, idle: Sequence[str]
 ) -> tuple[Rotations, list[float]]:
-    environment.watcher.forget()
-    async with bare_program(environment, ROTATE) as program:
-        await go_on(program)
-        first = await environment.watcher.begun()
-        last = await environment.watcher.all_written(1)
-        cpu = json.loads(await line(program))["cpu"]
+    first, last, cpu = await rotate_bare(environment)
     waits = await _bare_opt_ins(environment, options, idle, BOTH)
     return Rotations(seconds=(last - first) / count, cpu=cpu / count), waits
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Self
 
-from testsupport.rest import METADATA, RestClient
+from testsupport.rest import METADATA, RestClient, of_name
 
 _PATH = "/api/v1/secrets"
 _LONGEST, _EACH = 90.0, 0.05
@@ -38,7 +38,7 @@ class SecretWatcher:
     async def open(cls, api: RestClient, name: str, members: Collection[str]) -> AsyncIterator[Self]:
         """Watch all Secrets of this name from now on, by their metadata."""
         watcher = cls(members)
-        query = {"fieldSelector": f"metadata.name={name}"}
+        query = of_name(name)
         start = (await api.get(_PATH, **query)).ok()["metadata"]["resourceVersion"]
         async with asyncio.TaskGroup() as group:  # a watch that ends with an error ends the bench
             task = group.create_task(watcher._follow(api, query, start))

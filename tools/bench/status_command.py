@@ -15,7 +15,7 @@ from pullkeeper.adapters.kubernetes.snapshot import SnapshotReader
 from pullkeeper.cli import status
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.views.namespace_status import StatusRules
-from testsupport.rest import METADATA_LIST, RestClient
+from testsupport.rest import METADATA_LIST, RestClient, of_name
 from tools.bench.environment import Environment, open_environment
 from tools.bench.options import REGIONS, Options
 from tools.bench.table import Table, ms
@@ -63,8 +63,7 @@ async def _run_status(listing: SnapshotReader, options: Options) -> None:
 
 
 async def _bare(api: RestClient, secret_name: str) -> None:
-    selector = f"metadata.name={secret_name}"
-    await asyncio.gather(_pages(api, "/api/v1/namespaces"), _pages(api, "/api/v1/secrets", fieldSelector=selector))
+    await asyncio.gather(_pages(api, "/api/v1/namespaces"), _pages(api, "/api/v1/secrets", **of_name(secret_name)))
 
 
 async def _pages(api: RestClient, path: str, **query: str) -> None:

@@ -73,17 +73,36 @@ def due_after_start(namespaces: int, issued: float) -> str:
     return f"{max(_SHORTEST_AGE, namespaces // _PER_SECOND, math.ceil(time.monotonic() - issued) + start)}s"
 
 
+async def rotate(environment: Environment, namespaces: int, issued: float) -> tuple[float, float, float]:
+    """Start a controller that replaces, once at rest, the tokens that were issued then, in all Secrets.
+
+    Returns when the first one was written and when the last, and the controller's processor seconds between them.
+    """
+    environment.watcher.forget()
+    await environment.start(maxTokenAge=due_after_start(namespaces, issued))
+    first = await environment.watcher.begun()
+    cpu = environment.cpu_seconds()
+    last = await environment.watcher.all_written(1)
+    return first, last, environment.cpu_seconds() - cpu
+
+
+async def rotate_bare(environment: Environment) -> tuple[float, float, float]:
+    """Have a bare program write all Secrets; returns the same of it."""
+    environment.watcher.forget()
+    async with bare_program(environment, ROTATE) as program:
+        await go_on(program)
+        first = await environment.watcher.begun()
+        last = await environment.watcher.all_written(1)
+        cpu: float = json.loads(await line(program))["cpu"]
+    return first, last, cpu
+
+
 async def _our_turn(
     environment: Environment, options: Options, idle: Sequence[str], measured: Measured, issued: float
 ) -> float:
     """Start, so that the tokens which were issued last are due when the start is over; return when new ones were."""
     asked = await asyncio.to_thread(environment.aws.calls)
-    environment.watcher.forget()
-    await environment.start(maxTokenAge=due_after_start(options.turn_namespaces, issued))
-    first = await environment.watcher.begun()
-    cpu = environment.cpu_seconds()
-    last = await environment.watcher.all_written(1)
-    cpu = environment.cpu_seconds() - cpu
+    first, last, cpu = await rotate(environment, options.turn_namespaces, issued)
     await asyncio.sleep(_QUIET)
     counted = await environment.figures()
     resident = environment.resident_mib()
@@ -99,13 +118,8 @@ async def _our_turn(
 
 
 async def _bare_turn(environment: Environment, idle: Sequence[str], measured: Measured) -> None:
-    environment.watcher.forget()
-    async with bare_program(environment, ROTATE) as program:
-        await go_on(program)
-        first = await environment.watcher.begun()
-        last = await environment.watcher.all_written(1)
-        said = json.loads(await line(program))
-    measured.rotations.append(Rotated(seconds=last - first, cpu=said["cpu"]))
+    first, last, cpu = await rotate_bare(environment)
+    measured.rotations.append(Rotated(seconds=last - first, cpu=cpu))
     async with bare_program(environment, SERVE):
         measured.opt_ins.append([await environment.opt_in(name, number) for number, name in enumerate(idle)])
     await environment.opt_out(idle)

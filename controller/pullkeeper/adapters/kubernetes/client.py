@@ -179,7 +179,7 @@ class KubeClient:
         data: bytes | None = None,
     ) -> aiohttp.ClientResponse:
         """Send one request, if it may be sent now, and count it; the caller closes the response."""
-        check = partial(self._check_may_write, path) if verb in _WRITES else _nothing
+        check = partial(self._check_may_send, verb, path)
         check()
         status = 0
         try:
@@ -193,13 +193,9 @@ class KubeClient:
         self._note_status(status)
         return response
 
-    def _check_may_write(self, path: str) -> None:
-        if not self._may_write():
+    def _check_may_send(self, verb: str, path: str) -> None:
+        if verb in _WRITES and not self._may_write():
             raise NotLeadingError(path)
-
-
-def _nothing() -> None:
-    pass
 
 
 class _Reaching:

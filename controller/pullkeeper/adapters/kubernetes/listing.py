@@ -15,6 +15,11 @@ PAGE_SIZE = 250
 _T = TypeVar("_T")
 
 
+def of_name(name: str) -> Mapping[str, str]:
+    """Return the query by which a list or a watch is of one name, which RBAC compares with `resourceNames`."""
+    return {"fieldSelector": f"metadata.name={name}"}
+
+
 async def list_all(
     client: ApiClient,
     path: str,
@@ -54,7 +59,7 @@ async def list_namespaces(client: ApiClient, name: str = "") -> tuple[list[Obser
         what=f"Namespace {name}" if name else "Namespaces",
         grant="list on namespaces",
         translate=lambda item: observe_namespace(item["metadata"]),
-        query={"fieldSelector": f"metadata.name={name}"} if name else None,
+        query=of_name(name) if name else None,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pullkeeper.adapters.kubernetes.api_errors import ApiError, api_error
 from pullkeeper.adapters.kubernetes.client import ApiClient
-from pullkeeper.adapters.kubernetes.listing import list_all
+from pullkeeper.adapters.kubernetes.listing import list_all, of_name
 from pullkeeper.domain.errors.backoff import retry_delay
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.said_causes import WORKED_SECONDS, SaidCauses
@@ -84,7 +84,7 @@ def secrets_list_watch(name: str, namespace: str = "") -> ListWatch:
         what=f"Secrets named {name}{where}",
         path=path,
         watch_path=path,
-        query=_of_name(name),
+        query=of_name(name),
         grant="get, list and watch on secrets",
     )
 
@@ -120,13 +120,9 @@ def roles_list_watch(name: str, namespace: str = "") -> ListWatch:
         what=f"ServiceAccounts{where}" if every else f"ServiceAccounts named {name}{where}",
         path=path,
         watch_path=path,
-        query={} if every else _of_name(name),
+        query={} if every else of_name(name),
         grant="get, list and watch on serviceaccounts",
     )
-
-
-def _of_name(name: str) -> Mapping[str, str]:
-    return {"fieldSelector": f"metadata.name={name}"}
 
 
 def _collection(resource: str, namespace: str) -> tuple[str, str]:

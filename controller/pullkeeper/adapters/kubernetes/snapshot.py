@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pullkeeper.adapters.kubernetes.api_errors import api_error
 from pullkeeper.adapters.kubernetes.client import ApiClient
-from pullkeeper.adapters.kubernetes.listing import list_all
+from pullkeeper.adapters.kubernetes.listing import list_all, of_name
 from pullkeeper.domain.kube.api import JSON, METADATA, NOT_FOUND
 from pullkeeper.domain.reporting.last_warning import REPORTER, LastWarning, last_warning
 from pullkeeper.domain.secret.observed_secret import ObservedSecret, observe
@@ -55,7 +55,7 @@ class SnapshotReader:
                 what=f"Secrets named {shape.name}",
                 grant="list on secrets",
                 translate=lambda item: (item["metadata"]["namespace"], observe(item["metadata"], shape)),
-                query={"fieldSelector": f"metadata.name={shape.name}"},
+                query=of_name(shape.name),
             )
             found.update(items)
         return found

@@ -185,6 +185,7 @@ _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
 
 _NAME_FORM = "lower case letters, digits, '-' and '.', at most 253"
 
+_SERVICE_ACCOUNTS = fields.texts(f"a list of {service_account_names.FORM}", fields.parse_service_accounts)
 FIELDS: Mapping[str, Field] = {
     "secretName": Field(f"a Secret's name: {_NAME_FORM}", fields.parse_name),
     "class": Field(CLASS_FORM, fields.parse_class),
@@ -195,8 +196,8 @@ FIELDS: Mapping[str, Field] = {
     ),
     "watchNamespaces": fields.texts(f"a list of Namespace names: {_NAME_FORM}", fields.parse_names),
     "serviceAccountAttachment": fields.flag(),
-    "attachToServiceAccounts": fields.texts(f"a list of {service_account_names.FORM}", fields.parse_service_accounts),
-    "watchedServiceAccounts": fields.texts(f"a list of {service_account_names.FORM}", fields.parse_service_accounts),
+    "attachToServiceAccounts": _SERVICE_ACCOUNTS,
+    "watchedServiceAccounts": _SERVICE_ACCOUNTS,
     "refreshFraction": fields.number(0.1, 0.9),
     "refreshJitter": fields.duration(timedelta(), timedelta(hours=2), "at most 2h"),
     "maxTokenAge": fields.duration(10 * _SECOND, timedelta(hours=12), "from 10s to 12h"),
