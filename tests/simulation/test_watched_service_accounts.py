@@ -15,17 +15,19 @@ from pullkeeper.domain.namespace.service_account_names import ServiceAccountName
 from pullkeeper.reconcile import service_account_poller
 from testsupport.simulation.geography import Geography
 from testsupport.simulation.record import Record
-from testsupport.simulation.scenarios import IRELAND, team
-from testsupport.simulation.script import Action, opt_in, opt_out
-from testsupport.simulation.world import Restart, Run, simulate
+from testsupport.simulation.scenarios import FRANKFURT, IRELAND, team
+from testsupport.simulation.script import Action, act_on, opt_in, opt_out
+from testsupport.simulation.world import IN_ORDER, Restart, Run, simulate
 from testsupport.virtual_time import HOUR, MINUTE
 
 _ROLE = "arn:aws:iam::111111111111:role/own"
 _OTHER = "arn:aws:iam::111111111111:role/other"
 _COUNT = 20
 _SETTINGS = Settings(policy=Policy(service_accounts=ANYBODY), leader_election=True)
+_ATTACHING = replace(_SETTINGS, service_account_attachment=True)
 _BY_NAME = replace(_SETTINGS, watched_service_accounts=ServiceAccountNames(names=frozenset({"puller", "other"})))
 _ALL = replace(_SETTINGS, watched_service_accounts=ServiceAccountNames(every=True))
+_RESTORED_AT = HOUR + MINUTE
 _SOON = 3.0
 """Seconds within which a watch tells of a change, and a token is fetched and written."""
 
@@ -110,3 +112,55 @@ def test_another_role_is_taken_over_at_once(settings: Settings) -> None:
     assert missed.secrets[team(0)][-1].at - HOUR - MINUTE < MINUTE
     for each in (record, missed):
         assert [len(each.secrets[team(number)]) for number in range(3)] == [2, 1, 1]
+
+
+WATCHING = pytest.mark.parametrize("settings", [_BY_NAME, _ALL, _ATTACHING], ids=["by name", "all", "to attach"])
+"""Each way in which ServiceAccounts are watched."""
+
+
+@WATCHING
+def test_restore_of_etcd_is_noticed_once(settings: Settings) -> None:
+    """Whoever notices it has all others begin anew, so that nobody finds it a second time."""
+    record = simulate(_run(settings, *_lost(_account(HOUR, 0, _OTHER)), act_on(_RESTORED_AT, "restore", "")))
+    assert sum("resourceVersions went back" in line.text for line in record.log_lines) == 1
+    assert [each.writer for each in record.accounts[team(0), "puller"]] == ["user", "user", "server"]
+    assert not _holds(record, team(0), _OTHER)
+
+
+@WATCHING
+def test_role_that_is_given_after_a_restore_is_taken_over_at_once(settings: Settings) -> None:
+    """Although the version that gives it is one that was known with another content before etcd was restored."""
+    anew = [act_on(_RESTORED_AT, "restore", ""), _account(_RESTORED_AT, 0, _OTHER)]
+    actions = [*_lost(_account(HOUR, 0)), *anew, *_many_writes(_RESTORED_AT)]
+    record = simulate(_run(settings, *actions, end=_RESTORED_AT + 5 * MINUTE))
+    _, lost, _, given = record.accounts[team(0), "puller"]
+    assert lost.resource_version == given.resource_version
+    assert _holds(record, team(0), _OTHER)
+
+
+@WATCHING
+@pytest.mark.parametrize("how", ["", IN_ORDER])
+def test_role_that_is_given_long_after_a_restore_is_taken_over_at_once(settings: Settings, how: str) -> None:
+    """Also where the watches have ended in good order, and go on from versions that are still to come."""
+    restore = Action(at=_RESTORED_AT, do="restore", name="", text=how)
+    changed_at = _RESTORED_AT + MINUTE
+    actions = [*_lost(*_many_writes(HOUR), _account(HOUR, 0)), restore, _account(changed_at, 0, _OTHER)]
+    record = simulate(_run(settings, *actions, end=changed_at + _SOON))
+    assert _holds(record, team(0), _OTHER)
+
+
+def _lost(*changes: Action) -> list[Action]:
+    """Back etcd up, and make changes, that of a Namespace among them, of which the backup does not know."""
+    wanted = opt_in(HOUR, team(1), IRELAND, FRANKFURT)
+    own = replace(wanted, annotations=(*wanted.annotations, ("service-account-name", "puller")))
+    return [act_on(HOUR, "back-up", ""), *changes, own]
+
+
+def _many_writes(at: float) -> list[Action]:
+    """Write more often than others do in the minute until etcd is restored."""
+    return [opt_out(at, "stranger") for _ in range(100)]
+
+
+def _holds(record: Record, namespace: str, role: str) -> bool:
+    """Whether the Secret of a namespace has tokens of a role."""
+    return any(f" {role} " in record.issued[auth].key for auth in record.secrets[namespace][-1].auths.values())

@@ -59,7 +59,9 @@ class Feed:
 class Stream:
     """An open watch: a queue of events, with None at its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, since: int = 0) -> None:
+        """Tell of what is younger than this version: of nothing for long, if the versions have gone back behind it."""
+        self.since = since
         self._queue: asyncio.Queue[Event | FailureError | None] = asyncio.Queue()
 
     def put(self, item: Event | FailureError | None) -> None:
@@ -95,7 +97,7 @@ class Streams:
         now, past = elapsed(), self._past[kind]
         if self._faults.kube_back_at(now) is not None:
             raise unavailable()
-        stream = Stream()
+        stream = Stream(version)
         if during(self._faults.unauthorized, now):
             stream.put(_error(401))
         elif version < self._oldest or (len(past) == _REMEMBERED and past[0].version > version):
@@ -142,7 +144,7 @@ class Streams:
     def _deliver(self, change: Change) -> None:
         if self._faults.kube_back_at(elapsed()) is None:
             for stream, watched in self._streams.items():
-                if _is_of(change, *watched):
+                if change.version > stream.since and _is_of(change, *watched):
                     stream.put(event_of(change))
 
 

@@ -27,6 +27,9 @@ from testsupport.simulation.users import Users
 from testsupport.simulation.watches import NamespaceFeed
 from testsupport.virtual_time import elapsed, sleep_until
 
+IN_ORDER = "in order"
+"""How watches end at a restore if they do not break."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Restart:
@@ -183,7 +186,7 @@ class World:
             case "back-up":
                 self._backup = self.store.back_up()
             case "restore" if self._backup is not None:
-                self._restore(self._backup)
+                self._restore(self._backup, how=action.text)
             case "settings":
                 self._reload(action.text)
             case "watch-error":
@@ -206,12 +209,15 @@ class World:
         else:
             self.server.streams.fail(int(how))
 
-    def _restore(self, backup: Backup) -> None:
-        """Put etcd back; the API server starts anew, so that every watch breaks and goes on where it was."""
+    def _restore(self, backup: Backup, *, how: str) -> None:
+        """Put etcd back; the API server starts anew, so that every watch breaks, or ends `in order`.
+
+        What has ended in good order goes on where it was.
+        """
         self.record.happened["restore"] += 1
         self.store.restore(backup)
         self.server.streams.forget()
-        self.server.streams.disconnect()
+        (self.server.streams.end if how == IN_ORDER else self.server.streams.disconnect)()
         self._feed.reopen()
 
     def _reload(self, text: str) -> None:
