@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--examples", type=int, default=10_000, help="how many inputs tests/fuzz tries in all")
     parser.addoption("--fuzz-seed", type=int, help="the seed of an earlier run of tests/fuzz; by default a new one")
     parser.addoption("--model-seed", help="the seed of an earlier run of tests/model; by default a new one")
-    parser.addoption("--model-samples", type=int, default=300, help="how many runs of the model tests/model explores")
+    parser.addoption("--model-samples", type=int, default=3_000, help="how many runs of the model tests/model explores")
 
 
 @pytest.fixture(scope="session")

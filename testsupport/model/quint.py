@@ -38,14 +38,13 @@ def explore(
     seed: str,
     samples: int,
     steps: int,
-    step: str = "step",
     witnesses: tuple[str, ...] = (),
     traces: Path | None = None,
     kept: int = 1,
 ) -> Exploration:
     """Run a module of the model from a seed; with `traces`, write the runs that are kept into that folder."""
     command = [
-        "run", str(MODEL), "--main", module, "--step", step, "--backend", "typescript", "--verbosity", "1",
+        "run", str(MODEL), "--main", module, "--backend", "typescript", "--verbosity", "1",
         "--seed", seed, "--max-samples", str(samples), "--max-steps", str(steps), "--invariants", *invariants,
     ]  # fmt: skip
     command += ["--witnesses", *witnesses] if witnesses else []
