@@ -13,8 +13,9 @@ from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.iam.role_arn import ROLE_ANNOTATION
 from pullkeeper.domain.namespace.service_account_names import ServiceAccountNames
 from pullkeeper.reconcile import service_account_poller
+from testsupport.simulation.faults import Faults
 from testsupport.simulation.geography import Geography
-from testsupport.simulation.record import Record
+from testsupport.simulation.record import Period, Record
 from testsupport.simulation.scenarios import FRANKFURT, IRELAND, team
 from testsupport.simulation.script import Action, act_on, opt_in, opt_out
 from testsupport.simulation.world import IN_ORDER, Restart, Run, simulate
@@ -112,6 +113,23 @@ def test_another_role_is_taken_over_at_once(settings: Settings) -> None:
     assert missed.secrets[team(0)][-1].at - HOUR - MINUTE < MINUTE
     for each in (record, missed):
         assert [len(each.secrets[team(number)]) for number in range(3)] == [2, 1, 1]
+
+
+@pytest.mark.parametrize("settings", [_BY_NAME, _ALL], ids=["by name", "all"])
+def test_watch_that_is_denied_is_made_up_for_by_reading(settings: Settings) -> None:
+    """Once the API server ends the watch: until then it goes on telling; and from when it is allowed again."""
+    denied = Period(start=HOUR + MINUTE, end=2 * HOUR)
+    changes = [_account(denied.start + 1, 0, _OTHER), _account(denied.end - MINUTE, 1, _OTHER)]
+    ended = Action(at=denied.start + MINUTE, do="watch-error", name="", text="410")
+    later = [_account(denied.end + MINUTE, 2, _OTHER)]
+    faults = Faults(unwatchable=[denied])
+    record = simulate(_run(settings, *changes, ended, *later, end=2 * HOUR + 2 * MINUTE, faults=faults))
+    waits = [record.secrets[team(number)][-1].at - change.at for number, change in enumerate((*changes, *later))]
+    assert waits[0] < _SOON
+    assert _SOON < waits[1] < 30 + _SOON
+    assert waits[2] < _SOON
+    refused = [each for each in record.requests if each.status == 403]
+    assert {each.path for each in refused} == {"/api/v1/serviceaccounts"}
 
 
 WATCHING = pytest.mark.parametrize("settings", [_BY_NAME, _ALL, _ATTACHING], ids=["by name", "all", "to attach"])

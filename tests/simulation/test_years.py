@@ -12,7 +12,7 @@ import pytest
 from testsupport.simulation.script import Action, act_on, opt_in
 from testsupport.simulation.world import Run, simulate
 from testsupport.simulation.years.campaign import Outcome, Totals, every_fault, run_seed
-from testsupport.simulation.years.drawing import TRAITS, draw
+from testsupport.simulation.years.drawing import KINDS, TRAITS, draw
 from testsupport.simulation.years.history import described, digest, items, with_items
 from testsupport.simulation.years.shrinking import shrink
 from testsupport.virtual_time import DAY
@@ -66,19 +66,25 @@ def test_worlds_differ_in_every_trait() -> None:
     drawn = [draw(seed, days=1).traits for seed in range(1, 101)]
     for trait in TRAITS:
         assert 10 < sum(trait in traits for traits in drawn) < 90
+    assert frozenset[str]().union(*drawn) == KINDS
 
 
 def test_what_is_missing_in_a_campaign_is_a_failure() -> None:
-    """A fault that never comes, and a right that nothing needs, are reported where there were seeds enough."""
+    """A fault or a kind of world that never comes, and a right that nothing needs, where there were seeds enough."""
     totals, few = Totals(), Totals()
-    full = Outcome(seed=1, years=1.0, happened=Counter(every_fault()), rights={"get secrets": 1})
+    full = Outcome(seed=1, years=1.0, happened=Counter(every_fault()), traits=KINDS, rights={"get secrets": 1})
     few.add(Outcome(seed=1, years=1.0))
     for _ in range(100):
         totals.add(full)
     assert (few.missing(), totals.missing()) == ([], [])
     del totals.happened["restore"]
+    del totals.traits["polled ServiceAccounts"]
     totals.rights["get secrets"] = 0
-    assert totals.missing() == ["a fault that never came: restore", "a right that nothing needs: get secrets"]
+    assert totals.missing() == [
+        "a fault that never came: restore",
+        "a kind of world that never came: polled ServiceAccounts",
+        "a right that nothing needs: get secrets",
+    ]
 
 
 def test_a_history_shrinks_to_what_matters() -> None:

@@ -123,6 +123,8 @@ class ApiServer:
             self._record.happened["unauthorized"] += 1
             return Response(status=_UNAUTHORIZED, body={})
         try:
+            if sent.verb == "list" and sent.path.endswith("/serviceaccounts"):
+                self._check_may_list()
             if self._permissions is not None:
                 self._permissions.check(sent.verb, sent.path, sent.query)
                 if self._resources.is_created_by(sent):
@@ -131,3 +133,9 @@ class ApiServer:
         except RefusedError as refused:
             body = {"message": refused.message, "details": {"causes": list(refused.causes)}}
             return Response(status=refused.status, body=body)
+
+    def _check_may_list(self) -> None:
+        """Raise RefusedError while nobody may list ServiceAccounts."""
+        if during(self._faults.unwatchable, elapsed()):
+            self._record.happened["watch denied"] += 1
+            raise RefusedError(403, message='serviceaccounts is forbidden: User "x" cannot list resource')

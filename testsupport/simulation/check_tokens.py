@@ -16,6 +16,7 @@ from testsupport.simulation.record import (
     SecretVersion,
     Status,
 )
+from testsupport.simulation.roles import without_role
 from testsupport.virtual_time import MINUTE
 
 _ROUNDING = 0.01
@@ -30,12 +31,12 @@ def never_stale(record: Record, rotation: Rotation | None = None) -> Iterator[st
     """Report each managed Secret that held an expired token although it could have been replaced.
 
     It could if, between half of the token's lifetime and its end in that Secret, there was a gap between obstacles
-    (AWS, the API server or the controller down, the Secret not writable) that was long enough for the controller to
-    act: the rotation jitter, its longest backoff, and a relist.
+    (AWS, the API server or the controller down, the Secret not writable, no role) that was long enough for the
+    controller to act: the rotation jitter, its longest backoff, and a relist.
     """
     rotation = rotation or Rotation()
     for name in record.secrets:
-        away = [*record.kube_down, *record.controller_down, *_unwritable(record, name), *_obstacles(record, name)]
+        away = [*record.kube_down, *record.controller_down, *unwritable(record, name), *_obstacles(record, name)]
         for secret, until in _lives_of(record, name):
             for host, token in _tokens(record, secret):
                 grace, due = _grace(record, token, rotation), max(token.half, _refresh_at(token, rotation, share=1.0))
@@ -156,8 +157,8 @@ def _restarted(record: Record, since: float, until: float) -> bool:
 
 
 def _lives_of(record: Record, name: str) -> Iterator[tuple[SecretVersion, float]]:
-    versions = record.secrets[name]
-    return zip(versions, [*(version.at for version in versions[1:]), record.end], strict=True)
+    versions = record.secrets.get(name, [])
+    return zip(versions, [*(version.at for version in versions[1:]), record.end][: len(versions)], strict=True)
 
 
 def _tokens(record: Record, secret: SecretVersion) -> Iterator[tuple[str, Issued]]:
@@ -173,10 +174,11 @@ def _aws_down(record: Record, region: str) -> Iterator[Period]:
 
 
 def _obstacles(record: Record, name: str) -> Iterator[Period]:
-    return (period for period in record.obstacles if period.namespace in ("", name))
+    yield from (period for period in record.obstacles if period.namespace in ("", name))
+    yield from without_role(record, name)
 
 
-def _unwritable(record: Record, name: str) -> Iterator[Period]:
+def unwritable(record: Record, name: str) -> Iterator[Period]:
     """Iterate over the periods in which the Secret could not be written."""
     for secret, until in _lives_of(record, name):
         if secret.gone or secret.immutable or not secret.managed:

@@ -66,6 +66,8 @@ class Faults:
     """When it accepts no credentials, as while its keys or the process's own token are replaced."""
     slow_lists: list[Period] = field(default_factory=list)
     """When lists take long; the reason is how many seconds at most."""
+    unwatchable: list[Period] = field(default_factory=list)
+    """When RBAC allows no list and no watch of ServiceAccounts; a watch that is open goes on."""
     undoing: list[Period] = field(default_factory=list)
     """When another tool undoes each write in a namespace, and how: `delete`, `revert` or `detach`."""
     registries: list[Period] = field(default_factory=list)

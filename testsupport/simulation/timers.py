@@ -9,8 +9,8 @@ from pullkeeper.reconcile import service_account_poller, worker
 
 
 @contextmanager
-def slow_timers(interval: timedelta = timedelta(hours=1)) -> Iterator[None]:
-    """Set the worker's heartbeat and the poller's interval.
+def slow_timers(interval: timedelta = timedelta(hours=1), polling: timedelta | None = None) -> Iterator[None]:
+    """Set the worker's heartbeat and the poller's interval, which is the same unless it is given.
 
     The one only tells a stuck process from an idle one, and the other finds a new role; every five seconds they would
     be most of the work of a simulated year. The heartbeat would also hide a lost wake-up, because the worker checks
@@ -18,6 +18,6 @@ def slow_timers(interval: timedelta = timedelta(hours=1)) -> Iterator[None]:
     """
     with (
         mock.patch.object(worker, "HEARTBEAT", interval),
-        mock.patch.object(service_account_poller, "INTERVAL", interval),
+        mock.patch.object(service_account_poller, "INTERVAL", polling or interval),
     ):
         yield

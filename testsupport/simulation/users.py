@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
+from pullkeeper.domain.iam.role_arn import ROLE_ANNOTATION
 from pullkeeper.domain.namespace.namespace import PREFIX
 from testsupport.simulation.record import USER, SecretVersion, Status
 from testsupport.simulation.script import Action
@@ -31,6 +32,7 @@ class Users:
         self._in_namespaces: Mapping[str, Callable[[Action], None]] = {
             "account": lambda action: store.put_account(action.name, action.account, dict(action.annotations)),
             "ensure-account": self._ensure_account,
+            "set-role": self._set_role,
             "squat": lambda action: store.squatted.add(action.name),
             "forge": lambda action: store.put_secret(action.name, **action.forged),
             "replace": self._replace,
@@ -79,6 +81,15 @@ class Users:
         """Create a ServiceAccount that is not there, as whoever deploys the namespace's content does."""
         if (action.name, action.account) not in self._store.accounts:
             self._store.put_account(action.name, action.account, dict(action.annotations))
+
+    def _set_role(self, action: Action) -> None:
+        """Give a ServiceAccount another role, or take it away."""
+        account = self._store.accounts.get((action.name, action.account))
+        if account is not None:
+            others = {key: value for key, value in account.annotations.items() if key != ROLE_ANNOTATION}
+            role = {ROLE_ANNOTATION: action.text} if action.text else {}
+            self._store.record.happened["role changed" if role else "role lost"] += 1
+            self._store.store_account(replace(account, annotations={**others, **role}, writer=USER))
 
     def _take_out(self, action: Action) -> None:
         """Take the pull Secret out of a ServiceAccount, and put in something else."""

@@ -100,6 +100,8 @@ class Streams:
         stream = Stream(version)
         if during(self._faults.unauthorized, now):
             stream.put(_error(401))
+        elif kind == "serviceaccounts" and during(self._faults.unwatchable, now):
+            stream.put(_error(403))
         elif version < self._oldest or (len(past) == _REMEMBERED and past[0].version > version):
             self._store.record.happened["watch too old"] += 1
             stream.put(_error(410))

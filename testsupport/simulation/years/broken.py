@@ -1,6 +1,7 @@
 """More classes that are broken on purpose, each in one way, for drawn worlds; see `simulation.mutants` for others."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from pullkeeper.adapters.kubernetes.reflector import ListWatch, secrets_list_wat
 from pullkeeper.adapters.kubernetes.service_accounts import ServiceAccountClient
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.failures import Failure
+from pullkeeper.domain.iam.principal import NOBODY, UNKNOWN
 from pullkeeper.domain.reporting.event_reasons import EventReason
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.pull_secret import PullSecret
@@ -20,7 +22,9 @@ from pullkeeper.reconcile.desired_states import DesiredStates
 from pullkeeper.reconcile.namespace_records import NamespaceRecord
 from pullkeeper.reconcile.reconciler import Reconciler
 from pullkeeper.reconcile.result import Result
+from pullkeeper.reconcile.service_account_poller import ServiceAccountPoller
 from pullkeeper.reconcile.status_reporter import StatusReporter
+from pullkeeper.reconcile.watched_roles import WatchedRoles
 from pullkeeper.reconcile.worker import Worker
 
 
@@ -147,6 +151,47 @@ class NeverBeginsAnew(ResourceCache[Any]):
         return False
 
 
+class IgnoresRoles(ResourceCache[Any]):
+    """Takes over nothing that a watch tells; the next listing does."""
+
+    def upsert(self, item: Any) -> None:
+        """Drop it."""
+
+
+class ListsRolesOnce(ResourceCache[Any]):
+    """Takes over the first listing, and relies on the watch after that."""
+
+    def replace(self, found: Iterable[Any], version: int, scope: str = "", *, watched: bool = False) -> None:
+        """Drop what was listed before."""
+        if not self._scopes[scope].is_listed or not self._scopes[scope].is_trusted:
+            super().replace(found, version, scope, watched=watched)
+
+
+class ReliesOnWhatIsDenied(ResourceCache[Any]):
+    """Goes by what was known before the right to list was taken away."""
+
+    def is_current(self, namespace: str) -> bool:
+        """Return whether it was ever listed."""
+        return self.has_synced(namespace)
+
+
+class MissesAccounts(WatchedRoles):
+    """Takes a ServiceAccount that is gone, or has no role, for one of which nothing is known."""
+
+    def principal(self, namespace: str, name: str) -> str:
+        """Return nothing where nobody is behind it."""
+        found = super().principal(namespace, name)
+        return UNKNOWN if found == NOBODY else found
+
+
+class PollsNothing(ServiceAccountPoller):
+    """Reads no ServiceAccount in turn."""
+
+    async def run(self) -> None:
+        """Do nothing for ever."""
+        await asyncio.Event().wait()
+
+
 class SaysNothing(EventRecorder):
     """Posts no Event."""
 
@@ -179,3 +224,16 @@ def without_bad_input(real: Callable[[Failure], EventReason | None]) -> Callable
 def first_come_first_served(_pool: object, _waiter: object) -> tuple[bool, int]:
     """Rank all calls to AWS alike."""
     return False, 0
+
+
+def role_cache(
+    broken_class: type[ResourceCache[Any]], enqueue: Callable[[str], None], on_synced: Callable[[], None], reports: Any
+) -> ResourceCache[Any]:
+    """Make a cache of ServiceAccounts of a broken class."""
+    return broken_class(
+        "serviceaccounts",
+        key=lambda account: (account.namespace, account.name),
+        enqueue=enqueue,
+        on_synced=on_synced,
+        reports=reports,
+    )

@@ -18,7 +18,8 @@ from testsupport.simulation.resources import REFUSALS
 from testsupport.simulation.timers import slow_timers
 from testsupport.simulation.world import Run
 from testsupport.simulation.world import World as Simulation
-from testsupport.simulation.years.drawing import World, draw
+from testsupport.simulation.years.accounts import POLLED, ROUND, WATCHED
+from testsupport.simulation.years.drawing import KINDS, World, draw
 from testsupport.simulation.years.history import described
 from testsupport.simulation.years.invariants import violations
 from testsupport.simulation.years.shrinking import shrink
@@ -35,12 +36,15 @@ _FAULTS = {
     "restart",
     "restore",
     "settings changed",
+    "role changed",
+    "role lost",
     "slow list",
     "unauthorized",
     "token refused by its registry",
     "undone: delete",
     "undone: detach",
     "undone: revert",
+    "watch denied",
     "watch error 410",
     "watch error 500",
     "watch too old",
@@ -72,7 +76,8 @@ class Outcome:
 
 def run_world(world: World) -> Outcome:
     """Run a world and judge it."""
-    with slow_timers(timedelta(days=1)), _without_garbage_collection():
+    day = timedelta(days=1)
+    with slow_timers(day, polling=ROUND if world.traits & {WATCHED, POLLED} else day), _without_garbage_collection():
         simulation = Simulation(world.run)
         simulation.finish()
     record, permissions = simulation.record, simulation.permissions
@@ -154,12 +159,16 @@ class Totals:
         self.violations.update(name for name, _ in outcome.found)
 
     def missing(self) -> list[str]:
-        """Return each fault that never came, and each right that nothing needed: then the worlds show too little."""
+        """Return each fault and kind of world that never came, and each right that nothing needed.
+
+        Then the worlds show too little.
+        """
         if self._seeds < _ENOUGH:
             return []
         faults = [f"a fault that never came: {name}" for name in sorted(every_fault()) if not self.happened[name]]
+        worlds = [f"a kind of world that never came: {name}" for name in sorted(KINDS) if not self.traits[name]]
         idle = sorted(name for name, uses in self.rights.items() if not uses and name != _OF_KOPF)
-        return faults + [f"a right that nothing needs: {name}" for name in idle]
+        return faults + worlds + [f"a right that nothing needs: {name}" for name in idle]
 
     def document(self) -> dict[str, Any]:
         """Return the figures for build/simulation.json."""

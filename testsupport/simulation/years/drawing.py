@@ -10,12 +10,12 @@ from typing import Any
 from pullkeeper.domain.config.settings import Settings, parse_settings
 from testsupport.simulation.faults import ALL_REASONS, EXTREME, FREQUENT, NO_FAULTS, Faults, draw_faults, moments
 from testsupport.simulation.geography import Geography
-from testsupport.simulation.hostile import OWN_ROLE, ROLE_KEY, hostilities
+from testsupport.simulation.hostile import OWN_ROLE, hostilities
 from testsupport.simulation.record import Period, Status
 from testsupport.simulation.resources import REFUSALS
 from testsupport.simulation.script import HOSTS, REGIONS, Action, act_on, season
-from testsupport.simulation.world import Restart, Run
-from testsupport.simulation.years import crowd
+from testsupport.simulation.world import IN_ORDER, Restart, Run
+from testsupport.simulation.years import accounts, crowd
 from testsupport.virtual_time import DAY, HOUR, MINUTE
 
 _SPECIAL_KINDS = 20
@@ -32,6 +32,8 @@ _LASTING = frozenset({"strip", "replace", "freeze"})
 """What is done to a Secret that the controller must not, or cannot, mend."""
 _UNSEEN = frozenset({"losses", "restores"})
 """Traits by which a change may be unseen until everything is listed anew."""
+_DENIED = 0.5
+"""In how many of the worlds that watch ServiceAccounts that is denied at times."""
 _OTHER_ACCOUNT = "222222222222"
 _SECOND = "arn:aws:iam::222222222222:role/pullkeeper"
 _THIRD = "arn:aws:iam::111111111111:role/anywhere"
@@ -61,6 +63,8 @@ TRAITS = (
     "hostile",
 )
 """What makes worlds differ; each has a few."""
+KINDS = frozenset({*TRAITS, crowd.REPLICAS, crowd.CROWD, accounts.WATCHED, accounts.POLLED})
+"""All that is said of worlds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +95,9 @@ def _draw_years(seed: int, *, days: float) -> World:
     end, until = days * DAY, days * DAY - _CALM
     most = _NAMESPACES[-1] if days <= _SHORT_DAYS else 2
     names = [f"team-{number}" for number in range(min(rng.choice(_NAMESPACES), most))]
-    document = _document(rng, traits, names)
+    known = random.Random(f"service accounts {seed}")
+    asking = accounts.draw_asking(known, names) if "identities" in traits else {}
+    document = {**_document(rng, traits, names), **(accounts.draw_way(known) if asking else {})}
     faults = _faults(random.Random(f"faults {seed}"), traits, names, until)
     settings = _settings(rng, traits, document)
     actions = season(
@@ -102,7 +108,7 @@ def _draw_years(seed: int, *, days: float) -> World:
         most_hosts=2,
     )
     actions += _cleaning_up(random.Random(f"cleaning up {seed}"), actions, until)
-    actions = [each for action in actions for each in _with_identity(action, traits)]
+    actions = [each for action in actions for each in _with_identity(action, traits, asking)]
     special = _History(
         rng=random.Random(f"special {seed}"),
         names=names,
@@ -111,8 +117,12 @@ def _draw_years(seed: int, *, days: float) -> World:
         undoing=faults.undoing,
     )
     actions += _special_actions(traits, special)
+    if askers := accounts.askers(asking):
+        faults.unwatchable = _denials(known, until) if settings.watched_names and known.random() < _DENIED else []
+        moments = [*special.moments(10)]
+        actions += accounts.fates(known, askers, moments, faults.unwatchable, until)
     return World(
-        traits=traits,
+        traits=traits | accounts.traits(settings, asking),
         run=Run(
             seed=seed,
             end=end,
@@ -132,7 +142,7 @@ def _document(rng: random.Random, traits: frozenset[str], names: list[str]) -> d
     document: dict[str, Any] = {"optIn": {"namespaces": ["auto-*" if "opt-in by settings" in traits else "none"]}}
     document["registries"] = [HOSTS[0]]
     if "identities" in traits:
-        document["roles"] = [{"role": _role(name), "namespaces": [name]} for name in names]
+        document["roles"] = [{"role": accounts.role(name), "namespaces": [name]} for name in names]
         document["serviceAccountIdentity"] = {"namespaces": ["*"]}
     if "several identities" in traits:
         second = {"webIdentity": {"roleArn": _SECOND, "tokenFile": "/token"}}
@@ -217,28 +227,29 @@ def _cleaning_up(rng: random.Random, actions: Sequence[Action], until: float) ->
             yield act_on(action.at + rng.choice((10 * MINUTE, HOUR, 9 * HOUR, DAY)), "free", action.name)
 
 
-def _role(name: str) -> str:
-    return f"arn:aws:iam::111111111111:role/{name}"
+def _denials(rng: random.Random, until: float) -> list[Period]:
+    return accounts.draw_denials(rng, moments(rng, until - 3 * DAY, every=30 * DAY * _rarity(until)), until)
 
 
 def _geography(names: list[str]) -> Geography:
-    trust = {_role(name): frozenset({"controller", f"{name}/puller"}) for name in names}
+    trust = {
+        role(name): frozenset({"controller", f"{name}/{accounts.NAME}"})
+        for name in names
+        for role in (accounts.role, accounts.other_role)
+    }
     return Geography(trust={**trust, OWN_ROLE: frozenset({"controller", "hostile-0/*"})})
 
 
-def _with_identity(action: Action, traits: frozenset[str]) -> Iterator[Action]:
-    """Have each namespace ask as somebody: by its number as a role, its ServiceAccount or the controller."""
-    number, extra = int(action.name.rpartition("-")[2]), dict[str, str]()
-    if action.status is Status.OPTED_IN and "identities" in traits:
-        extra |= ({"role-arn": _role(action.name)}, {"service-account-name": "puller"}, {})[number % 3]
+def _with_identity(action: Action, traits: frozenset[str], asking: Mapping[str, Mapping[str, str]]) -> Iterator[Action]:
+    """Have each namespace ask as somebody."""
+    extra = dict(asking.get(action.name, {})) if action.status is Status.OPTED_IN else {}
     if action.status is Status.OPTED_IN and "attachment" in traits:
-        extra["attach-to-service-accounts"] = "puller"
+        extra["attach-to-service-accounts"] = accounts.NAME
     if not extra:
         yield action
         return
-    role = ((ROLE_KEY, _role(action.name)),)
     yield replace(action, annotations=(*action.annotations, *extra.items()))
-    yield Action(at=action.at + 0.5, do="ensure-account", name=action.name, account="puller", annotations=role)
+    yield accounts.account(action.at + 0.5, action.name, accounts.role(action.name), do="ensure-account")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -260,7 +271,8 @@ class _History:
 def _restores(history: _History) -> Iterator[Action]:
     for at in history.moments(40):
         yield act_on(at, "back-up", "")
-        yield act_on(at + history.rng.choice((HOUR, 9 * HOUR, 2 * DAY)), "restore", "")
+        later, how = at + history.rng.choice((HOUR, 9 * HOUR, 2 * DAY)), history.rng.choice(("", IN_ORDER))
+        yield Action(at=later, do="restore", name="", text=how)
 
 
 def _watch_errors(history: _History) -> Iterator[Action]:
@@ -270,14 +282,14 @@ def _watch_errors(history: _History) -> Iterator[Action]:
 
 def _take_outs(history: _History) -> Iterator[Action]:
     for at in history.moments(40):
-        yield Action(at=at, do="take-out", name=history.rng.choice(history.names), account="puller")
+        yield Action(at=at, do="take-out", name=history.rng.choice(history.names), account=accounts.NAME)
 
 
 def _chances_to_undo(history: _History) -> Iterator[Action]:
     """Have the controller write at the beginning, so that the tool which undoes what it writes has something to do."""
     for period in history.undoing:
         do = "take-out" if period.reason == "detach" else "delete"
-        yield Action(at=period.start + 1.0, do=do, name=period.namespace, account="puller")
+        yield Action(at=period.start + 1.0, do=do, name=period.namespace, account=accounts.NAME)
 
 
 def _slips(history: _History) -> Iterator[Action]:

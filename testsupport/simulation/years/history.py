@@ -9,7 +9,7 @@ from testsupport.simulation.record import Period, Record
 from testsupport.simulation.script import Action
 from testsupport.simulation.world import Restart, Run
 
-LISTS = ("aws", "kube", "refusing", "unauthorized", "slow_lists", "undoing", "registries", "storms")
+LISTS = ("aws", "kube", "refusing", "unauthorized", "slow_lists", "undoing", "registries", "storms", "unwatchable")
 """Kinds of faults that come in periods."""
 Item = tuple[str, Action | Restart | Period]
 """Something that happens, with the list that it is in."""

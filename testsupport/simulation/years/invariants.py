@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from testsupport.simulation import check_objects, check_tokens
 from testsupport.simulation.record import Record
-from testsupport.simulation.years import checks, silence
+from testsupport.simulation.years import check_roles, checks, silence
 from testsupport.simulation.years.drawing import World
 from testsupport.virtual_time import MINUTE
 
@@ -26,9 +26,10 @@ def _cleans_up(world: World, record: Record) -> Iterator[str]:
     yield from checks.leaves_others_entries(record)
 
 
-def _level_triggered(_: World, record: Record) -> Iterator[str]:
+def _level_triggered(world: World, record: Record) -> Iterator[str]:
     yield from check_objects.converged(record)
     yield from checks.attached(record)
+    yield from check_roles.follows_roles(world, record)
     if record.most_leaders > 1:
         yield f"{record.most_leaders} replicas led at the same time"
 
@@ -37,6 +38,11 @@ def _few_calls(world: World, record: Record) -> Iterator[str]:
     yield from checks.calls_on_quiet_days(world, record)
     yield from checks.writes_on_quiet_days(world, record)
     yield from checks.reads_on_quiet_days(world, record)
+
+
+def _no_silence(world: World, record: Record) -> Iterator[str]:
+    yield from silence.no_silence(world, record)
+    yield from check_roles.reports_lost_roles(world, record)
 
 
 def _of_record(check: Callable[[Record], Iterator[str]]) -> Check:
@@ -57,7 +63,7 @@ INVARIANTS: Mapping[str, Check] = {
     "11 opt-out cleans up": _cleans_up,
     "12 level-triggered": _level_triggered,
     "13 non-interference": _of_record(checks.costs_of_the_hostile),
-    "14 no silence": silence.no_silence,
+    "14 no silence": _no_silence,
 }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from testsupport.simulation.record import Period, Record
+from testsupport.simulation.roles import without_role
 from testsupport.simulation.years.drawing import World
 from testsupport.simulation.years.obstacles import honest, requests, serves
 from testsupport.virtual_time import MINUTE
@@ -18,6 +19,7 @@ _CAUSES = {
     "delete": {"WritesReverted"},
     "revert": {"WritesReverted"},
     "AccessDenied": {"AccessDenied"},
+    "no role": {"TokenFetchFailed"},
 }
 """Reasons of Events that name the true cause, where it is known; `TokenFetchFailed` is for the others at AWS."""
 _Said = tuple[float, str, str]
@@ -97,4 +99,5 @@ def _nobody_could_say(record: Record) -> list[Period]:
 
 
 def _hindrances(record: Record, name: str) -> list[Period]:
-    return [*record.aws_down, *(each for each in record.obstacles if each.namespace in ("", name))]
+    own = (each for each in record.obstacles if each.namespace in ("", name))
+    return [*record.aws_down, *own, *without_role(record, name)]

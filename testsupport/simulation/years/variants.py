@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -13,10 +14,11 @@ from pullkeeper.domain.namespace import namespace
 from pullkeeper.domain.namespace.annotations import MAX_LENGTHS
 from pullkeeper.domain.reporting import event_reasons
 from pullkeeper.domain.secret import desired_state, judgement
-from pullkeeper.reconcile import cached_kinds, desired_states, status_reporter, work_queue
+from pullkeeper.reconcile import cached_kinds, desired_states, status_reporter, watched_roles, work_queue
 from pullkeeper.tokens import call_queue
 from testsupport.simulation import interference_mutants, mutants
 from testsupport.simulation.years import broken
+from testsupport.simulation.years.accounts import POLLED, WATCHED
 from testsupport.simulation.years.campaign import run_world
 from testsupport.simulation.years.crowd import CROWD
 from testsupport.simulation.years.drawing import draw
@@ -69,6 +71,13 @@ def _patched(*patches: _Patch, **others: Any) -> Variant:
     return Variant(patches=patches, **others)
 
 
+def _of_roles(broken_class: type) -> Variant:
+    """Break the caches of ServiceAccounts that are watched for their roles."""
+    return _patched(
+        (watched_roles, "service_account_cache", partial(broken.role_cache, broken_class)), trait=WATCHED, days=120
+    )
+
+
 _UNLIMITED = interference_mutants.Unlimited
 VARIANTS: Mapping[str, Variant] = {
     "01 rotates too late": Variant(classes={"Reconciler": broken.RotatesTooLate}),
@@ -111,6 +120,15 @@ VARIANTS: Mapping[str, Variant] = {
     ),
     "12 never begins anew": _patched(
         (cached_kinds, "ResourceCache", broken.NeverBeginsAnew), trait="restores", days=120, also="01"
+    ),
+    "12 ignores another role": _of_roles(broken.IgnoresRoles),
+    "12 lists ServiceAccounts once": _of_roles(broken.ListsRolesOnce),
+    "12 relies on a denied watch": _of_roles(broken.ReliesOnWhatIsDenied),
+    "12 reads no ServiceAccount": Variant(
+        classes={"ServiceAccountPoller": broken.PollsNothing}, trait=POLLED, days=120
+    ),
+    "14 says nothing of a lost role": Variant(
+        classes={"WatchedRoles": broken.MissesAccounts}, trait=WATCHED, days=120, also="12"
     ),
     "13 has no token bucket": _patched(
         (work_queue, "RateLimiter", _UNLIMITED),
