@@ -16,6 +16,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,8 +25,9 @@ from typing import Any
 
 from testsupport.chaos import cluster as clusters
 from testsupport.chaos import failovers, linearizability
+from testsupport.chaos.aws_faults import Kind
 from testsupport.chaos.cluster import Cluster
-from testsupport.chaos.faults import KINDS, Kind
+from testsupport.chaos.faults import KINDS
 
 _OUTPUT = Path("build/chaos.json")
 _HISTORY = Path("build/chaos-history.jsonl")
@@ -67,6 +69,8 @@ async def _run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             _say(f"{kind.__name__}: converged after {took[kind.__name__][-1]:.1f} s")
             if cluster.judge.broken or cluster.accounts.broken:
                 break
+        if not (cluster.judge.broken or cluster.accounts.broken):
+            await cluster.until_verifying()
         minutes = round(_minutes_since(begun), 1)
         return {"seed": options.seed, "minutes": minutes, "replicas": options.replicas} | _judge(cluster, took)
 
@@ -117,6 +121,7 @@ def _judge(cluster: Cluster, took: dict[str, list[float]]) -> dict[str, Any]:
         "versions": cluster.judge.versions,
         "versions of ServiceAccounts": cluster.accounts.versions,
         "tokens": len(cluster.aws.tokens),
+        "probes": dict(sorted(Counter(call.outcome for call in cluster.aws.probes()).items())),
         "porcupine": {"result": found.result, "objects": found.objects, "operations": found.operations},
         "seconds_to_converge": {name: _spread(times) for name, times in took.items() if times},
     }

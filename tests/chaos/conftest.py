@@ -88,6 +88,14 @@ class Stage:
 
         await until(seen, "watches to have brought everything")
 
+    async def until_judged(self, namespace: str) -> None:
+        """Wait until the judge has seen the namespace's Secret."""
+
+        async def judged() -> bool:
+            return namespace in self.judge.held
+
+        await until(judged, f"the Secret in {namespace} to be seen")
+
     async def until_states(self, expected: dict[str, State]) -> None:
         """Wait until every step has come to this; a namespace opted in afterwards is served, and it still is so."""
 

@@ -113,8 +113,8 @@ def _audited(entry: Mapping[str, Any]) -> Audited:
         resource=target["resource"],
         namespace=target.get("namespace", ""),
         name=target["name"],
-        call=_microseconds(entry["requestReceivedTimestamp"]),
-        answered=_microseconds(entry["stageTimestamp"]) if complete else 0,
+        call=microseconds(entry["requestReceivedTimestamp"]),
+        answered=microseconds(entry["stageTimestamp"]) if complete else 0,
         code=entry["responseStatus"]["code"] if complete else 0,
         expected=_expected(sent),
         version=int(shown.get("metadata", {}).get("resourceVersion") or 0),
@@ -141,5 +141,7 @@ def _between(text: str, opening: str, closing: str) -> str:
     return text.partition(opening)[2].partition(closing)[0]
 
 
-def _microseconds(moment: str) -> int:
-    return (datetime.fromisoformat(moment) - _EPOCH) // timedelta(microseconds=1)
+def microseconds(moment: str | datetime) -> int:
+    """Return a time, also one of a log, in microseconds since 1970."""
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return (at - _EPOCH) // timedelta(microseconds=1)

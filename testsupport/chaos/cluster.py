@@ -18,10 +18,13 @@ from testsupport.chaos.accounts import AccountJudge
 from testsupport.chaos.audit import Audited
 from testsupport.chaos.authors import unexplained, written_by_others, written_without_lease
 from testsupport.chaos.judge import Judge, satisfied
+from testsupport.chaos.verification import published_unverified, shown_elsewhere, statements
 from testsupport.chaos.watcher import Watcher
 from testsupport.control_plane import plane as control_plane
 from testsupport.control_plane.plane import ControlPlane
 from testsupport.controller_process import ControllerProcess
+from testsupport.fake_aws.endpoints import PUBLIC_HOSTS
+from testsupport.fake_aws.records import OK
 from testsupport.fault_proxy import FaultProxy, Front
 from testsupport.installation import IRELAND, VIRGINIA, Installation, install
 from testsupport.replicas import Replicas, replicas
@@ -38,9 +41,14 @@ SETTINGS: dict[str, Any] = {
     "refreshJitter": "5s",
     "relistInterval": "30s",
     "logLevel": "info",
+    "verify": "continuous",
+    "verifyInterval": "10s",
     **ON,
 }
-BOTH = frozenset({IRELAND, VIRGINIA})
+NEIGHBOUR, PUBLIC = "210987654321.dkr.ecr.eu-west-1.amazonaws.com", "public.ecr.aws"
+"""A registry that takes the same token as another one, and one at which none can be tried."""
+WISHES = (frozenset({IRELAND}), frozenset({IRELAND, VIRGINIA}), frozenset({IRELAND, NEIGHBOUR, PUBLIC}))
+"""The registry hosts that namespaces ask for."""
 _NAMES = ("one", "two", "three")
 _SERVED = 8
 _ATTACHED = 0.5
@@ -64,6 +72,10 @@ class Cluster:
     """Namespaces that were opted out."""
     restored: list[int] = field(default_factory=list)
     """When etcd was restored, in microseconds since 1970."""
+    started: dict[str, list[ControllerProcess]] = field(default_factory=dict)
+    """Each replica's processes, one after the other."""
+    troubled: dict[str, float] = field(default_factory=dict)
+    """When each registry last gave no answer, or no good one, by a monotonic clock."""
 
     @property
     def aws(self) -> fake_aws.AwsFake:
@@ -77,7 +89,9 @@ class Cluster:
     async def start(self, name: str, *, ready: bool = True) -> ControllerProcess:
         """Start a replica behind its proxy."""
         self.installation.server = self.proxy(name)
-        return await self.replicas.start(name, ready=ready)
+        process = await self.replicas.start(name, ready=ready)
+        self.started.setdefault(name, []).append(process)
+        return process
 
     async def leader(self) -> str:
         """Wait until one replica leads, and no other one, among those that run."""
@@ -94,7 +108,7 @@ class Cluster:
         leader = await self.leader()
         return leader, [name for name in self.fronts if name != leader]
 
-    async def opt_in(self, hosts: frozenset[str] = frozenset({IRELAND})) -> str:
+    async def opt_in(self, hosts: frozenset[str] = WISHES[0]) -> str:
         """Create a namespace that asks for these registries."""
         name = await self.installation.create_namespace()
         await service_account(self.installation, name, accounts.NAME).create(accounts.THEIRS)
@@ -128,7 +142,7 @@ class Cluster:
 
     async def change_requests(self) -> None:
         """Opt one namespace in and another out, delete the Secret of a third, and attach a fourth or detach it."""
-        await self.opt_in(self.rng.choice([frozenset({IRELAND}), BOTH]))
+        await self.opt_in(self.rng.choice(WISHES))
         leaves, loses, turns = self.rng.sample(sorted(self.judge.wanted), 3)
         await self.opt_out(leaves)
         await self.attach(turns, attached=not self.accounts.wanted[turns])
@@ -151,6 +165,21 @@ class Cluster:
         self.watcher.check()
         self.account_watcher.check()
         return asyncio.get_running_loop().time() - begun
+
+    def verifiable(self) -> list[str]:
+        """Return the registries that are asked for now and at which tokens are tried."""
+        return sorted(frozenset().union(*self.judge.wanted.values()) - PUBLIC_HOSTS)
+
+    async def until_verifying(self) -> None:
+        """Wait until each registry is asked about tokens again, and accepts one."""
+        since, hosts = utcnow(), set(self.verifiable())
+        await self.ask_for_rotation()
+
+        async def accepted() -> bool:
+            probes = [call for call in self.aws.probes() if call.outcome == OK and call.time > since]
+            return hosts <= {call.host for call in probes}
+
+        await until(accepted, f"tokens to be tried at {hosts}")
 
     async def stop_watching(self) -> None:
         """Watch no more, because the history is about to go back."""
@@ -183,6 +212,19 @@ class Cluster:
             *written_by_others(requests, ours.subject, ours.secret_name, self.judge.foreign),
             *written_without_lease(requests, arrivals, restored=self.restored),
             *unexplained(self.watcher.seen, requests, ours.secret_name),
+            *self._unverified(requests),
+        ]
+
+    def _unverified(self, requests: list[Audited]) -> list[str]:
+        probes, published = self.aws.probes(), self.judge.published.values()
+        said = {
+            f"{name}.{self.installation.namespace}": [word for each in started for word in statements(each.lines())]
+            for name, started in self.started.items()
+        }
+        everywhere = frozenset().union(*WISHES)
+        return [
+            *published_unverified(published, requests, probes, said, restored=self.restored),
+            *shown_elsewhere(probes, self.aws.tokens, everywhere),
         ]
 
 
@@ -220,7 +262,9 @@ async def running(
             Watcher.open(api, accounts.NAME, attaching, "serviceaccounts")
         )
         stack.push_async_callback(_leave, installation)
-        found = await stack.enter_async_context(replicas(installation, **SETTINGS, leaseDuration=lease))
+        found = await stack.enter_async_context(
+            replicas(installation, **SETTINGS, leaseDuration=lease, registryCaFile=aws.network.ca_file)
+        )
         cluster = Cluster(
             plane=plane,
             installation=installation,
@@ -242,7 +286,7 @@ async def _populate(cluster: Cluster) -> None:
     await cluster.installation.create_foreign_secret(foreign)
     await cluster.installation.annotate(foreign, enabled="true")
     for number in range(_SERVED):
-        await cluster.opt_in(BOTH if number % 4 == 0 else frozenset({IRELAND}))
+        await cluster.opt_in(WISHES[number % len(WISHES)])
     for name in cluster.fronts:
         await cluster.start(name, ready=False)
     for process in cluster.replicas.running.values():

@@ -2,18 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from testsupport.access import may
+from testsupport.chaos.aws_faults import AWS_KINDS, Kind, last
 from testsupport.chaos.cluster import Cluster
 from testsupport.control_plane import fence
 from testsupport.etcd_backup import back_up
-from testsupport.fake_aws.effects import Garbage
-from testsupport.fake_aws.faults import Fault as AwsFault
 from testsupport.fault_proxy import Fault, Request, watches
 from testsupport.waiting import until
 
-Kind = Callable[[Cluster], Awaitable[None]]
 _CLUSTER_RBAC = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 
 
@@ -55,7 +53,7 @@ async def frozen_follower(cluster: Cluster) -> None:
     _, others = await cluster.others()
     cluster.replicas.freeze(others[0])
     await cluster.ask_for_rotation()
-    await _last(cluster)
+    await last(cluster)
     cluster.replicas.thaw(others[0])
 
 
@@ -72,7 +70,7 @@ async def api_server_killed(cluster: Cluster) -> None:
     """SIGKILL of the API server, in a rotation."""
     await cluster.ask_for_rotation()
     await asyncio.to_thread(cluster.plane.kill_api_server)
-    await _last(cluster)
+    await last(cluster)
     await asyncio.to_thread(cluster.plane.start_api_server)
 
 
@@ -80,7 +78,7 @@ async def etcd_stopped(cluster: Cluster) -> None:
     """The API server answers, and has nothing behind it."""
     await cluster.ask_for_rotation()
     await asyncio.to_thread(cluster.plane.kill_etcd)
-    await _last(cluster)
+    await last(cluster)
     await asyncio.to_thread(cluster.plane.start_etcd)
 
 
@@ -94,7 +92,7 @@ async def etcd_restored(cluster: Cluster) -> None:
     """Everything is as it was some seconds before, with its resourceVersions."""
     restore = await back_up(cluster.plane)
     await cluster.ask_for_rotation()
-    await _last(cluster)
+    await last(cluster)
     await cluster.stop_watching()
     # Between the last request of the history that ends, and the first of the one that begins.
     await asyncio.to_thread(cluster.plane.kill_api_server)
@@ -160,7 +158,7 @@ async def rights_taken(cluster: Cluster) -> None:
 
     await until(denied, "the rights to be gone")
     await cluster.ask_for_rotation()
-    await _last(cluster)
+    await last(cluster)
     binding["metadata"] = {"name": installation.namespace}
     (await installation.api.post(_CLUSTER_RBAC, binding)).ok()
     await until(lambda: may(installation.user, **write), "the rights to be back")
@@ -172,33 +170,8 @@ async def fence_taken(cluster: Cluster) -> None:
     for each in fence.fence():
         (await api.delete(fence.path(each))).ok()
     await cluster.ask_for_rotation()
-    await _last(cluster)
+    await last(cluster)
     await fence.put_up(api)
-
-
-async def aws_throttling(cluster: Cluster) -> None:
-    """ThrottlingException."""
-    await _at_aws(cluster, cluster.aws.throttle(operation="GetAuthorizationToken"))
-
-
-async def aws_denying(cluster: Cluster) -> None:
-    """AccessDeniedException."""
-    await _at_aws(cluster, cluster.aws.deny(operation="GetAuthorizationToken"))
-
-
-async def aws_hanging(cluster: Cluster) -> None:
-    """No answer."""
-    await _at_aws(cluster, cluster.aws.hang(operation="GetAuthorizationToken"))
-
-
-async def aws_answering_garbage(cluster: Cluster) -> None:
-    """Of any kind that the fake knows."""
-    await _at_aws(cluster, cluster.aws.garbage(cluster.rng.choice(list(Garbage)), service="ecr"))
-
-
-async def aws_answering_expired_tokens(cluster: Cluster) -> None:
-    """Tokens that have been dead for an hour."""
-    await _at_aws(cluster, cluster.aws.answer_expired_token())
 
 
 KINDS: tuple[Kind, ...] = (
@@ -221,17 +194,8 @@ KINDS: tuple[Kind, ...] = (
     lease_stolen,
     rights_taken,
     fence_taken,
-    aws_throttling,
-    aws_denying,
-    aws_hanging,
-    aws_answering_garbage,
-    aws_answering_expired_tokens,
+    *AWS_KINDS,
 )
-
-
-async def _last(cluster: Cluster) -> None:
-    """Let a fault last for some time."""
-    await asyncio.sleep(cluster.rng.uniform(0.5, 3))
 
 
 async def _answered(cluster: Cluster, fault: Callable[[], Fault], *, drop: bool = False) -> None:
@@ -251,13 +215,6 @@ async def _answered(cluster: Cluster, fault: Callable[[], Fault], *, drop: bool 
     for name, each in faults.items():
         if each.times > 0:
             cluster.proxy(name).faults.remove(each)
-
-
-async def _at_aws(cluster: Cluster, fault: AwsFault) -> None:
-    await cluster.ask_for_rotation()
-    assert await asyncio.to_thread(fault.wait_played), "AWS was asked nothing"
-    await _last(cluster)
-    fault.clear()
 
 
 def _lease(cluster: Cluster) -> str:

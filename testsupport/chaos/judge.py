@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from testsupport.chaos.audit import microseconds
 from testsupport.fake_aws import TOKEN_MARKER
 from testsupport.fake_aws.records import IssuedToken
+from testsupport.fake_aws.registry import fits
 from testsupport.installation import auths
 
 _LABEL = ("app.kubernetes.io/managed-by", "pullkeeper")
-Expiries = Mapping[str, datetime]
-"""When the token of each registry host expires."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +22,22 @@ class Held:
 
     uid: str
     version: int
-    expires_at: Expiries
+    tokens: Mapping[str, IssuedToken]
+    """The token of each registry host."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Publication:
+    """The first version of a namespace's Secret that was seen with a token for a registry."""
+
+    namespace: str
+    host: str
+    serial: int
+    version: int
+    seen: int
+    """Microseconds since 1970."""
+    history: int
+    """How often etcd had been restored."""
 
 
 @dataclass(kw_only=True)
@@ -39,12 +54,16 @@ class Judge:
     deletions: Counter[str] = field(default_factory=Counter)
     """How often the test has deleted each namespace's Secret without that having been seen yet."""
     held: dict[str, Held] = field(default_factory=dict)
+    published: dict[tuple[str, str, int], Publication] = field(default_factory=dict)
+    """By namespace, registry host and serial of the token."""
+    histories: int = 0
     versions: int = 0
     broken: list[str] = field(default_factory=list)
 
     def history_went_back(self) -> None:
         """Compare what comes next with nothing that was seen before."""
         self.held.clear()
+        self.histories += 1
 
     def expect_deletion(self, namespace: str) -> None:
         """Allow the next disappearance of this Secret: the test deletes it."""
@@ -64,6 +83,7 @@ class Judge:
             return
         now = self._held(namespace, secret)
         self.held[namespace] = now
+        self._note_publications(namespace, now)
         if before is not None:
             self._judge_replacement(namespace, before, now)
 
@@ -86,16 +106,29 @@ class Judge:
         if namespace not in self.wanted:
             return
         self._judge_age(namespace, before)
-        for host in before.expires_at.keys() & self.wanted[namespace]:
-            if host not in now.expires_at:
+        for host in before.tokens.keys() & self.wanted[namespace]:
+            if host not in now.tokens:
                 self._note(f"never worse: {namespace} lost its entry for {host}")
-            elif now.expires_at[host] < before.expires_at[host]:
+            elif now.tokens[host].expires_at < before.tokens[host].expires_at:
                 self._note(f"never worse: {namespace} has an older token for {host}")
 
     def _judge_age(self, namespace: str, held: Held) -> None:
-        for host, expires_at in held.expires_at.items():
-            if expires_at < self.clock():
-                self._note(f"never stale: {namespace} holds a token for {host} that expired at {expires_at:%H:%M:%S}")
+        for host, token in held.tokens.items():
+            if token.expires_at < self.clock():
+                expired = f"{token.expires_at:%H:%M:%S}"
+                self._note(f"never stale: {namespace} holds a token for {host} that expired at {expired}")
+
+    def _note_publications(self, namespace: str, held: Held) -> None:
+        for host, token in held.tokens.items():
+            published = Publication(
+                namespace=namespace,
+                host=host,
+                serial=token.serial,
+                version=held.version,
+                seen=microseconds(self.clock()),
+                history=self.histories,
+            )
+            self.published.setdefault((namespace, host, token.serial), published)
 
     def _held(self, namespace: str, secret: Mapping[str, Any]) -> Held:
         metadata = secret["metadata"]
@@ -103,16 +136,16 @@ class Judge:
             self._note(f"only ours: the Secret in {namespace} has no label of ours")
         if TOKEN_MARKER in json.dumps({**secret, "data": None}):
             self._note(f"the token is only in the data: {namespace}")
-        found = {host: self._expiry(namespace, host, auth) for host, auth in auths(secret).items()}
-        expires_at = {host: expiry for host, expiry in found.items() if expiry is not None}
-        return Held(uid=metadata["uid"], version=int(metadata["resourceVersion"]), expires_at=expires_at)
+        found = {host: self._token(namespace, host, auth) for host, auth in auths(secret).items()}
+        tokens = {host: token for host, token in found.items() if token is not None}
+        return Held(uid=metadata["uid"], version=int(metadata["resourceVersion"]), tokens=tokens)
 
-    def _expiry(self, namespace: str, host: str, auth: str) -> datetime | None:
+    def _token(self, namespace: str, host: str, auth: str) -> IssuedToken | None:
         token = self.token_of(auth)
-        if token is None or token.region not in host:
+        if token is None or not fits(token, host):
             self._note(f"{namespace} holds for {host} what AWS has not issued for it")
             return None
-        return token.expires_at
+        return token
 
     def _note(self, what: str) -> None:
         self.broken.append(f"{self.clock():%H:%M:%S} {what}")

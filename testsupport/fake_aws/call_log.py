@@ -22,10 +22,10 @@ class CallLog:
         self._calls[number] = call
         return number
 
-    def finish(self, number: int, outcome: str) -> None:
-        """Write down how a call ended (unless it was forgotten meanwhile)."""
+    def finish(self, number: int, outcome: str, at: datetime) -> None:
+        """Write down how a call ended, and when (unless it was forgotten meanwhile)."""
         if number in self._calls:
-            self._calls[number] = replace(self._calls[number], outcome=outcome)
+            self._calls[number] = replace(self._calls[number], outcome=outcome, ended=at)
 
     def all(self) -> list[Call]:
         """Give a copy of the record."""

@@ -61,7 +61,7 @@ class Exchange:
         except ConnectionDroppedError:
             outcome, response = CONNECTION_RESET, _reset(http)
         finally:
-            self._call_log.finish(number, outcome)
+            self._call_log.finish(number, outcome, self._clock())
         return response
 
     async def _result(

@@ -230,9 +230,9 @@ class AwsFake(FaultControls):
         """Let a registry go by the tokens again."""
         self.registry.refusing.pop(host, None)
 
-    def probes(self, host: str) -> list[Call]:
-        """Give the calls to one registry, in the order of arrival."""
-        return [call for call in self.calls if call.host == host]
+    def probes(self, host: str | None = None) -> list[Call]:
+        """Give the calls to one registry, or to all, in the order of arrival."""
+        return [call for call in self.calls if call.service == "registry" and host in {None, call.host}]
 
     def revoke(self, token: IssuedToken | str) -> None:
         """Make registries refuse an ECR token (itself, its password or base64 form). Raises KeyError."""

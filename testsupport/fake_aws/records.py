@@ -51,6 +51,8 @@ class Call:
     `role_arn` is the role behind the caller, `target_role` the one that AssumeRole* asked for.
     `host` is the host that was asked, of an API or of a registry; `region` is the host's.
     `registry_ids` is None when the request did not send the deprecated parameter.
+    `token` is the serial of the ECR token that a registry was shown; None for none, or one that was never issued.
+    `ended` is when its outcome was decided.
     """
 
     service: str
@@ -63,7 +65,9 @@ class Call:
     region: str | None = None
     host: str | None = None
     registry_ids: tuple[str, ...] | None = None
+    token: int | None = None
     outcome: str = PENDING
+    ended: datetime | None = None
     fault: str | None = None
 
     @property

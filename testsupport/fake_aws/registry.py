@@ -34,6 +34,11 @@ def host_of(http: web.Request) -> str:
     return http.match_info.get("host") or http.host.partition(":")[0]
 
 
+def fits(token: IssuedToken, host: str) -> bool:
+    """Whether a token was issued for a registry."""
+    return token.public if host in PUBLIC_HOSTS else token.region == registry_region(host) and not token.public
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Registry:
     """Accepts the tokens that were issued for the region of the host."""
@@ -51,7 +56,7 @@ class Registry:
             raise AwsError("NAME_UNKNOWN", 404, f"{host} is not a registry")
         if host in self.refusing:
             raise AwsError("DENIED", self.refusing[host], "Your authorization token is invalid")
-        token = self._accepted(host, http.headers.get("Authorization", ""))
+        token = self._accepted(host, http)
         if token is None:
             raise AwsError("UNAUTHORIZED", 401, "Not Authorized")
         if kind := http.match_info.get("kind"):
@@ -67,13 +72,15 @@ class Registry:
         if not self.directory.may_pull(who, action, **where):
             raise AwsError("DENIED", 403, f"User: {who.arn} is not authorized to perform: {action}")
 
-    def _accepted(self, host: str, authorization: str) -> IssuedToken | None:
-        scheme, _, secret = authorization.partition(" ")
+    def shown(self, http: web.Request) -> IssuedToken | None:
+        """Give the token in the Basic authorization of a request."""
+        scheme, _, secret = http.headers.get("Authorization", "").partition(" ")
         token = self.mint.find(secret.strip()) if scheme.lower() == "basic" else None
-        if token is None or token.authorization_token != secret.strip() or not token.usable(self.clock()):
-            return None
-        fits = token.public if host in PUBLIC_HOSTS else token.region == registry_region(host) and not token.public
-        return token if fits else None
+        return token if token and token.authorization_token == secret.strip() else None
+
+    def _accepted(self, host: str, http: web.Request) -> IssuedToken | None:
+        token = self.shown(http)
+        return token if token and token.usable(self.clock()) and fits(token, host) else None
 
 
 def refusal(http: web.Request, error: AwsError) -> web.Response:

@@ -135,7 +135,15 @@ class _Endpoints:
         host = registry.host_of(http)
         region = registry_region(host)
         operation = "Pull" if "kind" in http.match_info else "ProbeRegistry"
-        call = Call(service="registry", operation=operation, time=self._fake.clock(), region=region, host=host)
+        token = self._fake.registry.shown(http)
+        call = Call(
+            service="registry",
+            operation=operation,
+            time=self._fake.clock(),
+            region=region,
+            host=host,
+            token=token.serial if token else None,
+        )
         return await self._fake.exchange.play(http, call, answer, partial(registry.refusal, http))
 
 

@@ -238,13 +238,15 @@ class TokenVerifier:
         return verdict
 
     async def _probe_once(self, credential: RegistryCredential, auth: Password) -> ProbeResult:
-        found = await self._probe(credential.host, auth)
-        self._record(credential, found.verdict)
         unreachable, host = self._states.unreachable, credential.host
+        before = unreachable.get(host)
+        found = await self._probe(host, auth)
+        self._record(credential, found.verdict)
         if found.verdict is Verdict.UNREACHABLE:
             if host not in unreachable:
                 logger.warning("registry %s: cannot verify tokens (%s): publishing them unverified", host, found.why)
-            unreachable[host] = self._next_backoff(unreachable.get(host))
+            if unreachable.get(host) is before:  # probes of several identities at a time are one attempt
+                unreachable[host] = self._next_backoff(before)
         elif unreachable.pop(host, None):
             logger.info("registry %s: reachable again: verifying tokens", host)
         return found

@@ -8,12 +8,14 @@ from itertools import pairwise
 import pytest
 
 from pullkeeper.domain.ecr.registry_host import parse
+from pullkeeper.domain.ecr.registry_probe import RegistryCredential
 from pullkeeper.domain.ecr.token_scope import TokenScope
+from pullkeeper.domain.errors.backoff import FIRST_ACTION_RETRY
 from pullkeeper.domain.errors.failures import Reason
 from pullkeeper.domain.iam.identity import Identity
 from tests.unit.tokens.fake_token_source import DENIED, TEAM_A, THROTTLED
 from tests.unit.tokens.verifier_harness import VerifierHarness
-from testsupport.examples import EU, EU_OTHER_ACCOUNT, HOUR, PUBLIC, US, scope
+from testsupport.examples import EU, EU_OTHER_ACCOUNT, HOUR, PUBLIC, US, auth, scope, times
 from testsupport.virtual_time import now
 
 ALL = (EU, EU_OTHER_ACCOUNT, US, PUBLIC)
@@ -139,6 +141,19 @@ async def test_unreachable_registry_delays_nothing(harness: VerifierHarness, cap
         await harness.verifier.get(scope(EU), [EU], TEAM_A)
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert "(TimeoutError)" in caplog.messages[0]
+
+
+async def test_one_outage_counts_once_however_many_tokens_are_probed(harness: VerifierHarness) -> None:
+    """Otherwise a registry that ten identities use would go unverified for minutes after each blip."""
+    harness.registries.unreachable = {EU}
+    issues = [now() + number * timedelta(seconds=1) for number in range(10)]
+    credentials = [RegistryCredential(scope=scope(EU), host=EU, validity=times(issued=issued)) for issued in issues]
+    await asyncio.gather(*(harness.verifier.revalidate([each], auth()) for each in credentials))
+    assert harness.registries.count(EU) == 10
+    harness.registries.unreachable = set()
+    await asyncio.sleep(FIRST_ACTION_RETRY.total_seconds())
+    await harness.verifier.revalidate(credentials[:1], auth())
+    assert harness.registries.count(EU) == 11
 
 
 async def test_slow_probe_is_not_awaited(harness: VerifierHarness) -> None:

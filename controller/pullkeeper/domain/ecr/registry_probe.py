@@ -49,11 +49,14 @@ class RegistryCredential:
 
 
 def probe_result(status: int, *, from_registry: bool) -> ProbeResult:
-    """Interpret a response to `GET /v2/`; a 403 of a proxy is not a refusal and must not stop rotations."""
-    if status == _OK:
-        verdict = Verdict.ACCEPTED
+    """Interpret a response to `GET /v2/`.
+
+    A proxy's 403 is not a refusal and must not stop rotations; its login page with a 200 accepts nothing.
+    """
+    if not from_registry or status not in {_OK, *_REFUSALS}:
+        verdict = Verdict.UNREACHABLE
     else:
-        verdict = Verdict.REJECTED if from_registry and status in _REFUSALS else Verdict.UNREACHABLE
+        verdict = Verdict.ACCEPTED if status == _OK else Verdict.REJECTED
     return ProbeResult(
         verdict=verdict, why=f"status {status}" if from_registry else f"status {status}, not from the registry"
     )
