@@ -107,7 +107,7 @@ SAID: Mapping[str, tuple[str, ...]] = {
         docker(f"manifest for {IMAGE} not found: manifest unknown: Requested image not found"),
         crio(IMAGE, "manifest unknown: Requested image not found"),
     ),
-    "image-missing": (NOT_FOUND,),
+    "image-missing": (NOT_FOUND, containerd(IMAGE, f"{IMAGE}: not found")),
     "unknown": ("", "rpc error: code = Unknown desc = no space left on device"),
 }
 """Words by what they say for certain."""

@@ -1,11 +1,20 @@
 """What is read of a pod and of its Events."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from pullkeeper.domain.views.observed_pod import latest, observe_pod, pull_event, words
+from pullkeeper.domain.views.observed_pod import (
+    ObservedPod,
+    PullEvent,
+    WaitingContainer,
+    latest,
+    observe_pod,
+    pull_event,
+    words,
+)
 from testsupport.pull_words import FORBIDDEN, IMAGE, backing_off
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -40,9 +49,15 @@ def test_containers_that_wait_for_an_image_are_found() -> None:
             serviceAccountName="puller",
         )
     )
-    (found,) = observed.waiting
-    assert (found.name, found.image, found.reason, found.message) == ("app", IMAGE, "ErrImagePull", FORBIDDEN)
-    assert (observed.pull_secrets, observed.service_account, observed.node) == (("one", ""), "puller", "node-1")
+    assert observed == ObservedPod(
+        namespace="team-a",
+        name="web",
+        uid="uid-1",
+        pull_secrets=("one", ""),
+        service_account="puller",
+        node="node-1",
+        waiting=(WaitingContainer(name="app", image=IMAGE, reason="ErrImagePull", message=FORBIDDEN),),
+    )
 
 
 @pytest.mark.parametrize("kind", ["initContainer", "ephemeralContainer"])
@@ -54,16 +69,21 @@ def test_other_kinds_of_containers_wait_too(kind: str) -> None:
 
 
 def test_a_pod_may_lack_everything() -> None:
-    """Right after it has been created."""
-    observed = observe_pod({"metadata": {"namespace": "team-a", "name": "web"}})
-    assert (observed.waiting, observed.pull_secrets, observed.service_account, observed.node) == ((), (), "default", "")
+    """Right after it has been created; what waits, too."""
+    bare = ObservedPod(
+        namespace="team-a", name="web", uid="", pull_secrets=(), service_account="default", node="", waiting=()
+    )
+    given: dict[str, Any] = {"metadata": {"namespace": "team-a", "name": "web"}}
+    assert observe_pod(given) == bare
+    given["status"] = {"containerStatuses": [{"name": "app", "state": {"waiting": {"reason": "ErrImagePull"}}}]}
+    silent = WaitingContainer(name="app", image="", reason="ErrImagePull", message="")
+    assert observe_pod(given) == replace(bare, waiting=(silent,))
 
 
 def test_words_are_bounded_and_escaped() -> None:
     """The node writes them, and what it quotes is a tenant's."""
     (found,) = observe_pod(pod(waiting("ErrImagePull", "\x1b[2J" + "x" * 5000))).waiting
-    assert found.message.startswith("\\x1b[2Jxxx")
-    assert len(found.message) == 2048
+    assert found.message == "\\x1b[2J" + "x" * (2047 - 7) + "…"
 
 
 def test_several_lines_become_one() -> None:
@@ -72,16 +92,28 @@ def test_several_lines_become_one() -> None:
     assert found.message == "errors: denied: no unauthorized: no"
 
 
+def test_what_is_missing_shows_however_long_the_gaps_are() -> None:
+    """Between lines."""
+    (found,) = observe_pod(pod(waiting("ErrImagePull", "x" * 2000 + "\n" * 100 + "y" * 100))).waiting
+    assert found.message == "x" * 2000 + " " + "y" * 46 + "…"
+
+
 def test_an_event_tells_what_the_status_does_not() -> None:
     """Older kubelets say no more in the status than that they back off."""
     (silent,) = observe_pod(pod(waiting("ImagePullBackOff", f'Back-off pulling image "{IMAGE}"'))).waiting
     (telling,) = observe_pod(pod(waiting("ImagePullBackOff", backing_off(IMAGE, FORBIDDEN)))).waiting
     found = pull_event(event(lastTimestamp="2026-03-01T12:00:00Z"), "uid-1")
-    assert found is not None
-    assert (found.at, found.container) == (AT, "app")
+    assert found == PullEvent(container="app", message=f'Failed to pull image "{IMAGE}": {FORBIDDEN}', at=AT)
     assert words(silent, None) == ""
     assert words(silent, found) == found.message
-    assert words(telling, found) == telling.message
+    assert words(telling, found) == backing_off(IMAGE, FORBIDDEN)
+
+
+def test_an_event_may_tell_no_more_than_when_it_was_created() -> None:
+    """Of which container, then, is unknown."""
+    found = pull_event(event(involvedObject={"uid": "uid-1"}), "uid-1")
+    assert found is not None
+    assert (found.container, found.at) == ("", AT - timedelta(hours=1))
 
 
 @pytest.mark.parametrize(

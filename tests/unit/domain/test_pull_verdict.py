@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pullkeeper.domain.config.injection import Injection
 from pullkeeper.domain.ecr.manifest_answer import ManifestAnswer, ManifestResult, manifest_result
+from pullkeeper.domain.ecr.registry_host import parse
 from pullkeeper.domain.reporting.last_warning import LastWarning
 from pullkeeper.domain.reporting.state import State
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
@@ -16,16 +18,18 @@ from pullkeeper.domain.views.namespace_status import NamespaceStatus
 from pullkeeper.domain.views.observed_pod import ObservedPod, PullEvent, WaitingContainer
 from pullkeeper.domain.views.pull_explanation import Explanation, as_document, as_text, explain
 from pullkeeper.domain.views.pull_verdict import Cause, Known, Verdict
-from testsupport import pull_words
+from testsupport import golden, pull_words
 from testsupport.examples import EU, EU_OTHER_ACCOUNT, FOREIGN, HOUR, NOW, PUBLIC, US, managed, published
 from testsupport.pull_words import IMAGE
 
 NAME = "ecr-pull-secret"
+US_OTHER_ACCOUNT = parse("210987654321.dkr.ecr.us-west-2.amazonaws.com")
 FRESH = managed(published(EU, issued=NOW - HOUR))
 READY = NamespaceStatus(namespace="team-a", state=State.READY, unhealthy=False, registries=(EU.name,))
 WARNING = LastWarning(namespace="team-a", reason="AccessDenied", note="namespace/team-a: ECR refused it", at=NOW - HOUR)
 PENDING = replace(READY, state=State.PENDING, unhealthy=True, problems=("no pull Secret yet",))
 PUBLIC_IMAGE = "public.ecr.aws/shop/web:v1"
+GOLDEN = Path(__file__).parent / "golden"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +44,8 @@ class Case:
     status: NamespaceStatus | None = READY
     answer: ManifestResult | None = None
     failed: timedelta | None = None
+    event: str = ""
+    """What the Event of the failure says."""
     known: Mapping[str, Any] = field(default_factory=dict)
 
     def pod(self, *more: WaitingContainer) -> ObservedPod:
@@ -57,7 +63,7 @@ class Case:
     def explained(self, *more: WaitingContainer, **pod: Any) -> Explanation:
         answers = {self.image: self.answer} if self.answer else {}
         known = Known(secret_name=NAME, now=NOW, secret=self.secret, status=self.status, answers=answers, **self.known)
-        events = [PullEvent(container="app", message="", at=NOW - self.failed)] if self.failed else []
+        events = [PullEvent(container="app", message=self.event, at=NOW - self.failed)] if self.failed else []
         return explain(replace(self.pod(*more), **pod), events, known)
 
     def verdict(self) -> Verdict:
@@ -76,6 +82,11 @@ CASES: Mapping[str, tuple[Case, Cause, str]] = {
         Case(image="123456789012.dkr.ecr.eu-west.amazonaws.com/web"),
         Cause.INVALID_IMAGE,
         "123456789012.dkr.ecr.eu-west.amazonaws.com is no registry of ECR",
+    ),
+    "dual-stack region": (
+        Case(image="123456789012.dkr-ecr.eu-west.on.aws/web"),
+        Cause.INVALID_IMAGE,
+        "123456789012.dkr-ecr.eu-west.on.aws is no registry of ECR",
     ),
     "other registry": (Case(image="nginx:1"), Cause.NOT_ECR, "of docker.io"),
     "platform": (Case(words=pull_words.PLATFORM), Cause.PLATFORM, "node-1"),
@@ -127,9 +138,14 @@ CASES: Mapping[str, tuple[Case, Cause, str]] = {
         "the namespace asks for none",
     ),
     "misconfigured": (
-        Case(secret=None, status=replace(PENDING, state=State.MISCONFIGURED, problems=('found "x"',))),
+        Case(secret=None, status=replace(PENDING, state=State.MISCONFIGURED, problems=('found "x"', "no Y"))),
         Cause.MISCONFIGURED,
-        'found "x"',
+        'found "x"; no Y',
+    ),
+    "misconfigured, and served": (
+        Case(words=pull_words.FORBIDDEN, status=replace(READY, state=State.MISCONFIGURED, problems=('found "x"',))),
+        Cause.REPOSITORY_DENIED,
+        "refuses the image",
     ),
     "conflict": (Case(secret=FOREIGN), Cause.SECRET_CONFLICT, "not managed by Pullkeeper"),
     "refused by AWS": (
@@ -139,6 +155,11 @@ CASES: Mapping[str, tuple[Case, Cause, str]] = {
     ),
     "refused by AWS until it expired": (
         Case(secret=managed(published(EU, issued=NOW - 13 * HOUR)), status=replace(READY, last_warning=WARNING)),
+        Cause.TOKEN_REFUSED,
+        "AccessDenied",
+    ),
+    "refused by AWS until it expires now": (
+        Case(secret=managed(published(EU, issued=NOW - 12 * HOUR)), status=replace(READY, last_warning=WARNING)),
         Cause.TOKEN_REFUSED,
         "AccessDenied",
     ),
@@ -162,6 +183,21 @@ CASES: Mapping[str, tuple[Case, Cause, str]] = {
     "other region": (Case(secret=managed(published(US))), Cause.WRONG_REGION, f"no entry for {EU}, only for {US}"),
     "other account": (Case(secret=managed(published(EU_OTHER_ACCOUNT))), Cause.WRONG_ACCOUNT, "another account"),
     "not listed": (Case(secret=managed(published(PUBLIC))), Cause.REGISTRY_NOT_LISTED, f"only for {PUBLIC}"),
+    "other region and account": (
+        Case(secret=managed(published(US_OTHER_ACCOUNT))),
+        Cause.REGISTRY_NOT_LISTED,
+        f"only for {US_OTHER_ACCOUNT}",
+    ),
+    "only ECR Public, whose region it is": (
+        Case(image="123456789012.dkr.ecr.us-east-1.amazonaws.com/web", secret=managed(published(PUBLIC))),
+        Cause.REGISTRY_NOT_LISTED,
+        f"only for {PUBLIC}",
+    ),
+    "not listed, namespace unreadable": (
+        Case(secret=managed(published(US)), status=None, known={"namespace_readable": False}),
+        Cause.WRONG_REGION,
+        "another region",
+    ),
     "left out": (
         Case(secret=managed(published(PUBLIC)), status=replace(READY, left_out={EU.name: "ask for `identities[0]`"})),
         Cause.REGISTRY_NOT_LISTED,
@@ -177,6 +213,7 @@ CASES: Mapping[str, tuple[Case, Cause, str]] = {
         Cause.EXPIRED,
         "expired 2h ago",
     ),
+    "expires now": (Case(secret=managed(published(EU, issued=NOW - 12 * HOUR))), Cause.EXPIRED, "expired 0s ago"),
     "not accepted": (Case(answer=answered(401)), Cause.TOKEN_REJECTED, "status 401"),
     "denied": (Case(words=pull_words.NOT_AUTHORIZED), Cause.REPOSITORY_DENIED, "refuses the image to controller"),
     "denied to a principal": (
@@ -185,6 +222,17 @@ CASES: Mapping[str, tuple[Case, Cause, str]] = {
         "to arn:aws:iam::1:role/x",
     ),
     "denied when asked": (Case(answer=answered(403)), Cause.REPOSITORY_DENIED, "refuses the image"),
+    "denied when asked, Secrets may not be listed": (
+        Case(secret=None, answer=answered(403), known={"secret_readable": False}),
+        Cause.REPOSITORY_DENIED,
+        "refuses the image to the identity that the pull Secret's token was fetched as",
+    ),
+    "denied as an Event says": (
+        Case(words="", event=pull_words.FORBIDDEN, failed=HOUR / 2),
+        Cause.REPOSITORY_DENIED,
+        "refuses",
+    ),
+    "denied at the rotation": (Case(words=pull_words.FORBIDDEN, failed=HOUR), Cause.REPOSITORY_DENIED, "refuses"),
     "denied before the rotation": (
         Case(words=pull_words.FORBIDDEN, failed=2 * HOUR),
         Cause.RETRYING,
@@ -219,6 +267,16 @@ CASES: Mapping[str, tuple[Case, Cause, str]] = {
         Cause.IMAGE_MISSING,
         "public.ecr.aws gives images to everybody",
     ),
+    "public, without a token": (
+        Case(image=PUBLIC_IMAGE, words=pull_words.FORBIDDEN),
+        Cause.IMAGE_MISSING,
+        "public.ecr.aws gives images to everybody",
+    ),
+    "public, token not named": (
+        Case(image=PUBLIC_IMAGE, words=pull_words.FORBIDDEN, secret=managed(published(PUBLIC)), named=()),
+        Cause.IMAGE_MISSING,
+        "public.ecr.aws gives images to everybody",
+    ),
     "public, missing": (
         Case(image=PUBLIC_IMAGE, words="code = NotFound: not found"),
         Cause.IMAGE_MISSING,
@@ -244,6 +302,12 @@ def test_each_cause_is_told(case: Case, cause: Cause, why: str) -> None:
     assert why in found.why
     assert found.object
     assert found.fix
+
+
+def test_the_verdict_of_every_case_matches_the_golden_file() -> None:
+    """As people read it."""
+    texts = {name: as_text(case.explained()).partition("\n\nevidence:\n")[0] for name, (case, _, _) in CASES.items()}
+    golden.check(GOLDEN / "explain-pod.txt", "\n\n".join(f"# {name}\n{text}" for name, text in texts.items()) + "\n")
 
 
 def test_every_cause_has_a_case() -> None:
@@ -285,6 +349,7 @@ def test_an_unscheduled_pod_has_no_node_to_name() -> None:
     """It may not be known, where the status is read by somebody else."""
     (found,) = Case(words=pull_words.UNREACHABLE).explained(node="").findings
     assert found.verdict.object == "pod/web in team-a"
+    assert found.verdict.why == f"the node NODE does not get through to {EU}"
 
 
 def test_the_text_has_the_verdict_first() -> None:
@@ -305,6 +370,16 @@ def test_the_text_has_the_verdict_first() -> None:
     ]
 
 
+def test_evidence_says_what_there_is_not() -> None:
+    """No words, no time of the failure, no Secret named."""
+    assert Case(words="", named=()).explained().evidence == (
+        "container app: ErrImagePull: (no more than that)",
+        "the pod's imagePullSecrets: none",
+        f"secret {NAME}: {EU}; valid for 11h",
+        "namespace: ready",
+    )
+
+
 @pytest.mark.parametrize(
     ("secret", "words"),
     [
@@ -312,6 +387,7 @@ def test_the_text_has_the_verdict_first() -> None:
         (FOREIGN, "not managed by Pullkeeper"),
         (managed(None), "without a readable record"),
         (managed(published(EU, issued=NOW - 13 * HOUR)), f"{EU}; expired 1h ago"),
+        (managed(published(EU, issued=NOW - 12 * HOUR)), f"{EU}; expired 0s ago"),
     ],
 )
 def test_the_secret_is_described(secret: ObservedSecret | None, words: str) -> None:
@@ -319,15 +395,50 @@ def test_the_secret_is_described(secret: ObservedSecret | None, words: str) -> N
     assert f"secret {NAME}: {words}" in Case(secret=secret, named=(), words="").explained().evidence
 
 
+def several(count: int) -> Explanation:
+    more = [WaitingContainer(name=f"c{n}", image=IMAGE, reason="ErrImagePull", message="") for n in range(count - 1)]
+    return Case(image="nginx").explained(*more)
+
+
 def test_several_images_have_a_verdict_each() -> None:
     """That on an image of ECR first, and no more text than for ten."""
-    more = [WaitingContainer(name=f"c{n}", image=IMAGE, reason="ErrImagePull", message="") for n in range(11)]
-    explanation = Case(image="nginx").explained(*more)
+    explanation = several(12)
     document = as_document(explanation)
     assert [found.verdict.cause for found in explanation.findings] == [Cause.UNKNOWN] * 11 + [Cause.NOT_ECR]
     assert (document["verdict"]["container"], len(document["others"])) == ("c0", 11)
-    assert "and 2 more containers" in as_text(explanation)
     assert len(explanation.evidence) == 10 + 3
+
+
+@pytest.mark.parametrize(("count", "more"), [(10, []), (11, ["and 1 more"]), (1010, ["and 1,000 more"])])
+def test_of_many_containers_the_first_are_shown(count: int, more: list[str]) -> None:
+    """One paragraph each, and the number of the others."""
+    lines = as_text(several(count)).splitlines()
+    heads = [number for number, line in enumerate(lines) if line.startswith("pod team-a/web, container ")]
+    assert heads == list(range(0, 50, 5))
+    assert [*map(lines.__getitem__, range(4, 45, 5))] == [""] * 9
+    assert lines[49 : lines.index("evidence:")] == [*more, ""]
+
+
+def test_the_document_shortens_nothing() -> None:
+    """What is unknown is null."""
+    case = Case(answer=answered(403))
+    found, other = case.verdict(), WaitingContainer(name="x", image="nginx", reason="ErrImagePull", message="no")
+    explanation = case.explained(other)
+    assert as_document(explanation) == {
+        "ok": False,
+        "namespace": "team-a",
+        "pod": "web",
+        "verdict": {
+            "cause": "repository-denied",
+            "container": "app",
+            "image": IMAGE,
+            "object": "arn:aws:ecr:eu-west-1:123456789012:repository/shop/web",
+            "why": found.why,
+            "fix": found.fix,
+        },
+        "others": [as_document(Case(image="nginx").explained())["verdict"] | {"container": "x"}],
+        "evidence": list(explanation.evidence),
+    }
 
 
 @pytest.mark.parametrize(("node", "words"), [("node-1", "waits for an image"), ("", "not been assigned to a node")])

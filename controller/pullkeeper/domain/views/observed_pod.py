@@ -23,7 +23,7 @@ _PULL_REASONS = frozenset(
 """The reasons that the kubelet gives a container that waits for its image (kubernetes, pkg/kubelet/images/types.go)."""
 _KINDS = ("initContainer", "container", "ephemeralContainer")
 _MAX_TEXT = 2048
-"""Characters of the kubelet's words that are read: a pod's status is written by its node, its image by a tenant."""
+"""Characters of the kubelet's words that are kept: a pod's status is written by its node, its image by a tenant."""
 _BACK_OFF = re.compile(r'Back-off pulling image "[^"]*"\.?')
 _FAILED = "Failed to pull image"
 
@@ -110,14 +110,14 @@ def words(container: WaitingContainer, event: PullEvent | None) -> str:
 
 
 def _waiting(kind: str, spec: Mapping[str, Any], status: Mapping[str, Any]) -> Iterable[WaitingContainer]:
-    images = {str(each["name"]): str(each.get("image") or "") for each in spec.get(f"{kind}s") or ()}
+    images = {str(each["name"]): each.get("image") for each in spec.get(f"{kind}s") or ()}
     statuses: Sequence[Mapping[str, Any]] = status.get(f"{kind}Statuses") or ()
     for each in statuses:
         waiting = (each.get("state") or {}).get("waiting") or {}
         if waiting.get("reason") in _PULL_REASONS:
             yield WaitingContainer(
                 name=str(each["name"]),
-                image=images.get(str(each["name"])) or str(each.get("image") or ""),
+                image=str(images.get(str(each["name"])) or each.get("image") or ""),
                 reason=str(waiting["reason"]),
                 message=_said(str(waiting.get("message") or "")),
             )
@@ -129,4 +129,4 @@ def _said(message: str) -> str:
 
 def _one_line(message: str) -> str:
     """Return words that can be shown, in one line: a registry's errors may come in several."""
-    return printable(" ".join(message[: _MAX_TEXT + 1].split()), _MAX_TEXT)
+    return printable(" ".join(message.split()), _MAX_TEXT)

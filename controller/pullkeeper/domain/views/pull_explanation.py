@@ -89,7 +89,7 @@ def _lines(explanation: Explanation) -> Iterable[str]:
         yield f"  why: {found.why}"
         yield f"  fix: {found.fix}"
     if (more := len(explanation.findings) - _MAX_OTHERS) > 0:
-        yield f"and {more} more containers"
+        yield f"and {more:,} more"
     yield ""
     yield "evidence:"
     yield from (f"  - {line}" for line in explanation.evidence)

@@ -189,9 +189,12 @@ def _answered(pull: Pull) -> Verdict | None:
 
 
 def _refused(pull: Pull) -> Verdict | None:
-    if pull.symptom not in REFUSED or not pull.held:
+    held, failed_at = pull.held, pull.container.failed_at
+    if pull.symptom not in REFUSED or held is None:
         return None
-    return _retrying(pull, "the token has been replaced since") if _replaced_since(pull) else _denied(pull)
+    if failed_at is not None and failed_at < held.issued_at:
+        return _retrying(pull, "the token has been replaced since")
+    return _denied(pull)
 
 
 def _in_order(pull: Pull) -> Verdict | None:
@@ -236,8 +239,9 @@ _RULES: tuple[Rule, ...] = (
 
 
 def _retrying(pull: Pull, why: str) -> Verdict:
-    fix = f"wait: the kubelet retries within five minutes; or at once: kubectl delete pod -n {pull.pod.namespace} "
-    return Verdict(cause=Cause.RETRYING, object=pull.this_pod, why=why, fix=f"{fix}{pull.pod.name}")
+    delete = f"kubectl delete pod -n {pull.pod.namespace} {pull.pod.name}"
+    fix = f"wait: the kubelet retries within five minutes; or at once: {delete}"
+    return Verdict(cause=Cause.RETRYING, object=pull.this_pod, why=why, fix=fix)
 
 
 def _denied(pull: Pull) -> Verdict:
@@ -253,11 +257,8 @@ def _denied(pull: Pull) -> Verdict:
 
 
 def _principal(pull: Pull) -> str:
-    """Return whose token the pull Secret holds for the image's registry."""
-    name = pull.record.identities[pull.host] if pull.record else ""
-    return (pull.record.principals.get(name) if pull.record else None) or name
-
-
-def _replaced_since(pull: Pull) -> bool:
-    failed_at = pull.container.failed_at
-    return pull.held is not None and failed_at is not None and failed_at < pull.held.issued_at
+    """Return whose token the pull Secret holds for the image's registry; who may get Secrets may not list them."""
+    if pull.record is None:
+        return "the identity that the pull Secret's token was fetched as"
+    identity = pull.record.identities[pull.host]
+    return pull.record.principals.get(identity) or identity

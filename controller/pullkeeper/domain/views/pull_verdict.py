@@ -98,16 +98,16 @@ class Pull:
 
     @property
     def host(self) -> RegistryHost:
-        """The image's registry; without a region where that is none of ECR."""
-        try:
-            return registry_host.parse(self.image.host)
-        except ValueError:
-            return RegistryHost(name=self.image.host, region="")
+        """The image's registry; raises ValueError where that is none of ECR."""
+        return registry_host.parse(self.image.host)
 
     @property
     def is_ecr(self) -> bool:
         """Whether the image is of a registry of ECR."""
-        return bool(self.host.region)
+        try:
+            return bool(self.host)
+        except ValueError:
+            return False
 
     @property
     def namespace(self) -> str:
