@@ -39,7 +39,7 @@ test-simulation: $(VENV)/dev.stamp ## The simulation at length: more seeds, outa
 simulate: $(VENV)/dev.stamp ## Years of small clusters with faults drawn from SEEDS seeds (500), YEARS of them in all (500), and the invariants at every moment
 	nice $(BIN)/python -m tools.simulate --seeds $(or $(SEEDS),500) --years $(or $(YEARS),500)
 
-boundaries: $(VENV)/dev.stamp ## Every call and event of twelve scenarios, each crashed, lost, late, stale, stopped at; and every state of one namespace; two faults in a run for PAIRS drawn by SEED
+boundaries: $(VENV)/dev.stamp ## Every call and event of twenty scenarios, each crashed, lost, late, stale, stopped at; and every state of one namespace; two faults in a run for PAIRS drawn by SEED
 	nice $(BIN)/python -m testsupport.boundaries $(if $(PAIRS),--pairs $(PAIRS)) $(if $(SEED),--seed $(SEED))
 
 test-tenants: $(VENV)/dev.stamp ## Hostile tenants beside an honest population, on the in-memory server and on a real control plane

@@ -7,7 +7,13 @@ import pytest
 from testsupport.boundaries.explore import followed_by_one_more, run
 from testsupport.boundaries.journal import Fault
 from testsupport.boundaries.judge import judge
-from testsupport.boundaries.mutants import IgnoresCancellation, KeepsTheLease, RetriesOnce, StopsAtAFailure
+from testsupport.boundaries.mutants import (
+    BelievesWhatItReads,
+    IgnoresCancellation,
+    KeepsTheLease,
+    RetriesOnce,
+    StopsAtAFailure,
+)
 from testsupport.boundaries.scenarios import SCENARIOS
 from testsupport.boundaries.states import Answers, Attached, Found, Requested, Start, scenario_of
 from testsupport.boundaries.world import Outcome
@@ -31,6 +37,12 @@ BROKEN = {
     "relies on events": Broken(scenario="opt in", fault=Fault.DROPPED, name="NamespaceRelister", broken=NeverRelists),
     "relies on a stale listing": Broken(
         scenario="start", fault=Fault.STALE_BY_ALL, name="NamespaceRelister", broken=NeverRelists
+    ),
+    "believes what it reads": Broken(
+        scenario="ServiceAccount's role changed, watched",
+        fault=Fault.STALE_BY_ONE,
+        name="Reconciler",
+        broken=BelievesWhatItReads,
     ),
     "keeps the Lease": Broken(
         scenario="leadership change", fault=Fault.STOP_BEFORE, name="LeaderElector", broken=KeepsTheLease

@@ -7,8 +7,16 @@ from datetime import datetime, timedelta
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.reconcile.leader_elector import LeaderElector
 from pullkeeper.reconcile.namespace_records import NamespaceRecord, NamespaceRecords
+from pullkeeper.reconcile.reconciler import Reconciler
 from pullkeeper.reconcile.result import Result
 from pullkeeper.reconcile.worker import Worker
+
+
+class BelievesWhatItReads(Reconciler):
+    """Relies on the last reply, whatever a watch tells."""
+
+    def _is_outdated(self, *_: object) -> bool:
+        return False
 
 
 class KeepsTheLease(LeaderElector):

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pullkeeper.domain.config.policy import Grant, Policy, RoleGrant
 from pullkeeper.domain.config.settings import Settings
 from pullkeeper.domain.iam.role_arn import ROLE_ANNOTATION
+from pullkeeper.domain.namespace.service_account_names import ServiceAccountNames
 from testsupport.boundaries.world import NAMESPACE, Scenario, World
 from testsupport.simulation.record import USER, SecretVersion, Status
 from testsupport.simulation.store import SECRET_NAME
@@ -17,10 +18,12 @@ BLUE = "arn:aws:iam::111111111111:role/blue"
 GREEN = "arn:aws:iam::111111111111:role/green"
 FOREIGN = {"docker.io": "c29tZTpib2R5"}
 ACCOUNT = "default"
+_PULLER = "puller"
 _THEN = 30.0
 """Second of the action, when what was there before has come to rest."""
 _RELIST = 10 * MINUTE
 _APPLY, _LISTS, _ASK = "patch secrets", frozenset({"list secrets", "list namespaces"}), "aws GetAuthorizationToken"
+_WHO = "aws GetCallerIdentity"
 _ROLES = Policy(roles=(RoleGrant(role=BLUE), RoleGrant(role=GREEN)), service_accounts=Grant())
 
 
@@ -29,8 +32,12 @@ def current(world: World) -> SecretVersion | None:
     return world.cluster.secrets.get(NAMESPACE)
 
 
-def served(world: World, *hosts: str, role: str = "the controller") -> Iterator[str]:
-    """Report unless the Secret has a live token of the role for each host, and nothing else."""
+def served(world: World, *hosts: str, role: str = "") -> Iterator[str]:
+    """Report unless the Secret has a live token of the role for each host, and nothing else.
+
+    Unless it is given, it is that of the ServiceAccount, or the controller's own.
+    """
+    role = role or (_role_of_account(world) if world.scenario.service_account else "the controller")
     secret = current(world)
     if secret is None or not secret.managed or set(secret.auths) != set(hosts):
         yield f"ended with {secret and sorted(secret.auths)} instead of {sorted(hosts)}"
@@ -41,6 +48,10 @@ def served(world: World, *hosts: str, role: str = "the controller") -> Iterator[
             yield f"ended with a dead token of {host}"
         elif role not in token.key:
             yield f"ended with a token of {token.key} instead of {role}"
+
+
+def _role_of_account(world: World) -> str:
+    return world.cluster.accounts[NAMESPACE, world.scenario.service_account].annotations[ROLE_ANNOTATION]
 
 
 def without(world: World) -> Iterator[str]:
@@ -105,7 +116,7 @@ def _start() -> Scenario:
         actions=[(0.0, opt_in)],
         window=(0.0, _RELIST + MINUTE),
         goal=lambda world: served(world, IRELAND),
-        calls=frozenset({*_LISTS, "watch secrets", _APPLY, _ASK, "aws GetCallerIdentity", "event secrets"}),
+        calls=frozenset({*_LISTS, "watch secrets", _APPLY, _ASK, _WHO, "event secrets"}),
     )
 
 
@@ -161,25 +172,41 @@ def _identity() -> Scenario:
     )
 
 
+def _make_account(world: World) -> None:
+    world.cluster.put_service_account(NAMESPACE, _PULLER, {ROLE_ANNOTATION: BLUE})
+
+
+def _move_account(world: World) -> None:
+    world.cluster.put_service_account(NAMESPACE, _PULLER, {ROLE_ANNOTATION: GREEN})
+
+
+def _as_account(scenario: Scenario, name: str, *, watched: bool = False) -> Scenario:
+    """Have the tokens fetched as a ServiceAccount, whose role is watched or read in turn."""
+    settings = replace(scenario.settings, policy=_ROLES)
+    if watched:
+        settings = replace(settings, watched_service_accounts=ServiceAccountNames(names=frozenset({_PULLER})))
+    return replace(
+        scenario,
+        name=name,
+        actions=[(0.0, _make_account), *scenario.actions],
+        calls=scenario.calls - {_WHO} | ({"list serviceaccounts"} if watched else set()),
+        settings=settings,
+        roles=(BLUE, GREEN),
+        service_account=_PULLER,
+    )
+
+
 def _account_identity() -> Scenario:
-    def make(world: World) -> None:
-        world.opt_in(IRELAND, service_account_name="puller")
-        world.cluster.put_service_account(NAMESPACE, "puller", {ROLE_ANNOTATION: BLUE})
-
-    def move(world: World) -> None:
-        world.cluster.put_service_account(NAMESPACE, "puller", {ROLE_ANNOTATION: GREEN})
-
-    return Scenario(
-        name="ServiceAccount's role changed",
-        actions=[(0.0, make), (_THEN, move)],
+    moved = Scenario(
+        name="",
+        actions=[(0.0, opt_in), (_THEN, _move_account)],
         window=(_THEN, _THEN + _RELIST + MINUTE),
         goal=lambda world: served(world, IRELAND, role=GREEN),
         calls=frozenset(
             {*_LISTS, _APPLY, _ASK, "get serviceaccounts", "create token", "aws AssumeRoleWithWebIdentity"}
         ),
-        settings=Settings(policy=_ROLES),
-        roles=(BLUE, GREEN),
     )
+    return _as_account(moved, "ServiceAccount's role changed")
 
 
 def _attach() -> Scenario:
@@ -226,23 +253,44 @@ def _reload() -> Scenario:
 
 
 def _leadership() -> Scenario:
+    """Have the tokens fetched as a ServiceAccount, which is read in turn: by the leader alone."""
+
     def leave(world: World) -> None:
-        """Kill whoever leads, and change what is asked for at the same moment."""
+        """Kill whoever leads, and change what is asked for, and as whom, at the same moment."""
+        _move_account(world)
         for replica in tuple(world.running.values()):
             if replica.leads():
                 replica.kill()
         world.opt_in(IRELAND, FRANKFURT)
 
-    return Scenario(
-        name="leadership change",
+    change = Scenario(
+        name="",
         actions=[(0.0, opt_in), (_THEN, leave)],
         window=(_THEN - 5, _THEN + 2 * MINUTE),
-        goal=lambda world: served(world, IRELAND, FRANKFURT),
+        goal=lambda world: served(world, IRELAND, FRANKFURT, role=GREEN),
         calls=frozenset({_APPLY, _ASK, "get leases", "patch leases", "event secrets"}),
         settings=Settings(leader_election=True, lease_duration=timedelta(seconds=60)),
         replicas=("a", "b"),
-        quiet=20 * MINUTE,
+        quiet=_RELIST + MINUTE,
     )
+    return _as_account(change, "leadership change")
+
+
+def _watched() -> Iterator[Scenario]:
+    """Give the scenarios in which the role of a ServiceAccount is watched; attaching some watches all of them."""
+    for build in (_account_identity, _leadership):
+        scenario = build()
+        yield _as_account(replace(scenario, actions=scenario.actions[1:]), f"{scenario.name}, watched", watched=True)
+    for build in (_start, _opt_out, _attach, _detach):
+        scenario = build()
+        yield _as_account(scenario, f"{scenario.name} as a ServiceAccount, watched", watched=True)
+
+
+def _read_in_turn() -> Iterator[Scenario]:
+    """Give more scenarios in which it is read in turn."""
+    for build in (_start, _opt_out):
+        scenario = build()
+        yield _as_account(scenario, f"{scenario.name} as a ServiceAccount")
 
 
 _BUILDERS = (
@@ -259,4 +307,5 @@ _BUILDERS = (
     _reload,
     _leadership,
 )
-SCENARIOS = {scenario.name: scenario for scenario in (build() for build in _BUILDERS)}
+_ALL = (*(build() for build in _BUILDERS), *_watched(), *_read_in_turn())
+SCENARIOS = {scenario.name: scenario for scenario in _ALL}

@@ -13,7 +13,7 @@ from testsupport.boundaries.cluster import Cluster
 from testsupport.boundaries.journal import AFTER, BEFORE, DONE_LATE, NEVER_SENT, UNANSWERED, Fault, Journal
 from testsupport.boundaries.watches import LATENCY, LONG, Streams
 from testsupport.simulation.record import Request
-from testsupport.simulation.sent import Sent
+from testsupport.simulation.sent import Sent, named
 from testsupport.simulation.store import RefusedError
 from testsupport.simulation.watches import Event, unavailable
 from testsupport.virtual_time import elapsed
@@ -94,7 +94,8 @@ class Server:
         await asyncio.sleep(LATENCY)
         resource, version = path.rpartition("/")[2], int(query["resourceVersion"])
         lag = LONG if fault is Fault.LAGGING else 0.0
-        async with self._streams.open(resource, version, float(query["timeoutSeconds"]), lag=lag) as events:
+        seconds, name = float(query["timeoutSeconds"]), named(query)
+        async with self._streams.open(resource, version, seconds, name=name, lag=lag) as events:
             yield events
 
     def stream(

@@ -10,7 +10,7 @@ from testsupport.boundaries.cluster import Cluster
 from testsupport.boundaries.journal import Fault, Journal
 from testsupport.simulation.manifests import namespace_metadata
 from testsupport.simulation.store import Change
-from testsupport.simulation.watches import Event, Stream, event_of
+from testsupport.simulation.watches import Event, Stream, event_of, is_of
 
 LATENCY = 0.01
 """Seconds, each way."""
@@ -57,21 +57,22 @@ class Streams:
         self._cluster = cluster
         self._journal = journal
         self._watch_seconds = watch_seconds
-        self._open: dict[Stream, tuple[str, Delivery]] = {}
+        self._open: dict[Stream, tuple[str, str, Delivery]] = {}
+        """Of each the resource, the name of its objects, "" for all, and what brings its events."""
         cluster.listeners.append(self._on_change)
 
     @asynccontextmanager
     async def open(
-        self, resource: str, version: int, seconds: float, *, lag: float
+        self, resource: str, version: int, seconds: float, *, name: str = "", lag: float
     ) -> AsyncIterator[AsyncIterator[Event]]:
-        """Open a watch of the changes after a version, for that many seconds."""
+        """Open a watch of the changes after a version, for that many seconds: of all objects, or those of one name."""
         stream = Stream()
         delivery = Delivery(self._journal, lambda change: stream.put(event_of(change)), lag=lag)
         for change in self._cluster.changes:
-            if change.kind_of == resource and change.version > version:
+            if is_of(change, resource, name) and change.version > version:
                 delivery.tell(change)
         ending = asyncio.get_running_loop().call_later(self._watch_seconds or seconds, stream.put, None)
-        self._open[stream] = resource, delivery
+        self._open[stream] = resource, name, delivery
         try:
             yield stream.events()
         finally:
@@ -83,8 +84,8 @@ class Streams:
         return len(self._open)
 
     def _on_change(self, change: Change) -> None:
-        for resource, delivery in self._open.values():
-            if resource == change.kind_of:
+        for resource, name, delivery in self._open.values():
+            if is_of(change, resource, name):
                 delivery.tell(change)
 
 

@@ -57,6 +57,8 @@ class Scenario:
     document: str = ""
     """The settings file, if there is one."""
     replicas: tuple[str, ...] = ("a",)
+    service_account: str = ""
+    """Whom the namespace fetches tokens as where it is opted in, if not as the controller."""
     roles: tuple[str, ...] = ()
     """Roles that trust everybody here."""
     quiet: float = QUIET
@@ -135,7 +137,8 @@ class World:
 
     def opt_in(self, *hosts: str, **annotations: str) -> None:
         """Opt the namespace in for these hosts."""
-        self.annotate(Status.OPTED_IN, hosts, enabled="true", registries=",".join(hosts), **annotations)
+        own = {"service-account-name": self.scenario.service_account} if self.scenario.service_account else {}
+        self.annotate(Status.OPTED_IN, hosts, enabled="true", registries=",".join(hosts), **own, **annotations)
 
     def entries(self, account: str) -> list[str]:
         """Return the imagePullSecrets of a ServiceAccount."""

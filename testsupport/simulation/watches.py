@@ -106,7 +106,7 @@ class Streams:
             self._store.record.happened["watch too old"] += 1
             stream.put(_error(410))
         for change in reversed(list(takewhile(lambda change: change.version > version, reversed(past)))):
-            if _is_of(change, kind, name):
+            if is_of(change, kind, name):
                 stream.put(event_of(change))
         ending = asyncio.get_running_loop().call_later(self._faults.watch_seconds or seconds, stream.put, None)
         self._streams[stream] = (kind, name)
@@ -146,7 +146,7 @@ class Streams:
     def _deliver(self, change: Change) -> None:
         if self._faults.kube_back_at(elapsed()) is None:
             for stream, watched in self._streams.items():
-                if change.version > stream.since and _is_of(change, *watched):
+                if change.version > stream.since and is_of(change, *watched):
                     stream.put(event_of(change))
 
 
@@ -242,7 +242,7 @@ def event_of(change: Change) -> Event:
     raise TypeError("Namespaces are not watched here")
 
 
-def _is_of(change: Change, kind: str, name: str) -> bool:
+def is_of(change: Change, kind: str, name: str) -> bool:
     """Return whether a watch of a resource, of all objects or of one name, tells of a change."""
     changed = change.secret or change.account
     return kind == change.kind_of and (changed is None or name in {"", changed.name})

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from pullkeeper.domain.iam import principal
 from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.iam.principal import Current
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
@@ -58,4 +57,4 @@ class ControllerPrincipal:
 
 def _is_of_another(secret: ObservedSecret, identity: str, name: str) -> bool:
     record = secret.record
-    return record is not None and principal.differ(record.principals.get(identity, principal.UNKNOWN), name)
+    return record is not None and record.is_of_another(identity, name)

@@ -12,7 +12,6 @@ from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.backoff import LONGEST_RETRY
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason, foreign_secret_failure
-from pullkeeper.domain.iam import principal
 from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret import entries
@@ -191,8 +190,7 @@ class Reconciler:
         return {
             host
             for host, identity in desired.identity_names.items()
-            if record.identities.get(host) == identity
-            and not principal.differ(record.principals.get(identity, principal.UNKNOWN), current[identity].name)
+            if record.identities.get(host) == identity and not record.is_of_another(identity, current[identity].name)
         }
 
     async def reconcile(self, name: str) -> Result:
@@ -393,7 +391,16 @@ class Reconciler:
             # AWS gave no better token than the one that is there: ask more often the less of its life is left.
             left = min(validity.expires_at for validity in validities) - now
             times.append(now + max(left / _REQUEUES, _SHORTEST_REQUEUE))
+        if secret and secret.record and not retries and self._is_outdated(name, desired, secret.record):
+            times.append(now + LONGEST_RETRY)
         return min(times, default=now + LONGEST_RETRY)
+
+    def _is_outdated(self, name: str, desired: DesiredState, record: SecretRecord) -> bool:
+        """Whether a ServiceAccount was read as another than its watch has told: one of them is behind."""
+        return any(
+            current.since is None and record.is_of_another(identity, current.name)
+            for identity, current in self._identities.current_principals(name, desired.identities).items()
+        )
 
     def _undone(self, name: str) -> UndoneWrites:
         return self._records.get(name).undone_of(self._shape.name)

@@ -41,6 +41,8 @@ from testsupport.examples import (
     FOREIGN,
     HOUR,
     NOW,
+    ROLE_A,
+    ROLE_B,
     US,
     auth,
     managed,
@@ -365,6 +367,24 @@ async def test_service_account_is_looked_up_before_any_token() -> None:
     before, after = harness.scopes[0].identity, harness.scopes[-1].identity
     assert (before.uid, before.role_arn, before.audience) == ("uid-1", ROLE, "sts.amazonaws.com")
     assert (after.uid, after.name) == ("uid-2", before.name)
+
+
+async def test_service_account_that_was_read_as_another_than_is_watched_is_read_again_soon() -> None:
+    """A reply may be older than what the watch has told; nothing would change any more that has it read again."""
+    held = record_of(published(EU).held, "system:serviceaccount:team-a:puller", principal=ROLE_A)
+    harness = ReconcilerHarness(managed(held), ACCOUNT_ON)
+    harness.policy = Policy(service_accounts=ANYBODY)
+    harness.accounts["team-a", "puller"] = ObservedServiceAccount(
+        namespace="team-a", name="puller", uid="uid-1", resource_version=2, principal=ROLE_B
+    )
+    waits = []
+    for read in (ROLE_A, ROLE_B):
+        harness.token_result = TokenResult(token=token(issued=LATER, principal=read))
+        result = await harness.reconcile()
+        assert result.requeue_at is not None
+        waits.append(result.requeue_at - LATER)
+    assert waits[0] == timedelta(minutes=1)
+    assert waits[1] > 5 * HOUR
 
 
 async def test_service_account_for_another_audience_gets_no_token() -> None:

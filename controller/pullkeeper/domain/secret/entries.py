@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pullkeeper.domain.ecr.credential import UNKNOWN_VALIDITY, Password, Token, TokenValidity
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.token_scope import TokenScope, scope_label
-from pullkeeper.domain.iam import principal
 from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.secret.desired_state import DesiredState
@@ -161,7 +160,7 @@ def _may_replace(token: Token, record: SecretRecord, host: RegistryHost, name: s
     own = record.held.get(host)
     if own is None or record.identities[host] != name or token.expires_at >= own.expires_at:
         return True
-    return principal.differ(token.principal, record.principals.get(name, principal.UNKNOWN))
+    return record.is_of_another(name, token.principal)
 
 
 def _sharers(record: SecretRecord, shared: Mapping[tuple[str, str], TokenValidity]) -> Mapping[RegistryHost, str]:

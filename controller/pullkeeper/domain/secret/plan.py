@@ -11,7 +11,6 @@ from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.errors.failures import FailureError
 from pullkeeper.domain.errors.validation import InvalidInputError
-from pullkeeper.domain.iam import principal
 from pullkeeper.domain.iam.identity import Identity
 from pullkeeper.domain.iam.principal import Current
 from pullkeeper.domain.namespace.annotations import ENABLED, REGISTRIES, ROLE_ARN, SERVICE_ACCOUNT
@@ -167,7 +166,7 @@ def _refresh_times(
     if record := secret.record:
         yield from (rotation.refresh_at_for(name, validity) for validity in record.validities_but(desired.refused))
         for identity, current in current_principals.items():
-            if principal.differ(record.principals.get(identity, principal.UNKNOWN), current.name):
+            if record.is_of_another(identity, current.name):
                 yield rotation.spread(name, current.since) if current.since else _AT_ONCE
 
 

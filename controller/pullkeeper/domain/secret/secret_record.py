@@ -99,6 +99,10 @@ class SecretRecord:
         """Return the validity of every token that a registry beside these has."""
         return tuple(dict.fromkeys(each for host, each in self.held.items() if host not in left_out))
 
+    def is_of_another(self, identity: str, current: str) -> bool:
+        """Whether the tokens of an identity are known to be of another principal than the current one."""
+        return principal.differ(self.principals.get(identity, principal.UNKNOWN), current)
+
     @property
     def target(self) -> "Target":
         """What the Secret is for."""
