@@ -48,6 +48,12 @@ def test_what_is_not_ours_or_has_lost_its_times_says_nothing() -> None:
     assert rivals([one, replace(FOREIGN, written_by="system/b", written_at=two.written_at), three]) == ()
 
 
+def test_taking_over_within_one_second_is_no_rivalry() -> None:
+    """Times in Secrets are of whole seconds."""
+    last, first = (replace(each, written_at="2026-03-01T12:01:00Z") for each in written("ab"))
+    assert rivals([*written("a"), last, first, replace(first, written_at="2026-03-01T12:02:00Z")]) == ()
+
+
 def test_the_line_is_short_however_many_there_are() -> None:
     """No more than ten can have written a tenth."""
     many = written("abcdefghijk" * 5)

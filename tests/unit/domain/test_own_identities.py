@@ -219,8 +219,22 @@ def test_render_says_which_identity_serves_which_registry() -> None:
     """And whose role is to be allowed what."""
     given = parse_settings({"identities": [CHINA], "roles": [{"role": ROLE, "namespaces": ["*"]}]}, {})
     text = as_text(render_namespace(view(registries=f"{EU},{BEIJING}"), given, NOW))
-    assert f"controller/china, allowed by `identities[0]` in the settings: {BEIJING}" in text
-    assert 'the role of the controller\'s identity china: ecr:GetAuthorizationToken on "*"' in text
+    unnamed, china = "the controller's own role", "the role of the controller's identity china"
+    pulls = "ecr:BatchCheckLayerAvailability, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer"
+    assert text.splitlines()[1:-1] == [
+        f"  registries    {BEIJING}",
+        f"                {EU}",
+        f"  identities    controller, allowed by `controllerIdentity` in the settings: {EU}",
+        f"                controller/china, allowed by `identities[0]` in the settings: {BEIJING}",
+        "  principals    the controller's own; `pullkeeper check` names it",
+        "                the controller's own; `pullkeeper check` names it",
+        f"  tokens        cn-north-1 as controller/china: {BEIJING}",
+        f"                eu-west-1 as controller: {EU}",
+        f'  permissions   {china}: ecr:GetAuthorizationToken on "*"',
+        f"                {china}: {pulls} on the repositories to pull from",
+        f'                {unnamed}: ecr:GetAuthorizationToken on "*"',
+        f"                {unnamed}: {pulls} on the repositories to pull from",
+    ]
     text = as_text(render_namespace(view(registries=BEIJING.name, role_arn=ROLE), given, NOW))
     assert f"the role of the controller's identity china: sts:AssumeRole on {ROLE}" in text
 
@@ -231,7 +245,7 @@ def test_render_says_which_identity_serves_which_registry() -> None:
         (
             {"identities": [{**CHINA, "registries": ["*"]}]},
             {"registries": EU.name},
-            "controller/china are of partition",
+            "controller/china are of partition aws-cn, eu-west-1 is of aws: use",
         ),
         ({"identities": [CHINA]}, {"registries": f"{EU},{BEIJING}"}, ""),
         ({"rolesAnywhere": ANYWHERE_GIVEN}, {"registries": f"{EU},{BEIJING}"}, "of controller are of partition aws"),

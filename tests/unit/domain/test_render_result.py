@@ -27,6 +27,7 @@ PULLS = (
     "ecr:BatchCheckLayerAvailability, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer on the repositories to pull from"
 )
 
+UNCHANGED = "nothing is created, and an existing pull Secret is renewed as it is"
 NONE = "there is no pull Secret, and one created by the controller is deleted"
 
 
@@ -64,19 +65,18 @@ def render(settings: Settings = SETTINGS, name: str = "team-a", **annotations: s
 def test_the_reason_says_who_opted_in_or_out(annotations: dict[str, str], settings: Settings, reason: str) -> None:
     """The namespace by its annotation, or the settings."""
     found = render(settings, **annotations)
-    assert (found.reason, found.problems) == (reason, ())
+    assert (found.namespace, found.reason, found.problems) == ("team-a", reason, ())
     assert bool(found.secret) == reason.startswith("opted in")
 
 
 def test_every_problem_is_render() -> None:
     """With the consequence: nothing is created, nothing is lost."""
     found = render(enabled="yes", nope="1")
-    assert found.reason == "nothing is created, and an existing pull Secret is renewed as it is"
+    assert found == RenderResult(namespace="team-a", reason=UNCHANGED, problems=found.problems)
     assert [problem.partition(":")[0] for problem in found.problems] == [
         "pullkeeper.dev/nope",
         "pullkeeper.dev/enabled",
     ]
-    assert (found.desired, found.secret) == (None, None)
 
 
 def test_an_annotation_in_an_excluded_namespace_is_a_problem() -> None:
@@ -88,7 +88,9 @@ def test_an_annotation_in_an_excluded_namespace_is_a_problem() -> None:
 
 def test_an_identity_that_the_policy_forbids_is_a_problem_with_the_setting_to_change() -> None:
     """As in the Event, without the namespace's name in front."""
-    (problem,) = render(enabled="true", role_arn=ROLE).problems
+    found = render(enabled="true", role_arn=ROLE)
+    (problem,) = found.problems
+    assert found == RenderResult(namespace="team-a", reason=UNCHANGED, problems=(problem,))
     assert problem.startswith(f"the installation does not let this namespace use the role {ROLE}: ")
     assert problem.endswith("can allow it in the settings, under `roles`")
 
@@ -252,18 +254,39 @@ def test_the_text_lists_problems_alone() -> None:
 
 def test_the_document_says_the_same() -> None:
     """Missing values are empty or null."""
-    document = as_document(render(enabled="true"))
-    assert document["ok"]
-    assert document["tokens"] == [{"scope": "eu-west-1", "identity": "controller", "registries": [EU.name]}]
-    assert document["identities"] == [
-        {"identity": "controller", "principal": None, "allowedBy": "controllerIdentity", "registries": [EU.name]}
-    ]
-    assert (document["earliestRefreshAt"], document["refreshAt"]) == ("2026-03-01T18:00:00Z", "2026-03-01T18:00:00Z")
-    assert document["secret"]["kind"] == "Secret"
-    nothing = as_document(render(enabled="yes"))
-    assert not nothing["ok"]
-    assert (nothing["registries"], nothing["identities"]) == ([], [])
-    assert (nothing["refreshAt"], nothing["secret"]) == (None, None)
+    found = render(enabled="true")
+    assert as_document(found) == {
+        "namespace": "team-a",
+        "ok": True,
+        "reason": "opted in by its annotation pullkeeper.dev/enabled",
+        "problems": [],
+        "registries": [EU.name],
+        "leftOut": {},
+        "identities": [
+            {"identity": "controller", "principal": None, "allowedBy": "controllerIdentity", "registries": [EU.name]}
+        ],
+        "tokens": [{"scope": "eu-west-1", "identity": "controller", "registries": [EU.name]}],
+        "permissions": [f'{CONTROLLERS}: ecr:GetAuthorizationToken on "*"', f"{CONTROLLERS}: {PULLS}"],
+        "earliestRefreshAt": "2026-03-01T18:00:00Z",
+        "refreshAt": "2026-03-01T18:00:00Z",
+        "secret": found.secret,
+        "additionalSecrets": [],
+    }
+    assert as_document(render(enabled="yes")) == {
+        "namespace": "team-a",
+        "ok": False,
+        "reason": UNCHANGED,
+        "problems": ['pullkeeper.dev/enabled: found "yes", expected "true" or "false"'],
+        "registries": [],
+        "leftOut": {},
+        "identities": [],
+        "tokens": [],
+        "permissions": [],
+        "earliestRefreshAt": None,
+        "refreshAt": None,
+        "secret": None,
+        "additionalSecrets": [],
+    }
 
 
 def test_additional_secrets_are_rendered_with_the_password_masked() -> None:
@@ -283,9 +306,9 @@ def test_additional_secrets_are_rendered_with_the_password_masked() -> None:
     }
     metadata = secret["metadata"]
     assert (metadata["name"], metadata["namespace"], secret["type"]) == ("argocd", "team-a", "Opaque")
-    assert secret["metadata"]["labels"]["argocd.argoproj.io/secret-type"] == "repo-creds"
+    assert metadata["annotations"]["pullkeeper.dev/written-by"] == "pullkeeper-system/pullkeeper"
+    assert metadata["labels"]["argocd.argoproj.io/secret-type"] == "repo-creds"
     assert as_text(found).splitlines()[-1] == "  additional    Secret argocd of `additionalSecrets`"
-    assert as_document(render(enabled="true"))["additionalSecrets"] == []
 
 
 def test_a_problem_is_shown_without_anything_that_a_terminal_acts_on() -> None:
@@ -331,14 +354,19 @@ def test_whose_tokens_they_would_be_is_told(annotations: dict[str, str], line: s
     assert [each["principal"] for each in as_document(found)["identities"]] == [principal]
 
 
-def test_of_a_namespace_of_another_class_nothing_would_be_done() -> None:
+@pytest.mark.parametrize(("own", "called"), [("", "the default class"), ("blue", "the class blue")])
+def test_of_a_namespace_of_another_class_nothing_would_be_done(own: str, called: str) -> None:
     """It says whose it would have to be."""
-    annotations = {"enabled": "true", "registries": "x", "class": "canary"}
-    found = render_namespace(
-        ObservedNamespace(name="team-a", resource_version=0, annotations=annotations), SETTINGS, NOW
+    settings = Settings(policy=Policy(registries=(EU,), installation_class=own))
+    assert render(settings, enabled="true", registries="x", **{"class": "canary"}) == RenderResult(
+        namespace="team-a", reason=f"of another class than this installation, which serves {called}"
     )
-    assert (found.reason, found.problems, found.desired) == (
-        "of another class than this installation, which serves the default class",
-        (),
-        None,
-    )
+
+
+def test_the_secret_says_whose_class_it_is_and_what_opted_it_in() -> None:
+    """For whoever takes over."""
+    settings = Settings(policy=Policy(registries=(EU,), installation_class="blue", opt_in=Matcher(names=("team-*",))))
+    secret = render(settings, **{"class": "blue"}).secret
+    assert secret is not None
+    annotations = secret["metadata"]["annotations"]
+    assert (annotations["pullkeeper.dev/opted-in-by"], annotations["pullkeeper.dev/class"]) == ("settings", "blue")

@@ -115,6 +115,17 @@ def test_the_metric_and_status_agree_wherever_both_can_know(
     assert status.state is namespace_state(secret, failures, now=NOW, opted_in=enabled != "false")
 
 
+@pytest.mark.parametrize(("late", "state"), [(0, State.READY), (1, State.FAILING)])
+def test_a_renewal_is_late_by_more_than_a_fiftieth_of_the_lifetime(late: int, state: State) -> None:
+    """14 minutes and 24 seconds of 12 hours."""
+    issued = NOW - 6 * HOUR - timedelta(minutes=14, seconds=24 + late)
+    metadata = {"name": "team-a", "resourceVersion": "7", "annotations": {"pullkeeper.dev/enabled": "true"}}
+    rules = StatusRules(policy=Policy(registries=(EU,)), rotation=ROTATION)
+    status = namespace_status(namespace_request(metadata), managed(published(EU, issued=issued)), rules, NOW)
+    assert status is not None
+    assert status.state is state
+
+
 def test_the_controller_never_sees_what_only_status_shows() -> None:
     """A namespace that is going or does not exist is not counted."""
     assert {not_found("x").state, State.OTHER_CLASS, State.TERMINATING} == STATUS_ONLY

@@ -78,12 +78,19 @@ def test_wide_shortens_nothing_and_adds_the_times() -> None:
 
 def test_wide_says_whose_tokens_there_are() -> None:
     """As the pull Secret says it; for machines as well."""
-    who = "arn:aws:sts::123456789012:assumed-role/puller"
-    found = report(replace(READY, principals={"controller": who}))
+    who, other = (f"arn:aws:sts::123456789012:assumed-role/{name}" for name in ("puller", "other"))
+    identities = {"controller": ("eu.example",), "controller/us": ("us.example",)}
+    found = report(replace(READY, identities=identities, principals={"controller": who, "controller/us": other}))
     head, row, *_ = (re.split(" {3,}", line) for line in as_text(found, wide=True).splitlines())
-    assert row[head.index("PRINCIPAL")] == who
-    assert as_document(found)["namespaces"][0]["identities"][0]["principal"] == who
+    assert row[head.index("IDENTITY")] == "controller,controller/us"
+    assert row[head.index("PRINCIPAL")] == f"{who},{other}"
+    assert [each["principal"] for each in as_document(found)["namespaces"][0]["identities"]] == [who, other]
     assert who not in as_text(found)
+
+
+def test_a_token_that_ends_now_has_nothing_left() -> None:
+    """As one that has expired."""
+    assert re.split(" {3,}", as_text(report(replace(READY, expires_at=NOW))).splitlines()[1])[4] == "none"
 
 
 @pytest.mark.parametrize("injection", Injection)
@@ -145,9 +152,14 @@ def test_what_is_left_out_is_said_once_for_all() -> None:
 def test_additional_secrets_have_a_column_where_there_are_any() -> None:
     """Their number; in the wide table each with its state and what is left; what is wrong follows in full."""
     argocd = AdditionalStatus(
-        name="argocd", registry="eu.example", state=State.READY, unhealthy=False, expires_at=NOW + 11 * HOUR
+        name="argocd",
+        registry="eu.example",
+        state=State.READY,
+        unhealthy=False,
+        expires_at=NOW + 11 * HOUR,
+        refresh_at=NOW + 5 * HOUR,
     )
-    kargo = replace(argocd, name="kargo", state=State.PENDING, unhealthy=True, expires_at=None, problems=("no",))
+    kargo = AdditionalStatus(name="kargo", registry="eu.example", state=State.PENDING, unhealthy=True, problems=("no",))
     both = replace(READY, additional=(argocd, kargo), unhealthy=True)
     several = report(both, replace(READY, namespace="d", additional=(argocd,)), BROKEN)
     assert as_text(several).splitlines() == [
@@ -167,21 +179,33 @@ def test_additional_secrets_have_a_column_where_there_are_any() -> None:
     wide = as_text(several, wide=True).splitlines()
     assert "PRINCIPAL   ADDITIONAL                         LAST PROBLEM" in wide[0]
     assert "argocd=ready/11h,kargo=pending/-   Secret" in wide[1]
-    assert as_document(several)["namespaces"][0]["additionalSecrets"][1] == {
-        "name": "kargo",
-        "registry": "eu.example",
-        "state": "pending",
-        "unhealthy": True,
-        "expiresAt": None,
-        "refreshAt": None,
-        "problems": ["no"],
-    }
+    assert as_document(several)["namespaces"][0]["additionalSecrets"] == [
+        {
+            "name": "argocd",
+            "registry": "eu.example",
+            "state": "ready",
+            "unhealthy": False,
+            "expiresAt": "2026-03-01T23:00:00Z",
+            "refreshAt": "2026-03-01T17:00:00Z",
+            "problems": [],
+        },
+        {
+            "name": "kargo",
+            "registry": "eu.example",
+            "state": "pending",
+            "unhealthy": True,
+            "expiresAt": None,
+            "refreshAt": None,
+            "problems": ["no"],
+        },
+    ]
 
 
 def test_an_empty_table_says_so() -> None:
     """Instead of showing a header alone."""
     assert as_text(report()) == "no namespace requests a pull Secret"
     assert as_text(report(READY)).endswith("1 namespace: 1 ready")
+    assert as_text(report(READY, READY)).endswith("2 namespaces: 2 ready")
 
 
 def test_the_document_shortens_nothing() -> None:
@@ -224,6 +248,7 @@ def test_the_document_shortens_nothing() -> None:
         "notes": [],
     }
     assert report(READY).healthy
+    assert as_document(report(READY))["namespaces"][0]["refreshAt"] == "2026-03-01T17:00:00Z"
 
 
 @pytest.mark.parametrize("wide", [False, True])

@@ -247,11 +247,12 @@ def _redacted(desired: DesiredState) -> str:
 
 
 def _sections(result: RenderResult) -> Iterator[tuple[str, Sequence[str]]]:
-    if result.desired is None or result.refresh is None:
+    desired, refresh = result.desired, result.refresh
+    if desired is None or refresh is None:
         return
     source = ", from `registries` in the settings" if result.default_registries else ""
-    yield "registries", [f"{host}{source}" for host in result.desired.registries]
-    if left_out := result.desired.left_out:
+    yield "registries", [f"{host}{source}" for host in desired.registries]
+    if left_out := desired.left_out:
         yield "left out", [f"{host}: {why}" for host, why in sorted(left_out.items())]
     found = _hosts_by_identity(result)
     several = len(found) > 1
@@ -262,7 +263,7 @@ def _sections(result: RenderResult) -> Iterator[tuple[str, Sequence[str]]]:
             for name, hosts in found.items()
         ],
     )
-    yield "principals" if several else "principal", [_principal(each) for each in _identities(result)]
+    yield "principals" if several else "principal", list(map(_principal, _identities(desired)))
     yield (
         "tokens",
         [
@@ -271,7 +272,7 @@ def _sections(result: RenderResult) -> Iterator[tuple[str, Sequence[str]]]:
         ],
     )
     yield "permissions", result.permissions
-    yield "rotation", [_rotation(result.refresh)]
+    yield "rotation", [_rotation(refresh)]
     if result.additional:
         yield "additional", [f"Secret {each['metadata']['name']} of `additionalSecrets`" for each in result.additional]
 
@@ -296,9 +297,8 @@ def _role_of(identity: Identity) -> str:
     return f"the role in {ROLE_ANNOTATION} of the ServiceAccount {namespace}/{name}"
 
 
-def _identities(result: RenderResult) -> Sequence[Identity]:
-    given = result.desired.distinct_identities if result.desired else ()
-    return sorted(given, key=lambda identity: identity.name)
+def _identities(desired: DesiredState) -> Sequence[Identity]:
+    return sorted(desired.distinct_identities, key=lambda identity: identity.name)
 
 
 def _identity_document(result: RenderResult, name: str, hosts: Sequence[RegistryHost]) -> Mapping[str, Any]:

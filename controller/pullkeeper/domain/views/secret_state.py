@@ -53,7 +53,7 @@ def late_state(
     first = min(record.validities, key=lambda validity: validity.expires_at)
     state, left = expiry_state(record, now), first.expires_at - now
     if state is State.EXPIRED:
-        return state, (f"the token expired {format_duration(-left)} ago: {shape.when_expired}",)
+        return state, (f"the token expired {format_duration(left)} ago: {shape.when_expired}",)
     if state is State.EXPIRING:
         return state, (f"the token expires in {format_duration(left)} and has not been replaced",)
     late = now - refresh_at if refresh_at else timedelta()

@@ -51,11 +51,10 @@ def as_text(report: StatusReport, *, wide: bool = False, colours: bool = False) 
     now = report.now
     others = (_ADDITIONAL,) if any(status.additional for status in report.namespaces) else ()
     header = (*_COLUMNS[:-1], *(_WIDE_COLUMNS if wide else ()), *others, _COLUMNS[-1])
-    rows = [_cells(status, now, wide=wide, additional=bool(others)) for status in report.namespaces]
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    rows = [(each.state, _cells(each, now, wide=wide, additional=bool(others))) for each in report.namespaces]
+    widths = [max(map(len, column)) for column in zip(header, *(cells for _, cells in rows), strict=True)]
     table = [_row(header, widths)] if rows else []
-    for status, cells in zip(report.namespaces, rows, strict=True):
-        table.append(_row(cells, widths, colour=_COLOURS.get(status.state, _RED) if colours else ""))
+    table += [_row(cells, widths, colour=_COLOURS.get(state, _RED) if colours else "") for state, cells in rows]
     details = [printable(line) for status in report.namespaces if status.unhealthy for line in _details(status, now)]
     notes = [printable(f"note: {note}") for note in (*_left_out(report.namespaces), *report.notes)]
     sections = [table, details, [_counts(report.namespaces)], notes]
@@ -102,7 +101,8 @@ def _each_additional(status: NamespaceStatus, now: datetime) -> str:
 
 
 def _first(hosts: Sequence[str]) -> str:
-    return f"{hosts[0]} +{len(hosts) - 1}" if len(hosts) > 1 else "".join(hosts)
+    first, *others = hosts or ("",)
+    return f"{first} +{len(others)}" if others else first
 
 
 def _short_identity(name: str) -> str:
@@ -143,7 +143,7 @@ def _details(status: NamespaceStatus, now: datetime) -> Iterable[str]:
 
 
 def _row(cells: Sequence[str], widths: Sequence[int], colour: str = "") -> str:
-    padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+    padded = list(map(str.ljust, cells, widths))
     state = _COLUMNS.index("STATE")
     if colour:
         padded[state] = f"{colour}{padded[state]}{_PLAIN}"
