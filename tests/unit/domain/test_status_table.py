@@ -125,6 +125,7 @@ def test_only_the_state_is_coloured(state: State, colour: str) -> None:
         ("system:serviceaccount:team-a:puller", "serviceaccount/puller"),
         (ROLE, "role/teams/puller"),
         (f"{ROLE} for team-a", "role/teams/puller for team-a"),
+        ("arn:aws:iam::123456789012:role/a:role/b", "role/a:role/b"),
         ("arn:nonsense", "arn:nonsense"),
     ],
 )
