@@ -55,4 +55,5 @@ def account_comments(account: Account) -> Iterator[str]:
             "Each repository that roles of other accounts pull from has to allow that, beside what its policy allows "
             "already; for one without a policy:"
         )
-    yield from (comment(f"  {each.command()}") for each in account.grants)
+    # A command is useless without its end; it consists of ARNs and JSON, which have nothing that is not printable.
+    yield from (f"#   {each.command()}" for each in account.grants)
