@@ -77,6 +77,7 @@ def test_a_fresh_one_is_ready() -> None:
             "a Secret with the name argocd (`additionalSecrets` in the settings) exists and is",
         ),
         (managed(None), State.CORRUPT, "the Secret argocd's annotations were changed and cannot be read"),
+        (aged(-1), State.CORRUPT, "the Secret argocd's annotations were changed and cannot be read"),
         (aged(13), State.EXPIRED, "the token expired 1h ago: its readers are refused"),
         (aged(11.5), State.EXPIRING, "the token expires in 30m and has not been replaced"),
         (aged(7), State.FAILING, "the token should have been replaced 1h ago"),
@@ -130,7 +131,14 @@ def test_a_namespace_that_has_nothing_else_is_shown_for_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("secret", "state"), [(FRESH, State.READY), (aged(13), State.EXPIRED), (managed(None), State.READY)]
+    ("secret", "state"),
+    [
+        (FRESH, State.READY),
+        (aged(7), State.FAILING),
+        (aged(13), State.EXPIRED),
+        (aged(-1), State.READY),
+        (managed(None), State.READY),
+    ],
 )
 def test_bad_annotations_are_said_once(secret: ObservedSecret, state: State) -> None:
     """What is there is kept up, and the problem is that of the namespace."""

@@ -55,6 +55,13 @@ def test_in_short_it_fits_on_a_screen() -> None:
     assert len(as_text(results).splitlines()) == 2 + 2 * 20 + 2 + 2
 
 
+def test_in_short_a_line_that_is_cut_can_be_had_whole() -> None:
+    """Also where no result is left out."""
+    results = [passed("settings", "x" * 300)]
+    assert as_text(results, verbose=False).endswith("…\n\nno check failed; -v shows everything")
+    assert as_text(results) == f"✓ settings: {'x' * 300}\n\nno check failed"
+
+
 def test_in_short_nothing_is_left_out_where_it_is_short() -> None:
     """And then nothing else is to be asked for; results of other checks and outcomes are no more of the same."""
     results = [*RESULTS, *MANY[:3], passed("permissions", "the others")]

@@ -16,6 +16,7 @@ from pullkeeper.domain.views.durations import format_duration
         (timedelta(seconds=61), "1m1s"),
         (timedelta(hours=1), "1h"),
         (timedelta(hours=9, minutes=49, seconds=59), "9h49m"),
+        (timedelta(days=1, hours=1), "1d1h"),
         (timedelta(days=2, hours=3, minutes=59), "2d3h"),
         (-timedelta(minutes=5), "5m"),
     ],

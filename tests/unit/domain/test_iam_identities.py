@@ -174,6 +174,16 @@ def test_an_identity_with_nothing_to_do_is_there_without_permissions() -> None:
     assert OTHER not in roles(planned(policy, {"a": asked(policy, "a")}, only="a"))
 
 
+def test_an_identity_that_may_be_anybody_hides_no_other_of_the_same_namespace() -> None:
+    """Its role is not known, that of the others is."""
+    keys = OwnIdentity(name="keys", registries=(IRELAND.name,), source=KeysFile(path="/keys"))
+    policy = Policy(identities=(keys,))
+    found = {"a": asked(policy, "a", registries=f"{IRELAND}, {SHARED}")}
+    assert pulled(roles(planned(policy, found))[CONTROLLERS_ROLE]) == [
+        "arn:aws:ecr:us-east-1:555555555555:repository/*"
+    ]
+
+
 @pytest.mark.parametrize("policy", [Policy(controller_identity=NOBODY), Policy()])
 def test_registries_that_nobody_may_use_are_left_out(policy: Policy) -> None:
     """Either nobody may use the controller's identities, or nobody this one."""
@@ -243,3 +253,6 @@ def test_the_identities_of_the_settings_keep_the_controllers_own_subject() -> No
     assert isinstance(china, Controller)
     assert (china.subject, china.audience, china.anywhere) == (CONTROLLER_OF_IT.subject, "sts.amazonaws.com.cn", None)
     assert (edge.certificate_name, set(BY_REGISTRY.named)) == ("pullkeeper", {"china", "edge"})
+    by_certificate = replace(CONTROLLER_OF_IT, anywhere=ANYWHERE, certificate_name="own")
+    named = with_identities(by_certificate, by_registry(), {}).named
+    assert (named["china"].anywhere, named["edge"].certificate_name) == (None, "")

@@ -62,7 +62,7 @@ def test_the_whole_matches_the_golden_file() -> None:
         (desired(IRELAND, CHINA), f"cannot read {CHINA}"),
         (
             DesiredState(identities={IRELAND: role(GREEN, Session(name="s")), PUBLIC: role(OWN, Session(name="s"))}),
-            "several roles",
+            "its registries need several roles, and a pod's ServiceAccount has one",
         ),
     ],
 )

@@ -1,8 +1,9 @@
 """What must exist in AWS, from the settings and the namespaces that ask."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -161,7 +162,25 @@ def test_service_accounts_with_audiences_of_their_own_have_a_statement_for_each(
         ["x.com", "system:serviceaccount:a:puller"],
         ["y.com", "system:serviceaccount:b:puller"],
     ]
+    assert list(trust(roles(found)[OWN])) == ["ServiceAccounts1", "ServiceAccounts2"]
     assert found.of_account("444444444444").accounts[0].providers[0].audiences == ("x.com", "y.com")
+
+
+def test_roles_of_one_account_share_its_provider() -> None:
+    """Which knows the audiences of all."""
+    identities = [own_account("a", audience="x.com"), own_account("b", role=f"{OWN}/b", audience="y.com")]
+    found = planned(found={str(number): desired(identity=each) for number, each in enumerate(identities)})
+    (account,) = found.of_account("444444444444").accounts
+    assert [each.audiences for each in account.providers] == [("x.com", "y.com")]
+
+
+def test_the_keys_of_conditions_name_the_whole_issuer() -> None:
+    """Whatever is in its path."""
+    own = roles(planned(issuer="https://oidc.example.com/a:oidc-provider/b"))[CONTROLLERS_ROLE]
+    assert set(trust(own)["ServiceAccounts"]["Condition"]["StringEquals"]) == {
+        "oidc.example.com/a:oidc-provider/b:aud",
+        "oidc.example.com/a:oidc-provider/b:sub",
+    }
 
 
 def test_one_role_for_controller_and_tenants_is_one_role() -> None:
@@ -256,14 +275,28 @@ def test_what_is_of_another_partition_is_left_out_with_a_note() -> None:
 
 def test_registries_that_grants_leave_out_are_left_out() -> None:
     """Of the defaults a grant's patterns count, and hosts that it names; who may use nothing needs nothing."""
-    exact = RoleGrant(role=GREEN, namespaces=EVERYBODY, registries=(SHARED.name, "*.us-west-2.*"))
+    exact = RoleGrant(role=GREEN, namespaces=EVERYBODY, registries=("*.us-west-2.*", SHARED.name))
     nobody = RoleGrant(role=OWN, namespaces=NOBODY.namespaces)
     policy = Policy(registries=(IRELAND,), roles=(exact, nobody), controller_identity=NOBODY)
     found = roles(planned(policy))
     assert allowed(found[GREEN].permissions)["ecr:BatchGetImage"] == ["arn:aws:ecr:us-east-1:555555555555:repository/*"]
-    assert not found[OWN].permissions
+    assert (found[OWN].permissions, found[OWN].why) == ((), "For no registry: allowed by the settings")
     assert set(allowed(found[CONTROLLERS_ROLE].permissions)) == {"sts:AssumeRole"}
     assert found[CONTROLLERS_ROLE].why == "The controller's own, to assume other roles"
+
+
+def test_the_grants_of_one_role_add_up_until_a_namespace_asks() -> None:
+    """Its own wish is narrower."""
+    grants = [RoleGrant(role=GREEN, namespaces=EVERYBODY, registries=(host.name,)) for host in (IRELAND, SHARED)]
+    policy = Policy(roles=tuple(grants))
+    pulled = [
+        allowed(roles(planned(policy, found))[GREEN].permissions)["ecr:BatchGetImage"]
+        for found in ({}, {"a": asked(policy, "a", role_arn=GREEN, registries=SHARED.name)})
+    ]
+    assert pulled == [
+        ["arn:aws:ecr:eu-west-1:123456789012:repository/*", "arn:aws:ecr:us-east-1:555555555555:repository/*"],
+        ["arn:aws:ecr:us-east-1:555555555555:repository/*"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -295,10 +328,35 @@ def test_policies_that_iam_would_not_take_are_noted() -> None:
     """By its limits for the characters of a trust policy and of a role's policies."""
     many = {f"namespace-{number:03}": own_account(f"namespace-{number:03}") for number in range(60)}
     notes = planned(found={name: desired(identity=identity) for name, identity in many.items()}).notes
-    assert [note for note in notes if note.startswith(f"{OWN}: its trust policy has ") and "4,096" in note]
+    assert [note for note in notes if note.startswith(f"{OWN}: its trust policy has ")]
     hosts = tuple(parse(f"{number:012}.dkr.ecr.eu-west-1.amazonaws.com") for number in range(200))
     notes = planned(Policy(registries=hosts)).notes
     assert [note for note in notes if note.startswith(f"{CONTROLLERS_ROLE}: its permissions has ")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "shortest", "said"),
+    [
+        ("trust", 1900, "trust policy has 2,049 characters, and IAM takes 2,048; the quota can be raised to 4,096"),
+        ("permissions", 10_100, "permissions has 10,241 characters, and IAM takes 10,240"),
+    ],
+)
+def test_the_first_character_too_many_is_noted(kind: str, shortest: int, said: str) -> None:
+    """Of a policy that gets longer by one each time."""
+    role = Role(arn=role_arn.parse(GREEN), why="", policy_name="", permissions=())
+    statements = (Statement(sid="x" * length, actions=("a",)) for length in count(shortest))
+    policies: Iterator[Mapping[str, Any]] = ({kind: (each,)} for each in statements)
+    assert next(filter(None, (replace(role, **each).problems() for each in policies))) == [f"{GREEN}: its {said}"]
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "name"), [("x", "/", "x"), ("a/b/x", "/a/b/", "x"), ("a:role/b/x", "/a:role/b/", "x")]
+)
+def test_path_and_name_of_a_role_are_told_from_its_arn(role: str, path: str, name: str) -> None:
+    """A path may have what looks like the beginning of one."""
+    arn = role_arn.parse(f"arn:aws:iam::333333333333:role/{role}")
+    given = Role(arn=arn, why="", policy_name="", permissions=())
+    assert (given.path, given.name) == (path, name)
 
 
 def test_the_order_of_namespaces_does_not_matter() -> None:
@@ -310,8 +368,10 @@ def test_the_order_of_namespaces_does_not_matter() -> None:
 
 def test_the_part_of_one_account_is_that_account_alone() -> None:
     """For whoever may log in to one."""
-    part = planned(found=desired_states()).of_account("444444444444")
+    whole = planned(found=desired_states())
+    part = whole.of_account("444444444444")
     assert set(roles(part)) == {OWN}
+    assert part.notes == whole.notes != ()
     assert [each["account"] for each in json.loads(as_json(part))["accounts"]] == ["444444444444"]
 
 
@@ -334,8 +394,14 @@ def test_with_roles_anywhere_a_certificate_takes_the_controllers_role() -> None:
 def test_any_certificate_of_the_trust_anchor_is_noted() -> None:
     """A CA seldom signs for one name only."""
     found = planned(anywhere=ANYWHERE)
-    assert "StringEquals" not in trust(roles(found)[CONTROLLERS_ROLE])["RolesAnywhere"]["Condition"]
-    assert [note for note in found.notes if "--certificate-name" in note]
+    (statement,) = roles(found)[CONTROLLERS_ROLE].trust
+    assert statement.why == f"A certificate below the trust anchor {ANYWHERE.trust_anchor}"
+    assert [each.operator for each in statement.conditions] == ["ArnEquals"]
+    note = (
+        f"{CONTROLLERS_ROLE} can be taken with any certificate below the trust anchor {ANYWHERE.trust_anchor}: "
+        "say with --certificate-name which one it is"
+    )
+    assert note in found.notes
 
 
 def test_with_roles_anywhere_service_accounts_still_have_their_issuer() -> None:

@@ -41,6 +41,12 @@ def test_whose_writes_alternate_are_rivals(order: str, counts: str) -> None:
     assert rivals(written(order)) == rivals(reversed(written(order))) == expected
 
 
+def test_a_successor_may_begin_in_the_second_in_which_the_other_ends() -> None:
+    """Times are written in whole seconds."""
+    *ones, first, other = written("aabb")
+    assert rivals([*ones, replace(first, written_at=ones[-1].written_at), other]) == ()
+
+
 def test_what_is_not_ours_or_has_lost_its_times_says_nothing() -> None:
     """As after a restore from a backup."""
     one, two, three = written("aba")

@@ -42,12 +42,24 @@ KNOWN = StatusRules(policy=Policy(registries=(EU,)), rotation=Rotation(jitter=ti
 UNKNOWN = StatusRules()
 ROLE = "arn:aws:iam::123456789012:role/puller"
 FRESH = published(EU, issued=NOW - HOUR)
+NOT_OURS = (
+    "a Secret with the pull Secret's name exists and is not managed by Pullkeeper: delete or rename it, or hand it "
+    "over by adding the label app.kubernetes.io/managed-by=pullkeeper"
+)
+NOT_ALLOWED = (
+    f"the installation does not let this namespace use the role {ROLE}: whoever runs Pullkeeper can allow it in the "
+    "settings, under `roles`"
+)
+UNREADABLE = "the pull Secret's annotations were changed and cannot be read"
+LEFT = "the namespace is not opted in, but the pull Secret has not been deleted"
 CHANGED = "the pull Secret was changed and has not been repaired yet (managedFields do not tell who)"
 
 
-def request(*, since: timedelta | None = HOUR, terminating: bool = False, **annotations: str) -> NamespaceRequest:
+def request(
+    *, name: str = "team-a", since: timedelta | None = HOUR, terminating: bool = False, **annotations: str
+) -> NamespaceRequest:
     written = {key.replace("_", "-"): value for key, value in annotations.items()}
-    namespace = ObservedNamespace(name="team-a", resource_version=7, annotations=written, terminating=terminating)
+    namespace = ObservedNamespace(name=name, resource_version=7, annotations=written, terminating=terminating)
     return NamespaceRequest(namespace=namespace, first_requested_at=None if since is None else NOW - since)
 
 
@@ -105,13 +117,19 @@ def test_a_namespace_without_request_and_pull_secret_is_not_shown(
         (OPTED_IN, managed(FRESH), State.READY, ""),
         (OPTED_IN, None, State.PENDING, "no pull Secret yet; requested 1h ago"),
         (request(since=None, enabled="true"), None, State.PENDING, "no pull Secret yet"),
-        (OPTED_IN, FOREIGN, State.CONFLICT, "is not managed by Pullkeeper: delete or rename it, or hand it over"),
-        (OPTED_IN, managed(None), State.CORRUPT, "annotations were changed and cannot be read"),
+        (
+            OPTED_IN,
+            FOREIGN,
+            State.CONFLICT,
+            NOT_OURS,
+        ),
+        (OPTED_IN, managed(None), State.CORRUPT, UNREADABLE),
+        (OPTED_IN, aged(-HOUR), State.CORRUPT, UNREADABLE),
         (OPTED_IN, aged(12 * HOUR), State.EXPIRED, "the token expired 0s ago: image pulls fail"),
         (OPTED_IN, aged(13 * HOUR), State.EXPIRED, "the token expired 1h ago: image pulls fail"),
         (OPTED_IN, aged(11 * HOUR + 16 * MINUTE), State.EXPIRING, "the token expires in 44m and has not been replaced"),
-        (OPTED_IN, aged(11 * HOUR + 15 * MINUTE), State.FAILING, "should have been replaced 5h15m ago"),
-        (OPTED_IN, aged(6 * HOUR + 15 * MINUTE), State.FAILING, "should have been replaced 15m ago"),
+        (OPTED_IN, aged(11 * HOUR + 15 * MINUTE), State.FAILING, "the token should have been replaced 5h15m ago"),
+        (OPTED_IN, aged(6 * HOUR + 15 * MINUTE), State.FAILING, "the token should have been replaced 15m ago"),
         (OPTED_IN, aged(6 * HOUR + 14 * MINUTE), State.READY, ""),
         (OPTED_IN, managed(published(EU, US)), State.OUTDATED, f"still an entry for {US}"),
         (request(enabled="true", registries=f"{EU},{US}"), managed(FRESH), State.OUTDATED, f"no entry yet for {US}"),
@@ -119,7 +137,7 @@ def test_a_namespace_without_request_and_pull_secret_is_not_shown(
             request(enabled="true", refresh_requested_at="2"),
             managed(FRESH),
             State.OUTDATED,
-            "pullkeeper.dev/refresh-requested-at has not been answered yet",
+            "the request in pullkeeper.dev/refresh-requested-at has not been answered yet",
         ),
         (
             request(enabled="true", refresh_requested_at="2"),
@@ -128,10 +146,20 @@ def test_a_namespace_without_request_and_pull_secret_is_not_shown(
             "",
         ),
         (OPTED_IN, managed(FRESH, intact=False), State.OUTDATED, CHANGED),
-        (request(), managed(FRESH), State.ORPHANED, "the namespace is not opted in"),
-        (request(enabled="false"), managed(None), State.ORPHANED, "the namespace is not opted in"),
-        (request(enabled="yes"), None, State.MISCONFIGURED, 'pullkeeper.dev/enabled: found "yes"'),
-        (request(enabled="true", role_arn=ROLE), None, State.MISCONFIGURED, "the installation does not let this"),
+        (request(), managed(FRESH), State.ORPHANED, LEFT),
+        (request(enabled="false"), managed(None), State.ORPHANED, LEFT),
+        (
+            request(enabled="yes"),
+            None,
+            State.MISCONFIGURED,
+            'pullkeeper.dev/enabled: found "yes", expected "true" or "false"',
+        ),
+        (
+            request(enabled="true", role_arn=ROLE),
+            None,
+            State.MISCONFIGURED,
+            NOT_ALLOWED,
+        ),
         (request(terminating=True, enabled="true"), None, State.TERMINATING, ""),
         (request(terminating=True), managed(FRESH), State.TERMINATING, ""),
     ],
@@ -142,18 +170,20 @@ def test_each_state_is_derived_from_the_metadata(
     """With the problem for whoever can correct it; only READY and TERMINATING have none."""
     found = status(asked, secret)
     assert found.state is state
-    assert words in "".join(found.problems)
-    assert bool(found.problems) == bool(words)
+    assert found.problems == ((words,) if words else ())
     assert found.unhealthy == bool(words)
 
 
-def test_every_problem_of_the_annotations_is_listed_and_expiry_with_them() -> None:
-    """A misconfigured namespace whose token has expired shows both."""
-    found = status(request(enabled="maybe", nope="1"), aged(13 * HOUR))
+@pytest.mark.parametrize(
+    ("hours", "late"), [(13, "the token expired 1h ago"), (7, "the token should have been replaced 1h ago")]
+)
+def test_every_problem_of_the_annotations_is_listed_and_lateness_with_them(hours: int, late: str) -> None:
+    """A misconfigured namespace whose token has expired, or soon will, shows both."""
+    found = status(request(enabled="maybe", nope="1"), aged(hours * HOUR))
     assert [problem.partition(":")[0] for problem in found.problems] == [
         "pullkeeper.dev/nope",
         "pullkeeper.dev/enabled",
-        "the token expired 1h ago",
+        late,
     ]
 
 
@@ -171,6 +201,12 @@ def test_the_status_shows_what_the_secret_contains() -> None:
     assert (found.registries, found.identities) == ((EU.name,), {"controller": [EU.name]})
     assert (found.issued_at, found.expires_at, found.refresh_at) == (NOW - HOUR, NOW + 11 * HOUR, NOW + 5 * HOUR)
     assert status(OPTED_IN, managed(FRESH), UNKNOWN).refresh_at is None
+
+
+def test_what_is_not_fetched_yet_is_shown_as_it_is_requested() -> None:
+    """Registries and identity."""
+    found = status(OPTED_IN, None)
+    assert (found.registries, found.identities) == ((EU.name,), {"controller": [EU.name]})
 
 
 def test_the_identity_is_the_requested_one() -> None:
@@ -214,6 +250,7 @@ def test_the_policy_can_opt_a_namespace_in() -> None:
         (request(enabled="true", registries=" "), None, State.MISCONFIGURED),
         (request(enabled="true", nope="1"), None, State.MISCONFIGURED),
         (request(enabled="true", role_arn=ROLE), None, State.PENDING),
+        (request(name="kube-system", enabled="true", registries=EU.name), None, State.PENDING),
         (request(), managed(published(PUBLIC)), State.READY),
         (request(enabled="false"), managed(FRESH), State.ORPHANED),
         (OPTED_IN, aged(9 * HOUR), State.READY),
@@ -234,10 +271,18 @@ def test_without_default_registries_a_namespace_that_names_none_is_misconfigured
     assert "no annotation, and no default in the settings" in found.problems[0]
 
 
-def test_unknown_default_registries_are_not_shown() -> None:
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        (OPTED_IN, "controller"),
+        (request(enabled="true", role_arn=ROLE), ROLE),
+        (request(enabled="true", service_account_name="puller"), "system:serviceaccount:team-a:puller"),
+    ],
+)
+def test_unknown_default_registries_are_not_shown(asked: NamespaceRequest, name: str) -> None:
     """The identity from the annotation is shown all the same."""
-    found = status(request(enabled="true", role_arn=ROLE), None, UNKNOWN)
-    assert (found.registries, found.identities) == ((), {ROLE: ()})
+    found = status(asked, None, UNKNOWN)
+    assert (found.registries, found.identities) == ((), {name: ()})
 
 
 def test_the_last_warning_is_added_where_the_metadata_does_not_show_the_cause() -> None:
@@ -281,7 +326,11 @@ def test_an_annotation_without_effect_is_judged_as_the_controller_does() -> None
     asked = request(enabled="true", attach_to_service_accounts="*")
     found = status(asked, managed(FRESH), replace(KNOWN, attaches=False))
     assert (found.state, found.unhealthy) == (State.MISCONFIGURED, True)
-    assert "has no effect" in found.problems[0]
+    (problem,) = found.problems
+    assert problem == (
+        "pullkeeper.dev/attach-to-service-accounts has no effect, because this installation does not change "
+        "ServiceAccounts: its operator can enable that in the settings with `serviceAccountAttachment: true`"
+    )
     assert status(asked, managed(FRESH)).state is State.READY
 
 

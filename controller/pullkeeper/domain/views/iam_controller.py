@@ -61,10 +61,9 @@ def with_identities(controller: Controller, policy: Policy, certificate_names: M
     """Return the controller with the identities that the settings name; `certificate_names` is by their names."""
     named: dict[str, Controller] = {}
     for each in policy.identities:
-        bare = replace(controller, anywhere=None, certificate_name="")
-        if isinstance(each.source, WebIdentityFile):
-            named[each.name] = replace(bare, role=each.source.role, audience=each.source.audience)
-        elif isinstance(each.source, RolesAnywhere):
-            name = certificate_names.get(each.name, "")
-            named[each.name] = replace(bare, role=each.source.role, anywhere=each.source, certificate_name=name)
+        source, name = each.source, certificate_names.get(each.name, "")
+        if isinstance(source, WebIdentityFile):
+            named[each.name] = replace(controller, role=source.role, audience=source.audience, anywhere=None)
+        elif isinstance(source, RolesAnywhere):
+            named[each.name] = replace(controller, role=source.role, anywhere=source, certificate_name=name)
     return replace(controller, named=named)

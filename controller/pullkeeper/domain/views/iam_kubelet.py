@@ -127,7 +127,7 @@ def _provider_config(controller: Controller, desired_states: Mapping[str, Desire
 
 def _pattern(host: RegistryHost) -> str:
     """Return the pattern of all hosts of the same form; a `*` is one label."""
-    return host.name if host.public else re.sub(r"^\d{12}", "*", host.name).replace(f".{host.region}.", ".*.")
+    return re.sub(r"^\d{12}", "*", host.name).replace(f".{host.region}.", ".*.")
 
 
 def _audience(controller: Controller) -> Iterator[Mapping[str, Any]]:
@@ -188,7 +188,7 @@ def _role_policies(
     yield comment(f"The trust policy of {role} needs this statement, and its account the OIDC provider {provider}:")
     yield from _json(trust)
     yield comment("Its permissions need these, if they do not have them already:")
-    for statement in pulls(role, hosts):
+    for statement in pulls(role.partition, hosts):
         yield from _json(statement)
 
 

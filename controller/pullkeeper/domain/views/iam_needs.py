@@ -67,7 +67,7 @@ def _role(use: RoleUse, controller: Controller) -> Role:
         arn=use.arn,
         why=f"For {use.why}",
         policy_name=_POLICY_NAME,
-        permissions=tuple(iam_statements.pulls(use.arn, use.hosts)),
+        permissions=tuple(iam_statements.pulls(use.arn.partition, use.hosts)),
         trust=tuple(trust),
     )
 

@@ -7,7 +7,6 @@ from pullkeeper.domain.config.policy import NO_NAMESPACE, OwnIdentity, Policy
 from pullkeeper.domain.ecr.registry_host import RegistryHost
 from pullkeeper.domain.errors.text import listed
 from pullkeeper.domain.iam import identity
-from pullkeeper.domain.iam.role_arn import RoleArn
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.views import iam_statements
 from pullkeeper.domain.views.iam_controller import Controller
@@ -59,7 +58,6 @@ def _served(named: OwnIdentity, policy: Policy, desired_states: Mapping[str, Des
 
 def _unknown(named: OwnIdentity, hosts: set[RegistryHost]) -> str:
     """Return what an identity needs that may be anybody."""
-    partition = named.partition or min(hosts).partition
-    statements = iam_statements.pulls(RoleArn(text="", partition=partition, account=""), hosts)
+    statements = iam_statements.pulls(named.partition or min(hosts).partition, hosts)
     needs = [f"{listed(each.actions)} on {listed(each.resources)}" for each in statements]
     return f"only its credentials tell who the controller's identity {named.name} is: it needs {'; '.join(needs)}"

@@ -32,8 +32,9 @@ class Statement:
     """A statement that allows something, and why it is needed."""
 
     sid: str
-    why: str
     actions: tuple[str, ...]
+    why: str = ""
+    """A comment; empty in a repository's policy, of which only the command is shown."""
     resources: tuple[str, ...] = ()
     """Empty in a trust policy and in a repository's policy, which are about what they are attached to."""
     principal_kind: str = ""

@@ -17,9 +17,9 @@ _MARKS = re.compile(r"[*?$]")
 _CLUSTER_TAG, _NAMESPACE_TAG = "pullkeeper-cluster", "pullkeeper-namespace"
 
 
-def pulls(role: RoleArn, hosts: Iterable[RegistryHost]) -> Iterator[Statement]:
-    """Return what a role needs to log in to these registries and to pull; those of other partitions are left out."""
-    usable = sorted(host for host in hosts if host.partition == role.partition)
+def pulls(partition: str, hosts: Iterable[RegistryHost]) -> Iterator[Statement]:
+    """Return what is needed to log in to these registries and to pull; those of other partitions are left out."""
+    usable = sorted(host for host in hosts if host.partition == partition)
     private = [host for host in usable if not host.public]
     if private:
         yield Statement(
@@ -73,14 +73,15 @@ def controller_trust(principals: Sequence[str], session: Session) -> Iterator[St
 
     Each action has a statement of its own, since the keys of their conditions differ.
     """
-    external_id = [Condition(operator=_EQUAL, key="sts:ExternalId", values=(session.external_id or "",))]
+    given = session.external_id
+    external_id = (Condition(operator=_EQUAL, key="sts:ExternalId", values=(given,)),) if given else ()
     yield Statement(
         sid="Pullkeeper",
-        why="The controller's role" + (", which sends the ExternalId of the settings" if session.external_id else ""),
+        why="The controller's role" + (", which sends the ExternalId of the settings" if given else ""),
         actions=("sts:AssumeRole",),
         principal_kind="AWS",
         principals=tuple(principals),
-        conditions=tuple(external_id) if session.external_id else (),
+        conditions=external_id,
     )
     if tags := dict(session.tags):
         yield Statement(
@@ -107,7 +108,7 @@ def controller_trust(principals: Sequence[str], session: Session) -> Iterator[St
         )
 
 
-def web_trust(provider_arn: str, audience: str, subjects: Iterable[str], *, sid: str = "ServiceAccounts") -> Statement:
+def web_trust(provider_arn: str, audience: str, subjects: Iterable[str], *, sid: str) -> Statement:
     """Return who may take a role with a token of the cluster's issuer: exactly these subjects."""
     issuer = provider_arn.partition(":oidc-provider/")[2]
     exact = tuple(sorted(subjects))
@@ -124,7 +125,7 @@ def web_trust(provider_arn: str, audience: str, subjects: Iterable[str], *, sid:
     )
 
 
-def certificate_trust(trust_anchor: str, common_name: str, *, sid: str = "RolesAnywhere") -> Statement:
+def certificate_trust(trust_anchor: str, common_name: str, *, sid: str) -> Statement:
     """Return who may take a role by IAM Roles Anywhere, which needs all three actions of the trust policy.
 
     Source: IAM Roles Anywhere User Guide, "Trust model". Without a name it is any certificate below the trust anchor.
@@ -147,7 +148,6 @@ def repository_trust(roles: Sequence[str]) -> Statement:
     """Return what the policy of a repository must allow to roles of other accounts."""
     return Statement(
         sid="Pullkeeper",
-        why="Pulls by roles of other accounts",
         actions=PULL,
         principal_kind="AWS",
         principals=tuple(roles),

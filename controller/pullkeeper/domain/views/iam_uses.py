@@ -119,7 +119,7 @@ def _add(uses: dict[str, RoleUse], controller: Controller, namespace: str, desir
             use.subjects[each.audience].add(each.name)
         if each.session:
             use.assumers.add(each.assuming)
-            use.sessions += [each.session] if each.session not in use.sessions else []
+            use.sessions.append(each.session)
 
 
 def _role_of(each: Identity, controller: Controller) -> RoleArn | None:
@@ -146,9 +146,8 @@ def _assumer(arn: RoleArn, hosts: Sequence[RegistryHost], policy: Policy, contro
     """Return who will assume a role: who serves its registries, or else whose credentials are valid there."""
     if hosts:
         return policy.own_identity(hosts[0])
-    valid = (name for name, each in controller.named.items() if each.role.partition == arn.partition)
-    name = "" if controller.role.partition == arn.partition else next(valid, "")
-    return identity.own(name) if name else CONTROLLER
+    named = (identity.own(name) for name, each in controller.named.items() if each.role.partition == arn.partition)
+    return CONTROLLER if controller.role.partition == arn.partition else next(named, CONTROLLER)
 
 
 def _covered(hosts: Iterable[RegistryHost], grant: Grant) -> Iterator[RegistryHost]:

@@ -135,7 +135,7 @@ def namespace_status(
         left_out={host.name: why for host, why in sorted(wanted.desired.left_out.items())} if wanted.desired else {},
         identities=_identities(wanted, record),
         principals=_principals(record),
-        issued_at=min((validity.issued_at for validity in record.validities), default=None) if record else None,
+        issued_at=min(validity.issued_at for validity in record.validities) if record else None,
         expires_at=record.expires_at if record else None,
         refresh_at=refresh_at,
         problems=problems,
