@@ -25,6 +25,7 @@ from typing import Any
 
 from testsupport.chaos import cluster as clusters
 from testsupport.chaos import failovers, linearizability
+from testsupport.chaos.authors import unseen
 from testsupport.chaos.aws_faults import Kind
 from testsupport.chaos.cluster import Cluster
 from testsupport.chaos.faults import KINDS
@@ -119,6 +120,7 @@ def _judge(cluster: Cluster, took: dict[str, list[float]]) -> dict[str, Any]:
         "broken": broken,
         "faults": sum(map(len, took.values())),
         "versions": cluster.judge.versions,
+        "versions unseen": len(unseen(cluster.watcher.seen, requests, cluster.installation.secret_name)),
         "versions of ServiceAccounts": cluster.accounts.versions,
         "tokens": len(cluster.aws.tokens),
         "probes": dict(sorted(Counter(call.outcome for call in cluster.aws.probes()).items())),

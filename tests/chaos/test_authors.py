@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from testsupport.chaos.audit import Audited
-from testsupport.chaos.authors import unexplained, written_by_others, written_without_lease
+from testsupport.chaos.authors import unexplained, unseen, written_by_others, written_without_lease
 
 USER = "system:serviceaccount:pullkeeper:pullkeeper"
 NAME = "ecr-pull-secret"
@@ -95,3 +95,10 @@ def test_a_version_that_nobody_is_on_record_for_is_noticed() -> None:
     assert unexplained([("team", 3)], [WRITE], NAME) == []
     assert len(unexplained([("team", 4)], [WRITE], NAME)) == 1
     assert unexplained([("team", 4)], [WRITE, replace(WRITE, answered=0, code=0)], NAME) == []
+
+
+def test_a_version_that_no_watcher_saw_is_counted() -> None:
+    """Refused writes, deletions and what is of another name have none."""
+    others = [replace(WRITE, code=409), replace(WRITE, verb="delete", version=9), replace(WRITE, name="other")]
+    assert unseen([("team", 3)], [WRITE, *others, replace(WRITE, verb="get", version=9)], NAME) == []
+    assert unseen([("other", 3)], [WRITE], NAME) == [("team", 3)]

@@ -88,3 +88,10 @@ def unexplained(seen: Iterable[tuple[str, int]], requests: Sequence[Audited], na
         for namespace, version in sorted(set(seen) - answered)
         if namespace not in open_ended
     ]
+
+
+def unseen(seen: Iterable[tuple[str, int]], requests: Iterable[Audited], name: str) -> list[tuple[str, int]]:
+    """Return the versions that were written and no watcher saw: those between the end of a watch and the next list."""
+    writes = (each for each in requests if each.resource == "secrets" and each.name == name and each.accepted)
+    written = {(each.namespace, each.version) for each in writes if each.writes and each.verb != "delete"}
+    return sorted(written - set(seen))

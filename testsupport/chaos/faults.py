@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from testsupport.access import may
+from testsupport.chaos import audit
 from testsupport.chaos.aws_faults import AWS_KINDS, Kind, last
 from testsupport.chaos.cluster import Cluster
 from testsupport.control_plane import fence
@@ -12,6 +13,7 @@ from testsupport.etcd_backup import back_up
 from testsupport.fault_proxy import Fault, Request, watches
 from testsupport.waiting import until
 
+_FORBIDDEN = 403
 _CLUSTER_RBAC = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 
 
@@ -157,8 +159,9 @@ async def rights_taken(cluster: Cluster) -> None:
         return not await may(installation.user, **write)
 
     await until(denied, "the rights to be gone")
+    offset = cluster.plane.audit_log.stat().st_size
     await cluster.ask_for_rotation()
-    await last(cluster)
+    await until(lambda: _refused(cluster, offset), "a request to be refused")
     binding["metadata"] = {"name": installation.namespace}
     (await installation.api.post(_CLUSTER_RBAC, binding)).ok()
     await until(lambda: may(installation.user, **write), "the rights to be back")
@@ -215,6 +218,12 @@ async def _answered(cluster: Cluster, fault: Callable[[], Fault], *, drop: bool 
     for name, each in faults.items():
         if each.times > 0:
             cluster.proxy(name).faults.remove(each)
+
+
+async def _refused(cluster: Cluster, offset: int) -> bool:
+    """Whether the controller was refused something, by the audit log from this byte on."""
+    requests = audit.read(cluster.plane.audit_log, offset=offset)
+    return any(each.user == cluster.installation.subject and each.code == _FORBIDDEN for each in requests)
 
 
 def _lease(cluster: Cluster) -> str:
