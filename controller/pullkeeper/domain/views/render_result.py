@@ -263,7 +263,10 @@ def _sections(result: RenderResult) -> Iterator[tuple[str, Sequence[str]]]:
             for name, hosts in found.items()
         ],
     )
-    yield "principals" if several else "principal", list(map(_principal, _identities(desired)))
+    yield (
+        "principals" if several else "principal",
+        [f"{f'{each.name}: ' if several else ''}{_principal(each)}" for each in _identities(desired)],
+    )
     yield (
         "tokens",
         [
