@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,8 @@ from pullkeeper.domain.errors.validation import InvalidInputError, Problem
 from pullkeeper.domain.iam.identity import CONTROLLER
 from pullkeeper.domain.namespace.installation_class import CLASS_FORM
 from pullkeeper.domain.namespace.namespace import ObservedNamespace, own_annotations
+from pullkeeper.domain.namespace.opt_in import OptIn
+from pullkeeper.domain.namespace.service_account_names import ServiceAccountNames
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.desired_state import desired_state as read_desired_state
 from testsupport.examples import EU, HOSTS, PUBLIC, US, wanted
@@ -50,6 +53,8 @@ WRONG: list[tuple[Mapping[str, str], Problem]] = [
     ({**ON, "inject": "no"}, problem("inject", '"no"', '"true" or "false"')),
     ({**ON, "inject": ""}, problem("inject", '""', '"true" or "false"')),
     ({"class": "-"}, problem("class", '"-"', CLASS_FORM)),
+    ({"class": "-" * 63}, problem("class", f'"{"-" * 63}"', CLASS_FORM)),
+    ({"class": "-" * 64}, problem("class", f'"{"-" * 64}"', "at most 63 characters")),
     ({"inject": "False"}, problem("inject", '"False"', '"true" or "false"')),
     ({"registry": "x"}, problem("registry", "a key that this version does not know", KNOWN)),
     ({"": "x"}, problem("", "a key that this version does not know", KNOWN)),
@@ -131,6 +136,20 @@ def test_registries_are_separated_by_commas_or_newlines(separator: str, padding:
     value = padding + separator.join(map(str, (US, EU, PUBLIC))) + padding
     found = desired_state({**ON, "registries": value}, ())
     assert found == wanted(*tuple(sorted((EU, US, PUBLIC))))
+
+
+def test_of_one_registry_nothing_is_left_of_what_is_for_the_others() -> None:
+    """A Secret of its own holds its token, for the same request of the same installation."""
+    whole = replace(
+        wanted(EU, US, refresh_requested_at="1", opted_in_by=OptIn.SETTINGS),
+        service_accounts=ServiceAccountNames(names=frozenset({"a"})),
+        installation_class="canary",
+        refused={PUBLIC: "a"},
+        left_out={PUBLIC: "b"},
+    )
+    alone = wanted(EU, refresh_requested_at="1", opted_in_by=OptIn.SETTINGS)
+    assert whole.limited_to(EU) == replace(alone, installation_class="canary")
+    assert whole.limited_to(PUBLIC) is None
 
 
 @given(st.lists(st.sampled_from(HOSTS), min_size=1, max_size=MAX_REGISTRIES))

@@ -1,13 +1,15 @@
 """Which entry each registry gets in a pull Secret, and when the Secret is written at all."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from pullkeeper.domain.ecr.credential import Password, Token
+from pullkeeper.domain.ecr.credential import UNKNOWN_VALIDITY, Password, Token
 from pullkeeper.domain.ecr.registry_host import RegistryHost, parse
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.iam.identity import CONTROLLER
+from pullkeeper.domain.namespace.opt_in import OptIn
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.entries import NO_HOSTS, EntryPlan, Kept, build_secret, hosts_by_scope, plan_entries
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
@@ -83,6 +85,8 @@ def test_one_token_serves_every_account_of_a_region() -> None:
     desired = wanted(EU, EU_OTHER_ACCOUNT, US, PUBLIC)
     expected = {scope(EU): [EU, EU_OTHER_ACCOUNT], scope(PUBLIC): [PUBLIC], scope(US): [US]}
     assert list(hosts_by_scope(desired.identities).items()) == list(expected.items())
+    turned = wanted(US, PUBLIC, EU_OTHER_ACCOUNT, EU)
+    assert list(hosts_by_scope(turned.identities).items()) == list(expected.items())
 
 
 def test_first_secret_holds_fresh_tokens() -> None:
@@ -115,6 +119,24 @@ def test_worthless_entry_is_replaced_by_any_token(*, intact: bool, revoked: froz
     secret = managed(published(EU, US), intact=intact)
     found = entry_plan(EU_AND_US, secret, {scope(EU): EARLIER_EXPIRY}, revoked=revoked)
     assert (found.fresh, set(found.kept)) == ({EU: EARLIER_EXPIRY}, {US})
+
+
+@pytest.mark.parametrize(
+    ("held", "new", "replaced"),
+    [
+        ("", "", False),
+        ("", ROLE_B, False),
+        (ROLE_A, "", False),
+        (ROLE_A, ROLE_A, False),
+        (ROLE_A, ROLE_B, True),
+    ],
+)
+def test_only_a_principal_that_is_known_to_be_another_takes_the_place_of_a_later_expiry(
+    held: str, new: str, *, replaced: bool
+) -> None:
+    """What is not known is no reason to make an entry worse."""
+    secret, token_ = managed(published(EU, principal=held)), replace(EARLIER_EXPIRY, principal=new)
+    assert (entry_plan(wanted(EU), secret, {scope(EU): token_}).fresh == {EU: token_}) is replaced
 
 
 def test_token_of_another_principal_replaces_the_entry() -> None:
@@ -183,6 +205,32 @@ def test_nothing_is_written_without_any_entry(secret: ObservedSecret | None) -> 
     assert build_secret(entry_plan(wanted(EU), secret, {}), {}) is None
 
 
+def test_an_edited_secret_gets_the_very_tokens_that_it_held() -> None:
+    """The record is as it was, the data may not be."""
+    held = published(EU, US)
+    found = entry_plan(EU_AND_US, managed(held, intact=False), {scope(EU): token(), scope(US): token()})
+    assert found.needs_write
+    assert build_secret(found, {}) == PullSecret(record=held, auths={EU: auth(), US: auth()})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"opted_in_by": OptIn.ANNOTATION},
+        {"opted_in_by": None},
+        {"installation_class": "canary"},
+        {"refresh_requested_at": "1"},
+    ],
+)
+def test_what_a_secret_says_beside_its_tokens_is_written_without_new_ones(change: dict[str, Any]) -> None:
+    """Its entries stay as they are."""
+    desired = replace(wanted(EU, refresh_requested_at="2", opted_in_by=OptIn.SETTINGS), installation_class="blue")
+    before = replace(published(EU, refresh_requested_at="2"), opted_in_by=OptIn.SETTINGS, installation_class="blue")
+    assert not entry_plan(desired, managed(before), {}).needs_write
+    content = written(desired, managed(replace(before, **change)), {}, holding(EU))
+    assert content == PullSecret(record=before, auths=holding(EU))
+
+
 @pytest.mark.parametrize("intact", [True, False])
 def test_nothing_is_written_without_a_change(*, intact: bool) -> None:
     """While no token can be obtained, a Secret stays as it is, edited or not."""
@@ -218,6 +266,14 @@ def test_entries_of_an_unreadable_secret_are_kept_until_replaced() -> None:
     assert content.record.expires_at < NOW
 
 
+def test_registry_takes_its_neighbours_entry_of_an_unreadable_secret() -> None:
+    """A pull may work with it, and it is replaced as soon as there is a token."""
+    desired = wanted(EU, EU_OTHER_ACCOUNT, US)
+    content = written(desired, managed(None, intact=False), {scope(US): YOUNGER}, holding(EU), complete=False)
+    held = {EU: UNKNOWN_VALIDITY, EU_OTHER_ACCOUNT: UNKNOWN_VALIDITY, US: YOUNGER.validity}
+    assert content == PullSecret(record=record_of(held), auths={**holding(EU, EU_OTHER_ACCOUNT), US: YOUNGER.auth})
+
+
 def test_unreadable_secret_is_replaced_by_fresh_tokens() -> None:
     """With a token for every registry, nothing of it is kept."""
     tokens = {scope(EU): YOUNGER, scope(US): YOUNGER}
@@ -251,11 +307,13 @@ def test_excluded_registry_joins_its_neighbour_once_it_accepts() -> None:
     assert content.record.per_registry == {}
 
 
-def test_new_registry_never_takes_a_token_recorded_per_registry() -> None:
+@pytest.mark.parametrize(("older", "younger"), [(EU, EU_OTHER_ACCOUNT), (EU_OTHER_ACCOUNT, EU)])
+def test_new_registry_never_takes_a_token_recorded_per_registry(older: RegistryHost, younger: RegistryHost) -> None:
     """It takes the younger token, which is its scope's; the older one stays with the registry that keeps it."""
     third = parse("333333333333.dkr.ecr.eu-west-1.amazonaws.com")
-    secret = managed(record_of({EU: times(), EU_OTHER_ACCOUNT: YOUNGER.validity}))
-    auths = {EU: HELD, EU_OTHER_ACCOUNT: auth("younger")}
+    validities, passwords = {older: times(), younger: YOUNGER.validity}, {older: HELD, younger: auth("younger")}
+    secret = managed(record_of({host: validities[host] for host in (EU, EU_OTHER_ACCOUNT)}))
+    auths = {host: passwords[host] for host in (EU, EU_OTHER_ACCOUNT)}
     content = written(wanted(EU, EU_OTHER_ACCOUNT, third), secret, {}, auths)
     assert content.auths == {**auths, third: auth("younger")}
     assert content.record.held[third] == YOUNGER.validity

@@ -9,11 +9,12 @@ from pullkeeper.domain.config.label_selector import LabelSelector, Operator, Req
 from pullkeeper.domain.config.policy import ANYBODY, EVERY_NAMESPACE, NOBODY, Grant, Matcher, Policy, RoleGrant
 from pullkeeper.domain.iam.identity import CONTROLLER, Identity, service_account
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace, observe_namespace
+from pullkeeper.domain.namespace.service_account_names import ServiceAccountNames
 from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import fallback_state
 from pullkeeper.domain.secret.secret_record import Target
-from testsupport.examples import EU, FOREIGN, US, managed, published, record_of, wanted
+from testsupport.examples import EU, FOREIGN, PUBLIC, US, managed, published, record_of, wanted
 
 ROLE = "arn:aws:iam::123456789012:role/blue"
 ON = {"enabled": "true", "registries": str(EU)}
@@ -98,6 +99,33 @@ def test_restart_continues_where_opt_in_and_identity_are_clear(
 def test_secret_decides_neither_opt_in_nor_identity(annotations: Mapping[str, str], identity: str) -> None:
     """A tenant may write any Secret: after a restart it gives nothing that the annotations do not ask for."""
     assert fallback_state(namespace({**ON, **annotations}), secret_of(identity), ALL, None) is None
+
+
+def test_restart_continues_beside_any_number_of_unknown_keys() -> None:
+    """They say nothing about opt-in and identity."""
+    broken = namespace({**ON, **{f"x{number}": "" for number in range(20)}})
+    assert fallback_state(broken, secret_of("controller"), ALL, None) == wanted(EU, refresh_requested_at="r")
+
+
+def test_restart_continues_with_what_an_identity_may_still_fetch() -> None:
+    """What the Secret holds for other registries stays as it is."""
+    policy = Policy(controller_identity=Grant(namespaces=EVERY_NAMESPACE, registries=(str(EU),)))
+    secret = managed(record_of(published(EU, US, PUBLIC).held, refresh="r"))
+    found = fallback_state(namespace({"enabled": "true", "other": "1"}), secret, policy, None)
+    assert found is not None
+    assert found.left_out.keys() == {US, PUBLIC}
+    expected = replace(wanted(EU, refresh_requested_at="r"), refused={US: "controller", PUBLIC: "controller"})
+    assert replace(found, left_out={}) == expected
+
+
+def test_several_identities_that_are_withdrawn_leave_what_they_fetched() -> None:
+    """Each of its registries stays as it is, by the identity's name."""
+    identities = {EU: CONTROLLER, US: Identity(name="controller/a"), PUBLIC: Identity(name="controller/b")}
+    last = DesiredState(identities=identities, service_accounts=ServiceAccountNames(names=frozenset({"a"})))
+    policy = Policy(controller_identity=Grant(namespaces=EVERY_NAMESPACE, registries=(str(EU),)))
+    found = fallback_state(namespace({**ON, "registries": "x"}), secret_of("controller"), policy, last)
+    refused = {US: "controller/a", PUBLIC: "controller/b"}
+    assert found == replace(last, identities={EU: CONTROLLER}, refused=refused)
 
 
 def test_restart_continues_where_the_settings_opt_in() -> None:

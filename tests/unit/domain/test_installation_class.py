@@ -67,7 +67,8 @@ def test_an_installation_leaves_other_classes_alone(
 @pytest.mark.parametrize(("named", "own"), [(None, ""), ("", ""), ("canary", "canary")])
 def test_an_installation_acts_for_its_class(named: str | None, own: str) -> None:
     """By annotation and by its settings; the Secret will say whose it is."""
-    for asking in (namespace(named, enabled="true"), namespace(named)):
+    again = {"enabled": "true", "refresh-requested-at": "1"}
+    for asking in (namespace(named, enabled="true"), namespace(named), namespace(named, **again)):
         desired = judge(asking, kept_by("another"), of_class(own)).desired
         assert desired is not None
         assert desired.installation_class == own

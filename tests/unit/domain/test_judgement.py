@@ -68,6 +68,16 @@ def test_invalid_annotations_are_an_error_and_not_a_loss() -> None:
     assert not opt_in_lost(namespace(terminating=True), SETTINGS, NOBODY)
 
 
+@pytest.mark.parametrize(("attaches", "ignored"), [({}, 0), ({"attaches": True}, 0), ({"attaches": False}, 1)])
+def test_an_annotation_without_effect_is_a_failure_of_its_own(attaches: dict[str, bool], ignored: int) -> None:
+    """Where the installation changes no ServiceAccounts; whoever does not say so does not ask."""
+    found = judge(namespace(enabled="true", attach_to_service_accounts="default"), None, NOBODY, **attaches)
+    assert found.desired is not None
+    assert [failure.message.partition(",")[0] for failure in found.ignored] == [
+        "namespace/team-a: pullkeeper.dev/attach-to-service-accounts has no effect"
+    ] * ignored
+
+
 def asking(annotations: dict[str, str]) -> ObservedNamespace:
     return ObservedNamespace(name="team-a", resource_version=1, annotations=annotations)
 

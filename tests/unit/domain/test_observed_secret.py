@@ -97,6 +97,14 @@ def no_managed_fields(metadata: Metadata) -> None:
     del metadata["managedFields"]
 
 
+def untimed(metadata: Metadata) -> None:
+    del metadata["managedFields"][0]["time"]
+
+
+def null_time(metadata: Metadata) -> None:
+    metadata["managedFields"][0]["time"] = None
+
+
 def null_managed_fields(metadata: Metadata) -> None:
     metadata["managedFields"] = None
 
@@ -301,3 +309,30 @@ def test_a_class_counts_only_if_we_wrote_it(*, by_us: bool, expected: str) -> No
     if by_us:
         our_fields(metadata)["f:metadata"]["f:annotations"]["f:pullkeeper.dev/class"] = {}
     assert observe(metadata).installation_class == expected
+    assert observe({**metadata, "labels": {}}).installation_class is None
+
+
+def test_an_invalid_class_that_we_wrote_is_the_default() -> None:
+    """Another version may have taken it for one."""
+    metadata = applied_metadata()
+    metadata["annotations"]["pullkeeper.dev/class"] = "-"
+    our_fields(metadata)["f:metadata"]["f:annotations"]["f:pullkeeper.dev/class"] = {}
+    found = observe(metadata)
+    assert found.record is not None
+    assert (found.installation_class, found.record.installation_class) == ("", "")
+
+
+def test_what_secrets_that_say_the_same_are_for_is_in_memory_once() -> None:
+    """Ten thousand namespaces with one token need one mapping of registries."""
+    targets = [observe({**applied_metadata(), "namespace": name}).target for name in ("a", "b")]
+    assert targets[0] is not None
+    assert targets[1] is not None
+    assert targets[0].identities is targets[1].identities
+
+
+@pytest.mark.parametrize("edit", [untimed, null_time, no_managed_fields])
+def test_without_a_time_nothing_says_when_it_was_applied(edit: Callable[[Metadata], None]) -> None:
+    """It is a hint, and may be missing."""
+    metadata = applied_metadata()
+    edit(metadata)
+    assert observe(metadata).written_at == ""

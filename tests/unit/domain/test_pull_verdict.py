@@ -470,5 +470,7 @@ def test_text_of_others_is_escaped_and_bounded() -> None:
 def test_answers_of_a_registry(status: int, answer: str) -> None:
     """One of a proxy in its place is none."""
     assert manifest_result(status, from_registry=True).answer == answer
-    assert manifest_result(status, from_registry=False).answer is ManifestAnswer.UNKNOWN
+    assert manifest_result(status, from_registry=False) == ManifestResult(
+        answer=ManifestAnswer.UNKNOWN, why=f"status {status}, not from the registry"
+    )
     assert manifest_result(503, from_registry=True).answer is ManifestAnswer.UNKNOWN

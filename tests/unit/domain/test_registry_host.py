@@ -199,7 +199,7 @@ def test_blanks_are_those_of_unicode_around_a_host() -> None:
     """Python's own strip() would also remove the separators of files, which no other language takes for blanks."""
     assert parse_registries(f"\u3000{STANDARD}\xa0,\v\x85\u2028", "here") == ((parse(STANDARD),), [])
     _, problems = parse_registries(f"\x1c{STANDARD}\x1f", "here")
-    assert len(problems) == 1
+    assert problems == [Problem(where="here", found=f'"\\x1c{STANDARD}\\x1f"', expected=FORM)]
 
 
 def test_a_host_reads_as_its_name() -> None:

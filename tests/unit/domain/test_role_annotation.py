@@ -109,6 +109,14 @@ def test_name_of_a_role_may_have_commas(name: str) -> None:
             ],
         ),
         (
+            ("arn:aws-us-gov:iam::123456789012:role/x", OTHER),
+            (EU, US),
+            [
+                f"a role of the partition aws-us-gov: one of aws, the partition of {EU}: {ACROSS}",
+                f'"{OTHER}": {role_annotation.NO_REGISTRY}',
+            ],
+        ),
+        (
             (ONE, "x", "arn:aws:sts::123456789012:assumed-role/one/me"),
             (EU,),
             [f'"x": {role_arn.FORM}', f'"arn:aws:sts::123456789012:assumed-role/one/me": {role_arn.NOT_A_SESSION}'],
@@ -138,6 +146,22 @@ def test_each_role_has_to_be_allowed_for_what_it_serves() -> None:
         with pytest.raises(FailureError, match=f"the role {refused}") as caught:
             desired_state(asking(f"{ONE}\n{OTHER}", EU, EU_OTHER_ACCOUNT), Policy(roles=(grant,)))
         assert caught.value.failure.reason is Reason.ROLE_NOT_ALLOWED
+
+
+def test_default_registries_whose_roles_are_not_allowed_are_left_out() -> None:
+    """Each with its reason, while another is left; of those that the namespace names itself none is."""
+    roles, hosts = f"{ONE}\n{OTHER}\n{OF_CHINA}", (EU, EU_OTHER_ACCOUNT, CHINA)
+    policy = Policy(registries=hosts, roles=(RoleGrant(role=ONE),))
+    found = desired_state(asking(roles), policy)
+    assert found is not None
+    assert found.identity_names == {EU: ONE}
+    refusal = (
+        "the installation does not let this namespace use the role {}: whoever runs Pullkeeper can allow it in the "
+        "settings, under `roles`"
+    )
+    assert found.left_out == {EU_OTHER_ACCOUNT: refusal.format(OTHER), CHINA: refusal.format(OF_CHINA)}
+    with pytest.raises(FailureError):
+        desired_state(asking(roles, *hosts), policy)
 
 
 def test_status_names_each_role() -> None:

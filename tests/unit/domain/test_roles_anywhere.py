@@ -22,7 +22,8 @@ WRONG = [
     ("profileArn", PROFILE.replace("aws-cn", "aws"), "a profile in the trust anchor's region cn-north-1"),
     ("roleArn", ROLE.replace("aws-cn", "aws"), "roleArn: a role of the trust anchor's partition aws-cn"),
     ("roleArn", "arn:aws-cn:iam::123456789012:user/a", "roleArn: a role, since nothing else can be assumed"),
-    ("roleArn", 7, "roleArn: "),
+    ("roleArn", 7, 'roleArn: "arn:PARTITION:iam::ACCOUNT:role/NAME"'),
+    ("roleArn", [ROLE], 'roleArn: "arn:PARTITION:iam::ACCOUNT:role/NAME"'),
     ("certificateFile", "", "certificateFile: the path of a PEM file"),
     ("keyFile", 7, "keyFile: the path of a PEM file"),
 ]

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pullkeeper.domain.ecr.credential import UNKNOWN_VALIDITY
-from pullkeeper.domain.ecr.registry_host import parse
+from pullkeeper.domain.ecr.registry_host import MAX_REGISTRIES, parse
 from pullkeeper.domain.iam.identity import CONTROLLER
-from pullkeeper.domain.secret.secret_record import SecretRecord, read_record
+from pullkeeper.domain.namespace.opt_in import OptIn
+from pullkeeper.domain.secret.secret_record import SecretRecord, Target, read_record, read_target
 from testsupport.examples import (
     EU,
     EU_OTHER_ACCOUNT,
@@ -79,6 +80,23 @@ def test_no_refresh_annotation_without_a_request() -> None:
 def test_record_is_read_back(content: SecretRecord) -> None:
     """Several scopes, times to the millisecond and the request survive a restart."""
     assert read_record(content.annotations()) == content
+
+
+@pytest.mark.parametrize("by", [*OptIn, None])
+def test_who_opted_in_is_read_back(by: OptIn | None) -> None:
+    """A Secret may also not say so."""
+    content = replace(published(EU), opted_in_by=by)
+    assert read_record(content.annotations()) == content
+
+
+@pytest.mark.parametrize(("count", "readable"), [(MAX_REGISTRIES, True), (MAX_REGISTRIES + 1, False)])
+def test_no_more_registries_are_read_than_may_be_asked_for(count: int, *, readable: bool) -> None:
+    """The annotation is the tenant's, and may have any length."""
+    hosts = [parse(f"{number:012}.dkr.ecr.eu-west-1.amazonaws.com") for number in range(count)]
+    annotations = published(*hosts).annotations()
+    target = Target(identities=dict.fromkeys(hosts, "controller"))
+    assert read_target(annotations) == (target if readable else None)
+    assert read_record(annotations) == (published(*hosts) if readable else None)
 
 
 @given(publications())

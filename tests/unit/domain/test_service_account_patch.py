@@ -248,6 +248,7 @@ def test_one_patch_is_enough(listed: list[str | None], mark: str | None, has_our
     [
         ("arn:aws:iam::123456789012:role/a/puller", "arn:aws:sts::123456789012:assumed-role/puller"),
         ("admin", "nobody"),
+        ("", "nobody"),
         ("a" * 200_000, "nobody"),
         (None, "nobody"),
     ],
@@ -256,6 +257,31 @@ def test_principal_is_that_of_the_role_in_its_annotation(role: str | None, princ
     """What is no role is nobody, so that it is noticed, and not kept."""
     written = {} if role is None else {"eks.amazonaws.com/role-arn": role}
     assert observe_service_account(account(annotations=written), OURS).principal == principal
+
+
+def test_service_account_is_observed_with_whoever_changed_its_entries() -> None:
+    """Whatever else others have changed since; our own name is that of no installation in particular."""
+    found = account("a", OLD, OURS, mark=OLD, annotations={ROLE_ANNOTATION: "arn:aws:iam::111111111111:role/x"})
+    expected = ObservedServiceAccount(
+        namespace="team-a",
+        name="builder",
+        uid="uid-1",
+        resource_version=7,
+        entry_index=2,
+        mark=OLD,
+        marked_index=1,
+        has_entries=True,
+        has_annotations=True,
+        principal="arn:aws:sts::111111111111:assumed-role/x",
+    )
+    assert observe_service_account(found, OURS) == expected
+    for manager in ("argocd", "pullkeeper"):
+        found["metadata"]["managedFields"] = [
+            {"manager": manager, "time": "2026-03-01T12:00:00Z", "fieldsV1": {"f:imagePullSecrets": {}}},
+            {"manager": "kubectl", "time": "2026-03-01T13:00:00Z", "fieldsV1": {"f:secrets": {}}},
+        ]
+        observed = observe_service_account(found, OURS)
+        assert (observed, observed.writer) == (expected, manager)
 
 
 @pytest.mark.parametrize(

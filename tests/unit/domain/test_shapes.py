@@ -89,6 +89,17 @@ def test_each_shape_is_what_its_reader_takes(name: ShapeName) -> None:
     assert (body["type"], decoded(body)) == (kind, data)
     assert body["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "pullkeeper", **labels}
     assert body["metadata"]["name"] == "other"
+    layout = {key: text for key, text in data.items() if key not in LOGIN and key not in {"accessKeyId", "secretKey"}}
+    said = json.loads(body["metadata"]["annotations"]["pullkeeper.dev/shape"])
+    assert said == {"shape": name.value, "registry": HOST, **layout}
+
+
+def test_a_password_may_have_a_colon() -> None:
+    """Only the first one ends the name of the user."""
+    given = shape(ShapeName.BASIC_AUTH)
+    data = given.data(PullSecret(record=published(EU), auths={EU: auth("a:b:c")}))
+    assert base64.b64decode(data["password"]) == b"a:b:c"
+    assert given.read_auths(data) == {EU: auth("a:b:c")}
 
 
 def test_a_helm_repository_may_be_a_part_of_a_registry() -> None:

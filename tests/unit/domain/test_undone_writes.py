@@ -90,15 +90,27 @@ def test_the_failure_names_who_does_it_without_being_another_one() -> None:
     undone = fought(3)
     failure = undone.failure("team-a", "the pull Secret")
     assert failure.reason is Reason.WRITES_REVERTED
+    assert failure.message == (
+        "namespace/team-a: somebody keeps undoing what is written to the pull Secret, so repairs wait up to a minute: "
+        "stop the tool that does, or opt the namespace out"
+    )
     assert failure.detail == "last changed by the field manager argocd"
     assert failure == replace(undone, repairs=replace(undone.repairs, by="flux")).failure("team-a", "the pull Secret")
     assert undone.after(CREATE, OURS, NOW).repairs.by == "argocd"
 
 
+SAME_NAME = ": is there another installation of Pullkeeper with the same secretName?"
+
+
 @pytest.mark.parametrize(
-    ("writer", "words"),
-    [("argocd", "field manager argocd"), ("pullkeeper", "another installation of Pullkeeper"), ("", "do not tell who")],
+    ("writer", "hint"),
+    [
+        ("argocd", "last changed by the field manager argocd"),
+        ("pullkeeper", f"last changed by the field manager pullkeeper{SAME_NAME}"),
+        ("pullkeeper of a/b", f"last changed by the field manager pullkeeper of a/b{SAME_NAME}"),
+        ("", "managedFields do not tell who"),
+    ],
 )
-def test_hint_says_who_as_far_as_is_known(writer: str, words: str) -> None:
+def test_hint_says_who_as_far_as_is_known(writer: str, hint: str) -> None:
     """Our own field manager's name on a write that we did not make is another installation's, most likely."""
-    assert words in writer_hint(writer)
+    assert writer_hint(writer) == hint

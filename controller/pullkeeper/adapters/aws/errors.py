@@ -93,12 +93,12 @@ def _contexts(error: BaseException) -> Iterator[BaseException]:
         seen = seen.__context__
 
 
-def _partitions(principal: str, asked: Endpoint | None) -> tuple[str, ...]:
-    """Return the partition of a role in question and that of the host that was asked, if both are known."""
+def _partitions(principal: str, asked: Endpoint | None) -> tuple[str, str]:
+    """Return the partition of a role in question and that of the host that was asked; "" unless both are known."""
     host = next((found for label in (asked.host if asked else "").split(".") if (found := _partition(label))), "")
     named: list[str] = _ARN.findall(principal)
     role = next((each for each in named if each != host), host)
-    return (role, host) if named and host else ()
+    return (role, host) if named and host else ("", "")
 
 
 def _partition(label: str) -> str:

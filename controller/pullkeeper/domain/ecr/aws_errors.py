@@ -1,6 +1,7 @@
 """Failures of AWS: who was refused what, where, by which cause, and the fix."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pullkeeper.domain.ecr.token_scope import TokenScope
@@ -17,6 +18,7 @@ _OF_ANY_PARTITION = frozenset((*aws_codes.UNKNOWN_KEY, *aws_codes.SIGNATURE, *aw
 """Codes with which AWS answers what belongs to another partition."""
 _TOKEN = "GetAuthorizationToken"  # noqa: S105 -- the name of an operation
 _NO_FIPS = "the registry's host or the environment demands FIPS, which few regions have an endpoint for; "
+_CALLER = re.compile(r"arn:(?P<partition>[a-z-]+):[a-z]+::(?P<account>[0-9]{12}):")
 _MAX_DETAIL_LENGTH, _MAX_FILE_LENGTH = 400, 200
 
 
@@ -31,8 +33,8 @@ class Request:
     """What the request was for; by default a token or credentials."""
     scope: TokenScope | None = None
     """Scope of the token that was requested from ECR."""
-    partitions: Sequence[str] = ()
-    """Partition of the principal and that of the host, as far as they are known."""
+    partitions: tuple[str, str] = ("", "")
+    """Partition of the principal and that of the host; "" where it is not known."""
 
     @property
     def context(self) -> str:
@@ -68,8 +70,9 @@ def region_not_enabled(scope: TokenScope, principal: str, caller_arn: str, code:
 
     `caller_arn` is what STS says of them, `partition` that of the region.
     """
-    _, own, _, _, account, *_ = [*caller_arn.split(":", 5), "", "", "", "", ""]
-    reason, fix = Reason.REGION_NOT_ENABLED, f"enable the region in account {account}, or correct the registry's host"
+    caller = _CALLER.match(caller_arn)
+    own, account = (caller["partition"], f"account {caller['account']}") if caller else (partition, "their account")
+    reason, fix = Reason.REGION_NOT_ENABLED, f"enable the region in {account}, or correct the registry's host"
     if own != partition:
         reason = Reason.PARTITION_MISMATCH
         fix = f"they are of partition {own}, the region is of {partition}: use an identity of that partition"
@@ -88,11 +91,12 @@ def partition_mismatch(scope: TokenScope, principal: str, own: str, theirs: str)
 
 def explain(request: Request, operation: str, code: str, message: str) -> Failure:
     """Return the failure for an error from AWS: what was refused for whom, and the fix; `message` is AWS's."""
-    own, theirs = [*request.partitions, "", ""][:2]
+    own, theirs = request.partitions
     is_foreign = bool(own and theirs) and own != theirs and code in _OF_ANY_PARTITION
-    names = ("PartitionMismatch",) if is_foreign else (code, f"{code[:1]}xx" if code.isdecimal() else "")
+    names = ("PartitionMismatch",) if is_foreign else _names(code)
     cause = AWS_CODES.find(Raised(names=names, operation=operation, words=message))
-    values = _values(request, operation=operation, own=f"{own}, the host of {theirs}")
+    allowed = actions(request.scope) if request.scope else operation
+    values = _values(request, operation=operation, actions=allowed, own=f"{own}, the host of {theirs}")
     # Only the first line: for an invalid signature AWS then quotes the whole request, including the session token.
     detail = printable(message.partition("\n")[0], _MAX_DETAIL_LENGTH) if _is_of_aws(cause) else ""
     return Failure(
@@ -100,11 +104,16 @@ def explain(request: Request, operation: str, code: str, message: str) -> Failur
     )
 
 
-def explain_raised(request: Request, raised: Raised, *, own: str = "", file: str = "", detail: str = "") -> Failure:
+def _names(code: str) -> tuple[str, ...]:
+    """Return what a code is known by: a status by its first digit as well."""
+    return (code, f"{code[0]}xx") if code.isdecimal() else (code,)
+
+
+def explain_raised(request: Request, raised: Raised, *, own: str, file: str, detail: str) -> Failure:
     """Return the failure for an exception of a library.
 
-    `own` is what the program's own exception says, `file` what was to be read. `detail` is shown if the cause's words
-    are safe to show.
+    `own` is what the program's own exception says, `file` what was to be read, "" where that is not known. `detail` is
+    shown if the cause's words are safe to show.
     """
     cause = CLIENT_CAUSES.find(raised)
     values = _values(request, own=own, file=printable(file, _MAX_FILE_LENGTH) or "its name is not known")
@@ -121,16 +130,12 @@ def _is_of_aws(cause: Cause) -> bool:
     return cause.reason is not Reason.MALFORMED_ANSWER
 
 
-def _values(request: Request, *, operation: str = "", own: str = "", file: str = "") -> Mapping[str, str]:
-    allowed = actions(request.scope) if request.scope else operation
+def _values(request: Request, **others: str) -> Mapping[str, str]:
     demands_fips = (request.scope is not None and request.scope.fips) or "fips" in request.asked
     return {
         "fips": _NO_FIPS if demands_fips else "",
         "asked": request.asked or "the service",
-        "operation": operation,
-        "actions": allowed,
-        "own": own,
-        "file": file,
+        **others,
     }
 
 

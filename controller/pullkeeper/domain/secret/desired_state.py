@@ -48,6 +48,7 @@ NO_EFFECT = (
     f"{PREFIX}{ATTACH} has no effect, because this installation does not change ServiceAccounts: its operator can "
     "enable that in the settings with `serviceAccountAttachment: true`"
 )
+_Resolver = Callable[[Sequence[RegistryHost]], Identity]
 _SHARED, _FEW = 512, 16
 """So many desired states are remembered, of so few registries: namespaces that ask for the same hold one of them."""
 
@@ -149,8 +150,7 @@ def _identities(
     """
     found: dict[RegistryHost, Identity] = {}
     left_out: dict[RegistryHost, FailureError] = {}
-    for hosts, role, account in _groups(namespace, registries, policy):
-        identity = partial(policy.identity, namespace, role=role, account=account)
+    for hosts, identity in _groups(namespace, registries, policy):
         try:
             found |= dict.fromkeys(hosts, identity(hosts))
         except FailureError as error:
@@ -165,7 +165,7 @@ def _identities(
     return found, {host: error.failure.message.removeprefix(prefix) for host, error in left_out.items()}
 
 
-def _allows(identity: Callable[[Sequence[RegistryHost]], Identity], host: RegistryHost) -> bool:
+def _allows(identity: _Resolver, host: RegistryHost) -> bool:
     try:
         identity([host])
     except FailureError:
@@ -175,15 +175,17 @@ def _allows(identity: Callable[[Sequence[RegistryHost]], Identity], host: Regist
 
 def _groups(
     namespace: ObservedNamespace, registries: Sequence[RegistryHost], policy: Policy
-) -> Iterator[tuple[Sequence[RegistryHost], str, str]]:
-    """Return the registries of each identity, with the role or the ServiceAccount that it is requested by."""
-    if account := namespace.annotations.get(SERVICE_ACCOUNT, ""):
-        yield registries, "", account
+) -> Iterator[tuple[Sequence[RegistryHost], _Resolver]]:
+    """Return the registries of each identity, with what returns it for some of them."""
+    identity = partial(policy.identity, namespace)
+    if account := namespace.annotations.get(SERVICE_ACCOUNT):
+        yield registries, partial(identity, account=account)
     elif ROLE_ARN in namespace.annotations:
         roles, _ = parse_roles(namespace.annotations[ROLE_ARN], registries)
-        yield from ((hosts, role, "") for role, hosts in registries_by_role(roles, registries).items())
+        for role, hosts in registries_by_role(roles, registries).items():
+            yield hosts, partial(identity, role=role)
     else:
-        yield from ((hosts, "", "") for hosts in policy.by_own_identity(registries).values())
+        yield from ((hosts, identity) for hosts in policy.by_own_identity(registries).values())
 
 
 def ignored_annotations(namespace: ObservedNamespace) -> tuple[Failure, ...]:

@@ -174,11 +174,7 @@ def build_secret(plan: EntryPlan, auths: Mapping[RegistryHost, Password]) -> Pul
 
     Return None if there is nothing to write: no entry, no change, or an entry that is still wanted would be lost.
     """
-    shared = {
-        (plan.sharers[host], scope_label(host)): auths[host]
-        for host in sorted(auths, reverse=True)
-        if host in plan.sharers
-    }
+    shared = {(plan.sharers[host], scope_label(host)): auth for host, auth in auths.items() if host in plan.sharers}
     resolved = {
         host: entry
         for host, decision in plan.decisions.items()

@@ -82,7 +82,7 @@ def observe(metadata: Mapping[str, Any], shape: SecretShape = PULL_SECRET) -> Ob
         installation_class=read_class(annotations) if managed else None,
         writer=last_writer(metadata.get("managedFields") or (), partial(_touches_ours, shape), written_by),
         written_by=written_by,
-        written_at=str(applied.get("time") or "") if applied else "",
+        written_at=str((applied or {}).get("time") or ""),
         target=record.target if record else (read_target(annotations) if managed else None),
         name=shape.name,
     )

@@ -17,7 +17,7 @@ from pullkeeper.domain.namespace.annotations import ENABLED, REGISTRIES, ROLE_AR
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret.desired_state import DesiredState, desired_state
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from pullkeeper.domain.secret.secret_record import Target
+from pullkeeper.domain.secret.secret_record import SecretRecord, Target
 
 _DECISIVE = frozenset({ENABLED, ROLE_ARN, SERVICE_ACCOUNT})
 """Annotations that say whether a namespace is opted in and as whom, which a pull Secret must never decide."""
@@ -98,9 +98,13 @@ def plan(
         return Apply(cause=Cause.CREATED, desired=desired)
     if not secret.managed:
         return Conflict()
-    refresh_at = min(_refresh_times(namespace.name, desired, secret, rotation, current_principals), default=now)
-    step = _maintain(desired, secret, now, refresh_at)
-    return Apply(cause=Cause.ROTATED, desired=desired, secret=secret) if revoked and isinstance(step, NoOp) else step
+    record = secret.record if secret.intact else None
+    cause = _change(desired, record) if record else Cause.REPAIRED
+    if record and not cause:
+        refresh_at = min(_refresh_times(namespace.name, desired, record, rotation, current_principals))
+        if now < refresh_at and not revoked:
+            return NoOp(until=refresh_at)
+    return Apply(cause=cause or Cause.ROTATED, desired=desired, secret=secret)
 
 
 def fallback_state(
@@ -158,27 +162,22 @@ def _lost_state(
 def _refresh_times(
     name: str,
     desired: DesiredState,
-    secret: ObservedSecret,
+    record: SecretRecord,
     rotation: Rotation,
     current_principals: Mapping[str, Current],
 ) -> Iterator[datetime]:
     """Return when each token in a Secret is due, and when all of another principal are."""
-    if record := secret.record:
-        yield from (rotation.refresh_at_for(name, validity) for validity in record.validities_but(desired.refused))
-        for identity, current in current_principals.items():
-            if record.is_of_another(identity, current.name):
-                yield rotation.spread(name, current.since) if current.since else _AT_ONCE
+    yield from (rotation.refresh_at_for(name, validity) for validity in record.validities_but(desired.refused))
+    for identity, current in current_principals.items():
+        if record.is_of_another(identity, current.name):
+            yield rotation.spread(name, current.since) if current.since else _AT_ONCE
 
 
-def _maintain(desired: DesiredState, secret: ObservedSecret, now: datetime, refresh_at: datetime) -> Step:
-    record = secret.record
-    if record is None or not secret.intact:
-        return Apply(cause=Cause.REPAIRED, desired=desired, secret=secret)
+def _change(desired: DesiredState, record: SecretRecord) -> Cause | None:
+    """Return why something else is desired than what an intact Secret holds; None if only the age of it may count."""
     held = {host: name for host, name in record.identities.items() if host not in desired.refused}
     if held != desired.identity_names:
-        return Apply(cause=Cause.CHANGED, desired=desired, secret=secret)
+        return Cause.CHANGED
     if record.opted_in_by is not desired.opted_in_by or record.installation_class != desired.installation_class:
-        return Apply(cause=Cause.CHANGED, desired=desired, secret=secret)
-    if desired.refresh_requested_at not in (None, record.refresh_requested_at):
-        return Apply(cause=Cause.REFRESHED, desired=desired, secret=secret)
-    return NoOp(until=refresh_at) if now < refresh_at else Apply(cause=Cause.ROTATED, desired=desired, secret=secret)
+        return Cause.CHANGED
+    return Cause.REFRESHED if desired.refresh_requested_at not in (None, record.refresh_requested_at) else None

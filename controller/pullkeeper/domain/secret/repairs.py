@@ -63,11 +63,9 @@ def last_writer(
     """
     found = [*entries]
     found = [each for each in found if touches(each.get("fieldsV1") or {})] or found
-    times = ((str(each.get("time") or ""), each.get("manager") != MANAGER, each.get("manager")) for each in found)
-    latest = max(times, default=("", False, ""), key=lambda each: each[:2])
-    if latest[2] == MANAGER and installation:
-        return f"{MANAGER}{_OF}{installation}"
-    return printable(str(latest[2] or ""), _MAX_WRITER)
+    latest = max(found, default={}, key=lambda each: (str(each.get("time") or ""), each.get("manager") != MANAGER))
+    writer = str(latest.get("manager") or "")
+    return f"{MANAGER}{_OF}{installation}" if writer == MANAGER and installation else printable(writer, _MAX_WRITER)
 
 
 def writer_hint(writer: str) -> str:

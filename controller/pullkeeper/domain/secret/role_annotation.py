@@ -56,15 +56,14 @@ def registries_by_role(
 
 def _misfits(roles: Sequence[RoleArn], registries: Sequence[RegistryHost]) -> Iterator[Problem]:
     serving = {host: role_of(host, roles) for host in registries}
-    if len(roles) > 1:
-        yield from _ambiguous(roles)
-        if host := next((host for host, role in serving.items() if role is None), None):
-            yield _missing(host)
+    yield from _ambiguous(roles)
+    if host := next((host for host, role in serving.items() if role is None), None):
+        yield _missing(host)
     for host, role in serving.items():
         if role and role.partition != host.partition:
             yield _across(role, host)
             break
-    if len(roles) > 1 and serving:
+    if serving:
         # A second role of an account has been reported.
         first = {role.account: role for role in reversed(roles)}
         idle = (role for role in roles if first[role.account] is role and role not in serving.values())

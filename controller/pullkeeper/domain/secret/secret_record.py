@@ -181,9 +181,9 @@ def hosts_by_identity(identities: Mapping[RegistryHost, str]) -> dict[str, list[
 def read_target(annotations: Mapping[str, str]) -> Target | None:
     """Parse what the Secret is for; None if its annotations were corrupted."""
     try:
-        registries = [
-            registry_host.parse(name) for name in annotations[REGISTRIES].split(",", registry_host.MAX_REGISTRIES)
-        ]
+        # Of more than there can be, the rest is one name, and invalid.
+        names = annotations[REGISTRIES].split(",", registry_host.MAX_REGISTRIES - 1)
+        registries = [registry_host.parse(name) for name in names]
         return Target(identities=_read_identities(annotations[IDENTITY], registries))
     except UNREADABLE:
         return None
@@ -194,20 +194,19 @@ def read_record(annotations: Mapping[str, str]) -> SecretRecord | None:
 
     Secrets that say the same have the same record, which is one object in memory for all of them.
     """
-    said = tuple(annotations.get(key) for key in _READ)
-    if all(text is None or isinstance(text, str) for text in said) and sum(map(len, filter(None, said))) <= _MAX_SHARED:
+    said = tuple((key, annotations[key]) for key in _READ if key in annotations)
+    if all(isinstance(text, str) for _, text in said) and sum(len(text) for _, text in said) <= _MAX_SHARED:
         return read_shared(said)
-    return _read(said)
+    return _read(dict(said))
 
 
 @lru_cache(maxsize=_SHARED_RECORDS)
-def read_shared(said: tuple[str | None, ...]) -> SecretRecord | None:
-    """Return the one record of these texts, in the order of `_READ`; use `read_record`, which bounds their length."""
-    return _read(said)
+def read_shared(said: tuple[tuple[str, str], ...]) -> SecretRecord | None:
+    """Return the one record of these annotations; use `read_record`, which bounds their length."""
+    return _read(dict(said))
 
 
-def _read(said: tuple[str | None, ...]) -> SecretRecord | None:
-    annotations = {key: text for key, text in zip(_READ, said, strict=True) if text is not None}
+def _read(annotations: Mapping[str, str]) -> SecretRecord | None:
     target = read_target(annotations)
     if target is None:
         return None
@@ -222,7 +221,7 @@ def _read(said: tuple[str | None, ...]) -> SecretRecord | None:
     return SecretRecord(
         held={host: tokens.get(host.name) or tokens[label] for host, label in labels.items()},
         identities=target.identities,
-        principals=_read_principals(annotations.get(PRINCIPAL, ""), set(target.identities.values())),
+        principals=_read_principals(annotations, set(target.identities.values())),
         refresh_requested_at=annotations.get(REFRESH),
         opted_in_by=opt_in.parse(annotations.get(OPTED_IN_BY)),
         installation_class=read_class(annotations),
@@ -266,9 +265,10 @@ def _principals_text(principals: Mapping[str, str], names: set[str]) -> str | No
     return json.dumps(known) if len(names) > 1 else next(iter(known.values()))
 
 
-def _read_principals(text: str, names: set[str]) -> Mapping[str, str]:
+def _read_principals(annotations: Mapping[str, str], names: set[str]) -> Mapping[str, str]:
     """Parse the principals of these identities, without those that have no known form."""
     try:
+        text = annotations[PRINCIPAL]
         given = json.loads(text) if text.startswith("{") else dict.fromkeys(names, text)
         found = {name: principal.parse(given.get(name, principal.UNKNOWN)) for name in sorted(names)}
     except UNREADABLE:

@@ -117,13 +117,12 @@ def plan_patch(
         return None
     keeps = wanted and account.mark == secret_name
     adds = wanted and account.entry_index is None
-    removed = None if keeps else account.marked_index
     mark = secret_name if adds or keeps else None
     if not adds and mark == account.mark:
         return None
     operations = (
         {"op": "test", "path": "/metadata/resourceVersion", "value": str(account.resource_version)},
-        *([] if removed is None else [{"op": "remove", "path": f"{_ENTRIES}/{removed}"}]),
+        *([] if account.marked_index is None else [{"op": "remove", "path": f"{_ENTRIES}/{account.marked_index}"}]),
         *([_add_entry(account, secret_name)] if adds else []),
         *_mark_operations(account, mark),
     )
@@ -131,7 +130,8 @@ def plan_patch(
 
 
 def _principal(annotations: Mapping[str, str]) -> str:
-    return principal.of_role(annotations.get(ROLE_ANNOTATION, "")) or principal.NOBODY
+    role = annotations.get(ROLE_ANNOTATION)
+    return (role and principal.of_role(role)) or principal.NOBODY
 
 
 def _index(names: Sequence[str | None], name: str | None) -> int | None:
