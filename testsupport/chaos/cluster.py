@@ -47,8 +47,13 @@ SETTINGS: dict[str, Any] = {
 }
 NEIGHBOUR, PUBLIC = "210987654321.dkr.ecr.eu-west-1.amazonaws.com", "public.ecr.aws"
 """A registry that takes the same token as another one, and one at which none can be tried."""
-WISHES = (frozenset({IRELAND}), frozenset({IRELAND, VIRGINIA}), frozenset({IRELAND, NEIGHBOUR, PUBLIC}))
-"""The registry hosts that namespaces ask for."""
+WISHES = (
+    frozenset({IRELAND}),
+    frozenset({IRELAND, NEIGHBOUR}),
+    frozenset({IRELAND, VIRGINIA}),
+    frozenset({IRELAND, PUBLIC}),
+)
+"""The registry hosts that namespaces ask for. Each token costs of a namespace's budget, beyond which changes wait."""
 _NAMES = ("one", "two", "three")
 _SERVED = 8
 _ATTACHED = 0.5
