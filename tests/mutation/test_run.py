@@ -72,6 +72,19 @@ def test_mutants_are_noticed_by_the_tests_that_reach_them(folder: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["from pullkeeper.domain.ecr import (\n    life,\n)", "import pullkeeper.domain.ecr.life as life"],
+    ids=["from its package", "as a whole"],
+)
+def test_what_is_made_at_import_is_noticed_however_it_is_imported(folder: Path, line: str) -> None:
+    """A test file has to be found for it, though no test calls its function."""
+    Path("tests/unit/domain/test_life.py").write_text(
+        f'{line}\n\ndef test_end() -> None:\n    assert life.END == "end."\n'
+    )
+    assert set(outcomes_in(folder, "ecr.life._named").values()) == {"killed"}
+
+
 def test_an_outcome_is_kept_until_the_module_or_its_tests_change(folder: Path) -> None:
     """And is known to the next run, which then needs no other."""
     before = outcomes_in(folder, "ecr.life.least")

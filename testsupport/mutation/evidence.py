@@ -1,15 +1,14 @@
 """What the outcome of a mutant rests on: which tests reach its function, and in which files they are."""
 
+import ast
 import functools
 import hashlib
-import re
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from testsupport.mutation.project import DOMAIN, TESTS
-
-_IMPORTED = re.compile(r"^(?:from|import) (pullkeeper\.domain\S*)", re.MULTILINE)
 
 
 class Evidence:
@@ -60,9 +59,18 @@ def _importers() -> dict[str, set[str]]:
     for path in [*DOMAIN.rglob("*.py"), *TESTS.rglob("test_*.py")]:
         in_tests = path.is_relative_to(TESTS)
         name = str(path) if in_tests else ".".join(path.relative_to("controller").with_suffix("").parts)
-        for imported in _IMPORTED.findall(path.read_text()):
+        for imported in _imported(path):
             found[imported].add(name)
     return found
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """Return the names of what a file imports: of modules, and of what is in them, which may be modules as well."""
+    for statement in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(statement, ast.Import):
+            yield from (each.name for each in statement.names)
+        elif isinstance(statement, ast.ImportFrom) and statement.module:
+            yield from (statement.module, *(f"{statement.module}.{each.name}" for each in statement.names))
 
 
 def _name(below_domain: str) -> str:
