@@ -29,6 +29,7 @@ GOOD: dict[str, Any] = {
     "namespaces": ["argocd"],
 }
 SECRET_NAME = "pull"
+MATCHER_FORM = "`namespaces` (name patterns), `namespaceSelector`, or both"
 
 
 def parsed(value: object) -> tuple[tuple[AdditionalSecret, ...], list[tuple[str, str]]]:
@@ -101,7 +102,7 @@ def test_each_problem_names_the_key_and_what_is_expected(change: dict[str, Any],
 def test_an_entry_selects_namespaces_explicitly() -> None:
     """Without a matcher it would be for nobody, or for everybody: it is not guessed."""
     (found,), problems = parsed([{key: value for key, value in GOOD.items() if key != "namespaces"}])
-    assert problems == [("[0]", "`namespaces` (name patterns), `namespaceSelector`, or both")]
+    assert problems == [("[0]", MATCHER_FORM)]
     assert found.namespaces == Matcher()
 
 
@@ -111,11 +112,16 @@ def test_an_empty_list_of_namespaces_is_how_an_entry_leaves() -> None:
     assert (found.namespaces, problems) == (NO_NAMESPACE, [])
 
 
-def test_an_entry_that_is_no_mapping_has_no_part_of_its_own_wrong_in_silence() -> None:
-    """The first problem says what it should be."""
-    found, problems = parsed(["x"])
+@pytest.mark.parametrize(
+    ("value", "first"),
+    [("x", [("[0]", "a mapping with name, namespaceSelector, namespaces, path, registry, shape")]), ({}, [])],
+)
+def test_all_that_an_empty_entry_lacks_is_said(value: object, first: list[tuple[str, str]]) -> None:
+    """After what it should be, if it is no mapping."""
+    found, problems = parsed([value])
     assert found == ()
-    assert problems[0] == ("[0]", "a mapping with name, namespaceSelector, namespaces, path, registry, shape")
+    lacks = [(".name", NAME_FORM), (".shape", SHAPE_FORM), (".registry", FORM), ("", MATCHER_FORM)]
+    assert problems == [*first, *((f"[0]{where}", expected) for where, expected in lacks)]
 
 
 def test_names_are_different() -> None:

@@ -80,7 +80,16 @@ def test_other_images_need_no_secret(image: str) -> None:
     assert not injects(observed(ON), POLICY, [OTHER, image])
 
 
-@pytest.mark.parametrize("value", [f"{US},{PUBLIC}", f" {US} ,\n,{PUBLIC}\n", "\n".join([f"{US},"] * 199 + [str(US)])])
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"{US},{PUBLIC}",
+        f" {US} ,\n,{PUBLIC}\n",
+        "\n".join([f"{US},"] * 199 + [str(US)]),
+        "," * 400 + str(US),
+        str(US).ljust(MAX_LENGTHS["registries"]),
+    ],
+)
 def test_the_annotation_replaces_the_registries_of_the_settings(value: str) -> None:
     """Separated and padded as the controller reads it, up to as many hosts as it takes."""
     namespace = observed({**ON, "registries": value})
@@ -97,7 +106,7 @@ def test_the_annotation_replaces_the_registries_of_the_settings(value: str) -> N
         f"{US},docker.io",
         ",".join([str(US)] * 201),
         "," * 401 + str(US),
-        "x" * (MAX_LENGTHS["registries"] + 1),
+        str(US).ljust(MAX_LENGTHS["registries"] + 1),
     ],
 )
 def test_where_the_registries_cannot_be_told_any_of_ecr_counts(value: str) -> None:

@@ -14,7 +14,7 @@ from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.ecr.aws_errors import partition_mismatch
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.failures import FailureError, Reason
-from pullkeeper.domain.errors.validation import InvalidInputError
+from pullkeeper.domain.errors.validation import InvalidInputError, quoted
 from pullkeeper.domain.iam import role_arn
 from pullkeeper.domain.iam.identity import CONTROLLER, Identity, Kind, check_name, own
 from pullkeeper.domain.namespace.namespace import PREFIX, ObservedNamespace, observe_namespace
@@ -95,47 +95,87 @@ def test_an_identity_has_namespaces_and_a_region_if_it_says_so() -> None:
     assert settings(KEYS).identities[0].partition == ""
 
 
+NAMES_FORM = "a list of names, in which * stands for anything"
+OWN_NAME_FORM = "at most 32 lower case letters, digits and '-'"
+ONE_SOURCE = "just one of webIdentity, rolesAnywhere, profile, keysFile"
+WEB_FORM = "webIdentity: a mapping of roleArn, tokenFile, and audience if need be"
+ROLE_FORM = 'webIdentity.roleArn: "arn:PARTITION:iam::ACCOUNT:role/NAME"'
+TOKEN_FORM = "webIdentity.tokenFile: the path of a ServiceAccount's token"
+AUDIENCE_FORM = "webIdentity.audience: a client ID of an IAM OIDC provider"
+PROFILE_FORM = "profile: the name of a profile of the shared configuration"
+ANYWHERE_FORM = "a mapping of trustAnchorArn, profileArn, roleArn, certificateFile, keyFile"
+OWN_KEYS = "keysFile, name, namespaceSelector, namespaces, profile, region, registries, rolesAnywhere, webIdentity"
+WEB_SHOWN = f"'roleArn': '{CHINESE_ROLE}', 'tokenFile': '/token'"
+
+
+def web(**changed: object) -> Mapping[str, Any]:
+    return {"webIdentity": {**WEB["webIdentity"], **changed}}
+
+
 @pytest.mark.parametrize(
-    ("changed", "where", "expected"),
+    ("changed", "where", "found", "expected"),
     [
-        ({"name": None}, ".name", "at most 32"),
-        ({"name": "China"}, ".name", "at most 32"),
-        ({"name": "x" * 33}, ".name", "at most 32"),
-        ({"name": 7}, ".name", "at most 32"),
-        ({"registries": None}, ".registries", "the registry hosts that it serves"),
-        ({"registries": ["HOST"]}, ".registries", "a list of names"),
-        ({"registries": ["*.cn", "*.amazonaws.com"]}, ".registries", "registries of aws-cn"),
-        ({"region": "nowhere"}, ".region", "a region such as"),
-        ({"region": 7}, ".region", "a region such as"),
-        ({"region": "eu-west-1"}, ".region", "a region of aws-cn"),
-        ({"namespaces": ["UPPER"]}, ".namespaces", "a list of names"),
-        ({"profile": "x"}, "", "just one of"),
-        ({"webIdentity": None}, "", "just one of"),
-        ({"webIdentity": "x"}, "", "webIdentity: a mapping of roleArn, tokenFile"),
-        ({"webIdentity": {"roleArn": CHINESE_ROLE}}, "", "webIdentity: a mapping of roleArn, tokenFile"),
-        ({"webIdentity": {"roleArn": "x", "tokenFile": "/x"}}, "", "webIdentity.roleArn: "),
-        ({"webIdentity": {"roleArn": 7, "tokenFile": "/x"}}, "", "webIdentity.roleArn: "),
-        ({"webIdentity": {"roleArn": CHINESE_ROLE, "tokenFile": "x"}}, "", "webIdentity.tokenFile: the path"),
-        ({"webIdentity": {**WEB["webIdentity"], "audience": "${x}"}}, "", "webIdentity.audience: a client ID"),
-        ({"webIdentity": {**WEB["webIdentity"], "audience": None}}, "", "webIdentity.audience: a client ID"),
-        ({"webIdentity": {**WEB["webIdentity"], "x": "y"}}, "", "webIdentity: a mapping of roleArn, tokenFile, and"),
-        ({"webIdentity": None, "keysFile": 7}, "", "keysFile: the path"),
-        ({"webIdentity": None, "profile": ""}, "", "profile: the name"),
-        ({"webIdentity": None, "profile": 7}, "", "profile: the name"),
-        ({"webIdentity": None, "rolesAnywhere": "x"}, "", "a mapping of trustAnchorArn"),
-        ({"webIdentity": None, "rolesAnywhere": {}}, "", "a mapping of trustAnchorArn"),
-        ({"roles": "x"}, ".roles", "one of keysFile"),
+        ({"name": None}, ".name", "nothing", OWN_NAME_FORM),
+        ({"name": "China"}, ".name", '"China"', OWN_NAME_FORM),
+        ({"name": "x" * 33}, ".name", f'"{"x" * 33}"', OWN_NAME_FORM),
+        ({"name": 7}, ".name", "7", OWN_NAME_FORM),
+        ({"name": "China", "region": "eu-west-1"}, ".name", '"China"', OWN_NAME_FORM),
+        ({"registries": ["HOST"]}, ".registries", '"HOST"', NAMES_FORM),
+        (
+            {"registries": ["*.cn", "*.amazonaws.com"]},
+            ".registries",
+            '"*.amazonaws.com"',
+            "registries of aws-cn, the partition of its credentials",
+        ),
+        ({"region": "nowhere"}, ".region", '"nowhere"', "a region such as eu-west-1"),
+        ({"region": 7}, ".region", "7", "a region such as eu-west-1"),
+        ({"region": "eu-west-1"}, ".region", '"eu-west-1"', "a region of aws-cn, the partition of its role"),
+        ({"namespaces": ["UPPER"]}, ".namespaces", '"UPPER"', NAMES_FORM),
+        ({"profile": "x"}, "", '"webIdentity, profile"', ONE_SOURCE),
+        ({"webIdentity": None}, "", "nothing", ONE_SOURCE),
+        ({"webIdentity": "x"}, "", '"x"', WEB_FORM),
+        ({"webIdentity": {"roleArn": "x"}}, "", "{'roleArn': 'x'}", WEB_FORM),
+        ({"webIdentity": {"roleArn": "x", "tokenFile": "/x"}}, "", "{'roleArn': 'x', 'tokenFile': '/x'}", ROLE_FORM),
+        ({"webIdentity": {"roleArn": 7, "tokenFile": "/x"}}, "", "{'roleArn': 7, 'tokenFile': '/x'}", ROLE_FORM),
+        (web(tokenFile="x"), "", f"{{'roleArn': '{CHINESE_ROLE}', 'tokenFile': 'x'}}", TOKEN_FORM),
+        (web(audience="${x}"), "", f"{{'audience': '${{x}}', {WEB_SHOWN}}}", AUDIENCE_FORM),
+        (web(audience=None), "", f"{{'audience': None, {WEB_SHOWN}}}", AUDIENCE_FORM),
+        (web(x="y"), "", f"{{{WEB_SHOWN}, 'x': 'y'}}", WEB_FORM),
+        ({"webIdentity": None, "keysFile": 7}, "", "7", "keysFile: the path of a shared credentials file"),
+        ({"webIdentity": None, "keysFile": "keys"}, "", '"keys"', "keysFile: the path of a shared credentials file"),
+        ({"webIdentity": None, "profile": ""}, "", '""', PROFILE_FORM),
+        ({"webIdentity": None, "profile": 7}, "", "7", PROFILE_FORM),
+        ({"webIdentity": None, "rolesAnywhere": "x"}, "", '"x"', ANYWHERE_FORM),
+        ({"webIdentity": None, "rolesAnywhere": {}}, "", "{}", ANYWHERE_FORM),
+        ({"roles": "x"}, ".roles", "an unknown key", f"one of {OWN_KEYS}"),
     ],
 )
-def test_what_is_wrong_with_an_identity_is_said(changed: Mapping[str, Any], where: str, expected: str) -> None:
-    found = problems([{**CHINA, **changed}])
-    assert [each for each in found if each[0] == f"identities[0]{where}" and expected in each[2]], found
+def test_what_is_wrong_with_an_identity_is_said(
+    changed: Mapping[str, Any], where: str, found: str, expected: str
+) -> None:
+    """And nothing else."""
+    assert problems([{**CHINA, **changed}]) == [(f"identities[0]{where}", found, expected)]
 
 
-@pytest.mark.parametrize("value", ["x", None, {}, [CHINA] * (MAX_IDENTITIES + 1)])
-def test_identities_are_a_list_with_a_bound(value: object) -> None:
-    ((where, _, expected),) = problems(value)
-    assert (where, expected.startswith(f"a list of at most {MAX_IDENTITIES}")) == ("identities", True)
+def test_an_identity_has_to_say_which_registries_it_serves() -> None:
+    """Also where a template left the key without a value."""
+    expected = "the registry hosts that it serves, in which * stands for anything"
+    lacks = ("identities[0].registries", "nothing", expected)
+    assert problems([{key: value for key, value in CHINA.items() if key != "registries"}]) == [lacks]
+    empty = ("identities[0].registries", "nothing", "a value, or no such key")
+    assert problems([{**CHINA, "registries": None}]) == [empty, lacks]
+
+
+MANY = [{**CHINA, "name": f"x{number}"} for number in range(MAX_IDENTITIES + 1)]
+
+
+@pytest.mark.parametrize(("value", "found"), [("x", '"x"'), (None, "nothing"), ({}, "{}"), (MANY, quoted(MANY))])
+def test_identities_are_a_list_with_a_bound(value: object, found: str) -> None:
+    """As many as are allowed are taken."""
+    sources = "webIdentity or rolesAnywhere or profile or keysFile"
+    expected = f"a list of at most {MAX_IDENTITIES} {{name, registries, {sources}}}"
+    assert problems(value) == [("identities", found, expected)]
+    assert len(settings(*MANY[1:]).identities) == MAX_IDENTITIES
 
 
 def test_a_name_is_given_once() -> None:

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullkeeper.domain.config.policy import Policy
+from pullkeeper.domain.config.label_selector import LabelSelector, Operator, Requirement
+from pullkeeper.domain.config.policy import Matcher, Policy
+from pullkeeper.domain.config.policy_parser import PolicyParser
 from pullkeeper.domain.config.settings import parse_settings
 from pullkeeper.domain.errors.validation import InvalidInputError, Problem
 
@@ -134,6 +136,7 @@ def test_an_invalid_part_is_one_problem(document: dict[str, Any], where: str, ex
             "serviceAccountIdentity.registries",
             '"A"',
         ),
+        ({"controllerIdentity": {"registries": ["A"]}}, "controllerIdentity.registries", '"A"'),
         (
             {"serviceAccountIdentity": {"namespaces": ["*"], "audiences": "x"}},
             "serviceAccountIdentity.audiences",
@@ -198,6 +201,26 @@ def test_grants_that_cover_a_common_role_must_agree_on_the_external_id(
     assert (problem.where, problem.expected) == ("roles[1].externalId", expected)
     same = [{**grant, "externalId": "one"} for grant in grants]
     assert len(parse_settings({"roles": same}, {}).policy.roles) == 2
+
+
+def test_grants_whose_roles_are_no_roles_have_no_role_in_common() -> None:
+    """That they are none is what is wrong with them, whatever their ExternalIds are."""
+    grants = [{"role": "x", "namespaces": ["*"], "externalId": identifier} for identifier in ("one", "two")]
+    with pytest.raises(InvalidInputError) as raised:
+        parse_settings({"roles": grants}, {})
+    assert [(each.where, each.expected) for each in raised.value.problems] == [
+        ("roles[0].role", ROLE_FORM),
+        ("roles[1].role", ROLE_FORM),
+    ]
+
+
+def test_an_invalid_requirement_is_one_that_nothing_meets() -> None:
+    """Left out, it would let the selector allow everybody."""
+    parser = PolicyParser()
+    found, _ = parser.opt_in({"namespaceSelector": {"matchExpressions": ["x"]}})
+    assert len(parser.problems) == 2
+    nothing = LabelSelector(requirements=(Requirement(key="", operator=Operator.EXISTS),))
+    assert found == Matcher(selector=nothing)
 
 
 def test_each_grant_that_disagrees_on_the_external_id_is_one_problem() -> None:

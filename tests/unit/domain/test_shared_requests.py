@@ -24,6 +24,14 @@ def test_the_same_annotations_are_one_object() -> None:
     assert one.annotations is other.annotations
 
 
+def test_annotations_of_1024_characters_are_remembered() -> None:
+    """Keys included; longer ones are not."""
+    for characters, shared in ((1024, True), (1025, False)):
+        own: dict[str, Any] = {"registries": "x" * (characters - len("registries"))}
+        one, other = (observe_namespace(_metadata(name, **own)) for name in ("one", "other"))
+        assert (one.annotations == other.annotations == own, one.annotations is other.annotations) == (True, shared)
+
+
 def test_long_annotations_are_not_remembered() -> None:
     """They are read all the same."""
     share_annotations.cache_clear()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pullkeeper.domain.config import fields, mappings
-from pullkeeper.domain.config.policy import NO_NAMESPACE, Matcher
+from pullkeeper.domain.config.policy import Matcher
 from pullkeeper.domain.config.policy_parser import PolicyParser
 from pullkeeper.domain.ecr import registry_host
 from pullkeeper.domain.ecr.registry_host import RegistryHost
@@ -80,7 +80,7 @@ class AdditionalSecretsParser(PolicyParser):
         shape = self._shape(given.get("shape"), f"{where}.shape")
         registry = self._registry(given.get("registry"), f"{where}.registry")
         path = self._path(given.get("path", ""), f"{where}.path", shape)
-        namespaces = self._required_matcher(given, where) if given else NO_NAMESPACE
+        namespaces = self._required_matcher(given, where)
         if not (name and shape and registry):
             return None
         return AdditionalSecret(name=name, shape=shape, registry=registry, path=path, namespaces=namespaces)

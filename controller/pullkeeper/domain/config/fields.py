@@ -147,9 +147,8 @@ def number(low: float, high: float) -> Field:
 
 def _number(low: float, high: float) -> Callable[[object], float]:
     def parse(value: object) -> float:
-        parsed = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else -1
-        if low <= parsed <= high:
-            return parsed
+        if isinstance(value, int | float | str) and not isinstance(value, bool) and low <= float(value) <= high:
+            return float(value)
         raise ValueError
 
     return parse

@@ -8,14 +8,11 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from pullkeeper.domain.config.policy import Policy
-from pullkeeper.domain.ecr.registry_host import HOST, MAX_REGISTRIES
-from pullkeeper.domain.kube.annotation_lists import trimmed
+from pullkeeper.domain.ecr.registry_host import HOST, parse_registries
 from pullkeeper.domain.namespace.annotations import ENABLED, INJECT, MAX_LENGTHS, REGISTRIES
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 
 _HOST = re.compile(HOST)
-_MAX_SEPARATORS = 2 * MAX_REGISTRIES
-"""How many separators of a list are heeded: the API server takes quadratic time to make a list."""
 
 
 class Injection(StrEnum):
@@ -67,6 +64,5 @@ def _registries(namespace: ObservedNamespace, policy: Policy) -> frozenset[str]:
         return frozenset(host.name for host in policy.registries)
     if len(value) > MAX_LENGTHS[REGISTRIES]:
         return frozenset()
-    given = trimmed(value.replace("\n", ",").split(",", _MAX_SEPARATORS))
-    known = len(given) <= MAX_REGISTRIES and all(map(_HOST.fullmatch, given))
-    return frozenset(given) if known else frozenset()
+    hosts, problems = parse_registries(value, REGISTRIES)
+    return frozenset() if problems else frozenset(host.name for host in hosts)

@@ -1,6 +1,5 @@
 """The policy: which namespaces are opted in, and which identities they may use for which registries."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,9 +17,6 @@ from pullkeeper.domain.iam.identity import CONTROLLER, Identity, Kind, Session, 
 from pullkeeper.domain.namespace.installation_class import DEFAULT_CLASS, class_of
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.namespace.service_account_names import NO_SERVICE_ACCOUNTS, ServiceAccountNames
-
-_INVALID_IN_SESSION_NAME = re.compile(r"[^\w+=,.@-]", re.ASCII)
-# STS: RoleSessionName and SourceIdentity take 2 to 64 word characters and +=,.@-
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -254,10 +250,11 @@ class Policy:
         tags = (("pullkeeper-cluster", self.cluster_name), ("pullkeeper-namespace", namespace))
         shared = f"pullkeeper-{self.cluster_name}"
         return Session(
+            # STS: at most 64 word characters and +=,.@- of which the names of clusters and namespaces are.
             # Namespaces that share a role's tokens share its session, so it has the name of none of them.
-            name=_session_text(f"{shared}-{namespace}" if grant.session_tags else shared),
+            name=shortened(f"{shared}-{namespace}") if grant.session_tags else shared,
             external_id=grant.external_id,
-            source_identity=_session_text(shared) if grant.source_identity else None,
+            source_identity=shared if grant.source_identity else None,
             tags=tags if grant.session_tags else (),
         )
 
@@ -283,7 +280,3 @@ def _not_allowed(
         f"whoever runs Pullkeeper can allow it in the settings, under `{setting}`"
     )
     return FailureError(Failure(reason=Reason.ROLE_NOT_ALLOWED, message=message))
-
-
-def _session_text(text: str) -> str:
-    return shortened(_INVALID_IN_SESSION_NAME.sub("-", text))

@@ -1,7 +1,7 @@
 """Parser for the policy's part of the settings file; every problem has the path of its key."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pullkeeper.domain.config import mappings, own_sources
@@ -220,11 +220,13 @@ class PolicyParser:
         return Requirement(key="", operator=Operator.EXISTS)
 
     def _patterns(self, value: object, where: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
-        given: Sequence[object] = value if isinstance(value, list) else [value]
-        invalid = [each for each in given if not isinstance(each, str) or not pattern.fullmatch(each)]
-        for each in invalid:
-            self._add_problem(where, each, "a list of names, in which * stands for anything")
-        return tuple(each for each in given if isinstance(each, str) and each not in invalid)
+        valid = []
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, str) and pattern.fullmatch(each):
+                valid.append(each)
+            else:
+                self._add_problem(where, each, "a list of names, in which * stands for anything")
+        return tuple(valid)
 
     def _mapping(self, value: object, where: str, known: Collection[str]) -> Mapping[str, Any]:
         if not isinstance(value, dict):

@@ -52,7 +52,7 @@ def _served_from_elsewhere(host: RegistryHost, policy: Policy, partitions: Mappi
 
 
 def _partition(grant: RoleGrant) -> str:
-    return grant.role.split(":", 2)[1]
+    return grant.role.split(":")[1]
 
 
 def may_be_of(partition: str, pattern: str) -> bool:

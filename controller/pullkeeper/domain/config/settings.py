@@ -186,6 +186,7 @@ _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
 _NAME_FORM = "lower case letters, digits, '-' and '.', at most 253"
 
 _SERVICE_ACCOUNTS = fields.texts(f"a list of {service_account_names.FORM}", fields.parse_service_accounts)
+_ROLES_ANYWHERE = mappings.mapping(dict.fromkeys(roles_anywhere.KEYS, mappings.TEXT), roles_anywhere.KEYS)
 FIELDS: Mapping[str, Field] = {
     "secretName": Field(f"a Secret's name: {_NAME_FORM}", fields.parse_name),
     "class": Field(CLASS_FORM, fields.parse_class),
@@ -205,7 +206,7 @@ FIELDS: Mapping[str, Field] = {
     "optOutGrace": fields.duration(timedelta(), timedelta(hours=6), "at most 6h"),
     "maxConcurrentReconciles": fields.integer(2, 256),
     "allowNodeInstanceRole": fields.flag(),
-    "rolesAnywhere": Field(roles_anywhere.FORM, fields.parse_roles_anywhere),
+    "rolesAnywhere": Field(roles_anywhere.FORM, fields.parse_roles_anywhere, _ROLES_ANYWHERE),
     "podInjection": fields.flag(),
     "admissionFence": fields.flag(),
     "leaderElection": fields.flag(),
