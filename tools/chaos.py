@@ -70,8 +70,9 @@ async def _run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             _say(f"{kind.__name__}: converged after {took[kind.__name__][-1]:.1f} s")
             if cluster.judge.broken or cluster.accounts.broken:
                 break
-        if not (cluster.judge.broken or cluster.accounts.broken):
-            await cluster.until_verifying()
+        if not (told.is_set() or cluster.judge.broken or cluster.accounts.broken):
+            async with _logs_on_failure(cluster):
+                await cluster.until_verifying()
         minutes = round(_minutes_since(begun), 1)
         return {"seed": options.seed, "minutes": minutes, "replicas": options.replicas} | _judge(cluster, took)
 
