@@ -1,6 +1,6 @@
 """The list of mutants that survive has to be the list of those that do."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Set
 from dataclasses import replace
 from typing import Any
 
@@ -19,16 +19,10 @@ MUTANT, TEXT = mutant(), mutant('raise ValueError("no life")', 'raise ValueError
 CHANGE = "return one {< -> <=} 2"
 
 
-def problems(
-    survivors: dict[str, Any],
-    outcome: str = "survived",
-    *,
-    left_out: Set[str] = frozenset(),
-    complete: Sequence[str] = ("ecr",),
-) -> list[str]:
+def problems(survivors: dict[str, Any], outcome: str = "survived", *, left_out: Set[str] = frozenset()) -> list[str]:
     """Return what is wrong with the list, if both mutants have this outcome."""
     kinds = {"equal": "It makes no difference."}
-    listed = Survivors({"complete": complete, "kinds": kinds, "survivors": survivors})
+    listed = Survivors({"kinds": kinds, "survivors": survivors})
     outcomes = {each.key: outcome for each in (MUTANT, TEXT)} if outcome else {}
     return list(listed.problems([MUTANT, TEXT], outcomes, left_out))
 
@@ -40,12 +34,6 @@ def test_each_survivor_has_an_entry() -> None:
         f"ecr.life.f: {CHANGE!r} is survived and not explained"
     ]
     assert len(problems({})) == 2
-
-
-def test_a_package_that_is_not_complete_may_have_more() -> None:
-    """Until all its survivors have been looked at."""
-    assert problems({}, complete=("iam", "ecr.lif")) == []
-    assert len(problems({}, complete=("iam", "ecr.life"))) == 2
 
 
 def test_all_texts_of_a_function_are_one_entry() -> None:
@@ -65,7 +53,7 @@ def test_what_is_noticed_needs_no_entry(outcome: str) -> None:
 def test_an_entry_stands_for_all_that_change_the_same() -> None:
     """As long as one of them survives, or has not been run."""
     twin = replace(MUTANT, number=1)
-    listed = Survivors({"complete": ["ecr"], "kinds": {"equal": ""}, "survivors": {"ecr.life.f": {"equal": [CHANGE]}}})
+    listed = Survivors({"kinds": {"equal": ""}, "survivors": {"ecr.life.f": {"equal": [CHANGE]}}})
     for outcome, count in (("survived", 0), ("", 0), ("killed", 1)):
         found = {MUTANT.key: "killed"} | ({twin.key: outcome} if outcome else {})
         assert len(list(listed.problems([MUTANT, twin], found, frozenset()))) == count

@@ -49,7 +49,6 @@ class Survivors:
         self._kinds: dict[str, str] = document["kinds"]
         self._entries = list(_entries(document["survivors"]))
         self.functions = set(document["survivors"])
-        self._complete: tuple[str, ...] = tuple(f"{name}." for name in document["complete"])
 
     def problems(self, mutants: Sequence[Mutant], outcomes: Mapping[str, str], left_out: Set[str]) -> Iterator[str]:
         """Say what in the list is not so of these mutants, whose outcomes by key are those that are known.
@@ -69,7 +68,7 @@ class Survivors:
                 yield f"{function}: {change!r} is explained, but is {min(found)}"
 
     def _unexplained(self, mutant: Mutant, change: str, outcome: str) -> Iterator[str]:
-        if mutant.function.startswith(self._complete) and not self._explaining(mutant):
+        if not self._explaining(mutant):
             yield f"{mutant.function}: {change!r} is {outcome} and not explained"
 
     def _explaining(self, mutant: Mutant) -> list[Entry]:

@@ -100,7 +100,7 @@ def plan(
         return Conflict()
     record = secret.record if secret.intact else None
     cause = _change(desired, record) if record else Cause.REPAIRED
-    if record and not cause:
+    if record and not cause:  # then it holds what is desired, which is never nothing: there is a time to refresh it
         refresh_at = min(_refresh_times(namespace.name, desired, record, rotation, current_principals))
         if now < refresh_at and not revoked:
             return NoOp(until=refresh_at)
