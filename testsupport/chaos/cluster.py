@@ -47,7 +47,7 @@ SETTINGS: dict[str, Any] = {
 }
 NEIGHBOUR, PUBLIC = "210987654321.dkr.ecr.eu-west-1.amazonaws.com", "public.ecr.aws"
 """A registry that takes the same token as another one, and one at which none can be tried."""
-WISHES = (
+REQUESTED = (
     frozenset({IRELAND}),
     frozenset({IRELAND, NEIGHBOUR}),
     frozenset({IRELAND, VIRGINIA}),
@@ -113,7 +113,7 @@ class Cluster:
         leader = await self.leader()
         return leader, [name for name in self.fronts if name != leader]
 
-    async def opt_in(self, hosts: frozenset[str] = WISHES[0]) -> str:
+    async def opt_in(self, hosts: frozenset[str] = REQUESTED[0]) -> str:
         """Create a namespace that asks for these registries."""
         name = await self.installation.create_namespace()
         await service_account(self.installation, name, accounts.NAME).create(accounts.THEIRS)
@@ -147,7 +147,7 @@ class Cluster:
 
     async def change_requests(self) -> None:
         """Opt one namespace in and another out, delete the Secret of a third, and attach a fourth or detach it."""
-        await self.opt_in(self.rng.choice(WISHES))
+        await self.opt_in(self.rng.choice(REQUESTED))
         leaves, loses, turns = self.rng.sample(sorted(self.judge.wanted), 3)
         await self.opt_out(leaves)
         await self.attach(turns, attached=not self.accounts.wanted[turns])
@@ -226,7 +226,7 @@ class Cluster:
             f"{name}.{self.installation.namespace}": [word for each in started for word in statements(each.lines())]
             for name, started in self.started.items()
         }
-        everywhere = frozenset().union(*WISHES)
+        everywhere = frozenset().union(*REQUESTED)
         return [
             *published_unverified(published, requests, probes, said, restored=self.restored),
             *shown_elsewhere(probes, self.aws.tokens, everywhere),
@@ -291,7 +291,7 @@ async def _populate(cluster: Cluster) -> None:
     await cluster.installation.create_foreign_secret(foreign)
     await cluster.installation.annotate(foreign, enabled="true")
     for number in range(_SERVED):
-        await cluster.opt_in(WISHES[number % len(WISHES)])
+        await cluster.opt_in(REQUESTED[number % len(REQUESTED)])
     for name in cluster.fronts:
         await cluster.start(name, ready=False)
     for process in cluster.replicas.running.values():
