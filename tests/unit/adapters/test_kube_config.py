@@ -1,13 +1,12 @@
 """How the client logs in: as the pod's ServiceAccount or with a kubeconfig."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from pullkeeper.adapters.kubernetes.kube_config import SERVICE_ACCOUNT_VARIABLE, load_config
+from pullkeeper.adapters.kubernetes.kube_config import load_config
 from pullkeeper.domain.errors.failures import FailureError, Reason
 
 KUBECONFIG: dict[str, Any] = {
@@ -29,53 +28,6 @@ KUBECONFIG: dict[str, Any] = {
     "contexts": [{"name": name, "context": {"cluster": "here", "user": name}} for name in ("token", "basic")],
     "current-context": "token",
 }
-
-
-@pytest.fixture
-def service_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the directory that a pod's token and CA certificate are mounted at."""
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
-    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
-    monkeypatch.setenv(SERVICE_ACCOUNT_VARIABLE, str(tmp_path))
-    (tmp_path / "token").write_text("first\n")
-    (tmp_path / "ca.crt").write_text("certificate")
-    return tmp_path
-
-
-async def test_token_of_the_pod_is_read_anew(service_account: Path) -> None:
-    """The kubelet replaces the file well before the token in it expires."""
-    config = await load_config(kubeconfig=None, context=None)
-    first = await config.connection_info()
-    assert (first.server, first.ca_path) == ("https://10.0.0.1:443", str(service_account / "ca.crt"))
-    assert first.authorization == "Bearer first"
-    (service_account / "token").write_text("second\n")
-    await asyncio.sleep(1)
-    assert (await config.connection_info()).authorization == "Bearer second"
-
-
-async def test_token_is_read_at_most_once_a_second(service_account: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many requests there are; a file is no cheap thing beside a request."""
-    config = await load_config(kubeconfig=None, context=None)
-    reads, read_text = list[Path](), Path.read_text
-
-    def counted(path: Path) -> str:
-        reads.append(path)
-        return read_text(path)
-
-    monkeypatch.setattr(Path, "read_text", counted)
-    for _ in range(100):
-        await config.connection_info()
-        await asyncio.sleep(0.3)  # so that the interval never ends just when it is looked at
-    assert reads == [service_account / "token"] * 25
-
-
-async def test_rejected_token_is_read_anew_at_once(service_account: Path) -> None:
-    """It may have been replaced a moment ago."""
-    config = await load_config(kubeconfig=None, context=None)
-    await config.connection_info()
-    (service_account / "token").write_text("second\n")
-    config.reject()
-    assert (await config.connection_info()).authorization == "Bearer second"
 
 
 async def test_unreadable_token_is_a_failure_that_names_the_file(service_account: Path) -> None:
