@@ -12,7 +12,7 @@ from pullkeeper.domain.ecr.rotation import Rotation
 from pullkeeper.domain.ecr.token_scope import TokenScope
 from pullkeeper.domain.errors.backoff import LONGEST_RETRY
 from pullkeeper.domain.errors.failures import Failure, FailureError, Reason, foreign_secret_failure
-from pullkeeper.domain.iam.identity import Identity
+from pullkeeper.domain.iam.identity import Identity, Kind
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
 from pullkeeper.domain.secret import entries
 from pullkeeper.domain.secret.desired_state import DesiredState
@@ -397,10 +397,9 @@ class Reconciler:
 
     def _is_outdated(self, name: str, desired: DesiredState, record: SecretRecord) -> bool:
         """Whether a ServiceAccount was read as another than its watch has told: one of them is behind."""
-        return any(
-            current.since is None and record.is_of_another(identity, current.name)
-            for identity, current in self._identities.current_principals(name, desired.identities).items()
-        )
+        accounts = {host: each for host, each in desired.identities.items() if each.kind is Kind.SERVICE_ACCOUNT}
+        current = self._identities.current_principals(name, accounts)
+        return any(record.is_of_another(identity, each.name) for identity, each in current.items())
 
     def _undone(self, name: str) -> UndoneWrites:
         return self._records.get(name).undone_of(self._shape.name)

@@ -105,9 +105,10 @@ class Pull:
     def is_ecr(self) -> bool:
         """Whether the image is of a registry of ECR."""
         try:
-            return bool(self.host)
+            registry_host.parse(self.image.host)
         except ValueError:
             return False
+        return True
 
     @property
     def namespace(self) -> str:
