@@ -180,14 +180,14 @@ def _move_account(world: World) -> None:
     world.cluster.put_service_account(NAMESPACE, _PULLER, {ROLE_ANNOTATION: GREEN})
 
 
-def _as_account(scenario: Scenario, name: str, *, watched: bool = False) -> Scenario:
-    """Have the tokens fetched as a ServiceAccount, whose role is watched or read in turn."""
+def _as_account(scenario: Scenario, how: str = "", *, watched: bool = False) -> Scenario:
+    """Have the tokens fetched as a ServiceAccount, whose role is watched or read in turn; `how` ends its name."""
     settings = replace(scenario.settings, policy=_ROLES)
     if watched:
         settings = replace(settings, watched_service_accounts=ServiceAccountNames(names=frozenset({_PULLER})))
     return replace(
         scenario,
-        name=name,
+        name=f"{scenario.name}{how}",
         actions=[(0.0, _make_account), *scenario.actions],
         calls=scenario.calls - {_WHO} | ({"list serviceaccounts"} if watched else set()),
         settings=settings,
@@ -197,8 +197,8 @@ def _as_account(scenario: Scenario, name: str, *, watched: bool = False) -> Scen
 
 
 def _account_identity() -> Scenario:
-    moved = Scenario(
-        name="",
+    return Scenario(
+        name="ServiceAccount's role changed",
         actions=[(0.0, opt_in), (_THEN, _move_account)],
         window=(_THEN, _THEN + _RELIST + MINUTE),
         goal=lambda world: served(world, IRELAND, role=GREEN),
@@ -206,7 +206,6 @@ def _account_identity() -> Scenario:
             {*_LISTS, _APPLY, _ASK, "get serviceaccounts", "create token", "aws AssumeRoleWithWebIdentity"}
         ),
     )
-    return _as_account(moved, "ServiceAccount's role changed")
 
 
 def _attach() -> Scenario:
@@ -253,8 +252,6 @@ def _reload() -> Scenario:
 
 
 def _leadership() -> Scenario:
-    """Have the tokens fetched as a ServiceAccount, which is read in turn: by the leader alone."""
-
     def leave(world: World) -> None:
         """Kill whoever leads, and change what is asked for, and as whom, at the same moment."""
         _move_account(world)
@@ -263,8 +260,8 @@ def _leadership() -> Scenario:
                 replica.kill()
         world.opt_in(IRELAND, FRANKFURT)
 
-    change = Scenario(
-        name="",
+    return Scenario(
+        name="leadership change",
         actions=[(0.0, opt_in), (_THEN, leave)],
         window=(_THEN - 5, _THEN + 2 * MINUTE),
         goal=lambda world: served(world, IRELAND, FRANKFURT, role=GREEN),
@@ -273,39 +270,18 @@ def _leadership() -> Scenario:
         replicas=("a", "b"),
         quiet=_RELIST + MINUTE,
     )
-    return _as_account(change, "leadership change")
 
 
-def _watched() -> Iterator[Scenario]:
-    """Give the scenarios in which the role of a ServiceAccount is watched; attaching some watches all of them."""
+def _as_accounts() -> Iterator[Scenario]:
+    """Give the scenarios in which a ServiceAccount's role is read in turn, or watched; attaching some watches all."""
     for build in (_account_identity, _leadership):
-        scenario = build()
-        yield _as_account(replace(scenario, actions=scenario.actions[1:]), f"{scenario.name}, watched", watched=True)
-    for build in (_start, _opt_out, _attach, _detach):
-        scenario = build()
-        yield _as_account(scenario, f"{scenario.name} as a ServiceAccount, watched", watched=True)
-
-
-def _read_in_turn() -> Iterator[Scenario]:
-    """Give more scenarios in which it is read in turn."""
+        yield _as_account(build())
+        yield _as_account(build(), ", watched", watched=True)
     for build in (_start, _opt_out):
-        scenario = build()
-        yield _as_account(scenario, f"{scenario.name} as a ServiceAccount")
+        yield _as_account(build(), " as a ServiceAccount")
+    for build in (_start, _opt_out, _attach, _detach):
+        yield _as_account(build(), " as a ServiceAccount, watched", watched=True)
 
 
-_BUILDERS = (
-    _start,
-    _opt_in,
-    _rotate,
-    _repair,
-    _opt_out,
-    _conflict,
-    _identity,
-    _account_identity,
-    _attach,
-    _detach,
-    _reload,
-    _leadership,
-)
-_ALL = (*(build() for build in _BUILDERS), *_watched(), *_read_in_turn())
-SCENARIOS = {scenario.name: scenario for scenario in _ALL}
+_BUILDERS = (_start, _opt_in, _rotate, _repair, _opt_out, _conflict, _identity, _attach, _detach, _reload)
+SCENARIOS = {scenario.name: scenario for scenario in (*(build() for build in _BUILDERS), *_as_accounts())}

@@ -63,8 +63,7 @@ def bad_input_creates_nothing(record: Record) -> Iterator[str]:
 def opted_out_is_gone(record: Record, patience: float) -> Iterator[str]:
     """Report each pull Secret that outlived the opt-out by more than `patience` seconds without an obstacle."""
     for name, versions in record.namespaces.items():
-        ends = [*(version.at for version in versions[1:]), record.end]
-        for version, until in zip(versions, ends, strict=True):
+        for version, until in record.lives_of(versions):
             there = record.secret_at(name, until - 0.001)
             if version.status is Status.OPTED_OUT and there and there.managed:
                 start = max(version.at, there.at)

@@ -157,8 +157,7 @@ def _restarted(record: Record, since: float, until: float) -> bool:
 
 
 def _lives_of(record: Record, name: str) -> Iterator[tuple[SecretVersion, float]]:
-    versions = record.secrets.get(name, [])
-    return zip(versions, [*(version.at for version in versions[1:]), record.end][: len(versions)], strict=True)
+    return record.lives_of(record.secrets.get(name, ()))
 
 
 def _tokens(record: Record, secret: SecretVersion) -> Iterator[tuple[str, Issued]]:
@@ -174,7 +173,7 @@ def _aws_down(record: Record, region: str) -> Iterator[Period]:
 
 
 def _obstacles(record: Record, name: str) -> Iterator[Period]:
-    yield from (period for period in record.obstacles if period.namespace in ("", name))
+    yield from record.obstacles_of(name)
     yield from without_role(record, name)
 
 
@@ -187,11 +186,9 @@ def unwritable(record: Record, name: str) -> Iterator[Period]:
 
 def _not_requested(record: Record, name: str, host: str) -> Iterator[Period]:
     """Iterate over the periods in which the namespace did not request this host."""
-    versions = record.namespaces[name]
-    ends = [*(version.at for version in versions[1:]), record.end]
     valid: NamespaceVersion | None = None
     forgotten = False
-    for version, until in zip(versions, ends, strict=True):
+    for version, until in record.lives_of(record.namespaces[name]):
         valid = version if version.status is Status.OPTED_IN else valid
         forgotten &= version.status is Status.INVALID
         if version.status not in _IS_WANTED or (version.status is Status.OPTED_IN and host not in version.hosts):

@@ -227,8 +227,16 @@ class Record:
     def lives(self) -> Iterator[tuple[SecretVersion, float]]:
         """Iterate over every version of every Secret and its end in seconds."""
         for versions in self.secrets.values():
-            ends = [*(version.at for version in versions[1:]), self.end]
-            yield from zip(versions, ends, strict=True)
+            yield from self.lives_of(versions)
+
+    def lives_of(self, versions: Sequence[_V]) -> Iterator[tuple[_V, float]]:
+        """Iterate over the versions of one object, each with the second of the next one or of the run's end."""
+        for number, version in enumerate(versions, 1):
+            yield version, versions[number].at if number < len(versions) else self.end
+
+    def obstacles_of(self, namespace: str) -> Iterator[Period]:
+        """Iterate over the obstacles of one namespace and those of all."""
+        return (period for period in self.obstacles if period.namespace in ("", namespace))
 
     def changes(self) -> Iterator[tuple[SecretVersion | None, SecretVersion]]:
         """Iterate over every version with the one before it, None if there was no Secret."""

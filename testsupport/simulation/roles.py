@@ -15,8 +15,8 @@ def spans(record: Record, name: str, *, valid_alone: bool = True) -> Iterator[tu
 
     `valid_alone` leaves out when its annotations were invalid: then it is served as it asked before.
     """
-    versions, account = record.namespaces[name], ""
-    for version, end in zip(versions, [*(each.at for each in versions[1:]), record.end], strict=True):
+    account = ""
+    for version, end in record.lives_of(record.namespaces[name]):
         if version.status is not Status.INVALID:
             account = version.annotations.get(_KEY, "")
         elif valid_alone:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from unittest import mock
 
 from pullkeeper.adapters.kubernetes.events import EventRecorder
 from pullkeeper.adapters.kubernetes.pull_secrets import PullSecretClient
@@ -17,6 +18,7 @@ from pullkeeper.domain.reporting.event_reasons import EventReason
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.pull_secret import PullSecret
 from pullkeeper.domain.secret.service_account_patch import ObservedServiceAccount, ServiceAccountPatch
+from pullkeeper.reconcile import cached_kinds
 from pullkeeper.reconcile.caches import ResourceCache
 from pullkeeper.reconcile.desired_states import DesiredStates
 from pullkeeper.reconcile.namespace_records import NamespaceRecord
@@ -230,10 +232,5 @@ def role_cache(
     broken_class: type[ResourceCache[Any]], enqueue: Callable[[str], None], on_synced: Callable[[], None], reports: Any
 ) -> ResourceCache[Any]:
     """Make a cache of ServiceAccounts of a broken class."""
-    return broken_class(
-        "serviceaccounts",
-        key=lambda account: (account.namespace, account.name),
-        enqueue=enqueue,
-        on_synced=on_synced,
-        reports=reports,
-    )
+    with mock.patch.object(cached_kinds, "ResourceCache", broken_class):
+        return cached_kinds.service_account_cache(enqueue, on_synced, reports)

@@ -56,7 +56,7 @@ def _judged(world: World, record: Record) -> Iterator[tuple[str, str, float]]:
 def _hindrances(record: Record, name: str) -> Iterator[Period]:
     """Yield what keeps a Secret from being rotated; whatever others have made of it begins anew."""
     yield from (*record.kube_down, *record.controller_down, *record.aws_down, *unwritable(record, name))
-    yield from (each for each in record.obstacles if each.namespace in ("", name))
+    yield from record.obstacles_of(name)
     yield from (period for region in record.revoked for period in record.refused(region))
     for version in record.secrets.get(name, ()):
         if version.writer != CONTROLLER:

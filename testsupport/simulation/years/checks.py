@@ -131,8 +131,7 @@ def bad_input(record: Record) -> Iterator[str]:
     """Report each Secret that bad input has created, and each invalid request of an hour that is not reported."""
     yield from (text for text in check_objects.bad_input_creates_nothing(record) if not text.startswith(HOSTILE))
     for name in honest(record):
-        versions = _distinct(record.namespaces[name])
-        for version, until in zip(versions, [*(each.at for each in versions[1:]), record.end], strict=True):
+        for version, until in record.lives_of(_distinct(record.namespaces[name])):
             away = [*record.kube_down, *record.controller_down]
             long_enough = longest_gap(version.at, until, away) > record.relist_interval + HOUR
             if version.status is Status.INVALID and long_enough:

@@ -42,7 +42,6 @@ def serves(record: Record, secret: SecretVersion | None, hosts: Sequence[str], a
 
 def requests(record: Record, name: str) -> Iterator[tuple[Sequence[str], float, float]]:
     """Yield the hosts that a namespace asks for, and from when to when."""
-    versions = record.namespaces[name]
-    for version, until in zip(versions, [*(each.at for each in versions[1:]), record.end], strict=True):
+    for version, until in record.lives_of(record.namespaces[name]):
         if version.status is Status.OPTED_IN:
             yield version.hosts, version.at, until

@@ -99,5 +99,4 @@ def _nobody_could_say(record: Record) -> list[Period]:
 
 
 def _hindrances(record: Record, name: str) -> list[Period]:
-    own = (each for each in record.obstacles if each.namespace in ("", name))
-    return [*record.aws_down, *own, *without_role(record, name)]
+    return [*record.aws_down, *record.obstacles_of(name), *without_role(record, name)]
