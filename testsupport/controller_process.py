@@ -29,6 +29,7 @@ class ControllerProcess:
         self.log = log
         self.last_metrics = ""
         """The metrics just before SIGTERM."""
+        self._scraped = ""
         self.terminated_at: datetime | None = None
         """When SIGTERM was sent, at the latest."""
         inherited = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
@@ -72,13 +73,28 @@ class ControllerProcess:
 
         return await until(poll, f"an answer on {path}")
 
+    async def scrape(self) -> str:
+        """Return its metrics as they are now.
+
+        It may serve the last ones again for a moment. So it is asked until they are others: rendering takes processor
+        time, which is among them.
+        """
+
+        async def rendered() -> str | None:
+            assert self.popen.poll() is None, f"the controller has ended:\n{self.text()}"
+            status, text = await self.probe("/metrics")
+            return text if status == 200 and text != self._scraped else None
+
+        self._scraped = await until(rendered, "metrics that are rendered anew")
+        return self._scraped
+
     async def metric(self, name: str, **labels: str) -> float:
-        """Return one sample, or the sum of those that match; 0 if there is none."""
-        _, text = await self.probe("/metrics")
-        samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
-        return sum(
-            sample.value for sample in samples if sample.name == name and labels.items() <= sample.labels.items()
-        )
+        """Return one sample, or the sum of those that match, as it is now; 0 if there is none."""
+        return _sum(await self.scrape(), name, labels)
+
+    async def leads(self) -> bool:
+        """Return whether it says that it is the leader; it may say nothing."""
+        return _sum((await self.probe("/metrics"))[1], "pullkeeper_leader", {}) == 1
 
     async def until_metric(self, value: float, name: str, **labels: str) -> None:
         """Wait until the metric has this value."""
@@ -130,3 +146,8 @@ class ControllerProcess:
         except TimeoutError:
             self.kill()
             raise AssertionError(f"the controller does not end:\n{self.text()[-3000:]}") from None
+
+
+def _sum(text: str, name: str, labels: Mapping[str, str]) -> float:
+    samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
+    return sum(sample.value for sample in samples if sample.name == name and labels.items() <= sample.labels.items())

@@ -40,7 +40,7 @@ class Replicas:
 
         async def poll() -> str | None:
             for name in names or self.running:
-                if await self.running[name].metric("pullkeeper_leader") == 1:
+                if await self.running[name].leads():
                     return name
             return None
 

@@ -248,8 +248,7 @@ async def test_metrics_pass_promtool(tools: Tools, installation: Installation) -
     installation.aws.deny(operation=TOKEN)
     await installation.annotate(team, refresh_requested_at="now")
     await installation.event(team, "AccessDenied")
-    _, text = await process.probe("/metrics")
-    assert promtool(tools, "check", "metrics", stdin=text) == ""
+    assert promtool(tools, "check", "metrics", stdin=await process.scrape()) == ""
 
 
 def test_every_alert_is_made_to_fire() -> None:

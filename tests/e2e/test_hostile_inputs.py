@@ -80,7 +80,7 @@ async def test_regions_that_nobody_knows_have_no_series(installation: Installati
     hostile = await installation.create_namespace(enabled="true", registries=hosts)
     await installation.event(hostile, "TokenFetchFailed")
     await installation.create_served_namespace(registries=VIRGINIA)
-    _, metrics = await process.probe("/metrics")
+    metrics = await process.scrape()
     assert 'region="us-east-1"' in metrics
     assert not [region for region in REGIONS if f'"{region}' in metrics]
 

@@ -104,8 +104,8 @@ async def test_every_metric_moves(installation: Installation) -> None:
     installation.aws.deny(operation=TOKEN)
     await installation.annotate(team, refresh_requested_at="now")
     await installation.event(team, "AccessDenied")
-    _, text = await process.probe("/metrics")
-    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    found = text_string_to_metric_families(await process.scrape())
+    samples = [sample for family in found for sample in family.samples]
     moved = {sample.name.removesuffix("_count") for sample in samples if sample.value}
     assert {family.name for family in FAMILIES} - moved <= RESTING
     assert {sample.labels["priority"] for sample in samples if sample.name == WORKQUEUE_DEPTH.name} == {

@@ -89,7 +89,7 @@ class Costs:
 
     async def series(self) -> int:
         """Count the series of a scrape."""
-        _, scrape = await self._process.probe("/metrics")
+        scrape = await self._process.scrape()
         return sum(not line.startswith("#") for line in scrape.splitlines())
 
     def peak_memory(self) -> int:

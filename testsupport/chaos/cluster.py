@@ -103,7 +103,7 @@ class Cluster:
 
         async def poll() -> str | None:
             running = [name for name, process in self.replicas.running.items() if process.popen.poll() is None]
-            leading = [name for name in running if await self.replicas.running[name].metric("pullkeeper_leader") == 1]
+            leading = [name for name in running if await self.replicas.running[name].leads()]
             return leading[0] if len(leading) == 1 else None
 
         return await until(poll, "one replica to lead, and no other")

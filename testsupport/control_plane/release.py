@@ -154,7 +154,7 @@ class Release:
 
         async def poll() -> ControllerProcess | None:
             for _, process in self.pods:
-                if await process.metric("pullkeeper_leader") == 1:
+                if await process.leads():
                     return process
             return None
 

@@ -22,8 +22,11 @@ _MAX_LINE_BYTES = 4096
 """Of the request line, and of each header."""
 _MAX_HEADERS = 64
 _SHUTDOWN_SECONDS = 1.0
-_SHARE = 10
-"""Metrics are rendered again after this many times the time that it took; until then the last ones are served."""
+_SHARE, _MAX_AGE_SECONDS = 10, 5.0
+"""Metrics are rendered again after this many times the time that it took, and after these seconds at the latest.
+
+Until then the last ones are served. A process that was stopped while it rendered would serve them for hours otherwise.
+"""
 
 
 async def serve(
@@ -83,7 +86,7 @@ class RenderedMetrics:
         if started >= self._render_at:
             self._body = self._render()
             ended = self._timer()
-            self._render_at = ended + _SHARE * (ended - started)
+            self._render_at = ended + min(_SHARE * (ended - started), _MAX_AGE_SECONDS)
         return self._body
 
 

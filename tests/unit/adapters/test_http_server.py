@@ -161,6 +161,24 @@ def test_metrics_that_take_long_to_render_are_rendered_for_a_part_of_the_time() 
     assert set(bodies) == {b"1", b"2", b"3"}
 
 
+def test_metrics_whose_rendering_was_interrupted_for_an_hour_are_not_served_for_hours() -> None:
+    """A frozen container, or a file on a server that does not answer."""
+    seconds, interrupted, rendered_at = 0.0, 3600.0, []
+
+    def render() -> bytes:
+        nonlocal seconds, interrupted
+        rendered_at.append(seconds)
+        seconds, interrupted = seconds + interrupted, 0.0
+        return b""
+
+    metrics = http_server.RenderedMetrics(render, timer=lambda: seconds)
+    metrics()
+    for _ in range(20):
+        metrics()
+        seconds += 0.5
+    assert rendered_at[:2] == [0.0, 3605.0]
+
+
 _WITHIN_LIMIT = """
 import asyncio, resource, sys
 from pullkeeper.adapters import http_server
