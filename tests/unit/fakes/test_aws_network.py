@@ -21,7 +21,7 @@ from testsupport.fake_aws import ACCOUNT, USER_ARN, AwsFake, Session, serve_in_t
 from testsupport.fake_aws.clients import client, clients, code_of, session_clients, session_of
 from testsupport.fake_aws.endpoints import Endpoint, endpoints
 from testsupport.fake_aws.issuer import Issuer
-from testsupport.waiting import HANG_GUARD
+from testsupport.waiting import HANG_GUARD, block_until
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/puller"
 SUBJECT = "system:serviceaccount:team-a:puller"
@@ -203,9 +203,11 @@ def test_tunnels_are_broken_off_at_once(fake: AwsFake) -> None:
 @pytest.mark.parametrize("how", ["hang", "swallow"])
 def test_a_silent_host_delays_nobody_else(fake: AwsFake, how: str) -> None:
     """Nothing comes back before or after the tunnel is open, for as long as the client waits."""
-    getattr(fake.network, how)("api.ecr.eu-west-1.amazonaws.com")
+    host = "api.ecr.eu-west-1.amazonaws.com"
+    getattr(fake.network, how)(host)
     with clients(fake, attempts=1) as silent, clients(fake, region="eu-west-2") as there, ThreadPoolExecutor(1) as pool:
         held = pool.submit(silent.ecr.get_authorization_token)
+        block_until(lambda: host in fake.network.asked, "the silent host to be asked")
         for _ in range(3):
             there.ecr.get_authorization_token()
         assert not held.done()
