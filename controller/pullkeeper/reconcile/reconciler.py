@@ -18,7 +18,18 @@ from pullkeeper.domain.secret import entries
 from pullkeeper.domain.secret.desired_state import DesiredState
 from pullkeeper.domain.secret.entries import EntryPlan
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
-from pullkeeper.domain.secret.plan import NOBODY_KNOWN, Apply, Cause, Conflict, Delete, NoOp, Priority, Step, plan
+from pullkeeper.domain.secret.plan import (
+    NOBODY_KNOWN,
+    Apply,
+    Cause,
+    Conflict,
+    Delete,
+    NoOp,
+    Priority,
+    Step,
+    change,
+    plan,
+)
 from pullkeeper.domain.secret.pull_secret import PullSecret
 from pullkeeper.domain.secret.repairs import writer_hint
 from pullkeeper.domain.secret.secret_record import SecretRecord
@@ -268,7 +279,8 @@ class Reconciler:
             return Result(status=Status(secret=step.secret), failures=(*failures, error.failure), error=error)
         secret = written or step.secret
         requeue_at = self._requeue_at(step.desired, name, secret, results)
-        return Result(status=Status(secret=secret), failures=failures, requeue_at=requeue_at)
+        outdated = bool(secret and secret.record and change(step.desired, secret.record))
+        return Result(status=Status(secret=secret, outdated=outdated), failures=failures, requeue_at=requeue_at)
 
     async def _get_tokens(
         self, name: str, record: NamespaceRecord, step: Apply

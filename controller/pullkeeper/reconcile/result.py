@@ -14,6 +14,8 @@ class Status:
     secret: ObservedSecret | None
     """The Secret of the pull Secret's name, ours or not."""
     opted_in: bool = True
+    outdated: bool = False
+    """Something else is requested than what it holds, though nothing has failed: a token takes long."""
     opting_out: bool = False
     """The settings have lost the opt-in, and the pull Secret is about to be deleted."""
     others: tuple[ObservedSecret, ...] = ()

@@ -210,6 +210,7 @@ class StatusReporter:
                     (*result.failures, *reverted),
                     now=self._clock(),
                     opted_in=result.status.opted_in,
+                    outdated=result.status.outdated,
                     opting_out=result.status.opting_out,
                 )
                 held = secret.record if secret and secret.managed else None

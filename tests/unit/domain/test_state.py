@@ -65,6 +65,22 @@ def test_the_state_is_the_first_that_applies(
     assert namespace_state(secret, failures, now=NOW) is state
 
 
+@pytest.mark.parametrize(
+    ("secret", "failures", "state"),
+    [
+        (READY, (), State.OUTDATED),
+        (READY, (DENIED,), State.FAILING),
+        (EXPIRING, (), State.EXPIRING),
+        (READY, (REVERTED,), State.CONTESTED),
+    ],
+)
+def test_a_secret_that_lacks_what_is_requested_is_outdated(
+    secret: ObservedSecret, failures: tuple[Failure, ...], state: State
+) -> None:
+    """Unless more is wrong with it."""
+    assert namespace_state(secret, failures, now=NOW, outdated=True) is state
+
+
 @pytest.mark.parametrize("failures", [(), (DENIED,)])
 def test_a_secret_left_in_a_namespace_that_opted_out_is_orphaned(failures: tuple[Failure, ...]) -> None:
     """Whether or not a deletion has been tried."""

@@ -17,6 +17,7 @@ from pullkeeper.domain.errors.failures import Failure, FailureError, Reason, Sta
 from pullkeeper.domain.iam.identity import CONTROLLER, Identity
 from pullkeeper.domain.iam.principal import UNKNOWN
 from pullkeeper.domain.namespace.namespace import ObservedNamespace
+from pullkeeper.domain.reporting.state import State
 from pullkeeper.domain.secret.observed_secret import ObservedSecret
 from pullkeeper.domain.secret.plan import Priority
 from pullkeeper.domain.secret.pull_secret import PullSecret
@@ -86,7 +87,7 @@ class ReconcilerHarness:
         self.scopes: list[TokenScope] = []
         self.token_result = TokenResult(token=token(issued=LATER))
         self.results_as: dict[str, TokenResult] = {}
-        """By the name of the identity; any other gets `token_result`."""
+        """By the name of the identity, or by the region; any other gets `token_result`."""
         self.recorded = RecordedReports()
         self.records = NamespaceRecords(applies_to=Policy().applies_to, clock=lambda: self.now)
         self.namespaces: ResourceCache[ObservedNamespace] = namespace_cache(lambda _: None, self.records)
@@ -193,7 +194,8 @@ class _Tokens:
         self._harness.fresh_since.append(not_before)
         self._harness.requesters.append(requester)
         self._harness.scopes.append(scope)
-        return self._harness.results_as.get(scope.identity.name, self._harness.token_result)
+        results, anyway = self._harness.results_as, self._harness.token_result
+        return results.get(scope.identity.name) or results.get(scope.label, anyway)
 
     def revoked(self, *_: object) -> frozenset[RegistryHost]:
         return frozenset()
@@ -235,6 +237,16 @@ async def test_failure_to_get_a_token_requeues_for_its_retry() -> None:
     assert (result.status, result.requeue_at, result.error) == (Status(secret=None), LATER + HOUR, None)
     assert set(result.failures) == {THROTTLED}
     assert harness.written == []
+
+
+async def test_a_first_secret_that_waits_for_a_token_is_outdated_until_it_is_there() -> None:
+    """It has the other region's entry at once. Nothing has failed, and yet nobody may take it for ready."""
+    harness = ReconcilerHarness(annotations=ON)
+    record, slow = harness.records.get("team-a"), {US.region: TokenResult(retry_at=LATER + HOUR)}
+    for harness.results_as in (slow, {}):
+        harness.reporter.report("team-a", record, [await harness.reconcile()])
+    assert [each.registries for each in harness.written] == [(EU,), (EU, US)]
+    assert [state for _, state, _ in harness.recorded.states] == [State.OUTDATED, State.READY]
 
 
 async def test_stale_observation_is_raised() -> None:

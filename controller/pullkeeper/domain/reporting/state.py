@@ -80,9 +80,13 @@ def namespace_state(
     *,
     now: datetime,
     opted_in: bool = True,
+    outdated: bool = False,
     opting_out: bool = False,
 ) -> State:
-    """Return the state after a reconcile that ended with `failures`; `secret` may be a foreign one."""
+    """Return the state after a reconcile that ended with `failures`; `secret` may be a foreign one.
+
+    `outdated` says that something else is requested than what an intact pull Secret holds.
+    """
     reasons = {failure.reason for failure in failures}
     if reasons & OWNER_REASONS:
         return State.MISCONFIGURED
@@ -93,7 +97,7 @@ def namespace_state(
         return State.CONFLICT
     if secret is None or secret.record is None:
         return contested or (State.CORRUPT if secret else State.PENDING)
-    renewable = State.FAILING if reasons else (State.READY if secret.intact else State.OUTDATED)
+    renewable = State.FAILING if reasons else (State.OUTDATED if outdated or not secret.intact else State.READY)
     return expiry_state(secret.record, now) or contested or renewable
 
 

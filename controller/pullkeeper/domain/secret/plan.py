@@ -99,7 +99,7 @@ def plan(
     if not secret.managed:
         return Conflict()
     record = secret.record if secret.intact else None
-    cause = _change(desired, record) if record else Cause.REPAIRED
+    cause = change(desired, record) if record else Cause.REPAIRED
     if record and not cause:  # then it holds what is desired, which is never nothing: there is a time to refresh it
         refresh_at = min(_refresh_times(namespace.name, desired, record, rotation, current_principals))
         if now < refresh_at and not revoked:
@@ -173,7 +173,7 @@ def _refresh_times(
             yield rotation.spread(name, current.since) if current.since else _AT_ONCE
 
 
-def _change(desired: DesiredState, record: SecretRecord) -> Cause | None:
+def change(desired: DesiredState, record: SecretRecord) -> Cause | None:
     """Return why something else is desired than what an intact Secret holds; None if only the age of it may count."""
     held = {host: name for host, name in record.identities.items() if host not in desired.refused}
     if held != desired.identity_names:
