@@ -15,7 +15,7 @@ from tools.bench.procfs import cpu_seconds
 from tools.bench.programs import bare_program, hostile_tenants, kopf_seconds
 from tools.bench.sizes import Hostility, Rotations, Size, Waits
 from tools.bench.table import Table, ms
-from tools.bench.turns import rotate, rotate_bare
+from tools.bench.turns import rotate, rotate_bare, seconds_to_start
 
 _QUIET = 1.0
 _SMALL, _MOST_SMALL = 100, 90.0
@@ -63,7 +63,7 @@ async def _measure(count: int, options: Options, table: Table, server: str) -> S
         await environment.reset(idle)
         first, bare_first = await _first_tokens(environment, idle[:_FIRST])
         bare_rest = await _bare_opt_ins(environment, options, idle)
-        hostile, hostility = await _beside_hostile_tenants(environment, options, idle)
+        hostile, hostility = await _beside_hostile_tenants(environment, options, idle, count)
         bare_hostile, bare_hostility = await _bare_beside_hostile_tenants(environment, options, idle)
     size = Size(
         namespaces=count,
@@ -229,12 +229,16 @@ async def _opt_in_as_role(environment: Environment, namespace: str, role: str) -
 
 
 async def _beside_hostile_tenants(
-    environment: Environment, options: Options, idle: Sequence[str]
+    environment: Environment, options: Options, idle: Sequence[str], count: int
 ) -> tuple[list[float], Hostility]:
-    """Opt in beside tenants, with a controller that is started for that; it has its token before they begin."""
+    """Opt in beside tenants, with a controller that is started for that; it has its token before they begin.
+
+    So is its start over, whose delays are measured by themselves.
+    """
     *others, first = idle
     await environment.start()
     await environment.opt_in(first, 0)
+    await asyncio.sleep(seconds_to_start(count))
     found = await _hammered(environment, options, others, environment.process.popen.pid)
     await environment.reset(idle)
     await environment.stop()

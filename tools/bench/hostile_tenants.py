@@ -49,22 +49,20 @@ async def _tenant(admin: RestClient, number: int, secret_name: str) -> HostileTe
 
 
 async def _hammer(tenants: Sequence[HostileTenant], interval: float) -> float:
-    """Let them go on until a line is read, and return the seconds of that."""
-    hammering = [asyncio.create_task(_keep_hammering(tenant, interval)) for tenant in tenants]
-    print("ready", flush=True)
-    started = time.monotonic()
-    await asyncio.to_thread(sys.stdin.readline)
-    seconds = time.monotonic() - started
-    for task in hammering:
-        task.cancel()
-    await asyncio.wait(hammering)
-    assert all(task.cancelled() for task in hammering), "a hostile tenant had given up"
-    return seconds
+    """Let them go on until a line is read, and return the seconds of that; a tenant that gives up is an error."""
+    told, started = asyncio.Event(), time.monotonic()
+    async with asyncio.TaskGroup() as group:
+        for tenant in tenants:
+            group.create_task(_keep_hammering(tenant, interval, told))
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+        told.set()
+    return time.monotonic() - started
 
 
-async def _keep_hammering(tenant: HostileTenant, interval: float) -> None:
-    """Make as many requests as a tenant makes at once in each interval, or in the time that they take."""
-    while True:
+async def _keep_hammering(tenant: HostileTenant, interval: float, told: asyncio.Event) -> None:
+    """Make as many requests as a tenant makes at once in each interval, or in the time that they take, until told."""
+    while not told.is_set():
         await asyncio.gather(tenant.hammer(AT_ONCE), asyncio.sleep(interval))
 
 

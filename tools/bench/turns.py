@@ -69,8 +69,13 @@ def due_after_start(namespaces: int, issued: float) -> str:
 
     Until then it hears of every Namespace, which no other rotation does.
     """
-    start = _START + namespaces // _STARTED_PER_SECOND
-    return f"{max(_SHORTEST_AGE, namespaces // _PER_SECOND, math.ceil(time.monotonic() - issued) + start)}s"
+    passed = math.ceil(time.monotonic() - issued)
+    return f"{max(_SHORTEST_AGE, namespaces // _PER_SECOND, passed + seconds_to_start(namespaces))}s"
+
+
+def seconds_to_start(namespaces: int) -> int:
+    """Return the seconds after which a process that starts now is at rest."""
+    return _START + namespaces // _STARTED_PER_SECOND
 
 
 async def rotate(environment: Environment, namespaces: int, issued: float) -> tuple[float, float, float]:
