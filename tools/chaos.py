@@ -68,9 +68,9 @@ async def _run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             _say(f"{kind.__name__} …")
             took[kind.__name__].append(await _suffer(cluster, kind))
             _say(f"{kind.__name__}: converged after {took[kind.__name__][-1]:.1f} s")
-            if cluster.judge.broken or cluster.accounts.broken:
+            if cluster.seen_broken():
                 break
-        if not (told.is_set() or cluster.judge.broken or cluster.accounts.broken):
+        if not (told.is_set() or cluster.seen_broken()):
             async with _logs_on_failure(cluster):
                 await cluster.until_verifying()
         minutes = round(_minutes_since(begun), 1)
@@ -94,7 +94,9 @@ async def _suffer(cluster: Cluster, kind: Kind) -> float:
     async with _logs_on_failure(cluster), asyncio.timeout(_HANG_GUARD):
         await kind(cluster)
         await cluster.change_requests()
-        return await cluster.until_converged()
+        took = await cluster.until_converged()
+        await cluster.check_watches()
+        return took
 
 
 @asynccontextmanager

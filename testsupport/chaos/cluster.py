@@ -79,6 +79,8 @@ class Cluster:
     """When etcd was restored, in microseconds since 1970."""
     started: dict[str, list[ControllerProcess]] = field(default_factory=dict)
     """Each replica's processes, one after the other."""
+    missed: list[str] = field(default_factory=list)
+    """Changes of which no watch has told a replica."""
     troubled: dict[str, float] = field(default_factory=dict)
     """When each registry last gave no answer, or no good one, by a monotonic clock."""
 
@@ -171,6 +173,12 @@ class Cluster:
         self.account_watcher.check()
         return asyncio.get_running_loop().time() - begun
 
+    async def check_watches(self) -> None:
+        """Note which replicas have learned of a change by listing alone, which heals a watch that is broken."""
+        for name, process in self.replicas.running.items():
+            if found := await process.metric("pullkeeper_cache_differences_total"):
+                self.missed.append(f"{utcnow():%H:%M:%S} the watches of {name} have missed {found:g} changes")
+
     def verifiable(self) -> list[str]:
         """Return the registries that are asked for now and at which tokens are tried."""
         return sorted(frozenset().union(*self.judge.wanted.values()) - PUBLIC_HOSTS)
@@ -207,13 +215,16 @@ class Cluster:
             or (each.resource == "leases" and each.namespace == ours.namespace)
         ]
 
+    def seen_broken(self) -> list[str]:
+        """Return whatever broke an invariant so far, by the versions that were seen and by what replicas tell."""
+        return [*self.judge.broken, *self.accounts.broken, *self.missed]
+
     def verdict(self, requests: list[Audited]) -> list[str]:
-        """Return whatever broke an invariant so far, by the watcher and by the audit log."""
+        """Return the same, and what the audit log tells."""
         ours = self.installation
         arrivals = {key: at for front in self.fronts.values() for key, at in front.proxy.arrivals.items()}
         return [
-            *self.judge.broken,
-            *self.accounts.broken,
+            *self.seen_broken(),
             *written_by_others(requests, ours.subject, ours.secret_name, self.judge.foreign),
             *written_without_lease(requests, arrivals, restored=self.restored),
             *unexplained(self.watcher.seen, requests, ours.secret_name),

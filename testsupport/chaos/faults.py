@@ -14,6 +14,8 @@ from testsupport.fault_proxy import Fault, Request, watches
 from testsupport.waiting import until
 
 _FORBIDDEN = 403
+_VERSIONS, _AT_ONCE = 2000, 16
+"""More versions than the cluster makes until a fault is over, and how many of them are made at a time."""
 _CLUSTER_RBAC = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 
 
@@ -91,16 +93,27 @@ async def etcd_compacted(cluster: Cluster) -> None:
 
 
 async def etcd_restored(cluster: Cluster) -> None:
-    """Everything is as it was some seconds before, with its resourceVersions."""
+    """Everything is as it was some seconds before, with its resourceVersions.
+
+    They are not soon what they have been, as after hours: a cache that believed in them would take nothing in.
+    """
     restore = await back_up(cluster.plane)
     await cluster.ask_for_rotation()
     await last(cluster)
+    await asyncio.gather(*(_make_versions(cluster, each) for each in range(_AT_ONCE)))
     await cluster.stop_watching()
     # Between the last request of the history that ends, and the first of the one that begins.
     await asyncio.to_thread(cluster.plane.kill_api_server)
     cluster.restored.append(time.time_ns() // 1000)
     await restore()
     await cluster.history_went_back()
+
+
+async def _make_versions(cluster: Cluster, number: int) -> None:
+    path = f"/api/v1/namespaces/{cluster.installation.namespace}/configmaps"
+    for version in range(_VERSIONS // _AT_ONCE):
+        body = {"metadata": {"name": f"versions-{number}-{version}"}}
+        (await cluster.installation.api.post(path, body)).ok()
 
 
 async def answers_of_a_busy_server(cluster: Cluster) -> None:
