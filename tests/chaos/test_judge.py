@@ -157,3 +157,14 @@ def test_what_was_asked_for_is_compared_with_what_is_there(scene: Scene) -> None
     assert satisfied(scene.judge, {"left": good}) == ["left"]
     scene.now += 2 * LIFE
     assert satisfied(scene.judge, {TEAM: good}) == [TEAM]
+
+
+def test_a_request_for_fresh_tokens_is_to_be_answered(scene: Scene) -> None:
+    """By the Secret's own annotation; whether a request has outlived a restored etcd is not known."""
+    scene.judge.refreshes[TEAM] = "2"
+    answered = {value: scene.fresh(annotations={"pullkeeper.dev/refresh-requested-at": value}) for value in "12"}
+    assert satisfied(scene.judge, {TEAM: answered["2"]}) == []
+    for unanswered in (answered["1"], scene.fresh()):
+        assert satisfied(scene.judge, {TEAM: unanswered}) == [TEAM]
+    scene.judge.history_went_back()
+    assert satisfied(scene.judge, {TEAM: answered["1"]}) == []

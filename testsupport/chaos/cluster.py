@@ -145,7 +145,9 @@ class Cluster:
     async def ask_for_rotation(self) -> None:
         """Ask for a fresh token in every namespace."""
         for name in list(self.judge.wanted):
-            await self.installation.annotate(name, refresh_requested_at=f"{self.rng.random()}")
+            value = f"{self.rng.random()}"
+            await self.installation.annotate(name, refresh_requested_at=value)
+            self.judge.refreshes[name] = value
 
     async def change_requests(self) -> None:
         """Opt one namespace in and another out, delete the Secret of a third, and attach a fourth or detach it."""

@@ -14,6 +14,7 @@ from testsupport.fake_aws.registry import fits
 from testsupport.installation import auths
 
 _LABEL = ("app.kubernetes.io/managed-by", "pullkeeper")
+_REFRESH = "pullkeeper.dev/refresh-requested-at"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +50,8 @@ class Judge:
     clock: Callable[[], datetime]
     wanted: dict[str, frozenset[str]] = field(default_factory=dict)
     """The registry hosts that each namespace which is opted in asks for."""
+    refreshes: dict[str, str] = field(default_factory=dict)
+    """The last request for fresh tokens of each namespace, as far as it is known to be there."""
     foreign: set[str] = field(default_factory=set)
     """Namespaces where a Secret of somebody else has the name."""
     deletions: Counter[str] = field(default_factory=Counter)
@@ -63,6 +66,7 @@ class Judge:
     def history_went_back(self) -> None:
         """Compare what comes next with nothing that was seen before."""
         self.held.clear()
+        self.refreshes.clear()
         self.histories += 1
 
     def expect_deletion(self, namespace: str) -> None:
@@ -161,4 +165,7 @@ def _as_wanted(judge: Judge, namespace: str, secret: Mapping[str, Any] | None) -
     if secret is None or namespace not in judge.wanted:
         return secret is None and namespace not in judge.wanted
     tokens = {host: judge.token_of(auth) for host, auth in auths(secret).items()}
+    answered = secret["metadata"].get("annotations", {}).get(_REFRESH)
+    if judge.refreshes.get(namespace, answered) != answered:
+        return False
     return set(tokens) == set(wanted) and all(token and token.usable(judge.clock()) for token in tokens.values())
