@@ -15,7 +15,7 @@ from pullkeeper.reconcile.worker import Worker
 class BelievesWhatItReads(Reconciler):
     """Relies on the last reply, whatever a watch tells."""
 
-    def _is_outdated(self, *_: object) -> bool:
+    def _differs_from_watch(self, *_: object) -> bool:
         return False
 
 

@@ -279,7 +279,9 @@ class Reconciler:
             return Result(status=Status(secret=step.secret), failures=(*failures, error.failure), error=error)
         secret = written or step.secret
         requeue_at = self._requeue_at(step.desired, name, secret, results)
-        outdated = bool(secret and secret.record and change(step.desired, secret.record))
+        # A rotation begins with all that is desired; comparing it again would cost each of thousands.
+        is_rotation = step.cause is Cause.ROTATED
+        outdated = bool(not is_rotation and secret and secret.record and change(step.desired, secret.record))
         return Result(status=Status(secret=secret, outdated=outdated), failures=failures, requeue_at=requeue_at)
 
     async def _get_tokens(
@@ -403,11 +405,11 @@ class Reconciler:
             # AWS gave no better token than the one that is there: ask more often the less of its life is left.
             left = min(validity.expires_at for validity in validities) - now
             times.append(now + max(left / _REQUEUES, _SHORTEST_REQUEUE))
-        if secret and secret.record and not retries and self._is_outdated(name, desired, secret.record):
+        if secret and secret.record and not retries and self._differs_from_watch(name, desired, secret.record):
             times.append(now + LONGEST_RETRY)
         return min(times, default=now + LONGEST_RETRY)
 
-    def _is_outdated(self, name: str, desired: DesiredState, record: SecretRecord) -> bool:
+    def _differs_from_watch(self, name: str, desired: DesiredState, record: SecretRecord) -> bool:
         """Whether a ServiceAccount was read as another than its watch has told: one of them is behind."""
         accounts = {host: each for host, each in desired.identities.items() if each.kind is Kind.SERVICE_ACCOUNT}
         current = self._identities.current_principals(name, accounts)
